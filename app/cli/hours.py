@@ -15,9 +15,9 @@ from app.cli.output import FINE, ISSUES, CannotRun, columns, counted, print_json
 from app.cli.project import Source, did_you_mean, load_without_errors, path_of
 from app.flow.hours.calendar import Calendar, Span
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
-from app.flow.hours.moment import Moment, hours_view
+from app.flow.hours.moment import CurrentHours, hours_view
 from app.flow.hours.weekly import DAYS, shown_days, shown_duration, shown_spans, shown_time
-from app.flow.hours.year import ClockChange, Exceptional, Gap, Year, survey
+from app.flow.hours.year import ClockChange, ExceptionalDates, Gap, Year, summarise
 
 
 @click.command(
@@ -54,7 +54,7 @@ def command(
     files = {each: path_of(calendar.place.file, source) for each, calendar in calendars.items()}
     if name is not None:
         calendar = calendars[name]
-        surveyed = survey(calendar, year or now.astimezone(calendar.zone).year)
+        surveyed = summarise(calendar, year or now.astimezone(calendar.zone).year)
         if form == "json":
             print_json({**_document(name, calendar, files[name], moments[name]), **_year_document(surveyed)})
         else:
@@ -74,7 +74,7 @@ def command(
     return FINE
 
 
-def state_of(moment: Moment) -> str:
+def state_of(moment: CurrentHours) -> str:
     """Whether a calendar is open, and until when."""
     year = moment.now.year
     if not moment.reopens:
@@ -86,7 +86,7 @@ def state_of(moment: Moment) -> str:
     return f"closed{why}, opens {_shown_time(moment.next_open, year)}"
 
 
-def _document(name: str, calendar: Calendar, file: str, moment: Moment) -> dict[str, Any]:
+def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
     """A calendar as JSON; `next_open` and `next_close` are null when they never come."""
     turns = {word: moment[word] for word in ("next_open", "next_close")}
     return {
@@ -104,7 +104,7 @@ def _document(name: str, calendar: Calendar, file: str, moment: Moment) -> dict[
 def _year_document(year: Year) -> dict[str, Any]:
     """A year as JSON; dates and times are ISO 8601."""
 
-    def dates(each: Exceptional | Gap) -> dict[str, str]:
+    def dates(each: ExceptionalDates | Gap) -> dict[str, str]:
         return {"from": each.first.isoformat(), "to": each.last.isoformat()}
 
     return {
@@ -161,7 +161,7 @@ def _year_lines(calendar: Calendar, year: Year) -> Iterator[str]:
             yield from columns(rows, "  ")
 
 
-def _exceptional_hours(each: Exceptional) -> str:
+def _exceptional_hours(each: ExceptionalDates) -> str:
     is_usual = each.spans == each.usual and each.first == each.last
     return shown_spans(each.spans) + (", as usual" if is_usual else "")
 
@@ -184,7 +184,7 @@ def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
         yield when, shown_spans((span,)), "the hours of the day before are not over yet"
 
 
-def _dates(each: Exceptional | Gap, year: int) -> str:
+def _dates(each: ExceptionalDates | Gap, year: int) -> str:
     first, last = _date(each.first, year), _date(each.last, year)
     return first if each.first == each.last else f"{first} - {last}"
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from app.ncco.webhooks import FALLBACK_REASONS, unnested
+from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
 from app.service.calls import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
@@ -126,7 +126,7 @@ def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
         document = orjson.loads(webhook.body)
     except orjson.JSONDecodeError:
         text = webhook.body.decode("utf-8", "replace")
-        document = unnested(dict(parse_qsl(text, keep_blank_values=True)))
+        document = decode_json_fields(dict(parse_qsl(text, keep_blank_values=True)))
     return document if isinstance(document, dict) else {}
 
 

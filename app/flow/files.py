@@ -8,7 +8,7 @@ from pathlib import Path
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
-from app.flow.source.page import Page
+from app.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
@@ -105,8 +105,8 @@ class _Shelf:
             self._refuse_bytes(display, data, text, error.start)
 
     def _refuse_bytes(self, display: str, data: bytes, text: str, start: int) -> None:
-        page = Page(display, text)
-        place = page.place(len(data[:start].decode("utf-8-sig")))
+        source = SourceFile(display, text)
+        place = source.place(len(data[:start].decode("utf-8-sig")))
         message = f"the byte 0x{data[start]:02X} is not UTF-8: the file was saved in another encoding"
         self.issues.append(RULES["E121"].at(place, message))
 

@@ -1,4 +1,4 @@
-"""Flows as a drawing: steps and the ways from one to the next, in Mermaid or in DOT (the language of Graphviz)."""
+"""Flows as a diagram: steps and the edges between them, in Mermaid or in DOT (the language of Graphviz)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from app.flow.language.retry import FAILURES
 from app.flow.model import Edge, Exit, Flow, Part, Step, Target
 from app.flow.report import printable
 
-LONGEST: Final = 48
+MAX_LABEL_CHARACTERS: Final = 48
 """Characters of a prompt, a condition or a phrase that are shown."""
-MOST_PHRASES: Final = 3
-MOST_PLAYED: Final = 3
+MAX_PHRASES: Final = 3
+MAX_PLAYED: Final = 3
 
-Look = Literal["start", "step", "ask", "decide", "hold", "run", "end"]
+NodeKind = Literal["start", "step", "ask", "decide", "hold", "run", "end"]
 """What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), or an end."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow is: a way of the call, a way into another flow, what follows an error; or one that calls have taken, or
-have never taken."""
+"""What an arrow means: an edge within the flow, an edge into another flow, the target after an error;
+or, with coverage, an edge that calls have taken or never taken."""
 
 
-class Shape(NamedTuple):
+class NodeStyle(NamedTuple):
     """How a node is written in DOT, and what opens and closes it in Mermaid."""
 
     dot: str
@@ -38,7 +38,7 @@ class Shape(NamedTuple):
     closing: str
 
 
-class Line(NamedTuple):
+class ArrowStyle(NamedTuple):
     """How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
 
     dot: str
@@ -46,23 +46,23 @@ class Line(NamedTuple):
     colour: str = ""
 
 
-SHAPES: Final[Mapping[Look, Shape]] = {
-    "start": Shape("oval", "([", "])"),
-    "step": Shape("box", "[", "]"),
-    "ask": Shape("hexagon", "{{", "}}"),
-    "decide": Shape("diamond", "{", "}"),
-    "hold": Shape("parallelogram", "[/", "/]"),
-    "run": Shape("component", "[[", "]]"),
-    "end": Shape("circle", "((", "))"),
+NODE_STYLES: Final[Mapping[NodeKind, NodeStyle]] = {
+    "start": NodeStyle("oval", "([", "])"),
+    "step": NodeStyle("box", "[", "]"),
+    "ask": NodeStyle("hexagon", "{{", "}}"),
+    "decide": NodeStyle("diamond", "{", "}"),
+    "hold": NodeStyle("parallelogram", "[/", "/]"),
+    "run": NodeStyle("component", "[[", "]]"),
+    "end": NodeStyle("circle", "((", "))"),
 }
-LINES: Final[Mapping[Stroke, Line]] = {
-    "plain": Line("", "-->"),
-    "dotted": Line("style=dashed", "-.->"),
-    "error": Line('style=dashed, color="#cc0000"', "-.->", "#c00"),
-    "taken": Line('penwidth=2, color="#009900"', "==>", "#090"),
-    "missed": Line('color="#cc0000"', "-->", "#c00"),
+ARROW_STYLES: Final[Mapping[Stroke, ArrowStyle]] = {
+    "plain": ArrowStyle("", "-->"),
+    "dotted": ArrowStyle("style=dashed", "-.->"),
+    "error": ArrowStyle('style=dashed, color="#cc0000"', "-.->", "#c00"),
+    "taken": ArrowStyle('penwidth=2, color="#009900"', "==>", "#090"),
+    "missed": ArrowStyle('color="#cc0000"', "-->", "#c00"),
 }
-LOOKS: Final[Mapping[str, Look]] = {
+NODE_KINDS: Final[Mapping[str, NodeKind]] = {
     Choices.word: "ask",
     Collect.word: "ask",
     Branch.word: "decide",
@@ -72,17 +72,17 @@ LOOKS: Final[Mapping[str, Look]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One box. `lines` are what stands in it, the name first; any characters may be in them."""
+class GraphNode:
+    """One box. `lines` is its text, the name first; any characters may be in it."""
 
     key: str
-    look: Look
+    kind: NodeKind
     lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A way from one node to another, by their keys. `lines` are its label, () for none."""
+    """An arrow from one node to another, by their keys. `lines` is its label, () for none."""
 
     start: str
     end: str
@@ -96,7 +96,7 @@ class Subgraph:
 
     key: str
     title: str
-    nodes: tuple[Node, ...]
+    nodes: tuple[GraphNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,71 +108,73 @@ class Drawing:
 
 
 def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
-    """The flows and those that a call may come to from them; with `errors` also where a fault of the call leads."""
+    """The flows and those that a call may come to from them; with `errors` also the steps that errors lead to."""
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
             shown.setdefault(each.name, each)
-    pens = {name: _Pen(f"f{number}", flow) for number, (name, flow) in enumerate(shown.items(), 1)}
-    arrows = [arrow for pen in pens.values() for arrow in pen.arrows(pens, errors=errors)]
-    return Drawing(tuple(pen.subgraph() for pen in pens.values()), tuple(arrows))
+    drawers = {name: _FlowDrawer(f"f{number}", flow) for number, (name, flow) in enumerate(shown.items(), 1)}
+    arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
+    return Drawing(tuple(drawer.subgraph() for drawer in drawers.values()), tuple(arrows))
 
 
 @dataclass(slots=True)
-class _Pen:
+class _FlowDrawer:
     """Draws one flow; its ends are added when an arrow leads to them."""
 
     key: str
     flow: Flow
-    ends: dict[str, Node] = field(default_factory=dict)
+    ends: dict[str, GraphNode] = field(default_factory=dict)
     steps: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.steps = {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
 
     @property
-    def entrance(self) -> str:
-        """Where a call comes in."""
+    def entry_key(self) -> str:
+        """The key of the node where calls begin."""
         return f"{self.key}_start"
 
     def subgraph(self) -> Subgraph:
         """Its nodes, once its arrows are drawn."""
         steps = (
-            Node(self.steps[name], LOOKS.get(step.exit.word, "step"), _lines(step))
+            GraphNode(self.steps[name], NODE_KINDS.get(step.exit.word, "step"), _lines(step))
             for name, step in self.flow.steps.items()
         )
-        start = Node(self.entrance, "start", _entrances(self.flow))
+        start = GraphNode(self.entry_key, "start", _entrances(self.flow))
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
-    def arrows(self, pens: Mapping[str, _Pen], *, errors: bool) -> Iterator[Arrow]:
-        """Every way of a call through it."""
-        yield Arrow(self.entrance, self.steps[self.flow.start])
+    def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
+        """Every edge of the flow."""
+        yield Arrow(self.entry_key, self.steps[self.flow.start])
         for step in self.flow.steps.values():
             here = self.steps[step.name]
             for lines, edge in ways(step.exit):
-                yield Arrow(here, self._end_of(edge.target, pens), lines, "dotted" if edge.target.runs else "plain")
+                yield Arrow(
+                    here, self._target_key(edge.target, drawers), lines, "dotted" if edge.target.runs else "plain"
+                )
             for called in heard_by(step):
-                yield Arrow(here, pens[called].entrance, ("onAnswer",), "dotted")
+                yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
-                yield Arrow(here, self._end_of(step.error, pens), ("error",), "error")
+                yield Arrow(here, self._target_key(step.error, drawers), ("error",), "error")
         if errors and self.flow.error is not None:
-            yield Arrow(self._end("error", "any error"), self._end_of(self.flow.error, pens), (), "error")
+            yield Arrow(self._end_key("error", "any error"), self._target_key(self.flow.error, drawers), (), "error")
 
-    def _end_of(self, target: Target, pens: Mapping[str, _Pen]) -> str:
-        """The node that a target means."""
+    def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
+        """The key of the node that a target leads to."""
         if target.runs is not None:
-            return pens[target.runs.flow].entrance
+            return drawers[target.runs.flow].entry_key
         if target.returns:
             named = "return" if target.returns == "return" else f"return {target.returns}"
-            return self._end(f"return_{target.returns}", named)
-        return self._end("end", "end") if target.step is None else self.steps[target.step]
+            return self._end_key(f"return_{target.returns}", named)
+        return self._end_key("end", "end") if target.step is None else self.steps[target.step]
 
-    def _end(self, name: str, line: str) -> str:
-        return self.ends.setdefault(name, Node(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
+    def _end_key(self, name: str, line: str) -> str:
+        return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
 def _entrances(flow: Flow) -> tuple[str, ...]:
-    """How a call comes into the flow."""
+    """How calls enter the flow."""
     found = [f"call to {number}" for number in flow.numbers]
     found += ["call to any other number"] if flow.default else []
     found += [f"/webhooks/answer/{flow.name}"] if flow.entry else []
@@ -180,15 +182,15 @@ def _entrances(flow: Flow) -> tuple[str, ...]:
 
 
 def _lines(step: Step) -> tuple[str, ...]:
-    """The name of the step, what it asks from outside, and the first things that it plays."""
+    """The name of the step, its lookups, and the first actions that it plays."""
     asked = ", ".join(ask.name for ask in step.asks)
     played = [text for part in step.parts if (text := _played(part))]
-    more = [f"and {len(played) - MOST_PLAYED} more"] if len(played) > MOST_PLAYED else []
-    return (step.name, *([f"look up {asked}"] if asked else []), *played[:MOST_PLAYED], *more)
+    more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
+    return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
 
 
 def _played(part: Part) -> str:
-    """An action in a few words; "" for what only serves the exit."""
+    """An action in a few words; "" for an action that only serves the exit."""
     if isinstance(part, Connect):
         return f"connect {', '.join(_dialled(target) for target in part.targets)}"
     if not isinstance(part, Action):
@@ -214,7 +216,7 @@ def heard_by(step: Step) -> tuple[str, ...]:
 
 
 def ways(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
-    """Every way out with its label; ways with the same meaning and the same target are one."""
+    """Every edge of an exit with its label; edges with the same meaning and the same target are one."""
     joined: dict[tuple[object, str], list[Edge]] = {}
     for edge in exit_.edges():
         is_alone = isinstance(exit_, Branch) or edge.label in getattr(exit_, "choices", {})
@@ -229,8 +231,8 @@ def _label(exit_: Exit, labels: list[str]) -> tuple[str, ...]:
     match exit_:
         case Choices(choices=choices) if first in choices:
             said = list(choices[first].phrases)
-            phrases = [f"“{shorten(phrase)}”" for phrase in said[:MOST_PHRASES]]
-            more = ["…"] if len(said) > MOST_PHRASES else []
+            phrases = [f"“{shorten(phrase)}”" for phrase in said[:MAX_PHRASES]]
+            more = ["…"] if len(said) > MAX_PHRASES else []
             return (first, ", ".join([*choices[first].keys, *phrases, *more]))
         case Choices(retry=retry) | Collect(retry=retry) if first in FAILURES:
             return (names, f"after {retry.tries} tries" if retry.tries > 1 else "after one try")
@@ -244,7 +246,7 @@ def _label(exit_: Exit, labels: list[str]) -> tuple[str, ...]:
 def shorten(text: str) -> str:
     """The text on one line, cut where it is long."""
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}…"
+    return line if len(line) <= MAX_LABEL_CHARACTERS else f"{line[: MAX_LABEL_CHARACTERS - 1].rstrip()}…"
 
 
 def as_mermaid(drawing: Drawing) -> str:
@@ -253,13 +255,13 @@ def as_mermaid(drawing: Drawing) -> str:
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
         for node in flow.nodes:
-            shape = SHAPES[node.look]
+            shape = NODE_STYLES[node.kind]
             lines.append(f'    {node.key}{shape.opening}"{_in_mermaid(node.lines)}"{shape.closing}')
         lines.append("  end")
     for arrow in drawing.arrows:
         label = f'|"{_in_mermaid(arrow.lines)}"|' if arrow.lines else ""
-        lines.append(f"  {arrow.start} {LINES[arrow.stroke].mermaid}{label} {arrow.end}")
-    for stroke, line in LINES.items():
+        lines.append(f"  {arrow.start} {ARROW_STYLES[arrow.stroke].mermaid}{label} {arrow.end}")
+    for stroke, line in ARROW_STYLES.items():
         numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == stroke]
         if numbers and line.colour:
             lines.append(f"  linkStyle {','.join(numbers)} stroke:{line.colour}")
@@ -271,7 +273,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """Lines between quotes: whatever could mean something to Mermaid or HTML is written as its number.
+    """Lines between quotes: characters that Mermaid or HTML may interpret are written as their numbers.
 
     A Markdown list would begin with `1.` or `-`, so those are numbers too.
     """
@@ -293,12 +295,12 @@ def as_dot(drawing: Drawing) -> str:
     for flow in drawing.subgraphs:
         lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
         lines += [
-            f"    {node.key} [shape={SHAPES[node.look].dot}, label={_in_dot(node.lines)}];" for node in flow.nodes
+            f"    {node.key} [shape={NODE_STYLES[node.kind].dot}, label={_in_dot(node.lines)}];" for node in flow.nodes
         ]
         lines.append("  }")
     for arrow in drawing.arrows:
         label = f"label={_in_dot(arrow.lines)}" if arrow.lines else ""
-        options = ", ".join(filter(None, (label, LINES[arrow.stroke].dot)))
+        options = ", ".join(filter(None, (label, ARROW_STYLES[arrow.stroke].dot)))
         lines.append(f"  {arrow.start} -> {arrow.end}{f' [{options}]' if options else ''};")
     return "\n".join([*lines, "}", ""])
 

@@ -1,4 +1,4 @@
-"""NCCO knowledge: what an NCCO may hold, how one is built, and what Vonage sends."""
+"""NCCOs: the models of their actions, the checker, the builder and the JSON Schema; the webhooks of Vonage."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from app.ncco.model import Default, NccoModel, Note, OptionRule, Shape, Tagged
 from app.ncco.types import (
     SPEECH_LANGUAGE,
     VOICE_LANGUAGE,
-    AloneOrList,
-    Free,
+    FreeForm,
     ListOf,
     NonBlank,
     Number,
+    OneOrList,
     SpokenText,
     StandardHeaders,
     Word,
@@ -89,7 +89,7 @@ class SpeechSettings(NccoModel):
     """How quiet speech may be, 10 (least sensitive) to 100."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
-    provider_options: Annotated[dict[str, Any] | None, Free()] = None
+    provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
     """What the provider needs to know."""
 
 
@@ -177,7 +177,7 @@ class WebSocketEndpoint(NccoModel):
         Field(alias="content-type"),
     ] = None
     """The audio format. Source: NCCO reference, WebSocket; 24000 is from the Voice API specification."""
-    headers: Annotated[dict[str, Any] | None, Free()] = None
+    headers: Annotated[dict[str, Any] | None, FreeForm()] = None
     """Metadata that is sent in the first message; at most 512 bytes."""
     authorization: Authorization | None = None
     """The Authorization header of the handshake."""
@@ -204,7 +204,7 @@ class SipEndpoint(NccoModel):
     """The user part of the URI; needs domain."""
     domain: Annotated[str | None, NonBlank("the domain of the trunk")] = None
     """The trunk's domain name from the dashboard; needs user."""
-    headers: Annotated[dict[str, Any] | None, Free(text_only=True)] = None
+    headers: Annotated[dict[str, Any] | None, FreeForm(text_only=True)] = None
     """Metadata that is sent as X- headers."""
     standard_headers: Annotated[dict[str, str] | None, StandardHeaders()] = None
     """The header User-to-User (RFC 7433), at most 256 characters."""
@@ -298,7 +298,7 @@ class Talk(NccoModel):
     """Whether the premium version of the style is used where there is one."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech synthesiser. Source: Text-To-Speech guide, providers; newer than the reference."""
-    provider_options: Annotated[dict[str, Any] | None, Free()] = None
+    provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
     """What the provider needs to know."""
     voice_name: Annotated[str | None, NonBlank("the name of a voice")] = None
     """The former way to choose a voice."""
@@ -374,7 +374,7 @@ class Conversation(NccoModel):
     action: Literal["conversation"] = "conversation"
     name: Annotated[str, NonBlank("the name of the conversation")]
     """The name of the room, within the application and region."""
-    music_on_hold_url: Annotated[str | list[str] | None, AloneOrList(Url())] = None
+    music_on_hold_url: Annotated[str | list[str] | None, OneOrList(Url())] = None
     """The mp3 that is played until the conversation starts."""
     start_on_enter: Annotated[bool | None, Default(True)] = None
     """Whether the conversation starts when this caller joins."""
@@ -450,7 +450,7 @@ class Notify(NccoModel):
     }
 
     action: Literal["notify"] = "notify"
-    payload: Annotated[dict[str, Any] | list[Any], Free(or_list=True)]
+    payload: Annotated[dict[str, Any] | list[Any], FreeForm(or_list=True)]
     """What the webhook receives under `payload`."""
     event_url: Annotated[list[str], ListOf(Url(), low=1, usually_one=True, noun="URL")]
     """Where the notify webhook goes, as an array of one URL."""
@@ -464,7 +464,7 @@ class Transfer(NccoModel):
     title: ClassVar[str] = "transfer"
     main: ClassVar[str] = "conversationId"
     spellings: ClassVar = {"conversation_id": "conversationId"}
-    rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.one_target)
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.one_conversation_id_spelling)
 
     action: Literal["transfer"] = "transfer"
     conversation_id: Annotated[str, NonBlank("the id of a conversation")]

@@ -1,4 +1,4 @@
-"""`Ncco`: the builder of actions, as the article on action flows uses it."""
+"""`Ncco`: builds actions, and an NCCO from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DOCUMENT: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 class Ncco:
-    """The nine actions, and the way to join them.
+    """The nine actions, and how to join them into an NCCO.
 
     ```python
     talk = Ncco.Talk(text="Please wait while we connect you.")

@@ -10,11 +10,11 @@ from app.ncco.checks import check_order
 from app.ncco.hints import folded, meant_action
 from app.ncco.issue import Issue, fault, shown
 
-_TELLING = {
+_DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
     for name, shape in SHAPES.items()
 }
-"""The options by which an unnamed action is recognised: its required ones that few other objects have."""
+"""The required options by which an action without a name is recognised; few other objects have them."""
 
 
 def check(document: object) -> list[Issue]:
@@ -34,15 +34,15 @@ def check(document: object) -> list[Issue]:
 
 
 def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether the options `names` of an action have no issue, nor what the options say together.
+    """Whether the options `names` of an action have no issue, alone and together with its other options.
 
-    The other options of the action are known to be right; how actions follow one another is not checked.
+    The other options must be valid by themselves already. The order of actions is not checked.
     """
     return SHAPES[action["action"]].is_clean(action, names)
 
 
 def is_plain_text(text: object) -> bool:
-    """Whether any talk can say the text as it is: there is something in it, no tag, and it is short enough."""
+    """Whether a talk can speak the text as it is: it is not empty, has no tags and is short enough."""
     return isinstance(text, str) and "<" not in text and not _check_action({"action": "talk", "text": text})
 
 
@@ -86,8 +86,10 @@ def _name_cure(action: dict[Any, Any]) -> str | None:
     named = next((key for key in keys if key in SHAPES), None)
     if named:
         return f'Write {{"action": "{named}", ...}}.'
-    said = next((value for value in action.values() if isinstance(value, str) and value in SHAPES), None)
-    meant = said or next((name for name, options in _TELLING.items() if options and options <= {*keys}), None)
+    named_value = next((value for value in action.values() if isinstance(value, str) and value in SHAPES), None)
+    meant = named_value or next(
+        (name for name, options in _DISTINCTIVE_OPTIONS.items() if options and options <= {*keys}), None
+    )
     return f'Add "action": "{meant}".' if meant else None
 
 

@@ -1,6 +1,6 @@
 """Rules between the options of one object, and between the actions of one NCCO.
 
-Each takes any values, since the values may be wrong too, and reports paths relative to the object.
+Each rule accepts any values, since the values may be wrong too, and reports paths relative to the object.
 """
 
 from __future__ import annotations
@@ -10,17 +10,30 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.ncco.issue import Issue, fault, listed, pointer, shown
-from app.ncco.languages import VOICE_OF, spans
-from app.ncco.ssml import LONGEST, check_text, is_ssml
-from app.ncco.types import as_number, encodes, is_false, is_true, size_as_json
+from app.ncco.languages import VOICES_BY_CODE, spans
+from app.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
+from app.ncco.types import as_number, is_encodable, is_false, is_true, size_as_json
 
 Options = Mapping[str, Any]
 
-LARGEST_HEADERS = 512
+MAX_HEADERS_BYTES = 512
 """Bytes of WebSocket metadata. Source: WebSocket guide."""
-LONGEST_HEADER = 8191
+MAX_AUTHORIZATION_CHARACTERS = 8191
 """Characters of an Authorization header. Source: Java SDK."""
-OTHER_AUDIO = (".ogg", ".oga", ".flac", ".aac", ".m4a", ".wma", ".aiff", ".amr", ".opus", ".webm", ".mp4", ".m3u8")
+UNSUPPORTED_AUDIO = (
+    ".ogg",
+    ".oga",
+    ".flac",
+    ".aac",
+    ".m4a",
+    ".wma",
+    ".aiff",
+    ".amr",
+    ".opus",
+    ".webm",
+    ".mp4",
+    ".m3u8",
+)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -98,7 +111,7 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
 
 
 def one_header_spelling(options: Options) -> Iterator[Issue]:
-    """Our own choice: two spellings of one option at once are a slip."""
+    """Our own choice: two spellings of one option at once are a mistake."""
     if options.get("standardHeaders") is not None and options.get("standard_headers") is not None:
         yield fault("N960", "standardHeaders is given in two spellings.", "Leave out standard_headers.")
 
@@ -110,8 +123,9 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
         value = authorization.get("value")
         if authorization.get("type") == "custom" and not value:
             yield fault("N208", "The authorization is of type custom, but has no value.", path="/authorization")
-        if isinstance(value, str) and len(value) > LONGEST_HEADER:
-            message = f"The value of the authorization has {len(value)} characters; {LONGEST_HEADER} is the most."
+        if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
+            limit = MAX_AUTHORIZATION_CHARACTERS
+            message = f"The value of the authorization has {len(value)} characters; {limit} is the most."
             yield fault("N920", message, path="/authorization")
         elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
             message = "The value of the authorization holds a character that headers do not."
@@ -119,16 +133,16 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
     if options.get("content-type") is None:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
     headers = options.get("headers")
-    if isinstance(headers, dict) and (size := size_as_json(headers)) > LARGEST_HEADERS:
-        yield fault("N918", f"The headers are {size} bytes; {LARGEST_HEADERS} is the most.", path="/headers")
+    if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
+        yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the most.", path="/headers")
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
     """The text can be spoken in the style. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
     text = options.get("text")
-    if not isinstance(text, str) or ("<" not in text and len(text) <= LONGEST):
+    if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
         yield from _style_exists(options, ssml=False)
-    elif encodes(text) and text.strip():
+    elif is_encodable(text) and text.strip():
         yield from (issue.inside("text") for issue in check_text(text))
         yield from _style_exists(options, ssml=is_ssml(text))
 
@@ -137,7 +151,7 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
     language = options.get("language")
     language = "en-US" if language is None else language
     style = as_number(options.get("style", 0))
-    voice = VOICE_OF.get(language.lower()) if isinstance(language, str) else None
+    voice = VOICES_BY_CODE.get(language.lower()) if isinstance(language, str) else None
     if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
         return
     if style not in voice.styles and not (style == 0 and options.get("style") is None):
@@ -151,7 +165,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
     """Source: NCCO reference, Stream (streamUrl)."""
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
-    if isinstance(url, str) and url.partition("?")[0].lower().endswith(OTHER_AUDIO):
+    if isinstance(url, str) and url.partition("?")[0].lower().endswith(UNSUPPORTED_AUDIO):
         yield fault("N917", "The file is neither mp3 nor wav by its name.", path="/streamUrl")
 
 
@@ -171,14 +185,14 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
             yield fault("N909", f"{name} has settings, but type does not name it.", cure, f"/{name}")
 
 
-def one_target(options: Options) -> Iterator[Issue]:
-    """Our own choice: two spellings of the target at once are a slip."""
+def one_conversation_id_spelling(options: Options) -> Iterator[Issue]:
+    """Our own choice: two spellings of the target at once are a mistake."""
     if options.get("conversationId") is not None and options.get("conversation_id") is not None:
         yield fault("N960", "conversationId is given in two spellings.", "Leave out conversation_id.")
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:
-    """Our own choice: the former name beside the present one is a slip."""
+    """Our own choice: the former name together with the current one is a mistake."""
     answer = options.get("onAnswer")
     if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
         yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
@@ -186,7 +200,7 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""In place of the name of an unknown action; what follows it cannot be checked."""
+"""Stands for the name of an unknown action; the order of what follows it cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
@@ -197,7 +211,7 @@ def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[I
         path = pointer(names.index("transfer") + 1)
         yield fault("N302", "transfer ends this NCCO, so this action never runs.", path=path)
     yield from _nothing_after_endless_loop(actions, names)
-    yield from _last_record_records(actions, names)
+    yield from _last_record_has_time(actions, names)
 
 
 def _name(action: object, known: Collection[str]) -> str:
@@ -210,10 +224,10 @@ def _option(action: object, name: str) -> object:
 
 
 def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """An interruptible prompt stays so until an input, which must follow the prompts at once.
+    """A prompt with bargeIn stays interruptible until an input, which must directly follow the prompts.
 
-    talk asks for an input as the next action that is not talk, stream for one as the next that is not stream; a
-    mixture of both before the input is only a warning.
+    The reference requires an input after a run of talks, or after a run of streams; a mixture of both before the
+    input is only a warning.
 
     Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
     """
@@ -234,14 +248,14 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
 
 def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """Loop 0 never ends, unless the caller may interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
-    barges = False
+    is_interruptible = False
     for index, name in enumerate(names[:-1]):
         if name == "input":
-            barges = False
+            is_interruptible = False
         if name not in PROMPTS:
             continue
-        barges = barges or is_true(_option(actions[index], "bargeIn"))
-        if as_number(_option(actions[index], "loop")) == 0 and not barges:
+        is_interruptible = is_interruptible or is_true(_option(actions[index], "bargeIn"))
+        if as_number(_option(actions[index], "loop")) == 0 and not is_interruptible:
             prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
             if prompt is None:
                 message = f"The {name} before this action loops forever, so it is never reached."
@@ -252,10 +266,10 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
             return
 
 
-def _last_record_records(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, and nothing waits for it.
 
-    With a beep it asks for a message, which callers cannot leave while only prompts follow.
+    With a beep it asks for a message, but the call ends after the prompts that follow, before one can be left.
 
     Source: NCCO reference, Record.
     """

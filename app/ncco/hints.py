@@ -58,7 +58,7 @@ def meant_action(word: str, names: Collection[str]) -> str | None:
 
 
 def meant_name(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
-    """The option that an unknown one was meant to be; None when that is not known. For the arguments see below."""
+    """The option that an unknown one was meant to be; None when that is not known. Arguments as in `meant_option`."""
     target = folded(word)
     foreign = OPTION_NAMES.get(title, {}).get(target)
     same = next((name for name in names if folded(name) == target), None)

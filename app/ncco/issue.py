@@ -14,7 +14,7 @@ import yaml
 
 Severity = Literal["error", "warning"]
 R = TypeVar("R")
-LONGEST_SHOWN = 60
+MAX_SHOWN_CHARACTERS = 60
 """Characters of a value that a message shows."""
 
 
@@ -124,7 +124,7 @@ def shown(value: object) -> str:
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
-        short = value[: LONGEST_SHOWN - 3] + "..." if len(value) > LONGEST_SHOWN else value
+        short = value[: MAX_SHOWN_CHARACTERS - 3] + "..." if len(value) > MAX_SHOWN_CHARACTERS else value
         return encodable(json.dumps(short, ensure_ascii=False))
     if value is None or isinstance(value, bool):
         return json.dumps(value)
@@ -134,7 +134,7 @@ def shown(value: object) -> str:
         text = str(value) if isinstance(value, (int, float)) else type(value).__name__
     except ValueError:  # an int of more digits than Python prints
         return "a huge number"
-    return text if len(text) <= LONGEST_SHOWN else "a huge number"
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else "a huge number"
 
 
 def encodable(text: str) -> str:

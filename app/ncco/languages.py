@@ -1,4 +1,4 @@
-"""Languages that Vonage speaks and recognises. The lists age: what they do not hold is a warning, never an error."""
+"""Languages that Vonage speaks and recognises. The lists may be outdated, so a missing language is only a warning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class VoiceStyles:
 
     Attributes:
         styles: numbers of all its styles, standard and premium; None when they are not known.
-        ssml_styles: those that know SSML; None when they are not known.
+        ssml_styles: those that support SSML; None when they are not known.
     """
 
     styles: frozenset[int] | None = None
@@ -50,8 +50,8 @@ LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
 """Recognised and transcribed languages."""
 
-VOICE_OF: Final = {code.lower(): voice for code, voice in VOICES.items()}
+VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
 """By code in lower case, since case is not significant."""
 
-IS_RECOGNISED: Final = frozenset(code.lower() for code in RECOGNISED)
+RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)
 """The codes in lower case."""

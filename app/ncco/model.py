@@ -1,4 +1,4 @@
-"""What every model of an NCCO object has in common, and the shape that the checker derives from it."""
+"""The base class of all NCCO models, and the shape that the checker derives from each model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What Vonage takes when the option is missing. It is documented, never sent."""
+    """The value that Vonage assumes when the option is missing. It is documented, never sent."""
 
     value: object
 
@@ -39,8 +39,8 @@ class Option:
     Attributes:
         name: as it is written in an NCCO.
         field: as it is called in Python.
-        describe: says what it does, in a sentence or two.
-        default: what Vonage takes when it is missing; None when it takes nothing.
+        describe: returns its description, one or two sentences.
+        default: the value that Vonage assumes when it is missing; None when there is none.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Shape:
         about: what it is, in a sentence.
         tag: the key that names it (`action` or `type`) and its value; None for settings.
         main: the option whose value may stand for the whole object in a flow; "" when none does.
-        spellings: other spellings that are taken, and the option each stands for.
+        spellings: other accepted spellings, and the option each stands for.
         notes: warnings by key.
         rules: rules between its options, and those of settings inside it; settings have no rules of their own.
     """
@@ -119,7 +119,7 @@ class Shape:
         return issues + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
-        """Whether the options `names` have no issue, nor what all options say together; the others are right."""
+        """Whether the options `names`, and all options together, have no issue; the others must be valid already."""
         for name in names:
             option, entry = self.options.get(name), value[name]
             if option is None or entry is None or name in self.notes:
@@ -150,12 +150,12 @@ class Shape:
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
         """The rules between the options; a misspelt one counts as the intended one, at the place of its key."""
-        slips = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
-        if not slips:
+        misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
+        if not misspelt:
             return [issue for rule in self.rules for issue in rule(value)]
-        options = {**value, **{name: value[key] for name, key in slips.items()}}
+        options = {**value, **{name: value[key] for name, key in misspelt.items()}}
         issues = [issue for rule in self.rules for issue in rule(options)]
-        written = {pointer(name): pointer(key) for name, key in slips.items()}
+        written = {pointer(name): pointer(key) for name, key in misspelt.items()}
         return [replace(issue, path=written[issue.path]) if issue.path in written else issue for issue in issues]
 
     def _is_known(self, key: object) -> bool:
@@ -168,7 +168,7 @@ class Shape:
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """Every spelling that the models take, and the option each stands for."""
+        """Every spelling that the models accept, and the option each stands for."""
         return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
 
     @cached_property
@@ -180,7 +180,7 @@ class Shape:
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The options under their NCCO names with the values as models hold them.
 
-        null is dropped, and so is what has no effect; unknown options are kept, and so is a second spelling of one.
+        Drops null and options without effect; keeps unknown options, and a second spelling of an option.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
@@ -399,10 +399,10 @@ def _description(model: type, name: str) -> str:
 
 @cache
 def _descriptions(model: type) -> dict[str, str]:
-    """The text under each field of one class; {} where its source is not at hand.
+    """The text under each field of one class; {} when the source is not available.
 
-    Read when somebody asks. pydantic's `use_attribute_docstrings` reads it for every class on import, which takes
-    longer than the rest of the import.
+    Read on first use: pydantic's `use_attribute_docstrings` reads the source of every class on import, which
+    takes longer than the rest of the import.
     """
     try:
         source = textwrap.dedent(inspect.getsource(model))

@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from app.ncco.issue import Issue, fault, listed, shown
 
-LONGEST = 1500
+MAX_TALK_CHARACTERS = 1500
 """Characters of a talk text, tags not counted. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
@@ -19,7 +19,7 @@ SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme",
 """Tags that make no sound by themselves; a break is a pause, and sub says its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects: they show that SSML is meant, but are not in Vonage's list."""
+"""Tags of other SSML dialects: a text with one is meant as SSML, but Vonage does not list them."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -71,8 +71,8 @@ def is_ssml(text: str) -> bool:
 
 
 def _check_length(characters: int) -> Iterator[Issue]:
-    if characters > LONGEST:
-        yield fault("N401", f"The text has {characters} characters; {LONGEST} is the most.")
+    if characters > MAX_TALK_CHARACTERS:
+        yield fault("N401", f"The text has {characters} characters; {MAX_TALK_CHARACTERS} is the most.")
 
 
 def _check_plain(text: str) -> Iterator[Issue]:

@@ -1,4 +1,4 @@
-"""Did you mean: the known word nearest to one that is not known."""
+"""For "did you mean": the known word that is most similar to an unknown one."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from app.ncco.hints import folded, near
 from app.ncco.issue import Issue, fault, listed, shown, wrong_type
-from app.ncco.languages import IS_RECOGNISED, LANGUAGE_NAMES, RECOGNISED, VOICE_OF, VOICES
+from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, RECOGNISED_CODES, VOICES, VOICES_BY_CODE
 
 if TYPE_CHECKING:
     from app.ncco.model import Shape
 
 JsonSchema = dict[str, Any]
 
-DEEPEST = 200
-"""Levels of nesting that all JSON readers and writers here can handle. Our own choice."""
+MAX_JSON_DEPTH = 200
+"""Levels of nesting that every JSON parser and writer used here can handle. Our own choice."""
 USER_TO_USER = "User-to-User"
 BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
@@ -74,14 +74,14 @@ def unwritable(value: object) -> str | None:
             elif reason := _unwritable_scalar(each):
                 return reason
         layer, depth = inner, depth + 1
-        if layer and depth > DEEPEST:
-            return f"it is nested over {DEEPEST} levels deep"
+        if layer and depth > MAX_JSON_DEPTH:
+            return f"it is nested over {MAX_JSON_DEPTH} levels deep"
     return None
 
 
 def _unwritable_scalar(value: object) -> str | None:
     if isinstance(value, str):
-        return None if encodes(value) else "it holds half of a surrogate pair"
+        return None if is_encodable(value) else "it holds half of a surrogate pair"
     if isinstance(value, float):
         return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
     if value is None or isinstance(value, int):
@@ -89,7 +89,7 @@ def _unwritable_scalar(value: object) -> str | None:
     return f"a {type(value).__name__} is not a JSON value"
 
 
-def encodes(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """Whether the text can be written in UTF-8."""
     try:
         text.encode()
@@ -153,9 +153,9 @@ class Number(Kind):
 
     Attributes:
         whole: "always" (a fraction is an error), "usual" (a warning) or "no".
-        disputed: values outside or inside the range on which sources disagree: a warning.
+        disputed: values that some of Vonage's documents allow and others do not: a warning.
         clamps: out of the range is a warning, since Vonage takes the nearest limit.
-        tenths: a finer value is an error.
+        tenths: more than one decimal place is an error.
     """
 
     low: float | None = None
@@ -224,9 +224,9 @@ class Word(Kind):
     """One of a few words.
 
     Attributes:
-        disputed: words on which sources disagree, with the reason: a warning.
+        disputed: words that some of Vonage's documents allow, each with the reason: a warning.
         any_case: another case is a warning, not an error.
-        other_words: by folded word, what the words are called elsewhere.
+        other_words: folded word of another platform → the word here.
     """
 
     words: tuple[str, ...]
@@ -321,10 +321,10 @@ _SAME_LANGUAGE = {
 }
 """Other codes of the same language."""
 
-_USUAL = frozenset(
+_COMMON_CODES = frozenset(
     {"en-US", "en-GB", "es-ES", "es-US", "fr-FR", "de-DE", "pt-PT", "pt-BR", "nl-NL", "it-IT", "ar-SA", "ta-IN"}
 )
-"""The codes that a cure names first when the region is missing or not in the list."""
+"""The codes that a cure names first when the region is missing or not listed."""
 
 
 @dataclass(frozen=True)
@@ -360,7 +360,7 @@ class LanguageCode(Kind):
         language, region = LANGUAGE_NAMES.get(language, language), {"uk": "gb"}.get(region, region)
         names = {language, *_SAME_LANGUAGE.get(language, ())}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
-        same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in _USUAL))
+        same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in _COMMON_CODES))
         return f"Write {listed(same[:3])}." if same else None
 
     def json_schema(self) -> JsonSchema:
@@ -368,17 +368,17 @@ class LanguageCode(Kind):
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
-VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICE_OF), tuple(sorted(VOICES)))
-SPEECH_LANGUAGE = LanguageCode("N906", IS_RECOGNISED, tuple(sorted(RECOGNISED)))
+VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICES_BY_CODE), tuple(sorted(VOICES)))
+SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED)))
 
 
 @dataclass(frozen=True)
-class Free(Kind):
-    """An object of free content.
+class FreeForm(Kind):
+    """An object with any keys and values.
 
     Attributes:
         text_only: a value that is not text is a warning.
-        or_list: an array is right as well.
+        or_list: an array is valid as well.
     """
 
     text_only: bool = False
@@ -508,8 +508,8 @@ class ListOf(Kind):
 
 
 @dataclass(frozen=True)
-class AloneOrList(Kind):
-    """A value that sources write alone and in an array of one."""
+class OneOrList(Kind):
+    """A value that Vonage's documents show both alone and in an array of one."""
 
     item: Kind
 

@@ -12,19 +12,19 @@ from typing import Annotated, Any, ClassVar, Final, Self
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
-DEPTH_LIMIT = 64
-"""Levels of nested JSON text that are read. Our choice: real webhooks have four."""
+MAX_FIELD_DEPTH = 64
+"""How many levels of JSON in a field are decoded. Our choice: real webhooks have four."""
 
-NESTED = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
+JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
 
 
-def unnested(fields: Mapping[str, object]) -> dict[str, object]:
+def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields, with JSON text in a nested field decoded.
 
     Text that is no JSON object, array or null stays as it came.
     """
-    return {str(name): _decoded(value) if name in NESTED else value for name, value in fields.items()}
+    return {str(name): _decoded(value) if name in JSON_FIELDS else value for name, value in fields.items()}
 
 
 def _decoded(value: object) -> object:
@@ -34,11 +34,11 @@ def _decoded(value: object) -> object:
         decoded: object = orjson.loads(value)
     except orjson.JSONDecodeError:
         decoded = _repaired(value)
-    return value if decoded is None or _is_deep(decoded, DEPTH_LIMIT) else decoded
+    return value if decoded is None or _is_deep(decoded, MAX_FIELD_DEPTH) else decoded
 
 
 def _repaired(text: str) -> object:
-    """What a lenient reader makes of it, without what JSON cannot hold: half surrogate pairs, NaN, Infinity."""
+    """The text decoded leniently, without what JSON cannot represent: half surrogate pairs, NaN, Infinity."""
     try:
         decoded = json.loads(text, parse_constant=lambda _: None, strict=False)
         repaired: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
@@ -70,7 +70,7 @@ def as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> object:
-    """Blank text is no number rather than a wrong one; a bool is refused."""
+    """Blank text becomes None; a bool becomes text, so that pydantic refuses it."""
     if isinstance(value, str) and not value.strip():
         return None
     return str(value) if isinstance(value, bool) else value
@@ -92,7 +92,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Webhook(BaseModel):
-    """One request from Vonage, read as far as it can be read.
+    """One request from Vonage, read leniently.
 
     Nothing in it is required, since live traffic leaves out and adds fields: what is missing or of a wrong type is
     None. Unknown keys are kept in `extras`. Source: webhook reference.
@@ -138,7 +138,7 @@ class LegWebhook(Webhook):
     """A webhook about one leg."""
 
     uuid: Text = None
-    """The leg. `human` and `machine` events send it as `call_uuid`; it is found here all the same."""
+    """The leg. `human` and `machine` events send it as `call_uuid`; it is read into `uuid` too."""
     from_: Text = Field(default=None, alias="from")
     to: Text = None
 
@@ -178,11 +178,11 @@ FALLBACK_REASONS: Final = (
     "Invalid NCCO.",
     "Invalid response code.",
 )
-"""Why a webhook comes to the fallback URL. Source: webhook reference, Fallback."""
+"""Why Vonage sends a webhook to the fallback URL. Source: webhook reference, Fallback."""
 
 
 class FallbackWebhook(LegWebhook):
-    """A webhook that expected an NCCO has failed; this is the second chance.
+    """A webhook that expected an NCCO has failed; Vonage asks the fallback URL for one.
 
     It has the fields of the failed request, which `original` reads. Source: webhook reference, Fallback.
     """
@@ -202,14 +202,14 @@ class FallbackWebhook(LegWebhook):
     @property
     def original_url(self) -> str | None:
         """The URL that failed."""
-        return self._of_request("url")
+        return self._request_field("url")
 
     @property
     def original_type(self) -> str | None:
         """`answer` or `event`."""
-        return self._of_request("type")
+        return self._request_field("type")
 
-    def _of_request(self, name: str) -> str | None:
+    def _request_field(self, name: str) -> str | None:
         value = mapping(self.original_request).get(name)
         return value if isinstance(value, str) else None
 
@@ -301,13 +301,13 @@ class PaymentWebhook(LegWebhook):
 
 
 class UnknownWebhook(Webhook):
-    """None of the others. Its fields are in `extras`."""
+    """A webhook that matches no other class. Its fields are in `extras`."""
 
     kind: ClassVar[str] = "unknown"
 
 
-NOT_LISTENED = ("Speech was not enabled", "Speech overridden by DTMF")
-"""What `speech.error` says when keys were asked for or pressed; any other text is a fault of the recogniser.
+EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
+"""Texts of `speech.error` when keys were requested or pressed; any other text is a fault of the recogniser.
 
 Source: webhook reference, Input (speech recognition results).
 """
@@ -357,7 +357,7 @@ class InputWebhook(LegWebhook):
         """What was recognised, best first; empty when nothing was, or when the list cannot be read."""
         raw = mapping(self.speech).get("results")
         guesses = [guess for item in (raw if isinstance(raw, list) else []) if (guess := _guess(item))]
-        return tuple(sorted(guesses, key=_by_confidence))
+        return tuple(sorted(guesses, key=_confidence_order))
 
     @property
     def speech_error(self) -> str | None:
@@ -376,7 +376,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def is_speech(self) -> bool:
-        """Whether this is about speech: words and no digits, or a listening that ended or failed without a key."""
+        """Whether this is about speech: words and no digits, or listening that ended or failed without a key."""
         if self.digits:
             return False
         listened = bool(self.results) or self.timeout_reason is not None
@@ -384,7 +384,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def _has_failed(self) -> bool:
-        return self.speech_error is not None and self.speech_error not in NOT_LISTENED
+        return self.speech_error is not None and self.speech_error not in EXPECTED_SPEECH_ERRORS
 
 
 def _number_text(number: int) -> str | None:
@@ -414,7 +414,7 @@ def _confidence(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _by_confidence(guess: SpeechResult) -> float:
+def _confidence_order(guess: SpeechResult) -> float:
     """The order of guesses: the most confident first, those of unknown confidence last, else as sent."""
     return math.inf if guess.confidence is None else -guess.confidence
 
@@ -446,14 +446,14 @@ def _is_status(fields: Fields) -> bool:
 
 
 def _is_answer(fields: Fields) -> bool:
-    """No field marks an answer webhook: one that says who calls or is called, and nothing else, is taken for one."""
+    """No field marks an answer webhook: a webhook with only a caller or a called party is treated as one."""
     if isinstance(fields.get("type"), str):  # RTC events have `from` and a type
         return False
     parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))
     return parties or {"uuid", "conversation_uuid"} <= fields.keys()
 
 
-ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
+RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
     (FallbackWebhook, _is_fallback),
     (TransferWebhook, _is_transfer),
     (TranscriptionWebhook, _is_transcription),
@@ -465,31 +465,31 @@ ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
     (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )
-"""The first class whose test holds is the one. Source: webhook reference; the order is that of the official SDKs."""
+"""The first class whose test is true is used. Source: webhook reference; the order is that of the official SDKs."""
 
 
 def recognise(fields: Fields) -> Webhook:
     """The webhook of a JSON body, a form or a query string.
 
-    Never raises. Nested JSON text (GET) is decoded, `call_uuid` is found under `uuid`, and what fits none of the
-    classes is an `UnknownWebhook` with the raw fields.
+    Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and fields that fit no class become
+    an `UnknownWebhook`.
     """
-    wire = unnested(fields)
+    wire = decode_json_fields(fields)
     if wire.get("uuid") in (None, "") and "call_uuid" in wire:
         wire["uuid"] = wire["call_uuid"]
-    webhook = _found(wire).read(wire)
+    webhook = _class_of(wire).read(wire)
     if isinstance(webhook, FallbackWebhook):
         webhook._original = _original(wire)
     return webhook
 
 
-def _found(wire: Fields) -> type[Webhook]:
-    """The class that fits the values; null fields count only when nothing else decides, since events carry nulls."""
+def _class_of(wire: Fields) -> type[Webhook]:
+    """The class that fits the values; null fields count only if nothing else matches, since events contain nulls."""
     values = {name: value for name, value in wire.items() if value is not None}
-    found = next((webhook for webhook, fits in ORDER if fits(values)), UnknownWebhook)
+    found = next((webhook for webhook, fits in RECOGNITION_ORDER if fits(values)), UnknownWebhook)
     if found not in (AnswerWebhook, ErrorWebhook, UnknownWebhook):
         return found
-    return next((webhook for webhook, fits in ORDER if fits(wire)), UnknownWebhook)
+    return next((webhook for webhook, fits in RECOGNITION_ORDER if fits(wire)), UnknownWebhook)
 
 
 def _original(fields: Fields) -> Webhook:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from app.engine import JOINED, Call, Session, Turn
-from app.ncco.webhooks import FALLBACK_REASONS, Webhook, as_text, recognise, unnested, webhook_type
+from app.ncco.webhooks import FALLBACK_REASONS, Webhook, as_text, decode_json_fields, recognise, webhook_type
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """The reply to a called party that has nothing to hear: it is joined."""
@@ -83,7 +83,7 @@ class Delivery:
             uuid = as_text(fields["call_uuid"])
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
-            custom_data = unnested({"custom_data": custom_data})["custom_data"]
+            custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
         direction = as_text(fields.get("direction", query.get("direction")))
         return Call(
             _digits(to),

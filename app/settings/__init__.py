@@ -1,4 +1,4 @@
-"""Settings: what the environment says, checked once at the start."""
+"""Settings from the environment, checked once at the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting: its type, its range and what it does. Where it is wrong, `Cure` says what to write instead."""
+"""Every setting: its type, its range and what it does. `Cure` says what to write instead of a wrong value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRETS: Final = (
 )
 """The settings that files may hold, and that can be changed while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""What docs/how-to/one-host.md writes in place of the signature secret."""
+"""The placeholder for the signature secret in docs/how-to/one-host.md."""
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -39,7 +39,7 @@ class Cure:
     text: str
 
 
-_Words = BeforeValidator(values.read_word)
+_AnyCase = BeforeValidator(values.read_word)
 _PORT: Final = (Field(ge=0, le=65535), Cure("Write a whole number from 0 to 65535, such as 8000."))
 _Host = Annotated[
     str, AfterValidator(values.read_host), Cure("Write an address alone, such as 127.0.0.1; the port has its own.")
@@ -63,7 +63,7 @@ _Key = Annotated[
 
 
 class Settings(BaseSettings):
-    """What the environment and `.env` say. The environment wins; an empty variable counts as not set."""
+    """Settings from the environment and `.env`. The environment wins; an empty variable counts as not set."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -138,17 +138,17 @@ class Settings(BaseSettings):
     key: _Key = SecretStr("")
     """Secret that signs callback URLs. Not set: derived from the signature secret, else kept beside the database."""
     key_previous: _Key = SecretStr("")
-    """The secret before, while it is being changed: callbacks of running calls still hold."""
+    """The previous secret during a rotation: callback URLs of running calls stay valid."""
     hook_secret: _HookSecret = SecretStr("")
     """Secret that signs hooks by the convention of Standard Webhooks (`whsec_...`). Not set: they are not signed."""
     hook_secret_previous: _HookSecret = SecretStr("")
-    """The hook secret before, while it is being changed: hooks are then signed with both."""
+    """The previous hook secret during a rotation: hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
     """How often a hook is tried before it is parked, 1 to 50; ten tries take 19 hours. See `ncco hooks`."""
-    log: Annotated[Literal["json", "console", "auto"], _Words, Cure("Write json, console or auto.")] = "auto"
+    log: Annotated[Literal["json", "console", "auto"], _AnyCase, Cure("Write json, console or auto.")] = "auto"
     """Form of the log: json, console, or auto (console on a terminal)."""
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _Words, Cure("Write debug, info, warning or error.")
+        Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
     ] = "info"
     """Least severe lines to write: debug, info, warning or error. Each webhook is one info line."""
     metrics_host: _Host = "127.0.0.1"
@@ -156,11 +156,11 @@ class Settings(BaseSettings):
     metrics_port: Annotated[int | None, *_PORT] = None
     """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, beside the webhooks."""
     reload: _Switch = True
-    """1 watches the flow and template files, and takes over what loads without errors."""
+    """1 watches the flow and template files, and reloads them when they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
     """Seconds after SIGTERM in which webhooks are answered and `/readyz` says 503, 0 to 300; then the port closes.
 
-    For balancers that ask `/readyz`: a little more than they need to notice. With 0 the port closes at once.
+    For load balancers that poll `/readyz`: a little more than they need to notice. With 0 the port closes at once.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     signature_secret_previous: _Secret = Field(
         default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
     )
-    """The signature secret before, while it is being changed."""
+    """The previous signature secret during a rotation: webhooks signed with it are still accepted."""
 
     _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
@@ -200,13 +200,13 @@ class Settings(BaseSettings):
 
     @property
     def hook_secrets(self) -> tuple[str, ...]:
-        """What signs hooks, the present one first; empty when nothing does."""
+        """The secrets that sign hooks, the current one first; empty when hooks are not signed."""
         texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
 
     @property
     def base_url(self) -> str:
-        """Where callback URLs start: the public URL, else the address that is listened on. No trailing slash."""
+        """Where callback URLs start: the public URL, else the address to listen on. No trailing slash."""
         if self.public_url:
             return self.public_url
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
@@ -217,8 +217,8 @@ class Settings(BaseSettings):
         """The files that hold secrets."""
         return self._secret_files
 
-    def with_secrets_of_now(self) -> Settings:
-        """These settings with the secrets that the environment, `.env` and files say now.
+    def with_current_secrets(self) -> Settings:
+        """These settings with the secrets read again from the environment, `.env` and files.
 
         Raises SettingsError: one of them cannot be used, or webhooks would no longer be checked.
         """
@@ -234,15 +234,15 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed and probably not meant: one sentence each."""
+        """What is allowed but probably not intended: one sentence each."""
         return self._warnings
 
     def require_safe(self, dev: bool) -> None:
-        """Refuse to serve strangers: without signatures anybody could steer calls and run up a bill.
+        """Refuse to start an unsafe server: without signatures, anybody could control calls and run up a bill.
 
         Raises:
-            SettingsError: there is no signature secret and this is neither development on loopback nor meant so,
-                every webhook would be refused, or callback URLs would lead nowhere.
+            SettingsError: there is no signature secret and this is neither development on loopback nor set to be
+                insecure, every webhook would be refused, or callback URLs would not work.
         """
         if not self.is_signed and not self.insecure and not (dev and values.is_loopback(self.host)):
             where = f"{self.host}:{self.port}"
@@ -264,7 +264,7 @@ class Settings(BaseSettings):
                 "is not a UUID, so every webhook would be refused",
                 "Copy the application ID from the Vonage dashboard, or leave it unset.",
             )
-        if not (self.public_url or dev or self.insecure):  # behind a proxy, this machine alone is everybody
+        if not (self.public_url or dev or self.insecure):  # behind a proxy, every request comes from loopback
             raise SettingsError(
                 "NCCO_PUBLIC_URL",
                 "is not set, so Vonage would not know where to send what a caller presses",
@@ -273,16 +273,16 @@ class Settings(BaseSettings):
             )
 
     def verifier(self) -> Verifier | None:
-        """What checks signatures; None when there is no secret to check them with."""
+        """The checker of webhook signatures; None when there is no signature secret."""
         secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
         return (
             Verifier([text for text in secrets if text], self.api_key, self.application_id) if self.is_signed else None
         )
 
     def keys(self) -> tuple[bytes, ...]:
-        """What signs callback URLs, the present one first. May create the key file. Raises SettingsError.
+        """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError.
 
-        A signature secret belongs to an account: the public URL makes the key of this deployment of it.
+        A signature secret belongs to an account, so the public URL goes into the key of each deployment.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
@@ -290,7 +290,7 @@ class Settings(BaseSettings):
         return derived_keys([*own, *shared]) or derived_keys([stored_secret(self.database_url)])
 
     def policy(self) -> Policy:
-        """What the service is told. May create the key file beside the database. Raises SettingsError."""
+        """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
         return Policy(
             keys=self.keys(),
             failsafe=self.failsafe,

@@ -1,4 +1,4 @@
-"""Read the settings, and turn what is wrong with them into errors that a person can act on."""
+"""Read the settings, and turn their faults into errors that say what to write instead."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from app.errors import SettingsError
 from app.ncco.suggest import nearest
 from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
-from app.settings.secrets import SUFFIX, named_files, read_file
+from app.settings.secrets import FILE_SUFFIX, named_files, read_file
 
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
-PREVIOUS: Final = "_previous"
-"""How the field of a secret ends that holds while it is being changed, and is then taken away."""
-SHORT_SECRET: Final = 16
-"""Characters from which on a signature secret is not doubted. Our choice; Vonage states no length."""
+PREVIOUS_SUFFIX: Final = "_previous"
+"""The end of a field with the previous secret, which is set only during a rotation."""
+MIN_SECRET_CHARACTERS: Final = 16
+"""A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Where settings came from, to read them again. All are equal: settings that say the same are the same."""
+    """Where settings came from, to read them again. All origins are equal, so settings compare by their values."""
 
     env_file: Path | None = field(compare=False)
     given: Mapping[str, Any] = field(compare=False)
@@ -47,7 +47,8 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     files = named_files(_secrets(), written)
     texts = {
-        field: read_file(variable(field), file, may_be_gone=field.endswith(PREVIOUS)) for field, file in files.items()
+        field: read_file(variable(field), file, is_optional=field.endswith(PREVIOUS_SUFFIX))
+        for field, file in files.items()
     }
     try:
         settings = Settings(_env_file=env_file, **{**texts, **given})
@@ -58,7 +59,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     settings._flow_env = {
         name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
     }
-    settings._warnings = (*_unknown(written), *_doubtful(settings))
+    settings._warnings = (*_unknown(written), *_questionable(settings))
     return settings
 
 
@@ -108,16 +109,16 @@ def _field(place: str) -> str:
 
 def _unknown(written: Iterable[str]) -> list[str]:
     known = {variable(field) for field in Settings.model_fields}
-    known |= {f"{name}{SUFFIX}" for name in _secrets()}
-    strangers = sorted(name for name in written if name.upper().startswith(PREFIX) and name.upper() not in known)
-    return [_warning(name, nearest(name, known)) for name in strangers]
+    known |= {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    unknown = sorted(name for name in written if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [_unknown_setting(name, nearest(name, known)) for name in unknown]
 
 
-def _warning(name: str, meant: str | None) -> str:
+def _unknown_setting(name: str, meant: str | None) -> str:
     return f"{name} is no setting; did you mean {meant}?" if meant else f"{name} is no setting and does nothing."
 
 
-def _doubtful(settings: Settings) -> list[str]:
+def _questionable(settings: Settings) -> list[str]:
     found = []
     if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
         found.append(
@@ -129,14 +130,14 @@ def _doubtful(settings: Settings) -> list[str]:
         found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
         found.append("NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone.")
-    found += [*_short(settings), *_unreachable(settings)]
+    found += [*_short_secrets(settings), *_unreachable(settings)]
     if not settings.flows.is_dir():
         found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
     return found
 
 
 def _unreachable(settings: Settings) -> Iterator[str]:
-    """What Vonage, or every signed webhook, would fail at."""
+    """Public URLs that Vonage cannot reach, or that are not encrypted."""
     url = urlsplit(settings.public_url)
     if settings.is_signed and values.is_loopback(url.hostname or ""):
         yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
@@ -144,8 +145,8 @@ def _unreachable(settings: Settings) -> Iterator[str]:
         yield "NCCO_PUBLIC_URL begins with http://: what callers press crosses the network for everybody to read."
 
 
-def _short(settings: Settings) -> list[str]:
-    """A signature secret of a few characters is mostly one that was not copied whole."""
+def _short_secrets(settings: Settings) -> list[str]:
+    """Signature secrets that are so short that they were probably not copied completely."""
     lengths = {
         variable(field): len(getattr(settings, field).get_secret_value())
         for field in ("signature_secret", "signature_secret_previous")
@@ -154,5 +155,5 @@ def _short(settings: Settings) -> list[str]:
         f"{name} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare it with the Vonage "
         "dashboard. In double quotes a shell takes out $ and what follows."
         for name, length in lengths.items()
-        if 0 < length < SHORT_SECRET
+        if 0 < length < MIN_SECRET_CHARACTERS
     ]

@@ -12,7 +12,7 @@ from typing import Final
 
 from app.errors import SettingsError
 
-SUFFIX: Final = "_FILE"
+FILE_SUFFIX: Final = "_FILE"
 MAX_BYTES: Final = 4096
 
 
@@ -28,59 +28,59 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
     """
     found = {}
     for variable, field in variables.items():
-        name = written.get(f"{variable}{SUFFIX}", "")
+        name = written.get(f"{variable}{FILE_SUFFIX}", "")
         if name and written.get(variable):
-            cure = f"Take one of them away; {variable}{SUFFIX} can be changed while the server runs."
-            raise SettingsError(f"{variable}{SUFFIX}", f"is set, and so is {variable}", cure)
+            cure = f"Take one of them away; {variable}{FILE_SUFFIX} can be changed while the server runs."
+            raise SettingsError(f"{variable}{FILE_SUFFIX}", f"is set, and so is {variable}", cure)
         if name:
             found[field] = Path(name).expanduser()
     return found
 
 
-def read_file(variable: str, file: Path, *, may_be_gone: bool = False) -> str:
+def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     """The secret in a file, without the spaces and line ends around it. Raises SettingsError.
 
     Args:
         variable: that it stands for.
         file: its place.
-        may_be_gone: whether there need not be one: a file that is empty or not there is then "".
+        is_optional: whether a missing or empty file is allowed; it is then "".
     """
-    name = f"{variable}{SUFFIX}"
+    name = f"{variable}{FILE_SUFFIX}"
     cure = "Write the secret alone into the file, readable for the user that runs the server."
     try:
         with file.open("rb") as secret:
             text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError, ValueError) as fault:
-        if may_be_gone and isinstance(fault, FileNotFoundError):
+        if is_optional and isinstance(fault, FileNotFoundError):
             return ""
         why = fault.strerror if isinstance(fault, OSError) else "it is no text"
         raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
-    if may_be_gone and not text:
+    if is_optional and not text:
         return ""
     if not text or len(text) >= MAX_BYTES:
         raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
     return text
 
 
-_LABEL: Final = b"ncco-server: wait tokens, first version"
+_KEY_LABEL: Final = b"ncco-server: wait tokens, first version"
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to a random text of at least 32 characters."
 
 
 def derived_keys(texts: Iterable[str]) -> tuple[bytes, ...]:
-    """One key a text, in order, without repeats.
+    """One key for each text, in order, without repeats.
 
-    A secret is never used as a key itself: the label keeps a wait token from being worth anything as a signature.
+    A secret is never used as a key itself: with the label, a wait token cannot pass as a signature of the secret.
     """
-    keys = (hmac.digest(text.encode(), _LABEL, hashlib.sha256) for text in texts if text)
+    keys = (hmac.digest(text.encode(), _KEY_LABEL, hashlib.sha256) for text in texts if text)
     return tuple(dict.fromkeys(keys))
 
 
 def stored_secret(database_url: str) -> str:
-    """The secret of a server that was given none: kept in a file beside the SQLite database, readable by its owner.
+    """The secret of a server for which none is set: kept in a file beside the SQLite database, readable by its owner.
 
-    Without it, calls that are on would be lost at every restart; a fixed one would let anybody forge callbacks. A
-    memory store forgets its calls, so its secret is forgotten with it.
+    Without it, running calls would be lost at every restart; a fixed one would let anybody forge callbacks. A
+    memory store keeps no calls, so its secret is not kept either.
 
     Raises:
         SettingsError: the file cannot be read or written, or the database is of a kind that several hosts share.

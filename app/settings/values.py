@@ -1,4 +1,4 @@
-"""How the texts of settings are read. Each reader raises ValueError with a sentence without the setting's name."""
+"""Readers of settings. Each raises ValueError with a message that does not name the setting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import orjson
 from app.ncco import check
 from app.store import open_store
 
-_OF_WEBHOOK: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
+_WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?)?")
 _HOOK_PREFIX: Final = "whsec_"
@@ -48,15 +48,15 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 def read_public_url(text: str) -> str:
     """An http or https URL without query, fragment and trailing slash; "" stays "".
 
-    Host and scheme come in lower case and without the port that goes without saying: keys are derived from it, and two
-    hosts have to write it alike.
+    Host and scheme become lower case, and a default port is dropped: keys are derived from the URL, and must be the
+    same on every host.
     """
     if not text.strip():
         return ""
     url = _split(text.strip())
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError(f'"{text}" is no http or https URL')
-    if _OF_WEBHOOK.search(url.path):
+    if _WEBHOOK_PATH.search(url.path):
         raise ValueError(f'"{text}" is the address of a webhook; the server puts /webhooks/... behind it itself')
     if url.query or url.fragment:
         raise ValueError(f'"{text}" has a query or a fragment, so paths cannot be put behind it')
@@ -181,12 +181,12 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine alone."""
+    """Whether a host is a loopback address or `localhost`."""
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 DEFAULT: Final = "We are sorry, we cannot take your call right now. Please call again later."
-_HEARD: Final = frozenset({"talk", "stream", "connect", "conversation"})
+_AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"})
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
@@ -200,7 +200,7 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
         raise ValueError(f"no valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].cure})")
-    if not any(action["action"] in _HEARD for action in actions):
+    if not any(action["action"] in _AUDIBLE_ACTIONS for action in actions):
         raise ValueError("plays nothing that a caller could hear")
     return tuple(actions)
 

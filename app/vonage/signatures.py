@@ -1,7 +1,9 @@
 """Checks that a webhook comes from Vonage, by the signed token in its `Authorization` header.
 
-Vonage's own libraries check the signature alone; this checks every claim, so that a token is valid for one request of
-one account, and only for minutes. Source: webhook signing (signed callbacks); support article 19033783342876.
+Vonage's own libraries check the signature alone; this module checks every claim, so that a token is valid for one
+request of one account, and only for minutes.
+
+Source: webhook signing (signed callbacks); support article 19033783342876.
 """
 
 from __future__ import annotations
@@ -63,8 +65,8 @@ REASONS: Final = (
 
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
-_OTHER_ALPHABET: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""From base64 to base64url and back; characters of the one are invalid in the other."""
+_SWAP_ALPHABETS: Final = bytes.maketrans(b"+/-_", b"-_+/")
+"""Converts base64 to base64url and back; characters of the other alphabet become invalid."""
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
@@ -75,16 +77,16 @@ class Verifier:
     gets the same reply.
 
     Args:
-        secrets: the signature secret, and the previous one while it is being changed.
-        api_key: what the claim `api_key` must be; "": any.
-        application_id: what the claim `application_id` must be; "": any.
+        secrets: the signature secret, and the previous one during a rotation.
+        api_key: the required claim `api_key`; "" accepts any.
+        application_id: the required claim `application_id`; "" accepts any.
 
     Raises:
         SettingsError: a secret is a private or public key.
     """
 
     def __init__(self, secrets: Sequence[str], api_key: str = "", application_id: str = "") -> None:
-        self._keyed = tuple(hmac.new(_prepared(secret), digestmod="sha256") for secret in secrets)
+        self._hmacs = tuple(hmac.new(_prepared(secret), digestmod="sha256") for secret in secrets)
         self._api_key = api_key
         self._application_id = application_id
 
@@ -99,12 +101,12 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token` if all of them are valid for this request: `admit` and `require_payload` in one."""
-        claims = self.admit(token, now_s)
-        require_payload(claims, method, payload)
+        """The claims of `token` if all are valid for this request: `verify_token`, then `verify_payload`."""
+        claims = self.verify_token(token, now_s)
+        verify_payload(claims, method, payload)
         return claims
 
-    def admit(self, token: bytes, now_s: float) -> Mapping[str, Any]:
+    def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
         """The claims of `token` if those that do not depend on the body are valid. Raises WrongSignature.
 
         Args:
@@ -115,9 +117,9 @@ class Verifier:
         if claims.get("iss") != "Vonage":
             raise WrongSignature(ISSUER)
         if self._api_key and claims.get("api_key") != self._api_key:
-            raise WrongSignature(API_KEY, _unnamed(claims, "api_key"))
+            raise WrongSignature(API_KEY, _missing_claim(claims, "api_key"))
         if self._application_id and claims.get("application_id") != self._application_id:
-            raise WrongSignature(APPLICATION, _unnamed(claims, "application_id"))
+            raise WrongSignature(APPLICATION, _missing_claim(claims, "application_id"))
         _check_times(claims, now_s)
         return claims
 
@@ -134,7 +136,7 @@ class Verifier:
         if (problem := _header_problem(header_part)) is not None:
             raise WrongSignature(problem)
         document = _decoded(claims_part)
-        if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._keyed]:
+        if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._hmacs]:
             is_readable = document is not None and _decoded(signature_part) is not None
             raise WrongSignature(SIGNATURE if is_readable else MALFORMED)
         claims = None if document is None else _object(document)
@@ -143,11 +145,11 @@ class Verifier:
         return claims
 
 
-def require_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> None:
+def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> None:
     """Raise WrongSignature unless a token with these claims was made for this payload.
 
     Args:
-        claims: as `Verifier.admit` gave them.
+        claims: as `Verifier.verify_token` returned them.
         method: `GET` or `POST`.
         payload: the raw body of a POST, the raw query string of a GET.
     """
@@ -197,12 +199,12 @@ def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
     """The last part of a token. Copying a keyed HMAC costs less than keying a new one."""
     made = keyed.copy()
     made.update(signed)
-    return binascii.b2a_base64(made.digest(), newline=False).translate(_OTHER_ALPHABET, b"=")
+    return binascii.b2a_base64(made.digest(), newline=False).translate(_SWAP_ALPHABETS, b"=")
 
 
 def _decoded(part: bytes) -> bytes | None:
     """The bytes of one part of a token; None unless it is canonical base64url without padding."""
-    plain = part.translate(_OTHER_ALPHABET)
+    plain = part.translate(_SWAP_ALPHABETS)
     try:
         document = binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
@@ -224,18 +226,18 @@ def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
         raise WrongSignature(ISSUED_AT)
     age = int(now_s) - issued_at
     if age > MAX_AGE_S:
-        raise WrongSignature(TOO_OLD, f"{_shown(age)} s ago by the clock of this machine")
+        raise WrongSignature(TOO_OLD, f"{_shown_seconds(age)} s ago by the clock of this machine")
     if age < -MAX_AHEAD_S:
-        raise WrongSignature(TOO_NEW, f"in {_shown(-age)} s by the clock of this machine")
+        raise WrongSignature(TOO_NEW, f"in {_shown_seconds(-age)} s by the clock of this machine")
     if "exp" in claims or "nbf" in claims:
         _check_validity(claims, now_s)
 
 
-def _shown(seconds: float) -> str:
+def _shown_seconds(seconds: float) -> str:
     return f"{min(seconds, 1e12):,.0f}"
 
 
-def _unnamed(claims: Mapping[str, Any], claim: str) -> str:
+def _missing_claim(claims: Mapping[str, Any], claim: str) -> str:
     return "" if claim in claims else f"the token has no {claim}"
 
 

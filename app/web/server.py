@@ -244,7 +244,7 @@ def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
     with suppress(SettingsError):  # the other workers have logged it; the previous secrets stay in use
-        settings = settings.with_secrets_of_now()
+        settings = settings.with_current_secrets()
     return create_app(settings, dev=dev)
 
 

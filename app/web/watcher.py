@@ -165,7 +165,7 @@ class SecretsReader:
         """Read the secrets again. What cannot be read or used changes nothing, and is logged."""
         before, log = self._settings, self._log
         try:
-            fresh = before.with_secrets_of_now()
+            fresh = before.with_current_secrets()
             changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(before, name)]
             if changed:
                 self._use(fresh)

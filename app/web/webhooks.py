@@ -24,7 +24,7 @@ from app.errors import SignatureError, WrongSignature
 from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.settings import Settings
-from app.vonage.signatures import SEVERAL, Verifier, require_payload
+from app.vonage.signatures import SEVERAL, Verifier, verify_payload
 from app.web.log import log_webhook
 from app.web.metrics import Metrics
 from app.web.payloads import read_fields, read_query
@@ -127,7 +127,7 @@ class WebhookRequest(Request):
                 if len(tokens) > 1:
                     raise WrongSignature(SEVERAL)  # a proxy may have looked at another one
                 token = config.verifier.token(tokens[0] if tokens else None)
-                claims = config.verifier.admit(token, now.timestamp())
+                claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
                 await self._discard_body()
                 raise
@@ -136,7 +136,7 @@ class WebhookRequest(Request):
         is_get = method == "GET"
         payload = query if is_get else body
         if claims is not None:
-            require_payload(claims, method, payload)
+            verify_payload(claims, method, payload)
         written = read_query(query) if query else ({}, "")
         if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
             fields, problem = written

@@ -29,12 +29,12 @@ from app.ncco.model import Nested
 from app.ncco.model import Shape as NccoShape
 from app.ncco.types import (
     USER_TO_USER,
-    AloneOrList,
     Flag,
-    Free,
+    FreeForm,
     Kind,
     ListOf,
     Number,
+    OneOrList,
     SpokenText,
     StandardHeaders,
     Word,
@@ -290,9 +290,9 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
     Url: lambda kind: SingleField(ScalarField(TYPES["url"], "url")),
     SipUri: lambda kind: _ADDRESS,
     ListOf: lambda kind: ListField(_shape(kind.item)),
-    AloneOrList: lambda kind: ListField(_shape(kind.item)),
+    OneOrList: lambda kind: ListField(_shape(kind.item)),
     Nested: lambda kind: _record(kind.shape),
-    Free: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
+    FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
     StandardHeaders: lambda kind: MapField({USER_TO_USER: _HEADER}),
 }
 """How a kind of value is read; any other kind is a text."""

@@ -20,7 +20,7 @@ from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
-from app.ncco.languages import IS_RECOGNISED
+from app.ncco.languages import RECOGNISED_CODES
 
 _PROMPTS = ("talk", "stream")
 _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
@@ -141,7 +141,7 @@ def _with_language(
         return {**needs, "speech": {**needs.get("speech", {}), "language": _heard(reader)}}
     talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
     spoken = talks[-1].literal("language") if talks else None
-    if not isinstance(spoken, str) or spoken.lower() not in IS_RECOGNISED:
+    if not isinstance(spoken, str) or spoken.lower() not in RECOGNISED_CODES:
         return needs
     return {**needs, "speech": {**needs.get("speech", {}), "language": spoken}}
 

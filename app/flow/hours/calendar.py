@@ -31,7 +31,7 @@ class Opening(NamedTuple):
     end: int
 
 
-class Piece(NamedTuple):
+class OffsetPeriod(NamedTuple):
     """From `start` to before `end` (seconds since 1970 in UTC) the clocks are `offset` seconds ahead of UTC."""
 
     start: int
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
     offset: int
 
 
-class Change(NamedTuple):
+class OffsetChange(NamedTuple):
     """From `at` (seconds since 1970 in UTC) on, the clocks are `offset` seconds ahead of UTC."""
 
     at: int
@@ -54,8 +54,8 @@ NEVER: Final[Week] = ((),) * 7
 
 
 @dataclass(frozen=True, slots=True)
-class Special:
-    """What an `override` says about one date; no spans: closed. `name` may be "", `place` is that of its entry."""
+class SpecialHours:
+    """The hours that an `override` gives one date, () for closed. `name` may be ""; `place` is that of its entry."""
 
     spans: Spans
     name: str = ""
@@ -64,16 +64,16 @@ class Special:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Opening hours that have a name.
+    """Named opening hours.
 
-    What decides on a date: its `override`, else that it is a holiday (closed), else its day of the week. Hours that go
-    on past midnight belong to the day on which they begin, whatever the next day is. Times are what a clock on the
-    wall shows: a time that a change of the clock leaves out never comes, one that comes twice counts twice.
+    A date has the hours of its `override`, else none if it is a holiday, else those of its day of the week. Hours past
+    midnight belong to the day on which they begin, whatever the next day is. Times are local: a time that a clock
+    change skips does not occur, one that occurs twice counts twice.
 
     Attributes:
         week: the spans of Monday to Sunday.
         holidays: date → name, "" when it has none.
-        override: what wins over week and holidays, by date.
+        override: date → hours that replace those of week and holidays.
         sources: path → text of the computed dates that this calendar is made of.
         place: where it is written.
     """
@@ -82,7 +82,7 @@ class Calendar:
     zone: ZoneInfo
     week: Week
     holidays: Mapping[date, str]
-    override: Mapping[date, Special]
+    override: Mapping[date, SpecialHours]
     place: Place
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class Calendar:
         return () if day in self.holidays else self.week[day.weekday()]
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it is open at `now`, which knows its time zone."""
+        """Whether it is open at `now`, an aware datetime."""
         wall = now.astimezone(self.zone)
         today, minute = wall.toordinal(), wall.hour * 60 + wall.minute
         if any(span.start <= minute < span.end for span in self.spans_on(date.fromordinal(today))):
@@ -107,11 +107,11 @@ class Calendar:
         return (special.name if special else "") or self.holidays.get(day, "")
 
     def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
-        """When it is open between two moments, in order; what touches or overlaps is joined, the ends are cut off."""
-        return joined(self._openings(seconds(start), seconds(end)))
+        """When it is open from `start` to `end`, sorted and cut to that range; hours that touch are merged."""
+        return merged(self._openings(seconds(start), seconds(end)))
 
-    def on_the_wall(self, low: int, high: int) -> Iterator[Opening]:
-        """The hours by the clock on the wall, from `low` to `high`: seconds since the wall showed 1970; sorted."""
+    def local_openings(self, low: int, high: int) -> Iterator[Opening]:
+        """The openings from `low` to `high` in local time, as seconds since 1970-01-01 00:00 local time; sorted."""
         for day in range(low // DAY_S - 1, -(-high // DAY_S)):
             for span in self.spans_on(date.fromordinal(day + _EPOCH)):
                 start = max(day * DAY_S + span.start * 60, low)
@@ -119,19 +119,19 @@ class Calendar:
                 if start < end:
                     yield Opening(start, end)
 
-    def moment(self, at: int) -> datetime:
+    def local_datetime(self, at: int) -> datetime:
         """Seconds since 1970 as a date and time in the calendar's zone."""
         return datetime.fromtimestamp(at, self.zone)
 
     def _openings(self, start: int, end: int) -> Iterator[Opening]:
         """Sorted by their starts; they may touch or overlap."""
-        for piece in pieces(self.zone, start, end):
-            for on_wall in self.on_the_wall(piece.start + piece.offset, piece.end + piece.offset):
-                yield Opening(on_wall.start - piece.offset, on_wall.end - piece.offset)
+        for period in offset_periods(self.zone, start, end):
+            for local in self.local_openings(period.start + period.offset, period.end + period.offset):
+                yield Opening(local.start - period.offset, local.end - period.offset)
 
 
-def joined(openings: Iterable[Opening]) -> Iterator[Opening]:
-    """The same time, without openings that touch or overlap; they come sorted by their starts."""
+def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
+    """The openings, touching or overlapping ones merged; they must be sorted by their starts."""
     current: Opening | None = None
     for opening in openings:
         if current is None or opening.start > current.end:
@@ -153,32 +153,32 @@ def seconds(moment: datetime) -> int:
 # time zones
 
 
-def pieces(zone: ZoneInfo, start: int, end: int) -> Iterator[Piece]:
+def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
     """The time from `start` to `end`, cut where the clocks of the zone change."""
     at, offset = start, offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
-        for change in changes(zone, year):
+        for change in offset_changes(zone, year):
             if at < change.at < end:
-                yield Piece(at, change.at, offset)
+                yield OffsetPeriod(at, change.at, offset)
                 at, offset = change
-    yield Piece(at, end, offset)
+    yield OffsetPeriod(at, end, offset)
 
 
 @lru_cache(maxsize=512)
-def changes(zone: ZoneInfo, year: int) -> tuple[Change, ...]:
+def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
     """When the clocks of a zone change in a year (UTC). Two changes less than twelve hours apart may be missed."""
-    found: list[Change] = []
+    found: list[OffsetChange] = []
     before = _new_year(year) - 1
     offset = offset_at(zone, before)
     for sample in range(before + _SAMPLE_S, _new_year(year + 1), _SAMPLE_S):
         now = offset_at(zone, sample)
         if now != offset:
-            found.append(Change(_turn(zone, before, sample), now))
+            found.append(OffsetChange(_first_second_after_change(zone, before, sample), now))
         before, offset = sample, now
     return tuple(found)
 
 
-def _turn(zone: ZoneInfo, low: int, high: int) -> int:
+def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
     """The first second with the offset that `high` has; `low` has another one."""
     after = offset_at(zone, high)
     while high - low > 1:

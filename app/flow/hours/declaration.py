@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from app.flow.hours.calendar import NEVER, Calendar, Special, Week, changes
+from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
     Holidays,
@@ -53,7 +53,7 @@ SCHEMAS: Final[Mapping[str, type[FlowModel]]] = {"region": Region, "special_date
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """The value of `timezone`; E500 when there is no such zone, W523 when it has no summer time by mistake."""
+    """The value of `timezone`; E500 when there is no such zone, W523 when its clocks never change."""
     text = reader.text(node, what)
     if text is None or is_missing(text):
         return None
@@ -89,15 +89,15 @@ class HoursWords(FlowModel):
     """Days with their hours: mon-fri: 09:00-17:30."""
     holidays: Annotated[Holidays, ReadWith(read_holidays, _HOLIDAYS)] = Field(default_factory=Holidays)
     """Days that are closed: {country: GB}, dates, or a list of both."""
-    override: Annotated[Mapping[date, Special], ReadWith(read_override, _OVERRIDE)] = Field(default_factory=dict)
+    override: Annotated[Mapping[date, SpecialHours], ReadWith(read_override, _OVERRIDE)] = Field(default_factory=dict)
     """Single dates whose hours win over week and holidays."""
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
     """The calendars that the map under `hours:` describes, by name.
 
-    What is faulty is reported and is there all the same, closed where it cannot be read, so that what uses it is not
-    faulty as well. `dates` are texts by path; where the computed holidays of a calendar are among them
+    A faulty calendar is reported and still returned, closed where it cannot be read, so that no further issues follow
+    where it is used. `dates` are texts by path; where the computed holidays of a calendar are among them
     (`calendar_sources` gives them), they are taken from there.
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
@@ -163,7 +163,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     territories = importlib.import_module("babel.core").get_global("territory_zones")  # it takes a while to import
     for country in sorted(countries):
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
-        if zones and all(changes(zone, FIRST_YEAR) for zone in zones):
+        if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
             message = f"the clocks of {words.zone.key} never change, and those of {country} do"
             cure = f"write `timezone: {zones[0].key}`" if len(zones) == 1 else "name the zone of a city"
             reader.report("W523", written.place, message, cure)
@@ -171,7 +171,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
 
 
 def _literal(node: Node, what: str, reader: Reader) -> Node:
-    """The same with nothing in the place of values that would have to be computed in each call (E512)."""
+    """The same node with "" in place of values that would have to be computed in each call (E512)."""
     if isinstance(node, Map):
         return node._replace(
             entries=tuple(Entry(key, _literal(value, f"{what}, {key.value}", reader)) for key, value in node.entries)

@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
-from app.flow.hours.calendar import Spans, Special
+from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, listed
@@ -35,15 +35,15 @@ _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label
 
 
 MAX_DAYS: Final = 366
-FIRST, LAST = 2000, 2100
-"""Days that a range may have, and years that a date may have; our choice, so that a slip of the pen is found."""
+MIN_YEAR, MAX_YEAR = 2000, 2100
+"""Days that a range may have, and years that a date may have; our choice, so that typing errors are found."""
 
 _RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 class Region(FlowModel):
-    """Whose holidays are meant."""
+    """A country or a part of it, whose public holidays are used."""
 
     aliases: ClassVar = {
         **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "subdivision"),
@@ -102,7 +102,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     the region: E508 (country), E509 (subdivision), E510 (language).
     """
     text = computed.get(region.path)
-    found = read_written(text) if text is not None else None
+    found = dates_from_json(text) if text is not None else None
     if text is not None and found is not None:
         return found, text
     known = country_class(region.country)
@@ -117,7 +117,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     if not _is_known("E510", "language", region, (known.supported_languages, {}), reader) or not is_subdivision:
         return None
     found = library_dates(region.country, region.subdivision, region.language)
-    return found, written_dates(found)
+    return found, dates_to_json(found)
 
 
 @lru_cache(maxsize=256)
@@ -136,7 +136,7 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
 
 
 def country_class(code: str) -> Any:
-    """What the library knows of a country by its two letters; None when there is no such country."""
+    """The library's class of a country, by its two letters; None when there is no such country."""
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
@@ -148,15 +148,15 @@ def countries() -> Mapping[str, str]:
     return names | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
 
 
-def written_dates(dates: Mapping[date, str]) -> str:
+def dates_to_json(dates: Mapping[date, str]) -> str:
     """The dates as a stable text: JSON, one date a line."""
     by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
     written = {"from": FIRST_YEAR, "to": LAST_YEAR, "dates": by_day}
     return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
-def read_written(text: str) -> Mapping[date, str] | None:
-    """What `written_dates` wrote; None when it is damaged."""
+def dates_from_json(text: str) -> Mapping[date, str] | None:
+    """What `dates_to_json` wrote; None when it is damaged."""
     try:
         by_day = json.loads(text)["dates"].items()
         return {date.fromisoformat(day): str(name) for day, name in by_day}
@@ -255,9 +255,9 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
 
 def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> set[date]:
     """The dates that are not there yet; E507 names the first one that is."""
-    doubled = [day for day in dates if day in seen]
-    if doubled:
-        reader.report("E507", text.place, f"{what}: {doubled[0]} is written twice", "delete one of the two")
+    repeated = [day for day in dates if day in seen]
+    if repeated:
+        reader.report("E507", text.place, f"{what}: {repeated[0]} is written twice", "delete one of the two")
     return {day for day in dates if day not in seen}
 
 
@@ -278,10 +278,10 @@ class SpecialDate(FlowModel):
     name: str = ""
 
 
-def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Special]:
+def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, SpecialHours]:
     """The map under `override`: a date or a range of them → hours, or `{hours: closed, name: Inventory}`."""
     found = reader.map(node, what, "write `override: {2026-12-24: 09:00-12:00}`")
-    override: dict[date, Special] = {}
+    override: dict[date, SpecialHours] = {}
     for entry in found.entries if found else ():
         days = read_dates(entry.key, what, reader)
         special = _read_special(entry, f"{what}, {entry.key.value}", reader)
@@ -289,12 +289,12 @@ def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Specia
     return override
 
 
-def _read_special(entry: Entry, what: str, reader: Reader) -> Special:
-    """What holds on the dates of an entry; closed when it cannot be read."""
+def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
+    """The hours on the dates of an entry; closed when they cannot be read."""
     if not isinstance(entry.value, Map):
-        return Special(read_spans(entry.value, what, reader) or (), "", entry.key.place)
+        return SpecialHours(read_spans(entry.value, what, reader) or (), "", entry.key.place)
     words = SpecialDate.parse(entry.value, what, reader, place=entry.key.place)
-    return Special(words.hours, words.name.strip(), entry.key.place) if words else Special(())
+    return SpecialHours(words.hours, words.name.strip(), entry.key.place) if words else SpecialHours(())
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
@@ -306,8 +306,8 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
         reader.report("E506", place, f'{what}: "{written}" is not a date')
         return None
     year, month, day = map(int, found.groups())
-    if FIRST <= year <= LAST and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:
+    if MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:
         return date(year, month, day)
-    cure = None if FIRST <= year <= LAST else f"write a year from {FIRST} to {LAST}"
+    cure = None if MIN_YEAR <= year <= MAX_YEAR else f"write a year from {MIN_YEAR} to {MAX_YEAR}"
     reader.report("E506", place, f"{what}: there is no {written}", cure)
     return None

@@ -12,7 +12,7 @@ from app.flow.scope import Record
 from app.flow.types import DATETIME, TYPES, words
 
 LOOKAHEAD_DAYS: Final = 400
-"""How far ahead the next opening is looked for: more than a year, so that one day a year is found."""
+"""How far ahead the next opening is searched: more than a year, so that one day a year is found."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -29,18 +29,18 @@ _SHAPE = Record(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment(Mapping[str, Any]):
+class CurrentHours(Mapping[str, Any]):
     """A calendar at one moment. Each field is computed when it is read.
 
     - `open`: whether it is open now.
     - `reason`: `open`; while it is closed `override` on a date that has one, `holiday` on a holiday, else `closed`.
-    - `holiday`: what today is called: the name of its override, else of its holiday, else "". Also while it is open.
+    - `holiday`: the name of today's override, else of today's holiday, else "". Also while it is open.
     - `next_open`: when it goes from closed to open the next time; while it is open, the time after this one.
     - `next_close`: when it goes from open to closed the next time.
     - `reopens`: whether it is open or opens within 400 days.
 
-    The times are in the calendar's zone. What does not come within 400 days is missing for a flow (None in the map);
-    the attribute is the moment in 400 days then.
+    The times are in the calendar's zone. A time that is more than 400 days away is missing for a flow (None in the
+    map); the attribute is then the time in 400 days.
     """
 
     calendar: Calendar
@@ -75,28 +75,28 @@ class Moment(Mapping[str, Any]):
 
     @property
     def holiday(self) -> str:
-        """What today is called, "" on most days."""
+        """The name of today's override or holiday; "" on most days."""
         return self.calendar.holiday_on(self.now.astimezone(self.calendar.zone).date())
 
     @property
     def next_open(self) -> datetime:
         """When it opens the next time."""
-        ahead = self._ahead()
+        ahead = self._openings_ahead()
         if self.open:
             next(ahead)
         opening = next(ahead, None)
-        return self.calendar.moment(opening.start) if opening else self.horizon
+        return self.calendar.local_datetime(opening.start) if opening else self.horizon
 
     @property
     def next_close(self) -> datetime:
         """When it closes the next time."""
-        opening = next(self._ahead(), None)
-        return self.calendar.moment(opening.end) if opening else self.horizon
+        opening = next(self._openings_ahead(), None)
+        return self.calendar.local_datetime(opening.end) if opening else self.horizon
 
     @property
     def reopens(self) -> bool:
         """Whether it is open, or opens within 400 days."""
-        return next(self._ahead(), None) is not None
+        return next(self._openings_ahead(), None) is not None
 
     @property
     def horizon(self) -> datetime:
@@ -104,14 +104,14 @@ class Moment(Mapping[str, Any]):
         ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
         return ahead.astimezone(self.calendar.zone)
 
-    def _ahead(self) -> Iterator[Opening]:
+    def _openings_ahead(self) -> Iterator[Opening]:
         """Every opening from now on; the first one is cut off at its beginning when it is open now."""
         return self.calendar.openings(self.now, self.horizon)
 
 
-def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, Moment]:
-    """The name `hours` of a turn: each calendar by its name, at `now`, which knows its time zone."""
-    return {name: Moment(calendar, now) for name, calendar in calendars.items()}
+def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
+    """The name `hours` of a turn: each calendar by its name, at `now`, an aware datetime."""
+    return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
 def hours_shape(calendars: Iterable[str]) -> Record:

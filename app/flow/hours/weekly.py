@@ -16,7 +16,7 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING, _MORNING = 18 * 60, 8 * 60
-"""A night service opens and closes within these; our choice."""
+"""A night service opens after the first and closes before the second; our choice."""
 _SPAN: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
 _MEANT: Final = {
@@ -49,24 +49,24 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
     for entry in found.entries if found else ():
         days = _read_days(entry, what, reader)
         hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
-        doubled = [day for day in days if day in named]
-        if doubled:
-            message = f'{shown_days(doubled)} is named twice: here and under "{named[doubled[0]].value}"'
+        repeated = [day for day in days if day in named]
+        if repeated:
+            message = f'{shown_days(repeated)} is named twice: here and under "{named[repeated[0]].value}"'
             reader.report("E505", entry.key.place, message)
         for day in days:
             if day not in named:
                 named[day] = entry.key
                 week[day] = hours or ()
     for day in sorted(week):
-        _check_night(day, week, named, what, reader)
+        _check_next_day(day, week, named, what, reader)
     return tuple(week.get(day, ()) for day in range(7)) if week else NEVER
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """The hours of a day, sorted; no spans when it is closed. None when they cannot be read.
 
-    E501: not hours. E502: they end when they begin. E503: two of them overlap. W520: open for more than twelve hours
-    past midnight, which swapped times look like, and no night service.
+    E501: not hours. E502: they end when they begin. E503: two of them overlap. W520: hours past midnight that are
+    longer than twelve hours and no night service: the times are probably swapped.
     """
     if isinstance(node, Map):
         cure = "write a text such as 09:00-17:30, or a list of them"
@@ -166,7 +166,7 @@ def _near_day(name: str) -> str:
     return DAYS[_NUMBERS[near]] if near else name
 
 
-def _check_night(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
+def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
     """W521: hours that begin before those of the day before have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())

@@ -1,4 +1,4 @@
-"""When something is open in one year: how long, on which dates otherwise than usual, and what is easily overlooked."""
+"""A calendar in one year: open time, exceptional dates, clock changes, gaps and overlaps."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, changes, joined, offset_at
+from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, merged, offset_at, offset_changes
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 
 _MARGIN = timedelta(days=400)
-"""How far a gap is followed beyond the year; one that has no end there is cut off where the year begins or ends."""
+"""How far beyond the year the ends of a gap are searched; without an end there, it is cut at the year's limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exceptional:
-    """Dates, `first` to `last`, that have other hours than their day of the week (`usual`), or the same by a rule."""
+class ExceptionalDates:
+    """Dates, `first` to `last`, with a holiday or override instead of the hours of their day of the week (`usual`)."""
 
     first: date
     last: date
@@ -29,7 +29,7 @@ class Exceptional:
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """The clocks go from `before` to `after` (as they show it); `minutes`: by how much longer that makes the hours."""
+    """The clocks go from `before` to `after`, in local time; `minutes` is how much longer it is open because of it."""
 
     before: datetime
     after: datetime
@@ -51,7 +51,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """On `day` the hours of the day before are not over when its own begin; `span` is what they share."""
+    """The hours of the day before overlap those of `day`; `span` is the time that both have."""
 
     day: date
     span: Span
@@ -62,24 +62,24 @@ class Year:
     """A year of a calendar.
 
     Attributes:
-        open_minutes: in the whole year, as they pass.
+        open_minutes: elapsed time in the whole year.
         open_days: days on which hours begin.
         exceptions: every holiday and override.
         gaps: days in a row on which nothing is open, where they are more than in a usual week.
-        is_known: whether public holidays are known for the year; True when none are asked for.
+        is_known: whether public holidays are known for the year; True when the calendar uses none.
     """
 
     year: int
     open_minutes: int
     open_days: int
-    exceptions: tuple[Exceptional, ...]
+    exceptions: tuple[ExceptionalDates, ...]
     clock_changes: tuple[ClockChange, ...]
     gaps: tuple[Gap, ...]
     overlaps: tuple[Overlap, ...]
     is_known: bool
 
 
-def survey(calendar: Calendar, year: int) -> Year:
+def summarise(calendar: Calendar, year: int) -> Year:
     """The year by the clocks of the calendar's zone."""
     days = list(_days(date(year, 1, 1), date(year, 12, 31)))
     start, end = (datetime(each, 1, 1, tzinfo=calendar.zone) for each in (year, year + 1))
@@ -100,30 +100,30 @@ def _days(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=number) for number in range((last - first).days + 1))
 
 
-def _exceptions(calendar: Calendar, days: list[date]) -> Iterator[Exceptional]:
+def _exceptions(calendar: Calendar, days: list[date]) -> Iterator[ExceptionalDates]:
     """Dates in a row with the same rule, name and hours are one."""
     for rule, run in groupby(days, lambda day: _rule(calendar, day)):
         if rule is not None:
             dates = list(run)
             usual = calendar.week[dates[0].weekday()]
-            yield Exceptional(dates[0], dates[-1], rule[1], usual, rule[0], rule[2])
+            yield ExceptionalDates(dates[0], dates[-1], rule[1], usual, rule[0], rule[2])
 
 
 def _rule(calendar: Calendar, day: date) -> tuple[Literal["holiday", "override"], Spans, str] | None:
-    """What decides on a date instead of its day of the week, the hours of the date, and what it is called."""
+    """What replaces the hours of the day of the week on a date, the hours instead, and the name."""
     if day in calendar.override:
         return "override", calendar.override[day].spans, calendar.holiday_on(day)
     return ("holiday", (), calendar.holiday_on(day)) if day in calendar.holidays else None
 
 
 def _clock_changes(calendar: Calendar, year: int) -> Iterator[ClockChange]:
-    for change in (each for around in (year - 1, year, year + 1) for each in changes(calendar.zone, around)):
+    for change in (each for around in (year - 1, year, year + 1) for each in offset_changes(calendar.zone, around)):
         old = offset_at(calendar.zone, change.at - 1)
         before, after = _wall(change.at + old), _wall(change.at + change.offset)
         if before.year != year:
             continue
         low, high = sorted((change.at + old, change.at + change.offset))
-        minutes = sum(opening.end - opening.start for opening in joined(calendar.on_the_wall(low, high))) // 60
+        minutes = sum(opening.end - opening.start for opening in merged(calendar.local_openings(low, high))) // 60
         yield ClockChange(before, after, minutes if after < before else -minutes)
 
 

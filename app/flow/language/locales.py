@@ -20,7 +20,7 @@ from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
-from app.ncco.languages import IS_RECOGNISED, VOICES
+from app.ncco.languages import RECOGNISED_CODES, VOICES
 from app.ncco.suggest import nearest
 from app.ncco.types import BCP47
 
@@ -75,7 +75,7 @@ class Locale(FlowModel):
     @property
     def is_heard(self) -> bool:
         """Whether speech can be recognised in it."""
-        return bool(self.speech) or self.language.lower() in IS_RECOGNISED
+        return bool(self.speech) or self.language.lower() in RECOGNISED_CODES
 
     @property
     def hears(self) -> str:

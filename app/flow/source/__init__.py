@@ -1,6 +1,6 @@
-"""YAML text → nodes with positions, and every pitfall of YAML that matters in flow files.
+"""YAML text → nodes with positions, with checks for the pitfalls of YAML in flow files.
 
-PyYAML's usual reading breaks telephony (`on` becomes True, `17:30` 1050, `0044` 36, the second of two equal keys wins
+PyYAML's loader changes values (`on` becomes True, `17:30` 1050, `0044` 36, the second of two equal keys wins
 silently), so only its event API is used: every scalar is the text that its author wrote.
 """
 
@@ -15,15 +15,15 @@ from app.flow.issues import Issue, by_place
 from app.flow.nodes import Node
 from app.flow.rules import RULES
 from app.flow.source.builder import Builder
-from app.flow.source.page import Page
-from app.flow.source.pitfalls import check_foreign
+from app.flow.source.pitfalls import check_unsupported
+from app.flow.source.source_file import SourceFile
 from app.flow.source.syntax import diagnose
 
 __all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_yaml"]
 
 MAX_CHARACTERS = 524_288
 MAX_DEPTH = 64
-"""A larger or deeper text is refused."""
+"""A larger or more deeply nested text is refused."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C; the one in Python where PyYAML was built without it."""
@@ -39,17 +39,17 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
     after a syntax error: the first one in a file is its only one. A node can come with errors of other kinds; a `Text`
     that is not quoted and has the value "" is such an error, reported already.
     """
-    page = Page(file, text)
-    if len(page.text) > MAX_CHARACTERS:
-        message = f"the file has {len(page.text)} characters; at most {MAX_CHARACTERS} are read"
-        return None, [RULES["E119"].at(page.place(0), message)]
-    issues = page.replace_invalid_characters()
-    events, stopped = _parse(page, loader)
+    source = SourceFile(file, text)
+    if len(source.text) > MAX_CHARACTERS:
+        message = f"the file has {len(source.text)} characters; at most {MAX_CHARACTERS} are read"
+        return None, [RULES["E119"].at(source.place(0), message)]
+    issues = source.replace_invalid_characters()
+    events, stopped = _parse(source, loader)
     if stopped is not None:
         return None, sorted([*issues, stopped], key=by_place)
-    if foreign := check_foreign(page, events):
-        return None, sorted([*issues, *foreign], key=by_place)
-    builder = Builder(page, iter(events), issues)
+    if unsupported := check_unsupported(source, events):
+        return None, sorted([*issues, *unsupported], key=by_place)
+    builder = Builder(source, iter(events), issues)
     node = builder.document()
     return node, sorted(builder.issues, key=by_place)
 
@@ -60,17 +60,17 @@ def names_written_in(text: str) -> tuple[str, frozenset[str]]:
     return found[1] if found else "", frozenset(_NAME.findall(text))
 
 
-def _parse(page: Page, loader: type[Any]) -> tuple[list[yaml.Event], Issue | None]:
+def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Issue | None]:
     """The parser's events, and what stopped it."""
     events: list[yaml.Event] = []
     depth = 0
     try:
-        for event in yaml.parse(page.parsed, Loader=loader):
+        for event in yaml.parse(source.parsed, Loader=loader):
             events.append(event)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} levels, one inside the other"
-                return events, RULES["E119"].at(page.extent(event), message)
+                return events, RULES["E119"].at(source.extent(event), message)
     except yaml.MarkedYAMLError as error:
-        return events, diagnose(page, error, events)
+        return events, diagnose(source, error, events)
     return events, None

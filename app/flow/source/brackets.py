@@ -9,13 +9,13 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.rules import RULES
 from app.flow.source.fault import CLOSERS, SyntaxFault, enclosing
-from app.flow.source.page import FILLER, Line, Page, quote
+from app.flow.source.source_file import FILLER, Line, SourceFile, quote
 
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
 _COMMENT = re.compile(r"\s+#.*[\]}]")
-_OF_YAML = re.compile(r"[\[\]{},\"']")
+_YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _KEY = re.compile(r"[{,]\s*([A-Za-z_][\w-]*)\s*$")
 _NEXT_KEY = re.compile(r"([a-z0-9]\S*)\s+([A-Za-z_][\w-]*)$")
@@ -27,51 +27,51 @@ def find_braces(fault: SyntaxFault) -> Issue | None:
     for found in _BRACES.finditer(line.bare):
         before = line.bare[: found.start()]
         if line.start + found.start() <= fault.at and (fault.in_flow or _VALUE_START.search(before)):
-            return braces(fault.page, line, line.start + found.start(), in_flow=fault.in_flow)
+            return braces(fault.source, line, line.start + found.start(), in_flow=fault.in_flow)
     return None
 
 
-def braces(page: Page, line: Line, start: int, *, in_flow: bool) -> Issue:
+def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issue:
     """The issue that braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         return RULES["E124"].at(
-            page.place(start, line.start + key.end(1)), "a key cannot be computed", "write the word itself"
+            source.place(start, line.start + key.end(1)), "a key cannot be computed", "write the word itself"
         )
     bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
     begin, end = enclosing(line, bare, start, in_flow=in_flow)
     message = "without quotes, YAML does not read these braces as a value to fill in"
-    cure = f"put quotes around the whole text: {quote(page.text[begin:end].rstrip())}"
-    return RULES["E107"].at(page.place(start, start + 2), message, cure)
+    cure = f"put quotes around the whole text: {quote(source.text[begin:end].rstrip())}"
+    return RULES["E107"].at(source.place(start, start + 2), message, cure)
 
 
 def find_hash(fault: SyntaxFault) -> Issue | None:
     """A `#` between brackets, which made a comment of the closing bracket."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
-        line = Line(fault.page, number)
+        line = Line(fault.source, number)
         found = _COMMENT.match(line.text, line.content_end - line.start)
         if found:
             at = line.text.index("#", found.start())
             is_alone = bool(_VALUE_START.search(line.text[:at]))
             message = "YAML takes # and the rest of the line for a comment, the closing bracket too"
             begin, end = enclosing(line, line.text, line.start + at, in_flow=True)
-            cure = f"write {quote(fault.page.text[begin:end].rstrip())}"
+            cure = f"write {quote(fault.source.text[begin:end].rstrip())}"
             return fault.issue("E108" if is_alone else "E104", line.start + at, line.start + at + 1, message, cure)
     return None
 
 
 def find_list_in_text(fault: SyntaxFault) -> Issue | None:
     """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
-    page, line = fault.page, fault.line
-    colon = page.parsed.rfind(": ", line.start, fault.at)
+    source, line = fault.source, fault.line
+    colon = source.parsed.rfind(": ", line.start, fault.at)
     if not fault.in_flow or not fault.mentions("',' or") or fault.char != "[" or colon < 0:
         return None
-    begun = page.parsed[colon + 1 : fault.at].strip()
-    start = fault.at - len(page.parsed[colon + 1 : fault.at].lstrip())
-    end = start + len(_value(page.parsed[start : line.end]))
-    if not begun or _OF_YAML.search(begun) or end == start:
+    before_bracket = source.parsed[colon + 1 : fault.at].strip()
+    start = fault.at - len(source.parsed[colon + 1 : fault.at].lstrip())
+    end = start + len(_value(source.parsed[start : line.end]))
+    if not before_bracket or _YAML_SYNTAX.search(before_bracket) or end == start:
         return None
-    cure = f"put quotes around it: {quote(page.text[start:end])}"
+    cure = f"put quotes around it: {quote(source.text[start:end])}"
     return fault.issue("E114", start, end, "a text with brackets needs quotes here", cure)
 
 
@@ -94,7 +94,7 @@ def find_mismatch(fault: SyntaxFault) -> Issue | None:
     if not fault.mentions("',' or") or char not in ("]", "}"):
         return None
     outer = "{" if char == "}" else "["
-    before = line.bare[: fault.began - line.start]
+    before = line.bare[: fault.context_start - line.start]
     if before.count(outer) > before.count(char):
         return _unclosed(fault, CLOSERS[opener])
     message, cure = f"{opener} is closed with {char}", f"write {CLOSERS[opener]}"
@@ -107,19 +107,19 @@ def find_missing_colon(fault: SyntaxFault) -> Issue | None:
     """`{speech [sales, buy], goto: x}`: a key between braces and, without a colon, its list or its map."""
     if not fault.mentions("',' or") or fault.char not in CLOSERS or fault.opener != "{":
         return None
-    found = _KEY.search(fault.page.parsed[fault.began : fault.at])
-    start = fault.began + found.start(1) if found else 0
-    is_whole = start >= fault.line.start and bool(_value(fault.page.parsed[start : fault.line.end]))
-    return fault.lost_colon(start, found[1], fault.char) if found and is_whole else None
+    found = _KEY.search(fault.source.parsed[fault.context_start : fault.at])
+    start = fault.context_start + found.start(1) if found else 0
+    is_whole = start >= fault.line.start and bool(_value(fault.source.parsed[start : fault.line.end]))
+    return fault.missing_colon(start, found[1], fault.char) if found and is_whole else None
 
 
 def find_missing_comma(fault: SyntaxFault) -> Issue | None:
     """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
-    page, at = fault.page, fault.at
+    source, at = fault.source, fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
         return None
     if fault.char != ":":
-        is_apart = at > fault.began and page.parsed[at - 1] == " "
+        is_apart = at > fault.context_start and source.parsed[at - 1] == " "
         message, cure = "a comma is missing before this", "write a comma between the two"
         return fault.issue("E114", at, at + 1, message, cure) if is_apart else None
     found = _NEXT_KEY.fullmatch(_entry_before(fault).rpartition(": ")[2].lstrip())
@@ -128,25 +128,25 @@ def find_missing_comma(fault: SyntaxFault) -> Issue | None:
     value, key = found.groups()
     start = at - len(key)
     if value.endswith(";"):
-        wrong = page.parsed.rindex(";", fault.began, start)
+        wrong = source.parsed.rindex(";", fault.context_start, start)
         return fault.issue("E114", wrong, wrong + 1, "; is no comma", "write , instead")
     return fault.issue("E114", start, at, f'a comma is missing before "{key}"', f"write {value}, {key}: ...")
 
 
 def _entry_before(fault: SyntaxFault) -> str:
     """What is written between the last comma or opening bracket and the place."""
-    begin = max(fault.page.parsed.rfind(char, fault.began, fault.at) for char in ",[{") + 1
-    return fault.page.text[begin : fault.at]
+    begin = max(fault.source.parsed.rfind(char, fault.context_start, fault.at) for char in ",[{") + 1
+    return fault.source.text[begin : fault.at]
 
 
 def find_second_colon(fault: SyntaxFault) -> Issue | None:
     """`{talk: Hello: press 1}`."""
-    if not fault.in_flow or fault.char != ":" or fault.began < fault.line.start:
+    if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start:
         return None
     head, _, tail = _entry_before(fault).partition(":")
     if not tail.strip():
         return None
-    rest = re.match(r"[^,\[\]{}]*", fault.page.text[fault.at : fault.line.end])
+    rest = re.match(r"[^,\[\]{}]*", fault.source.text[fault.at : fault.line.end])
     text = tail.strip() + (rest[0].rstrip() if rest else "")
     cure = f"put quotes around the text: {quote(text)}"
     return fault.issue("E112", fault.at, fault.at + 1, f'a second colon under "{head.strip()}"', cure)
@@ -164,7 +164,7 @@ def _unclosed(fault: SyntaxFault, closer: str) -> Issue:
     text = fault.first_line.text.rstrip()
     is_round = text.endswith(")") and "(" not in text
     cure = f"write {closer} instead of the )" if is_round else f"write {closer} at its end"
-    return fault.issue("E114", fault.began, fault.began + 1, f"this {fault.opener} is not closed", cure)
+    return fault.issue("E114", fault.context_start, fault.context_start + 1, f"this {fault.opener} is not closed", cure)
 
 
 def find_stray(fault: SyntaxFault) -> Issue | None:
@@ -176,14 +176,14 @@ def find_stray(fault: SyntaxFault) -> Issue | None:
         return fault.issue("E103", at, at + 1, "there is nothing before this comma", "delete the comma")
     cure = f"delete the {char}"
     if at == fault.line.value:
-        cure = f"delete it; if it is a text, write {quote(fault.page.text[at : fault.line.content_end])}"
+        cure = f"delete it; if it is a text, write {quote(fault.source.text[at : fault.line.content_end])}"
     opener = {",": "bracket", "]": "[", "}": "{"}[char]
     return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", cure)
 
 
 def find_text_after_bracket(fault: SyntaxFault) -> Issue | None:
     """Something after a closing bracket on its line."""
-    before = fault.page.parsed[fault.line.start : fault.at].rstrip()
+    before = fault.source.parsed[fault.line.start : fault.at].rstrip()
     if not isinstance(fault.last, yaml.CollectionEndEvent) or not before.endswith(("]", "}")):
         return None
     cure = "delete it, or put quotes around the whole value if it is one text"

@@ -1,4 +1,4 @@
-"""The parser's events → nodes, with the issues that only show when a whole map or text is there."""
+"""The parser's events → nodes, with the issues that can only be found in a whole map or text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
-from app.flow.source.page import FILLER, Page, is_quoted, marks
-from app.flow.source.pitfalls import check_empty, check_glued, check_key, check_scalar
+from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar
+from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 
 _HEADER = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 _ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)")
@@ -20,26 +20,26 @@ _ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)"
 
 @dataclass(slots=True)
 class Builder:
-    """Builds nodes from the parser's events, and reports the issues that show then.
+    """Builds nodes from the parser's events, and reports issues on the way.
 
     `key` is the key of a value, None for a list item; `name` is the name of the nearest key for both.
     """
 
-    page: Page
+    source: SourceFile
     events: Iterator[yaml.Event]
     issues: list[Issue]
 
     def document(self) -> Node | None:
-        """The document's node; None when there is none, or another one, which may hold what this one lacks."""
+        """The document's node; None when there is no document, or a second one, which may hold the missing parts."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
-            self.issues.append(RULES["E120"].at(self.page.place(0), "the file is empty"))
+            self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
             return None
         node = self._node(next(self.events), None, "")
         next(self.events)
         more = next(self.events)
         if isinstance(more, yaml.DocumentStartEvent):
-            self.issues.append(RULES["E111"].at(self.page.extent(more), "a second document begins here"))
+            self.issues.append(RULES["E111"].at(self.source.extent(more), "a second document begins here"))
             return None
         return node
 
@@ -68,7 +68,7 @@ class Builder:
 
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):
-            if issue := check_key(self.page, event):
+            if issue := check_key(self.source, event):
                 self.issues.append(issue)
             return self._text(event)
         place = self._node(event, None, "").place
@@ -83,32 +83,32 @@ class Builder:
         return Seq(tuple(items), self._extent(start, event if is_flow else start))
 
     def _extent(self, start: yaml.Event, end: yaml.Event) -> Place:
-        return self.page.place(marks(start)[0].index, marks(end)[1].index)
+        return self.source.place(marks(start)[0].index, marks(end)[1].index)
 
     def _value(self, event: yaml.ScalarEvent, key: Text | None, name: str) -> Text:
-        if empty := check_empty(self.page, event, key):
+        if empty := check_empty(self.source, event, key):
             issue, meant = empty
             self.issues.append(issue)
             return Text(meant, issue.place)
-        if found := check_scalar(self.page, event, name) or check_glued(self.page, event):
+        if found := check_scalar(self.source, event, name) or check_missing_space(self.source, event):
             self.issues.append(found)
         return self._text(event)
 
     def _text(self, event: yaml.ScalarEvent) -> Text:
-        page, value = self.page, event.value
+        source, value = self.source, event.value
         start, end = (mark.index for mark in marks(event))
         quotes, is_block = is_quoted(event), event.style in ("|", ">")
-        if not is_block and page.parsed[start + quotes : end - quotes] == value:
-            return Text(page.text[start + quotes : end - quotes], page.extent(event), quotes)
-        offsets = _spelled(page.parsed, start, end, event)
-        if is_block and value.endswith("\n") and "+" not in page.text[start : start + 3]:
-            offsets.pop()  # the line break at the end is no part of the text, unless it asks for it
-        meant = "".join(page.text[at] if char == FILLER else char for char, at in zip(value, offsets, strict=False))
-        return Text(meant, page.extent(event), quotes, tuple(map(page.position, offsets)))
+        if not is_block and source.parsed[start + quotes : end - quotes] == value:
+            return Text(source.text[start + quotes : end - quotes], source.extent(event), quotes)
+        offsets = _character_offsets(source.parsed, start, end, event)
+        if is_block and value.endswith("\n") and "+" not in source.text[start : start + 3]:
+            offsets.pop()  # the last line break is not part of the text, except with `|+` or `>+`
+        meant = "".join(source.text[at] if char == FILLER else char for char, at in zip(value, offsets, strict=False))
+        return Text(meant, source.extent(event), quotes, tuple(map(source.position, offsets)))
 
 
-def _spelled(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
-    """Where each character of a scalar is written, which stands at `at` to `end` of a text.
+def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
+    """The offset of each character of a scalar that is written from `at` to `end` of a text.
 
     Between two of them there may be indentation, the rest of an escape, and what a folded line break consists of.
     """

@@ -11,7 +11,7 @@ import yaml
 
 from app.flow.issues import Issue
 from app.flow.rules import RULES
-from app.flow.source.page import Line, Page, quote
+from app.flow.source.source_file import Line, SourceFile, quote
 
 CLOSERS = {"[": "]", "{": "}"}
 
@@ -21,18 +21,18 @@ class SyntaxFault:
     """Where the parser stopped.
 
     Attributes:
-        page: the file.
+        source: the file.
         problem: the parser's own words.
         at: the offset where it stopped.
-        began: the offset where what it was reading began; `at` when it does not say.
-        last: the last whole piece that it read.
+        context_start: the offset where the construct that it was reading begins; `at` when it does not say.
+        last: the last event that it read.
         in_flow: whether a `[` or `{` is open.
     """
 
-    page: Page
+    source: SourceFile
     problem: str
     at: int
-    began: int
+    context_start: int
     last: yaml.Event
     in_flow: bool
 
@@ -43,22 +43,22 @@ class SyntaxFault:
     @property
     def char(self) -> str:
         """The character where the parser stopped; "" at the end of the file."""
-        return self.page.parsed[self.at : self.at + 1]
+        return self.source.parsed[self.at : self.at + 1]
 
     @property
     def opener(self) -> str:
-        """The character where what it was reading began."""
-        return self.page.parsed[self.began : self.began + 1]
+        """The character where the construct that it was reading begins."""
+        return self.source.parsed[self.context_start : self.context_start + 1]
 
     @cached_property
     def line(self) -> Line:
         """The line where the parser stopped."""
-        return self.page.line_at(min(self.at, len(self.page.text)))
+        return self.source.line_at(min(self.at, len(self.source.text)))
 
     @cached_property
     def first_line(self) -> Line:
-        """The line where what it was reading began."""
-        return self.page.line_at(self.began)
+        """The line where the construct that it was reading begins."""
+        return self.source.line_at(self.context_start)
 
     @cached_property
     def above(self) -> Line | None:
@@ -71,14 +71,14 @@ class SyntaxFault:
 
     def lines_above(self, line: Line) -> Iterator[Line]:
         """The lines above another that are not blank, upwards."""
-        lines = (Line(self.page, number) for number in range(line.number - 1, 0, -1))
+        lines = (Line(self.source, number) for number in range(line.number - 1, 0, -1))
         return (higher for higher in lines if not higher.is_blank)
 
     def issue(self, code: str, start: int, end: int, message: str, cure: str) -> Issue:
         """The issue about the characters from `start` to `end`."""
-        return RULES[code].at(self.page.place(start, end), message, cure)
+        return RULES[code].at(self.source.place(start, end), message, cure)
 
-    def lost_colon(self, start: int, key: str, opener: str) -> Issue:
+    def missing_colon(self, start: int, key: str, opener: str) -> Issue:
         """A key with its list or its map behind it, and no colon between them."""
         cure = f"write {key}: {opener}...{CLOSERS[opener]}"
         return self.issue("E101", start, start + len(key), f"a colon is missing after {key}", cure)
@@ -97,14 +97,14 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
 
 def find_reserved(fault: SyntaxFault) -> Issue | None:
     """A text that begins with a character of YAML's own."""
-    at = fault.began
+    at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
             return None
         at = fault.at
-    line = fault.page.line_at(at)
-    whole = fault.page.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
-    char = fault.page.text[at]
+    line = fault.source.line_at(at)
+    whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
+    char = fault.source.text[at]
     return fault.issue(
         "E108", at, at + 1, f"a text cannot begin with {char} without quotes", f"write {quote(whole or char)}"
     )

@@ -13,49 +13,60 @@ from app.flow.issues import Issue
 from app.flow.nodes import Text
 from app.flow.rules import RULES
 from app.flow.source.brackets import braces
-from app.flow.source.page import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, Mark, Page, is_quoted, marks, quote
+from app.flow.source.source_file import (
+    COMMON_KEYS,
+    EXPRESSION_KEYS,
+    LIST_KEYS,
+    MAP_KEYS,
+    Line,
+    Mark,
+    SourceFile,
+    is_quoted,
+    marks,
+    quote,
+)
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
 _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
 _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
-_PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
+_SPOKEN_KEYS = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
 _NO_COLON = "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]"
-_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSIONS))}) +(\S.*)")
-_LOST_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
+_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}) +(\S.*)")
+_MISSING_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
-_KEYPAD = frozenset({"dtmf", "endOnKey"})
+_KEYPRESS_KEYS = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
-_FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
-"""Where a value can begin with one of them; a page without such a place has none."""
+_UNSUPPORTED = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
+"""Quick test: a file without a match has no tag, anchor, alias or braces without quotes."""
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
-_CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
-"""Double ones, angle ones, single ones: opening and closing, low and high."""
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
+"""Double, angle and single ones: opening and closing, low and high."""
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-def check_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
+def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[Issue]:
     """The parts of YAML that flow files do not have: tags, anchors, aliases, braces without quotes."""
-    if not _FOREIGN.search(page.parsed):
+    if not _UNSUPPORTED.search(source.parsed):
         return []
     issues: list[Issue] = []
     lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
         start = marks(event)[0].index
         if isinstance(event, yaml.AliasEvent):
-            issues.append(_merge(page, before) if _is_merge(before) else _alias(page, event))
+            issues.append(_merge(source, before) if _is_merge(before) else _alias(source, event))
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
-            issues.append(_property(page, event))
+            issues.append(_property(source, event))
         elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
-            line = page.line_at(start)
-            if page.parsed.startswith("{{", start) and line.number not in lines_with_braces:
+            line = source.line_at(start)
+            if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
                 in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
-                issues.append(braces(page, line, start, in_flow=in_flow))
+                issues.append(braces(source, line, start, in_flow=in_flow))
                 lines_with_braces.add(line.number)
     return issues
 
@@ -64,77 +75,81 @@ def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
     return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style
 
 
-def _merge(page: Page, key: yaml.ScalarEvent) -> Issue:
-    return RULES["E106"].at(page.extent(key), "<< merges maps in YAML, which flow files do not have")
+def _merge(source: SourceFile, key: yaml.ScalarEvent) -> Issue:
+    return RULES["E106"].at(source.extent(key), "<< merges maps in YAML, which flow files do not have")
 
 
-def _alias(page: Page, event: yaml.Event) -> Issue:
+def _alias(source: SourceFile, event: yaml.Event) -> Issue:
     start, end = (mark.index for mark in marks(event))
-    name = page.text[start:end]
+    name = source.text[start:end]
     cure = f"write the value itself here; if it is a text, write {quote(name)}"
-    return RULES["E106"].at(page.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
+    return RULES["E106"].at(source.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
 
 
-def _property(page: Page, event: yaml.Event) -> Issue:
+def _property(source: SourceFile, event: yaml.Event) -> Issue:
     start, stop = (mark.index for mark in marks(event))
-    found = _PROPERTIES.match(page.parsed, start)
-    name = found[0].rstrip() if found else page.text[start]
+    found = _PROPERTIES.match(source.parsed, start)
+    name = found[0].rstrip() if found else source.text[start]
     end = start + len(name)
-    whole = page.text[start : max(end, stop)]
+    whole = source.text[start : max(end, stop)]
     cure = "delete it"
-    if page.line_at(start).key in EXPRESSIONS:
+    if source.line_at(start).key in EXPRESSION_KEYS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
     elif isinstance(event, yaml.ScalarEvent) and not event.style:
         cure = f"delete it; if it is a text, write {quote(whole)}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
-    return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
+    return RULES[code].at(source.place(start, end), f"{name} is {what}, which flow files do not have", cure)
 
 
-def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
+def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
     """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
     start, end = marks(event)
     if is_quoted(event):
-        return _swallowed(page, start, end) if end.line > start.line else None
+        return _late_closing_quote(source, start, end) if end.line > start.line else None
     if event.style or not event.value:
         return None
-    if event.value[0] in _CURLY:
-        return _curly(page, start.index, end.index)
-    if end.line > start.line and (issue := _continued(page, start, end)):
+    if event.value[0] in _TYPOGRAPHIC_QUOTES:
+        return _typographic_quotes(source, start.index, end.index)
+    if end.line > start.line and (issue := _continued(source, start, end)):
         return issue
-    if key in _PROSE and (found := _LATE_QUOTE.fullmatch(event.value)):
-        place = page.place(start.index + found.start(2))
+    if key in _SPOKEN_KEYS and (found := _LATE_QUOTE.fullmatch(event.value)):
+        place = source.place(start.index + found.start(2))
         message = "this quote is inside the text: a voice reads it, and YAML does not"
         return RULES["W127"].at(place, message, f"write {quote(found[1] + found[3])}")
-    return _cut(page, event, key) if page.parsed[end.index : end.index + 1] in _BLANKS else None
+    return _cut_by_comment(source, event, key) if source.parsed[end.index : end.index + 1] in _BLANKS else None
 
 
-def check_glued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
     """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
     found = None if event.style else _GLUED_KEY.match(event.value)
     start = marks(event)[0]
-    if not found or page.parsed[page.starts[start.line] : start.index].strip(" -"):
+    if not found or source.parsed[source.starts[start.line] : start.index].strip(" -"):
         return None
     at = start.index + found.end(1)
     cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
-    return RULES["E116"].at(page.place(at), "a space is missing after the colon", cure)
+    return RULES["E116"].at(source.place(at), "a space is missing after the colon", cure)
 
 
-def _curly(page: Page, start: int, end: int) -> Issue | None:
-    text = page.text[start:end]
-    if text[-1] not in _CURLY and any(char in _CURLY for char in text[1:]):
+def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | None:
+    text = source.text[start:end]
+    if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
     message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
-    cure = f"write {quote(text.strip(_CURLY))}" if text[-1] in _CURLY else "use straight quotes for the whole text"
-    return RULES["E118"].at(page.place(start, start + 1), message, cure)
+    cure = (
+        f"write {quote(text.strip(_TYPOGRAPHIC_QUOTES))}"
+        if text[-1] in _TYPOGRAPHIC_QUOTES
+        else "use straight quotes for the whole text"
+    )
+    return RULES["E118"].at(source.place(start, start + 1), message, cure)
 
 
-def _continued(page: Page, start: Mark, end: Mark) -> Issue | None:
+def _continued(source: SourceFile, start: Mark, end: Mark) -> Issue | None:
     """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
     first = start.line + 1
     for number in range(first + 1, end.line + 2):
-        line = Line(page, number)
-        text = page.text[line.first : line.content_end]
-        place = page.place(line.first, line.content_end)
+        line = Line(source, number)
+        text = source.text[line.first : line.content_end]
+        place = source.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
             message = f"this line is read as the rest of the text in line {first}: no space after the colon"
             cure = f"write {found[1]}: {found[2]}, indented like its neighbours; a text of several lines needs quotes"
@@ -146,73 +161,73 @@ def _continued(page: Page, start: Mark, end: Mark) -> Issue | None:
     return None
 
 
-def _swallowed(page: Page, start: Mark, end: Mark) -> Issue | None:
-    """A quote that was forgotten, and closed by the next one that happened to stand below."""
-    above = Line(page, start.line + 1)
-    lines = [Line(page, number) for number in range(above.number + 1, end.line + 2)]
+def _late_closing_quote(source: SourceFile, start: Mark, end: Mark) -> Issue | None:
+    """A quote that was not closed, so that the text goes on to the next quote below."""
+    above = Line(source, start.line + 1)
+    lines = [Line(source, number) for number in range(above.number + 1, end.line + 2)]
     if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
         return None
-    mark = page.text[start.index]
+    mark = source.text[start.index]
     message = f"this {mark} is closed only in line {lines[-1].number}: all between is read as one text"
     cure = f"write {mark} at the end of the text as well; if it is one text, indent its lines further"
-    return RULES["E113"].at(page.place(start.index), message, cure)
+    return RULES["E113"].at(source.place(start.index), message, cure)
 
 
-def _cut(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
+def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
     """A `#` that begins a comment, where value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
-    found = _COMMENT.match(page.parsed, end)
+    found = _COMMENT.match(source.parsed, end)
     if not found or not _is_cut(event.value, found[1], found[2], key):
         return None
     stop = end + len(found[0].rstrip())
-    cure = f"if it belongs to the text, write {quote(page.text[start:stop])}; else put two spaces before #"
-    return RULES["E104"].at(page.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
+    cure = f"if it belongs to the text, write {quote(source.text[start:stop])}; else put two spaces before #"
+    return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
 
 
 def _is_cut(value: str, space: str, comment: str, key: str) -> bool:
-    """Whether `value # comment` looks like one text. Two spaces, one word or an expression speak for a comment."""
+    """Whether `value # comment` looks like one text. Two spaces, one word or an expression suggest a comment."""
     if not comment.strip() or comment[0].isdigit():
         return True
-    if space != " " or key in EXPRESSIONS or not any(char.isalpha() for char in value):
+    if space != " " or key in EXPRESSION_KEYS or not any(char.isalpha() for char in value):
         return False
-    return key in _PROSE or " " in value
+    return key in _SPOKEN_KEYS or " " in value
 
 
-def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+def check_key(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
     """What is wrong with a key without quotes."""
     if event.style:
         return None
     if _is_merge(event):
-        return _merge(page, event)
+        return _merge(source, event)
     if not event.value:
-        return RULES["E124"].at(page.extent(event), "there is no key before this colon")
+        return RULES["E124"].at(source.extent(event), "there is no key before this colon")
     if _GLUED_DASH.match(event.value):
         cure = f"write - {event.value[1:]}: ..."
-        return RULES["E116"].at(page.place(marks(event)[0].index), "a space is missing after the dash", cure)
-    return check_scalar(page, event, "")
+        return RULES["E116"].at(source.place(marks(event)[0].index), "a space is missing after the dash", cure)
+    return check_scalar(source, event, "")
 
 
-def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
+def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
     """The issue that nothing (or YAML's null) is written where a value is required, and the text that was meant."""
-    if is_quoted(event) or event.value not in _NOTHING:
+    if is_quoted(event) or event.value not in _NULL:
         return None
     start = marks(event)[0].index
     if event.value:
         message = f"{event.value} means nothing at all in YAML"
         cure = f'write "{event.value}" in quotes if it is a word, or "" for an empty text'
-        return RULES["E103"].at(page.extent(event), message, cure), ""
-    found = _COMMENT.match(page.parsed, start)
-    if found and (not found[2].strip() or (key is not None and key.value in _KEYPAD)):
-        place = page.place(found.start(2) - 1)
+        return RULES["E103"].at(source.extent(event), message, cure), ""
+    found = _COMMENT.match(source.parsed, start)
+    if found and (not found[2].strip() or (key is not None and key.value in _KEYPRESS_KEYS)):
+        place = source.place(found.start(2) - 1)
         return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
-    return _nothing(page, start, key), ""
+    return _missing_value(source, start, key), ""
 
 
-def _nothing(page: Page, start: int, key: Text | None) -> Issue:
+def _missing_value(source: SourceFile, start: int, key: Text | None) -> Issue:
     """The issue about a key, or a list item, without a value."""
     if key is None:
         cure = "write it after the dash, or delete the dash"
-        return RULES["E103"].at(page.place(start), "this list item is empty", cure)
+        return RULES["E103"].at(source.place(start), "this list item is empty", cure)
     bare = "" if key.quoted else key.value
     if found := _GLUED.fullmatch(bare):
         place, cure = key.at(len(found[1])), f"write {found[1]}: {found[2]}"
@@ -221,20 +236,20 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
         message = f"the colon is at the end of the condition instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     cure = 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'
-    if not _COLON.match(page.parsed, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
-        found = _LOST_COLON.fullmatch(bare)
+    if not _COLON.match(source.parsed, source.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
+        found = _MISSING_COLON.fullmatch(bare)
         cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
-    elif below := _sibling_block(page, key):
+    elif below := _sibling_block(source, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
     return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)
 
 
-def _sibling_block(page: Page, key: Text) -> int:
+def _sibling_block(source: SourceFile, key: Text) -> int:
     """The line below a key when it looks like a part of it that was not indented; else 0."""
-    if key.place.line == len(page.starts):
+    if key.place.line == len(source.starts):
         return 0
-    below = Line(page, key.place.line + 1)
+    below = Line(source, key.place.line + 1)
     if below.content - below.start != key.place.column - 1 or not below.key:
         return 0
-    is_block = not below.has_value and (key.value in OF_KEYS | OF_ITEMS or below.key == "do")
-    return below.number if is_block or (key.value in OF_KEYS and below.key not in COMMON) else 0
+    is_block = not below.has_value and (key.value in MAP_KEYS | LIST_KEYS or below.key == "do")
+    return below.number if is_block or (key.value in MAP_KEYS and below.key not in COMMON_KEYS) else 0

@@ -1,6 +1,6 @@
-"""What an author did where the YAML parser stopped: its own words ("did not find expected key") help nobody.
+"""What is wrong where the YAML parser stopped, in clearer words than its own ("did not find expected key").
 
-Each `find_*` looks for one kind of fault, and gives None for every other.
+Each `find_*` looks for one kind of fault, and returns None when it is not that one.
 """
 
 from __future__ import annotations
@@ -12,23 +12,32 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.source import brackets
 from app.flow.source.fault import SyntaxFault, find_reserved
-from app.flow.source.page import COMMON, EXPRESSIONS, OF_KEYS, Line, Page, is_quoted, marks, quote
+from app.flow.source.source_file import (
+    COMMON_KEYS,
+    EXPRESSION_KEYS,
+    MAP_KEYS,
+    Line,
+    SourceFile,
+    is_quoted,
+    marks,
+    quote,
+)
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
-_ROUND = re.compile(r"\([a-z]\w*: ")
+_PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
-_LOST = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
+_MISSING_COLON = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)(:|\uff1a)(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIR = re.compile(r"([a-z_]\w*)(?:\s+(\S+))?$")
-_GOES_ON = "if it continues the text above, indent it further than the key there"
+_INDENT_FURTHER = "if it continues the text above, indent it further than the key there"
 
 
 def find_conflict(fault: SyntaxFault) -> Issue | None:
     """What Git writes into a file that it could not merge."""
-    found = _CONFLICT.search(fault.page.parsed)
+    found = _CONFLICT.search(fault.source.parsed)
     if found is None:
         return None
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
@@ -39,7 +48,7 @@ def find_tab(fault: SyntaxFault) -> Issue | None:
     """A tab in the indentation or before a value."""
     found = fault.line.text.find("\t", 0, fault.line.indent)
     at = fault.at if found < 0 else fault.line.start + found
-    if fault.page.parsed[at : at + 1] != "\t":
+    if fault.source.parsed[at : at + 1] != "\t":
         return None
     cure = "indent with spaces, two for each level" if found >= 0 else "type a space instead"
     return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces", cure)
@@ -47,16 +56,16 @@ def find_tab(fault: SyntaxFault) -> Issue | None:
 
 def find_escape(fault: SyntaxFault) -> Issue | None:
     """A backslash in double quotes that YAML does not know."""
-    at = fault.page.parsed.rfind("\\", fault.began, fault.at + 1)
+    at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
-    message = f"{fault.page.text[at : at + 2]} means nothing between double quotes"
+    message = f"{fault.source.text[at : at + 2]} means nothing between double quotes"
     return fault.issue("E125", at, at + 2, message, "write \\\\ for a backslash, or put the text in single quotes")
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
     """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
-    start = fault.began
+    start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         if not is_quoted(fault.last):
             return None
@@ -64,7 +73,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
         if not first.line < end.line == fault.line.number - 1:
             return None
         start = first.index
-    mark = fault.page.text[start]
+    mark = fault.source.text[start]
     return fault.issue(
         "E113", start, start + 1, f"this {mark} is not closed", f"write {mark} at the end of the text as well"
     )
@@ -72,13 +81,13 @@ def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
 
 def find_key_without_colon(fault: SyntaxFault) -> Issue | None:
     """`talk {text: Hello}`."""
-    found = None if fault.in_flow else _LOST.match(fault.line.text)
-    return fault.lost_colon(fault.line.start + found.start(1), found[1], found[2]) if found else None
+    found = None if fault.in_flow else _MISSING_COLON.match(fault.line.text)
+    return fault.missing_colon(fault.line.start + found.start(1), found[1], found[2]) if found else None
 
 
 def find_missing_key(fault: SyntaxFault) -> Issue | None:
     """`: menu` and `{: menu}`."""
-    before = fault.page.parsed[fault.line.start : fault.at].rstrip()
+    before = fault.source.parsed[fault.line.start : fault.at].rstrip()
     begins = fault.at == fault.line.content or (fault.in_flow and before.endswith(("{", ",")))
     if fault.char != ":" or not begins:
         return None
@@ -91,15 +100,15 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
     if not is_quoted(fault.last) or not line.start < at < line.end:
         return None
     start, end = (mark.index for mark in marks(fault.last))
-    between = fault.page.parsed[end:at]
+    between = fault.source.parsed[end:at]
     is_next_item = fault.in_flow and between and fault.char in "'\""
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
-    text, mark = fault.page.text, fault.page.text[start]
+    text, mark = fault.source.text, fault.source.text[start]
     stop = _text_end(fault, mark)
     rest = text[end:stop]
     whole = text[start:stop]
-    if line.key not in EXPRESSIONS:
+    if line.key not in EXPRESSION_KEYS:
         quoted = text[start:end]
         two = rest[:1] in " \t"
         whole = (quoted[1:-1] + rest).replace(mark, "") if two else quoted[1:] + rest.removesuffix(mark)
@@ -109,7 +118,7 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
 
 def _text_end(fault: SyntaxFault, mark: str) -> int:
     """Where the author meant the text to end: at the last quote that could close it, or where the value ends."""
-    rest = fault.page.text[fault.at : fault.line.end]
+    rest = fault.source.text[fault.at : fault.line.end]
     patterns = (rf".*{mark}(?=[ \t]*$|[ \t]+\#)", r".*?(?=[ \t]*(?:[ \t]\#|$))")
     if fault.in_flow:
         patterns = (rf".*?{mark}(?=[ \t]*[,\]}}])", r".*?(?=[ \t]*(?:[,\[\]{}]|$))")
@@ -123,14 +132,14 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
         return None
     start, end = line.value, line.content_end
-    text, word = fault.page.text[start:end], fault.page.text[start:at].split()[-1]
-    if at == end - 1 and word in COMMON:
+    text, word = fault.source.text[start:end], fault.source.text[start:at].split()[-1]
+    if at == end - 1 and word in COMMON_KEYS:
         message = f'"{word}" follows "{line.key}" on the same line'
         cure = f'write "{word}:" on the next line, indented by two more spaces than "{line.key}"'
         return fault.issue("E112", at - len(word), at, message, cure)
-    if at == end - 1 and line.key in EXPRESSIONS:
+    if at == end - 1 and line.key in EXPRESSION_KEYS:
         return fault.issue("E112", at, end, "a colon at the end of a condition", "delete it")
-    if _ROUND.match(text):
+    if _PARENTHESISED_MAP.match(text):
         return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
     cure = f"put quotes around the text: {quote(text)}"
     if _PAIRS.match(text):
@@ -145,7 +154,7 @@ def find_missing_space(fault: SyntaxFault) -> Issue | None:
     line = _unkeyed(fault)
     if line is None:
         return None
-    start, text = line.content, fault.page.text[line.content : line.content_end]
+    start, text = line.content, fault.source.text[line.content : line.content_end]
     if _GLUED_DASH.match(text):
         return fault.issue("E116", start, start + 1, "a space is missing after the dash", f"write - {text[1:]}")
     if glued := _GLUED_KEY.match(text):
@@ -153,11 +162,11 @@ def find_missing_space(fault: SyntaxFault) -> Issue | None:
         at = start + len(key)
         message = "a space is missing after the colon" if colon == ":" else f"{colon} is not YAML's colon"
         return fault.issue("E116", at, at + 1, message, f"write {key}: {value.strip()}")
-    cure = f"write a key and a colon before it; {_GOES_ON}"
+    cure = f"write a key and a colon before it; {_INDENT_FURTHER}"
     if equals := _EQUALS.match(text):
         cure = f"write {equals[1]}: {equals[2]}"
     elif pair := _PAIR.match(text):
-        cure = f"write {pair[1]}: {pair[2] or '..'}" + ("" if pair[1] in COMMON else f"; {_GOES_ON}")
+        cure = f"write {pair[1]}: {pair[2] or '..'}" + ("" if pair[1] in COMMON_KEYS else f"; {_INDENT_FURTHER}")
     elif text.startswith("//"):
         cure = "begin a comment with #"
     message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
@@ -172,11 +181,11 @@ def _unkeyed(fault: SyntaxFault) -> Line | None:
         return None
     line, above = fault.line, fault.above
     if fault.at == line.first and fault.char == "-":
-        return line if fault.page.parsed[fault.at + 1 : fault.at + 2].strip() else None
+        return line if fault.source.parsed[fault.at + 1 : fault.at + 2].strip() else None
     if line.colon != fault.at or above is None or above.key or above.content >= above.end:
         return None
     head = fault.above_of(above)
-    text = fault.page.text[above.content : above.content_end]
+    text = fault.source.text[above.content : above.content_end]
     is_deeper = head is not None and head.has_value and bool(head.key) and head.indent < above.indent
     if is_deeper and not _GLUED_KEY.match(text):
         return None  # it continues the text of the line above
@@ -187,7 +196,7 @@ def find_list_after_key(fault: SyntaxFault) -> Issue | None:
     """`do: - talk: Hello`."""
     if not fault.mentions("sequence entries are not allowed"):
         return None
-    rest = fault.page.text[fault.at : fault.line.content_end]
+    rest = fault.source.text[fault.at : fault.line.content_end]
     cure = f"begin the list on the next line, two spaces deeper; for a text, put it in quotes: {quote(rest)}"
     message = f'a list cannot begin on the line of "{fault.line.key or "the key"}"'
     return fault.issue("E115", fault.at, fault.at + 1, message, cure)
@@ -208,7 +217,7 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     if head.key.startswith("-"):
         cure = f"write - {head.key[1:]}: ..."
         return fault.issue("E116", head.first, head.first + 1, "a space is missing after the dash", cure)
-    name = head.key or fault.page.text[head.content : head.content_end]
+    name = head.key or fault.source.text[head.content : head.content_end]
     message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
     cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
     if not head.key:
@@ -218,7 +227,7 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> Issue | None:
-    """A line that begins where no block does."""
+    """A line with an indentation that no block has."""
     line, above = fault.line, fault.above
     if fault.at != line.first or not fault.mentions(
         "did not find expected", "expected <block end>", "<document start>"
@@ -271,7 +280,7 @@ def _stray_dash(fault: SyntaxFault) -> Line | None:
         if above.indent == line.indent:
             alike.append(above)
     dashes = [other for other in alike if other.content > other.first and other.key]
-    is_map = above is not None and above.indent < line.indent and above.key in OF_KEYS
+    is_map = above is not None and above.indent < line.indent and above.key in MAP_KEYS
     return dashes[0] if is_map and len(dashes) == 1 and (dashes[0] is line or len(alike) <= 2) else None
 
 
@@ -317,14 +326,14 @@ FINDERS = (
 """In the order in which they are tried: those that look at one character first, those that look at lines last."""
 
 
-def diagnose(page: Page, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> Issue:
+def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> Issue:
     """The issue behind an error of the parser, in its own words if nothing better is found; `events` came before it."""
     at = error.problem_mark.index if error.problem_mark else 0
-    began = error.context_mark.index if error.context_mark else at
+    context_start = error.context_mark.index if error.context_mark else at
     bracket = _open_bracket(events)
     if bracket is not None and str(error.context).startswith("while parsing a flow"):
-        began = bracket
-    fault = SyntaxFault(page, str(error.problem), at, began, events[-1], bracket is not None)
+        context_start = bracket
+    fault = SyntaxFault(source, str(error.problem), at, context_start, events[-1], bracket is not None)
     found = next((issue for find in FINDERS if (issue := find(fault))), None)
     message = f"YAML cannot be read from here: {fault.problem}"
     cure = "write `key: value`, one a line, indented with spaces, and texts in quotes"
@@ -333,10 +342,10 @@ def diagnose(page: Page, error: yaml.MarkedYAMLError, events: list[yaml.Event]) 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:
     """The offset of the innermost `[` or `{` that is open after the last event; None outside brackets."""
-    is_open: list[yaml.CollectionStartEvent] = []
+    open_collections: list[yaml.CollectionStartEvent] = []
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
-            is_open.append(event)
+            open_collections.append(event)
         elif isinstance(event, yaml.CollectionEndEvent):
-            is_open.pop()
-    return marks(is_open[-1])[0].index if is_open and is_open[-1].flow_style else None
+            open_collections.pop()
+    return marks(open_collections[-1])[0].index if open_collections and open_collections[-1].flow_style else None

@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.settings.secrets import SUFFIX
+from app.settings.secrets import FILE_SUFFIX
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.repository.dockerfile import is_sent
@@ -59,7 +59,7 @@ def test_every_server_of_the_compose_file_reads_the_secrets_and_no_other_service
 @pytest.mark.parametrize("name", SERVERS)
 def test_every_file_that_is_named_lies_in_the_folder_that_is_mounted(name: str) -> None:
     service = merged(name)
-    files = {key: value for key, value in service["environment"].items() if key.endswith(SUFFIX)}
+    files = {key: value for key, value in service["environment"].items() if key.endswith(FILE_SUFFIX)}
 
     assert [f"./secrets:{MOUNT}:ro"] == [mount for mount in service["volumes"] if MOUNT in mount]
     assert {MOUNT} == {str(Path(file).parent) for file in files.values()}
@@ -71,7 +71,7 @@ def test_the_compose_file_alone_asks_for_no_file_of_a_secret() -> None:
         (name, key)
         for name, service in COMPOSE["services"].items()
         for key in service.get("environment", ())
-        if key.endswith(SUFFIX)
+        if key.endswith(FILE_SUFFIX)
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
     (secrets / "signature_secret").write_text(OLD)
     write_project(tmp_path, shop=SHOP)
     environment = merged("ncco")["environment"]
-    files = {key: value.replace(MOUNT, str(secrets)) for key, value in environment.items() if key.endswith(SUFFIX)}
+    files = {key: value.replace(MOUNT, str(secrets)) for key, value in environment.items() if key.endswith(FILE_SUFFIX)}
     changing = re.findall(r"```sh\n( +cd secrets\n.*?)```", PAGE, re.S)[0].replace("the new one", NEW)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
         before = (status(server, OLD), status(server, NEW))

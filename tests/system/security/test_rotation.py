@@ -177,7 +177,7 @@ async def test_a_file_that_is_gone_for_a_moment_is_read_when_it_is_back(
     file.write_text(NEW)
 
     assert ([], "cannot be read" in str(lines[0]["problem"])) == (taken, True)
-    assert NEW == settings.with_secrets_of_now().key.get_secret_value()
+    assert NEW == settings.with_current_secrets().key.get_secret_value()
 
 
 def test_a_secret_that_is_written_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_another_deployment_of_the_same_account_has_other_keys() -> None:
 class OutOfFiles(Settings):
     """Settings of a process that has no file left to open."""
 
-    def with_secrets_of_now(self) -> Settings:
+    def with_current_secrets(self) -> Settings:
         raise OSError(errno.EMFILE, "Too many open files")
 
 

@@ -27,7 +27,7 @@ from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed
 from app.flow.templates.references import Reference, walk
 from app.flow.types import ValueType
-from app.ncco.ssml import LONGEST
+from app.ncco.ssml import MAX_TALK_CHARACTERS
 
 _TAG = re.compile(r"<[^>]*>")
 _LONGEST = {"int": 19, "number": 20, "bool": 5, "phone": 15}
@@ -65,8 +65,9 @@ def _entered(facts: Facts) -> dict[str, int]:
 
 def _text(value: Computed, measure: _Measure) -> Iterator[Issue]:
     longest = measure.block(value.template.body)
-    if longest > LONGEST:
-        message = f"this text has {longest:,} characters when its values are at their longest; {LONGEST:,} can be said"
+    if longest > MAX_TALK_CHARACTERS:
+        limit = f"{MAX_TALK_CHARACTERS:,} can be said"
+        message = f"this text has {longest:,} characters when its values are at their longest; {limit}"
         yield RULES["W641"].at(value.place, message)
 
 

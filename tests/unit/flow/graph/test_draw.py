@@ -113,13 +113,13 @@ def test_nodes_say_what_they_are_and_what_is_heard() -> None:
         ("step", ("terms", "“Terms.”", "checkpoint heard")),
         ("step", ("sorry", "“Sorry.”", "connect a computed number", "ncco")),
         ("end", ("end",)),
-    ] == [(node.look, node.lines) for node in main.nodes]
+    ] == [(node.kind, node.lines) for node in main.nodes]
     assert [
         ("start", ("run child",)),
         ("hold", ("hold", "look up place", "talk", "notify")),
         ("end", ("return done",)),
         ("end", ("return given_up",)),
-    ] == [(node.look, node.lines) for node in child.nodes]
+    ] == [(node.kind, node.lines) for node in child.nodes]
 
 
 def test_arrows_say_what_leads_where() -> None:
@@ -203,5 +203,5 @@ steps:
     (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).subgraphs
 
     assert [("hello", "“Guten Tag.”", "talk"), ("bye", "“Auf Wiederhören.”")] == [
-        node.lines for node in main.nodes if node.look == "step"
+        node.lines for node in main.nodes if node.kind == "step"
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.graph import Arrow, Drawing, Node, Subgraph, as_dot, as_mermaid
+from app.flow.graph import Arrow, Drawing, GraphNode, Subgraph, as_dot, as_mermaid
 
 NASTY = [
     '"]; x --> y',
@@ -28,7 +28,7 @@ NASTY = [
 
 
 def drawing(text: str) -> Drawing:
-    nodes = (Node("a", "start", (text,)), Node("b", "end", ("two", text)))
+    nodes = (GraphNode("a", "start", (text,)), GraphNode("b", "end", ("two", text)))
     return Drawing((Subgraph("f", text, nodes),), (Arrow("a", "b", (text, text)), Arrow("b", "a", stroke="error")))
 
 

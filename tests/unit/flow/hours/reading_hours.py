@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import read_hours
-from app.flow.hours.moment import Moment, hours_view
+from app.flow.hours.moment import CurrentHours, hours_view
 from app.flow.issues import Issue
 from app.flow.language.reader import Reader
 from app.flow.nodes import Map
@@ -51,6 +51,6 @@ def told(text: str) -> list[tuple[str, str, str]]:
     return [(f"{issue.place.line}:{issue.place.column}", issue.code, issue.cure) for issue in read(text)[1]]
 
 
-def at(moment: str, calendar: Calendar) -> Moment:
+def at(moment: str, calendar: Calendar) -> CurrentHours:
     """The calendar at an ISO 8601 moment with its offset."""
     return hours_view({"office": calendar}, datetime.fromisoformat(moment))["office"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.hours.calendar import Calendar, Span, Special
+from app.flow.hours.calendar import Calendar, Span, SpecialHours
 from app.flow.hours.moment import hours_view
 from app.flow.nodes import Place
 from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
@@ -63,7 +63,7 @@ def calendar_of(plan: Plan, zone: str) -> Calendar:
         ZoneInfo(zone),
         tuple(spans_of(plan.week.get(day, [])) for day in range(7)),
         dict.fromkeys(plan.holidays, "a holiday"),
-        {day: Special(spans_of(times)) for day, times in plan.override.items()},
+        {day: SpecialHours(spans_of(times)) for day, times in plan.override.items()},
         Place("flows/shared.yaml", 1, 1),
     )
 

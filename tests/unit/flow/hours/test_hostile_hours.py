@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.hours.moment import hours_view
-from app.flow.hours.year import survey
+from app.flow.hours.year import summarise
 from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import scope_types
@@ -52,7 +52,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
 
     moment = hours_view(calendars, DATETIME.sample)["office"]
     assert set(moment) == set(dict(moment))
-    assert survey(calendars["office"], 2027).open_minutes >= 0
+    assert summarise(calendars["office"], 2027).open_minutes >= 0
     assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
 
 

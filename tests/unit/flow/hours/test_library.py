@@ -10,7 +10,7 @@ import pytest
 
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources
-from app.flow.hours.holidays import countries, library_dates, read_written, written_dates
+from app.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates
 from tests.unit.flow.hours.reading_hours import SAMPLE, read
 
 PATH = "calendars/GB-ENG.json"
@@ -32,7 +32,7 @@ def test_sources_make_the_same_calendar() -> None:
 
 
 def test_dates_that_are_there_are_taken_and_the_library_is_not_asked() -> None:
-    text = written_dates({date(2026, 7, 1): "Founding Day"})
+    text = dates_to_json({date(2026, 7, 1): "Founding Day"})
     written = SAMPLE.replace("ENG", "NOWHERE")
 
     calendars, issues = read(written, {"calendars/GB-NOWHERE.json": text})
@@ -48,10 +48,10 @@ def test_damaged_dates_are_computed_again(damaged: str) -> None:
 
 
 def test_a_country_without_holidays_is_a_source_too() -> None:
-    calendars, _ = read(SAMPLE, {PATH: written_dates({})})
+    calendars, _ = read(SAMPLE, {PATH: dates_to_json({})})
 
     assert {} == calendars["office"].holidays
-    assert {PATH: written_dates({})} == calendar_sources(calendars.values())
+    assert {PATH: dates_to_json({})} == calendar_sources(calendars.values())
 
 
 def test_own_dates_are_no_source() -> None:
@@ -70,7 +70,7 @@ def test_own_dates_are_no_source() -> None:
 )
 def test_the_path_names_the_region(region: str, path: str) -> None:
     written = SAMPLE.replace("{country: GB, subdivision: ENG}", region)
-    calendars, _ = read(written, {path: written_dates({})})
+    calendars, _ = read(written, {path: dates_to_json({})})
 
     assert [path] == list(calendar_sources(calendars.values()))
 
@@ -78,7 +78,7 @@ def test_the_path_names_the_region(region: str, path: str) -> None:
 def test_what_is_written_is_read() -> None:
     dates = library_dates("FR")
 
-    assert dates == read_written(written_dates(dates))
+    assert dates == dates_from_json(dates_to_json(dates))
     assert "F\u00eate du Travail" == dates[date(2026, 5, 1)]
 
 

@@ -1,4 +1,4 @@
-"""The text of one flow file, where each of its characters is, and its lines taken apart."""
+"""The text of one flow file, the places of its characters, and its lines split into key and value."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
-"""What YAML forbids, and what is invisible everywhere."""
+"""Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _INVALID = re.compile(
     rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Among others a space that YAML does not know, in the indentation or after a key."""
-_MOST = 20
-_LONGEST = 72
+"""Also matches spaces that YAML does not know, in the indentation or after a key."""
+_MAX_ISSUES = 20
+_MAX_QUOTED = 72
 
 
 class Mark(Protocol):
-    """A position that the parser gives; its two implementations each have a class of their own."""
+    """A position from the parser; the C and the Python parser have different classes for it."""
 
     @property
     def index(self) -> int:
@@ -58,11 +58,11 @@ def is_quoted(event: yaml.Event) -> bool:
     return isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
 
 
-class Page:
+class SourceFile:
     """One file: its text as written (`text`) and as the parser sees it (`parsed`), of the same length.
 
     In `parsed`, characters that YAML does not allow are replaced: spaces by a space, others by `FILLER`. A byte order
-    mark at the start belongs to neither. Lines end with LF, CRLF or CR.
+    mark at the start is in neither. Lines end with LF, CRLF or CR.
     """
 
     def __init__(self, file: str, text: str) -> None:
@@ -109,7 +109,7 @@ class Page:
         found = [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each)]
         if found:
             self.parsed = _INVALID.sub(_replacement, self.text)
-        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MOST]]
+        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MAX_ISSUES]]
 
     def _is_allowed(self, found: re.Match[str]) -> bool:
         """Whether it is a direction mark in a line with Hebrew or Arabic letters."""
@@ -131,61 +131,61 @@ def _replacement(found: re.Match[str]) -> str:
     return found[0].removesuffix(invalid) + (filling * len(invalid) if filling else invalid)
 
 
-_QUIET = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
+_QUOTED_OR_COMMENT = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
 _OPENING = re.compile(
     r"""(?P<dashes>(?:-[ \t]+)*)
         (?:(?P<key>"[^"]*"|'[^']*'|[^\s:"'\[\]{}\#&*!|>%@`,](?:[^:]|:(?![ \t]|$))*?)[ \t]*(?P<colon>:)(?=[ \t]|$))?""",
     re.VERBOSE,
 )
 
-EXPRESSIONS = frozenset({"if", "until", "check"})
+EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys whose text is a bare expression: quotes inside it are part of it."""
 
-OF_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
+MAP_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
 """Keys whose value is a map."""
 
-OF_ITEMS = frozenset({"do", "branch"})
+LIST_KEYS = frozenset({"do", "branch"})
 """Keys whose value is a list."""
 
-COMMON = (OF_KEYS | OF_ITEMS).union(
+COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
     ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
     ("talk", "dtmf", "speech"),
 )
-"""Keys that hardly begin a line of text."""
+"""Keys that a line of spoken text rarely begins with."""
 
 
 class Line:
-    """One line as the parser sees it, taken apart: `indent` spaces, dashes, a key with its colon, the rest.
+    """One line as the parser sees it, split up: `indent` spaces, dashes, a key with its colon, the rest.
 
     Attributes:
         number: from 1.
         text: without its line break.
         indent: how many spaces (or tabs) it begins with.
         key: "" when it has none.
-        start, first, content, colon, value, end: offsets into the text of the page: of its first character, of the
+        start, first, content, colon, value, end: offsets into the text of the source: of its first character, of the
             first that is no space, of what follows its dashes, of the colon behind its key (-1 without a key), of what
             follows that (its dashes, when there is no key), and behind its last character.
     """
 
-    def __init__(self, page: Page, number: int) -> None:
-        self.page = page
+    def __init__(self, source: SourceFile, number: int) -> None:
+        self.source = source
         self.number = number
-        self.start = page.starts[number - 1]
-        self.end = page.line_end(number)
-        self.text = page.parsed[self.start : self.end]
+        self.start = source.starts[number - 1]
+        self.end = source.line_end(number)
+        self.text = source.parsed[self.start : self.end]
         self.indent = len(self.text) - len(self.text.lstrip(" \t"))
         self.first = self.start + self.indent
-        opening = cast("re.Match[str]", _OPENING.match(page.parsed, self.first, self.end))  # each part is optional
+        opening = cast("re.Match[str]", _OPENING.match(source.parsed, self.first, self.end))  # each part is optional
         self.content = opening.end("dashes")
         self.key = opening["key"] or ""
         self.colon = opening.start("colon")
         after = self.colon + 1 if self.key else self.content
-        rest = page.parsed[after : self.end]
+        rest = source.parsed[after : self.end]
         self.value = after + len(rest) - len(rest.lstrip())
 
     @property
     def is_blank(self) -> bool:
-        """Whether it says nothing to the parser."""
+        """Whether it is empty or only a comment."""
         return self.text.lstrip()[:1] in ("", "#")
 
     @property
@@ -196,19 +196,19 @@ class Line:
     @property
     def bare(self) -> str:
         """The text with quoted texts and the comment blanked out, of the same length."""
-        return _QUIET.sub(lambda found: FILLER * len(found[0]), self.text)
+        return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @property
     def content_end(self) -> int:
         """The offset after its last character that is neither comment nor blank."""
-        quiet = (found for found in _QUIET.finditer(self.text) if found[0].startswith("#"))
-        comment = next((found.start() for found in quiet), len(self.text))
+        comments = (found for found in _QUOTED_OR_COMMENT.finditer(self.text) if found[0].startswith("#"))
+        comment = next((found.start() for found in comments), len(self.text))
         return self.start + len(self.text[:comment].rstrip())
 
 
 def quote(text: str) -> str:
     """`text` as an author would write it in quotes; a long one is cut, and then ends with three dots."""
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " ..."
+    shown = text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ..."
     if '"' not in shown and "\\" not in shown:
         return f'"{shown}"'
     return "'" + shown.replace("'", "''") + "'"
