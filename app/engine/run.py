@@ -16,7 +16,7 @@ from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
 from app.flow.hours.moment import hours_view
-from app.flow.language.returns import Hushing
+from app.flow.language.returns import Redactor
 from app.flow.model import Asking, Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
@@ -149,13 +149,13 @@ class Run:
         """
         for asking, answer, problem in read:
             if not problem:
-                for secret in leading_to(answer, self.flow.hushed.get(asking.name, ())):
+                for secret in leading_to(answer, self.flow.sensitive_paths.get(asking.name, ())):
                     self.secrets.learn(secret)
         problems = []
         for asking, answer, problem in read:
             known, why = answer, problem
             if self.secrets and not problem:
-                known, why = asking.hush(answer, Hushing(self.secrets, self._mask))
+                known, why = asking.redact(answer, Redactor(self.secrets, self._mask))
             self._set_scope(self._scope.with_answer(asking.name, known))
             self.answers[asking.name] = self._scope.masked(asking.name, self._mask)
             problems.append(why)

@@ -102,16 +102,16 @@ class FlowScope(NamedTuple):
     @property
     def has_secrets(self) -> bool:
         """Whether it has received anything sensitive in this turn."""
-        return bool(self.secrets) or not self.asked.isdisjoint(self.flow.hushed)
+        return bool(self.secrets) or not self.asked.isdisjoint(self.flow.sensitive_paths)
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """The answer of a lookup, masked as it leaves the turn."""
-        answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.hushed.get(name, ()), mask)
+        answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.sensitive_paths.get(name, ()), mask)
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """The answers of its lookups as they leave the turn."""
-        if not self.flow.hushed:
+        if not self.flow.sensitive_paths:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
@@ -157,9 +157,9 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     }
     if tokens:
         variables = {name: value for name, value in variables.items() if name not in tokens}
-    hidden = {name: lookups[name] for name in flow.hushed if name in lookups}
+    hidden = {name: lookups[name] for name in flow.sensitive_paths if name in lookups}
     if hidden:
-        lookups = {**lookups, **{name: without(kept, flow.hushed[name]) for name, kept in hidden.items()}}
+        lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
     return FlowScope(flow, variables, lookups, step, tokens=tokens, hidden=hidden)
 
 

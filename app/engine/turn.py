@@ -38,7 +38,7 @@ class Lookup(NamedTuple):
 
     Attributes:
         step: where in the flow. name: of the lookup. flow: whose it is.
-        request: what to ask (`app.flow.lookups.LookupRequest`).
+        request: what to ask (`app.flow.language.lookups.LookupRequest`).
         key: the same for each try of the same turn: an idempotency key.
     """
 
@@ -79,7 +79,7 @@ class Turn(NamedTuple):
         trace: what it did and why.
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
-        hooks: webhooks of ours to send after the reply (`app.flow.hooks.Hook`).
+        hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
         lookups: what came of lookups, by name, as the turn saw it.
     """
 

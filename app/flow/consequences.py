@@ -1,4 +1,4 @@
-"""Leaves out issues that only follow from another one, so that one slip is one report.
+"""Leaves out issues that only follow from another one, so that one mistake is reported once.
 
 What is left out is reported by the next check, if it is still there once the cause is fixed.
 """
@@ -15,7 +15,7 @@ from app.flow.rules import PROMPT_RULES
 from app.ncco.suggest import nearest
 
 _NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
-"""Rules about a name that nobody declares; the place is that of the name."""
+"""Rules about an undeclared name; the place is that of the name."""
 
 _DECLARED_ELSEWHERE: Final = (_NAMES | {"E272"}) - {"E225", "E533"}
 """Those whose name another file may declare."""
@@ -36,7 +36,7 @@ _VALUES: Final = frozenset({"W639", "W646"})
 def without_text_consequences(found: Iterable[Issue], path: str, faults: Iterable[Issue]) -> Iterator[Issue]:
     """The issues of a file without those that follow from a fault of its text, such as a missing value.
 
-    Beside such a fault it is not known what a menu takes, so its prompts are not compared with it.
+    With such a fault the choices of a menu are not known, so its prompts are not compared with them.
     """
     marred = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
     for issue in found:

@@ -1,4 +1,4 @@
-"""Reads flows/ and templates/ from disk; nothing else in the flow room opens a file."""
+"""Reads flows/ and templates/ from disk; no other module of `app.flow` opens a file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Iss
     file that is not UTF-8 comes with its issue and with U+FFFD for each faulty byte, so that it can be shown. A byte
     order mark is dropped.
     """
-    shelf = _Shelf()
-    shelf.read_folder(flows, "flows", _is_flow)
-    if not shelf.texts and not shelf.issues:
-        shelf.refuse("E123", "flows", f"there is no flow file in {flows}")
+    reader = _FolderReader()
+    reader.read_folder(flows, "flows", _is_flow)
+    if not reader.texts and not reader.issues:
+        reader.refuse("E123", "flows", f"there is no flow file in {flows}")
     if templates.exists():
-        shelf.read_folder(templates, "templates", _is_template)
-    return shelf.texts, shelf.issues
+        reader.read_folder(templates, "templates", _is_template)
+    return reader.texts, reader.issues
 
 
 def _is_flow(name: str) -> bool:
@@ -42,8 +42,8 @@ def _is_template(name: str) -> bool:
     return not name.endswith("~")
 
 
-class _Shelf:
-    """What has been read so far."""
+class _FolderReader:
+    """Collects the texts of the files, and the issues of those that cannot be read."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -65,7 +65,7 @@ class _Shelf:
                 self._read_file(root, path, shown)
 
     def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
-        """Files and links below `folder`; a linked folder is not entered, since it may lead round in a circle."""
+        """Files and links below `folder`; a linked folder is not entered, since it may form a cycle."""
         try:
             paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
         except OSError as error:
@@ -112,7 +112,7 @@ class _Shelf:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file. Raises OSError, and ValueError for anything else: a pipe would wait for ever."""
+    """The bytes of a regular file. Raises OSError, and ValueError for anything else: a pipe could block forever."""
     if not path.exists():
         raise ValueError("it is a link to nothing")
     if not path.is_file():
@@ -125,10 +125,10 @@ def _read(path: Path) -> bytes:
 
 
 def _is_below(root: Path, path: Path) -> bool:
-    """Whether a path, all links followed, stays inside. A link to itself does: reading it tells."""
+    """Whether a path, all links followed, stays inside. True for a link to itself: reading it fails later."""
     try:
         return path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without a fault
+    except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
         return True
 
 

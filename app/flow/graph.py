@@ -12,7 +12,7 @@ from app.flow.actions.connect import Connect, address_of
 from app.flow.language.collect import Collect
 from app.flow.language.exits import HELD, Branch, Hold
 from app.flow.language.menu import Choices
-from app.flow.language.outcomes import Run
+from app.flow.language.outcomes import RunFlow
 from app.flow.language.retry import FAILURES
 from app.flow.model import Edge, Exit, Flow, Part, Step, Target
 from app.flow.report import printable
@@ -67,7 +67,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = {
     Collect.word: "ask",
     Branch.word: "decide",
     Hold.word: "hold",
-    Run.word: "run",
+    RunFlow.word: "run",
 }
 
 

@@ -46,7 +46,7 @@ def link(
         if one.flow is None or names is None:
             continue
         others = {other: flow for other in names if other != name and (flow := read[other].flow) is not None}
-        # what is laid out depends on the flow that a call began in, so each sub-flow has a memo of its own
+        # the layout of an NCCO depends on the flow in which the call began, so each sub-flow has its own memo
         subs = {other: replace(flow, sound=set()) for other, flow in others.items()}
         texts = {path: text for other in names for path, text in sources[other].items()}
         found[name] = (replace(one.flow, subs=subs), texts)
@@ -97,8 +97,8 @@ def load(
             templates. `calendars/*` are dates of holidays that were computed before; missing ones are computed.
         env: the variables that flows may read (`FLOW_` taken off); None leaves out the check that they are set.
         extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
-            the whole `project`. Only of these it is told what they do not use or use too early, and only in the last
-            is something shared used by nobody.
+            the whole `project`. Unused and premature names are reported for `files` and `project`; unused shared
+            parts only for `project`.
         today: the date by which an `override` is over; None leaves out that check.
     """
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
@@ -106,13 +106,13 @@ def load(
         file.node, file.found = read_yaml(file.path, file.text)
         file.text_faults = len(file.found)
     templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
-    shelf = Shelf(templates)
+    tracked = TrackedTemplates(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
     named = _named(files) if extent != "revision" else {}
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     found = tainted(named, shared, templates)
     context = Context(
-        shelf,
+        tracked,
         env,
         dates,
         flows=_signatures(files, env),
@@ -121,16 +121,16 @@ def load(
     )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
-    shared_sources = {file.path: file.text for file in parts} | shelf.take_all()
+    shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
         if file not in parts and file.node is not None:
             file.read = read_flow(file.node, context, file.found)
-            file.templates = shelf.take_all()
+            file.templates = tracked.pop_used()
     project = _project(files, context, shared_sources, texts)
     if extent == "revision":
         return project
     flows = [file.read for file in files if file not in parts]
-    usage = check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project")
+    usage = check_usage(flows, context.shared, tracked.unused(), project.issues, is_whole=extent == "project")
     past = check_overrides(project.calendars.values(), today) if today is not None else ()
     issues = without_consequences(
         {*project.issues, *usage, *past},
@@ -169,7 +169,7 @@ def _is_flow_file(path: str) -> bool:
 def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:
     """What each flow takes and gives back, by name. Of a file with faults nothing is taken to be missing.
 
-    A flow without a name of its own, which is a fault, may be meant by the name of its file.
+    If a flow lacks a name, which is an error, others may refer to it by its file name.
     """
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
@@ -222,28 +222,28 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
     return {**shared, **own}
 
 
-class Shelf(Mapping[str, str]):
-    """The templates, and which of them were taken: those are part of the flow's revision."""
+class TrackedTemplates(Mapping[str, str]):
+    """The templates; records which of them are read, since those are part of a flow's revision."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._templates = templates
-        self._taken: set[str] = set()
-        self._untaken = dict.fromkeys(templates)
+        self._used: set[str] = set()
+        self._unused = dict.fromkeys(templates)
 
-    def untaken(self) -> tuple[str, ...]:
-        """The templates that were never taken."""
-        return tuple(self._untaken)
+    def unused(self) -> tuple[str, ...]:
+        """The templates that were never read."""
+        return tuple(self._unused)
 
-    def take_all(self) -> dict[str, str]:
-        """What was taken since the last time, path → text."""
-        taken = {f"{_TEMPLATES}{name}": self._templates[name] for name in sorted(self._taken)}
-        self._taken.clear()
+    def pop_used(self) -> dict[str, str]:
+        """The templates that were read since the last call, path → text."""
+        taken = {f"{_TEMPLATES}{name}": self._templates[name] for name in sorted(self._used)}
+        self._used.clear()
         return taken
 
     def __getitem__(self, name: str) -> str:
         text = self._templates[name]
-        self._taken.add(name)
-        self._untaken.pop(name, None)
+        self._used.add(name)
+        self._unused.pop(name, None)
         return text
 
     def __contains__(self, name: object) -> bool:

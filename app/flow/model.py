@@ -25,7 +25,7 @@ CallbackKind = Literal["input", "notify", "event", "onanswer"]
 
 
 def any_number(number: str) -> bool:
-    """Whether a number may be dialled where nobody forbids any."""
+    """Whether a number may be dialled when nothing is forbidden: always."""
     return True
 
 
@@ -36,7 +36,7 @@ class Frame(NamedTuple):
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
         position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
         waited: seconds since the step was entered.
-        may_dial: whether a computed number or address may be dialled; "" stands for what is no number.
+        may_dial: whether a computed number or address may be dialled; "" means that it is not a number.
         dials_left: how often the call may still dial.
     """
 
@@ -158,7 +158,7 @@ class Target:
     Attributes:
         step: a step of this flow.
         runs: another flow.
-        returns: the outcome with which the call goes back; a call that nobody waits for ends.
+        returns: the outcome with which the call goes back; the call ends when no flow waits for it.
         sets: assigned on the way. Those of a return are made in the flow that it leads to.
     """
 
@@ -191,8 +191,8 @@ class Asked:
     """What an `input` asked for: what the outcome table needs to tell what the caller meant.
 
     Attributes:
-        keys: digits, `*` or `#` → the choice that they stand for.
-        phrases: phrase → the choice it stands for. Phrases are folded already (`app.flow.phrases.fold`).
+        keys: digits, `*` or `#` → their choice.
+        phrases: phrase → its choice. Phrases are already folded (`app.flow.phrases.fold`).
         lengths: how many digits a data entry takes (lowest, highest); None for a menu or for speech alone.
         free_speech: any words are an answer.
         min_confidence: 0 to 1; speech results below it do not count.
@@ -347,7 +347,7 @@ __all__ = [
 class Variable:
     """A declared variable; `type_name` is one of `app.flow.types.TYPES`, `default` is of that type already.
 
-    A `sensitive` one lives for the turn that received it; wherever it would be written stands a token. One without
+    A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. One without
     `is_declared` is only named by a `collect`; `has_default` tells whether what it begins with is written.
     """
 
@@ -414,8 +414,8 @@ class Asking(Protocol):
     def read(self, value: Any, problem: str) -> tuple[Mapping[str, Any], str]:
         """What is in scope from now on, and why it is not what was answered ("" when it is)."""
 
-    def hush(self, answer: Mapping[str, Any], hushing: Any) -> tuple[Mapping[str, Any], str]:
-        """The same where what is sensitive is known (`app.flow.lookups.Hushing`): with tokens for what tells it."""
+    def redact(self, answer: Mapping[str, Any], redactor: Any) -> tuple[Mapping[str, Any], str]:
+        """The answer with sensitive values masked, and why that failed (see `app.flow.language.returns.Redactor`)."""
 
 
 class Sending(Protocol):
@@ -430,14 +430,14 @@ class Sending(Protocol):
         """Where it is named."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """What is sent (`app.flow.hooks.Hook`). Raises RenderError."""
+        """What is sent (`app.flow.language.hooks.Hook`). Raises RenderError."""
 
 
 class Exit(Protocol):
-    """How a step ends, in its file under app/flow/exits/.
+    """How a step ends; the exits are in `app.flow.language`.
 
-    `is_early` says that it decides before the
-    step plays anything. `asks_again` that the step's lookups run again before it decides on a webhook.
+    With `is_early` it may decide before the step plays anything. With `asks_again` the step's lookups run again before
+    it decides on a webhook.
     """
 
     word: ClassVar[str]
@@ -474,10 +474,10 @@ class Step:
         parts: everything it plays, the `input` of its menu or data entry included.
         exit: how it ends.
         error: where a value that cannot be computed leads; None: the flow's own.
-        tail: whether the error exit's actions stand behind its `input`.
-        asks: what it asks from outside on entering.
-        sends: whom it tells on entering.
-        events: whom it tells of what Vonage reports later, by event (`record`, `transcription`, `hangup`).
+        tail: whether the error exit's actions follow its `input`.
+        asks: the lookups that it asks on entering.
+        sends: the hooks that it sends on entering.
+        events: the hooks that it sends for later reports of Vonage, by event (`record`, `transcription`, `hangup`).
     """
 
     name: str
@@ -512,7 +512,7 @@ class Flow:
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
         unasked: what lookups are in scope as before they are asked, by name.
-        hushed: the ways to the sensitive fields of lookups, by lookup; none leads into another.
+        sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
@@ -539,7 +539,7 @@ class Flow:
     locales: Mapping[str, Any] = field(default_factory=dict)
     calendars: Mapping[str, Any] = field(default_factory=dict)
     unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    hushed: Mapping[str, frozenset[Path]] = field(default_factory=dict)
+    sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)

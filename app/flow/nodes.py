@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 
 class Place(NamedTuple):
-    """Where something stands in a file; `line` and `column` count from 1, `length` is in characters on that line."""
+    """A position in a file; `line` and `column` count from 1, `length` is in characters on that line."""
 
     file: str
     line: int

@@ -1,6 +1,6 @@
-"""The way to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
+"""The path to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
 
-Names without such a way are names of a flow. The others are sensitive fields of lookups, and what they are called.
+A name without a path is a name of the flow. The others are sensitive fields of lookups.
 """
 
 from __future__ import annotations

@@ -33,10 +33,10 @@ def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format =
         return _json(ordered)
     if format == "github":
         return "".join(map(_annotation, ordered))
-    return _text(ordered, sources, _Ink(colour))
+    return _text(ordered, sources, _TerminalColours(colour))
 
 
-class _Ink:
+class _TerminalColours:
     """Colours text for a terminal, or leaves it alone."""
 
     def __init__(self, is_on: bool) -> None:
@@ -46,21 +46,21 @@ class _Ink:
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.is_on else text
 
 
-def _text(issues: Sequence[Issue], sources: Mapping[str, str], ink: _Ink) -> str:
+def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: _TerminalColours) -> str:
     if not issues:
         return ""
     lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in _files(issues) if file in sources}
     blocks: list[str] = []
     for file, group in groupby(issues, key=lambda issue: issue.place.file):
         found = tuple(group)
-        blocks += [_heading(file, found, ink)] if len(_files(issues)) > 1 else []
-        blocks += [_block(issue, lines.get(file, ()), ink) for issue in found]
+        blocks += [_heading(file, found, colours)] if len(_files(issues)) > 1 else []
+        blocks += [_block(issue, lines.get(file, ()), colours) for issue in found]
     return "\n".join([*blocks, _count(issues) + "\n"])
 
 
-def _heading(file: str, issues: Sequence[Issue], ink: _Ink) -> str:
-    """What stands over the issues of a file where there are several files."""
-    return f"{ink(f'{printable(file)}: {_numbers(issues)}', 'heading')}\n"
+def _heading(file: str, issues: Sequence[Issue], colours: _TerminalColours) -> str:
+    """The heading above a file's issues when several files have issues."""
+    return f"{colours(f'{printable(file)}: {_numbers(issues)}', 'heading')}\n"
 
 
 def _files(issues: Iterable[Issue]) -> set[str]:
@@ -81,18 +81,17 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _block(issue: Issue, lines: Sequence[str], ink: _Ink) -> str:
+def _block(issue: Issue, lines: Sequence[str], colours: _TerminalColours) -> str:
     """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
-    head = (
-        f"{ink(printable(str(issue.place)), 'place')}  {ink(issue.code, issue.severity)}  {printable(issue.message)}\n"
-    )
-    cure = ink(printable(issue.cure), "cure")
+    where = colours(printable(str(issue.place)), "place")
+    head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
+    cure = colours(printable(issue.cure), "cure")
     line = issue.place.line
     if not 1 <= line <= len(lines):
         return f"{head}     | {cure}\n"
     excerpt, before, width = _excerpt(lines[line - 1], issue.place.column, issue.place.length)
     number = str(line).rjust(4)
-    caret = ink("^" * width, issue.severity)
+    caret = colours("^" * width, issue.severity)
     return f"{head}{number} | {excerpt}\n{' ' * len(number)} | {' ' * before}{caret} {cure}\n"
 
 
@@ -131,7 +130,7 @@ def _cell(char: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without anything that could steer a terminal: such characters stand as `<1B>`."""
+    """The text without anything that could steer a terminal: such characters become `<1B>`."""
     return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
 
 
@@ -140,7 +139,7 @@ def _is_printable(char: str) -> bool:
 
 
 def _width(cells: Sequence[str]) -> int:
-    """Terminal columns: two for wide East Asian letters and emoji, none for marks that stand over a letter."""
+    """Terminal columns: two for wide East Asian letters and emoji, none for combining marks."""
     return sum(_columns(char) for cell in cells for char in cell)
 
 

@@ -64,7 +64,7 @@ class Sample(dict[str, Any]):
     """Answers every field with a typical text.
 
     Attributes:
-        text: see above.
+        text: the typical text.
     """
 
     def __init__(self, text: str) -> None:

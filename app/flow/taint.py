@@ -331,7 +331,7 @@ def _leaves(
 ) -> Iterator[tuple[nodes.Node, bool]]:
     """The names, and ways into names, whose values an expression may hold.
 
-    Beside each is true when the expression may be that value, unchanged. Names that the template gives are replaced by
+    Each comes with true when the expression may be that value, unchanged. Names that the template gives are replaced by
     what they stand for.
     """
     for value in whole_values(node):

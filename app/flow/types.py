@@ -56,18 +56,18 @@ def pairs(value: object) -> ItemsView[str, object]:
 
 def kept_list(value: object) -> list[object]:
     """A copy of a list, as JSON can keep it with the call. Raises ValueError."""
-    room = _Room()
-    return [room.kept(item) for item in entries(value)]
+    budget = _SizeBudget()
+    return [budget.kept(item) for item in entries(value)]
 
 
 def kept_map(value: object) -> dict[str, object]:
     """A copy of a map, as JSON can keep it with the call. Raises ValueError."""
-    room = _Room()
-    return {str(key): room.kept(item) for key, item in pairs(value)}
+    budget = _SizeBudget()
+    return {str(key): budget.kept(item) for key, item in pairs(value)}
 
 
-class _Room:
-    """How much may still be kept within one list or map."""
+class _SizeBudget:
+    """Limits the size and depth of one list or map."""
 
     def __init__(self) -> None:
         self.left = MAX_ENTRIES

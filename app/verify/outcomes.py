@@ -12,7 +12,7 @@ from app.engine.turn import TraceLine
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
-from app.flow.language.outcomes import On, Run
+from app.flow.language.outcomes import On, RunFlow
 from app.flow.language.retry import FAILURES, Retry
 from app.flow.model import Asked, Flow, Step
 from app.flow.nodes import Place
@@ -82,7 +82,7 @@ def _of_exit(step: Step) -> Iterator[tuple[str, Place]]:
         yield arm_name(exit_, len(exit_.arms)), exit_.otherwise.place
     elif isinstance(exit_, Hold):
         yield from ((name, target.place) for name, target in exit_.lines.items())
-    elif isinstance(exit_, On | Run):
+    elif isinstance(exit_, On | RunFlow):
         yield from ((name, line.place) for name, line in exit_.lines.items())
 
 
@@ -211,7 +211,7 @@ class Following:
                 return "ready" if is_at_once else line.what
             case On():
                 return _line_of(exit_, "otherwise" if is_at_once else line.what) if not line.next_target else ""
-            case Run():
+            case RunFlow():
                 return "" if is_at_once else line.what if line.what in exit_.lines else "otherwise"
         return ""
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from app.flow.actions.item import Item, refuse_fields
-from app.flow.actions.values import Given, Object, OfCall, in_locale
+from app.flow.actions.values import CallField, Constant, Object, in_locale
 from app.flow.language.reader import Reader
 from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place, Text
@@ -149,5 +149,5 @@ def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
 
     Source: webhook reference, Notify event.
     """
-    payload = Object({"checkpoint": Given(name, place), "leg": OfCall("uuid", place)}, place)
+    payload = Object({"checkpoint": Constant(name, place), "leg": CallField("uuid", place)}, place)
     return Action("notify", place, {"payload": payload}, Callback("notify", name, steers), checkpoint=name)

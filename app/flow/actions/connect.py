@@ -26,8 +26,8 @@ from typing import Any
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, Action, observer
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, entries_in, read_list
-from app.flow.actions.item import Item, gather, says_twice
-from app.flow.actions.values import Array, Given, Object, OurNumber, Supplied, find
+from app.flow.actions.item import Item, gather, has_duplicate
+from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied, find
 from app.flow.language.reader import Reader, read_fields
 from app.flow.language.targets import read_run
 from app.flow.model import Callback, Draft, Frame, Runs, Value
@@ -59,7 +59,7 @@ ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 
 
 def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
-    """The endpoint's type and fields that a text under `connect` stands for; None after E405."""
+    """The type and fields of an endpoint that is written as a text; None after E405."""
     kind = _by_scheme(text.value)
     if kind is None and ("{{" in text.value or "{%" in text.value or _NUMBER.fullmatch(text.value)):
         return "phone", _field("number", text)
@@ -132,7 +132,7 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
 _NAMED = "https://example.com/webhooks"
-"""Stands for our URL until a call writes the true one."""
+"""A placeholder for our URL, which each call fills in."""
 
 _ALIASES = {
     **dict.fromkeys(("flow", "goto", "ncco", "answer"), "run"),
@@ -140,7 +140,7 @@ _ALIASES = {
 }
 _HINTS = {"on": "the flow returns its result with `return`: see `onAnswer` in the documentation"}
 _REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes that sound as if nobody were joined, and are no failure of a dial."""
+"""Outcomes that sound like a failed dial but are not one."""
 
 _OURS = frozenset({"run", "with", "flow", "goto"})
 
@@ -192,7 +192,7 @@ def _check_outcomes(runs: Runs, place: Place, reader: Reader) -> None:
 
 
 def _check_secrecy(runs: Runs, reader: Reader) -> None:
-    """E286 for a sensitive param: what it is given would have to be kept in the open until the other party answers."""
+    """E286 for a sensitive param: its value would be stored until the other party answers."""
     signature = reader.flows.get(runs.flow)
     for given in runs.given:
         param = signature.params.get(given.name) if signature else None
@@ -202,7 +202,7 @@ def _check_secrecy(runs: Runs, reader: Reader) -> None:
 
 
 _IN_TURN = "\0number"
-"""The name in scope of the number whose turn it is; no author can write it."""
+"""The name in scope of the current number; authors cannot use it."""
 
 _PHONE = TYPES["phone"]
 _DIALLED = frozenset({"text", "phone", "int", "any", "words"})
@@ -210,8 +210,8 @@ _DIALLED = frozenset({"text", "phone", "int", "any", "words"})
 
 
 @dataclass(frozen=True)
-class InTurn(Supplied):
-    """The number of a list whose turn it is, as a value of the endpoint."""
+class CurrentNumber(Supplied):
+    """The current number of a list, as a value of the endpoint."""
 
     place: Place
     used_names: frozenset[str]
@@ -262,7 +262,7 @@ def _digits(entry: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Party(Action):
+class ConnectTarget(Action):
     """A `connect` action with one endpoint.
 
     Attributes:
@@ -314,7 +314,7 @@ class Party(Action):
 
 
 _AUDIO = "audio/l16;rate=16000"
-"""What a websocket is sent unless it says so: the specification asks for it, and the reference names it first."""
+"""The default audio format of a websocket: the specification requires one, and the reference names this one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,12 +322,12 @@ class Connect:
     """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
 
     place: Place
-    targets: tuple[Party, ...]
+    targets: tuple[ConnectTarget, ...]
     is_list: bool = False
 
     @property
     def may_ring_nobody(self) -> bool:
-        """Whether it is a list, of which what may not be dialled is passed over."""
+        """Whether it is a list, whose forbidden numbers are skipped."""
         return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
@@ -340,8 +340,8 @@ class Connect:
         """Whether a party hears a flow before it is joined."""
         return any(target.heard is not None for target in self.targets)
 
-    def rung(self, frame: Frame) -> Iterator[tuple[Party, Mapping[str, Any]]]:
-        """Whom it rings, one a turn, each with what is in scope then. Raises RenderError.
+    def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
+        """The targets to ring, one per turn, each with the names in scope then. Raises RenderError.
 
         Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
         """
@@ -351,7 +351,7 @@ class Connect:
                 yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
+        """The action of the current target; none when a list has no target left to dial. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
@@ -365,9 +365,9 @@ def read_connect(item: Item, reader: Reader) -> Connect | None:
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
-    if item.main is not None and says_twice(item, ("endpoint",), is_map=False, reader=reader):
+    if item.main is not None and has_duplicate(item, ("endpoint",), is_map=False, reader=reader):
         return None
-    if is_map and says_twice(item, action_shape("connect").fields, is_map=True, reader=reader):
+    if is_map and has_duplicate(item, action_shape("connect").fields, is_map=True, reader=reader):
         return None
     common = gather(shared, item.inherited, item.place).entries
     nodes = main.items if isinstance(main, Seq) else (main,)
@@ -384,7 +384,7 @@ def read_connect(item: Item, reader: Reader) -> Connect | None:
     return None
 
 
-def _check_answered(answers: tuple[Entry, ...], targets: tuple[Party, ...], reader: Reader) -> None:
+def _check_answered(answers: tuple[Entry, ...], targets: tuple[ConnectTarget, ...], reader: Reader) -> None:
     """E202 for an `onAnswer` beside a list without any phone."""
     for entry in answers:
         if not any(target.kind == "phone" for target in targets):
@@ -394,7 +394,7 @@ def _check_answered(answers: tuple[Entry, ...], targets: tuple[Party, ...], read
 
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Reader
-) -> Party | None:
+) -> ConnectTarget | None:
     """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own.
 
     Args:
@@ -444,7 +444,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
     return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
-def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Party:
+def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> ConnectTarget:
     endpoint, fields = _with_answer(kind, endpoint, fields, reader)
     heard, numbers = None, None
     if kind == "phone":
@@ -455,11 +455,11 @@ def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader)
     array = Array((Object(inner, endpoint.place),), endpoint.place)
     callback = observer("connect", has_url="eventUrl" in outer, records=False)
     wire = {**_caller(kind, outer, place), **outer, "endpoint": array}
-    return Party("connect", place, wire, callback, numbers=numbers, heard=heard)
+    return ConnectTarget("connect", place, wire, callback, numbers=numbers, heard=heard)
 
 
 def _with_answer(kind: str, endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """The endpoint of a phone with the `onAnswer` that stands beside it, and the fields without that."""
+    """The endpoint of a phone with the `onAnswer` written next to it, and the fields without that."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     if kind != "phone" or not beside:
         return endpoint, fields
@@ -482,11 +482,11 @@ def _read_endpoint(kind: str, endpoint: Map, numbers: Value | None, reader: Read
     """The fields of the endpoint; the number of a list is the one whose turn it is."""
     rest = endpoint if numbers is None else endpoint.without("number")
     read = endpoint_shape(kind).read_fields(rest, reader, f"the {kind} endpoint")
-    inner: dict[str, Value] = {"type": Given(kind, endpoint.place)}
+    inner: dict[str, Value] = {"type": Constant(kind, endpoint.place)}
     if kind == "websocket":
-        inner["content-type"] = Given(_AUDIO, endpoint.place)
+        inner["content-type"] = Constant(_AUDIO, endpoint.place)
     if numbers is not None:
-        inner["number"] = InTurn(numbers.place, numbers.used_names)
+        inner["number"] = CurrentNumber(numbers.place, numbers.used_names)
     return inner | read
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from app.errors import RenderError
 from app.flow.actions.action import Action, observer, read_checkpoint
-from app.flow.actions.connect import Connect, Party, address_of, read_connect
+from app.flow.actions.connect import Connect, ConnectTarget, address_of, read_connect
 from app.flow.actions.fields import in_every_locale
 from app.flow.actions.item import ACTIONS, Item, drop_repeats, refuse_fields, spell
 from app.flow.actions.ncco_action import read_action
@@ -33,7 +33,7 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """What its files say: an address that stands there written out is dialled in every call."""
+    """The text of its files: an address that is literally in it was written by the author, so it may be dialled."""
 
     def render(self, frame: Frame) -> list[Draft]:
         """Its actions in this call. Raises RenderError (E413 when the template does not give a list of actions)."""
@@ -150,11 +150,11 @@ def values_in(part: Part) -> Iterator[Value]:
         yield part.value
     for action in actions_of(part):
         yield from (value for value in action.fields.values() if not value.is_literal)
-        if isinstance(action, Party):
+        if isinstance(action, ConnectTarget):
             yield from _of_party(action)
 
 
-def _of_party(party: Party) -> Iterator[Value]:
+def _of_party(party: ConnectTarget) -> Iterator[Value]:
     if party.numbers is not None:
         yield party.numbers
     if party.heard is not None:

@@ -1,4 +1,4 @@
-"""What may stand in a field of an action, and how it is read into a value."""
+"""The kinds of fields that actions have, and how each is read into a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from jinja2 import nodes
 
-from app.flow.actions.values import Array, Given, Object, localised
+from app.flow.actions.values import Array, Constant, Object, localised
 from app.flow.language.locales import Locale, split, stands_for_locales, within
 from app.flow.language.reader import Reader, read_fields
 from app.flow.model import Value
@@ -41,7 +41,7 @@ from app.ncco.types import (
 )
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""Each tag ends at its first end, and none is looked at twice: a text of many tags would be read for ever."""
+"""Possessive and atomic groups: a text of many tags would otherwise backtrack forever."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
@@ -173,7 +173,7 @@ class JsonField:
             return Array(tuple(value for value in values if value is not None), node.place)
         literal = None if node.quoted or self.texts_only else _json_literal(node.value)
         if literal is not None:
-            return Given(literal, node.place)
+            return Constant(literal, node.place)
         return reader.value(node, TYPES["text"], self.escape, what)
 
     def _read_map(self, node: Map, reader: Reader, what: str) -> Value:
@@ -216,7 +216,7 @@ def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
 def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
     """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
-    Reports nothing: what is wrong with the text is told when it is compiled.
+    Reports nothing: faults of the text are reported when it is compiled.
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
@@ -230,7 +230,7 @@ def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
 
 @dataclass(frozen=True, slots=True)
 class LocalField:
-    """A field in whose place a map may stand, with one value for each locale."""
+    """A field that may also be a map with one value for each locale."""
 
     inner: Field
 
@@ -306,7 +306,7 @@ _BY_NAME: Mapping[tuple[str, str], Field] = {
     ("app endpoint", "user"): _HEADER,
     ("vbc endpoint", "extension"): _HEADER,
 }
-"""Fields whose place asks for more than their kind tells."""
+"""Fields that need another reader than their kind."""
 
 ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 

@@ -20,7 +20,7 @@ KINDS = (*ACTIONS, "ncco", "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedItem:
     """One item of `do` as it is written; `kind` is one of KINDS, and `place` where that is named."""
 
     kind: str
@@ -45,7 +45,7 @@ class Played:
 
     @property
     def event_url(self) -> Place | None:
-        """Where an `eventUrl` of its own is written; None when this server is told."""
+        """Where its own `eventUrl` is written; None when this server receives the event."""
         node = self._field("eventUrl")
         return node.place if node is not None else None
 
@@ -64,16 +64,16 @@ class Played:
         return (self.value.get(name) if isinstance(self.value, Map) else None) or self.item.get(name)
 
 
-def scan(do: Node | None) -> tuple[Played, ...]:
+def scan(do: Node | None) -> tuple[PlayedItem, ...]:
     """The items of `do` by kind; what is none is left out (reading the parts reports it)."""
     found = []
     for item in do.items if isinstance(do, Seq) else ():
         action = item.get("action") if isinstance(item, Map) else None
         if isinstance(item, Map) and isinstance(action, Text):
-            found += [Played(action.value, action.place, item, item)] if action.value in KINDS else []
+            found += [PlayedItem(action.value, action.place, item, item)] if action.value in KINDS else []
         elif isinstance(item, Map):
             named = (entry for entry in item.entries if entry.key.value in KINDS)
-            found += [Played(entry.key.value, entry.key.place, entry.value, item) for entry in islice(named, 1)]
+            found += [PlayedItem(entry.key.value, entry.key.place, entry.value, item) for entry in islice(named, 1)]
     return tuple(found)
 
 
@@ -114,8 +114,8 @@ class Item:
 
     Attributes:
         word: the action's name.
-        place: where that name stands.
-        main: what stands under it; None in the pasted spelling.
+        place: where that name is.
+        main: the value under it; None in the pasted spelling.
         beside: the fields beside it (in the pasted spelling: all).
         inherited: fields of `defaults`, used where the item does not say otherwise.
     """
@@ -139,7 +139,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
         reader.report("E202", entry.key.place, message, f"it takes {what} only")
 
 
-def says_twice(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
+def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
     """E403 when one of `names` is beside an item whose value is that field or, with `is_map`, a map of fields."""
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
@@ -299,6 +299,6 @@ def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:
 
 
 def drop_repeats(reader: Reader, before: int) -> None:
-    """Keep only the first of equal issues among those since `before`: a faulty default is one fault, however used."""
+    """Keep only the first of equal issues among those since `before`, so that a faulty default is reported once."""
     known = set(reader.issues[:before])
     reader.issues[before:] = [issue for issue in dict.fromkeys(reader.issues[before:]) if issue not in known]

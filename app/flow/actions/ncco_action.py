@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from app.flow.actions.action import Action, literal, observer
 from app.flow.actions.fields import Field, JsonField, ListField, LocalField, ScalarField, SpeechField, action_shape
-from app.flow.actions.item import Item, gather, rename, says_twice
-from app.flow.actions.values import Given, Localised, localised
+from app.flow.actions.item import Item, gather, has_duplicate, rename
+from app.flow.actions.values import Constant, Localised, localised
 from app.flow.language.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from app.flow.language.reader import Reader
 from app.flow.model import Value
@@ -29,7 +29,7 @@ _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What a talk is read with.
+    """The voice of a talk, and the reader for its values.
 
     Attributes:
         reader: knows the language that values are said in.
@@ -69,7 +69,7 @@ def _speaking(language: str, reader: Reader) -> Reader:
 
 
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value | None:
-    """One option of the voice in each locale; None when nobody writes it."""
+    """One option of the voice in each locale; None when it is not written."""
     locales: Mapping[str, Locale] = reader.locales
     default = _inherited(word, inherited, reader)
     spoken = _literal("language", inherited).lower()
@@ -91,7 +91,7 @@ def _inherited(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value
 
 def _of(locale: Locale, word: str) -> Value:
     """An option of a locale, at its place."""
-    return Given(locale.options.get(word, _UNWRITTEN[word]), locale.place_of(word))
+    return Constant(locale.options.get(word, _UNWRITTEN[word]), locale.place_of(word))
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader) -> None:
@@ -146,7 +146,7 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     if isinstance(main, Map) and isinstance(field, LocalField) and mixes_locales(main, reader, options):
         return None
     if isinstance(main, Map) and _is_map_of_fields(main, word, reader):
-        if says_twice(item, options, is_map=True, reader=reader):
+        if has_duplicate(item, options, is_map=True, reader=reader):
             return None
         return _unfolded(item, (*main.entries, *item.beside), reader)
     if field is None and isinstance(main, Text) and main.value == "true":
@@ -157,7 +157,7 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
         sample = _sample(field) if field is not None else f"{{{first}: {_sample(fields[first])}}}"
         reader.report("E404", main.place, f"`{word}` cannot take {shown}", f"write `{word}: {sample}`")
         return None
-    if says_twice(item, (name,), is_map=False, reader=reader):
+    if has_duplicate(item, (name,), is_map=False, reader=reader):
         return None
     return (Entry(Text(name, item.place), main), *item.beside)
 

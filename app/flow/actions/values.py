@@ -1,4 +1,4 @@
-"""Values that the server puts in, and values that are made of values: the maps and lists inside an action."""
+"""Values that the server adds to an action, and its maps, lists and values by locale."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Supplied:
 
 
 @dataclass(frozen=True)
-class Given(Supplied):
-    """A value that is the same in every call; nobody may change what `render` gives."""
+class Constant(Supplied):
+    """A value that is the same in every call; callers must not change what `render` returns."""
 
     content: Any
     place: Place
@@ -35,7 +35,7 @@ class Given(Supplied):
 
 
 @dataclass(frozen=True)
-class OfCall(Supplied):
+class CallField(Supplied):
     """A field of the running call, e.g. the leg's `uuid`."""
 
     name: str
@@ -48,7 +48,7 @@ class OfCall(Supplied):
 
 
 @dataclass(frozen=True)
-class OurNumber(OfCall):
+class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
     It is the number that was called; in an outbound call it is the number that called.
@@ -105,7 +105,7 @@ class Object(Whole):
         return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """A dict of its own. Raises RenderError."""
+        """A new dict. Raises RenderError."""
         return {name: member.render(names) for name, member in self.members.items()}
 
 
@@ -122,7 +122,7 @@ class Array(Whole):
         return self.items
 
     def render(self, names: Mapping[str, Any]) -> list[Any]:
-        """A list of its own. Raises RenderError."""
+        """A new list. Raises RenderError."""
         return [item.render(names) for item in self.items]
 
 
@@ -186,7 +186,7 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
-    """The value at a path of field names and list positions, or the last one on the way that there is."""
+    """The value at a path of field names and list positions, or the innermost one that exists."""
     for segment in path:
         inner: Value | None = None
         if isinstance(value, Object):

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
-from app.flow.actions.connect import Connect, Party
+from app.flow.actions.connect import Connect, ConnectTarget
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item, drop_repeats
 from app.flow.actions.ncco_action import read_action
-from app.flow.actions.values import Array, Given, Localised, Object, localised
+from app.flow.actions.values import Array, Constant, Localised, Object, localised
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
 from app.flow.model import Callback, Part, Value
@@ -119,13 +119,13 @@ def _complete(written: Action, needs: Mapping[str, Any], callback: Callback, pla
 
 def _given(content: Any, place: Place) -> Value:
     """What the server puts in; a map holds it for each locale."""
-    if isinstance(content, Given | Localised):
+    if isinstance(content, Constant | Localised):
         return content
     if isinstance(content, Mapping):
         return localised({locale: _given(each, place) for locale, each in content.items()}, place)
     if isinstance(content, list | tuple):
-        return Array(tuple(Given(item, place) for item in content), place)
-    return Given(content, place)
+        return Array(tuple(Constant(item, place) for item in content), place)
+    return Constant(content, place)
 
 
 def _with_language(
@@ -154,7 +154,9 @@ def _heard(reader: Reader) -> Value:
             message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is in no"
             message += " list of recognised languages"
             reader.report("W567", locale.place_of("language"), message)
-    by_locale = {name: Given(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()}
+    by_locale = {
+        name: Constant(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()
+    }
     return localised(by_locale, next(iter(by_locale.values())).place)
 
 
@@ -179,13 +181,13 @@ def _may_barge(part: Part, kind: str) -> bool:
 def _barging(part: Part, place: Place) -> Part:
     if not isinstance(part, Action) or "bargeIn" in part.fields:
         return part
-    return part.with_fields({"bargeIn": Given(True, place)})
+    return part.with_fields({"bargeIn": Constant(True, place)})
 
 
 _BEEPING = ("default", "detect_beep")
 
 
-def _fits(target: Party, named: frozenset[str], reader: Reader) -> bool:
+def _fits(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
     """Whether the machine detection that is written can lead to the outcomes named; E410 otherwise."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
@@ -205,16 +207,16 @@ def _fits(target: Party, named: frozenset[str], reader: Reader) -> bool:
     return True
 
 
-def _complete_detection(target: Party, named: frozenset[str], place: Place) -> Party:
+def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
     """The target with the detection that the outcomes named need; what is written stays."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target
     if advanced is None and "beep" not in named:
-        return target.with_fields({"machineDetection": Given("continue", place)})
+        return target.with_fields({"machineDetection": Constant("continue", place)})
     written = advanced.members if isinstance(advanced, Object) else {}
-    mode = {"mode": Given("detect_beep" if named == {"beep"} else "default", place)} if "beep" in named else {}
-    members = {"behavior": Given("continue", place), **mode, **written}
+    mode = {"mode": Constant("detect_beep" if named == {"beep"} else "default", place)} if "beep" in named else {}
+    members = {"behavior": Constant("continue", place), **mode, **written}
     return target.with_fields({"advancedMachineDetection": Object(members, place)})
 
 
@@ -235,9 +237,9 @@ def with_dial(
     Args:
         parts: what `do` says.
         names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
-        completed_ends: whether the call is over when the called party hangs up. Otherwise, and when that party hears
-            a flow first and may decline, a notify stands behind the connect and decides, since a lost `busy` event
-            must not play the path of `completed`.
+        completed_ends: whether the call ends when the called party hangs up. Otherwise, and when that party hears
+            a flow first and may decline, a notify follows the connect and decides, since a lost `busy` event must
+            not play the path of `completed`.
         place: of the `on`.
         reader: for the reports.
     """
@@ -249,7 +251,7 @@ def with_dial(
 
 
 def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
-    """The parts of a step that holds the caller: a notify behind them tells when they have been played.
+    """The parts of a step that holds the caller: a notify after them reports when they have been played.
 
     E278 when nothing among them takes time, E279 when they never end.
     """
@@ -281,7 +283,9 @@ def _with_connect(
     connect = _only_connect(parts, place, reader)
     if connect is None or not _is_free(connect, detections, reader):
         return parts
-    waiting = connect.with_fields({"eventType": Given("synchronous", place)}, Callback("event", "connect", steers=True))
+    waiting = connect.with_fields(
+        {"eventType": Constant("synchronous", place)}, Callback("event", "connect", steers=True)
+    )
     waiting = replace(
         waiting, targets=tuple(_complete_detection(target, detections, place) for target in waiting.targets)
     )
@@ -313,7 +317,7 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
 
 
 def _is_free(connect: Connect, detections: frozenset[str], reader: Reader) -> bool:
-    """Whether no field stands in the way of the outcomes that `on` names; E410 and E412 otherwise."""
+    """Whether the fields allow the outcomes that `on` names; E410 and E412 otherwise."""
     free = True
     for target in connect.targets:
         for name in _FILLED_FOR_CONNECT:

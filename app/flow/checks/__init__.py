@@ -1,1 +1,1 @@
-"""Checks of what was read."""
+"""Checks of the flows, steps and prompts that were read."""

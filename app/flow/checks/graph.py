@@ -30,7 +30,7 @@ Way: TypeAlias = Callable[[Exit], Iterator[Edge]]
 def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[Issue]:
     """W215 for each step that no call comes to, except those that only lead on from another such step.
 
-    Nothing is said while a fault hides a way out: the step may well stand behind it.
+    Nothing is reported while a fault hides an edge: it may lead to the step.
     """
     reached: set[str] = set()
     waiting = [start, *_named(error)]
@@ -48,7 +48,7 @@ def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | N
 
 
 def _known(name: str, steps: Mapping[str, ReadStep]) -> str | None:
-    """The step that a target means; None when nobody can tell."""
+    """The step of that name, or the one that is probably meant; None for neither."""
     return name if name in steps else nearest(name, steps)
 
 
@@ -77,14 +77,14 @@ def at_once(exit_: Exit) -> Iterator[Edge]:
 
 
 WAYS: Final[tuple[Way, ...]] = (silent, at_once)
-"""How a call may go round; what is found in one of them is not looked for in the next."""
+"""Which edges a cycle may consist of; a cycle that the first finds is not reported again by the second."""
 
 
 def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
     """E216 once for each group of steps that can go round without any input of the caller.
 
     What silence or wrong input leads to is no input either: a caller who says nothing would go round forever. Nothing
-    is said where a counter leads out. What lies between a `run` and where it goes on is told by `check_circles`.
+    is said where a counter leads out. Cycles through other flows are reported by `check_circles`.
     """
     seen: set[str] = set()
     for way in WAYS:
@@ -160,7 +160,7 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
     """Whether a counter leads out of every circle within a group of steps.
 
     Each circle counts it on, always the same way, and asks for it in a branch that leads out. Whether the count is ever
-    reached is not asked: it takes the values of a call to tell.
+    reached is not checked: that depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name])) for name in group}
     for counter in {each.name for sets in assigned.values() for each in sets}:
@@ -231,7 +231,7 @@ def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
     """E216 for each circle without input of the caller that leads from one flow into another."""
     seen: set[Node] = set()
     for way in WAYS if any(flow.runs for flow in flows.values()) else ():
-        ways = _Ways(flows, way)
+        ways = _FlowEdges(flows, way)
         graph = {(flow.name, name): dict(ways.edges(flow, name)) for flow in flows.values() for name in flow.steps}
         crossing = [
             (node, to, edge)
@@ -247,7 +247,7 @@ def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
                 yield _endless(names, edge, "ask the caller, end the call or go elsewhere in one of the steps")
 
 
-class _Ways:
+class _FlowEdges:
     """Where calls go on in one way (without input, or without any webhook), over all flows."""
 
     def __init__(self, flows: Mapping[str, ReadFlow], way: Way) -> None:

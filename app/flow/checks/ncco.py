@@ -49,8 +49,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
     Args:
         parts: everything the step plays, the `input` of its exit included. They were read without an error.
         scope: what its values may use.
-        goes_on: whether actions of another step may stand behind these in one NCCO.
-        is_whole: whether every part and field could be read; otherwise only values by themselves are judged.
+        goes_on: whether actions of another step may follow these in one NCCO.
+        is_whole: whether every part and field could be read; otherwise only single values are checked.
     """
     found: dict[Issue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -112,7 +112,7 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
     """What a value is with typical data; left out where that cannot be said."""
     found = _computed(value, names, _sample)
     tries = () if found is not _LEFT_OUT else others(names, value.used_names)
-    return next((told for each in tries if (told := _computed(value, each)) is not _LEFT_OUT), found)
+    return next((text for each in tries if (text := _computed(value, each)) is not _LEFT_OUT), found)
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
@@ -166,7 +166,7 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether a rule is broken whatever the call's data are: by the author's SSML, or by what a map or list lacks."""
+    """Whether a rule is broken for all data of a call: by the author's SSML, or by what a map or list lacks."""
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)

@@ -121,7 +121,7 @@ class Language:
 
     @property
     def triggers(self) -> frozenset[str]:
-        """Words beside which a key is named."""
+        """Words next to which a key is named."""
         return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
 
     def key_of(self, word: str) -> str:
@@ -184,7 +184,7 @@ def _weights() -> dict[str, dict[str, int]]:
     return found
 
 
-class Key(NamedTuple):
+class NamedKey(NamedTuple):
     """One key with the words that name it, as offsets in `PromptText.tokens`."""
 
     key: str
@@ -196,7 +196,7 @@ class Key(NamedTuple):
 class Mention:
     """Keys that are named together, in order, with the words that name them; `way` is one of `_WAYS` or `list`."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[NamedKey, ...]
     way: str
     start: int
     end: int
@@ -310,21 +310,21 @@ def _mention(tokens: str, match: re.Match[str], way: str, language: Language) ->
     keys = tuple(_keys(tokens, *match.span("keys"), language))
     if digits:
         low, high = (int(language.key_of(digit.strip())) for digit in (digits[0], digits[-1]))
-        keys = tuple(Key(str(key), start, end) for key in range(low, max(low, high) + 1))
+        keys = tuple(NamedKey(str(key), start, end) for key in range(low, max(low, high) + 1))
     elif len(keys) == 1:
-        keys = (Key(keys[0].key, start, end),)
+        keys = (NamedKey(keys[0].key, start, end),)
     return Mention(keys, "press" if way == "final" else way, start, end, language, bool(digits))
 
 
-def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Key]:
+def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[NamedKey]:
     """The keys that are named between two offsets."""
     pattern = language.pattern("{key}|{named}{key_noun}")
     while (match := pattern.search(tokens, start)) and match.start() < end:
-        yield Key(language.key_of(match.group().split()[0]), *match.span())
+        yield NamedKey(language.key_of(match.group().split()[0]), *match.span())
         start = match.end()
 
 
-def _is_counted(tokens: str, key: Key, language: Language) -> bool:
+def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
     """Whether something else is counted there: `room 3`, `from 9 to 5`."""
     before = language.pattern(rf"(?:{{before_quantities}}|[\d{_AMOUNT}]{{range_words}})$")
     return len(key.key) > 1 or before.search(tokens[: key.start]) is not None

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.values import Localised, Object, in_locale
-from app.flow.checks.prompt_text import Key, Language, Mention, PromptText, read_prompt
+from app.flow.checks.prompt_text import Language, Mention, NamedKey, PromptText, read_prompt
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
-from app.flow.language.exits import StepSource, Wired
+from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.menu import Choices
 from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES
@@ -37,7 +37,7 @@ _AFTER_THE_TONE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class SpokenPrompt:
     """One text that a caller hears; an inherited one comes from the flow's defaults, so other menus say it too."""
 
     source: Located
@@ -45,7 +45,7 @@ class Prompt:
     is_inherited: bool = False
 
     def words(self, start: int, end: int) -> str:
-        """What stands between two offsets in the tokens of the text, on one line."""
+        """The words between two offsets in the tokens of the text, on one line."""
         first, last = self.text.written(start, end)
         return " ".join(self.source.value[first:last].split())
 
@@ -58,7 +58,7 @@ class Prompt:
         return place._replace(length=max(1, end_place.column - place.column + 1))
 
 
-def check_prompts(source: StepSource, wired: Wired) -> list[Issue]:
+def check_prompts(source: StepSource, wired: ReadExit) -> list[Issue]:
     """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
     found = dict.fromkeys(_check_order(source.fields.get("do")))
     if isinstance(wired.exit, Choices | Collect):
@@ -111,7 +111,7 @@ def _check_asked(
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
 
 
-def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = False) -> Iterator[Prompt]:
+def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
     """What a talk says in one locale: its text and the files that it includes."""
     if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
         return
@@ -122,7 +122,7 @@ def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = Fa
     files = (TemplateFile(file, reader.templates[file]) for file in sorted(value.used_files))
     voice = _voice(part, locale, reader)
     for each in (text, *(file for file in files if file != text)):
-        yield Prompt(each, read_prompt(each.value, voice), is_inherited)
+        yield SpokenPrompt(each, read_prompt(each.value, voice), is_inherited)
 
 
 def _voice(talk: Action, locale: str, reader: Reader) -> str:
@@ -166,7 +166,7 @@ class MenuEntry:
 
 
 def check_menu(
-    heard: Sequence[Prompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
+    heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
 ) -> Iterator[Issue]:
     """W600 and W601.
 
@@ -185,7 +185,7 @@ def check_menu(
         yield from map(_not_mentioned, unmentioned)
 
 
-def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[Key]:
+def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
     """The keys that a text surely names and that no choice has."""
     longest = max((len(key) for key in known), default=1)
     in_turn = _pressed_in_turn(text, known)
@@ -215,7 +215,7 @@ def _is_forbidden(text: PromptText, mention: Mention) -> bool:
     return denied.search(text.tokens[: mention.start]) is not None
 
 
-def _unknown_key(prompt: Prompt, key: Key, menu: Sequence[MenuEntry]) -> Issue:
+def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> Issue:
     which = "not every menu that says so" if prompt.is_inherited else "no choice of this menu"
     message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
     keys = [key for entry in menu for key in entry.keys]
@@ -226,7 +226,7 @@ def _unknown_key(prompt: Prompt, key: Key, menu: Sequence[MenuEntry]) -> Issue:
     return RULES["W600"].at(prompt.place(key.start, key.end), message, cure)
 
 
-def _unmentioned(heard: Sequence[Prompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
+def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
     """The menu's own choices that no prompt mentions; none if a prompt can mean any choice, or no prompt offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
@@ -276,7 +276,7 @@ class DataEntry:
         return f"{low if low == high else f'{low} to {high}'} digit{'' if high == 1 else 's'}"
 
 
-def check_entry(prompt: Prompt, entry: DataEntry) -> Iterator[Issue]:
+def check_entry(prompt: SpokenPrompt, entry: DataEntry) -> Iterator[Issue]:
     """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
     yield from _check_keys(prompt, entry)
     if not prompt.is_inherited and entry.lengths is not None:
@@ -285,7 +285,7 @@ def check_entry(prompt: Prompt, entry: DataEntry) -> Iterator[Issue]:
             yield from _check_hash(prompt)
 
 
-def _check_keys(prompt: Prompt, entry: DataEntry) -> Iterator[Issue]:
+def _check_keys(prompt: SpokenPrompt, entry: DataEntry) -> Iterator[Issue]:
     """W605: a key as in a menu, where digits or speech are taken."""
     if prompt.text.has("{spelled}"):
         return
@@ -338,7 +338,7 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
         start = stop.end()
 
 
-def _check_hash(prompt: Prompt) -> Iterator[Issue]:
+def _check_hash(prompt: SpokenPrompt) -> Iterator[Issue]:
     """W607: the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
@@ -351,7 +351,7 @@ def _check_hash(prompt: Prompt) -> Iterator[Issue]:
             return
 
 
-def _check_count(prompt: Prompt, entry: DataEntry, low: int, high: int) -> Iterator[Issue]:
+def _check_count(prompt: SpokenPrompt, entry: DataEntry, low: int, high: int) -> Iterator[Issue]:
     """W606: another number of digits than the entry takes."""
     text, language = prompt.text, prompt.text.language
     if text.has("{each}"):

@@ -1,4 +1,4 @@
-"""Other typical texts: what a filter asks for that a text of letters does not give, as digits or a date."""
+"""Other typical texts, such as digits or a date, for filters that reject a text of letters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str
     if not count or count > MOST_TEXTS:
         rows = ((text,) * count for text in TEXTS if count)
     for row in rows:
-        yield {**names, **_retold(own, iter(row))}
+        yield {**names, **_with_texts(own, iter(row))}
 
 
 def _count(sample: Any) -> int:
@@ -44,9 +44,9 @@ def _is_text(sample: Any) -> bool:
     return (isinstance(sample, Sample) and sample.text == SAMPLE) or (isinstance(sample, str) and sample == SAMPLE)
 
 
-def _retold(sample: Any, texts: Iterator[str]) -> Any:
+def _with_texts(sample: Any, texts: Iterator[str]) -> Any:
     if _is_text(sample):
         return Sample(next(texts)) if isinstance(sample, Sample) else next(texts)
     if isinstance(sample, Mapping) and not isinstance(sample, Sample):
-        return {name: _retold(inner, texts) for name, inner in sample.items()}
-    return type(sample)(_retold(inner, texts) for inner in sample) if isinstance(sample, list | tuple) else sample
+        return {name: _with_texts(inner, texts) for name, inner in sample.items()}
+    return type(sample)(_with_texts(inner, texts) for inner in sample) if isinstance(sample, list | tuple) else sample

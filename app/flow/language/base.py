@@ -50,7 +50,7 @@ class _Unchecked:
 
 
 Made: TypeAlias = Annotated[T, _Unchecked()]
-"""A field that the code fills in: it is no word of the file."""
+"""A field that the code fills in; a file cannot write it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class ReadWith(_Unchecked):
 
 
 def kept(schema: Mapping[str, Any]) -> ReadWith:
-    """Annotates a field that keeps its node: it is read once more is known."""
+    """Annotates a field that keeps its node, to be read later."""
     return ReadWith(lambda node, what, reader: node, schema)
 
 
@@ -93,13 +93,13 @@ class FlowModel(BaseModel):
     cures: ClassVar[Mapping[str, str]] = {}
     """A required word → what to write when it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
-    """The code of a word that is none."""
+    """The code of an issue for an unknown word."""
     value_code: ClassVar[str] = "E203"
-    """The code of a value that does not fit its field."""
+    """The code of an issue for a value that does not fit its field."""
     example: ClassVar[str] = ""
-    """How the map is written, for what is none."""
+    """How the map is written, shown when something else is there."""
     is_named: ClassVar[bool] = False
-    """Whether messages say in which map a word is: a file has several of them, with names."""
+    """Whether messages name the map that a word is in, since a file has several such maps."""
 
     written: Made[Fields]
 
@@ -119,7 +119,7 @@ class FlowModel(BaseModel):
         hints: Mapping[str, str] | None = None,
         more: tuple[str, ...] = (),
     ) -> Fields:
-        """The words of a map; each that is none is reported once, and taken for the one that is meant.
+        """The words of a map; an unknown one is reported once, then treated as the intended word.
 
         Args:
             node: the map.
@@ -127,7 +127,7 @@ class FlowModel(BaseModel):
             reader: where faults go.
             place: where what is missing is reported; the map's own place without it.
             hints: more of them, for this map alone.
-            more: words that it may have and that are no fields.
+            more: further words that it may have.
         """
         return read_fields(
             node,

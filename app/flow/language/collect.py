@@ -17,7 +17,7 @@ from pydantic import Field
 
 from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, Made, ReadWith
-from app.flow.language.exits import StepExit, StepSource, Wired, read_condition
+from app.flow.language.exits import ReadExit, StepExit, StepSource, read_condition
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.menu import Confidence
 from app.flow.language.reader import Reader
@@ -178,7 +178,7 @@ class Collect(FlowModel, StepExit):
         return f"length: {len(outcome.digits)} entered, {needed} needed"
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `collect` of a step with the `goto` beside it."""
         reader, place = source.reader, source.fields.at("collect")
         found = reader.map(node, "`collect`", f"write `{cls.example}`")
@@ -203,7 +203,7 @@ class Collect(FlowModel, StepExit):
             return None
         needs, secret = _needs(collect.asked), collect.variable.sensitive
         parts = with_input(source.parts, needs, secret, place, reader, defaults=reader.inherited)
-        return Wired(collect, parts)
+        return ReadExit(collect, parts)
 
 
 def _needs(asked: Asked) -> Mapping[str, Any]:

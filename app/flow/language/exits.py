@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
-from app.flow.actions.item import Played
+from app.flow.actions.item import PlayedItem
 from app.flow.actions.waits import with_held
 from app.flow.language.base import FlowModel, Made, ReadWith, duration
 from app.flow.language.json_schema import TEXT, defined
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepSource:
-    """One step while it is read.
+    """A step that is being read, as its exit sees it.
 
     Attributes:
         fields: its words.
@@ -59,13 +59,13 @@ class StepSource:
     place: Place
     fields: Fields
     parts: tuple[Part, ...]
-    played: tuple[Played, ...]
+    played: tuple[PlayedItem, ...]
     plays_whole: bool
     min_confidence: float
     defaults: Defaults
     reader: Reader
 
-    def first(self, kind: str) -> Played | None:
+    def first(self, kind: str) -> PlayedItem | None:
         """The first item of `do` of this kind, e.g. `connect`."""
         return next((item for item in self.played if item.kind == kind), None)
 
@@ -95,15 +95,15 @@ class StepSource:
         return frozenset(item.name for item in self.played if item.kind == "checkpoint")
 
 
-class Wired(NamedTuple):
-    """An exit that was read, and the step's parts with what the exit needs (an `input`, the connect's events)."""
+class ReadExit(NamedTuple):
+    """An exit, and the step's parts completed with what the exit needs (an `input`, the connect's events)."""
 
     exit: Exit
     parts: tuple[Part, ...]
 
 
 class StepExit:
-    """What an exit does that says nothing else; see `app.flow.model.Exit`.
+    """The defaults of every exit; see `app.flow.model.Exit`.
 
     Attributes:
         word: of a step, which names the exit.
@@ -121,7 +121,7 @@ class StepExit:
         return None
 
     def uses(self) -> Iterator[Part | Expression]:
-        """Nothing of its own."""
+        """It uses no values."""
         yield from ()
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -153,18 +153,18 @@ class Goto(StepExit):
         return Jump(self.target, self.place, self.because)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `goto` of a step."""
         target = read_target(node, "`goto`", source.reader)
         if target is None:
             return None
-        return Wired(cls(target, source.fields.at("goto"), f"goto: {target.shown}"), source.parts)
+        return ReadExit(cls(target, source.fields.at("goto"), f"goto: {target.shown}"), source.parts)
 
     @classmethod
-    def without_exit(cls, source: StepSource) -> Wired:
+    def without_exit(cls, source: StepSource) -> ReadExit:
         """What a step without an exit does: the call ends."""
         end = Target(None, source.place)
-        return Wired(cls(end, source.place, "the step has no exit: the call ends"), source.parts)
+        return ReadExit(cls(end, source.place, "the step has no exit: the call ends"), source.parts)
 
 
 _TORN: Final = (("if",), ("goto",))
@@ -241,7 +241,7 @@ class Branch(StepExit):
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `branch` of a step."""
         reader, place = source.reader, source.fields.at("branch")
         if isinstance(node, Map):
@@ -250,25 +250,25 @@ class Branch(StepExit):
         lines = reader.seq(node, "`branch`")
         if lines is None:
             return None
-        torn = _report_torn(lines.items, reader)
+        split = _report_split_lines(lines.items, reader)
         conditions = [line for line in lines.items if not _is_else(line)]
-        arms = [None if line in torn else _read_arm(line, source) for line in conditions]
+        arms = [None if line in split else _read_arm(line, source) for line in conditions]
         otherwise = _read_else(lines.items, place, reader)
         found = tuple(arm for arm in arms if arm is not None)
         if otherwise is None or len(found) < len(arms):
             return None
-        return Wired(cls(found, otherwise, place), source.parts)
+        return ReadExit(cls(found, otherwise, place), source.parts)
 
 
-def _report_torn(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """The lines of which one holds an `if` alone and the next its `goto`; E204 for each pair."""
-    torn: list[Node] = []
+def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
+    """The pairs of lines that are one line by mistake split into `if` and `goto`; E204 for each pair."""
+    split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _TORN:
             message = "this `goto` is a line of its own, and the `if` above it has none"
             reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
-            torn += [line, following]
-    return torn
+            split += [line, following]
+    return split
 
 
 def _is_else(line: Node) -> bool:
@@ -319,9 +319,9 @@ class HoldOutcomes(FlowModel):
     cures: ClassVar = {"ready": "add `ready: step`", "too_long": "add `too_long: step`"}
 
     ready: Annotated[Target, ReadWith(read_target, defined("goto"))]
-    """What was waited for has come."""
+    """The condition holds."""
     too_long: Annotated[Target, ReadWith(read_target, defined("goto"))]
-    """The longest time is over."""
+    """The time of `up_to` is up."""
 
 
 class Hold(FlowModel, StepExit):
@@ -352,7 +352,7 @@ class Hold(FlowModel, StepExit):
         return {"ready": self.outcomes.ready, "too_long": self.outcomes.too_long}
 
     def edges(self) -> Iterator[Edge]:
-        """Both ways on. Time passes here, and it is bounded, as input is."""
+        """One for each outcome. The wait takes time and is bounded, so it counts as input."""
         for name, target in self.lines.items():
             yield Edge(name, target, passes_input=True)
 
@@ -361,14 +361,14 @@ class Hold(FlowModel, StepExit):
         yield self.until
 
     def enter(self, frame: Frame) -> Jump | None:
-        """On at once when the condition holds already. Raises RenderError."""
+        """Continue at once when the condition already holds. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.outcomes.ready
         return Jump(target, target.place, f"{self.shown} holds already")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """On when the condition holds or the time is over, else once more. Raises RenderError."""
+        """Continue when the condition holds or the time is up, else wait once more. Raises RenderError."""
         if outcome.name != HELD:
             return None
         waited = f"after {frame.waited:.0f} s"
@@ -384,7 +384,7 @@ class Hold(FlowModel, StepExit):
         return Decision(Go(target), name, target.place, because)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `hold` of a step with the `on` beside it."""
         reader, place = source.reader, source.fields.at("hold")
         on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
@@ -398,7 +398,7 @@ class Hold(FlowModel, StepExit):
             return None
         _check_changes(hold.until, source)
         hold = hold.model_copy(update={"shown": source.shown(hold.until)})
-        return Wired(hold, with_held(source.parts, place, reader))
+        return ReadExit(hold, with_held(source.parts, place, reader))
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:

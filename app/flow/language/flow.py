@@ -36,7 +36,7 @@ from app.ncco.suggest import nearest
 
 
 class Limits(FlowModel):
-    """What `ncco prove` holds a flow to; the largest numbers are our choice."""
+    """The limits that `ncco prove` checks; their largest values are our choice."""
 
     aliases: ClassVar = {
         "options choices": "menu_options",
@@ -231,7 +231,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         return None
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
-    fields = _mend_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
     if words is None:
         return None
@@ -274,7 +274,9 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
             locales=sections.locales,
             calendars=sections.calendars,
             unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
-            hushed={name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)},
+            sensitive_paths={
+                name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
+            },
             events=events,
             limits=words.limits,
         )
@@ -301,7 +303,7 @@ def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) 
 
 
 def _language(defaults: Defaults, sections: Sections) -> str:
-    """The language that the flow speaks where nothing else says so."""
+    """The language that the flow speaks by default."""
     talk = defaults.actions.get("talk")
     written = talk.get("language") if talk else None
     first = next(iter(sections.locales.values()), None)
@@ -323,7 +325,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
-    """The flow with what follows a lost line such as `steps:` under that word again; E204 for the line."""
+    """The flow with a missing line such as `steps:` restored above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
@@ -352,8 +354,8 @@ def _section_of(entry: Entry, section: str, node: Map) -> str:
     return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
 
 
-def _mend_default(fields: Fields, reader: Reader) -> Fields:
-    """A map under `default` is meant to be `defaults`."""
+def _fix_default(fields: Fields, reader: Reader) -> Fields:
+    """Treat a map under `default` as `defaults`."""
     node = fields.get("default")
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
@@ -367,7 +369,7 @@ def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
         reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
-    return put_back(found, reader) if found else Map((), words.place)
+    return restore_steps(found, reader) if found else Map((), words.place)
 
 
 def _first_step(steps: Node | None) -> str:
@@ -375,7 +377,7 @@ def _first_step(steps: Node | None) -> str:
 
 
 def _step_names(steps: Map) -> Iterable[str]:
-    """What a target may name. A step with a faulty name may be meant by the name without what is faulty in it."""
+    """What a target may name: each step, and for a faulty name also the corrected one."""
     for entry in steps.entries:
         name = entry.key.value
         if name not in _RESERVED_STEPS:
@@ -405,11 +407,11 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, Rea
     return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
 
 
-def put_back(steps: Map, reader: Reader) -> Map:
+def restore_steps(steps: Map, reader: Reader) -> Map:
     """The steps, each with the words that follow it in its own column; E201 for each such word.
 
-    A step that is among the words of the one before it is a step of its own, with E202. So one line in the wrong
-    column is one issue. A step may have the name of a word: then its value is a step.
+    A step that is indented into the step before it is moved out, with E202. So one line in the wrong column is one
+    issue. A step may be named like a word: then its value is a step.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _apart(written, reader)):

@@ -102,7 +102,7 @@ class Hook(NamedTuple):
         json: the body: any JSON value.
         headers: those that the flow writes, by name; values without line ends.
         problem: why it could not be rendered, in one sentence without any value of the call; "" when it could. Such a
-            one cannot be sent, and is kept for somebody to look at.
+            hook is not sent, but kept for inspection.
     """
 
     name: str
@@ -223,8 +223,8 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
         "params": {param: names[param] for param in params},
         "variables": {variable: names[variable] for variable in variables if variable in names},
     }
-    told = {field: value for field, value in data.items() if value != {}}
-    return plain_json({"type": name, "timestamp": names["now"], "data": told})
+    shown = {field: value for field, value in data.items() if value != {}}
+    return plain_json({"type": name, "timestamp": names["now"], "data": shown})
 
 
 def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
@@ -267,7 +267,7 @@ class SentHook(Named[HookDefinition]):
 
     Attributes:
         given: the values of its params, in the scope of the flow that sends it.
-        variables: the names of that flow's variables that it may tell.
+        variables: the names of that flow's variables that it may send.
     """
 
     variables: tuple[str, ...] = ()
@@ -282,10 +282,10 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order in which they go out. E580 for one that there is not."""
-    told = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
+    """The hooks under `send` or an event, in the order in which they are sent. E580 for an unknown one."""
+    public = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
     found = read_named(HookDefinition, node, reader.hooks, reader, what)
-    return tuple(SentHook(named.definition, named.place, named.given, told) for named in found)
+    return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
 
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -318,7 +318,7 @@ def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[Sen
 
 
 def check_events(source: StepSource) -> None:
-    """W288 for what nothing in the step brings: a recording, a transcription of one."""
+    """W288 for an event that the step never causes: a recording or its transcription."""
     node, reader = source.fields.get("events"), source.reader
     kinds = {item.kind for item in source.played}
     if not isinstance(node, Map) or not source.plays_whole or "ncco" in kinds:

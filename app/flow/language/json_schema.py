@@ -55,7 +55,7 @@ def offer(names: Iterable[str]) -> JsonSchema:
 
 
 def one_of(words: Iterable[str]) -> JsonSchema:
-    """One of the words and nothing else."""
+    """One of the words."""
     return {"enum": list(words)}
 
 
@@ -66,9 +66,9 @@ def listed(item: JsonSchema) -> JsonSchema:
 
 def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()) -> JsonSchema:
     """A map of these words and no others."""
-    due = list(required)
+    words = list(required)
     schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    return schema | {"required": due} if due else schema
+    return schema | {"required": words} if words else schema
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:

@@ -61,7 +61,7 @@ class Locale(FlowModel):
     premium: bool | None = None
     """true: the better voice, which costs more."""
     speech: Annotated[str, ReadWith(_read_code, TEXT)] = ""
-    """The language that is listened for, where it is another one."""
+    """The language of speech recognition, when it differs."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -150,7 +150,7 @@ def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> 
 
 
 def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
-    """Whether a map holds locales beside `options`; E563 then."""
+    """Whether a map holds both locales and `options`; E563 then."""
     keys = [entry.key for entry in node.entries]
     local = next((key for key in keys if key.value in reader.locales), None)
     if local is None or not any(key.value in options for key in keys):

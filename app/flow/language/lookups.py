@@ -1,4 +1,4 @@
-"""Lookups: what a flow asks from outside while a caller is on the line, and what comes of it.
+"""Lookups: what a flow asks another server while a caller is on the line, and what it answers.
 
 lookups:
   customer:
@@ -27,7 +27,7 @@ from app.flow.language.base import Made, ReadWith, duration, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
 from app.flow.language.reader import Fields, Reader, has_braces
-from app.flow.language.returns import OK, Hushing, Misfit, ReturnedMap, read_default, read_returns
+from app.flow.language.returns import OK, Misfit, Redactor, ReturnedMap, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
@@ -88,7 +88,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class LookupRequest(NamedTuple):
-    """One question to the outside, rendered for a call.
+    """One request of a lookup, rendered for a call.
 
     Attributes:
         method: GET and POST go to `url`, PYTHON to `function`.
@@ -113,7 +113,7 @@ class LookupRequest(NamedTuple):
     accepts: Callable[[Any], bool] | None = None
 
     def __repr__(self) -> str:
-        """Whom it asks, and not what: that may be sensitive."""
+        """Only where the request goes: the rest may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -214,7 +214,7 @@ class LookupDefinition(Definition):
 
     @property
     def unasked(self) -> Answer:
-        """What its name means before it was asked: the default, and `ok` is false."""
+        """Its value before it is asked: the default, with `ok` false."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
@@ -250,10 +250,10 @@ class LookupDefinition(Definition):
         except Misfit as misfit:
             return self.unasked, str(misfit)
 
-    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
-        """An answer that was read, with tokens for what is sensitive; and why it is none then, "" when it is."""
+    def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
+        """The answer with sensitive values masked, and why that failed ("" when it did not)."""
         try:
-            return {**hushing.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
+            return {**redactor.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.unasked, str(misfit)
 
@@ -332,8 +332,8 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
     """E541 when something sensitive would be kept: what is asked, or the answer."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
-    told = {written("", path).removeprefix(".") for path in definition.returns.secrets}
-    if found := sorted(used & secrets) or sorted(told):
+    sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
+    if found := sorted(used & secrets) or sorted(sensitive):
         message = f'"{found[0]}" is sensitive, and `cache` of the lookup "{definition.name}" would keep it in memory'
         reader.report("E541", definition.at("cache"), message)
 
@@ -350,9 +350,9 @@ class AskedLookup(Named[LookupDefinition]):
         """The answer as the flow sees it, and why it is not real ("" when it is)."""
         return self.definition.read(value, problem)
 
-    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
-        """The answer with tokens for what is sensitive, and why it is not real then."""
-        return self.definition.hush(answer, hushing)
+    def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
+        """See `LookupDefinition.redact`."""
+        return self.definition.redact(answer, redactor)
 
 
 def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:

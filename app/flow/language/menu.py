@@ -18,7 +18,7 @@ from pydantic import Field
 
 from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, Made, ReadWith
-from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import defined, listed
 from app.flow.language.locales import speaks_several, split
 from app.flow.language.reader import Reader, has_braces, items
@@ -111,7 +111,7 @@ class Choice(FlowModel):
 
     @property
     def is_local(self) -> bool:
-        """Whether its phrases differ from locale to locale."""
+        """Whether its phrases differ by locale."""
         return bool(self.said) and "" not in self.said
 
     def said_in(self, locale: str) -> Mapping[str, str]:
@@ -221,7 +221,7 @@ class Choices(StepExit):
         return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `choices` of a step, and those that it inherits."""
         node, source = _put_back(node, source)
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
@@ -244,7 +244,7 @@ class Choices(StepExit):
         needs = {locale: {c.name: c.need_in(locale) for c in choices.values()} for locale in reader.locales or ("",)}
         asking = _needs(choices, tuple(reader.locales))
         parts = with_input(source.parts, asking, False, place, reader, defaults=reader.inherited)
-        return Wired(cls(choices, needs, retry, asked, place), parts)
+        return ReadExit(cls(choices, needs, retry, asked, place), parts)
 
 
 def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:

@@ -1,4 +1,4 @@
-"""`on`: where a call goes by what came of the step: of its connect, of a checkpoint, or of the flow that it runs.
+"""`on`: where a call goes after each outcome of its connect, a checkpoint, or the flow that it runs.
 
 on:
   completed: end           # they spoke, and the other party hung up
@@ -26,7 +26,7 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES
 from app.flow.actions.connect import Connect
 from app.flow.actions.waits import connect_of, with_dial
-from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
@@ -103,7 +103,7 @@ class On(StepExit):
             yield Edge(name, line.target, passes_input=False)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """A webhook decides, unless a list has nobody to ring: then what follows a failure does, and nothing is played.
+        """A webhook decides. If a list has no target that may be dialled, the line for a failure decides at once.
 
         Raises RenderError.
         """
@@ -137,7 +137,7 @@ class On(StepExit):
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `on` of a step without another exit."""
         reader, place = source.reader, source.fields.at("on")
         found = reader.map(node, "`on`", "write `on: {completed: end, otherwise: step}`")
@@ -153,18 +153,18 @@ class On(StepExit):
             if source.fields.is_whole and source.plays_whole:
                 message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
                 reader.report("E264", fields.at(dialled[0]), message)
-            return Wired(exit_, source.parts)
+            return ReadExit(exit_, source.parts)
         if dialled:
             _check_dial(fields, failures, source)
         if not source.plays_whole:
-            return Wired(exit_, source.parts)
+            return ReadExit(exit_, source.parts)
         ends = "completed" in lines and lines["completed"].target.is_end
         parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=place, reader=reader)
-        return Wired(replace(exit_, connect=connect_of(parts)), parts)
+        return ReadExit(replace(exit_, connect=connect_of(parts)), parts)
 
 
 @dataclass(frozen=True, slots=True)
-class Run(StepExit):
+class RunFlow(StepExit):
     """Leads into another flow; what that flow returns decides."""
 
     word: ClassVar = "run"
@@ -195,7 +195,7 @@ class Run(StepExit):
         return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> Wired | None:
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `run` of a step with its `with` and `on`."""
         fields, reader, place = source.fields, source.reader, source.fields.at("run")
         runs = read_run(node, fields.get("with"), reader, comes_back=True)
@@ -212,7 +212,7 @@ class Run(StepExit):
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)
             _check_returned(signature, place, reader)
-        return Wired(cls(runs, lines, outcomes, place), source.parts)
+        return ReadExit(cls(runs, lines, outcomes, place), source.parts)
 
 
 def steers(node: Map) -> bool:
@@ -223,7 +223,7 @@ def steers(node: Map) -> bool:
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     """The lines by outcome; E262 for what cannot steer, E263 for what is no outcome of this step.
 
-    Beside a fault of `do` a strange name is taken for a checkpoint that could not be read.
+    If `do` has a fault, an unknown name may be a checkpoint that could not be read.
     """
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
@@ -269,7 +269,7 @@ def _check_otherwise(
 
 
 def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
-    """What comes back fills the variables of the same names: E203 for another type, E226 for a secret in the open."""
+    """Returned values fill variables of the same names: E203 for another type, E226 for a secret in a plain one."""
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)
         if variable is None:

@@ -46,7 +46,7 @@ def _convert(value: object) -> str:
 
 
 def _check_host(url: str) -> None:
-    """Refuse what one reader takes for a name and another for an address: `2130706433`, `0x7f.1`, `127.1`."""
+    """Refuse hosts that some parsers read as a name and others as an address: `2130706433`, `0x7f.1`, `127.1`."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -124,7 +124,7 @@ def read_url(node: Node, what: str, reader: Reader) -> Value | None:
 
 
 def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
-    """The map under `headers`; E535 for a name that no header has or that is not the author's to send."""
+    """The map under `headers`; E535 for an invalid name, or a header that the server sets."""
     found = reader.map(node, what, 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`')
     if found is None:
         return None

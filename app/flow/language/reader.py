@@ -27,7 +27,7 @@ _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 @dataclass(slots=True)
 class Reader:
-    """What the kinds read with.
+    """The context in which nodes are read.
 
     Attributes:
         scope: what names a value may use, with their types.
@@ -41,7 +41,7 @@ class Reader:
         language: in which values are said (BCP 47).
         runs: the flows that targets have named so far.
         nameless: the sections in which an entry lacks its name.
-        step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
+        step_words: the words of a step, which may be in an item of `do` because they are indented too far.
         own: what this flow itself takes and gives back; None where no flow is read.
         inherited: the options of every action of a kind, as `defaults` says them.
     """
@@ -213,7 +213,7 @@ def read_fields(
 ) -> Fields:
     """The entries of `node` by known word.
 
-    Each other key is reported once, as `code`, and then taken for the word that is meant.
+    Each other key is reported once, as `code`, then treated as the intended word.
 
     Args:
         node: the map.
@@ -251,7 +251,7 @@ def read_fields(
 def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:
     """The keys that follow one without a value, and were to be indented below it.
 
-    That it has no value is reported when the text is read; `may_fall` says what cannot be where it is.
+    The missing value is reported when the text is read; `may_fall` is true for an entry that is out of place.
     """
     fallen: list[str] = []
     is_behind = False
@@ -264,7 +264,7 @@ def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> f
 
 
 def is_missing(node: Node) -> bool:
-    """Whether no value is written there, which is reported when the file is read."""
+    """Whether the value is missing, which is reported when the file is read."""
     return isinstance(node, Text) and not node.value and not node.quoted
 
 

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from app.flow.actions.action import Action
 from app.flow.actions.do import read_do
-from app.flow.actions.values import Given
+from app.flow.actions.values import Constant
 from app.flow.checks.ncco import check_step
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import defined
@@ -60,7 +60,7 @@ class RetryPrompt:
 def _interruptible(part: Part) -> Part:
     if not isinstance(part, Action) or "bargeIn" in part.fields:
         return part
-    return part.with_fields({"bargeIn": Given(True, part.place)})
+    return part.with_fields({"bargeIn": Constant(True, part.place)})
 
 
 def _read_prompts(node: Node, what: str, reader: Reader) -> tuple[RetryPrompt, ...]:
@@ -141,7 +141,7 @@ class RetryWords(FlowModel):
 
 
 def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
-    """A `retry` map; `place` is where the word is written. One that is no map is reported, and hides what it says.
+    """A `retry` map; `place` is where the word is written. Anything but a map is reported, and nothing is known of it.
 
     W241 for a prompt behind the last one that `tries` lets the caller hear.
     """

@@ -5,7 +5,7 @@ returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; ke
 returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
 default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
 
-An answer comes from somebody else's server. A fault in it is reported by its field and the type needed, never by its
+An answer comes from another server. A fault in it is reported by its field and the type needed, never by its
 value, which may be secret.
 """
 
@@ -44,7 +44,7 @@ class Misfit(Exception):
         self.path = path
 
     def below(self, step: str) -> Misfit:
-        """The same, seen from one level further up."""
+        """The same misfit with its path from one level higher."""
         return Misfit(self.problem, step + self.path)
 
     def __str__(self) -> str:
@@ -146,7 +146,7 @@ class ReturnedList:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedMap:
-    """A map of declared fields; what an answer holds besides them is left out.
+    """A map of declared fields; other fields of an answer are left out.
 
     `is_sure` is false when one of them could not be read: there may be any. `secrets` are the ways to what is sensitive
     in an answer, none of which leads into another.
@@ -204,11 +204,11 @@ class SensitiveValues(Protocol):
         """Whether a number, a phone number or a URL does."""
 
 
-class Hushing:
-    """Makes tokens of what is sensitive.
+class Redactor:
+    """Replaces sensitive values by tokens.
 
     Args:
-        echoes: know what is.
+        echoes: the sensitive values of this turn.
         mask: the token of a text.
     """
 
@@ -217,7 +217,7 @@ class Hushing:
         self._mask = mask
 
     def of(self, returned: Returned, value: Any, secrets: Collection[Path]) -> Any:
-        """`value`, which `returned` has read, but what `secrets` lead to, with tokens. Raises Misfit."""
+        """`value` as `returned` has read it, masked except at the paths `secrets`. Raises Misfit."""
         if () in secrets:
             return value
         inner = by_step(secrets)

@@ -45,7 +45,7 @@ from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 
 _OURS: Final = frozenset({"defined", "offered", "more", "offered_words"})
-"""What stands for something else until it is resolved."""
+"""Our own keys in a schema, which are replaced by standard ones at the end."""
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
 
 

@@ -84,7 +84,7 @@ class Context:
 
 
 class Declarations(FlowModel):
-    """What a flow and a shared file declare alike; each is read once what it may use is known."""
+    """The sections that flows and shared files both have; each is read when the names in its scope are known."""
 
     defaults: Annotated[Node | None, kept(defined("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
@@ -206,7 +206,7 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
 
 
 class ErrorLine(FlowModel):
-    """The `on` of `defaults`, which holds nothing else."""
+    """The `on` of `defaults`: only `error`."""
 
     example: ClassVar = "on: {error: step}"
 
@@ -215,7 +215,7 @@ class ErrorLine(FlowModel):
 
 
 class DefaultWords(FlowModel):
-    """`defaults` as they are written; beside its fields they have a word for each NCCO action."""
+    """`defaults` as they are written: these fields, and a word for each NCCO action."""
 
     hints: ClassVar = {
         "language": "write it under its action: `talk: {language: en-GB}`",

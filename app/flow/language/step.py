@@ -9,27 +9,27 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from pydantic import Field
 
 from app.flow.actions.do import read_do
-from app.flow.actions.item import ACTIONS, Played, scan
+from app.flow.actions.item import ACTIONS, PlayedItem, scan
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.collect import Collect
-from app.flow.language.exits import Branch, Goto, Hold, StepSource, Wired
+from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.json_schema import ANYTHING, defined, named, offered
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices, Confidence
-from app.flow.language.outcomes import On, Run, steers
+from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.language.reader import Fields, Reader
 from app.flow.language.shared import Defaults
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Assignment, Exit, Step, Target
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 
-ExitKind: TypeAlias = type[Choices | Collect | Hold | Run | Branch | Goto | On]
+ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]
 
-EXITS: Final[tuple[ExitKind, ...]] = (Choices, Collect, Hold, Run, Branch, Goto, On)
+EXITS: Final[tuple[ExitKind, ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit; where a step seems to have two, the first in this order is taken to be meant."""
 
 _LOSSES: Final = frozenset(
@@ -39,7 +39,7 @@ _LOSSES: Final = frozenset(
 
 
 class StepWords(FlowModel):
-    """A step as it is written; its exit is read once it is known which of them is meant."""
+    """A step as it is written; its exit is chosen and read afterwards."""
 
     aliases: ClassVar = {
         "menu options": "choices",
@@ -113,7 +113,7 @@ class ReadStep:
 
     Attributes:
         exit: None when it could not be read.
-        has_all_edges: every way out that its author wrote is known.
+        has_all_edges: every target that its author wrote could be read.
     """
 
     name: str
@@ -125,7 +125,7 @@ class ReadStep:
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
-    """One entry of `steps`. Whatever its faults, the step exists."""
+    """One entry of `steps`. A step with faults still exists for the targets that name it."""
     name, place = entry.key.value, entry.key.place
     unread = ReadStep(name, entry.key, None, None, None, has_all_edges=False)
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -165,8 +165,8 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
     return StepSource(name, fields.place, fields, parts, scan(words.do), plays_whole, least, defaults, reader)
 
 
-def _check_played(source: StepSource, wired: Wired | None, before: int) -> None:
-    """The NCCO rules on what the step plays; beside other faults of the step only those on each action by itself."""
+def _check_played(source: StepSource, wired: ReadExit | None, before: int) -> None:
+    """Check what the step plays by the NCCO rules; if the step has other faults, only each action by itself."""
     reader = source.reader
     errors = [issue for issue in reader.issues[before:] if issue.is_error]
     if wired is not None and not errors:
@@ -184,7 +184,7 @@ def _goes_on(exit_: Exit) -> bool:
 
 
 def _choose_exit(source: StepSource) -> ExitKind | None:
-    """The step's exit; E218 for each further one. An `on` that holds but `error` is none."""
+    """The step's exit; E218 for each further one. An `on` with only `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -202,7 +202,7 @@ def _choose_exit(source: StepSource) -> ExitKind | None:
 
 
 def _check_words(kind: ExitKind | None, source: StepSource) -> None:
-    """Words without effect, an `input` that nobody decides on, a connect without `on`, a step without exit."""
+    """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
     fields, reader = source.fields, source.reader
     if not fields.is_whole and kind is None:
         return
@@ -252,7 +252,7 @@ def _says_more(on: Map, source: StepSource) -> bool:
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
-def _report_undecided(connect: Played, kind: ExitKind | None, source: StepSource) -> None:
+def _report_undecided(connect: PlayedItem, kind: ExitKind | None, source: StepSource) -> None:
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
         message = "only `on` rings the targets of a list one after another, and this step has none"

@@ -98,7 +98,7 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str) -> None:
-    """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
+    """E226 when a sensitive value would go into a plain variable; `where` is the word that declares that variable."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(is_inner, value.used_names)])
     if secrets and not variable.sensitive:
@@ -212,7 +212,7 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 def read_target(node: Node, what: str, reader: Reader) -> Target | None:
     """The target that `node` names; None when it is none at all, once that is reported (E201).
 
-    An unknown step (E214) is given all the same, so that its step still has this way out. Of a flow without steps no
+    An unknown step (E214) is returned anyway, so that its step keeps this edge. Of a flow without steps no
     target is known.
     """
     if isinstance(node, Text):

@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
-from app.flow.actions.values import Localised, OfCall, leaves
+from app.flow.actions.values import CallField, Localised, leaves
 from app.flow.checks.usage.facts import sent
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
@@ -204,7 +204,7 @@ def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
     for leaf in leaves(source):
         if isinstance(leaf, Native | Computed) and _is_strict(leaf):
             yield from ((path, True) for each in occurrences(leaf.template) for path in paths_in(each.node))
-        elif isinstance(leaf, OfCall):
+        elif isinstance(leaf, CallField):
             yield ("call", leaf.name), False
     if isinstance(source, Localised):
         yield ("locale",), True

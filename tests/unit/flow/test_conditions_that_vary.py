@@ -138,6 +138,6 @@ def test_whatever_holds_in_a_call_holds_in_some_world(condition: str, calls: lis
     assert expression is not None, issues
 
     formula = domains.formula(expression.node)
-    found = {formula(world) for world in domains.worlds(10_000) or ()}
+    found = {formula(combination) for combination in domains.combinations(10_000) or ()}
 
     assert {expression.evaluate(names) for names in calls} <= found

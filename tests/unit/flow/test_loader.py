@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.issues import by_place
-from app.flow.loader import Shelf, load, load_files, revision_of
+from app.flow.loader import TrackedTemplates, load, load_files, revision_of
 from app.flow.model import Project
 
 ROOT = Path(__file__).parents[3]
@@ -133,13 +133,13 @@ def test_a_template_may_be_part_of_several_flows() -> None:
 
 
 def test_a_shelf_knows_which_templates_were_taken() -> None:
-    shelf = Shelf({"a.j2": "A", "b.j2": "B"})
+    tracked = TrackedTemplates({"a.j2": "A", "b.j2": "B"})
 
-    assert ("A", None) == (shelf.get("a.j2"), shelf.get("c.j2"))
-    assert "b.j2" in shelf
-    assert ["a.j2", "b.j2"] == list(shelf)
-    assert 2 == len(shelf)
-    assert [{"templates/a.j2": "A"}, {}] == [shelf.take_all(), shelf.take_all()]
+    assert ("A", None) == (tracked.get("a.j2"), tracked.get("c.j2"))
+    assert "b.j2" in tracked
+    assert ["a.j2", "b.j2"] == list(tracked)
+    assert 2 == len(tracked)
+    assert [{"templates/a.j2": "A"}, {}] == [tracked.pop_used(), tracked.pop_used()]
 
 
 def test_a_fault_of_the_text_brings_no_other_fault_at_its_place() -> None:

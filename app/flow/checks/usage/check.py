@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.flow.checks.usage.conditions import check_conditions
 from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
-from app.flow.checks.usage.secrets import Secrets
+from app.flow.checks.usage.secrets import SensitiveReads
 from app.flow.checks.usage.texts import check_lengths, check_nameless
 from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
@@ -28,7 +28,7 @@ def check_usage(
     *,
     is_whole: bool,
 ) -> Iterator[Issue]:
-    """The issues of the flows without errors: beside an error, what seems to be unused may be what is misspelt.
+    """The issues of the flows without errors: next to an error, an unused name may just be misspelt elsewhere.
 
     Args:
         flows: every flow file; None for one that could not be read.
@@ -41,7 +41,7 @@ def check_usage(
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of((flow for flow in files if flow is not None), meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
-    secrets = Secrets(each)
+    secrets = SensitiveReads(each)
     for facts in each:
         yield from check_flow(facts)
         yield from check_unset(facts, by_name)

@@ -23,8 +23,8 @@ from app.flow.templates.references import walk
 from app.flow.types import ValueType
 
 Key: TypeAlias = tuple[Any, ...]
-World: TypeAlias = Mapping[Key, Any]
-Formula: TypeAlias = Callable[[World], bool]
+Combination: TypeAlias = Mapping[Key, Any]
+Formula: TypeAlias = Callable[[Combination], bool]
 
 _OTHER = "\0"
 """A text that differs from all that is written."""
@@ -33,7 +33,7 @@ _FORMS = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
 
 
 def key_of(node: nodes.Node) -> Key:
-    """What tells two expressions apart, wherever they are."""
+    """A key that is equal for equal expressions, independent of their places."""
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
@@ -50,7 +50,7 @@ def shape_of(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ValueBounds:
     """What the values of a name have in common.
 
     Attributes:
@@ -88,9 +88,9 @@ class Bounds:
         return value.isdigit() and self.lengths[0] <= len(value) <= self.lengths[1]
 
 
-def entered(low: int, high: int, initial: Any = None) -> Bounds:
+def entered(low: int, high: int, initial: Any = None) -> ValueBounds:
     """What can be keyed in where so many digits are taken."""
-    return Bounds(0, 10**high - 1, (low, high), initial)
+    return ValueBounds(0, 10**high - 1, (low, high), initial)
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Domains:
 
     scope: ScopeTypes
     known: Mapping[Key, tuple[Any, ...]] = field(default_factory=dict)
-    bounds: Mapping[Key, Bounds] = field(default_factory=dict)
+    bounds: Mapping[Key, ValueBounds] = field(default_factory=dict)
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
@@ -115,19 +115,19 @@ class Domains:
             case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
                 if isinstance(node, nodes.And):
-                    return lambda world: first(world) and second(world)
-                return lambda world: first(world) or second(world)
+                    return lambda combination: first(combination) and second(combination)
+                return lambda combination: first(combination) or second(combination)
             case nodes.Not(node=of):
                 inner = self.formula(of)
-                return lambda world: not inner(world)
+                return lambda combination: not inner(combination)
             case nodes.Const(value=bool() as value):
-                return lambda world: value
+                return lambda combination: value
             case nodes.Compare(expr=left, ops=[nodes.Operand(op=op, expr=right)]):
                 return self._compared(left, op, right)
             case _:
                 return self._atom(node)
 
-    def worlds(self, most: int) -> Iterator[World] | None:
+    def combinations(self, most: int) -> Iterator[Combination] | None:
         """Every combination of values; None when there are more than `most`."""
         domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
@@ -143,7 +143,7 @@ class Domains:
     def _atom(self, node: nodes.Node) -> Formula:
         key = key_of(node)
         self.values.setdefault(key, {True: None, False: None})
-        return lambda world: bool(world[key])
+        return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
         is_opposite, op = written in _FORMS, _FORMS.get(written, written)
@@ -151,7 +151,7 @@ class Domains:
         if known is None:
             known = self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
         found = known
-        return (lambda world: not found(world)) if is_opposite else found
+        return (lambda combination: not found(combination)) if is_opposite else found
 
     def _known(self, left: nodes.Expr, op: str, right: nodes.Expr) -> Formula | None:
         """A comparison of a name with literals."""
@@ -172,7 +172,7 @@ class Domains:
         if key in self.bounds and shape.kind == "number":
             values = (*values, *self.bounds[key].ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
-        return lambda world: compare(op, world[key], literal)
+        return lambda combination: compare(op, combination[key], literal)
 
 
 def _literal(node: nodes.Node) -> Any:
@@ -220,13 +220,13 @@ def check_conditions(facts: Facts) -> Iterator[Issue]:
             yield from found or _tests(tests, Domains(facts.source.scope, known, bounds))
 
 
-def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, Bounds]]:
+def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
     """What variables can be: all their values where only literals are set, else what bounds them.
 
     Of a variable that nothing fills nothing is said: it is a constant, which the author may change.
     """
     known: dict[Key, tuple[Any, ...]] = {}
-    bounds: dict[Key, Bounds] = {}
+    bounds: dict[Key, ValueBounds] = {}
     for name, variable in facts.flow.variables.items():
         sets, collected = facts.assigned.get(name, []), facts.collected.get(name, [])
         is_foreign = name in facts.flow.params or name in facts.brought or variable.words
@@ -240,9 +240,9 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
             values = tuple(dict.fromkeys((initial, *literals)))
             known |= {key: values} if len(values) > 1 else {}
         elif counts == {1}:
-            bounds[key] = Bounds(least=min(initial, *literals, initial))
+            bounds[key] = ValueBounds(least=min(initial, *literals, initial))
         elif counts == {-1}:
-            bounds[key] = Bounds(most=max(initial, *literals, initial))
+            bounds[key] = ValueBounds(most=max(initial, *literals, initial))
         elif digits and len(digits) == len(collected):
             bounds[key] = entered(min(low for low, _ in digits), max(high for _, high in digits), initial)
     return known, bounds
@@ -255,10 +255,10 @@ def _only_waits(step: Step, test: Expression) -> bool:
 
 def _tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
     formulas = [domains.formula(test.node) for test in tests]
-    worlds = domains.worlds(MOST // len(tests))
-    if worlds is None:
+    combinations = domains.combinations(MOST // len(tests))
+    if combinations is None:
         return
-    truths = [tuple(formula(world) for formula in formulas) for world in worlds]
+    truths = [tuple(formula(combination) for formula in formulas) for combination in combinations]
     for number, test in enumerate(tests):
         holds = [truth for truth in truths if truth[number]]
         if not holds:
@@ -295,8 +295,8 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     low, high = exit_.digits
     domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entered(low, high)))
     formula = domains.formula(exit_.check.node)
-    worlds = domains.worlds(MOST)
-    if worlds is not None and not any(map(formula, worlds)):
+    combinations = domains.combinations(MOST)
+    if combinations is not None and not any(map(formula, combinations)):
         digits_taken = f"{low}" if low == high else f"{low} to {high}"
         message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {digits_taken}"
         yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")

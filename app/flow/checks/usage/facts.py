@@ -28,7 +28,7 @@ class Used(NamedTuple):
         source: it.
         is_early: it is computed before the lookups of the step are answered.
         is_sent: a hook sends it; that may be shared, or sent much later.
-        own: names that mean something of its own there, such as the params of a lookup.
+        own: names with a local meaning there, such as the params of a lookup.
     """
 
     source: Value | Expression
@@ -194,7 +194,7 @@ class Facts:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
     def _add_hooks(self, sendings: Iterable[Sending]) -> None:
-        """A hook without a body of its own sends every variable that is no secret."""
+        """A hook without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
             if isinstance(sending, SentHook) and sending.definition.body is None:

@@ -1,6 +1,6 @@
-"""Where a call leads in vain: to the number that it came in on (W640), to what has just failed (W645).
+"""Targets that cannot work: the number that the call came in on (W640), a step that has just failed (W645).
 
-And on whose behalf a phone is dialled in vain: from a number that is not ours (W647).
+And a `from` that cannot work: a number that is not ours (W647).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from app.flow.actions.connect import ADDRESS_FIELDS, Connect, Party
+from app.flow.actions.connect import ADDRESS_FIELDS, Connect, ConnectTarget
 from app.flow.actions.values import Object, find
 from app.flow.checks.usage.facts import Facts, needs_in
 from app.flow.issues import Issue
@@ -50,13 +50,13 @@ def _computed(step: Step) -> Iterator[str]:
         yield from (value.source for value in each if isinstance(value, Computed | Native))
 
 
-def _parties(step: Step) -> Iterator[Party]:
+def _parties(step: Step) -> Iterator[ConnectTarget]:
     """Whom a step dials."""
     for part in step.parts:
         yield from part.targets if isinstance(part, Connect) else ()
 
 
-def _dialled(target: Party, numbers: frozenset[str]) -> Iterator[Issue]:
+def _dialled(target: ConnectTarget, numbers: frozenset[str]) -> Iterator[Issue]:
     number = find(target.fields["endpoint"], ("0", "number"))
     if isinstance(number, Object):
         return
@@ -85,7 +85,7 @@ def _is_of_call(node: object, key: str) -> bool:
     return False
 
 
-def _from(target: Party) -> Iterator[Issue]:
+def _from(target: ConnectTarget) -> Iterator[Issue]:
     """A phone is only dialled from a number of ours. What the caller has or gives is none.
 
     Source: NCCO reference, Connect (`from`).

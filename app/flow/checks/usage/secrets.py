@@ -1,6 +1,6 @@
 """Sensitive values that are read once their turn is over (E631).
 
-Such a value lives for the turn that received it, so behind every wait it is gone. It is followed on all ways from where
+Such a value lives for the turn that received it, so it is gone after every wait. It is followed on all paths from where
 it is received, through the flows that are run on the way.
 """
 
@@ -40,35 +40,35 @@ _ASKS: Final = frozenset({"choices", "collect"})
 _WAITS: Final = _ASKS | {"hold", "on"}
 _INPUT: Final = "input"
 _TURN: Final = ""
-"""Stands for a value that every flow receives as it begins: it shows whether a call has waited since."""
+"""The name of a made-up value that every flow receives at its start: it shows whether a call has waited since."""
 
 
-class Secrets:
-    """What becomes of the sensitive values of some flows."""
+class SensitiveReads:
+    """The reads of sensitive values, over several flows."""
 
     def __init__(self, each: Iterable[Facts]) -> None:
         self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
-        self._ways: dict[str, _Ways] = {}
+        self._ways: dict[str, _SensitivePaths] = {}
         runs = [target.runs for facts in self._flows.values() for target in targets_of(facts) if target.runs]
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
     def check(self, facts: Facts) -> Iterator[Issue]:
         """E631 for each sensitive value, at the first place where it is read too late."""
-        if facts.flow.hushed or any(variable.sensitive for variable in facts.flow.variables.values()):
+        if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
             late = self._of(facts).late.items()
             yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
-    def ways(self, flow: str) -> _Ways | None:
+    def ways(self, flow: str) -> _SensitivePaths | None:
         """The ways through a flow; None for one that could not be read, or is being followed already."""
         if flow not in self._flows or (flow in self._ways and not self._ways[flow].is_done):
             return None
         return self._of(self._flows[flow])
 
-    def _of(self, facts: Facts) -> _Ways:
+    def _of(self, facts: Facts) -> _SensitivePaths:
         name = facts.flow.name
         if name not in self._ways:
             params = facts.source.outside.params
-            self._ways[name] = _Ways(facts, self)
+            self._ways[name] = _SensitivePaths(facts, self)
             self._ways[name].follow(param for param in params if (name, param) in self._given)
         return self._ways[name]
 
@@ -83,7 +83,7 @@ def _issue(name: str, need: Reference, waited: str) -> Issue:
 
 
 @dataclass(slots=True)
-class _Ways:
+class _SensitivePaths:
     """Follows the sensitive values of one flow.
 
     Attributes:
@@ -93,7 +93,7 @@ class _Ways:
     """
 
     facts: Facts
-    all: Secrets
+    all: SensitiveReads
     late: dict[str, tuple[Reference, str]] = field(default_factory=dict)
     returned: dict[str, State] = field(default_factory=dict)
     is_done: bool = False
@@ -133,8 +133,8 @@ class _Ways:
         name = step.name
         asked = [used for asking in step.asks if isinstance(asking, AskedLookup) for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
-        hushed = self.facts.flow.hushed
-        answers = [written(each.name, path) for each in step.asks for path in hushed.get(each.name, ())]
+        sensitive_paths = self.facts.flow.sensitive_paths
+        answers = [written(each.name, path) for each in step.asks for path in sensitive_paths.get(each.name, ())]
         self._read(asked, entered)
         state = self._assign(step.sets, self._received(entered, answers))
         self._read([*sent(step.sends), *parts], state)

@@ -37,7 +37,7 @@ class Way(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ways:
+class FlowPaths:
     """All ways of one flow.
 
     Attributes:
@@ -81,7 +81,7 @@ class Ways:
             yield Way(step.error.step, sets, sets)
 
     def _returned(self, flow: str, label: str) -> tuple[frozenset[str], frozenset[str]]:
-        """What is set for sure, and what may be, when another flow comes back with what `label` stands for."""
+        """What is surely set, and what may be, when another flow returns the outcome of `label`."""
         found = self.returned.get(flow, {})
         each = [found[label]] if label in found else list(found.values())
         if not each:
@@ -137,11 +137,11 @@ def _assigned(edge: Edge) -> frozenset[str]:
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
 _EMPTY = frozenset({"text", "phone", "url"})
-"""Types whose empty value says nothing and dials nobody."""
+"""Types whose empty value cannot be spoken or dialled."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _StepRead:
     """A read of a name in a step."""
 
     step: Step
@@ -158,7 +158,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
     saying = _said_reads(facts, texts) if texts.keys() & facts.read else {}
     if not asking and not saying:
         return
-    ways = Ways(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
+    ways = FlowPaths(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
     for name, found in asking.items():
         yield from _lookup(name, found, ways)
     for name, found in saying.items():
@@ -194,26 +194,26 @@ def _begins_empty(variable: Variable) -> bool:
     return not variable.has_default and variable.type_name in _EMPTY and not variable.words
 
 
-def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_Found]]:
+def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_StepRead]]:
     """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
-    found: dict[str, list[_Found]] = {}
+    found: dict[str, list[_StepRead]] = {}
     file = facts.flow.place.file
     for step in facts.flow.steps.values():
         for source, is_early, is_sent, own in used_in(step):
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
                 is_own = read.is_bare or read.place.file == file
                 if is_own and read.name in names and read.name not in own:
-                    found.setdefault(read.name, []).append(_Found(step, read, is_early, not read.is_bare))
+                    found.setdefault(read.name, []).append(_StepRead(step, read, is_early, not read.is_bare))
     return found
 
 
-def _said_reads(facts: Facts, texts: Mapping[str, Variable]) -> dict[str, list[_Found]]:
-    found: dict[str, list[_Found]] = {}
+def _said_reads(facts: Facts, texts: Mapping[str, Variable]) -> dict[str, list[_StepRead]]:
+    found: dict[str, list[_StepRead]] = {}
     for step in facts.flow.steps.values():
         for value in (value for part in parts_of(step) for value in _said(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_bare and read.name in texts:
-                    found.setdefault(read.name, []).append(_Found(step, read))
+                    found.setdefault(read.name, []).append(_StepRead(step, read))
     return found
 
 
@@ -232,7 +232,7 @@ def _said(part: Part) -> Iterator[Value]:
             yield value
 
 
-def _lookup(name: str, found: list[_Found], ways: Ways) -> Iterator[Issue]:
+def _lookup(name: str, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issue]:
     before, behind = ways.without(name), ways.behind(name)
     answered = {each.read.place for each in found if each.step.name in behind or name in ways.own[each.step.name]}
     for each in sorted(found, key=lambda each: each.read.place):
@@ -249,7 +249,7 @@ def _lookup(name: str, found: list[_Found], ways: Ways) -> Iterator[Issue]:
             return
 
 
-def _never_asked(name: str, each: _Found, ways: Ways) -> Issue:
+def _never_asked(name: str, each: _StepRead, ways: FlowPaths) -> Issue:
     if name in ways.own[each.step.name]:
         message = f'"{name}" is read here while it is asked: the lookups of a step are asked side by side'
         return RULES["E630"].at(each.read.place, message, f"ask `{name}` in a step of its own before this one")
@@ -257,7 +257,7 @@ def _never_asked(name: str, each: _Found, ways: Ways) -> Issue:
     return RULES["E630"].at(each.read.place, message, f"add `lookup: {name}` to this step or to one before it")
 
 
-def _text(variable: Variable, found: list[_Found], ways: Ways) -> Iterator[Issue]:
+def _text(variable: Variable, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issue]:
     name = variable.name
     before, behind = ways.without(name), ways.behind(name)
     for each in sorted(found, key=lambda each: each.read.place):

@@ -1,4 +1,4 @@
-"""What is declared and used by nobody: W630 to W637."""
+"""What is declared and never used: W630 to W637."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
 
 
 def check_shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
-    """W635 for each shared part that no flow of the project uses; W637 for locales that nobody can choose."""
+    """W635 for each shared part that no flow of the project uses; W637 for locales that no call can choose."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
     if any("locale" in facts.written for facts in flows):

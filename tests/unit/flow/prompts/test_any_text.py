@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.checks.prompt_text import LONGEST, read_prompt
-from app.flow.checks.prompts import DataEntry, MenuEntry, Prompt, check_entry, check_menu
+from app.flow.checks.prompts import DataEntry, MenuEntry, SpokenPrompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
 
 WORDS = """
@@ -42,7 +42,7 @@ def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
 def test_any_text_is_read_and_its_issues_point_into_it(
     text: str, language: str, lengths: tuple[int, int] | None, is_hash: bool
 ) -> None:
-    prompt = Prompt(Text(text, Place("flows/b.yaml", 1, 1)), read_prompt(text, language))
+    prompt = SpokenPrompt(Text(text, Place("flows/b.yaml", 1, 1)), read_prompt(text, language))
 
     found = [*check_menu([prompt], MENU, is_complete=True, other_keys=frozenset())]
     found += check_entry(prompt, DataEntry(lengths, is_hash))

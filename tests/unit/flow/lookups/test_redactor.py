@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.language.returns import Hushing
+from app.flow.language.returns import Redactor
 from tests.unit.flow.lookups.look_ups import definition_of
 
 RETURNS = """
@@ -50,13 +50,13 @@ class Known:
         return "secret" in str(value) or "999" in str(value)
 
 
-def hushed(**fields: Any) -> tuple[Any, str]:
+def redacted(**fields: Any) -> tuple[Any, str]:
     """The answer with these fields."""
-    return definition_of(RETURNS).hush({**OPEN, **fields}, Hushing(Known(), lambda text: f"<{text}>"))
+    return definition_of(RETURNS).redact({**OPEN, **fields}, Redactor(Known(), lambda text: f"<{text}>"))
 
 
 def test_what_tells_nothing_stays_and_so_does_what_is_declared_sensitive() -> None:
-    assert (OPEN, "") == hushed()
+    assert (OPEN, "") == redacted()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_tells_nothing_stays_and_so_does_what_is_declared_sensitive() -> No
     ],
 )
 def test_a_text_that_tells_something_is_a_token(name: str, value: Any, kept: Any) -> None:
-    answer, problem = hushed(**{name: value})
+    answer, problem = redacted(**{name: value})
 
     assert ("", {**OPEN, name: kept}) == (problem, answer)
 
@@ -83,7 +83,7 @@ def test_a_text_that_tells_something_is_a_token(name: str, value: Any, kept: Any
     ("name", "value"), [("count", 999), ("share", 999.5), ("number", PHONE), ("url", "https://secret.example.com/")]
 )
 def test_where_no_token_can_stand_the_answer_is_none(name: str, value: Any) -> None:
-    answer, problem = hushed(**{name: value})
+    answer, problem = redacted(**{name: value})
 
     assert f"`{name}` holds something sensitive, and is not declared so" == problem
     assert (False, "", 0) == (answer["ok"], answer["text"], answer["count"])
