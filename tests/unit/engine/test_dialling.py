@@ -14,7 +14,7 @@ DESK = "sip:desk@pbx.example.com"
     [
         ("447700900123", ["44"], ""),
         ("447700900123", [], "has no prefix of NCCO_DIAL_ALLOW"),
-        ("449098790879", ["44"], "is dear: NCCO_DIAL_ALLOW would have to list 449 itself"),
+        ("449098790879", ["44"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 449 itself"),
         (DESK, ["44"], "has no prefix of NCCO_DIAL_ALLOW"),
         (DESK, ["sip:desk"], ""),
         (DESK, ["sips:desk"], "has no prefix of NCCO_DIAL_ALLOW"),
