@@ -123,7 +123,7 @@ def command(
     if is_open:
         earliest = max(earliest, _now() - LONGEST_CALL_MS)
     wanted = Wanted(number, flow, earliest, is_open, has_failed)
-    screen = Screen(zone, is_json=form == "json", whole=whole)
+    screen = CallPrinter(zone, is_json=form == "json", whole=whole)
     database = find_database()
 
     async def show() -> int:
@@ -156,7 +156,7 @@ def _earliest(since: timedelta | datetime | None, zone: tzinfo) -> int:
     return max(0, int((since if since.tzinfo else since.replace(tzinfo=zone)).timestamp() * 1000))
 
 
-async def _show_one(records: Records, name: str, screen: Screen, *, follow: bool) -> int:
+async def _show_one(records: Records, name: str, screen: CallPrinter, *, follow: bool) -> int:
     """Print the timeline of a call; ISSUES when there is no such call."""
     timeline = await find_call(records, name)
     if timeline is None:
@@ -192,7 +192,7 @@ async def follow_calls(
         await asyncio.sleep(poll_s)
 
 
-class Screen:
+class CallPrinter:
     """Prints calls, for a person or a program.
 
     Args:

@@ -23,8 +23,8 @@ from app.flow.model import Flow, Project
 from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
-from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import Written, counter_example, covering, numbered, text_of
+from app.verify.prove import Permitted, Proof, SearchLimits, Violation, never_run, prove, roots_of
+from app.verify.prove.counterexample import WrittenScenario, counter_example, covering, numbered, text_of
 
 MOST_TEXT: Final = 200_000
 """Characters of a scenario file that is written: less than half of what can be read."""
@@ -93,7 +93,7 @@ def command(
         return ISSUES
     name = name or flow_of_file(source, found)
     now, env = datetime.now(UTC), flow_variables()
-    bounds, permitted = Bounds(states, seconds), Permitted(silence, steps)
+    bounds, permitted = SearchLimits(states, seconds), Permitted(silence, steps)
     proofs = [
         prove(flow, now, env=env, bounds=bounds, permitted=permitted, progress=partial(_report_progress, flow.name))
         for flow in _proved_flows(name, found.project.flows)
@@ -132,7 +132,7 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FoundViolation:
     """A violation, and the shortest call in which it happens, as it was played; None for what happens in no call."""
 
     proof: Proof
@@ -140,7 +140,7 @@ class Fault:
     example: Rehearsed | None = None
 
 
-def _faults(project: Project, proofs: Iterable[Proof]) -> list[Fault]:
+def _faults(project: Project, proofs: Iterable[Proof]) -> list[FoundViolation]:
     """Each violation once, also when several flows run the flow that has it."""
     first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
     for proof in proofs:
@@ -148,14 +148,14 @@ def _faults(project: Project, proofs: Iterable[Proof]) -> list[Fault]:
             first.setdefault(_key(violation), (proof, violation))
     calls = {key: call for key, each in first.items() if (call := counter_example(*each)) is not None}
     played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
-    return [Fault(*each, played.get(key)) for key, each in first.items()]
+    return [FoundViolation(*each, played.get(key)) for key, each in first.items()]
 
 
 def _key(violation: Violation) -> tuple[str, str, str, str]:
     return violation.kind, violation.flow, violation.step, violation.message
 
 
-def _without_differing(proofs: Iterable[Proof], faults: Iterable[Fault], source: Source) -> list[Proof]:
+def _without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
     """The proofs without violations that the simulator does not reproduce: a proof stops at the place of such a one."""
     dropped = set()
     for fault in faults:
@@ -181,7 +181,7 @@ def _report_progress(flow: str, found: int, waiting: int) -> None:
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
-def _print_examples(faults: Iterable[Fault]) -> None:
+def _print_examples(faults: Iterable[FoundViolation]) -> None:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
             click.echo(f"\nthe shortest call to {number}, {fault.violation.kind} in {fault.violation.step}:")
@@ -236,7 +236,7 @@ def _document(violation: Violation, example: Rehearsed | None, source: Source) -
     }
 
 
-def _counter_examples(faults: Iterable[Fault]) -> dict[str, list[Rehearsed]]:
+def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Rehearsed]]:
     """File name → its counter-examples, one file for each flow that calls begin in."""
     files: dict[str, list[Rehearsed]] = {}
     for fault in faults:
@@ -281,9 +281,9 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
         raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
 
 
-def _parts(scenarios: Iterable[Written]) -> Iterator[list[Written]]:
+def _parts(scenarios: Iterable[WrittenScenario]) -> Iterator[list[WrittenScenario]]:
     """The scenarios in parts, so that each file can be read."""
-    part: list[Written] = []
+    part: list[WrittenScenario] = []
     size = 0
     for each in scenarios:
         length = len(text_of([each]))

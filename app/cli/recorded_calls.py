@@ -61,7 +61,7 @@ def _json_object(text: bytes) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """One webhook of a call.
 
     Attributes:
@@ -109,7 +109,7 @@ class Entry:
         }
 
 
-def entries_of(timeline: Timeline) -> Iterator[Entry]:
+def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
     """Every webhook of a call, in the order of writing."""
     turns = {turn.webhook: turn for turn in timeline.turns}
     seen: set[tuple[int, int, str]] = set()
@@ -117,7 +117,7 @@ def entries_of(timeline: Timeline) -> Iterator[Entry]:
         delivery = (webhook.turn, webhook.wait, webhook.status)
         is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
         seen.add(delivery)
-        yield Entry(webhook, _fields(webhook), turns.get(webhook.id), is_again)
+        yield TimelineEntry(webhook, _fields(webhook), turns.get(webhook.id), is_again)
 
 
 def _fields(webhook: WebhookRow) -> Mapping[str, Any]:

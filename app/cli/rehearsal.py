@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from app.cli.server_under_test import make_app
 from app.flow.model import Project
-from app.verify.prove.counterexample import Written, shortened, text_of
+from app.verify.prove.counterexample import WrittenScenario, shortened, text_of
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage, play
-from app.verify.scenarios.script import Hear
-from app.verify.scenarios.values import Bound, Excerpt, ScenarioReader
+from app.verify.scenarios.script import HearStep
+from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
 _FILE: Final = "rehearsal.yaml"
 
@@ -29,12 +29,12 @@ class Rehearsed:
         result: of the call; None when it could not be played.
     """
 
-    written: Written
+    written: WrittenScenario
     problem: str = ""
     result: Result | None = None
 
 
-def rehearse(project: Project, scenarios: Iterable[Written]) -> list[Rehearsed]:
+def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
     """Play each of them. One that expects to be without a fault has to differ by it, every other one has to hold."""
 
     async def play_all() -> list[Rehearsed]:
@@ -44,14 +44,14 @@ def rehearse(project: Project, scenarios: Iterable[Written]) -> list[Rehearsed]:
     return asyncio.run(play_all())
 
 
-async def _play(stage: LocalStage, written: Written) -> Rehearsed:
+async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
     """Calls that continue alike may have begun with different words, so what is heard is taken from the call."""
     (scenario,), _ = read_scenarios(_FILE, text_of([written]))
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)
     if reader.issues:
         return Rehearsed(written, reader.issues[0].message)
-    script = tuple(Hear(texts=(Excerpt(None),)) if isinstance(step, Hear) else step for step in fitted.script)
+    script = tuple(HearStep(texts=(Excerpt(None),)) if isinstance(step, HearStep) else step for step in fitted.script)
     result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
     heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
     return Rehearsed(heard, _problem(result, fitted.expect.without), result)
@@ -67,7 +67,7 @@ def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]
     return {**body, "script": script}
 
 
-def _problem(result: Result, without: Mapping[str, Bound]) -> str:
+def _problem(result: Result, without: Mapping[str, UpperLimit]) -> str:
     first = next(iter(result.differences), None)
     fault = next(iter(without), "")
     if first is None:

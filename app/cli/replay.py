@@ -18,7 +18,7 @@ from app.cli import options
 from app.cli.database import find_call, find_database, opened_records
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
-from app.cli.recorded_calls import MASKED, Entry, entries_of
+from app.cli.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, WaitRef, begin, fail, resume
 from app.engine.session import from_json
 from app.flow.loader import load
@@ -159,14 +159,14 @@ class _Player:
         flow: as it was then. policy: the current settings.
     """
 
-    def __init__(self, entries: list[Entry], final: Session, flow: Flow, policy: Policy) -> None:
+    def __init__(self, entries: list[TimelineEntry], final: Session, flow: Flow, policy: Policy) -> None:
         self._entries = entries
         self._final = final
         self._flow = flow
         self._policy = policy
         self._session: Session | None = None
 
-    def play(self, entry: Entry) -> bytes:
+    def play(self, entry: TimelineEntry) -> bytes:
         """The bytes that go out now. Raises CannotReplay."""
         playing, recorded = self._start(entry), entry.inputs.get("lookups", {})
         try:
@@ -181,7 +181,7 @@ class _Player:
         is_sent = is_first or turn.ncco or entry.webhook.kind.startswith("input")
         return orjson.dumps(turn.ncco) if is_sent else b""
 
-    def _start(self, entry: Entry) -> Playing:
+    def _start(self, entry: TimelineEntry) -> Playing:
         """The turn, before its first lookup. Raises CannotReplay."""
         session, row, surroundings = self._session, entry.webhook, self._surroundings(entry)
         if session is None:
@@ -200,7 +200,7 @@ class _Player:
             webhook = webhook.original
         return resume(self._flow, session, wait, webhook, surroundings, seen=self._statuses_before(entry))
 
-    def _statuses_before(self, entry: Entry) -> frozenset[str]:
+    def _statuses_before(self, entry: TimelineEntry) -> frozenset[str]:
         """The statuses that were recorded for the waits of the turn before a checkpoint came."""
         row = entry.webhook
         if row.kind != "notify":
@@ -208,7 +208,7 @@ class _Player:
         before = (each.webhook for each in self._entries[: self._entries.index(entry)])
         return frozenset(each.status.partition(":")[0] for each in before if each.turn == row.turn and each.wait >= 0)
 
-    def _surroundings(self, entry: Entry) -> TurnContext:
+    def _surroundings(self, entry: TimelineEntry) -> TurnContext:
         """The time and base URL of the turn, with the current settings."""
         base, key, policy = str(entry.inputs.get("base_url", "")), self._policy.keys[0], self._policy
 

@@ -96,7 +96,7 @@ def command(
     PATHS are project folders (with a folder of flows), scenario files, or folders of them; without any, the
     scenarios of the project in this folder, which are in tests/scenarios or scenarios.
     """
-    began, run = time.perf_counter(), Run(words, form, update=update)
+    began, run = time.perf_counter(), ScenarioRun(words, form, update=update)
     if url:
         of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
@@ -129,7 +129,7 @@ def command(
     return ISSUES if has_faulty_flows or is_wrong else FINE
 
 
-def _play_url(run: Run, server: Application, paths: Sequence[Path], chaos: int | None) -> None:
+def _play_url(run: ScenarioRun, server: Application, paths: Sequence[Path], chaos: int | None) -> None:
     """Play scenarios on a server at a URL. Raises CannotRun."""
     files = read_files(find_files(paths))
     stage = RemoteStage(server, chaos=chaos, numbers=first_numbers(file.path for file in files))
@@ -139,7 +139,7 @@ def _play_url(run: Run, server: Application, paths: Sequence[Path], chaos: int |
         raise CannotRun(str(error), START_IT) from error
 
 
-def _play_project(run: Run, source: Source, files: Sequence[Path], *, live: bool, chaos: int | None) -> bool:
+def _play_project(run: ScenarioRun, source: Source, files: Sequence[Path], *, live: bool, chaos: int | None) -> bool:
     """Play the scenarios of a project; whether its flows have no errors. Raises CannotRun."""
     if run.names_projects:
         click.echo(run.ink(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
@@ -156,7 +156,7 @@ def _play_project(run: Run, source: Source, files: Sequence[Path], *, live: bool
 
 
 @dataclass(slots=True)
-class Run:
+class ScenarioRun:
     """Plays scenarios, and keeps the results.
 
     Attributes:
@@ -222,7 +222,7 @@ def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
     ]
 
 
-def _summary(run: Run, short: Sequence[str], took_s: float) -> Iterator[str]:
+def _summary(run: ScenarioRun, short: Sequence[str], took_s: float) -> Iterator[str]:
     """The last lines."""
     yield ""
     for name in run.written:

@@ -73,7 +73,7 @@ def _read(file: str, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class PlacedIssue:
     """An issue of an NCCO, and its place in the text."""
 
     issue: Issue
@@ -94,10 +94,10 @@ class Fault:
         return flow_issues.Issue(issue.code, issue.severity, self.place, message, issue.cure)
 
 
-def faults_of(name: str, text: str) -> tuple[Sequence[Fault], Any]:
+def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
     """Every fault of the text of an NCCO by place, and its value; J100 alone and None when it is not JSON."""
 
-    def place(span: Span) -> Place:
+    def place(span: TextSpan) -> Place:
         line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start)
         return Place(name, line, span.start - start, span.end - span.start)
 
@@ -106,18 +106,18 @@ def faults_of(name: str, text: str) -> tuple[Sequence[Fault], Any]:
     except NotJsonError as error:
         message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
         issue = RULES[NOT_JSON].at("", message, error.cure)
-        return [Fault(issue, place(Span(error.offset, error.offset + 1)))], None
+        return [PlacedIssue(issue, place(TextSpan(error.offset, error.offset + 1)))], None
     faults = []
     for pointer, span in document.repeated:
         message = f"{text[span.start : span.end]} is written twice; only the last one counts"
-        faults.append(Fault(RULES[REPEATED_NAME].at(pointer, message), place(span)))
+        faults.append(PlacedIssue(RULES[REPEATED_NAME].at(pointer, message), place(span)))
     for issue in check(document.value):
         spans = document.names if issue.code == UNKNOWN_OPTION else document.values
-        faults.append(Fault(issue, place(spans.get(issue.path, Span(0, 1)))))
+        faults.append(PlacedIssue(issue, place(spans.get(issue.path, TextSpan(0, 1)))))
     return sorted(faults, key=lambda fault: (fault.place, fault.issue.code)), document.value
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """Characters of a text from `start`, which counts from 0, to the one before `end`."""
 
     start: int
@@ -146,9 +146,9 @@ class JsonText:
     """
 
     value: Any
-    values: dict[str, Span] = field(default_factory=dict)
-    names: dict[str, Span] = field(default_factory=dict)
-    repeated: list[tuple[str, Span]] = field(default_factory=list)
+    values: dict[str, TextSpan] = field(default_factory=dict)
+    names: dict[str, TextSpan] = field(default_factory=dict)
+    repeated: list[tuple[str, TextSpan]] = field(default_factory=list)
 
 
 def read_json(text: str) -> JsonText:
@@ -159,7 +159,7 @@ def read_json(text: str) -> JsonText:
     found = JsonText(_value(text))
     open_: list[_Container] = []
     for token in _TOKEN.finditer(text):
-        piece, span = token.group(), Span(*token.span())
+        piece, span = token.group(), TextSpan(*token.span())
         inside = open_[-1] if open_ else None
         if piece in "}]":
             open_.pop()

@@ -12,12 +12,12 @@ async with HttpServer() as server:
 from __future__ import annotations
 
 from app.simulator.application import Application
-from app.simulator.calls import CallIsOver, Moment, NothingToDecide, PhoneCall, Vonage
+from app.simulator.calls import CallIsOver, CallMoment, NothingToDecide, PhoneCall, Vonage
 from app.simulator.chaos import Chaos, NetworkFault
-from app.simulator.delivery import Attempt, Delivery, Message, ReplyResult
+from app.simulator.delivery import Attempt, Message, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import BETWEEN_KEYS_S, Heard, Waited
-from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Keys, Outcome, Parties, Silence, Words
+from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Outcome, Parties, PressKeys, Silence, Words
 from app.simulator.requests import Request, Response, Server
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import AsgiServer, HttpServer
@@ -31,20 +31,19 @@ __all__ = [
     "Attempt",
     "Behaviour",
     "CallIsOver",
+    "CallMoment",
     "Chaos",
-    "Delivery",
     "Durations",
     "HangUp",
     "Heard",
     "HttpServer",
-    "Keys",
     "Message",
-    "Moment",
     "NetworkFault",
     "NothingToDecide",
     "Outcome",
     "Parties",
     "PhoneCall",
+    "PressKeys",
     "ReplyResult",
     "Request",
     "Response",
@@ -53,5 +52,6 @@ __all__ = [
     "VirtualClock",
     "Vonage",
     "Waited",
+    "WebhookDelivery",
     "Words",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from app.errors import AppError
 from app.simulator import payloads
-from app.simulator.delivery import Delivery, Message
+from app.simulator.delivery import Message, WebhookDelivery
 from app.simulator.legs import EndedBy, Heard, Identity, Leg, Waited
 from app.simulator.parties import Behaviour
 from app.simulator.platform import Platform
@@ -28,7 +28,7 @@ class NothingToDecide(AppError):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CallMoment:
     """Where a call has stopped playing on.
 
     Attributes:
@@ -72,7 +72,7 @@ class PhoneCall:
         return self._leg.transcript
 
     @property
-    def log(self) -> tuple[Delivery, ...]:
+    def log(self) -> tuple[WebhookDelivery, ...]:
         """The webhooks of this call with their replies, also those of parties that it has dialled."""
         root = self._leg.root.uuid
         return tuple(delivery for delivery in self._platform.deliveries.log if delivery.message.call == root)
@@ -112,7 +112,7 @@ class PhoneCall:
         """The calls of the parties that this one has dialled, in order."""
         return tuple(PhoneCall(self._platform, leg) for leg in self._leg.dependents)
 
-    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> Moment:
+    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
         """Play on until the party is waited for, until `until` seconds since the answer, or to the end.
 
         Without `until` the call is idle when the party has not been waited for in `at_most` seconds.
@@ -128,7 +128,7 @@ class PhoneCall:
         await scheduler.advance(lambda: leg.over.is_fired or leg.waited is not None, latest_ms=latest_ms)
         return self._moment("idle")
 
-    async def hear(self) -> Moment:
+    async def hear(self) -> CallMoment:
         """Play on until something more begins to be heard, the party is waited for, or to the end."""
         leg, before = self._leg, self._leg.experienced
         await self._platform.scheduler.advance(
@@ -136,14 +136,14 @@ class PhoneCall:
         )
         return self._moment("idle" if leg.experienced == before else "until")
 
-    def _moment(self, otherwise: Literal["idle", "until"]) -> Moment:
+    def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
         """Where the call has stopped."""
         leg = self._leg
         if leg.over.is_fired:
-            return Moment(self.at, "end")
+            return CallMoment(self.at, "end")
         if leg.waited is not None:
-            return Moment(self.at, leg.waited.kind, leg.waited)
-        return Moment(self.at, otherwise)
+            return CallMoment(self.at, leg.waited.kind, leg.waited)
+        return CallMoment(self.at, otherwise)
 
     async def press(self, digits: str, at: float | None = None) -> None:
         """Press keys (0 to 9, * and #), now or `at` seconds since the answer. Raises CallIsOver, ValueError."""
@@ -238,7 +238,7 @@ class Vonage(Platform):
     """
 
     @property
-    def log(self) -> tuple[Delivery, ...]:
+    def log(self) -> tuple[WebhookDelivery, ...]:
         """Every webhook so far, in the order in which they were due."""
         return tuple(self.deliveries.log)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.simulator import payloads
-from app.simulator.conversations import Conversation, Sound
+from app.simulator.conversations import SimulatedConversation, Sound
 from app.simulator.delivery import Message, ReplyResult
 from app.simulator.legs import Identity, Leg, Waited
 from app.simulator.parties import (
@@ -18,7 +18,7 @@ from app.simulator.parties import (
     SOMEBODY,
     Behaviour,
     HangUp,
-    Keys,
+    PressKeys,
     Words,
     address_of,
 )
@@ -56,7 +56,7 @@ class Dial:
             platform.ids.leg(), "outbound", self._endpoint["type"], self._address, self._from(),
             headers=self._endpoint.get("headers") or {},
         )  # fmt: skip
-        self._leg = platform.new_leg(identity, Conversation(caller.conversation.uuid), action, caller.root)
+        self._leg = platform.new_leg(identity, SimulatedConversation(caller.conversation.uuid), action, caller.root)
         caller.dependents.append(self._leg)
         self.ringing = self._ring()
 
@@ -266,7 +266,7 @@ def _follow(platform: Platform, leg: Leg, behaviour: Behaviour) -> Steps[None]:
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
-        if isinstance(act, Keys):
+        if isinstance(act, PressKeys):
             yield from leg.press(act.digits)
         elif isinstance(act, Words):
             seconds = platform.durations.speech(act.text)

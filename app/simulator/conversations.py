@@ -49,7 +49,7 @@ class Sound:
         hearers: who hears it, each with the number of the entry in its transcript.
     """
 
-    conversation: Conversation
+    conversation: SimulatedConversation
     kind: Kind
     text: str
     seconds: float | None
@@ -73,7 +73,7 @@ class Sound:
             self.leave(leg)
 
 
-class Conversation:
+class SimulatedConversation:
     """One conversation.
 
     Attributes:

@@ -159,7 +159,7 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Delivery:
+class WebhookDelivery:
     """A webhook, how it was delivered, and its result. A line of the log.
 
     Attributes:
@@ -202,14 +202,14 @@ class Deliveries:
         self._application = application
         self._ids = ids
         self._chaos = chaos
-        self.log: list[Delivery] = []
+        self.log: list[WebhookDelivery] = []
 
     def send(self, message: Message) -> Process[ReplyResult] | None:
         """Deliver without waiting; without a URL nothing is sent (None), and an error event is only logged."""
         if message.url:
             return self._scheduler.spawn(self._attempts(message))
         if message.kind == "error":
-            self.log.append(Delivery(self._scheduler.clock.ms / 1000, message, is_over=True))
+            self.log.append(WebhookDelivery(self._scheduler.clock.ms / 1000, message, is_over=True))
         return None
 
     def ask(self, message: Message) -> Process[ReplyResult]:
@@ -247,7 +247,7 @@ class Deliveries:
         self.send(Message("error", own.event_url, own.event_method, fields, message.call))
 
     def _attempts(self, message: Message) -> Steps[ReplyResult]:
-        delivery = Delivery(self._scheduler.clock.ms / 1000, message)
+        delivery = WebhookDelivery(self._scheduler.clock.ms / 1000, message)
         self.log.append(delivery)
         fault = self._next_fault(message)
         if fault.late_s:
@@ -267,7 +267,7 @@ class Deliveries:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=message.is_played)
 
-    def _attempt(self, delivery: Delivery, fault: NetworkFault) -> Steps[ReplyResult]:
+    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault) -> Steps[ReplyResult]:
         message, sent_at = delivery.message, self._scheduler.clock.ms / 1000
         request = self._request(message, is_signed=not fault.is_unsigned)
         response: Response = yield request

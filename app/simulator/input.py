@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from app.simulator import payloads
-from app.simulator.legs import InputQueue, Key, Leg, PartyInput, Speech, Waited
+from app.simulator.legs import InputQueue, Leg, PartyInput, PressedKey, Speech, Waited
 from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Steps, milliseconds
 
@@ -63,7 +63,7 @@ class Collector:
 
     def take(self, given: PartyInput, now_ms: int) -> Collected | None:
         """Something is pressed or said; what has been collected when that is the end of it."""
-        if isinstance(given, Key):
+        if isinstance(given, PressedKey):
             return self._take_key(given.digit, now_ms)
         if not self._digits:
             self._take_speech(given, now_ms)
@@ -146,7 +146,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
     queue = InputQueue()
     with ExitStack() as listening:
         if "dtmf" in waited.takes:
-            listening.enter_context(leg.collected_in(queue, Key))
+            listening.enter_context(leg.collected_in(queue, PressedKey))
         if "speech" in waited.takes and (speaker := _speaker(leg, action)) is not None:
             listening.enter_context(speaker.collected_in(queue, Speech))
         given = yield from playback.play_until(queue)
@@ -176,7 +176,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[Ncco | None]:
     Source: NCCO reference, Input (mode).
     """
     leg, queue = playback.leg, InputQueue()
-    with leg.collected_in(queue, Key):
+    with leg.collected_in(queue, PressedKey):
         first = yield from playback.play_until(queue)
     process = playback.platform.scheduler.spawn(_send_keys(playback, action, first))
     leg.processes.append(process)
@@ -185,10 +185,10 @@ def _each_key(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 def _send_keys(playback: Playback, action: Action, first: PartyInput | None) -> Steps[None]:
     platform, leg, queue = playback.platform, playback.leg, InputQueue()
-    with leg.collected_in(queue, Key):
+    with leg.collected_in(queue, PressedKey):
         key = first
         while True:
-            if isinstance(key, Key):
+            if isinstance(key, PressedKey):
                 dtmf = {"digits": key.digit, "timed_out": False}
                 fields = payloads.collected(leg, {"dtmf": dtmf}, platform.clock.now)
                 platform.send("input", fields, leg, action)

@@ -15,7 +15,7 @@ from app.simulator.requests import Method
 from app.simulator.scheduler import Process, Signal, Steps, VirtualClock, first_of, pause
 
 if TYPE_CHECKING:
-    from app.simulator.conversations import Conversation, Recording
+    from app.simulator.conversations import Recording, SimulatedConversation
 
 EndedBy: TypeAlias = Literal["user", "platform"]
 """Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
@@ -83,7 +83,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PressedKey:
     """One key: a digit, * or #."""
 
     digit: str
@@ -104,7 +104,7 @@ class Speech:
     error: str = ""
 
 
-PartyInput: TypeAlias = Key | Speech
+PartyInput: TypeAlias = PressedKey | Speech
 
 
 class InputQueue:
@@ -147,8 +147,8 @@ class Waited:
     def is_met_by(self, given: PartyInput) -> bool:
         """Whether it comes to its end by itself once this was done; nothing that is done decides a dial."""
         if self.kind == "input":
-            return ("dtmf" if isinstance(given, Key) else "speech") in self.takes
-        if isinstance(given, Key):
+            return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
+        if isinstance(given, PressedKey):
             return self.kind == "record" and given.digit == self.action.get("endOnKey")
         return self.kind == "record" and any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
 
@@ -197,7 +197,7 @@ class Leg:
         self,
         identity: Identity,
         clock: VirtualClock,
-        conversation: Conversation,
+        conversation: SimulatedConversation,
         *,
         event_url: str,
         event_method: Method,
@@ -291,7 +291,7 @@ class Leg:
             if index:
                 yield from pause(BETWEEN_KEYS_S)
             self.hears("pressed", digit)
-            self.does(Key(digit))
+            self.does(PressedKey(digit))
 
     def speak(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
         """Its party says something; `results` is what the recogniser understands, best first."""

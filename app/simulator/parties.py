@@ -29,7 +29,7 @@ ENDLESS: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class PressKeys:
     """A called party presses keys."""
 
     digits: str
@@ -53,7 +53,7 @@ class HangUp:
     """A called party hangs up."""
 
 
-Act: TypeAlias = Keys | Words | Silence | HangUp
+Act: TypeAlias = PressKeys | Words | Silence | HangUp
 
 
 @dataclass(frozen=True, slots=True)

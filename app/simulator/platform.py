@@ -8,7 +8,7 @@ from typing import Any
 from app.simulator import payloads
 from app.simulator.application import Application
 from app.simulator.chaos import Chaos
-from app.simulator.conversations import Conversation
+from app.simulator.conversations import SimulatedConversation
 from app.simulator.delivery import Deliveries, Message, ReplyResult
 from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Identity, Ids, Leg
@@ -50,8 +50,8 @@ class Platform:
         self._server = server
         self.scheduler = Scheduler(clock, self._deliver)
         self.deliveries = Deliveries(self.scheduler, server, application, Ids(f"tokens of {seed}"), chaos)
-        self.conversations: dict[str, Conversation] = {}
-        self.named: dict[str, Conversation] = {}
+        self.conversations: dict[str, SimulatedConversation] = {}
+        self.named: dict[str, SimulatedConversation] = {}
 
     async def _deliver(self, request: Request) -> Response:
         """Send a request; a response that comes too late is a time-out."""
@@ -59,32 +59,36 @@ class Platform:
 
     def new_inbound_leg(self, identity: Identity) -> Leg:
         """The leg of a caller, alone in a conversation of its own."""
-        conversation = Conversation(self.ids.conversation())
+        conversation = SimulatedConversation(self.ids.conversation())
         leg = self.new_leg(identity, conversation, {})
         self.own_conversation(leg, conversation)
         return leg
 
-    def own_conversation(self, leg: Leg, conversation: Conversation) -> None:
+    def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
         """Put a leg into a conversation that its own NCCO controls."""
         conversation.controller = leg
         self.conversations.setdefault(conversation.uuid, conversation)
         conversation.join(leg)
 
-    def conversation_named(self, name: str) -> Conversation:
+    def conversation_named(self, name: str) -> SimulatedConversation:
         """The conversation of a name; it is made when there is none.
 
         Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
         """
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
-            conversation = self.named[name] = Conversation(
+            conversation = self.named[name] = SimulatedConversation(
                 conversation.uuid if conversation is not None else self.ids.conversation(), name
             )
             self.conversations[conversation.uuid] = conversation
         return conversation
 
     def new_leg(
-        self, identity: Identity, conversation: Conversation, action: Mapping[str, Any], root: Leg | None = None
+        self,
+        identity: Identity,
+        conversation: SimulatedConversation,
+        action: Mapping[str, Any],
+        root: Leg | None = None,
     ) -> Leg:
         """A leg that is about to ring; its states go where `action` says, else to the application's event URL."""
         url, method = self.target(action)
@@ -182,14 +186,14 @@ class Platform:
         elif leg is conversation.controller:
             self._end_guests(conversation)
 
-    def close(self, conversation: Conversation) -> None:
+    def close(self, conversation: SimulatedConversation) -> None:
         """A named conversation is over: recordings end, and every leg in it continues with its own NCCO."""
         for recording in conversation.recordings:
             recording.end()
         conversation.over.fire()
         self._end_guests(conversation)
 
-    def _end_guests(self, conversation: Conversation) -> None:
+    def _end_guests(self, conversation: SimulatedConversation) -> None:
         """End the legs that have been moved here and have no NCCO of their own to go on with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")

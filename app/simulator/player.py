@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 
 from app.simulator import payloads
 from app.simulator.connect import connect
-from app.simulator.conversations import Audio, Conversation, Recording, audio_of
+from app.simulator.conversations import Audio, Recording, SimulatedConversation, audio_of
 from app.simulator.input import collect
-from app.simulator.legs import InputQueue, Key, Leg, Speech, Waited
+from app.simulator.legs import InputQueue, Leg, PressedKey, Speech, Waited
 from app.simulator.platform import Platform
 from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Steps, first_of, milliseconds, pause
@@ -97,12 +97,12 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
     clock, queue = playback.platform.clock, InputQueue()
     silence, longest = action.get("endOnSilence"), action.get("timeOut")
     quiet_ms, begun_ms = clock.ms, clock.ms
-    with playback.leg.collected_in(queue, Key, Speech):
+    with playback.leg.collected_in(queue, PressedKey, Speech):
         while True:
             ends = [] if longest is None else [begun_ms + milliseconds(longest)]
             ends += [] if silence is None else [quiet_ms + milliseconds(silence)]
             given = yield from queue.take(within=(min(ends) - clock.ms) / 1000 if ends else None)
-            if given is None or (isinstance(given, Key) and given.digit == action.get("endOnKey")):
+            if given is None or (isinstance(given, PressedKey) and given.digit == action.get("endOnKey")):
                 break
             if isinstance(given, Speech):
                 quiet_ms = clock.ms + milliseconds(given.seconds)
@@ -123,11 +123,11 @@ def converse(playback: Playback, action: Action) -> Steps[Ncco | None]:
     yield from first_of(conversation.over)
     if leg in conversation.legs:
         conversation.leave(leg)
-        platform.own_conversation(leg, Conversation(conversation.uuid))
+        platform.own_conversation(leg, SimulatedConversation(conversation.uuid))
     return None
 
 
-def _on_hold(playback: Playback, conversation: Conversation, action: Action) -> Steps[None]:
+def _on_hold(playback: Playback, conversation: SimulatedConversation, action: Action) -> Steps[None]:
     """Wait for the moderator, with music if there is any. Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
@@ -140,7 +140,7 @@ def _on_hold(playback: Playback, conversation: Conversation, action: Action) -> 
         leg.cut(number)
 
 
-def _record_once(playback: Playback, conversation: Conversation, action: Action) -> None:
+def _record_once(playback: Playback, conversation: SimulatedConversation, action: Action) -> None:
     """Source: NCCO reference, Conversation (record): from when a moderator, or anybody in a standard one, joins."""
     if action.get("record") and not conversation.recordings:
         conversation.recordings.append(Recording(playback.platform, playback.leg, action))
@@ -171,7 +171,7 @@ def transfer(playback: Playback, action: Action) -> Steps[Ncco | None]:
     return None  # pragma: no cover - the player was cancelled
 
 
-def _move(playback: Playback, leg: Leg, conversation: Conversation, audio: Audio) -> None:
+def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, audio: Audio) -> None:
     """Source: webhook reference, Transfer: also raised when a conversation action moves a leg."""
     platform, left = playback.platform, leg.conversation.uuid
     platform.leave(leg)

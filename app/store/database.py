@@ -51,7 +51,7 @@ T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
-class Reader(Protocol):
+class DatabaseReader(Protocol):
     """Reads a database beside the servers that write it."""
 
     async def open(self) -> None:
@@ -131,7 +131,7 @@ class Database(Protocol):
             may_rewrite: whether all data may be rewritten, which blocks writers meanwhile.
         """
 
-    def reader(self) -> Reader:
+    def reader(self) -> DatabaseReader:
         """Reads beside this database, which need not be open."""
 
 

@@ -192,18 +192,18 @@ class PostgresReader:
         self._reading: _Connections | None = None
 
     async def open(self) -> None:
-        """See `Reader.open`."""
+        """See `DatabaseReader.open`."""
         require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self._address.label)
         self._reading = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
 
     async def close(self) -> None:
-        """See `Reader.close`."""
+        """See `DatabaseReader.close`."""
         reading, self._reading = self._reading, None
         if reading is not None:
             await reading.close()
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `Reader.read`."""
+        """See `DatabaseReader.read`."""
         if self._reading is None:
             raise StoreUnavailable(f"{self._address.label} is not open")
         return await self._reading.fetch(sql, values)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from app.store.calls import SELECT_REVISION, SESSION_COLUMNS, session_row
-from app.store.database import Reader
+from app.store.database import DatabaseReader
 from app.store.hooks import SELECT_HOOKS_OF_SESSION, hook_row
 from app.store.rows import ANY, CallRow, RevisionRow, Timeline, TurnRow, Wanted, WebhookRow
 
@@ -58,7 +58,7 @@ class Records:
         reader: of its database.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: DatabaseReader) -> None:
         self._reader = reader
 
     async def open(self) -> None:

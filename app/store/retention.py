@@ -153,7 +153,7 @@ def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
 
 
 @dataclass(slots=True)
-class _Found:
+class _MatchingRows:
     """The keys of the rows that contain a number, and the rows of its calls as `_COUNTED` gives them."""
 
     calls: set[int]
@@ -190,7 +190,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, m
     return total._replace(traces=await database.purge(wanted.pattern, sum(sources), may_rewrite=may_rewrite))
 
 
-async def _find(database: Database, wanted: Numbers) -> _Found:
+async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     """Every row that contains one of the numbers, and the webhooks of the same leg or conversation."""
     calls = {key async for key, state in _pieces(database, _CALLS) if wanted.are_in(state)}
     calls |= {call async for call, _, *documents in _turns(database) if wanted.are_in(*documents)}
@@ -206,7 +206,7 @@ async def _find(database: Database, wanted: Numbers) -> _Found:
         async for key, session, url, *documents in _pieces(database, _HOOKS)
         if session in sessions or wanted.are_in(url.encode(), *documents)
     }
-    return _Found(calls, counted, webhooks, hooks)
+    return _MatchingRows(calls, counted, webhooks, hooks)
 
 
 async def _pieces(database: Database, sql: str) -> AsyncIterator[Row]:
@@ -225,7 +225,7 @@ async def _turns(database: Database) -> AsyncIterator[Row]:
         call, number = rows[-1][:2]
 
 
-async def _delete(database: Database, found: _Found) -> None:
+async def _delete(database: Database, found: _MatchingRows) -> None:
     for keys in _batches(found.hooks):
         await database.write(partial(delete_hooks, keys))
     for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):

@@ -190,7 +190,7 @@ class SqliteReader:
         self._is_open = False
 
     async def open(self) -> None:
-        """See `Reader.open`."""
+        """See `DatabaseReader.open`."""
         database = self._database
         if database.path is not None:
             if not await asyncio.to_thread(database.path.is_file):
@@ -200,11 +200,11 @@ class SqliteReader:
         self._is_open = True
 
     async def close(self) -> None:
-        """See `Reader.close`."""
+        """See `DatabaseReader.close`."""
         self._is_open = False
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `Reader.read`."""
+        """See `DatabaseReader.read`."""
         if not self._is_open:
             raise StoreUnavailable(f"{self._database.label} is not open")
         if self._database.path is None:

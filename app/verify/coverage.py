@@ -22,8 +22,8 @@ from app.verify.outcomes import (
     KEYS,
     LAST,
     SPEECH,
+    FlowOutcome,
     Following,
-    Outcome,
     arm_name,
     by_file,
     error_exits_of,
@@ -42,8 +42,8 @@ class FlowCoverage:
     """
 
     flow: Flow
-    outcomes: Mapping[Outcome, int]
-    error_exits: Mapping[Outcome, int]
+    outcomes: Mapping[FlowOutcome, int]
+    error_exits: Mapping[FlowOutcome, int]
 
     @property
     def taken(self) -> int:
@@ -51,7 +51,7 @@ class FlowCoverage:
         return sum(1 for count in self.outcomes.values() if count)
 
     @property
-    def missing(self) -> tuple[Outcome, ...]:
+    def missing(self) -> tuple[FlowOutcome, ...]:
         """Those that were never taken, in the order of the file."""
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
 
@@ -83,7 +83,7 @@ class Coverage:
         return 100 * self.taken / self.outcomes if self.outcomes else 100.0
 
     @property
-    def missing(self) -> tuple[Outcome, ...]:
+    def missing(self) -> tuple[FlowOutcome, ...]:
         """Those that were never taken, by flow."""
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
@@ -122,7 +122,7 @@ class Tally:
             }
         )
 
-    def _counted(self, outcomes: Iterable[Outcome]) -> dict[Outcome, int]:
+    def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
         return {outcome: self._counts.get(Name(*outcome[:3]), 0) for outcome in outcomes}
 
 

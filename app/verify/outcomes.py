@@ -25,7 +25,7 @@ LAST: Final = "last try"
 ENTERED: Final = "entered"
 
 
-class Outcome(NamedTuple):
+class FlowOutcome(NamedTuple):
     """One way that a call can take.
 
     Attributes:
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     place: Place
 
 
-def outcomes_of(flow: Flow) -> tuple[Outcome, ...]:
+def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     """Every outcome of a flow, step by step in the order of its file; those of the flows that it runs are theirs.
 
     Of a choice each way of making it that it has; each failed try by its reason; each line of `on`; each arm of a
@@ -49,13 +49,13 @@ def outcomes_of(flow: Flow) -> tuple[Outcome, ...]:
     has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
-    return found or (Outcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
+    return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
-def error_exits_of(flow: Flow) -> tuple[Outcome, ...]:
+def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     """Where faults lead, which only faults take and which are counted apart: of steps, then of the flow (step "")."""
-    own = [Outcome(flow.name, step.name, "error", step.error.place) for step in flow.steps.values() if step.error]
-    return (*own, *([Outcome(flow.name, "", "error", flow.error.place)] if flow.error else ()))
+    own = [FlowOutcome(flow.name, step.name, "error", step.error.place) for step in flow.steps.values() if step.error]
+    return (*own, *([FlowOutcome(flow.name, "", "error", flow.error.place)] if flow.error else ()))
 
 
 def failed_try(reason: str, number: int, tries: int) -> str:
@@ -63,12 +63,12 @@ def failed_try(reason: str, number: int, tries: int) -> str:
     return f"{reason}, {LAST}" if number >= tries else f"{reason}, try {number}"
 
 
-def _of_step(flow: Flow, step: Step) -> Iterator[Outcome]:
+def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
     for asking in step.asks:
         for came in (REAL, DEFAULT):
-            yield Outcome(flow.name, step.name, f"{asking.name} {came}", asking.place)
+            yield FlowOutcome(flow.name, step.name, f"{asking.name} {came}", asking.place)
     for name, place in _of_exit(step):
-        yield Outcome(flow.name, step.name, name, place)
+        yield FlowOutcome(flow.name, step.name, name, place)
 
 
 def _of_exit(step: Step) -> Iterator[tuple[str, Place]]:

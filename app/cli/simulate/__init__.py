@@ -39,10 +39,10 @@ from app.cli.server_under_test import (
     make_app,
     remote_options,
 )
-from app.cli.simulate.conversation import Conversation
+from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.insight import Insight, Local
 from app.cli.simulate.lookups import Person
-from app.cli.simulate.prompts import Prompt, find_prompt
+from app.cli.simulate.prompts import InputPrompt, find_prompt
 from app.cli.simulate.saving import append, body_of, check_path
 from app.cli.simulate.screen import Screen
 from app.cli.simulate.script import Script, play_script
@@ -52,7 +52,7 @@ from app.flow.report import printable
 from app.simulator import Application, Parties
 from app.verify.scenarios.files import project_of
 from app.verify.scenarios.fitting import Fitting
-from app.verify.scenarios.model import ANY_NUMBER, FROM, Call
+from app.verify.scenarios.model import ANY_NUMBER, FROM, ScenarioCall
 from app.verify.scenarios.runner import RemoteStage
 from app.verify.scenarios.server import Circumstances, LocalServer, NoServer, ring_url, stand_ins
 from app.verify.scenarios.values import ScenarioReader
@@ -224,7 +224,7 @@ def command(
             scenarios = Script(script, words, real_time, shows, chaos)
             source = _source_of_script(script, what, flows, templates) if application is None else None
             return asyncio.run(_play_script(scenarios, application, source, live=live))
-        call = Call(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at)
+        call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at)
         if save is not None:
             check_path(save)
         target = application or _target(what, call, flows, templates)
@@ -258,7 +258,7 @@ async def _play_script(script: Script, server: Application | None, source: Sourc
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CallTarget:
     """A project, and the call that is made to it.
 
     Attributes:
@@ -268,11 +268,11 @@ class Target:
 
     project: Project
     source: Source
-    call: Call
-    fitted: Call
+    call: ScenarioCall
+    fitted: ScenarioCall
 
 
-def _target(what: str | None, call: Call, flows: Path | None, templates: Path | None) -> Target | None:
+def _target(what: str | None, call: ScenarioCall, flows: Path | None, templates: Path | None) -> CallTarget | None:
     """The flow of that name, the project in that folder, or the one here.
 
     None when its flows have errors, which are printed. Raises CannotRun when no flow takes the call.
@@ -293,7 +293,7 @@ def _target(what: str | None, call: Call, flows: Path | None, templates: Path | 
     fitted = Fitting(known.values()).fit_call(chosen, reader)
     if reader.issues:
         raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
-    return Target(found.project, source, chosen, fitted)
+    return CallTarget(found.project, source, chosen, fitted)
 
 
 @dataclass
@@ -305,8 +305,8 @@ class Simulation:
         person: answers the lookups of a project.
     """
 
-    target: Target | Application
-    call: Call
+    target: CallTarget | Application
+    call: ScenarioCall
     met: Circumstances
     env: Mapping[str, str]
     screen: Screen
@@ -319,7 +319,7 @@ class Simulation:
         async with self._placed(prompt) as insight:
             self.screen.insight = insight
             path = str(save) if save is not None else ""
-            talk = Conversation(insight, prompt, self.screen, is_real_time=is_real_time, save=path)
+            talk = TerminalCall(insight, prompt, self.screen, is_real_time=is_real_time, save=path)
             try:
                 await talk.hold()
             except AppError as error:
@@ -332,12 +332,12 @@ class Simulation:
                 ended = "failsafe" if is_failsafe else "hangup" if by_caller else "completed"
                 self._save(Path(talk.save), talk, {"end": ended} | ({"hooks": insight.hooks} if insight.hooks else {}))
             if is_failsafe:
-                is_local = isinstance(self.target, Target)
+                is_local = isinstance(self.target, CallTarget)
                 self.screen.say("nothing of a flow could be played" if is_local else "no NCCO was played", "red")
             return ISSUES if self.screen.faults or is_failsafe or insight.is_broken else FINE
 
     @asynccontextmanager
-    async def _placed(self, prompt: Prompt) -> AsyncIterator[Insight]:
+    async def _placed(self, prompt: InputPrompt) -> AsyncIterator[Insight]:
         """Place the call."""
         target = self.target
         if isinstance(target, Application):
@@ -359,18 +359,18 @@ class Simulation:
             line = await server.ring(target.fitted, flows.values(), self.met, seed, patience_s=PATIENCE_S)
             yield Insight(line, Local(server, flows, partial(path_of, source=target.source), outside))
 
-    def _greet(self, whom: str, call: Call) -> None:
+    def _greet(self, whom: str, call: ScenarioCall) -> None:
         where = f"{whom} at " if whom else ""
         at = call.made_at.isoformat(" ", "minutes")
         self.screen.say(printable(f"{call.user or call.from_} calls {where}{call.to}, {at}"), "bold")
         if self.met.chaos is not None:
             self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
 
-    def _save(self, path: Path, talk: Conversation, expected: Mapping[str, Any]) -> None:
+    def _save(self, path: Path, talk: TerminalCall, expected: Mapping[str, Any]) -> None:
         """Write the call as a scenario. Raises CannotRun."""
         check_path(path)
         call, script = self.call, talk.recorder.script
-        if isinstance(self.target, Target):
+        if isinstance(self.target, CallTarget):
             call = self.target.call if self.target.call.flow or self.target.call.to else self.target.fitted
         streams = {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()}
         given = self.person.given if self.person else {}

@@ -11,23 +11,23 @@ from app.cli.simulate.insight import Insight
 from app.errors import AppError
 from app.flow.report import printable
 from app.ncco.suggest import nearest
-from app.simulator import Moment, Waited
+from app.simulator import CallMoment, Waited
 from app.verify.scenarios.script import (
     OUTCOMES,
     SURE,
     UNSURE,
     Alternative,
-    Dial,
-    HangUp,
-    Message,
-    Party,
-    Press,
-    Record,
+    DialStep,
+    HangUpStep,
+    PressStep,
+    RecordedMessage,
+    RecordStep,
+    ScriptedParty,
     ScriptStep,
-    Silence,
-    Speak,
-    Speech,
-    Wait,
+    SilenceStep,
+    SpeakStep,
+    SpokenInput,
+    WaitStep,
 )
 
 LONGEST_S: Final = 3600.0
@@ -62,9 +62,9 @@ _ALONE: Final[Mapping[str, Typed]] = {
     "webhook": Command("webhook"),
     "webhooks": Command("webhooks"),
     "why": Command("why"),
-    "silence": Silence(),
-    "hangup": HangUp(),
-    "hang up": HangUp(),
+    "silence": SilenceStep(),
+    "hangup": HangUpStep(),
+    "hang up": HangUpStep(),
 }
 """Commands that take nothing."""
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
@@ -78,38 +78,38 @@ def pieces_of(line: str) -> list[str]:
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
-def read_piece(piece: str, moment: Moment) -> Typed:
+def read_piece(piece: str, moment: CallMoment) -> Typed:
     """What one of them means at this moment of the call; "", which is Enter alone, means the most likely action.
 
     Raises Mistake for what is no command, and for what cannot be done now.
     """
     typed = _read(piece, moment) if piece else _read_nothing(moment)
     takes = moment.waited.takes if moment.waited is not None and moment.kind == "input" else ("dtmf", "speech")
-    if isinstance(typed, Record) and moment.kind != "record":
+    if isinstance(typed, RecordStep) and moment.kind != "record":
         raise Mistake("nothing is recorded now")
-    if isinstance(typed, Silence) and moment.kind not in ("input", "record"):
+    if isinstance(typed, SilenceStep) and moment.kind not in ("input", "record"):
         raise Mistake("nobody listens now; `wait 5` lets time pass")
-    if isinstance(typed, Press) and "dtmf" not in takes:
+    if isinstance(typed, PressStep) and "dtmf" not in takes:
         raise Mistake("nobody listens for keys here; say something")
-    if isinstance(typed, Speak) and "speech" not in takes:
+    if isinstance(typed, SpeakStep) and "speech" not in takes:
         raise Mistake("nobody listens for words here; press keys")
     return typed
 
 
-def _read_nothing(moment: Moment) -> Typed:
+def _read_nothing(moment: CallMoment) -> Typed:
     match moment.kind:
         case "record":
-            return Record()
+            return RecordStep()
         case "dial":
             return read_party("answers", moment) or Command("leave")
         case "idle":
-            return HangUp()
+            return HangUpStep()
         case "input":
-            return Silence()
+            return SilenceStep()
     return Command("listen")
 
 
-def _read(piece: str, moment: Moment) -> Typed:
+def _read(piece: str, moment: CallMoment) -> Typed:
     word, _, rest = piece.partition(" ")
     word, rest = word.lower(), rest.strip()
     if moment.kind == "dial" and (party := read_party(piece, moment)) is not None:
@@ -125,7 +125,7 @@ def _read(piece: str, moment: Moment) -> Typed:
     return _spoken(piece, moment)
 
 
-def _spoken(piece: str, moment: Moment) -> Typed:
+def _spoken(piece: str, moment: CallMoment) -> Typed:
     """Words that are no command are said, where the call takes speech."""
     quoted = re.fullmatch(r'"(.*)"', piece)
     word = piece.partition(" ")[0].lower()
@@ -143,7 +143,7 @@ def _press(rest: str) -> Typed:
     keys = rest.replace(" ", "")
     if not _KEYS.fullmatch(keys):
         raise Mistake("write the keys to press: digits, * and #, such as `press 1`")
-    return Press(keys=keys)
+    return PressStep(keys=keys)
 
 
 def _say(rest: str) -> Typed:
@@ -159,7 +159,7 @@ def _say(rest: str) -> Typed:
     if not said:
         raise Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
     best, *others = said
-    return Speak(speech=Speech(text=best.text, confidence=best.confidence, alternatives=tuple(others)))
+    return SpeakStep(speech=SpokenInput(text=best.text, confidence=best.confidence, alternatives=tuple(others)))
 
 
 def seconds_in(text: str) -> float | None:
@@ -172,16 +172,16 @@ def _wait(rest: str) -> Typed:
     seconds = seconds_in(rest)
     if not seconds or seconds > LONGEST_S:
         raise Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
-    return Wait(seconds=seconds)
+    return WaitStep(seconds=seconds)
 
 
 def _record(rest: str) -> Typed:
     """`record`, `record 12`, `record 12 #`."""
     length, _, key = rest.partition(" ")
-    seconds = seconds_in(length) if length else Message().seconds
+    seconds = seconds_in(length) if length else RecordedMessage().seconds
     if seconds is None or (key and not _KEYS.fullmatch(key.strip())):
         raise Mistake("write how long the caller speaks, and a key that ends it if any, such as `record 12 #`")
-    return Record(message=Message(seconds=seconds, key=key.strip()))
+    return RecordStep(message=RecordedMessage(seconds=seconds, key=key.strip()))
 
 
 def _save(rest: str) -> Typed:
@@ -223,7 +223,7 @@ def ways_of_party(dialled: Waited) -> tuple[str, ...]:
     return (*SHOWN, *detected, *(("beep",) if is_heard_out else ()))
 
 
-def read_party(text: str, moment: Moment) -> Dial | None:
+def read_party(text: str, moment: CallMoment) -> DialStep | None:
     """What the dialled party does; None when the text is about something else. Raises Mistake."""
     said = text.strip().lower()
     found = _OUTCOME.match(said)
@@ -239,7 +239,7 @@ def read_party(text: str, moment: Moment) -> Dial | None:
         raise Mistake(f'"{left}" says nothing about the party; write {WAYS}')
     address = moment.waited.address if moment.waited is not None else ""
     outcome: Any = SAID.get(found[0], found[0])
-    return Dial(party=Party(to=address, outcome=outcome, **facts))
+    return DialStep(party=ScriptedParty(to=address, outcome=outcome, **facts))
 
 
 def _presses(match: re.Match[str]) -> dict[str, Any]:
@@ -275,7 +275,7 @@ Several things on one line: 1; wait 2; 0"""
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
 
-def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
+def hint(moment: CallMoment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
     """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
     text = "nobody waits for the caller any more; Enter: hang up"
     can: tuple[str, ...] = ("say ",)

@@ -9,12 +9,21 @@ from typing import Final
 from app.cli.output import CannotRun
 from app.cli.simulate.commands import WORDS, Command, Mistake, Typed, hint, pieces_of, read_piece
 from app.cli.simulate.insight import Insight
-from app.cli.simulate.prompts import Prompt
+from app.cli.simulate.prompts import InputPrompt
 from app.cli.simulate.saving import Recorder, check_path
 from app.cli.simulate.screen import Screen
 from app.flow.report import printable
-from app.simulator import BETWEEN_KEYS_S, Moment
-from app.verify.scenarios.script import Dial, HangUp, Press, Record, ScriptStep, Silence, Speak, Wait
+from app.simulator import BETWEEN_KEYS_S, CallMoment
+from app.verify.scenarios.script import (
+    DialStep,
+    HangUpStep,
+    PressStep,
+    RecordStep,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    WaitStep,
+)
 
 SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
@@ -24,7 +33,7 @@ _AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", 
 """What need not wait for the caller's turn."""
 
 
-class Conversation:
+class TerminalCall:
     """One call, from the first word to the last.
 
     Args:
@@ -38,7 +47,7 @@ class Conversation:
         recorder: what was played. save: as above; the person may name a file in the call.
     """
 
-    def __init__(self, insight: Insight, prompt: Prompt, screen: Screen, *, is_real_time: bool, save: str) -> None:
+    def __init__(self, insight: Insight, prompt: InputPrompt, screen: Screen, *, is_real_time: bool, save: str) -> None:
         self._insight = insight
         self._line = insight.line
         self._call = insight.line.call
@@ -47,7 +56,7 @@ class Conversation:
         self._is_real_time = is_real_time
         self._is_interrupted = self._is_hurried = False
         self._is_stale = self._is_first = True
-        self._moment = Moment(0, "until")
+        self._moment = CallMoment(0, "until")
         self.recorder = Recorder(self._call)
         self.save = save
 
@@ -79,7 +88,7 @@ class Conversation:
         while (line := await self._prompt.read()) is not None:
             for piece in pieces_of(line):
                 try:
-                    typed: Typed | None = read_piece(piece, Moment(self._call.at, "end"))
+                    typed: Typed | None = read_piece(piece, CallMoment(self._call.at, "end"))
                 except Mistake:
                     typed = None
                 if typed == Command("leave") or (not piece and self._prompt.is_person):
@@ -133,9 +142,9 @@ class Conversation:
             self._is_stale = self._moment.kind == "until"
         await self._screen.show_news()
 
-    async def _pace(self) -> Moment:
+    async def _pace(self) -> CallMoment:
         """Play on at the speed of speech until the caller is waited for or interrupts."""
-        moment = Moment(self._call.at, "until")
+        moment = CallMoment(self._call.at, "until")
         while moment.kind == "until" and not self._is_interrupted:
             await asyncio.sleep(SLICE_S)
             moment = await self._call.listen(until=self._call.at + SLICE_S)
@@ -161,9 +170,9 @@ class Conversation:
             except Mistake as mistake:
                 self._screen.say(printable(str(mistake)), "red")
                 return
-            if isinstance(typed, HangUp) or typed == Command("leave"):
+            if isinstance(typed, HangUpStep) or typed == Command("leave"):
                 await self._hang_up()
-            elif isinstance(typed, Wait):
+            elif isinstance(typed, WaitStep):
                 await self._wait(typed)
             elif isinstance(typed, Command):
                 self._obey(typed)
@@ -173,26 +182,26 @@ class Conversation:
     async def _do(self, step: ScriptStep) -> None:
         """Do what the caller or a dialled party does now."""
         call, now = self._call, round(self._call.at, 3) if self._moment.kind in ("until", "dial") else None
-        if now is not None and isinstance(step, Press | Speak):
+        if now is not None and isinstance(step, PressStep | SpeakStep):
             step = step.model_copy(update={"at_s": now})  # nothing waits for it, so its time says when
         self.recorder.add(step, self._moment)
-        self._is_stale, self._moment = True, Moment(call.at, "until")
+        self._is_stale, self._moment = True, CallMoment(call.at, "until")
         match step:
-            case Press():
+            case PressStep():
                 await self._press(step)
-            case Speak():
+            case SpeakStep():
                 await call.speak(*step.speech.results)
-            case Silence():
+            case SilenceStep():
                 await call.silence()
-            case Record():
+            case RecordStep():
                 await call.speak(seconds=step.message.seconds)
                 await (call.press(step.message.key) if step.message.key else call.silence())
-            case Dial():
+            case DialStep():
                 outcome = "answers" if step.party.outcome == "completed" else step.party.outcome
                 self._screen.say(printable(f"           {step.party.to}: {outcome}"), "green")
                 await call.decide(step.party.behaviour)
 
-    async def _press(self, step: Press) -> None:
+    async def _press(self, step: PressStep) -> None:
         """Press keys until the input has enough of them; others would answer whatever comes next."""
         answered = self._inputs
         for number, key in enumerate(step.keys, 1):
@@ -211,7 +220,7 @@ class Conversation:
         """How many inputs have reported what was pressed or said."""
         return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
-    async def _wait(self, step: Wait) -> None:
+    async def _wait(self, step: WaitStep) -> None:
         """Let time pass, at most to where another party is dialled: the person decides the outcome."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
         dialled = moment.waited if moment.kind == "dial" else None

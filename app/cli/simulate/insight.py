@@ -10,12 +10,12 @@ from app.engine.session import from_json
 from app.flow.model import Asked, Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
-from app.simulator import Delivery, Waited
+from app.simulator import Waited, WebhookDelivery
 from app.store import HookRow, Timeline
 from app.verify.scenarios.reports import decision
 from app.verify.scenarios.result import Decided, decided_in
 from app.verify.scenarios.runner import Rename
-from app.verify.scenarios.server import BROKEN, Line, LocalServer, Outside
+from app.verify.scenarios.server import BROKEN, LocalServer, Outside, PlacedCall
 
 MOST_SHOWN: Final = 8
 """Phrases that a hint lists."""
@@ -24,7 +24,7 @@ DECIDING: Final = ("decided", "failed", "refused")
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class InputOptions:
     """What a caller can do at an input.
 
     Attributes:
@@ -53,7 +53,7 @@ def _or(words: Sequence[str]) -> str:
     return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
-class Decision(NamedTuple):
+class ShownDecision(NamedTuple):
     """Something that was decided: when, in seconds of the clock, in which turn, and a line about it."""
 
     at: float
@@ -91,7 +91,7 @@ class Insight:
         hooks: the names of all that were sent, or would have been.
     """
 
-    def __init__(self, line: Line, local: Local | None = None) -> None:
+    def __init__(self, line: PlacedCall, local: Local | None = None) -> None:
         self.line = line
         self.local = local
         self.hooks: list[str] = []
@@ -108,20 +108,20 @@ class Insight:
         return self.local is not None and any(each.startswith(BROKEN) for each in self.local.server.log)
 
     @property
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[ShownDecision]:
         """So far, in the order of time: what the traces say; of a server at a URL, which replies are played."""
         if self.local is not None:
             shown = (each for each in self._trace if each.did in DECIDING)
-            return [Decision(each.at, each.turn, decision(each, self.local.rename)) for each in shown]
+            return [ShownDecision(each.at, each.turn, decision(each, self.local.rename)) for each in shown]
         replies = [(delivery.at, text) for delivery in self.line.call.log if (text := reply_in_words(delivery))]
-        return [Decision(at, number, text) for number, (at, text) in enumerate(replies)]
+        return [ShownDecision(at, number, text) for number, (at, text) in enumerate(replies)]
 
     @property
     def _trace(self) -> list[Decided]:
         timelines = self.local.timelines if self.local is not None else ()
         return decided_in((turn for timeline in timelines for turn in timeline.turns), self._start_ms - 1)
 
-    def ways(self, waited: Waited) -> Ways:
+    def ways(self, waited: Waited) -> InputOptions:
         """What the caller can do: what the step asks for; where no step is known, what the action takes."""
         dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
         speech: Mapping[str, Any] = waited.action.get("speech") or {}
@@ -135,7 +135,7 @@ class Insight:
         most = int(dtmf.get("maxDigits", 4))
         end = ", # ends them" if dtmf.get("submitOnHash") else ""
         digits = "press a key" if most == 1 else f"press up to {most} keys{end}"
-        return Ways({}, phrases, digits if "dtmf" in waited.takes else "", "speech" in waited.takes)
+        return InputOptions({}, phrases, digits if "dtmf" in waited.takes else "", "speech" in waited.takes)
 
     async def news(self) -> list[tuple[float, str]]:
         """What else the server did since this was asked last: seconds of the clock; hooks and warnings."""
@@ -163,7 +163,7 @@ async def _sent(hook: HookRow, outside: Outside | None) -> str:
     return f"hook {hook.name} to {hook.url} {f'was not sent: {problem}' if problem else 'was sent'}: {body}"
 
 
-def _ways(asked: Asked, written: tuple[str, ...]) -> Ways:
+def _ways(asked: Asked, written: tuple[str, ...]) -> InputOptions:
     """The keys and phrases of a menu, these as far as known as they are written, or what a data entry takes."""
     as_written = {fold(phrase): phrase for phrase in written}
     firsts: dict[str, str] = {}
@@ -173,10 +173,10 @@ def _ways(asked: Asked, written: tuple[str, ...]) -> Ways:
     if asked.lengths is not None:
         low, high = asked.lengths
         digits = f"press {low} keys" if low == high else f"press {low} to {high} keys, then #"
-    return Ways(asked.keys, tuple(firsts.values()), digits, asked.free_speech or bool(firsts))
+    return InputOptions(asked.keys, tuple(firsts.values()), digits, asked.free_speech or bool(firsts))
 
 
-def reply_in_words(delivery: Delivery) -> str:
+def reply_in_words(delivery: WebhookDelivery) -> str:
     """What a reply has brought about; "" for nothing."""
     if not delivery.message.is_played or delivery.result is None:
         return ""

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from app.cli.simulate.prompts import Prompt
+from app.cli.simulate.prompts import InputPrompt
 from app.cli.simulate.screen import Screen
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
@@ -34,7 +34,9 @@ class Person:
         outside: asks the network instead; None: lookups are not sent.
     """
 
-    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: LookUp | None = None) -> None:
+    def __init__(
+        self, flows: Iterable[Flow], prompt: InputPrompt, screen: Screen, outside: LookUp | None = None
+    ) -> None:
         self._definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen

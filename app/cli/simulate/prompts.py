@@ -19,7 +19,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 
-class Prompt(Protocol):
+class InputPrompt(Protocol):
     """Reads lines from a person or a script.
 
     Attributes:
@@ -36,7 +36,7 @@ class Prompt(Protocol):
         """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D)."""
 
 
-def find_prompt() -> Prompt:
+def find_prompt() -> InputPrompt:
     """The line editor when a person sits at a terminal, else plain lines."""
     return TerminalPrompt() if sys.stdin.isatty() and sys.stdout.isatty() else PlainPrompt()
 
@@ -53,7 +53,7 @@ class PlainPrompt:
         self.offers: Sequence[str] = ()
 
     async def read(self, ask: str = "> ") -> str | None:
-        """See `Prompt`. It holds up everything else, which has to wait for the line anyway."""
+        """See `InputPrompt`. It holds up everything else, which has to wait for the line anyway."""
         if self.is_person:
             click.echo(ask, nl=False)
         try:
@@ -80,7 +80,7 @@ def _interruptible() -> Iterator[None]:
 
 
 class TerminalPrompt(Completer):
-    """See `Prompt`.
+    """See `InputPrompt`.
 
     Its history ends with the command: what callers key in may be PINs, and no file is to keep them.
     """
@@ -98,7 +98,7 @@ class TerminalPrompt(Completer):
         )
 
     async def read(self, ask: str = "> ") -> str | None:
-        """See `Prompt`. What is printed meanwhile appears above the line.
+        """See `InputPrompt`. What is printed meanwhile appears above the line.
 
         A second reader gets the next line, and the first one the line after it.
         """

@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun
-from app.simulator import Moment, PhoneCall
+from app.simulator import CallMoment, PhoneCall
 from app.verify.scenarios.files import SUFFIXES, scenario_text
 from app.verify.scenarios.listener import SPOKEN, plain
-from app.verify.scenarios.model import Call, read_scenarios
-from app.verify.scenarios.script import Dial, End, HangUp, Hear, Press, Record, ScriptStep, Silence, Speak, Wait
+from app.verify.scenarios.model import ScenarioCall, read_scenarios
+from app.verify.scenarios.script import (
+    DialStep,
+    EndStep,
+    HangUpStep,
+    HearStep,
+    PressStep,
+    RecordStep,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    WaitStep,
+)
 from app.verify.scenarios.values import Excerpt
 
 MOST_ACTS: Final = 6
@@ -35,30 +46,30 @@ class Recorder:
         self._taken = 0
         self.script: list[ScriptStep] = []
 
-    def add(self, step: ScriptStep, moment: Moment) -> None:
+    def add(self, step: ScriptStep, moment: CallMoment) -> None:
         """The caller does something at `moment`."""
         self.hear_out(moment)
         self.script.append(step)
 
     def wait(self, seconds: float) -> None:
         """Time has passed; a scenario passes over what is heard in it."""
-        self.script.append(Wait(seconds=seconds))
+        self.script.append(WaitStep(seconds=seconds))
         self._taken = len(self._call.transcript)
 
-    def hang_up(self, moment: Moment) -> None:
+    def hang_up(self, moment: CallMoment) -> None:
         """The caller hangs up: at this second where nothing that is heard says when."""
         before = len(self.script)
         self.hear_out(moment)
         is_clear = len(self.script) > before and moment.kind in ("input", "dial")
-        self.script.append(HangUp() if is_clear else HangUp(when=round(max(self._call.at, 0.0), 3)))
+        self.script.append(HangUpStep() if is_clear else HangUpStep(when=round(max(self._call.at, 0.0), 3)))
 
     def end(self) -> None:
         """The call is over."""
         self._hear()
         if self._call.ended_by == "platform":
-            self.script.append(End())
+            self.script.append(EndStep())
 
-    def hear_out(self, moment: Moment) -> None:
+    def hear_out(self, moment: CallMoment) -> None:
         """Write down what was heard up to a moment, when it has ended."""
         if moment.kind in _WAITING:
             self._hear()
@@ -67,12 +78,12 @@ class Recorder:
         transcript = self._call.transcript
         for heard in transcript[self._taken :]:
             if heard.kind in SPOKEN and (text := plain(heard.text)):
-                self.script.append(Hear(texts=(Excerpt(text),)))
+                self.script.append(HearStep(texts=(Excerpt(text),)))
         self._taken = len(transcript)
 
 
 def body_of(
-    call: Call, script: Sequence[ScriptStep], given: Mapping[str, Sequence[Any]], **others: Mapping[str, Any]
+    call: ScenarioCall, script: Sequence[ScriptStep], given: Mapping[str, Sequence[Any]], **others: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A scenario as YAML can write it.
 
@@ -139,18 +150,18 @@ def name_of(script: Sequence[ScriptStep]) -> str:
 
 def _in_words(step: ScriptStep) -> str:
     match step:
-        case Press():
+        case PressStep():
             return f"presses {step.keys}"
-        case Speak():
+        case SpeakStep():
             return f"says {_NO_WORD.sub(' ', step.speech.text)[:30].strip()}"
-        case Silence():
+        case SilenceStep():
             return "is silent"
-        case Dial():
+        case DialStep():
             to, outcome = step.party.to, step.party.outcome
             return f"reaches {to}" if outcome == "completed" else f"dials {to} ({outcome})"
-        case Record():
+        case RecordStep():
             return "leaves a message"
-        case HangUp():
+        case HangUpStep():
             return "hangs up"
     return ""
 

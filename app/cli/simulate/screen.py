@@ -14,7 +14,7 @@ from app.cli.output import shows_colours
 from app.cli.simulate.commands import HELP, Name
 from app.cli.simulate.insight import Insight
 from app.flow.report import printable
-from app.simulator import Delivery, Heard, PhoneCall
+from app.simulator import Heard, PhoneCall, WebhookDelivery
 from app.verify.scenarios.reports import Ink, entry
 from app.verify.scenarios.server import advice_of, complaint_of
 
@@ -137,7 +137,7 @@ class Screen:
         elif what == "webhook" and played:
             self._show_webhook(played[-1], line.zero_s)
 
-    def _show_webhook(self, delivery: Delivery, zero_s: float) -> None:
+    def _show_webhook(self, delivery: WebhookDelivery, zero_s: float) -> None:
         """A webhook, with its reply."""
         sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
         self.say(webhook_line(delivery, zero_s))
@@ -167,7 +167,7 @@ def heard_news(transcript: Iterable[Heard]) -> Iterator[News]:
         yield bucket(heard.at), 0 if heard.kind in _DONE else 4, entry(heard), _COLOURS.get(heard.kind, "")
 
 
-def webhook_news(deliveries: Iterable[Delivery], zero_s: float, shows: Iterable[str]) -> Iterator[News]:
+def webhook_news(deliveries: Iterable[WebhookDelivery], zero_s: float, shows: Iterable[str]) -> Iterator[News]:
     """Webhooks and NCCOs, as far as they are shown. `zero_s`: when the call was answered."""
     for delivery in deliveries:
         at = bucket(delivery.at - zero_s)
@@ -177,7 +177,7 @@ def webhook_news(deliveries: Iterable[Delivery], zero_s: float, shows: Iterable[
             yield at, 3, printable(f"{_INDENT}{json.dumps(delivery.ncco, ensure_ascii=False)}"), "dim"
 
 
-def webhook_line(delivery: Delivery, zero_s: float) -> str:
+def webhook_line(delivery: WebhookDelivery, zero_s: float) -> str:
     """A webhook in one line: when, which, where, and the reply. `zero_s`: when the call was answered."""
     attempt = delivery.attempts[-1]
     request, response = attempt.request, attempt.response

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.verify.prove.graph import Bounds
+from app.verify.prove.graph import SearchLimits
 from app.verify.prove.proof import Proof, never_run, prove, roots_of
 from app.verify.prove.properties import Permitted, Violation
 
-__all__ = ["Bounds", "Permitted", "Proof", "Violation", "never_run", "prove", "roots_of"]
+__all__ = ["Permitted", "Proof", "SearchLimits", "Violation", "never_run", "prove", "roots_of"]

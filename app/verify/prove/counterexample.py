@@ -43,7 +43,7 @@ _SILENT: Final = frozenset({"silence", "silent_party"})
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenScenario:
     """One scenario: its name, its fields as YAML can write them, and comments for a person."""
 
     name: str
@@ -51,7 +51,7 @@ class Written:
     remarks: Sequence[str] = field(default_factory=tuple)
 
 
-def text_of(scenarios: Iterable[Written]) -> str:
+def text_of(scenarios: Iterable[WrittenScenario]) -> str:
     """A scenario file, with the remarks as comments."""
     return "\n".join(
         "".join(f"# {' '.join(remark.split())}\n" for remark in each.remarks) + scenario_text(each.name, each.body)
@@ -59,7 +59,7 @@ def text_of(scenarios: Iterable[Written]) -> str:
     )
 
 
-def counter_example(proof: Proof, violation: Violation) -> Written | None:
+def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
     """The shortest call with a violation; None for what never happens."""
     if violation.transition == NOWHERE or violation.kind not in BOUNDS:
         return None
@@ -68,18 +68,18 @@ def counter_example(proof: Proof, violation: Violation) -> Written | None:
         path = [_without_acting(proof, each) for each in path]
     call = _written(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
-    return Written(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
+    return WrittenScenario(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
 
 
-def counter_examples(proof: Proof) -> list[Written]:
+def counter_examples(proof: Proof) -> list[WrittenScenario]:
     """The shortest call with each violation that happens in one, with unique names."""
     found = (counter_example(proof, violation) for violation in proof.violations)
     return numbered(each for each in found if each is not None)
 
 
-def numbered(scenarios: Iterable[Written]) -> list[Written]:
+def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
     """The same, with equal names numbered."""
-    found: dict[str, Written] = {}
+    found: dict[str, WrittenScenario] = {}
     for each in scenarios:
         number = 2 + sum(name.startswith(f"{each.name} (") for name in found)
         name = each.name if each.name not in found else f"{each.name} ({number})"
@@ -87,7 +87,7 @@ def numbered(scenarios: Iterable[Written]) -> list[Written]:
     return list(found.values())
 
 
-def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Written]:
+def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[WrittenScenario]:
     """A small set of scenarios that takes every outcome of `wanted` that can be taken."""
     found = []
     for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
@@ -96,7 +96,7 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
     return found
 
 
-def call_to(proof: Proof, transition: int, name: str) -> Written:
+def call_to(proof: Proof, transition: int, name: str) -> WrittenScenario:
     """The shortest call to a transition, by its number."""
     return _written(proof, proof.paths.to(transition), name)
 
@@ -131,7 +131,7 @@ def _limit(proof: Proof, kind: str) -> float:
 # one call
 
 
-def _written(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> Written:
+def _written(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
     """A path as a scenario; `at`: when the call is made, where no transition decides that."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
@@ -149,7 +149,9 @@ def _written(proof: Proof, path: list[Transition], name: str, at: datetime | Non
         body["expect"] = {"end": "failsafe"}
     moments = {each.moment for each in path if each.is_timed}
     changes = ", ".join(f"{moment:%Y-%m-%d %H:%M} UTC" for moment in moments)
-    return Written(name, body, [f"the opening hours change during the call: {changes}"] if len(moments) > 1 else ())
+    return WrittenScenario(
+        name, body, [f"the opening hours change during the call: {changes}"] if len(moments) > 1 else ()
+    )
 
 
 def _computed_endpoints(flow: Flow) -> set[str]:

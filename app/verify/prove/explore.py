@@ -28,9 +28,9 @@ from app.verify.prove.graph import (
     NOWHERE,
     START,
     UNROLLED,
-    Bounds,
     Graph,
     Nccos,
+    SearchLimits,
     Sort,
     State,
     StateSpace,
@@ -41,7 +41,7 @@ from app.verify.prove.states import MANY, NARROW, WIDE, States, without_tries
 from app.verify.prove.triggers import (
     FAILSAFE,
     NO_DIAL_LIMIT,
-    Played,
+    PlayedTurn,
     Trigger,
     Triggers,
     Turns,
@@ -77,7 +77,7 @@ class Explorer:
     liveness: Liveness
     triggers: Triggers
     turns: Turns
-    bounds: Bounds
+    bounds: SearchLimits
     reads_input: bool = True
     progress: Callable[[int, int], None] = lambda _found, _waiting: None
     clock: Callable[[], float] = time.monotonic
@@ -239,12 +239,12 @@ class Explorer:
 
     def _at_moments(
         self, first: datetime, before: Session | None, play: Begin, seen: set[str] | None = None
-    ) -> Iterator[tuple[datetime, Played]]:
+    ) -> Iterator[tuple[datetime, PlayedTurn]]:
         """Every turn at one moment; at all moments if anything in it reads the clock or opening hours.
 
         `seen` are the lines that have decided in this state: what follows one of them follows once.
         """
-        turns: list[Played] = []
+        turns: list[PlayedTurn] = []
         is_again = False
         for played in self.turns.of(partial(play, first)):
             turns.append(played)
@@ -295,7 +295,7 @@ class Explorer:
         source: int,
         trigger: Trigger,
         moment: datetime,
-        played: Played,
+        played: PlayedTurn,
         *,
         call: Call | None = None,
         behind: int = NOWHERE,

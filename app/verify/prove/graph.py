@@ -33,7 +33,7 @@ Sort = Literal["acts", "held", "passes", "leg", "fault"]
 """
 
 
-class Ncco(NamedTuple):
+class PlayedNcco(NamedTuple):
     """What is played, what Vonage would refuse of it, and what the caller hears; a dialled party, with `is_party`."""
 
     actions: list[dict[str, Any]]
@@ -42,7 +42,7 @@ class Ncco(NamedTuple):
     is_party: bool = False
 
 
-NOTHING: Final = Ncco([], (), TALKED)
+NOTHING: Final = PlayedNcco([], (), TALKED)
 """What the server sends when a conversation ends."""
 
 
@@ -70,7 +70,7 @@ class Transition:
     trigger: Trigger
     moment: datetime
     sort: Sort
-    ncco: Ncco = NOTHING
+    ncco: PlayedNcco = NOTHING
     asking_s: float = 0.0
     answers: Answers = ()
     entered: tuple[tuple[str, str], ...] = ()
@@ -124,7 +124,7 @@ class State(NamedTuple):
         return bool(self.key[0] == UNROLLED)
 
 
-class Bounds(NamedTuple):
+class SearchLimits(NamedTuple):
     """How far to explore: states, and seconds of real time."""
 
     states: int = 200_000
@@ -174,18 +174,18 @@ class StateSpace:
 class Nccos:
     """The NCCOs that were played; each is checked and listened to once."""
 
-    _found: dict[tuple[bytes, bool], Ncco] = field(default_factory=dict)
+    _found: dict[tuple[bytes, bool], PlayedNcco] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def of(self, actions: list[dict[str, Any]], *, is_party: bool) -> Ncco:
+    def of(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
         """An NCCO with its issues and its sound. A party that declines hangs up: the room it waits in is not heard."""
         key = (orjson.dumps(actions), is_party)
         if key not in self._found:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")
             heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
-            self._found[key] = Ncco(actions, errors, listen(heard), is_party)
+            self._found[key] = PlayedNcco(actions, errors, listen(heard), is_party)
         return self._found[key]
 
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from app.flow.model import Flow
-from app.verify.outcomes import Outcome, outcomes_of
+from app.verify.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.calls import calls_to, moments_of, settings_of, variables_for
 from app.verify.prove.explore import Explorer
-from app.verify.prove.graph import Bounds, Paths, StateSpace
+from app.verify.prove.graph import Paths, SearchLimits, StateSpace
 from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.properties import (
@@ -78,7 +78,7 @@ class Proof:
         return frozenset(key for each in self.space.transitions if each.sort != "fault" for key in each.taken)
 
     @property
-    def never(self) -> tuple[Outcome, ...]:
+    def never(self) -> tuple[FlowOutcome, ...]:
         """The outcomes of the flow that no caller takes."""
         taken = self.taken
         return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
@@ -89,7 +89,7 @@ def prove(
     now: datetime,
     *,
     env: Mapping[str, str] | None = None,
-    bounds: Bounds | None = None,
+    bounds: SearchLimits | None = None,
     permitted: Permitted | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
@@ -117,7 +117,7 @@ def prove(
         liveness,
         Triggers(flow, values),
         Turns(flow, values),
-        bounds or Bounds(),
+        bounds or SearchLimits(),
         any(literals.paths_of("", "input")),
         progress,
     )

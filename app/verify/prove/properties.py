@@ -17,7 +17,7 @@ from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
-from app.verify.outcomes import Outcome, outcomes_of
+from app.verify.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.graph import END, NOWHERE, Graph, Paths, StateSpace, Transition
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import RETURNED, Literals
@@ -425,7 +425,7 @@ def _deciding(step: Step) -> Iterator[Path]:
         yield from paths_of(use.source)
 
 
-def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[Outcome]:
+def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
     """The outcomes that no call has taken, of steps that one has entered."""
     taken, entered = {key for each in space.transitions for key in each.taken}, entered_in(space)
     for each in (each for flow in flows for each in outcomes_of(flow)):

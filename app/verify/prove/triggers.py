@@ -269,7 +269,7 @@ def faults_at(session: Session) -> Iterator[Trigger]:
 # turns
 
 
-class Played(NamedTuple):
+class PlayedTurn(NamedTuple):
     """A turn with the answers of its lookups; None when the webhook did not steer.
 
     Attributes:
@@ -291,7 +291,7 @@ class Turns:
     values: Representatives
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
-    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[Played]:
+    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
         """Every turn that `begin` may lead to."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
@@ -305,7 +305,7 @@ class Turns:
         playing: Playing[Turn] | Playing[Turn | None],
         script: tuple[tuple[LookupAnswer, ...], ...],
         others: list[tuple[tuple[LookupAnswer, ...], ...]],
-    ) -> Played:
+    ) -> PlayedTurn:
         """One turn with the answers of a script; where it asks more, the scripts for other answers go to `others`."""
         answers: list[tuple[str, LookupAnswer]] = []
         given: tuple[tuple[LookupAnswer, ...], ...] = ()
@@ -323,7 +323,7 @@ class Turns:
                 seconds += max(_silence_s(lookup, answer) for lookup, answer in zip(lookups, chosen, strict=True))
                 lookups = playing.send(chosen)
         except StopIteration as done:
-            return Played(done.value, tuple(answers), seconds)
+            return PlayedTurn(done.value, tuple(answers), seconds)
 
     def _choices(self, lookups: tuple[Lookup, ...]) -> list[tuple[LookupAnswer, ...]]:
         each = [self._of(lookup) for lookup in lookups]

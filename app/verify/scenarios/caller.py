@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Behaviour, CallIsOver, Moment, Parties
+from app.simulator import Behaviour, CallIsOver, CallMoment, Parties
 from app.verify.scenarios import script
-from app.verify.scenarios.listener import Listener, in_order
+from app.verify.scenarios.listener import PromptListener, in_order
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.script import Dial, ScriptStep
-from app.verify.scenarios.server import Line
+from app.verify.scenarios.script import DialStep, ScriptStep
+from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 PATIENCE_S: Final = 2 * 3600
@@ -38,7 +38,7 @@ UNSCRIPTED: Final = Behaviour("completed")
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
     """Parties that wait for the script while it has a `dial`, and answer by themselves without one."""
-    return Parties(other=None if any(isinstance(step, Dial) for step in steps) else UNSCRIPTED)
+    return Parties(other=None if any(isinstance(step, DialStep) for step in steps) else UNSCRIPTED)
 
 
 class Differs(Exception):
@@ -57,19 +57,19 @@ class Caller:
         result: takes what differs, and what was heard where the script leaves it open.
     """
 
-    def __init__(self, line: Line, result: Result) -> None:
+    def __init__(self, line: PlacedCall, result: Result) -> None:
         self._call = line.call
         self._network = line.network
         self._parties = line.parties
         self._result = result
-        self._listener = Listener()
-        self._dials: list[tuple[script.Party, int]] = []
+        self._listener = PromptListener()
+        self._dials: list[tuple[script.ScriptedParty, int]] = []
         self._scripted = 0
         self._plays_on = bool(FOREVER & result.scenario.expect.without.keys())
 
     async def play(self, steps: tuple[ScriptStep, ...]) -> None:
         """Play the whole script, then on until the caller would be waited for, and hang up there."""
-        self._scripted = sum(isinstance(step, Dial) for step in steps)
+        self._scripted = sum(isinstance(step, DialStep) for step in steps)
         try:
             for step in steps:
                 await self._step(step)
@@ -91,17 +91,17 @@ class Caller:
         """A difference at this moment of the call."""
         return Differs(Difference(place, message, expected, found, at=self._call.at))
 
-    async def _silence(self, step: script.Silence) -> None:
+    async def _silence(self, step: script.SilenceStep) -> None:
         await self._ready(step.place, "let anything time out", ("input", "record"))
         await self._call.silence()
 
-    async def _fault(self, step: script.InjectFault) -> None:
+    async def _fault(self, step: script.FaultStep) -> None:
         self._network.ordered.append(step.fault)
 
-    async def _event(self, step: script.Event) -> None:
+    async def _event(self, step: script.EventStep) -> None:
         await self._call.send_event(step.payload)
 
-    async def _listen(self) -> Moment:
+    async def _listen(self) -> CallMoment:
         """Play on until the caller is waited for; idle after too many webhooks."""
         moment, most, piece = await self._call.listen(at_most=_PIECE_S), len(self._call.log) + PATIENCE, _PIECE_S
         while moment.kind == "idle" and piece < _LONGEST_S and len(self._call.log) < most:
@@ -111,7 +111,7 @@ class Caller:
         self._listener.take(self._call.transcript)
         return moment
 
-    async def _hear(self, step: script.Hear) -> None:
+    async def _hear(self, step: script.HearStep) -> None:
         for excerpt in step.texts:
             await self._hear_excerpt(excerpt)
 
@@ -138,7 +138,7 @@ class Caller:
             self._result.heard.append((excerpt, found))
         return bool(found)
 
-    def _differs_in(self, excerpt: Excerpt, moment: Moment | None = None) -> Differs:
+    def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> Differs:
         """What is heard instead; where the call is, when nothing is."""
         found, entry = self._listener.next_piece, self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
@@ -164,11 +164,11 @@ class Caller:
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.listen(until=max(last.at + last.seconds, self._call.at))
 
-    async def _press(self, step: script.Press) -> None:
+    async def _press(self, step: script.PressStep) -> None:
         await self._reach_input(step.at_s, step.place, f"press {step.keys}", "dtmf", "keys")
         await self._call.press(step.keys)
 
-    async def _speak(self, step: script.Speak) -> None:
+    async def _speak(self, step: script.SpeakStep) -> None:
         await self._reach_input(step.at_s, step.place, "speak", "speech", "speech")
         await self._call.speak(*step.speech.results, error=step.speech.error)
 
@@ -191,7 +191,7 @@ class Caller:
         if moment.kind == "end":
             raise self._differs(place, f"the call is over before {at_s:g} s")
 
-    async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> Moment:
+    async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> CallMoment:
         """Play on until one of `kinds` waits; what is heard before is passed over."""
         moment = await self._listen()
         if moment.kind not in kinds:
@@ -199,7 +199,7 @@ class Caller:
         self._listener.skip()
         return moment
 
-    async def _dial(self, step: script.Dial) -> None:
+    async def _dial(self, step: script.DialStep) -> None:
         moment, party = await self._listen(), step.party
         address = moment.waited.address if moment.waited is not None else ""
         if moment.kind != "dial":
@@ -224,7 +224,7 @@ class Caller:
                 found = " ".join(heard.text for heard in transcript if heard.kind == "talk") or "nothing"
                 raise self._differs(place, "the called party does not hear it", missing, found)
 
-    async def _record(self, step: script.Record) -> None:
+    async def _record(self, step: script.RecordStep) -> None:
         await self._ready(step.place, "leave a recording", ("record",))
         await self._call.speak(seconds=step.message.seconds)
         if step.message.key:
@@ -232,7 +232,7 @@ class Caller:
         elif (await self._call.hear()).kind == "record":
             await self._call.silence()
 
-    async def _wait(self, step: script.Wait) -> None:
+    async def _wait(self, step: script.WaitStep) -> None:
         until, most = self._call.at + step.seconds, len(self._call.log) + _MOST_WEBHOOKS
         while until - self._call.at > _AT_ONCE_S and not self._call.is_over:
             await self._call.listen(until=min(until, self._call.at + _PIECE_S))
@@ -242,7 +242,7 @@ class Caller:
         self._listener.take(self._call.transcript)
         self._listener.skip()
 
-    async def _until(self, step: script.Until) -> None:
+    async def _until(self, step: script.UntilStep) -> None:
         """Do nothing until a text is heard: inputs time out meanwhile, and so do recordings and dials."""
         most, moment = len(self._call.log) + _MOST_WEBHOOKS, None
         self._listener.take(self._call.transcript)
@@ -255,14 +255,14 @@ class Caller:
             self._listener.take(self._call.transcript)
         await self._hear_out()
 
-    async def _hangup(self, step: script.HangUp) -> None:
+    async def _hangup(self, step: script.HangUpStep) -> None:
         if self._call.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:
             await self._reach(step.moment_s, step.place)
         await self._call.hang_up()
 
-    async def _end(self, step: script.End) -> None:
+    async def _end(self, step: script.EndStep) -> None:
         moment = await self._listen()
         found, entry = self._listener.next_piece, self._listener.next_entry
         if found and entry is not None:
@@ -280,7 +280,7 @@ class Caller:
         if moment.kind != "end":
             await self._call.hang_up()
 
-    async def _play_on(self, moment: Moment) -> Moment:
+    async def _play_on(self, moment: CallMoment) -> CallMoment:
         """Stay on the line and do nothing, while dialled parties go on as the last one did."""
         until, most = self._call.at + PATIENCE_S, len(self._call.log) + PATIENCE
         while moment.kind not in ("end", "idle") and self._call.at < until and len(self._call.log) < most:
@@ -296,7 +296,7 @@ def _plain(address: str) -> str:
     return address.removeprefix("+").replace(" ", "").lower()
 
 
-def described(moment: Moment) -> str:
+def described(moment: CallMoment) -> str:
     """Where a call has stopped, in words."""
     match moment.kind:
         case "input":

@@ -119,7 +119,7 @@ _CHOSEN: Final = frozenset({"completed", "choice", "collected"})
 _AT_ONCE_S: Final = 0.01
 
 
-class Sound(NamedTuple):
+class AudibleSpan(NamedTuple):
     """Something is heard, or the caller speaks into a recording, from `start` to `end` seconds of the call."""
 
     start: float
@@ -155,31 +155,31 @@ def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tu
     return judges[name]()
 
 
-def sounds(transcript: Iterable[Heard], end: float) -> list[Sound]:
+def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
     """What is heard and recorded, in the order of time. A conversation is heard until the other party has left."""
-    found: list[Sound] = []
+    found: list[AudibleSpan] = []
     joined: float | None = None
     for heard in transcript:
         if heard.kind == "joined" and joined is None:
             joined = heard.at
         elif heard.kind in ("left", "ended", "hung up") and joined is not None:
-            found.append(Sound(joined, heard.at, is_heard=True))
+            found.append(AudibleSpan(joined, heard.at, is_heard=True))
             joined = None
         elif heard.kind in _SOUNDS and (heard.kind not in _TOLD or heard.text.strip()):
             found += _pieces(heard, end)
         elif heard.kind == "spoke" and not heard.text:
-            found.append(Sound(heard.at, heard.at + (heard.seconds or 0), is_heard=False))
+            found.append(AudibleSpan(heard.at, heard.at + (heard.seconds or 0), is_heard=False))
     return sorted(found)
 
 
-def _pieces(heard: Heard, end: float) -> list[Sound]:
+def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
     """A prompt, in two where a pause stands in it."""
     over = end if heard.seconds is None else heard.at + heard.seconds
     pauses = [float(each[1]) / (1000 if each[2] == "ms" else 1) for each in _BREAK.finditer(heard.text)]
     longest = max(pauses, default=0.0)
     if longest <= 0 or longest >= over - heard.at:
-        return [Sound(heard.at, over, is_heard=True)]
-    return [Sound(heard.at, over - longest, is_heard=True), Sound(over, over, is_heard=True)]
+        return [AudibleSpan(heard.at, over, is_heard=True)]
+    return [AudibleSpan(heard.at, over - longest, is_heard=True), AudibleSpan(over, over, is_heard=True)]
 
 
 def _dead_end(result: Result) -> tuple[float, str] | None:
@@ -225,7 +225,7 @@ def _failsafe(result: Result) -> tuple[float, str] | None:
 
 def _silence(transcript: Iterable[Heard], end: float, bound: float) -> tuple[float, str] | None:
     quiet_since = 0.0
-    for sound in (*sounds(transcript, end), Sound(end, end, is_heard=False)):
+    for sound in (*sounds(transcript, end), AudibleSpan(end, end, is_heard=False)):
         if sound.start - quiet_since > bound + _AT_ONCE_S:
             return quiet_since, f"nothing is heard for {sound.start - quiet_since:.1f} seconds"
         quiet_since = max(quiet_since, sound.end)

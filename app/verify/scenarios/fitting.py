@@ -9,12 +9,12 @@ from app.flow.language.reader import Reader
 from app.flow.model import Flow
 from app.flow.nodes import Map, Place
 from app.ncco.suggest import nearest
-from app.verify.scenarios.model import ANY_NUMBER, Answer, Call, Given, Scenario
+from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, Scenario, ScenarioCall
 from app.verify.scenarios.server import lookups_of
 
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
-AnyCall = TypeVar("AnyCall", bound=Call)
+AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 
 
 class Fitting:
@@ -83,7 +83,7 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
     return name in names
 
 
-def _check_fields(name: str, given: Given, fields: frozenset[str], reader: Reader) -> None:
+def _check_fields(name: str, given: GivenAnswers, fields: frozenset[str], reader: Reader) -> None:
     """What a lookup answers has the fields that it declares; `value` may hold anything."""
     nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
     for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):

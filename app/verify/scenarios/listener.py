@@ -21,7 +21,7 @@ def plain(text: str) -> str:
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
-class Listener:
+class PromptListener:
     """Follows what is heard, piece by piece. A piece is what one action says, or plays."""
 
     def __init__(self) -> None:

@@ -21,16 +21,16 @@ from app.flow.source import read_yaml
 from app.verify.scenarios.script import (
     KINDS,
     Alternative,
-    Dial,
-    End,
-    Hear,
-    Message,
-    Party,
-    Record,
+    DialStep,
+    EndStep,
+    HearStep,
+    RecordedMessage,
+    RecordStep,
+    ScriptedParty,
     ScriptStep,
-    Speech,
     Spoken,
-    Until,
+    SpokenInput,
+    UntilStep,
     read_script,
 )
 from app.verify.scenarios.values import (
@@ -38,10 +38,10 @@ from app.verify.scenarios.values import (
     EXCERPTS,
     SECONDS,
     TEXTS,
-    Bound,
     Excerpt,
     ScenarioModel,
     ScenarioReader,
+    UpperLimit,
     entries,
     items,
     json_of,
@@ -133,18 +133,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class NoAnswer:
     """A lookup does not answer. `problem` is why; "" is a timeout."""
 
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAnswers:
     """What a lookup answers in turn, the last of it from then on; at least one."""
 
     place: Place
-    answers: tuple[Answer | Fault, ...]
+    answers: tuple[Answer | NoAnswer, ...]
 
 
 def _read_at(node: Node, what: str, reader: Reader) -> datetime | None:
@@ -164,7 +164,7 @@ def _read_at(node: Node, what: str, reader: Reader) -> datetime | None:
     return None
 
 
-class Call(ScenarioModel):
+class ScenarioCall(ScenarioModel):
     """Which call is made."""
 
     hints: ClassVar = {
@@ -228,18 +228,18 @@ def _read_variables(node: Node, what: str, reader: Reader) -> dict[str, Expected
     return {each.key.value: ExpectedVariable(each.key.place, json_of(each.value)) for each in found}
 
 
-def _read_without(node: Node, what: str, reader: Reader) -> dict[str, Bound]:
+def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit]:
     """`dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
-    found: dict[str, Bound] = {}
+    found: dict[str, UpperLimit] = {}
     for item in items(node):
         if isinstance(item, Map):
             for entry in item.entries:
                 if entry.key.value not in COUNTED:
                     reader.unknown("S102", entry.key, COUNTED, f'{what} counts no "{entry.key.value}"')
                 elif (most := read_seconds(entry.value, f"`{entry.key.value}`", reader)) is not None:
-                    found[entry.key.value] = Bound(most, entry.key.place)
+                    found[entry.key.value] = UpperLimit(most, entry.key.place)
         elif word := read_word(item, BOUNDS, what, reader):
-            found[word] = Bound(BOUNDS[word], item.place)
+            found[word] = UpperLimit(BOUNDS[word], item.place)
     return found
 
 
@@ -277,33 +277,33 @@ class Expect(ScenarioModel):
     """what must be heard, in this order"""
     ncco: Annotated[tuple[Any, ...], ReadWith(_read_actions, {})] = ()
     """actions that are played, in this order: a name, or some of its fields"""
-    without: Annotated[Mapping[str, Bound], ReadWith(_read_without, {})] = {}
+    without: Annotated[Mapping[str, UpperLimit], ReadWith(_read_without, {})] = {}
     """what must not happen to the caller, such as dead_end or {silence: 20s}"""
 
 
-def _read_given(node: Node, what: str, reader: Reader) -> dict[str, Given]:
+def _read_given(node: Node, what: str, reader: Reader) -> dict[str, GivenAnswers]:
     """What each lookup answers, by its name."""
     found = entries(node, what, "write `given: {lookup: {field: value}}`", reader)
     return {each.key.value: _given(each, reader) for each in found}
 
 
-def _given(entry: Entry, reader: Reader) -> Given:
+def _given(entry: Entry, reader: Reader) -> GivenAnswers:
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write what it answers first, then what it does next"
         reader.report("S103", entry.value.place, "no answer is listed", cure)
     answers = tuple(_read_answer(item, reader) for item in items(entry.value))
-    return Given(entry.key.place, answers or (Fault(),))
+    return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
 
 
-def _read_answer(node: Node, reader: Reader) -> Answer | Fault:
+def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
     """`{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
     (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
     if word == "timeout" and isinstance(value, Text) and value.value == "true":
-        return Fault()
+        return NoAnswer()
     if word == "error":
         text = reader.text(value, "`error`")
         why = text.value if text else "it failed"
-        return Fault(f"status {why}" if why.isdigit() else why)
+        return NoAnswer(f"status {why}" if why.isdigit() else why)
     return Answer(value, is_free=True) if word == "value" else Answer(node)
 
 
@@ -334,12 +334,12 @@ def _read_expect(node: Node, what: str, reader: Reader) -> Expect | None:
 _STREAMS = {**ANY_MAP, "additionalProperties": SECONDS.schema}
 
 
-class Defaults(Call):
+class ScenarioDefaults(ScenarioCall):
     """What the scenarios of a file can share."""
 
     call: Annotated[Any, kept(defined("call"))] = None
     """the words of the call, in a map of their own"""
-    given: Annotated[Mapping[str, Given], ReadWith(_read_given, ANY_MAP)] = {}
+    given: Annotated[Mapping[str, GivenAnswers], ReadWith(_read_given, ANY_MAP)] = {}
     """what lookups answer, by name"""
     env: Annotated[Mapping[str, str], ReadWith(read_text_map, ANY_MAP)] = {}
     """variables that the flows read as env.NAME"""
@@ -351,7 +351,7 @@ class Defaults(Call):
     """what must hold when the call is over"""
 
 
-class Scenario(Defaults):
+class Scenario(ScenarioDefaults):
     """One scripted call. `name` is a sentence."""
 
     cures: ClassVar = {"script": "add `script: [..]`; a call may end at once: []"}
@@ -365,7 +365,7 @@ class Scenario(Defaults):
         """Whether anything but the course of the call is looked at."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
-        looks = any(isinstance(step, Hear | Until | Dial | End | Record) for step in self.script)
+        looks = any(isinstance(step, HearStep | UntilStep | DialStep | EndStep | RecordStep) for step in self.script)
         return looks or any(found) or expect.hooks is not None
 
 
@@ -398,7 +398,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
     before, shared = len(reader.issues), Map((), found.place)
     if (written := found.get(DEFAULTS)) is not None:
         shared = _words_of(written, "`defaults`", reader) or shared
-        Defaults.parse(shared, "`defaults`", reader)
+        ScenarioDefaults.parse(shared, "`defaults`", reader)
     is_broken = len(reader.issues) > before or (written is not None and not isinstance(written, Map))
     if is_broken:
         shared = Map((), found.place)
@@ -432,7 +432,7 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
     call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
     if found is None or call is None:
         return found
-    words = Call.read_words(call, "`call`", reader)
+    words = ScenarioCall.read_words(call, "`call`", reader)
     beside = [entry for entry in found.entries if entry.key.value != "call"]
     for entry in beside:
         if entry.key.value in words.values:
@@ -461,23 +461,25 @@ def scenario_schema() -> JsonSchema:
     """Draft 7, with a description where a word does not explain itself."""
     alone = [kind.word for kind in KINDS if kind.is_alone]
     definitions = {
-        "call": Call.editor_schema(),
+        "call": ScenarioCall.editor_schema(),
         "expect": Expect.editor_schema(),
         "script": {"type": "array", "items": defined("step")},
         "step": {"anyOf": [{"enum": alone}, *(kind.editor_schema() for kind in KINDS if kind.words())]},
-        "speech": {"anyOf": [TEXT, Speech.editor_schema()]},
+        "speech": {"anyOf": [TEXT, SpokenInput.editor_schema()]},
         "alternatives": _listed("alternative"),
         "alternative": {"anyOf": [TEXT, Alternative.editor_schema()]},
-        "dial": {"anyOf": [TEXT, Party.editor_schema()]},
+        "dial": {"anyOf": [TEXT, ScriptedParty.editor_schema()]},
         "presses": _listed("pressed"),
         "pressed": {"anyOf": [TEXT, Spoken.editor_schema()]},
-        "record": {"anyOf": [SECONDS.schema, Message.editor_schema()]},
+        "record": {"anyOf": [SECONDS.schema, RecordedMessage.editor_schema()]},
     }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Scenarios: scripted calls, and what must be heard in them",
         "type": "object",
-        "properties": {DEFAULTS: Defaults.editor_schema() | {"description": "what all scenarios of this file share"}},
+        "properties": {
+            DEFAULTS: ScenarioDefaults.editor_schema() | {"description": "what all scenarios of this file share"}
+        },
         "additionalProperties": Scenario.editor_schema(),
         "definitions": definitions,
     }

@@ -13,7 +13,7 @@ from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
 from app.simulator import BETWEEN_KEYS_S, Heard
 from app.verify.coverage import Coverage
-from app.verify.outcomes import Outcome
+from app.verify.outcomes import FlowOutcome
 from app.verify.scenarios.result import Decided, Difference, Result
 from app.verify.scenarios.runner import Rename, Suite
 
@@ -191,7 +191,7 @@ def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
 
 
 def _json_coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
-    def rows(outcomes: Mapping[Outcome, int]) -> list[dict[str, Any]]:
+    def rows(outcomes: Mapping[FlowOutcome, int]) -> list[dict[str, Any]]:
         return [
             {"step": step, "outcome": name, "calls": count, "file": rename(place.file), "line": place.line}
             for (_, step, name, place), count in outcomes.items()

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from app.engine import Session
 from app.flow.nodes import Place
-from app.simulator import Delivery, Heard
+from app.simulator import Heard, WebhookDelivery
 from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.server import Line
+from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 
@@ -57,7 +57,7 @@ class Decided(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SessionRecord:
     """One session of a call as the server has kept it.
 
     Attributes:
@@ -99,7 +99,7 @@ class Result:
     differences: list[Difference] = field(default_factory=list)
     transcript: tuple[Heard, ...] = ()
     called: tuple[tuple[Heard, ...], ...] = ()
-    records: tuple[Record, ...] = ()
+    records: tuple[SessionRecord, ...] = ()
     decided: tuple[Decided, ...] = ()
     hooks: Sequence[HookRow] = ()
     is_answered: bool = False
@@ -108,13 +108,13 @@ class Result:
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     heard: list[tuple[Excerpt, str]] = field(default_factory=list)
-    webhooks: tuple[Delivery, ...] = ()
+    webhooks: tuple[WebhookDelivery, ...] = ()
     answered_s: float = 0.0
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
 
-    def take(self, line: Line) -> None:
+    def take(self, line: PlacedCall) -> None:
         """Take in what the platform shows of a call that is over."""
         call = line.call
         self.transcript = call.transcript

@@ -21,16 +21,16 @@ from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.fitting import Fitting, named
 from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario
-from app.verify.scenarios.result import Difference, Record, Result, decided_in
-from app.verify.scenarios.script import Event, InjectFault, ScriptStep
+from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
+from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
 from app.verify.scenarios.server import (
     BROKEN,
     Answers,
     Circumstances,
-    Line,
     LocalServer,
     MakeApp,
     Outside,
+    PlacedCall,
     advice_of,
     lookups_of,
     ring_url,
@@ -165,7 +165,7 @@ class RemoteStage:
             await _play(scenario, line, result)
         advice = dict.fromkeys(text for sent in line.call.log for text in advice_of(sent))
         result.notes = (*line.complaints, *advice)
-        if not self._application.fallback_url and _has(scenario, InjectFault):
+        if not self._application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if scenario.expect.end == "failsafe" != result.ended:
@@ -186,7 +186,7 @@ class RemoteStage:
             f"expect.variables ({_SHOWS_NOT})": expect.variables,
             f"expect.without of what only a flow shows ({_SHOWS_NOT})": DECIDED & expect.without.keys(),
             f"expect.end: failsafe ({_SHOWS_NOT})": expect.end == "failsafe" != result.ended,
-            "event (no --event-url was given)": not self._application.event_url and _has(scenario, Event),
+            "event (no --event-url was given)": not self._application.event_url and _has(scenario, EventStep),
         }
         yield from (what for what, is_said in said.items() if is_said)
 
@@ -195,36 +195,38 @@ Stage: TypeAlias = LocalStage | RemoteStage
 """Where scenarios are played."""
 
 
-async def _play(scenario: Scenario, line: Line, result: Result) -> None:
+async def _play(scenario: Scenario, line: PlacedCall, result: Result) -> None:
     """Play the script behind the faults that the call begins with."""
     await Caller(line, result).play(scenario.script[len(_first_faults(scenario)) :])
     await line.vonage.run()
     result.take(line)
 
 
-async def _records(server: LocalServer, known: int) -> tuple[Record, ...]:
+async def _records(server: LocalServer, known: int) -> tuple[SessionRecord, ...]:
     found = []
     for timeline in await server.timelines(known):
         session = from_json(timeline.call.session.state)
-        found.append(Record(session, timeline.turns, await server.statuses(timeline.call.session.id, session.turn)))
+        found.append(
+            SessionRecord(session, timeline.turns, await server.statuses(timeline.call.session.id, session.turn))
+        )
     return tuple(found)
 
 
-def _raised(line: Line) -> list[BaseException]:
+def _raised(line: PlacedCall) -> list[BaseException]:
     return list(line.direct.faults) if line.direct else []
 
 
 def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:
     """What its call meets; no bad luck for a scenario that orders its own faults."""
     faults = [step.fault for step in _first_faults(scenario)]
-    luck = None if _has(scenario, InjectFault) else chaos
+    luck = None if _has(scenario, FaultStep) else chaos
     return Circumstances(parties_of(scenario.script), scenario.streams, luck, faults)
 
 
-def _first_faults(scenario: Scenario) -> list[InjectFault]:
+def _first_faults(scenario: Scenario) -> list[FaultStep]:
     """Those of the answer webhook."""
-    first = takewhile(lambda step: isinstance(step, InjectFault), scenario.script)
-    return [step for step in first if isinstance(step, InjectFault)]
+    first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
+    return [step for step in first if isinstance(step, FaultStep)]
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:

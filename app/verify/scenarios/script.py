@@ -13,7 +13,7 @@ from app.flow.language.json_schema import TEXT, defined
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
-from app.simulator import Act, Behaviour, Keys, Outcome, Words
+from app.simulator import Act, Behaviour, Outcome, PressKeys, Words
 from app.simulator import Silence as SilentParty
 from app.verify.scenarios.listener import plain
 from app.verify.scenarios.values import (
@@ -74,7 +74,7 @@ class ScriptStep(ScenarioModel):
         return super().as_written() or self.word
 
 
-class Hear(ScriptStep):
+class HearStep(ScriptStep):
     """The texts must be heard next, one after the other."""
 
     word: ClassVar = "hear"
@@ -94,7 +94,7 @@ class Hear(ScriptStep):
         return {"hear": texts[0] if len(texts) == 1 else texts}
 
 
-class Press(ScriptStep):
+class PressStep(ScriptStep):
     """The caller presses keys."""
 
     word: ClassVar = "press"
@@ -125,7 +125,7 @@ def _read_alternative(node: Node, reader: Reader) -> Alternative | None:
     return Alternative(text=text.value, confidence=UNSURE) if text else None
 
 
-class Speech(ScenarioModel):
+class SpokenInput(ScenarioModel):
     """What the caller says, as the recogniser reports it."""
 
     text: str = ""
@@ -145,19 +145,19 @@ class Speech(ScenarioModel):
         return () if self.error else ((self.text, self.confidence), *others)
 
 
-def _read_speech(node: Node, what: str, reader: Reader) -> Speech | None:
+def _read_speech(node: Node, what: str, reader: Reader) -> SpokenInput | None:
     if isinstance(node, Map):
-        return Speech.parse(node, "`speak`", reader)
+        return SpokenInput.parse(node, "`speak`", reader)
     text = reader.text(node, what)
-    return Speech(text=text.value) if text else None
+    return SpokenInput(text=text.value) if text else None
 
 
-class Speak(ScriptStep):
+class SpeakStep(ScriptStep):
     """The caller speaks."""
 
     word: ClassVar = "speak"
 
-    speech: Annotated[Speech, ReadWith(_read_speech, defined("speech"))] = Field(alias="speak")
+    speech: Annotated[SpokenInput, ReadWith(_read_speech, defined("speech"))] = Field(alias="speak")
     at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
@@ -171,7 +171,7 @@ class Speak(ScriptStep):
         return found
 
 
-class Silence(ScriptStep):
+class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
@@ -199,7 +199,7 @@ def _read_presses(node: Node, what: str, reader: Reader) -> tuple[str | Spoken, 
     return tuple(each for each in found if each is not None)
 
 
-class Party(ScenarioModel):
+class ScriptedParty(ScenarioModel):
     """Who is dialled, and what comes of it."""
 
     hints: ClassVar = {"number": "write `to`", "on": "write `outcome`"}
@@ -226,33 +226,33 @@ class Party(ScenarioModel):
 def _act(does: str | Spoken) -> Act:
     if isinstance(does, Spoken):
         return Words(does.speak, SURE)
-    return Keys(does) if does else SilentParty()
+    return PressKeys(does) if does else SilentParty()
 
 
-def _read_party(node: Node, what: str, reader: Reader) -> Party | None:
+def _read_party(node: Node, what: str, reader: Reader) -> ScriptedParty | None:
     """`{to: .., outcome: ..}`, `busy` or `"447700900111"`."""
     if isinstance(node, Map):
-        return Party.parse(node, what, reader)
+        return ScriptedParty.parse(node, what, reader)
     text = reader.text(node, what)
     if text is None:
         return None
     if _ADDRESS.fullmatch(text.value):
-        return Party(to=text.value)
+        return ScriptedParty(to=text.value)
     outcome: Any = read_word(node, OUTCOMES, what, reader)
-    return Party(outcome=outcome) if outcome else None
+    return ScriptedParty(outcome=outcome) if outcome else None
 
 
-class Dial(ScriptStep):
+class DialStep(ScriptStep):
     """Somebody is dialled next."""
 
     word: ClassVar = "dial"
     is_alone: ClassVar = True
 
-    party: Annotated[Party, ReadWith(_read_party, defined("dial"))] = Field(Party(), alias="dial")
+    party: Annotated[ScriptedParty, ReadWith(_read_party, defined("dial"))] = Field(ScriptedParty(), alias="dial")
     """who is dialled next, and what comes of it"""
 
 
-class Message(ScenarioModel):
+class RecordedMessage(ScenarioModel):
     """What the caller leaves on a recording."""
 
     seconds: Annotated[float, SECONDS] = 5.0
@@ -260,23 +260,25 @@ class Message(ScenarioModel):
     """ends the recording; without it, silence does"""
 
 
-def _read_message(node: Node, what: str, reader: Reader) -> Message | None:
+def _read_message(node: Node, what: str, reader: Reader) -> RecordedMessage | None:
     if isinstance(node, Map):
-        return Message.parse(node, what, reader)
+        return RecordedMessage.parse(node, what, reader)
     seconds = read_seconds(node, what, reader)
-    return Message(seconds=seconds) if seconds is not None else None
+    return RecordedMessage(seconds=seconds) if seconds is not None else None
 
 
-class Record(ScriptStep):
+class RecordStep(ScriptStep):
     """The caller speaks onto a recording."""
 
     word: ClassVar = "record"
     is_alone: ClassVar = True
 
-    message: Annotated[Message, ReadWith(_read_message, defined("record"))] = Field(Message(), alias="record")
+    message: Annotated[RecordedMessage, ReadWith(_read_message, defined("record"))] = Field(
+        RecordedMessage(), alias="record"
+    )
 
 
-class Wait(ScriptStep):
+class WaitStep(ScriptStep):
     """Nothing is done for some seconds; what is heard meanwhile is passed over."""
 
     word: ClassVar = "wait"
@@ -292,7 +294,7 @@ def _read_until(node: Node, what: str, reader: Reader) -> str | None:
     return text.value if text else None
 
 
-class Until(ScriptStep):
+class UntilStep(ScriptStep):
     """Nothing is done until a text is heard; what is heard before is passed over."""
 
     word: ClassVar = "until"
@@ -307,7 +309,7 @@ def _read_moment(node: Node, what: str, reader: Reader) -> float | Literal["now"
     return read_seconds(node, what, reader)
 
 
-class HangUp(ScriptStep):
+class HangUpStep(ScriptStep):
     """The caller hangs up."""
 
     word: ClassVar = "hangup"
@@ -323,7 +325,7 @@ class HangUp(ScriptStep):
         return self.at_s if self.when == "now" else self.when
 
 
-class End(ScriptStep):
+class EndStep(ScriptStep):
     """The call ends by itself, and nothing more is heard."""
 
     word: ClassVar = "end"
@@ -339,7 +341,7 @@ def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
     return fields
 
 
-class Event(ScriptStep):
+class EventStep(ScriptStep):
     """Vonage sends an event webhook: these fields, over those that every event of this call has."""
 
     word: ClassVar = "event"
@@ -348,7 +350,7 @@ class Event(ScriptStep):
     """the fields of a webhook"""
 
 
-class InjectFault(ScriptStep):
+class FaultStep(ScriptStep):
     """A fault of the next webhook whose reply is played.
 
     `unreadable`: its body; `lost`: its first delivery; `refused`: its reply is no NCCO to Vonage; `away`: the store is
@@ -361,7 +363,20 @@ class InjectFault(ScriptStep):
     """what goes wrong with the next webhook whose reply is played"""
 
 
-KINDS: Final = (Hear, Press, Speak, Silence, Dial, Record, Wait, Until, HangUp, End, Event, InjectFault)
+KINDS: Final = (
+    HearStep,
+    PressStep,
+    SpeakStep,
+    SilenceStep,
+    DialStep,
+    RecordStep,
+    WaitStep,
+    UntilStep,
+    HangUpStep,
+    EndStep,
+    EventStep,
+    FaultStep,
+)
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
 
 

@@ -28,7 +28,6 @@ from app.simulator import (
     Application,
     AsgiServer,
     Chaos,
-    Delivery,
     Durations,
     HttpServer,
     Parties,
@@ -38,12 +37,13 @@ from app.simulator import (
     Server,
     VirtualClock,
     Vonage,
+    WebhookDelivery,
 )
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR
 from app.simulator.servers import App
 from app.store import HookRow, SessionRow, SqliteDatabase, Store, Timeline, TurnRow, WebhookRow
 from app.store.database import Row, Work
-from app.verify.scenarios.model import ANY_NUMBER, AT, Call, Fault, Given
+from app.verify.scenarios.model import ANY_NUMBER, AT, GivenAnswers, NoAnswer, ScenarioCall
 from app.verify.scenarios.script import FaultKind
 from app.verify.scenarios.values import json_of
 
@@ -90,7 +90,7 @@ class Outside:
 
 
 @dataclass(slots=True)
-class Line:
+class PlacedCall:
     """A call that has been placed.
 
     Attributes:
@@ -179,7 +179,9 @@ class LocalServer:
         await self._store.open()
         await self._service.library.reload()
 
-    async def ring(self, call: Call, flows: Iterable[Flow], met: Circumstances, seed: str, **options: float) -> Line:
+    async def ring(
+        self, call: ScenarioCall, flows: Iterable[Flow], met: Circumstances, seed: str, **options: float
+    ) -> PlacedCall:
         """Place a call. `seed` decides its ids; `options` are those of `AsgiServer`."""
         self._clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self._clock, **options)
@@ -192,7 +194,7 @@ class LocalServer:
         network = FaultyServer(direct, self._database)
         vonage = _vonage(application, network, self._clock, met, seed)
         placed = await vonage.call(**_facts(call, flows))
-        return Line(self._clock, vonage, placed, met.parties, network, direct)
+        return PlacedCall(self._clock, vonage, placed, met.parties, network, direct)
 
     @property
     def calls(self) -> int:
@@ -220,14 +222,18 @@ class LocalServer:
 
 @asynccontextmanager
 async def ring_url(
-    application: Application, call: Call, met: Circumstances, *, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Line]:
+    application: Application,
+    call: ScenarioCall,
+    met: Circumstances,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[PlacedCall]:
     """Place a call to a server at a URL, which may remember calls: each has ids of its own. Raises NoServer."""
     clock = VirtualClock(call.made_at)
     async with HttpServer(transport=transport) as http:
         network = FaultyServer(http)
         vonage = _vonage(application, network, clock, met, secrets.token_hex(16))
-        line = Line(clock, vonage, await vonage.call(**_facts(call, ())), met.parties, network)
+        line = PlacedCall(clock, vonage, await vonage.call(**_facts(call, ())), met.parties, network)
         attempts = [attempt for each in line.call.log if each.kind == "answer" for attempt in each.attempts]
         failures = {attempt.response.failure for attempt in attempts}
         if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
@@ -243,7 +249,7 @@ def _vonage(
     return Vonage(application, network, clock, met.parties, durations=Durations(met.streams), chaos=chaos, seed=seed)
 
 
-def _facts(call: Call, flows: Iterable[Flow]) -> dict[str, Any]:
+def _facts(call: ScenarioCall, flows: Iterable[Flow]) -> dict[str, Any]:
     """What `Vonage.call` is told."""
     numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
     is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
@@ -265,7 +271,7 @@ def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
     return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
 
 
-def complaint_of(delivery: Delivery) -> str:
+def complaint_of(delivery: WebhookDelivery) -> str:
     """What is wrong with the reply to a webhook, or what an error webhook reports; "" for nothing."""
     result = delivery.result
     if result is not None and result.failure and delivery.is_over:
@@ -275,7 +281,7 @@ def complaint_of(delivery: Delivery) -> str:
     return ""
 
 
-def advice_of(delivery: Delivery) -> Iterator[str]:
+def advice_of(delivery: WebhookDelivery) -> Iterator[str]:
     """What is wrong with an NCCO that is played all the same."""
     if delivery.ncco is not None and delivery.result is not None:
         for issue in delivery.result.issues:
@@ -407,7 +413,9 @@ class Answers:
         misfits: the names of those whose answer does not fit what they declare, each with what is wrong.
     """
 
-    def __init__(self, given: Mapping[str, Given], definitions: Definitions, outside: LookUp | None = None) -> None:
+    def __init__(
+        self, given: Mapping[str, GivenAnswers], definitions: Definitions, outside: LookUp | None = None
+    ) -> None:
         self._given = given
         self._definitions = definitions
         self._outside = outside
@@ -441,7 +449,7 @@ class Answers:
         answers, number = self._given[name].answers, self._asked.get(name, 0)
         self._asked[name] = number + 1
         answer = answers[min(number, len(answers) - 1)]
-        if isinstance(answer, Fault):
+        if isinstance(answer, NoAnswer):
             ms = lookup.request.timeout_ms
             return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
         definition = self._definitions.get((lookup.flow, lookup.name))

@@ -95,7 +95,7 @@ class Excerpt(NamedTuple):
     place: Place = NOWHERE
 
 
-class Bound(NamedTuple):
+class UpperLimit(NamedTuple):
     """How much of something a scenario allows, and the place of its name."""
 
     most: float

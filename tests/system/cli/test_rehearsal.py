@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.cli.rehearsal import rehearse
 from app.flow.loader import load
-from app.verify.prove.counterexample import Written
+from app.verify.prove.counterexample import WrittenScenario
 
 FLOW = """
 flow: main
@@ -24,13 +24,13 @@ PROJECT = load({"flows/main.yaml": FLOW})
 
 
 def problem_of(**body: object) -> str:
-    (rehearsed,) = rehearse(PROJECT, [Written("a call", {"call": {"flow": "main"}, **body})])
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
     return rehearsed.problem
 
 
 def test_what_is_heard_is_written_as_it_was_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
-    (rehearsed,) = rehearse(PROJECT, [Written("a call", {"call": {"to": "442079460000"}, "script": script})])
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})])
 
     assert "" == rehearsed.problem
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]

@@ -12,9 +12,9 @@ from app.simulator import (
     Behaviour,
     CallIsOver,
     Durations,
-    Keys,
     Parties,
     PhoneCall,
+    PressKeys,
     Request,
     Response,
     VirtualClock,
@@ -167,7 +167,7 @@ def _behaviours(party: Party | list[Party]) -> Behaviour | list[Behaviour]:
 
 def _behaviour(party: Party) -> Behaviour:
     fields = party.model_dump(exclude={"presses"})
-    return Behaviour(**fields, script=tuple(Keys(digits) for digits in party.presses))
+    return Behaviour(**fields, script=tuple(PressKeys(digits) for digits in party.presses))
 
 
 async def _to_the_end(call: PhoneCall) -> None:

@@ -10,9 +10,9 @@ import pytest
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.model import Call, Expect, Scenario, read_scenarios
+from app.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
 from app.verify.scenarios.runner import LocalStage, run_suite
-from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, Party
+from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
 from app.verify.scenarios.values import RULES
 from tests.system.docs.blocks import blocks_of
 from tests.system.docs.headings import section, things_of
@@ -41,10 +41,10 @@ def test_every_word_has_its_heading() -> None:
 def test_the_words_within_a_word_are_told() -> None:
     dial, expect, fault = (section(PAGE, f"### `{word}`") for word in ("dial", "expect", "fault"))
 
-    assert [] == [word for word in (*Party.words(), *OUTCOMES) if f"`{word}`" not in dial]
+    assert [] == [word for word in (*ScriptedParty.words(), *OUTCOMES) if f"`{word}`" not in dial]
     assert [] == [word for word in Expect.words() if f"| `{word}` |" not in expect]
     assert [] == [word for word in FAULTS if f"`{word}`" not in fault]
-    assert {*Call.words()} <= {*things_of(PAGE, "The call")}
+    assert {*ScenarioCall.words()} <= {*things_of(PAGE, "The call")}
 
 
 def test_every_rule_is_in_the_table() -> None:

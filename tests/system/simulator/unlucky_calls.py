@@ -12,13 +12,13 @@ from app.service.calls import LookUp
 from app.simulator import (
     AsgiServer,
     Behaviour,
+    CallMoment,
     Chaos,
     HangUp,
-    Keys,
-    Moment,
     NetworkFault,
     Parties,
     PhoneCall,
+    PressKeys,
     Request,
     Response,
     Silence,
@@ -179,7 +179,7 @@ def _parties(line: Line, seed: int) -> Parties:
 
 def _behaviour(luck: Random) -> Behaviour:
     outcome: Any = luck.choice(OUTCOMES)
-    acts = [luck.choice((Keys("1"), Keys("1"), Keys("2"), Silence(), HangUp())) for _ in range(3)]
+    acts = [luck.choice((PressKeys("1"), PressKeys("1"), PressKeys("2"), Silence(), HangUp())) for _ in range(3)]
     return Behaviour(outcome, luck.uniform(1, 40), luck.uniform(5, 60), luck.random() < 0.8, tuple(acts))
 
 
@@ -216,7 +216,7 @@ class _Party:
             await self._do(call, moment.waited)
         await call.hang_up()
 
-    async def _next(self, call: PhoneCall) -> Moment:
+    async def _next(self, call: PhoneCall) -> CallMoment:
         """Somebody in a hurry does not listen to the end of a menu, but of as many prompts of it as luck will have."""
         if self._luck.random() >= IN_A_HURRY:
             return await call.listen()
@@ -225,7 +225,7 @@ class _Party:
             if moment.kind != "until":
                 return moment
             if call.open is not None:
-                return Moment(call.at, call.open.kind, call.open)
+                return CallMoment(call.at, call.open.kind, call.open)
         return await call.listen()
 
     async def _do(self, call: PhoneCall, waited: Waited | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli.validate import NotJsonError, Span, read_json
+from app.cli.validate import NotJsonError, TextSpan, read_json
 
 TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'
 
@@ -15,8 +15,8 @@ def test_each_value_and_name_has_its_characters() -> None:
     assert [{"a": "x:,", "b/~": [True, {}]}] == read.value
     values = {pointer: TEXT[span.start : span.end] for pointer, span in read.values.items()}
     assert {"": "[", "/0": "{", "/0/a": '"x:,"', "/0/b~1~0": "[", "/0/b~1~0/0": "true", "/0/b~1~0/1": "{"} == values
-    assert {"/0/a": Span(29, 32), "/0/b~1~0": Span(10, 15)} == read.names
-    assert [("/0/a", Span(29, 32))] == read.repeated
+    assert {"/0/a": TextSpan(29, 32), "/0/b~1~0": TextSpan(10, 15)} == read.names
+    assert [("/0/a", TextSpan(29, 32))] == read.repeated
 
 
 @pytest.mark.parametrize(

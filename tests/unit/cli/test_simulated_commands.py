@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app.cli.simulate.commands import Mistake, read_piece
-from app.simulator import Moment, Waited
-from app.verify.scenarios.script import Speak
+from app.simulator import CallMoment, Waited
+from app.verify.scenarios.script import SpeakStep
 
 
-def listening() -> Moment:
-    return Moment(3.0, "input", Waited("input", {"action": "input", "type": ["speech"]}, frozenset({"speech"})))
+def listening() -> CallMoment:
+    return CallMoment(3.0, "input", Waited("input", {"action": "input", "type": ["speech"]}, frozenset({"speech"})))
 
 
 @pytest.mark.parametrize("typed", ["sya order", "yas sales", "pres 1", "rceord 5", "wiat 5"])
@@ -21,4 +21,4 @@ def test_a_mistyped_command_is_not_spoken(typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["order", "a dozen roses", '"sya order"'])
 def test_other_words_are_spoken(typed: str) -> None:
-    assert isinstance(read_piece(typed, listening()), Speak)
+    assert isinstance(read_piece(typed, listening()), SpeakStep)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator import ENDLESS, Behaviour, HangUp, Keys, Response, Silence, Words
+from app.simulator import ENDLESS, Behaviour, HangUp, PressKeys, Response, Silence, Words
 from tests.unit.simulator.scripted_server import BASE, FROM, Line, ask, dial, heard, playing, sounds, talk, url
 
 PARTY = "447700900456"
@@ -30,7 +30,7 @@ def socket(**options: Any) -> dict[str, Any]:
 
 
 async def test_the_called_party_follows_its_script() -> None:
-    script = (Silence(), Words("yes please"), Keys("1"))
+    script = (Silence(), Words("yes please"), PressKeys("1"))
     asking = [talk("Take the call?"), ask("taken", type=["dtmf", "speech"])]
     line = Line(
         {"answer": [whispering()], "whisper": asking, "taken": (playing(asking), playing(asking), Response(204))},

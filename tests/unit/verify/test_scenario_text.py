@@ -8,38 +8,38 @@ from app.verify.scenarios.files import scenario_text, updated
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.script import (
     Alternative,
-    Dial,
-    End,
-    HangUp,
-    Hear,
-    Message,
-    Party,
-    Press,
-    Record,
+    DialStep,
+    EndStep,
+    HangUpStep,
+    HearStep,
+    PressStep,
+    RecordedMessage,
+    RecordStep,
+    ScriptedParty,
     ScriptStep,
-    Silence,
-    Speak,
-    Speech,
-    Wait,
+    SilenceStep,
+    SpeakStep,
+    SpokenInput,
+    WaitStep,
 )
 from app.verify.scenarios.values import Excerpt
 
-UNSURE = Speech(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))
-PARTY = Party(to="447700900111", outcome="busy", rings=2.5, talks=1200.25, hangs_up="caller", presses=("1", ""))
+UNSURE = SpokenInput(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))
+PARTY = ScriptedParty(to="447700900111", outcome="busy", rings=2.5, talks=1200.25, hangs_up="caller", presses=("1", ""))
 STEPS = (
-    Hear(texts=(Excerpt('He said: "yes" \u2028'),)),
-    Press(keys="1"),
-    Press(keys="#", at_s=1.5),
-    Speak(speech=Speech(text="yes")),
-    Speak(speech=UNSURE, at_s=12.345),
-    Silence(),
-    Dial(party=PARTY),
-    Record(message=Message(seconds=7.5, key="#")),
-    Record(),
-    Wait(seconds=3600.125),
-    HangUp(when=17.25),
-    HangUp(),
-    End(),
+    HearStep(texts=(Excerpt('He said: "yes" \u2028'),)),
+    PressStep(keys="1"),
+    PressStep(keys="#", at_s=1.5),
+    SpeakStep(speech=SpokenInput(text="yes")),
+    SpeakStep(speech=UNSURE, at_s=12.345),
+    SilenceStep(),
+    DialStep(party=PARTY),
+    RecordStep(message=RecordedMessage(seconds=7.5, key="#")),
+    RecordStep(),
+    WaitStep(seconds=3600.125),
+    HangUpStep(when=17.25),
+    HangUpStep(),
+    EndStep(),
 )
 
 
@@ -57,7 +57,7 @@ def test_what_was_heard_is_written_where_it_was_left_open() -> None:
     text = 'a:\r\n  # first\r\n  script: [hear, press: 25, hear: "?"]  # "?"\nb:\n  script:\n  - hear\n'
     scenarios, _ = read_scenarios("calls.yaml", text)
     excerpts = [
-        each for scenario in scenarios for step in scenario.script if isinstance(step, Hear) for each in step.texts
+        each for scenario in scenarios for step in scenario.script if isinstance(step, HearStep) for each in step.texts
     ]
 
     assert (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from app.flow.model import Project
-from app.verify.prove import Bounds, Proof, prove
+from app.verify.prove import Proof, SearchLimits, prove
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.simulated_walk import Heard
 
 
 def agree(heard: Heard, project: Project) -> Proof:
     """Whatever calls have come to, the proof comes to; and nothing else, when they have come to everything."""
-    proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
+    proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     taken = {(name.flow, name.step, name.name) for name in heard.taken if name.name not in ("entered", "error")}
     calm = [edge for edge in proof.space.transitions if edge.sort != "fault"]
     failed = {step for edge in calm for _, step, _, _ in edge.failed}

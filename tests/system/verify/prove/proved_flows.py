@@ -12,7 +12,7 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import Written, text_of
+from app.verify.prove.counterexample import WrittenScenario, text_of
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.runner import LocalStage, Suite, run_suite
@@ -76,7 +76,7 @@ def proofs_of(project: Project) -> list[Proof]:
     return [] if project.has_errors else [prove(flow, NOW) for flow in roots_of(project.flows)]
 
 
-def play_all(project: Project, scenarios: Sequence[Written]) -> Suite:
+def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     """What comes of scenarios, played against the server."""
     text = text_of(scenarios)
     read, issues = read_scenarios("found.yaml", text)

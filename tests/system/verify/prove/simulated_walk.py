@@ -18,10 +18,18 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
 from app.verify.coverage import Flows, Name, lines_of
-from app.verify.scenarios.model import Answer, Fault, Given, Scenario
+from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage
-from app.verify.scenarios.script import Dial, HangUp, Party, Press, ScriptStep, Silence, Wait
+from app.verify.scenarios.script import (
+    DialStep,
+    HangUpStep,
+    PressStep,
+    ScriptedParty,
+    ScriptStep,
+    SilenceStep,
+    WaitStep,
+)
 from tests.system.verify.prove.brute_force import told_apart
 
 PLACE = Place("walk.yaml", 1, 1, 1)
@@ -36,10 +44,10 @@ DEEPEST = 6
 """Things that are done in one call."""
 
 
-GIVEN: Final[Mapping[str, Answer | Fault]] = {
+GIVEN: Final[Mapping[str, Answer | NoAnswer]] = {
     "gold": Answer(Map((Entry(Text("tier", PLACE), Text("gold", PLACE)),), PLACE)),
     "standard": Answer(Map((Entry(Text("tier", PLACE), Text("standard", PLACE)),), PLACE)),
-    "down": Fault(),
+    "down": NoAnswer(),
 }
 
 
@@ -82,8 +90,8 @@ class Walk:
         self.heard.calls += 1
         scenario = Scenario(
             name=f"{given} {acts}",
-            script=(*acts, Wait(seconds=WAITS_S), HangUp()),
-            given={"it": Given(PLACE, (GIVEN[given],))},
+            script=(*acts, WaitStep(seconds=WAITS_S), HangUpStep()),
+            given={"it": GivenAnswers(PLACE, (GIVEN[given],))},
         )
         result = await self._stage.play(scenario)
         self._take(result)
@@ -111,7 +119,9 @@ class Walk:
         for wait in session.waits:
             if wait.kind == "input":
                 keys = KEYS if isinstance(flow.steps[session.step].exit, Choices) else DIGITS
-                yield from (Press(keys=digits) for digits in keys)
-                yield Silence()
+                yield from (PressStep(keys=digits) for digits in keys)
+                yield SilenceStep()
             elif wait.kind == "event":
-                yield from (Dial(party=Party(outcome=outcome, rings=0.1, talks=0.1)) for outcome in OUTCOMES)
+                yield from (
+                    DialStep(party=ScriptedParty(outcome=outcome, rings=0.1, talks=0.1)) for outcome in OUTCOMES
+                )

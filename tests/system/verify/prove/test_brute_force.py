@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from app.engine import Call
 from app.flow.loader import load
-from app.verify.prove import Bounds, Proof, prove
+from app.verify.prove import Proof, SearchLimits, prove
 from app.verify.prove.graph import Transition
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW
@@ -80,7 +80,7 @@ def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     project = load(files)
     assume(not project.has_errors)
 
-    proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
+    proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     agree(walk(project.flows["test"], proof.ranges, _calls(proof), _keys(proof)), proof)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.verify.prove import Bounds, Permitted, never_run, prove
+from app.verify.prove import Permitted, SearchLimits, never_run, prove
 from app.verify.prove.counterexample import counter_examples, covering, text_of
 from tests.system.verify.prove.proved_flows import NOW, flow_of, found, proof_of
 
@@ -40,8 +40,10 @@ steps:
 """
 
 
-@pytest.mark.parametrize(("bounds", "stopped"), [(Bounds(states=1), "1 states"), (Bounds(seconds=0), "0 seconds")])
-def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(bounds: Bounds, stopped: str) -> None:
+@pytest.mark.parametrize(
+    ("bounds", "stopped"), [(SearchLimits(states=1), "1 states"), (SearchLimits(seconds=0), "0 seconds")]
+)
+def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(bounds: SearchLimits, stopped: str) -> None:
     proof = prove(flow_of(MENU), NOW, bounds=bounds)
 
     assert (proof.status, proof.space.stopped) == ("stopped", stopped)
