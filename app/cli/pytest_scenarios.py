@@ -39,7 +39,7 @@ class ProjectStage:
 STAGES: pytest.StashKey[dict[Path, ProjectStage]] = pytest.StashKey()
 
 
-class PytestScenarioFile(pytest.File):
+class ScenarioFile(pytest.File):
     """One file of scenarios."""
 
     def __init__(self, *, project: Path, **options: Any) -> None:
