@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.databases.serving import HERE, serving, settings
 from tests.contract.store.postgres_server import shared_server
 from tests.contract.store.postgres_stores import empty_database
 from tests.contract.store.stored_rows import run_in
 from tests.system.cli.running import NCCO
+from tests.system.databases.serving import HERE, serving, settings
 
 DELIVERED_WITHIN_S = 20.0
 AS_IF_NEW = (

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5
 """A removal is reported after 3 seconds, and a change is seen within one second more."""
 

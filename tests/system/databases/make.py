@@ -1,4 +1,4 @@
-"""Makes the databases of this folder with an earlier version: `python -m tests.contract.databases.make NCCO`.
+"""Makes the databases of this folder with an earlier version: `python -m tests.system.databases.make NCCO`.
 
 NCCO is the `ncco` command of that version. README.md says what the files are.
 """
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.contract.databases.serving import HERE, serving
 from tests.contract.store.postgres_server import USER, Server, running_server
+from tests.system.databases.serving import HERE, serving
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
 
