@@ -132,7 +132,8 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
         return None
     start, end = line.value, line.content_end
-    text, word = fault.source.text[start:end], fault.source.text[start:at].split()[-1]
+    text = fault.source.text[start:end]
+    word = next(reversed(fault.source.text[start:at].split()), "")
     if at == end - 1 and word in COMMON_KEYS:
         message = f'"{word}" follows "{line.key}" on the same line'
         cure = f'write "{word}:" on the next line, indented by two more spaces than "{line.key}"'
