@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from app.engine.scope import NOTHING_HEARD, new_scope
 from app.errors import RenderError
-from app.flow.model import Draft, Flow, Frame, Step, Target
+from app.flow.model import Draft, Flow, Frame, Runs, Step, Target
 from app.ncco import check
 
 _OURS: Final = ("eventUrl", "eventMethod", "eventType")
@@ -108,12 +108,10 @@ class _OfflineCall:
     def _enter(self, target: Target) -> Step | None:
         """The step that a target leads to; None: the call ends."""
         if target.runs is not None:
-            return self._run(target)
+            return self._run(target.runs)
         return self._step(target.step) if target.step is not None else None
 
-    def _run(self, target: Target) -> Step:
-        runs = target.runs
-        assert runs is not None  # noqa: S101 - asked by whoever calls
+    def _run(self, runs: Runs) -> Step:
         if runs.comes_back:
             raise _NeedsServer(f"it waits for what comes of the flow {runs.flow}")
         given = {each.name: each.value.render(self._names()) for each in runs.given}

@@ -42,7 +42,7 @@ class WaitRef(NamedTuple):
     kind: CallbackKind
     session: str
     turn: int
-    index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
 
 
 class Wait(NamedTuple):
@@ -59,7 +59,7 @@ class Wait(NamedTuple):
         runs: the flow that the other party of a connect hears, and what it is given; None when it hears none.
     """
 
-    index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
     kind: CallbackKind
     name: str
     step: str

@@ -134,7 +134,7 @@ def _spoken(piece: str, moment: CallMoment) -> Typed:
     if quoted or (listens and near is None):
         return _say(quoted[1] if quoted else piece)
     if word in WORDS or _OUTCOME.match(piece.lower()):
-        raise Mistake(f"nobody is dialled now; to say it, type: say {piece}")
+        raise Mistake(f"no phone is ringing; to say it, type: say {piece}")
     meant = f"did you mean `{near}`?" if near is not None else "? lists them."
     raise Mistake(f'there is no command "{piece}"; {meant} To say it, type: say {piece}')
 

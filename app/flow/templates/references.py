@@ -319,7 +319,7 @@ def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
 
 def operand_of(node: nodes.Filter) -> nodes.Expr:
     """The value that a filter is applied to. Jinja2's filters of blocks, which have none, are never read."""
-    assert node.node is not None  # noqa: S101 - see above
+    assert node.node is not None  # noqa: S101 - only a filter of a block has none
     return node.node
 
 

@@ -66,15 +66,9 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
     path = proof.paths.to(violation.transition)
     if violation.kind in _SILENT:
         path = [_without_acting(proof, each) for each in path]
-    call = _written(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
+    call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
     return WrittenScenario(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
-
-
-def counter_examples(proof: Proof) -> list[WrittenScenario]:
-    """The shortest call with each violation that happens in one, with unique names."""
-    found = (counter_example(proof, violation) for violation in proof.violations)
-    return numbered(each for each in found if each is not None)
 
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
@@ -92,13 +86,8 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
     found = []
     for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
         _, step, outcome = path[-1].taken[-1] if path[-1].taken else (proof.flow.name, proof.flow.start, "entered")
-        found.append(_written(proof, path, f"{proof.flow.name} {number:02}: {step}, {outcome}", at))
+        found.append(scenario_of(proof, path, f"{proof.flow.name} {number:02}: {step}, {outcome}", at))
     return found
-
-
-def call_to(proof: Proof, transition: int, name: str) -> WrittenScenario:
-    """The shortest call to a transition, by its number."""
-    return _written(proof, proof.paths.to(transition), name)
 
 
 def _without_acting(proof: Proof, transition: Transition) -> Transition:
@@ -131,7 +120,7 @@ def _limit(proof: Proof, kind: str) -> float:
 # one call
 
 
-def _written(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
+def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
     """A path as a scenario; `at`: when the call is made, where no transition decides that."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from app.service.calls import CallService, called_id
 from app.service.delivery import Reply
 from app.service.library import Library
 from app.service.tokens import make_token
-from app.store import SessionRow, Store, open_store
+from app.store import SessionRow, Store
 from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
 
 MAIN = """
@@ -65,14 +64,6 @@ def flows(tmp_path: Path) -> Path:
     (folder / "main.yaml").write_text(MAIN)
     (folder / "whisper.yaml").write_text(WHISPER)
     return folder
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

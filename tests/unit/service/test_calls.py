@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from app.errors import StoreUnavailable
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.tokens import make_token
-from app.store import Store, WebhookRow, open_store
+from app.store import Store, WebhookRow
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
 MENU = """
@@ -119,14 +118,6 @@ def flows(tmp_path: Path) -> Path:
     (folder / "menu.yaml").write_text(MENU.replace("flow: test", "flow: menu"))
     (folder / "pin.yaml").write_text(PIN.replace("flow: test", "flow: pin").replace("default: true", "entry: true"))
     return folder
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

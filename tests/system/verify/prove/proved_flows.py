@@ -12,7 +12,7 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import WrittenScenario, text_of
+from app.verify.prove.counterexample import WrittenScenario, counter_example, numbered, text_of
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.runner import LocalStage, Suite, run_suite
@@ -90,3 +90,9 @@ def violations_of(project: Project) -> list[Violation]:
     proofs = proofs_of(project)
     lost = never_run(project.flows, proofs) if proofs else []
     return [*(each for proof in proofs for each in proof.violations), *lost]
+
+
+def counter_examples(proof: Proof) -> list[WrittenScenario]:
+    """The shortest call with each violation that happens in one, with unique names."""
+    found = (counter_example(proof, violation) for violation in proof.violations)
+    return numbered(each for each in found if each is not None)

@@ -10,9 +10,16 @@ import pytest
 from app.cli.rehearsal import rehearse
 from app.flow.loader import load_files
 from app.verify.outcomes import outcomes_of
-from app.verify.prove.counterexample import counter_examples, covering
+from app.verify.prove.counterexample import covering
 from tests.system.repository.tracked import ROOT
-from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of, violations_of
+from tests.system.verify.prove.proved_flows import (
+    HERE,
+    counter_examples,
+    play_all,
+    project_of,
+    proofs_of,
+    violations_of,
+)
 
 FAULTY = sorted((HERE / "faulty").glob("*.yaml"))
 GOOD = sorted((HERE / "good").glob("*.yaml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.verify.prove import Proof
-from app.verify.prove.counterexample import call_to
+from app.verify.prove.counterexample import scenario_of
 from app.verify.prove.graph import Transition
 from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 
@@ -42,7 +42,8 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
     project = project_of(path)
     (proof,) = proofs_of(project)
-    written = [call_to(proof, number, f"{fault} {number}") for fault in FAULTS for number in faulty(proof, fault)[:4]]
+    numbers = [(fault, number) for fault in FAULTS for number in faulty(proof, fault)[:4]]
+    written = [scenario_of(proof, proof.paths.to(number), f"{fault} {number}") for fault, number in numbers]
     suite = play_all(project, written)
 
     assert [] == [f"{each.scenario.name}: {each.differences[0].message}" for each in suite.results if not each.holds]

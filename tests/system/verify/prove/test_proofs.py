@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.verify.prove import Permitted, SearchLimits, never_run, prove
-from app.verify.prove.counterexample import counter_examples, covering, text_of
-from tests.system.verify.prove.proved_flows import NOW, flow_of, found, proof_of
+from app.verify.prove.counterexample import covering, text_of
+from tests.system.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
 MENU = """  menu:
     do:
