@@ -101,10 +101,11 @@ class Settings(BaseSettings):
     ] = "sqlite:///ncco.db"
     """Where calls are kept: `sqlite:///path` (four slashes for an absolute path),
     `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`."""
-    retention_days: Annotated[int | None, Field(ge=1, le=36_500), Cure("Write a whole number of days, such as 90.")] = (
-        None
-    )
-    """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. Not set: calls are kept."""
+    retention_days: Annotated[
+        int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
+    ] = None
+    """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. 0 keeps all calls. Not set: 90
+    for a database that was made by version 0.2 or later, and 0 for an older one."""
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000

@@ -20,10 +20,16 @@ from app.store.rows import Schema
 VERSION_TABLE: Final = "ncco_schema"
 """Where a database says its version. A database with our tables but without this one belongs to another program."""
 
+RETENTION_TABLE: Final = "ncco_retention"
+"""Where a database that was made by 0.2 or later says how many days it keeps calls. It belongs to no version, so that
+hosts of 0.1 can use the database too."""
+
+DEFAULT_RETENTION_DAYS: Final = 90
+
 FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without being migrated."""
 
-TABLES: Final = ("calls", "turns", "webhooks", "revisions", "probes", "hooks", VERSION_TABLE)
+TABLES: Final = ("calls", "turns", "webhooks", "revisions", "probes", "hooks", VERSION_TABLE, RETENTION_TABLE)
 
 
 class Migration(NamedTuple):
@@ -65,21 +71,26 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
     if found not in ("", *versions):
         cure = "start the newer version that made it, or name another database in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{label} has schema {found}, and this version knows none after {versions[-1]}", cure)
-    return Schema(found, versions[-1], tuple(version for version in versions if version > found))
+    days = (yield f"SELECT days FROM {RETENTION_TABLE}", ()) if RETENTION_TABLE in tables else []
+    missing = tuple(version for version in versions if version > found)
+    return Schema(found, versions[-1], missing, days[0][0] if days else None)
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
     """Run the migrations that the database lacks, inside a transaction that locks others out. Raises StoreUnusable."""
-    missing = (yield from find_schema(migrations, list_tables, label)).missing
-    if not missing:
+    schema = yield from find_schema(migrations, list_tables, label)
+    if not schema.missing:
         return
     yield f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num text NOT NULL)", ()
     for migration in migrations:
-        if migration.version in missing:
+        if migration.version in schema.missing:
             for statement in migration.statements:
                 yield statement, ()
     yield f"DELETE FROM {VERSION_TABLE}", ()
-    yield f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ($1)", (missing[-1],)
+    yield f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ($1)", (schema.newest,)
+    if not schema.found:
+        yield f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)", ()
+        yield f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)", (DEFAULT_RETENTION_DAYS,)
 
 
 def require_readable(schema: Schema, label: str) -> None:

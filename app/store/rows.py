@@ -124,11 +124,14 @@ class Schema(NamedTuple):
         found: the version that it has, "" when it is empty or does not exist.
         newest: the last one that this program knows.
         missing: the versions between, oldest first.
+        retention_days: how long it keeps calls unless a setting says otherwise. None: it was made by version 0.1, and
+            keeps them forever.
     """
 
     found: str
     newest: str
     missing: tuple[str, ...]
+    retention_days: int | None = None
 
 
 class Wanted(NamedTuple):

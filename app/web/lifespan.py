@@ -148,6 +148,23 @@ def make_sweeper(days: int, service: CallService, log: FilteringBoundLogger, clo
     return Sweeper(service.store, service.library, days, log_sweep, clock=clock)
 
 
+async def delete_old_calls(
+    setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Delete calls that are kept for too long, by the setting or else by the default of the database."""
+    days = setting
+    while days is None:
+        try:
+            days = (await service.store.schema()).retention_days or 0
+        except StoreError:
+            await asyncio.sleep(RETRY_S)
+    if days:
+        await make_sweeper(days, service, log, clock).run()
+    elif setting is None and service.store.is_durable:
+        cure = "set NCCO_RETENTION_DAYS to the days that they are needed, or to 0 to keep them"
+        log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
+
+
 class HookLog:
     """Logs and counts what happens to hooks, without any value of their calls."""
 
@@ -227,9 +244,7 @@ def make_lifespan(
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
             await enter(running(count_calls(service.store, metrics, log, clock)))
-            if settings.retention_days is not None:
-                sweeper = make_sweeper(settings.retention_days, service, log, clock)
-                await enter(running(after(opened, sweeper.run)))
+            await enter(running(after(opened, partial(delete_old_calls, settings.retention_days, service, log, clock))))
             if settings.reload:
                 await enter(running(after(opened, partial(watch_flows, reader))))
             confirmed = asyncio.Event()

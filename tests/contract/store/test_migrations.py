@@ -81,6 +81,20 @@ async def test_store_that_is_not_there_has_no_schema_and_gets_none_by_asking(kin
     assert [] == list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs in this loop
 
 
+@pytest.mark.parametrize("kind", BARE)
+async def test_only_a_new_database_deletes_calls_by_default(kind: str, tmp_path: Path) -> None:
+    old = OLD[kind](tmp_path)
+    await old.open()
+    await old.close()
+    assert (await old.schema()).retention_days is None
+
+    (tmp_path / "new").mkdir()
+    new = BARE[kind](tmp_path / "new")
+    await new.open()
+    await new.close()
+    assert 90 == (await new.schema()).retention_days
+
+
 async def test_calls_of_the_first_schema_are_there(store: Store) -> None:
     await store.open()
 

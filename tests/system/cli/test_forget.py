@@ -152,11 +152,12 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
     assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["traces"])
 
 
-def test_a_running_server_deletes_what_is_too_old(tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["30", ""])
+def test_a_running_server_deletes_what_is_too_old(tmp_path: Path, setting: str) -> None:
     project = write_project(tmp_path / "project", hello=FLOW)
     database = tmp_path / "ncco.db"
     write_calls(database)  # of March 2026
-    with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": "30"}) as server:
+    with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": setting}) as server:
         until = time.monotonic() + 20
         while "old calls deleted" not in server.printed and time.monotonic() < until:
             time.sleep(0.05)

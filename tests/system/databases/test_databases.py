@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,8 @@ import pytest
 from tests.contract.store.postgres_server import shared_server
 from tests.contract.store.postgres_stores import empty_database
 from tests.contract.store.stored_rows import run_in
-from tests.system.cli.running import NCCO
-from tests.system.databases.serving import HERE, serving, settings
+from tests.system.cli import running
+from tests.system.databases.serving import HERE, serving, settings, wait_until_ready
 
 DELIVERED_WITHIN_S = 20.0
 AS_IF_NEW = (
@@ -109,9 +111,29 @@ def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, 
     assert {"/routed", "/saved"} == {path for path, _ in receiver.taken}  # type: ignore[attr-defined]  # added by this test
 
 
+@pytest.mark.parametrize(("setting", "said", "kept"), [("", "never deleted", 6), ("0", "", 6), ("1", "old calls", 0)])
+def test_an_earlier_database_keeps_its_calls_unless_told_otherwise(
+    tmp_path: Path, setting: str, said: str, kept: int
+) -> None:
+    """It warns that it does, unless that is set."""
+    url = copy_sqlite(tmp_path, ["UPDATE calls SET created_at = 1, updated_at = 1", "DELETE FROM hooks"])
+    env = settings(tmp_path, url, "second") | {"NCCO_RETENTION_DAYS": setting}
+    with running.running_server(tmp_path, "--port", "0", cwd=tmp_path, env=env) as server:
+        wait_until_ready(server.address)
+        until = time.monotonic() + DELIVERED_WITHIN_S
+        while said not in server.printed and time.monotonic() < until:
+            time.sleep(0.05)
+        server.stop()
+
+    assert said in server.printed
+    assert (said == "never deleted") is ("calls are never deleted" in server.printed)
+    with closing(sqlite3.connect(tmp_path / "ncco.db")) as connection:
+        assert [(kept,)] == connection.execute("SELECT count(*) FROM calls").fetchall()
+
+
 def ncco(tmp_path: Path, url: str, *words: str) -> Any:
     """What a command prints as JSON."""
-    command = [NCCO, *words, "--format", "json"]
+    command = [running.NCCO, *words, "--format", "json"]
     env = settings(tmp_path, url, "second")
     done = subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
