@@ -26,6 +26,7 @@ from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.scope import scope_types
 from app.flow.source import names_written_in, read_yaml
+from app.flow.source.source_file import SourceFile
 from app.flow.taint import tainted
 
 
@@ -132,8 +133,10 @@ def load(
     flows = [file.read for file in files if file not in parts]
     usage = check_usage(flows, context.shared, tracked.unused(), project.issues, is_whole=extent == "project")
     past = check_overrides(project.calendars.values(), today) if today is not None else ()
+    files_of_templates = [SourceFile(f"{_TEMPLATES}{name}", text) for name, text in templates.items()]
+    invisible = [issue for file in files_of_templates for issue in file.invisible_characters()]
     issues = without_consequences(
-        {*project.issues, *usage, *past},
+        {*project.issues, *usage, *past, *invisible},
         {file.path: file.node for file in files if file.node is not None},
         {file.path: file.text for file in files},
         frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None)),

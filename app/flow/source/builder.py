@@ -103,7 +103,10 @@ class Builder:
         offsets = _character_offsets(source.parsed, start, end, event)
         if is_block and value.endswith("\n") and "+" not in source.text[start : start + 3]:
             offsets.pop()  # the last line break is not part of the text, except with `|+` or `>+`
-        meant = "".join(source.text[at] if char == FILLER else char for char, at in zip(value, offsets, strict=False))
+        meant = "".join(
+            source.text[at] if source.parsed.startswith(FILLER, at) else char
+            for char, at in zip(value, offsets, strict=False)
+        )
         return Text(meant, source.extent(event), quotes, tuple(map(source.position, offsets)))
 
 

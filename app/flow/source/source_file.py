@@ -111,6 +111,13 @@ class SourceFile:
             self.parsed = _INVALID.sub(_replacement, self.text)
         return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MAX_ISSUES]]
 
+    def invisible_characters(self) -> list[Issue]:
+        """Report them, at most twenty, but no spaces: this text is a template, not YAML."""
+        found = [
+            each for each in _INVALID.finditer(self.text) if each.lastgroup != "space" and not self._is_allowed(each)
+        ]
+        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MAX_ISSUES]]
+
     def _is_allowed(self, found: re.Match[str]) -> bool:
         """Whether it is a direction mark in a line with Hebrew or Arabic letters."""
         line = self.line_at(found.start()).text

@@ -30,6 +30,8 @@ MAX_LENGTH: Final = 1_000
 _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters, which escapes of YAML may stand for, become blanks, as those of callers do."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
@@ -77,6 +79,8 @@ def compile_value(
     `what` names the field in messages, `language` is that of its filters. Returns None for the value when an issue
     prevents it; warnings come with a value.
     """
+    if escape in ("talk", "ssml"):
+        text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
     return _compiled(_Job(text, text.place, type_, escape, scope, templates, language, what=what))
 
 
