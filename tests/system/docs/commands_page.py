@@ -20,9 +20,9 @@ INTRODUCTION: Final = """# Commands
 
 <!-- written by make docs -->
 
-What `--help` prints. Commands print for people, and most of them for programs with `--format json`; results go to
-standard output, remarks to standard error. Exit codes are the same everywhere: **0** fine, **1** faults found, **2**
-cannot run, **130** ended by Ctrl-C, **141** nothing reads the output any more. Commands that read a project also take:
+What `--help` prints, without its examples. Results go to standard output, remarks to standard error. Exit codes are the
+same everywhere: **0** fine, **1** faults found, **2** cannot run, **130** ended by Ctrl-C, **141** nothing reads the
+output any more. Commands that read a project also take:
 
 | option | what it is |
 |---|---|
@@ -57,7 +57,8 @@ def _section(name: str, command: click.Command) -> str:
                 formatter.write_dl(rows)
         command.format_epilog(context, formatter)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
-    text = formatter.getvalue().strip("\n")
+    paragraphs = formatter.getvalue().strip("\n").split("\n\n")
+    text = "\n\n".join(each for each in paragraphs if not each.strip().startswith("Examples:"))
     return f"## `{name}`\n\n```text\n{usage}\n\n{text}\n```\n"
 
 

@@ -1,9 +1,8 @@
-"""Writes docs/errors.md from the tables of rules and their examples: `make docs`."""
+"""Writes docs/errors.md from the tables of rules: `make docs`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import unified_diff
 from typing import Final, Protocol
 
 from app.cli.validate import RULES as JSON_RULES
@@ -18,10 +17,9 @@ HEAD: Final = """# Errors and warnings
 
 <!-- written by make docs -->
 
-Every code of `ncco check` and `ncco validate`, with what to do about it and, where it is short, an example of the
-change. `ncco explain E214` shows the reason and a whole example.
+Every code of `ncco check` and `ncco validate`, with its fix. `ncco explain E214` shows the reason and an example.
 
-Codes that begin with E, J or N are errors: the flow is not served, or the NCCO is not sent. W and N9 are warnings.
+W and N9 are warnings. All others are errors: the flow is not served, or the NCCO is not sent.
 """
 
 FLOW_CHAPTERS: Final[Mapping[str, str]] = {
@@ -42,11 +40,6 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 }
 
 
-MOST_WORDS: Final = 8
-"""Words of a change that is shown."""
-HEADS: Final = ("---", "+++", "@@")
-
-
 class Rule(Protocol):
     """What the rules of all tables have."""
 
@@ -56,10 +49,6 @@ class Rule(Protocol):
     def title(self) -> str: ...
     @property
     def cure(self) -> str: ...
-    @property
-    def bad(self) -> str | bytes: ...
-    @property
-    def good(self) -> str | bytes: ...
 
 
 def rules() -> Iterator[Rule]:
@@ -92,25 +81,7 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 def _section(rule: Rule) -> str:
     joint = "." if rule.cure[:1].isupper() else ":"
-    parts = [f"### {rule.code}", f"{_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.", _diff(rule)]
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _diff(rule: Rule) -> str:
-    """What the right example changes, as a block; "" when it is long or holds unprintable characters."""
-    wrong, right = _lines(rule.bad), _lines(rule.good)
-    changes = [line for line in unified_diff(wrong, right, n=0, lineterm="") if not line.startswith(HEADS)]
-    # The name of a flow is no part of the fault.
-    changes = [line for line in changes if line not in ("-flow: bad", "+flow: good")]
-    is_plain = all(line.isprintable() and "```" not in line and "\ufffd" not in line for line in changes)
-    if not changes or not is_plain or len(" ".join(changes).split()) > MOST_WORDS:
-        return ""
-    return "\n".join(["```diff", *changes, "```"])
-
-
-def _lines(example: str | bytes) -> list[str]:
-    text = example if isinstance(example, str) else example.decode(errors="replace")
-    return [line.rstrip() for line in text.splitlines()]
+    return f"### {rule.code}\n\n{_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.\n"
 
 
 def _capitalized(text: str) -> str:
