@@ -127,7 +127,7 @@ def _write(folder: Path, nccos: Iterable[Ncco]) -> list[str]:
     texts[INDEX] = _text({"made_by": _MADE_BY, "all": ALL, "default": DEFAULT_FILE, "numbers": numbers})
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or _is_bundle(folder))):
         raise CannotRun(
-            f"{folder} holds something that is no bundle", "name an empty folder, or one that does not exist"
+            f"{folder} holds something other than a bundle", "name an empty folder, or one that does not exist"
         )
     try:
         for name, text in texts.items():

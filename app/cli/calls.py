@@ -51,14 +51,14 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> timedelta
         return datetime.fromisoformat(text)
     except ValueError:
         cure = "write 90m, 2h or 3d, or a point in time as 2026-12-25 or 2026-12-25T10:00+01:00"
-        raise click.BadParameter(f"{text} is no time; {cure}") from None
+        raise click.BadParameter(f"{text} is not a time; {cure}") from None
 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     """The digits of a number without leading zeros: 07700 900123 is a part of 447700900123."""
     digits = options.digits_of(text or "").replace("/", "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
-        raise click.BadParameter(f"{text} is no phone number, nor a part of one")
+        raise click.BadParameter(f"{text} is not a phone number or a part of one")
     return digits.lstrip("0") or digits
 
 
@@ -66,7 +66,7 @@ def _zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(f"{name} is no time zone; write one such as Europe/London") from None
+        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
 
 
 @click.command(
@@ -82,7 +82,7 @@ Examples:
   ncco calls --follow                        new calls, and each change of a call, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document a line
 
-It only reads, beside a running server, the database that NCCO_DATABASE_URL names. Sensitive digits and words are not in
+It only reads the database that NCCO_DATABASE_URL names, also while a server runs. Sensitive digits and words are not in
 it. Exit codes: 0 shown, 1 there is no such call, 2 there is no database that can be read.""",
 )
 @click.argument("session", required=False)
@@ -323,7 +323,7 @@ def state_of(call: Mapping[str, Any]) -> str:
         case "hung-up":
             words = f"hung up in {step}" if step else "hung up"
         case "lost":
-            words = "no end was reported" if call["leg"] else "no call of Vonage"
+            words = "no end was reported" if call["leg"] else "not a Vonage call"
             words += f", last in {step}" if step else ""
     return f"{words}; something failed" if call["failed"] else words
 

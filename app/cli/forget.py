@@ -29,7 +29,7 @@ Examples:
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It works beside a running server, on the database that NCCO_DATABASE_URL names. A call in progress is deleted too: its
+It works on the database that NCCO_DATABASE_URL names, also while a server runs. A call in progress is deleted too: its
 caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. A SQLite file and
 its log are searched for copies of the number; PostgreSQL's files are on its own host, where deleted rows remain until
 their space is reused.
@@ -76,12 +76,14 @@ def international(written: str) -> str:
     has_prefix = number.startswith(("+", "00"))
     digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
     if not (digits.isascii() and digits.isdecimal()):
-        raise CannotRun(f'"{written}" is no phone number', "write it with + and the country code: +447700900123")
+        raise CannotRun(f'"{written}" is not a phone number', "write it with + and the country code: +447700900123")
     if digits.startswith("0") or not (has_prefix or len(digits) >= LEAST_DIGITS):
         cure = "write it with + and the country code, such as +447700900123 for 07700 900123"
         raise CannotRun(f'"{written}" has no country code', cure)
     if not _PHONE_NUMBER.fullmatch(digits):
-        raise CannotRun(f'"{written}" has {len(digits)} digits, and phone numbers have 7 to 15', "write all of it")
+        raise CannotRun(
+            f'"{written}" has {len(digits)} digits, and phone numbers have 7 to 15', "write the whole number"
+        )
     return digits
 
 
@@ -96,4 +98,4 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
         click.echo(f"{counted(found.revisions, 'revision')} of your flows name it: their author wrote it, so they stay")
     if found.traces:
         click.echo(f"older copies remain in free parts of the file ({found.traces} of them)")
-        click.echo("  cure: end what reads the database, or run it with --rewrite, which delays calls meanwhile")
+        click.echo("  cure: stop the programs that read the database, or use --rewrite, which delays calls meanwhile")

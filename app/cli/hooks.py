@@ -31,7 +31,7 @@ Examples:
   ncco hooks retry --all                    try all of them again, now
   ncco hooks drop msg_0c6f...               forget one that was given up
 
-It works beside a running server, on the database that NCCO_DATABASE_URL names. Exit codes: 0 nothing is
+It works on the database that NCCO_DATABASE_URL names, also while a server runs. Exit codes: 0 nothing is
 parked, 1 something is, 2 there is no database.""",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
@@ -91,11 +91,11 @@ def retry(ids: tuple[str, ...], all_: bool) -> int:
     return ISSUES if missing or unsendable else FINE
 
 
-@command.command("drop", short_help="Forget hooks that were given up.")
+@command.command("drop", short_help="Delete hooks that were given up.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All that are parked.")
 def drop(ids: tuple[str, ...], all_: bool) -> int:
-    """Forget hooks that were given up: their receivers never get them. Those that wait stay.
+    """Delete hooks that were given up: their receivers never get them. Those that wait stay.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """

@@ -33,12 +33,12 @@ NEXT_COMMANDS: Final = (
     epilog="""\b
 Examples:
   ncco init shop             a new folder
-  ncco init . --force        this folder, beside the files that are there
+  ncco init . --force        this folder, next to its files
 
 Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Write into a folder that has files; each of those stays as it is.")
+@click.option("--force", is_flag=True, help="Write into a folder that has files; they stay unchanged.")
 def command(folder: Path, *, force: bool) -> int:
     """Write a new project into DIR: a flow, a template, settings, an editor's schema, a compose file."""
     _refuse_used_folder(folder, force=force)
@@ -67,7 +67,7 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{shown} is a file", "name a folder that does not exist yet")
     if has_files and not force:
-        cure = "name a new folder; with --force what is missing is written beside them"
+        cure = "name a new folder; or add what is missing with --force"
         raise CannotRun(f"{shown} has files in it", cure)
 
 

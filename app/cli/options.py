@@ -23,7 +23,7 @@ flows = click.option(
 templates = click.option(
     "--templates",
     type=click.Path(path_type=Path),
-    help="Folder of the templates [NCCO_TEMPLATES, else beside the flows].",
+    help="Folder of the templates [NCCO_TEMPLATES, else next to the flows].",
 )
 chaos = click.option(
     "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unreliable network: late, twice, lost."
@@ -45,7 +45,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
         time = datetime.fromisoformat(text)
     except ValueError:
         cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
-        raise click.BadParameter(f"{text} is no point in time; {cure}") from None
+        raise click.BadParameter(f"{text} is not a point in time; {cure}") from None
     if time.year not in YEARS:
         raise click.BadParameter(f"{text} is too far away; take a year from {YEARS[0]} to {YEARS[-1]}")
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -46,25 +46,29 @@ Examples:
 Exit codes: 0 nothing is wrong, 1 something is, or it has stopped early, 2 there is no such flow, or nothing could be
 read.
 
-It says `refuted` when something is wrong, `proved` when everything that can happen was walked, `walked` when texts,
-numbers and digits were walked by values that represent others, and `stopped` when --states or --seconds did not
+It says `refuted` when something is wrong, `proved` when everything that can happen was explored, `walked` when
+texts, numbers and digits were represented by sample values, and `stopped` when --states or --seconds did not
 suffice. What --save and --tests write was played first.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows
 @options.templates
 @options.output("text", "json", "github")
-@click.option("--states", type=click.IntRange(1), default=200_000, show_default=True, help="Stop after so many states.")
-@click.option("--seconds", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Stop after so long.")
+@click.option(
+    "--states", type=click.IntRange(1), default=200_000, show_default=True, help="Stop after this many states."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Stop after this many seconds."
+)
 @click.option(
     "--silence",
     type=click.FloatRange(1),
     default=20.0,
     show_default=True,
-    help="Seconds for which a caller may hear nothing.",
+    help="Most seconds of silence for a caller.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=500, show_default=True, help="Steps that a call may enter at most."
+    "--steps", type=click.IntRange(1), default=500, show_default=True, help="Most steps that a call may enter."
 )
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Write each fault there as a scenario.")
 @click.option(

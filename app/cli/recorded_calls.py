@@ -160,14 +160,14 @@ def _input(fields: Mapping[str, Any]) -> str:
     dtmf, speech = fields.get("dtmf"), fields.get("speech")
     digits = dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
     if digits:
-        return "pressed keys that are not kept" if str(digits).startswith(MASKED) else f"pressed {digits}"
+        return "pressed keys (not stored)" if str(digits).startswith(MASKED) else f"pressed {digits}"
     speech = speech if isinstance(speech, dict) else {}
     best = next((each for each in speech.get("results") or () if isinstance(each, dict)), None)
     if best is None:
         return f"not understood: {speech['error']}" if speech.get("error") else "silence"
     text, confidence = str(best.get("text", "")), best.get("confidence")
     if text.startswith(MASKED):
-        return "said words that are not kept"
+        return "said words (not stored)"
     return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
 
 

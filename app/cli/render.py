@@ -31,7 +31,7 @@ ANY_NUMBER: Final = "442079460000"
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
     for keys in digits:
         if not re.fullmatch(r"[0-9*#]+", keys):
-            raise click.BadParameter(f"{keys} holds other keys than 0-9, * and #")
+            raise click.BadParameter(f"{keys} has keys other than 0-9, * and #")
     return digits
 
 
@@ -43,7 +43,7 @@ def _base_url(_: click.Context, __: click.Parameter, url: str) -> str:
     except ValueError:
         is_base = False
     if not is_base or not url.isprintable() or " " in url:
-        raise click.BadParameter(f"{url} is no URL of a server; write one such as https://calls.example.com")
+        raise click.BadParameter(f"{url} is not the URL of a server; write one such as https://calls.example.com")
     return url.rstrip("/")
 
 

@@ -55,7 +55,7 @@ def _scenarios_at(path: Path, flows: Path | None, templates: Path | None) -> tup
         found = project_of(path)
         if found is None and flows is None:
             cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
-            raise CannotRun(f"{path} belongs to no project", cure)
+            raise CannotRun(f"{path} does not belong to a project", cure)
         home = Path(os.path.relpath(found)) if found is not None else Path()
         files = (path,) if path.is_file() else tuple(files_in(path))
     if flows is not None:
@@ -68,7 +68,7 @@ def _check_scenario_path(path: Path) -> None:
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of scenarios, or a scenario file")
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        raise CannotRun(f"{path} is no scenario file", "name a .yaml file, or the project's folder")
+        raise CannotRun(f"{path} is not a scenario file", "name a .yaml file, or the project's folder")
 
 
 def _checked(source: Source) -> Source:

@@ -142,7 +142,7 @@ class RemoteServer:
                 raise CannotRun(f"{name} is for a server at a URL", cure)
 
     def _check_urls(self, answer_url: str = "") -> None:
-        """Raises CannotRun for what is no URL of a server; "" is none at all."""
+        """Raises CannotRun for what is not the URL of a server; "" is none at all."""
         for url in filter(None, (answer_url, self.event_url, self.fallback_url)):
             try:
                 is_good = is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url
@@ -150,7 +150,7 @@ class RemoteServer:
                 is_good = False
             if not is_good:
                 cure = "write one such as https://calls.example.com/answer"
-                raise CannotRun(f"{printable(url)} is no URL of a server", cure)
+                raise CannotRun(f"{printable(url)} is not the URL of a server", cure)
 
 
 _REMOTE_OPTIONS: Final = (
@@ -160,7 +160,7 @@ _REMOTE_OPTIONS: Final = (
         "--method",
         type=click.Choice(("GET", "POST"), case_sensitive=False),
         metavar="[GET|POST]",
-        help="Of a server at a URL: how its answer and fallback URL are asked [GET].",
+        help="Of a server at a URL: how its answer and fallback URL are requested [GET].",
     ),
     click.option(
         "--signature-secret",

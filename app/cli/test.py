@@ -248,9 +248,9 @@ def _summary(run: ScenarioRun, short: Sequence[str], took_s: float) -> Iterator[
 def _check_drawing(path: Path, projects: int) -> None:
     """Raises CannotRun for a name without the suffix of a drawing, and for several projects."""
     if path.suffix not in DRAWINGS:
-        raise CannotRun(f"{path} has no suffix of a drawing", "write a name that ends in .mmd or .dot")
+        raise CannotRun(f"{path} is not the name of a drawing", "write a name that ends in .mmd or .dot")
     if projects != 1:
-        raise CannotRun("a drawing is of one project", "name one project, whose flows have no errors")
+        raise CannotRun("a drawing shows one project", "name one project, whose flows have no errors")
 
 
 def _write_drawing(path: Path, suites: Sequence[Suite]) -> None:

@@ -194,7 +194,7 @@ class _Container:
 def _value(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
         offset = next(token.start() for token in _TOKEN.finditer(text) if token.group() == word)
-        raise NotJsonError(f"{word} is a word of JavaScript, not of JSON", offset, "write a number, or null")
+        raise NotJsonError(f"{word} is JavaScript, not JSON", offset, "write a number, or null")
 
     try:
         return json.loads(text, parse_constant=refuse)

@@ -55,7 +55,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
         addresses = [prefix for prefix in allowed if not prefix.isdecimal()]
         found = _ADDRESS.fullmatch(number)
         if addresses and found is None:
-            return "is no SIP address that can be told apart"
+            return "is not a plain SIP address"
         return "" if found is not None and any(_covers(prefix, found) for prefix in addresses) else _NO_PREFIX
     longest = max((len(prefix) for prefix in allowed if number.startswith(prefix)), default=0)
     if not longest:

@@ -113,7 +113,7 @@ class _OfflineCall:
 
     def _run(self, runs: Runs) -> Step:
         if runs.comes_back:
-            raise _NeedsServer(f"it waits for what comes of the flow {runs.flow}")
+            raise _NeedsServer(f"it waits for the outcome of the flow {runs.flow}")
         given = {each.name: each.value.render(self._names()) for each in runs.given}
         self._flow = self._root.named(runs.flow)
         self._scope = new_scope(self._flow, given)
@@ -172,5 +172,5 @@ def _sound(actions: list[dict[str, Any]]) -> Offline:
             action.pop("bargeIn", None)
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
-        return Offline((), f"without its webhooks it is no valid NCCO: {faults[0].message}")
+        return Offline((), f"without its webhooks it is not a valid NCCO: {faults[0].message}")
     return Offline(tuple(actions)) if actions else Offline((), "it says nothing")

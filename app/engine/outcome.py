@@ -70,9 +70,9 @@ def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:
             return heard
     best = results[0]
     if not sure:
-        because = f"no result reaches the least confidence of {asked.min_confidence:g}"
+        because = f"no result reaches the required confidence of {asked.min_confidence:g}"
         return Outcome("nomatch", "", "", best.text, best.confidence, "low_confidence", because)
-    return Outcome("nomatch", "", "", best.text, best.confidence, "speech", "no result holds a phrase of a choice")
+    return Outcome("nomatch", "", "", best.text, best.confidence, "speech", "no result contains a phrase of a choice")
 
 
 def _is_sure(result: SpeechResult, least: float) -> bool:
@@ -121,7 +121,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
         return Outcome(declined[0], because="the other party has answered and was not joined")
     if seen & _SOMEBODY_ANSWERED:
         return Outcome("completed", because="the connect is over and the other party had answered")
-    return Outcome("failed", because="the connect is over and nobody was reported to have answered")
+    return Outcome("failed", because="the connect is over, and no answer was reported")
 
 
 ASR_ERRORS = 2

@@ -27,7 +27,7 @@ STEP_LIMIT = 200
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
 
-_NO_NUMBER = "an entry of the list is no phone number"
+_NO_NUMBER = "an entry of the list is not a phone number"
 
 
 class Run:

@@ -230,7 +230,7 @@ ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model i
 
 
 _NO_EVENTS = {
-    name: Note("N909", f"{name} is no option of this action, which sends no webhook of its own.")
+    name: Note("N909", f"{name} is not an option of this action, which sends no webhook of its own.")
     for name in ("eventUrl", "eventMethod", "eventOnCompletion")
 }
 
@@ -276,7 +276,7 @@ class Talk(NccoModel):
     main: ClassVar[str] = "text"
     spellings: ClassVar = {"voice_name": "voiceName"}
     notes: ClassVar = _NO_EVENTS | {
-        name: Note("N910", f"{name} is of former documents.", "Use language and style instead.")
+        name: Note("N910", f"{name} is from older documentation.", "Use language and style instead.")
         for name in ("voiceName", "voice_name")
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.talk_can_be_spoken,)
@@ -414,7 +414,7 @@ class Connect(NccoModel):
         Literal["synchronous", "asynchronous"] | None,
         Word(
             ("synchronous",),
-            {"asynchronous": "former documents call the default so; leave eventType out"},
+            {"asynchronous": "older documentation calls the default so; leave eventType out"},
             other_words={"sync": "synchronous"},
         ),
     ] = None

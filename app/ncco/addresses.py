@@ -144,7 +144,7 @@ class Url(Kind):
         if reason := self._fault(value):
             return [fault("N112", f"{shown(value)} {reason}.", self._cure(value))]
         if _NOT_IN_URLS.search(value) or not value.isascii():
-            return [fault("N961", f"{shown(value)} holds characters that a URL does not.")]
+            return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.")]
         return []
 
     def _fault(self, value: str) -> str | None:
@@ -204,7 +204,7 @@ class SipUri(Kind):
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
         scheme, slashes, rest = value.partition("//")
         if slashes and scheme.endswith(":"):
-            return [fault("N962", f"{shown(value)} has slashes behind its scheme.", f'Write "{scheme}{rest}".')]
+            return [fault("N962", f"{shown(value)} has slashes after its scheme.", f'Write "{scheme}{rest}".')]
         if found[2] is None or found[1].lower() != "sip":
             return [fault("N962", f"{shown(value)} is not of the form sip:user@host.")]
         return []

@@ -52,7 +52,7 @@ def mute_or_can_speak(options: Options) -> Iterator[Issue]:
     if is_true(options["mute"]):
         yield fault("N201", "mute is true although canSpeak is given.", path="/mute")
     elif is_false(options["mute"]):
-        yield fault("N909", "mute is not supported beside canSpeak.", path="/mute")
+        yield fault("N909", "mute is not supported together with canSpeak.", path="/mute")
 
 
 def transcription_needs_record(options: Options) -> Iterator[Issue]:
@@ -125,7 +125,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
             yield fault("N208", "The authorization is of type custom, but has no value.", path="/authorization")
         if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
             limit = MAX_AUTHORIZATION_CHARACTERS
-            message = f"The value of the authorization has {len(value)} characters; {limit} is the most."
+            message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
             yield fault("N920", message, path="/authorization")
         elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
             message = "The value of the authorization holds a character that headers do not."
@@ -134,7 +134,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
     headers = options.get("headers")
     if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
-        yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the most.", path="/headers")
+        yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the limit.", path="/headers")
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:

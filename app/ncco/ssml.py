@@ -72,7 +72,7 @@ def is_ssml(text: str) -> bool:
 
 def _check_length(characters: int) -> Iterator[Issue]:
     if characters > MAX_TALK_CHARACTERS:
-        yield fault("N401", f"The text has {characters} characters; {MAX_TALK_CHARACTERS} is the most.")
+        yield fault("N401", f"The text has {characters} characters; {MAX_TALK_CHARACTERS} is the limit.")
 
 
 def _check_plain(text: str) -> Iterator[Issue]:
@@ -80,7 +80,7 @@ def _check_plain(text: str) -> Iterator[Issue]:
     tags = list(dict.fromkeys(tag[1].lower() for tag in found))
     yield from _check_length(len(_TAG.sub("", text)))
     if not tags:
-        yield replace(fault("N915", "A plain text holds <."), span=(text.index("<"), 1))
+        yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
         return
     message = "The speak element does not enclose the whole text, or is in capitals."
     if tags != ["speak"]:
@@ -107,7 +107,7 @@ def _check_ssml(text: str) -> Iterator[Issue]:
     else:
         yield from _check_length(found.characters)
         if found.is_blank and found.starts.keys() <= SILENT:
-            yield fault("N914", "The SSML holds nothing to say.")
+            yield fault("N914", "The SSML contains nothing to say.")
         unknown = [name for name in found.starts if name not in TAGS]
         if unknown:
             names = listed([f"<{name}>" for name in unknown], "and")

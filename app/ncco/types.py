@@ -187,7 +187,9 @@ class Number(Kind):
     def _check_fraction(self, number: float) -> list[Issue]:
         issues = []
         if self.tenths and abs(number * 10 - round(number * 10)) > 1e-6:
-            issues.append(fault("N119", f"{shown(number)} is finer than a tenth.", f"Write {round(number, 1)}."))
+            issues.append(
+                fault("N119", f"{shown(number)} has more than one decimal place.", f"Write {round(number, 1)}.")
+            )
         if self.whole != "no":
             code = "N118" if self.whole == "always" else "N957"
             issues.append(fault(code, f"{shown(number)} is not a whole number.", f"Write {self._expected()}."))
@@ -244,7 +246,7 @@ class Word(Kind):
         if value in self.disputed:
             return [fault("N956", f'"{value}": {self.disputed[value]}.', f"Write {expected}.")]
         if self.any_case and value.upper() in self.words:
-            return [fault("N955", f"{shown(value)} is not in the reference's case.", f'Write "{value.upper()}".')]
+            return [fault("N955", f"{shown(value)} is not written as in the reference.", f'Write "{value.upper()}".')]
         if words := self.words_in(value):
             cure = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
         else:
@@ -419,7 +421,7 @@ class StandardHeaders(Kind):
         if not isinstance(entry, str):
             return "is not text"
         if len(entry) > 256:
-            return f"has {len(entry)} characters; 256 is the most"
+            return f"has {len(entry)} characters; 256 is the limit"
         return None if all(" " <= character <= "~" for character in entry) else "holds a character that headers do not"
 
     def json_schema(self) -> JsonSchema:
@@ -482,12 +484,12 @@ class ListOf(Kind):
             return [fault("N111", f"The array has no {self.noun}.", f"Write one {self.noun} in it.")]
         if self.high is not None and count > self.high:
             return [
-                fault("N111", f"The array has {count} entries; {self.high} is the most.", f"Leave {self.high} in it.")
+                fault("N111", f"The array has {count} entries; {self.high} is the limit.", f"Leave {self.high} in it.")
             ]
         if count != 1 and self.usually_one:
             return [fault("N959", f"The array has {f'{count} URLs' if value else 'no URL'}.")]
         if self.distinct and any(entry in value[:index] for index, entry in enumerate(value)):
-            return [fault("N111", "The array has an entry twice.", "Write each entry once.")]
+            return [fault("N111", "The array repeats an entry.", "Write each entry once.")]
         return []
 
     def shapes_inside(self) -> tuple[Shape, ...]:

@@ -560,7 +560,7 @@ def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
         return f'there is no flow "{flow}" to start a call in'
     to = delivery.call.to
     if delivery.problem or not to:
-        what = delivery.problem or "the webhook names no called number"
+        what = delivery.problem or "the webhook has no called number"
         return f"{what}; no flow has `default: true`, which would take such a call"
     wanted = f"no flow takes calls to the number ending in {to[-4:]}"
     return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"

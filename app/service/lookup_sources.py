@@ -72,7 +72,7 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> 
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise LookupFailure("the host cannot be reached", is_outage=True) from None
     except httpx.TransportError:
-        raise LookupFailure("the connection broke off", is_outage=True) from None
+        raise LookupFailure("the connection was lost", is_outage=True) from None
     read_json(body)
     return body
 
@@ -120,7 +120,7 @@ async def _read_body(response: httpx.Response) -> bytes:
     """The body, decompressed. Raises LookupFailure, and httpx.TransportError when it breaks off."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
-        raise LookupFailure("packed in a way that was not asked for")
+        raise LookupFailure("compressed in a way that was not requested")
     body = bytearray()
     async for chunk in _raw_chunks(response):
         body += chunk
@@ -135,11 +135,11 @@ def _decompressed(body: bytes) -> bytes:
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
     except zlib.error:
-        raise LookupFailure("packed in a way that cannot be unpacked") from None
+        raise LookupFailure("compressed in a way that cannot be decompressed") from None
     if len(found) > BODY_LIMIT:
         raise LookupFailure(_TOO_LARGE)
     if not decompressor.eof:
-        raise LookupFailure("packed in a way that cannot be unpacked")
+        raise LookupFailure("compressed in a way that cannot be decompressed")
     return found
 
 
@@ -234,7 +234,7 @@ def _as_json(value: Any) -> bytes:
     try:
         body = orjson.dumps(value)
     except (TypeError, RecursionError):
-        raise LookupFailure("gave back something that JSON does not have") from None
+        raise LookupFailure("returned something that is not JSON") from None
     if len(body) > BODY_LIMIT:
         raise LookupFailure(_TOO_LARGE)
     return body

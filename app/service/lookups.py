@@ -279,4 +279,4 @@ class CircuitBreakers:
                 self._probing.discard(name)
 
     def _open(self, name: str) -> LookupFailure:
-        return LookupFailure(f"not asked: {name} has failed {self._failures} times in a row and gets a pause")
+        return LookupFailure(f"not asked: {name} has failed {self._failures} times in a row and is paused")

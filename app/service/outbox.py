@@ -208,11 +208,11 @@ def _failure(error: httpx.RequestError) -> Verdict:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
         case httpx.LocalProtocolError():
-            return Verdict("never", "a header of it holds what no header may hold")
+            return Verdict("never", "a header has characters that are not allowed")
         case Disconnected():
-            return Verdict("again", "the connection broke off")
+            return Verdict("again", "the connection was lost")
         case httpx.RemoteProtocolError():
-            return Verdict("again", "what it answers is no HTTP")
+            return Verdict("again", "its answer is not HTTP")
         case _:
             return Verdict("again", str(error) or type(error).__name__)
 

@@ -240,7 +240,7 @@ def _as_httpx() -> Iterator[None]:
             kind = Disconnected
         raise kind(str(error)) from error
     except OSError as error:  # a TLS record that cannot be decrypted, which httpcore lets through
-        raise httpx.ReadError("the encryption broke") from error
+        raise httpx.ReadError("the TLS connection failed") from error
 
 
 class _Unresolved(httpcore.ConnectError):

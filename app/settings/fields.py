@@ -227,7 +227,7 @@ class Settings(BaseSettings):
             return self
         fresh = self._read_again()
         if self.is_signed and not fresh.is_signed:
-            cure = "Write the new secret; a server that checks signatures does not stop to while it runs."
+            cure = "Write the new secret; a running server does not stop checking signatures."
             raise SettingsError("VONAGE_SIGNATURE_SECRET", "is gone", cure)
         changed = self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
         changed._warnings = fresh._warnings
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
                 "VONAGE_SIGNATURE_SECRET",
                 f"is not set, so anybody who reaches {where} could send webhooks",
                 "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
-                "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 does without signatures anywhere.",
+                "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
             )
         if self.signature_secret.get_secret_value() == PLACEHOLDER_SECRET:
             raise SettingsError(

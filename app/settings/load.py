@@ -115,7 +115,7 @@ def _unknown(written: Iterable[str]) -> list[str]:
 
 
 def _unknown_setting(name: str, meant: str | None) -> str:
-    return f"{name} is no setting; did you mean {meant}?" if meant else f"{name} is no setting and does nothing."
+    return f"{name} is not a setting; did you mean {meant}?" if meant else f"{name} is not a setting and has no effect."
 
 
 def _questionable(settings: Settings) -> list[str]:
@@ -142,7 +142,7 @@ def _unreachable(settings: Settings) -> Iterator[str]:
     if settings.is_signed and values.is_loopback(url.hostname or ""):
         yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
     elif settings.is_signed and url.scheme == "http":
-        yield "NCCO_PUBLIC_URL begins with http://: what callers press crosses the network for everybody to read."
+        yield "NCCO_PUBLIC_URL begins with http://: what callers press is sent unencrypted."
 
 
 def _short_secrets(settings: Settings) -> list[str]:
@@ -153,7 +153,7 @@ def _short_secrets(settings: Settings) -> list[str]:
     }
     return [
         f"{name} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare it with the Vonage "
-        "dashboard. In double quotes a shell takes out $ and what follows."
+        "dashboard. In double quotes, a shell replaces $ and the name after it."
         for name, length in lengths.items()
         if 0 < length < MIN_SECRET_CHARACTERS
     ]

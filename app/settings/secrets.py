@@ -30,7 +30,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
     for variable, field in variables.items():
         name = written.get(f"{variable}{FILE_SUFFIX}", "")
         if name and written.get(variable):
-            cure = f"Take one of them away; {variable}{FILE_SUFFIX} can be changed while the server runs."
+            cure = f"Remove one of them; {variable}{FILE_SUFFIX} can be changed while the server runs."
             raise SettingsError(f"{variable}{FILE_SUFFIX}", f"is set, and so is {variable}", cure)
         if name:
             found[field] = Path(name).expanduser()
@@ -53,7 +53,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     except (OSError, UnicodeDecodeError, ValueError) as fault:
         if is_optional and isinstance(fault, FileNotFoundError):
             return ""
-        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
+        why = fault.strerror if isinstance(fault, OSError) else "it is not text"
         raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
     if is_optional and not text:
         return ""

@@ -41,7 +41,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
         if not _HOST.fullmatch(host):
-            raise ValueError(f'"{host}" is no host name')
+            raise ValueError(f'"{host}" is not a host name')
     return hosts
 
 
@@ -55,11 +55,11 @@ def read_public_url(text: str) -> str:
         return ""
     url = _split(text.strip())
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f'"{text}" is no http or https URL')
+        raise ValueError(f'"{text}" is not an http or https URL')
     if _WEBHOOK_PATH.search(url.path):
-        raise ValueError(f'"{text}" is the address of a webhook; the server puts /webhooks/... behind it itself')
+        raise ValueError(f'"{text}" is the address of a webhook; the server adds /webhooks/... itself')
     if url.query or url.fragment:
-        raise ValueError(f'"{text}" has a query or a fragment, so paths cannot be put behind it')
+        raise ValueError(f'"{text}" has a query or a fragment, so no path can be added')
     port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
     user, at, _ = url.netloc.rpartition("@")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
@@ -71,9 +71,9 @@ def _split(text: str) -> SplitResult:
         url = urlsplit(text)
         url.port  # noqa: B018 - reading it is what checks it
     except ValueError as fault:
-        raise ValueError(f'"{text}" is no URL: {fault}') from fault
+        raise ValueError(f'"{text}" is not a URL: {fault}') from fault
     if re.search(r"[\s<>\"{}|\\^`]", text) or not text.isascii():
-        raise ValueError(f'"{text}" holds characters that no URL holds')
+        raise ValueError(f'"{text}" has characters that are not allowed in a URL')
     return url
 
 
@@ -89,7 +89,9 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
         if not _PREFIX.fullmatch(prefix):
-            raise ValueError(f'"{prefix}" is no beginning of a phone number with its country code, or of a SIP address')
+            raise ValueError(
+                f'"{prefix}" is not the beginning of a phone number with its country code, or of a SIP address'
+            )
     return prefixes
 
 
@@ -199,7 +201,7 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     actions = [document] if isinstance(document, dict) else document
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
-        raise ValueError(f"no valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].cure})")
+        raise ValueError(f"is not a valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].cure})")
     if not any(action["action"] in _AUDIBLE_ACTIONS for action in actions):
         raise ValueError("plays nothing that a caller could hear")
     return tuple(actions)
@@ -213,4 +215,4 @@ def _document(text: object) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as fault:
-        raise ValueError(f"begins like JSON and is none: {fault}") from fault
+        raise ValueError(f"looks like JSON, but is not: {fault}") from fault

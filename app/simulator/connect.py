@@ -97,7 +97,7 @@ class Dial:
         """
         own, shown = self._platform.application.numbers, self._leg.identity.from_
         if self._endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
-            theirs = f"{shown} is no number of the application" if shown else "a phone is dialled `from` a number"
+            theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
             self._leg.problem = f"{theirs}, so {self._address} is not reached"
             return Behaviour("failed", rings_s=0)
         known = self._platform.parties.next_dial(self._address)

@@ -100,4 +100,4 @@ def _file(rest: str) -> Path:
     try:
         return Path(name).expanduser() if name.startswith("~/") else Path(name)
     except RuntimeError as error:
-        raise ValueError(f"this user has no home folder that ~ could mean; {_CURE}") from error
+        raise ValueError(f"this user has no home folder for ~; {_CURE}") from error

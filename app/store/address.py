@@ -66,7 +66,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url.strip())
     except ValueError as fault:
         # What urlsplit says may quote the password.
-        raise ValueError(f"it is no URL; write {EXAMPLE}, with %40 for @ and %2F for / in the password") from fault
+        raise ValueError(f"it is not a URL; write {EXAMPLE}, with %40 for @ and %2F for / in the password") from fault
     if parts.fragment:
         raise ValueError(f"a # in a password is written %23; write {EXAMPLE}")
     if "/" in parts.path.removeprefix("/") or not parts.path.removeprefix("/"):
@@ -91,7 +91,7 @@ def _is_port(port: str) -> bool:
 def _require_known(given: dict[str, str]) -> None:
     for name in given:
         if name not in _OPTIONS:
-            raise ValueError(f"{name!r} is no option of a PostgreSQL URL; write one of {', '.join(_OPTIONS)}")
+            raise ValueError(f"{name!r} is not an option of a PostgreSQL URL; write one of {', '.join(_OPTIONS)}")
     if given.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(
             f"sslmode is one of {', '.join(_SSL_MODES)}; write ?sslmode=verify-full to be sure of the host"

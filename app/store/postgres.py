@@ -584,7 +584,7 @@ async def _prepare(connection: Connection, label: str) -> None:
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         cure = "name one in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"
-        raise StoreUnusable(f"{label} keeps texts in {encoding}, which lacks letters that callers have", cure)
+        raise StoreUnusable(f"{label} keeps texts in {encoding}, which lacks characters that callers may send", cure)
     if (await _schema(connection, label)).missing:
         async with _transaction(connection):
             await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")

@@ -25,7 +25,7 @@ _OTHER: Final = PostgresFault(
 _AWAY: Final = PostgresFault(
     "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
 )
-_SLOW: Final = PostgresFault("does not answer in time", "look at its load, its disk and the network between")
+_SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
 
 _FAULTS: Final = {
     "25006": PostgresFault("can only be read", "name the primary, or add ?target_session_attrs=read-write to the URL"),
@@ -38,11 +38,11 @@ _FAULTS: Final = {
         "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
     ),
     "53100": PostgresFault("has no room on its disk", "free space on the disk of PostgreSQL"),
-    "53300": PostgresFault("has too many connections", "raise max_connections, or put a pooler between"),
+    "53300": PostgresFault("has too many connections", "raise max_connections, or use a pooler"),
     "55P03": PostgresFault("is locked by another transaction", "look into pg_stat_activity for one that does not end"),
     "57014": _SLOW,
     "57P01": PostgresFault("is being stopped", "start it again"),
-    "57P02": PostgresFault("has crashed", "look into PostgreSQL's log"),
+    "57P02": PostgresFault("has crashed", "read PostgreSQL's log"),
     "57P03": PostgresFault("is starting or stopping", "wait until it is up"),
     "XX001": PostgresFault("is damaged", "restore a backup"),
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),

@@ -69,7 +69,7 @@ _FAULTS: Final = {
     sqlite3.SQLITE_BUSY: SqliteFault(
         "is locked by another process", "end the process that holds it; `fuser` on the file names it"
     ),
-    sqlite3.SQLITE_LOCKED: SqliteFault("is locked", "end what else uses the file"),
+    sqlite3.SQLITE_LOCKED: SqliteFault("is locked", "stop other programs that use the file"),
     sqlite3.SQLITE_CANTOPEN: SqliteFault("cannot be opened", _RIGHTS),
     sqlite3.SQLITE_PERM: SqliteFault("may not be opened", _RIGHTS),
     sqlite3.SQLITE_AUTH: SqliteFault("may not be used", _RIGHTS),

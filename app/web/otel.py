@@ -70,7 +70,7 @@ class Telemetry:
         self._tracer = tracers.get_tracer(_NAME, version(_NAME))
         meter = meters.get_meter(_NAME, version(_NAME))
         self._webhooks = meter.create_histogram("ncco.webhook.duration", "s", "Time to answer a webhook")
-        self._lookups = meter.create_histogram("ncco.lookup.duration", "s", "Time to ask a look-up")
+        self._lookups = meter.create_histogram("ncco.lookup.duration", "s", "Time to ask a lookup")
         self._hooks = meter.create_counter("ncco.hook.tries", "{try}", "Tries to send a hook")
 
     def middleware(self, app: ASGIApp) -> ASGIApp:
@@ -223,7 +223,7 @@ def providers(environ: Mapping[str, str], log: FilteringBoundLogger) -> tuple[Tr
     protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
     if protocol not in ("", PROTOCOL):
         cure = f"set OTEL_EXPORTER_OTLP_PROTOCOL={PROTOCOL}, and the endpoint to the port for it (4318)"
-        log.warning("telemetry is off", problem=f"{protocol} is no protocol that is installed", cure=cure)
+        log.warning("telemetry is off", problem=f"{protocol} is not an installed protocol", cure=cure)
         return None
     spans = _exporter("OTEL_TRACES_EXPORTER", OTLPSpanExporter, ConsoleSpanExporter, environ, log)
     metrics = _exporter("OTEL_METRICS_EXPORTER", OTLPMetricExporter, ConsoleMetricExporter, environ, log)

@@ -61,7 +61,7 @@ def _read_json(body: bytes) -> Read:
     except orjson.JSONDecodeError as fault:
         value = _repaired(body)
         if value is None:
-            return {}, f"the body is no JSON: {fault.msg} at byte {fault.pos}"
+            return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
     if not isinstance(value, dict):
         return {}, f"the body is a JSON {_NAMES[type(value)]}, where an object is expected"
     return value, ""

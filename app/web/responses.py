@@ -29,7 +29,7 @@ STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "faile
 
 _SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
-_CLOCK: Final = "Check that the clock of this host is right (NTP): signatures hold for five minutes."
+_CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
 _CURES: Final[Mapping[str, str]] = {
     signatures.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
     signatures.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",

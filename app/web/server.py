@@ -119,7 +119,9 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise SettingsError(host_setting, f"{host} is no address here: {error.strerror}", _OWN_ADDRESS) from error
+        raise SettingsError(
+            host_setting, f"{host} is not an address of this machine: {error.strerror}", _OWN_ADDRESS
+        ) from error
     with bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -68,7 +68,7 @@ WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private"
 def _digits(number: str) -> str:
     digits = options.digits_of(number)
     if not (digits.isascii() and digits.isdigit()):
-        raise click.BadParameter(f"{number} is no telephone number; write digits, such as 447700900123")
+        raise click.BadParameter(f"{number} is not a phone number; write digits, such as 447700900123")
     return digits
 
 
@@ -90,7 +90,7 @@ def _custom_data(_: click.Context, __: click.Parameter, text: str | None) -> Any
     try:
         return None if text is None else json.loads(text)
     except ValueError:
-        raise click.BadParameter(f"""{text} is no JSON; write it as '{{"order": 17}}'""") from None
+        raise click.BadParameter(f"""{text} is not JSON; write it as '{{"order": 17}}'""") from None
 
 
 def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
@@ -98,7 +98,7 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name.isidentifier():
-            raise click.BadParameter(f"{each} is no NAME=VALUE")
+            raise click.BadParameter(f"{each} is not NAME=VALUE")
         found[name] = value
     return found
 
@@ -108,7 +108,7 @@ def _durations(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     for each in given:
         url, _equals, seconds = each.rpartition("=")
         if not url or not re.fullmatch(r"\d{1,5}(\.\d{1,3})?s?", seconds):
-            raise click.BadParameter(f"{each} is no URL=SECONDS")
+            raise click.BadParameter(f"{each} is not URL=SECONDS")
         found[url] = float(seconds.removesuffix("s"))
     return found
 

@@ -88,11 +88,11 @@ def read_piece(piece: str, moment: CallMoment) -> Typed:
     if isinstance(typed, RecordStep) and moment.kind != "record":
         raise Mistake("nothing is recorded now")
     if isinstance(typed, SilenceStep) and moment.kind not in ("input", "record"):
-        raise Mistake("nobody listens now; `wait 5` lets time pass")
+        raise Mistake("the server does not listen now; `wait 5` lets time pass")
     if isinstance(typed, PressStep) and "dtmf" not in takes:
-        raise Mistake("nobody listens for keys here; say something")
+        raise Mistake("keys are not accepted here; say something")
     if isinstance(typed, SpeakStep) and "speech" not in takes:
-        raise Mistake("nobody listens for words here; press keys")
+        raise Mistake("speech is not accepted here; press keys")
     return typed
 
 
@@ -260,11 +260,11 @@ HELP: Final = f"""\
   1   press 42#            press keys
   say sales                say something; `say sales ~0.4` when the recogniser is unsure,
                            `say sales ~0.6 | sails ~0.3` with what else it might have been
-  silence                  say and press nothing until nobody listens any more
+  silence                  say and press nothing until the server stops listening
   record 12   record 12 #  speak onto a recording for 12 seconds, and end it with a key
   {WAYS}
-                           what a party does that is dialled; or: {", ".join(SHOWN[1:])}
-  wait 5                   let 5 seconds pass; what comes behind it interrupts what is played: wait 2; 1
+                           what the dialled party does; or: {", ".join(SHOWN[1:])}
+  wait 5                   let 5 seconds pass; what follows interrupts what is played: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D
   why                      which step, rule and line decided
   ncco                     what is played now
@@ -277,7 +277,7 @@ _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save
 
 def hint(moment: CallMoment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
     """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
-    text = "nobody waits for the caller any more; Enter: hang up"
+    text = "the server no longer waits for the caller; Enter: hang up"
     can: tuple[str, ...] = ("say ",)
     match moment.kind:
         case "idle" if listening is not None and listening.kind == "input":

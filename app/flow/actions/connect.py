@@ -197,7 +197,9 @@ def _check_secrecy(runs: Runs, reader: Reader) -> None:
     for given in runs.given:
         param = signature.params.get(given.name) if signature else None
         if param is not None and param.variable.sensitive:
-            message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be kept until somebody answers'
+            message = (
+                f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be stored until somebody answers'
+            )
             reader.report("E286", given.place, message)
 
 
@@ -230,7 +232,7 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
     if item is None:
         single = computed_type(text, reader)
         if isinstance(single, ValueType) and _never_fits(single):
-            message = f"this is {single.described}, and none of that is a phone number"
+            message = f"this is {single.described}, not a phone number"
             cure = "let it be a phone number: a lookup declares it with `returns: {number: phone}`"
             reader.report("E287", text.place, message, cure)
         return None

@@ -202,7 +202,7 @@ def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value 
     """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
-        message = f"{name} would be sent and kept in the open; it is {reader.scope.unspoken[name]}"
+        message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
         reader.report("E331", node.place, message)
     return value
 

@@ -144,10 +144,10 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
         return False
-    message = f"`{beside.value}` is given beside the main value of `{item.word}`, which is the same field"
+    message = f"`{beside.value}` repeats the main value of `{item.word}`"
     cure = "keep one of the two"
     if is_map:
-        message = f"`{beside.value}` is beside a map of the fields of `{item.word}`"
+        message = f"`{beside.value}` is next to a map of the fields of `{item.word}`"
         cure = f"move `{beside.value}` into that map"
     reader.report("E403", beside.place, message, cure)
     return True

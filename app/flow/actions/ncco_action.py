@@ -104,7 +104,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader)
         return
     if any(sign.isalpha() for sign in _NOT_SAID.sub("", written.value)):
         names = ", ".join(reader.locales)
-        message = f"this text is said as it is in every locale: {names}"
+        message = f"this text is spoken as written in every locale: {names}"
         shown = ", ".join(f'{name}: ".."' for name in reader.locales)
         cure = f"write `{{{shown}}}` in its place, or give the talk a `language` of its own"
         reader.report("W565", written.place, message, cure)

@@ -95,7 +95,7 @@ def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Rea
         message = f"maxDigits is {most}, and the exit waits for up to {required} digits"
         refuse(settings["maxDigits"], message, "leave `maxDigits` out: it follows from what is asked")
     if literal(settings, "submitOnHash") and needs.get("hash_chooses"):
-        message = "with submitOnHash the key # ends the input, so it can be no choice"
+        message = "with submitOnHash the key # ends the input, so it cannot be a choice"
         refuse(settings["submitOnHash"], message, "leave `submitOnHash` out, or give the choice another key")
     return len(reader.issues) == before
 
@@ -151,8 +151,8 @@ def _heard(reader: Reader) -> Value:
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
         if not locale.is_heard:
-            message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is in no"
-            message += " list of recognised languages"
+            message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is not"
+            message += " in the list of recognised languages"
             reader.report("W567", locale.place_of("language"), message)
     by_locale = {
         name: Constant(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()
@@ -257,10 +257,10 @@ def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Pa
     """
     words = {part.word for part in parts if isinstance(part, Action)}
     if not words & _LASTING and not any(isinstance(part, Document) for part in parts):
-        reader.report("E278", place, "nothing is heard while the caller is held, so that the time does not pass")
+        reader.report("E278", place, "nothing is played while the caller is held, so no time passes")
     for part in parts:
         if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
-            reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never looks again")
+            reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
         elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _LEADING_OFF):
             word = "connect" if isinstance(part, Connect) else part.word
             reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")

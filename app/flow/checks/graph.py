@@ -44,7 +44,7 @@ def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | N
     lost = [name for name in steps if name not in reached]
     entered = {_known(name, steps) for origin in lost for name in _targets(steps[origin]) if name != origin}
     for name in [name for name in lost if name not in entered] or lost[:1]:
-        yield RULES["W215"].at(steps[name].key.place, f'no caller can come to step "{name}"')
+        yield RULES["W215"].at(steps[name].key.place, f'no caller can reach step "{name}"')
 
 
 def _known(name: str, steps: Mapping[str, ReadStep]) -> str | None:
@@ -95,16 +95,14 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
                     graph[name].setdefault(str(edge.target.step), edge)
         for circle, group in _circles(graph, seen):
             if not _is_counted(group, graph, steps):
-                cure = (
-                    "ask the caller, end the call, or count the rounds and lead out by a `branch` in one of the steps"
-                )
+                cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
                 yield _endless([(name, edge.label) for name, edge in circle], circle[-1][1], cure)
 
 
 def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
     way = " → ".join([*(name for name, _ in steps), steps[0][0]])
     labels = ", ".join(f"{name}: {label}" for name, label in steps)
-    message = f"a call can loop forever without any right input of the caller: {way} ({labels})"
+    message = f"a call can loop forever without valid input from the caller: {way} ({labels})"
     return RULES["E216"].at(edge.target.place, message, cure)
 
 

@@ -27,13 +27,13 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _doubled(names):
-        yield RULES["E210"].at(place, f'the flow "{name}" is there already, in {first.file}:{first.line}')
+        yield RULES["E210"].at(place, f'the flow "{name}" already exists in {first.file}:{first.line}')
     numbers = ((number, place) for flow in flows for number, place in flow.words.numbers)
     for number, place, first in _doubled(numbers):
-        yield RULES["E211"].at(place, f"calls to {number} start in {first.file}:{first.line} already")
+        yield RULES["E211"].at(place, f"calls to {number} already start in {first.file}:{first.line}")
     defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
     for _, place, first in _doubled(defaults):
-        yield RULES["E212"].at(place, f"{first.file}:{first.line} is the default already")
+        yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
     if is_whole and all(flow.is_whole for flow in flows):
         yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}

@@ -108,7 +108,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     known = country_class(region.country)
     if known is None:
         place = region.written.values["country"].place
-        message = f'{region.written.what}: "{region.country}" is no country whose holidays are known'
+        message = f'{region.written.what}: "{region.country}" is not a country with known holidays'
         near = nearest(region.country.lower(), countries())
         reader.report("E508", place, message, f'did you mean "{countries()[near]}"?' if near else None)
         return None
@@ -180,7 +180,7 @@ def _read_own(text: Text, name: str, holidays: Holidays, what: str, reader: Read
 def _read_named(entry: Entry, holidays: Holidays, what: str, reader: Reader) -> None:
     name = reader.text(entry.value, f"the name of {entry.key.value} in {what}")
     if name is not None and looks_like_hours(name.value):
-        message = f'{what}: "{name.value}" is no name of a holiday'
+        message = f'{what}: "{name.value}" is not the name of a holiday'
         cure = f"write hours of a date under `override`: {{{entry.key.value}: {name.value}}}"
         reader.report("E513", name.place, message, cure)
         name = None
@@ -248,7 +248,7 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
         return ()
     if days > MAX_DAYS:
         message = f"{what}: {text.value} has {days} days, more than {MAX_DAYS}"
-        reader.report("E511", text.place, message, "write what lasts longer as another `week`")
+        reader.report("E511", text.place, message, "for longer changes, edit `week`")
         return ()
     return tuple(first + timedelta(days=day) for day in range(days))
 

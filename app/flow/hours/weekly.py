@@ -31,9 +31,9 @@ _HINTS: Final = {
     **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "write mon-fri"),
     **dict.fromkeys(("weekend", "weekends"), "write sat,sun"),
     **dict.fromkeys(("daily", "everyday", "all"), "write mon-sun"),
-    **dict.fromkeys(("holiday", "holidays", "ph"), "write `holidays` beside `week`, not in it"),
+    **dict.fromkeys(("holiday", "holidays", "ph"), "write `holidays` next to `week`, not in it"),
     **dict.fromkeys(("else", "otherwise", "rest", "other"), "delete it: a day that is not named is closed"),
-    "override": "write `override` beside `week`, not in it",
+    "override": "write `override` next to `week`, not in it",
 }
 _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
@@ -136,7 +136,7 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
         found = _days_of(word)
         if found is None:
             if not (looks_like_hours(word) and is_missing(entry.value)):  # `{mon: 09:00-12:00, 13:00-17:00}`
-                reader.report("E504", place, f'{what}: "{word}" is no day of the week', _day_cure(word))
+                reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word))
             return []
         days += found
     return list(dict.fromkeys(days))
@@ -175,7 +175,7 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
         return
     first, second = DAYS[day], DAYS[following]
     begin, end = shown_time(after[0].start), shown_time(late)
-    message = f"{what}: the hours of {first} last until {end} of {second}, which opens at {begin} already"
+    message = f"{what}: the hours of {first} last until {end} of {second}, which already opens at {begin}"
     cure = f"let {first} end at {begin}, or {second} begin at {end}"
     reader.report("W521", named[following].place, message, cure)
 
@@ -193,7 +193,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     span = _span(*map(int, found.groups())) if found else None
     if span is None:
         meant = _MEANT.get(text.casefold(), _EXAMPLE)
-        reader.report("E501", place, f'{what}: "{text}" is not hours of a day', f"write {meant}")
+        reader.report("E501", place, f'{what}: "{text}" is not a range of hours', f"write {meant}")
         return None
     if span.start == span.end:
         reader.report("E502", place, f"{what}: {text} ends when it begins")

@@ -59,7 +59,7 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
         first, last = (int(slipped[1]), int(slipped[2])) if slipped else (high, low)
         cure = f"write {first}..{last}"
     elif found:
-        cure = f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range within"
+        cure = f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range in these limits"
     reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
     return None
 
@@ -79,8 +79,8 @@ class Collect(FlowModel, StepExit):
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
     aliases: ClassVar = {"variable name": "into", "if": "check"}
     hints: ClassVar = {
-        "goto": "write `goto` beside `collect`, not inside it",
-        "retry": "write `retry` beside `collect`, not inside it",
+        "goto": "write `goto` next to `collect`, not inside it",
+        "retry": "write `retry` next to `collect`, not inside it",
         "finishonkey": "delete it: # ends an entry whose length is a range, such as `digits: 4..6`",
         "numdigits": "write `digits: 4`, or a range such as `digits: 6..8`",
         "hints phrases": "delete it: `speech: any` takes any words; a menu has `choices`",
@@ -182,7 +182,7 @@ class Collect(FlowModel, StepExit):
         """The `collect` of a step with the `goto` beside it."""
         reader, place = source.reader, source.fields.at("collect")
         found = reader.map(node, "`collect`", f"write `{cls.example}`")
-        target = source.needed_target("goto", "add `goto: step` beside `collect`")
+        target = source.needed_target("goto", "add `goto: step` next to `collect`")
         retry = source.retry(place)
         if found is None:
             return None

@@ -168,7 +168,7 @@ class Goto(StepExit):
 
 
 _TORN: Final = (("if",), ("goto",))
-_BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"
+_BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
 def read_condition(node: Node, what: str, reader: Reader) -> Expression | None:
@@ -299,7 +299,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     if found is None:
         has_stray = any(isinstance(line, Map) and (line.get("else") or not line.get("if")) for line in lines)
         if not has_stray:
-            reader.report("E250", place, "`branch` has no `else`: where does a call go that fits no line?")
+            reader.report("E250", place, "`branch` has no `else` for calls that fit no other line")
         return None
     for behind in lines[index + 1 :]:
         reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached")
@@ -335,9 +335,9 @@ class Hold(FlowModel, StepExit):
     aliases: ClassVar = {"for timeout max": "up_to", "if": "until"}
     hints: ClassVar = {
         "while": "write `until` with the opposite condition",
-        "on": "write `on` beside `hold`, not inside it",
+        "on": "write `on` next to `hold`, not inside it",
     }
-    cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`: nobody waits forever"}
+    cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`, so that nobody waits forever"}
 
     until: Annotated[Expression, ReadWith(read_condition, TEXT)]
     """The condition."""
@@ -375,7 +375,7 @@ class Hold(FlowModel, StepExit):
         if self.until.evaluate(frame.names):
             return self._go("ready", f"{self.shown} holds {waited}")
         if frame.waited * 1000 >= self.up_to_ms:
-            return self._go("too_long", f"{self.shown} does not hold {waited}, the longest is over")
+            return self._go("too_long", f"{self.shown} does not hold {waited}and the time is up")
         because = f"{self.shown} does not hold {waited}: held on"
         return Decision(Again(blame=False), HELD, self.place, because)
 
@@ -411,7 +411,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
     shapes = ((name, source.reader.scope.get(name)) for name in sorted(until.used_names))
     known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
     cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
-    source.reader.report("W289", until.place, f"{source.shown(until)} stays as it is while the caller waits", cure)
+    source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
 
 
 def asked_names(node: Node | None) -> Iterator[str]:

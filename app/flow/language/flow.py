@@ -227,7 +227,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
-        reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
+        reader.report("E201", node.place, "a flow file is a map, and this is not", cure)
         return None
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
@@ -297,7 +297,7 @@ def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) 
     declared = read_variables(node, reader) if node else DeclaredVariables({})
     for name in outside.params.keys() & declared.variables.keys():
         place = declared.variables[name].place
-        reader.report("E206", place, f'"{name}" is a param of the flow already', "delete one of the two")
+        reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
     params = {name: param.variable for name, param in outside.params.items()}
     return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
 
@@ -365,7 +365,7 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
     """The map of steps; an empty one when there is none."""
-    cure = "write each step below the other, its name in front: `welcome:`"
+    cure = "write the steps one below another, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
         reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])

@@ -114,7 +114,7 @@ class Hook(NamedTuple):
 
 def _read_post(node: Node, what: str, reader: Reader) -> Value | None:
     if isinstance(node, Map):
-        cure = 'write `post: "https://.."`, with `json` and `headers` beside it'
+        cure = 'write `post: "https://.."`, with `json` and `headers` next to it'
         reader.report("E201", node.place, f"{what} is a map", cure)
         return None
     return read_url(node, what, reader)
@@ -125,7 +125,7 @@ def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
     json = read_json(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
-            message = f"{name} would be sent and kept until then; it is {reader.scope.unspoken[name]}"
+            message = f"{name} would be sent, and stored until then; it is {reader.scope.unspoken[name]}"
             reader.report("E331", leaf.place, message)
         if isinstance(leaf, Native) and "env" in leaf.used_names and not leaf.used_env:
             reader.report("E583", leaf.place, "`env` as a whole would be sent: every setting, with its secrets")
@@ -137,7 +137,7 @@ def _read_headers(node: Node, what: str, reader: Reader) -> Object | None:
     if isinstance(node, Map):
         signed = [entry for entry in node.entries if entry.key.value.lower() in _SIGNED]
         for key, _ in signed:
-            reader.report("E581", key.place, f'every hook has a header "{key.value.lower()}" by itself')
+            reader.report("E581", key.place, f'hooks set the header "{key.value.lower()}" themselves')
         node = node._replace(entries=tuple(entry for entry in node.entries if entry not in signed))
     return read_headers(node, what, reader)
 
@@ -152,8 +152,8 @@ class HookDefinition(Definition):
         "with": "params",
     }
     hints: ClassVar = {
-        "tries retries retry": "delete it: the setting NCCO_HOOK_TRIES says it for all hooks",
-        "timeout": "delete it: nobody waits for a hook, and every try has the same time",
+        "tries retries retry": "delete it: the setting NCCO_HOOK_TRIES sets it for all hooks",
+        "timeout": "delete it: every try has the same time limit",
         "secret": "delete it: the setting NCCO_HOOK_SECRET signs all hooks",
         "python": "write `post`: a hook goes to another server",
     }
@@ -248,7 +248,7 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     node = fields.get("params")
     params = read_params(node, "`params`", reader) if node else {}
     for taken in sorted(OWN_NAMES & params.keys()):
-        reader.report("E206", params[taken].variable.place, f'"{taken}" is a name that every hook has already')
+        reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
         params[taken] = replace(params[taken], is_required=False)
     scope = scope_with(params, reader.scope).having("event", EVENT)
     scope = scope.having("flow", TYPES["text"]).having("step", TYPES["text"])

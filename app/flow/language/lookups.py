@@ -72,9 +72,9 @@ Answer: TypeAlias = Mapping[str, Any]
 """The fields of `returns`, and `ok`."""
 
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
-_QUERY: Final = 'write it behind the URL: "..?number={{ call.from }}"'
+_QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
-    ("get", "json"): "write `post` to send a body; a GET says everything in its URL",
+    ("get", "json"): "write `post` to send a body; a GET has no body",
     ("get", "with"): _QUERY,
     ("post", "with"): "write `json`",
     ("python", "json"): "write `with: {name: value}`: the arguments of the function",
@@ -146,7 +146,7 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
     for key, _ in found.entries:
         if not _MODULES.fullmatch(key.value) or "." in key.value:
             cure = "write the name of an argument of the function"
-            reader.report("E536", key.place, f'no function takes "{key.value}"', cure)
+            reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
     return read_json_map(found, what, reader)
 
 
@@ -307,14 +307,14 @@ def _check_method(fields: Fields, reader: Reader) -> str:
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
         if fields.is_whole:
-            reader.report("E530", fields.place, f"{fields.what} does not say whom it asks", cure)
+            reader.report("E530", fields.place, f"{fields.what} has no `get`, `post` or `python`", cure)
         return "get"
     if len(found) > 1:
         message = f"{fields.what} has `{found[0]}` and `{found[1]}`"
         reader.report("E530", fields.at(found[1]), message, "keep one of them")
     for (method, word), cure in _NO_EFFECT.items():
         if method == found[0] and word in fields.values:
-            reader.report("E540", fields.at(word), f"`{word}` has no effect beside `{method}`", cure)
+            reader.report("E540", fields.at(word), f"`{word}` has no effect with `{method}`", cure)
     return found[0]
 
 

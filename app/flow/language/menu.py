@@ -71,7 +71,7 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
         if has_braces(text):
             reader.report("E235", text.place, "a phrase cannot be computed")
         elif not folded:
-            reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
+            reader.report("E235", text.place, f'"{text.value}" contains no words')
         else:
             found[text.value] = folded
         if _QUOTED_LIST.fullmatch(text.value.strip()):
@@ -276,7 +276,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
     heard = fold(outcome.text)
     phrases = choice.said_in(locale).values()
     held = max((phrase for phrase in phrases if find(phrase, heard)), key=len, default="")
-    return f'"{outcome.text}" holds "{held}", a phrase of choice "{choice.name}"'
+    return f'"{outcome.text}" contains "{held}", a phrase of choice "{choice.name}"'
 
 
 def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
@@ -316,5 +316,5 @@ def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> 
             both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
             (earlier, first), (place, second) = both
             code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
-            reader.report(code, place, f'{what} belongs to "{second}" and, in line {earlier.line}, for "{first}"')
+            reader.report(code, place, f'{what} belongs to "{second}" and, in line {earlier.line}, to "{first}"')
     return {value: choice.name for value, choice in found.items()}

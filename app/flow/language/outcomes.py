@@ -247,7 +247,7 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
 def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:
     reader = source.reader
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
-        message = "`disconnected` is an outcome of a websocket, and this connect leads to none"
+        message = "`disconnected` is an outcome of a websocket, and this connect has no websocket"
         reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
     connect = connect_of(source.parts)
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
@@ -279,7 +279,7 @@ def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
             message = f"{message}, and the variable of this flow is {variable_type(variable).described}"
             reader.report("E203", place, message, "declare both alike, or give one of them another name")
         if returned.sensitive and not variable.sensitive:
-            message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow keeps it in the open'
+            message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow stores it unmasked'
             cure = f"declare `{name}` with `sensitive: true` under {declared_under(name, reader)}"
             reader.report("E226", place, message, cure)
 

@@ -52,7 +52,7 @@ def _check_host(url: str) -> None:
         host = parts.hostname or ""
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
-        raise ValueError("a URL with a host and, if need be, a port from 0 to 65535 is needed") from None
+        raise ValueError("a URL with a host and, if needed, a port from 0 to 65535 is needed") from None
     is_torn = parts.netloc.startswith("[") and not _BRACKETS.fullmatch(parts.netloc)
     if not host or is_torn or _STRANGE.search(host) or (_ENDS_IN_NUMBER.search(host) and not _is_address(host)):
         raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
@@ -114,7 +114,7 @@ def read_url(node: Node, what: str, reader: Reader) -> Value | None:
     """An absolute URL; only the flow file and `env` may say which server it leads to. W531: a secret in its query."""
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
-        reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that logs keep')
+        reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
     before = len(reader.issues)
     value = replace(reader, scope=without_urls(reader.scope)).value(node, ADDRESS, "url", what)
     reader.issues[before:] = [
@@ -136,7 +136,7 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
         if not _HEADER.fullmatch(name):
             reader.report("E535", key.place, f'a header cannot be named "{name}"', "use letters, digits and -")
         elif name.lower() in _OURS:
-            cure = "delete it: the server sends it by itself"
+            cure = "delete it: the server sends it itself"
             reader.report("E535", key.place, f'the header "{name}" cannot be set', cure)
         elif first is not None:
             reader.report("E535", key.place, f'"{first}" and "{name}" are the same header', "delete one of the two")
@@ -193,7 +193,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
         return [plain_json(item, depth + 1) for item in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {plain_text(key): plain_json(item, depth + 1) for key, item in value.items()}
-    raise ValueError(f"a value that JSON has is needed, at most {MAX_DEPTH} levels deep")
+    raise ValueError(f"a JSON value is needed, at most {MAX_DEPTH} levels deep")
 
 
 def plain_text(text: str) -> str:
@@ -365,6 +365,6 @@ def _read_params(definition: Definition, node: Node | None, place: Place, reader
     if node is not None and not isinstance(node, Map):
         shown = ", ".join(f"{name}: .." for name in params)
         cure = f"write `{{{shown}}}` here" if params else "write its name alone"
-        reader.report("E201", node.place, f"{what} is given no map of its params", cure)
+        reader.report("E201", node.place, f"{what} needs a map of its params", cure)
         return ()
     return read_given(node, params, what, place, reader, form=f"- {definition.name}: {{{{{{}}}}}}")

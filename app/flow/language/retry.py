@@ -275,8 +275,8 @@ def _joined(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map 
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
     if len(entries) < len(made) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
-        cure = "write a text for each, or {stream: url} for each; other fields go beside `talk: {en: .., fr: ..}`"
-        reader.report("E564", place, "a prompt is not spoken, or not streamed, in every locale alike", cure)
+        cure = "write a text for each, or {stream: url} for each; other fields go next to `talk: {en: .., fr: ..}`"
+        reader.report("E564", place, "a prompt is spoken in one locale and streamed in another", cure)
         return None
     inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())
     return Map((Entry(Text(kinds.pop(), place), Map(inner, place)),), place)

@@ -112,7 +112,7 @@ def _kept(value: object) -> Any:
     try:
         return plain_json(value)
     except ValueError:
-        problem = f"holds something that cannot be kept: more than {MAX_TEXT:,} characters or {MAX_DEPTH} levels"
+        problem = f"holds something that cannot be stored: more than {MAX_TEXT:,} characters or {MAX_DEPTH} levels"
         raise Misfit(problem) from None
 
 
@@ -243,7 +243,7 @@ class Redactor:
         if type_.name == "text" or type_.name in _FREE:
             return self._json(value)
         if self._echoes.are_part_of(value):
-            raise Misfit("holds something sensitive, and is not declared so")
+            raise Misfit("holds something sensitive, and is not declared `sensitive`")
         return value
 
     def _json(self, value: Any) -> Any:
@@ -301,7 +301,7 @@ def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> Re
     for key, value in node.entries:
         name = key.value
         if not way and name == OK:
-            message = "`ok` is a field of every lookup already: it says whether the answer is real"
+            message = "every lookup already has a field `ok`, which says whether the answer is real"
             reader.report("E532", key.place, message, "give the field of the answer another name")
         elif not name or has_braces(key):
             reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
@@ -320,7 +320,7 @@ def _read_returned(node: Node, what: str, way: Path, secrets: set[Path], reader:
             return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
     if len(way) > MAX_NESTED + 1:
         message = f"{what} is more than {MAX_NESTED} levels deep"
-        reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
+        reader.report("E532", node.place, message, "write `map` without its fields")
         return None
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
@@ -396,7 +396,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
     is_typed = isinstance(node.get("type"), Text | Seq)
     place, message = node.place, f"{what} is described like a variable"
-    cure = "write the type alone; what holds without an answer goes under `default` of the lookup"
+    cure = "write the type alone; the value without an answer goes under `default` of the lookup"
     if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
         reader.unknown("E532", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
         return True

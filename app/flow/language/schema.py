@@ -152,7 +152,7 @@ def _returned() -> JsonSchema:
     """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
     fields = {
         "type": ref("returned"),
-        "sensitive": about(FLAG, "true: its value is written nowhere."),
+        "sensitive": about(FLAG, "true: its value is never stored."),
     }
     urls = one_of(("url", "url?"))
     is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}

@@ -168,7 +168,7 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[I
         if first.place.file != key.place.file:
             what = "`locales` are" if is_one else f'"{key.value}" of `{section}` is'
             where = f"{first.place.file}:{first.place.line}"
-            issues.append(RULES["E282"].at(key.place, f"{what} declared in {where} already"))
+            issues.append(RULES["E282"].at(key.place, f"{what} already declared in {where}"))
 
 
 def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mapping[str, str]) -> tuple[Sections, Reader]:

@@ -56,7 +56,7 @@ class StepWords(FlowModel):
         "play audio": "under `do` write `- stream: ..`",
         "dial call": "under `do` write `- connect: ..`",
         "if switch when": "write `branch`, a list of `- if: ..` with `goto`",
-        "else elif": "write it as a line of `branch`: `- else: step` at last, `- if: ..` with `goto` before",
+        "else elif": "write it as a line of `branch`: `- else: step` last, `- if: ..` with `goto` before it",
         "noinput nomatch tries": "write it under `retry`",
         "error busy completed otherwise": "write it under `on`",
         "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
@@ -67,7 +67,7 @@ class StepWords(FlowModel):
         "gather ask listen": "write `choices` for a menu, or `collect` for data entry",
         "hints phrases": "write the phrases under `speech` of each choice",
         "finishonkey numdigits": "write `collect: {into: name, digits: 4..6}`: # ends the entry",
-        "language style": "write it beside a `talk`, or under `defaults`: `talk: {language: en-GB}`",
+        "language style": "write it next to a `talk`, or under `defaults`: `talk: {language: en-GB}`",
         "event": "write `events: {record: hook}`; `event` is a name within hooks",
     }
 
@@ -194,7 +194,7 @@ def _choose_exit(source: StepSource) -> ExitKind | None:
             message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
             cure = f"keep one of them; `{kind.word}` goes into a step of its own"
             if kind is On and source.first("connect") is None and not source.checkpoints:
-                cure = "keep of `on` at most `error`: this step dials nobody. What only notifies goes under `events`"
+                cure = "keep only `error` in `on`: this step dials nobody. What only notifies goes under `events`"
             elif kind is On and kinds[0] is Goto:
                 cure = "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
             source.reader.report("E218", fields.at(kind.word), message, cure)

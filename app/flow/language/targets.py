@@ -102,9 +102,9 @@ def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str)
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(is_inner, value.used_names)])
     if secrets and not variable.sensitive:
-        message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
+        message = f'"{variable.name}" would store the sensitive "{secrets[0]}" unmasked'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"
-        cure = "choose the locale by something that is no secret" if variable.name == "locale" else cure
+        cure = "choose the locale by a value that is not sensitive" if variable.name == "locale" else cure
         reader.report("E226", value.place, message, cure)
 
 
@@ -118,7 +118,7 @@ def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:
     def report_strange(entry: Entry) -> None:
         name = entry.key.value
         cure = None if own.returns else f"add `returns: {{{name}: text}}` to the flow"
-        reader.unknown("E274", entry.key, own.returns, f'this flow gives back no "{name}"', cure)
+        reader.unknown("E274", entry.key, own.returns, f'this flow does not return "{name}"', cure)
 
     return _assigned(entries, own.returns, report_strange, lambda name: "`returns`", reader)
 
@@ -176,7 +176,7 @@ class _Form(FlowModel):
         "flow": "run",
         "outcome": "return",
     }
-    hints: ClassVar = {"on": "only a step comes back from a flow: give the step `run` with `with` and `on`"}
+    hints: ClassVar = {"on": "a target does not come back from a flow: give the step `run`, `with` and `on`"}
 
 
 class GotoForm(_Form):

@@ -91,7 +91,7 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
         reader.report("E205", text.place, f'{what} cannot be named "{text.value}"', cure)
         return False
     if text.value in RESERVED:
-        reader.report("E206", text.place, f'"{text.value}" is a name that every call has already')
+        reader.report("E206", text.place, f'"{text.value}" already has a meaning in every call')
         return False
     return True
 

@@ -167,7 +167,7 @@ class Analysis:
     def _torn(self, data: nodes.TemplateData) -> None:
         """Report a text that joins a setting or a variable and makes another host of it."""
         written = data.data.strip()
-        message = f'"{written}" directly behind a value changes where the URL leads'
+        message = f'"{written}" directly after a value changes where the URL leads'
         cure = "begin the path with one /, or write the scheme and the host in front"
         self.check.report_at("E332", data.lineno + data.data.index(written), len(written), message, cure)
         self._context = "path"
@@ -217,7 +217,7 @@ class Analysis:
         for name in sorted(touched_names(self.check.template, node, scope.unspoken) & scope.unspoken.keys()):
             is_setting = scope.is_setting(name)
             if is_heard or (not is_setting and self._contexts.is_sent):
-                place = "spoken" if is_heard else "sent in the open and kept with the call"
+                place = "spoken" if is_heard else "sent unmasked and stored with the call"
                 message = f"{self.check.shown(node)} would be {place}; it is {scope.unspoken[name]}"
                 self.check.report("E330" if is_setting else "E331", node, message)
                 return False
@@ -345,7 +345,7 @@ def _check_single(check: Checker, match: re.Match[str], start: int) -> None:
         place = check.template.place_at(start + match.start(), len(written))
         names = _NAME.findall(f"{meant}{rest}")
         cure = f"write {{{{ {meant}{rest} }}}}"
-        check.issues.append(RULES["W303"].at(place, f'"{written}" is said as it is', cure, names))
+        check.issues.append(RULES["W303"].at(place, f'"{written}" is spoken as written', cure, names))
 
 
 # names that a template sets: what is secret of their values is secret of them

@@ -67,7 +67,7 @@ def url(value: object) -> str:
 
 def url_base(value: object) -> str:
     """The beginning of a URL, from a setting of the server or a variable of type url."""
-    written = _matching(_BASE, value, "a setting with characters that a URL does not have")
+    written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
     return written
@@ -75,12 +75,12 @@ def url_base(value: object) -> str:
 
 def url_host(value: object) -> str:
     """The host of a URL, or a part of it, from a setting of the server."""
-    return _matching(_HOST, value, "a setting with characters that a host does not have")
+    return _matching(_HOST, value, "a setting with characters that are not allowed in a host")
 
 
 def number(value: object) -> str:
     """Digits, `*`, `#`, `p`, and what phone numbers are written with."""
-    return _matching(_NUMBER, value, "a value with characters that are not dialled")
+    return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 
 def header(value: object) -> str:
@@ -327,7 +327,7 @@ def _json(context: str, value: Written) -> str:
     if context == "tag":
         raise _behind_bracket(value)
     if context == "backslash":
-        cure = "leave the backslash out; values are escaped by themselves"
+        cure = "leave the backslash out; values are escaped automatically"
         raise Misplaced("E334", "a backslash before the braces", cure)
     if context in ("user", "path"):
         return "_url"

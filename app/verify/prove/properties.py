@@ -180,7 +180,7 @@ def _cycles(explored: Explored) -> Iterator[Violation]:
         steps = list(dict.fromkeys(map(space.step_before, cycle)))
         if not seen & set(steps):
             names = " → ".join(step for _, step in [*steps, steps[0]])
-            message = f"a caller who does nothing goes in a circle forever: {names}"
+            message = f"a caller who does nothing loops forever: {names}"
             yield explored.found("circle", steps[0], message, space.transitions.index(cycle[-1]))
         seen |= {*steps} if not seen & set(steps) else set()
 
@@ -290,7 +290,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
             legs.setdefault((*dialling, space.step_after(each)[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
         if not any(map(paths.to_joined, firsts)):
-            message = f'nobody whom step "{step}" dials is ever joined with the caller: flow "{heard}" accepts nobody'
+            message = f'no party that step "{step}" dials is ever joined with the caller: flow "{heard}" accepts nobody'
             yield explored.found("never_joined", (flow, step), message)
 
 

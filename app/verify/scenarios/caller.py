@@ -180,7 +180,7 @@ class Caller:
         moment = await self._ready(place, doing, ("input", "record", "idle"))
         if moment.waited is not None and moment.kind == "input" and kind not in moment.waited.takes:
             takes = " and ".join(sorted(moment.waited.takes))
-            raise self._differs(place, f"this input does not take {what}: it takes {takes} alone")
+            raise self._differs(place, f"this input does not take {what}: it takes only {takes}")
 
     async def _reach(self, at_s: float, place: Place) -> None:
         """Play on up to a moment."""

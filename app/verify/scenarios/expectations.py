@@ -37,7 +37,7 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
         yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
     if expect.seconds is not None and not expect.seconds.holds(result.seconds):
         wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
-        yield Difference(expect.at("seconds"), "the call lasts another time", wanted, found, at=result.seconds)
+        yield Difference(expect.at("seconds"), "the call has another length", wanted, found, at=result.seconds)
     for text in [in_order((excerpt.text or "" for excerpt in expect.said), result.transcript)]:
         if text is not None:
             at = next(excerpt.place for excerpt in expect.said if (excerpt.text or "") == text)
@@ -251,7 +251,7 @@ def _steps(result: Result, bound: float) -> tuple[float, str] | None:
     entered = [line for line in result.decided if line.did == "entered"]
     if len(entered) <= bound:
         return None
-    return entered[int(bound)].at, f"the call enters {len(entered)} steps, and {bound:g} are the most"
+    return entered[int(bound)].at, f"the call enters {len(entered)} steps, and the limit is {bound:g}"
 
 
 def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float, str] | None:
@@ -262,14 +262,14 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float
                 continue
             if isinstance(step.exit, Choices) and len(step.exit.choices) > bound:
                 count = len(step.exit.choices)
-                return line.at, f'the menu "{line.step}" has {count} choices, and {bound:g} are the most'
+                return line.at, f'the menu "{line.step}" has {count} choices, and the limit is {bound:g}'
     return None
 
 
 def _person(result: Result, bound: float) -> tuple[float, str] | None:
     """Until somebody is rung, or the end of the call when nobody is."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
-    return (bound, f"nobody is rung for {rung:.1f} s, and {bound:g} s is the most") if rung > bound else None
+    return (bound, f"nobody is rung for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
 
 
 def _prompt(result: Result, bound: float) -> tuple[float, str] | None:
@@ -281,5 +281,5 @@ def _prompt(result: Result, bound: float) -> tuple[float, str] | None:
         spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
         until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
         if until - at > bound + _AT_ONCE_S:
-            return at, f"the caller listens for {until - at:.1f} seconds, and {bound:g} are the most"
+            return at, f"the caller listens for {until - at:.1f} seconds, and the limit is {bound:g}"
     return None

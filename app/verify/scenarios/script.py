@@ -61,7 +61,7 @@ class ScriptStep(ScenarioModel):
         "noinput": "write `silence`",
         "sleep": "write `wait`",
         "hang_up": "write `hangup`",
-        "expect": "write it beside `script`, not in it",
+        "expect": "write it next to `script`, not in it",
     }
 
     @classmethod

@@ -139,8 +139,8 @@ async def test_a_known_customer_is_greeted_and_put_through_to_the_account_manage
         (redirect, "status 302: redirects are not followed"),
         (missing, "status 404"),
         (failing, "status 503"),
-        (closing_early, "the connection broke off"),
-        (dying, "the connection broke off"),
+        (closing_early, "the connection was lost"),
+        (dying, "the connection was lost"),
         (answering(b'["Ann", "gold"]'), "the answer is not a map"),
         (answering(b'{"name": "Ann"}'), "`tier` is missing"),
         (answering(b'{"name": "Ann", "tier": "SECRET"}'), "`tier` is not one of gold, standard"),
@@ -176,7 +176,7 @@ async def test_a_server_that_is_down_is_left_alone_until_it_is_back(acme: Office
 
     assert {WELCOME} == {*lost, during}
     assert "Welcome to Acme, Ann." == after
-    assert "has failed 5 times in a row and gets a pause" in acme.written
+    assert "has failed 5 times in a row and is paused" in acme.written
     assert 1 == len(acme.crm.requests)
 
 

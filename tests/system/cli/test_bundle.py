@@ -119,4 +119,4 @@ def test_folder_with_other_files_is_left_alone(index: str) -> None:
     done = ncco("bundle", "--output", folder)
 
     assert (2, [folder / "index.json"]) == (done.exit_code, list(folder.iterdir()))
-    assert "other holds something that is no bundle\n  cure: name an empty folder" in done.stderr
+    assert "other holds something other than a bundle\n  cure: name an empty folder" in done.stderr

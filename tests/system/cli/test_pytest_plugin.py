@@ -41,7 +41,7 @@ def test_a_wrong_setting_is_an_error_of_collecting(tmp_path: Path) -> None:
     code, printed = pytest_in(project(tmp_path), dial_allow="GB")
 
     assert 2 == code
-    assert 'NCCO_DIAL_ALLOW: "GB" is no beginning of a phone number' in printed
+    assert 'NCCO_DIAL_ALLOW: "GB" is not the beginning of a phone number' in printed
 
 
 def test_a_failure_is_a_transcript(tmp_path: Path) -> None:

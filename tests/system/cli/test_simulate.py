@@ -213,7 +213,7 @@ def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: 
     write_project(tmp_path, queue=QUEUE.replace("talk: Please wait.", minutes))
     done = call()
 
-    assert "[nobody waits for the caller any more; Enter: hang up; ?: help]" in done.output
+    assert "[the server no longer waits for the caller; Enter: hang up; ?: help]" in done.output
     assert 3_400 < float(lines(done.output)[-1].split()[0]) <= 3_600.1
 
 
@@ -245,7 +245,7 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("save\n", "write a file, such as"),
         ("save calls.txt\n", "calls.txt is not the name of a scenario file"),
         ("silence please\n", "`silence` takes no argument"),
-        ("1\nsilence\n", "nobody listens now; `wait 5` lets time pass"),
+        ("1\nsilence\n", "the server does not listen now; `wait 5` lets time pass"),
         ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
         ("1\nbusy\nsilence; silence\n", "Goodbye"),
         ("busy\n", "no phone is ringing; to say it, type: say busy"),
@@ -253,7 +253,7 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("say sales ~7\n", "how sure the recogniser is goes from 0 to 1, such as ~0.4, not sales ~7"),
         ("hangup; 1; 2\n", "the call is over, so this was not done: 1; 2"),
         ("1\nfrobnicate\n", 'there is no command "frobnicate"; ? lists them.'),
-        ("wait 1; silence; wait 1; silence; 1; busy\n", "nobody listens now; `wait 5` lets time pass"),
+        ("wait 1; silence; wait 1; silence; 1; busy\n", "the server does not listen now; `wait 5` lets time pass"),
     ],
 )
 def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
@@ -316,14 +316,14 @@ def test_variables_are_given() -> None:
         (["shp"], 'did you mean "shop"?'),
         (["no/such/folder"], "no/such/folder does not exist"),
         (["--event-url", "https://example.com"], "--event-url is for a server at a URL"),
-        (["--event-url", "example.com"], "example.com is no URL of a server"),
-        (["http://", "--to", "44"], "http:// is no URL of a server"),
-        (["http://[x/answer"], "http://[x/answer is no URL of a server"),
+        (["--event-url", "example.com"], "example.com is not the URL of a server"),
+        (["http://", "--to", "44"], "http:// is not the URL of a server"),
+        (["http://[x/answer"], "http://[x/answer is not the URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
-        (["--at", "tomorrow"], "tomorrow is no point in time"),
+        (["--at", "tomorrow"], "tomorrow is not a point in time"),
         (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
-        (["--from", "bob"], "bob is no telephone number"),
-        (["--env", "CRM"], "CRM is no NAME=VALUE"),
+        (["--from", "bob"], "bob is not a phone number"),
+        (["--env", "CRM"], "CRM is not NAME=VALUE"),
         (["--script", "none.yaml"], "none.yaml does not exist"),
         (["shop", "--script", "none.yaml"], "none.yaml is not a file"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
@@ -427,7 +427,7 @@ def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
     done = call(typed='1\n"busy lines"\n')
 
     assert "[say something; Enter: silence; ?: help]" in done.output
-    assert "nobody listens for keys here; say something" in done.output
+    assert "keys are not accepted here; say something" in done.output
     assert 'says      "busy lines"' in done.output
     assert '"Thank you."' in done.output
 

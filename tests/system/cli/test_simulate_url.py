@@ -178,7 +178,7 @@ def test_a_reply_that_changes_nothing_is_told() -> None:
     assert 0 == done.exit_code, done.output
     assert "[press up to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
     assert f"input webhook (POST {address}/quiet): status 200 changes nothing" in done.output
-    assert "nobody listens for words here; press keys" in done.output
+    assert "speech is not accepted here; press keys" in done.output
     assert '"Still here."' in done.output
 
 
@@ -312,7 +312,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
     [
         ("nofrom", "", "a phone is dialled `from` a number, so 447700900111 is not reached", 1),
         ("transfer", "", "the platform reports an error: Conversation CON-1 not found", 1),
-        ("unknown", "", "answer webhook: N910 /0/voiceName: voiceName is of former documents.", 0),
+        ("unknown", "", "answer webhook: N910 /0/voiceName: voiceName is from older documentation.", 0),
         ("socket", "disconnected\n", "[wss://bot.example.com/socket is dialled: answers, disconnected, ", 0),
         ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
     ],

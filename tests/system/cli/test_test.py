@@ -92,7 +92,7 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert [0, 0, 2, 2] == [each.exit_code for each in done]
     assert "sales<br/>1<br/>1 call" in (folder / "a.mmd").read_text()
     assert (folder / "a.dot").read_text().startswith("digraph")
-    assert ("", "Error: a.png has no suffix of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
+    assert ("", "Error: a.png is not the name of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
     assert "1 scenario played, all hold" in done[3].stdout
     assert "no/a.mmd cannot be written" in done[3].stderr
 
@@ -103,7 +103,7 @@ def test_a_drawing_is_of_one_project(tmp_path: Path) -> None:
     done = invoke_in(tmp_path, "test", "a", "b", "--graph", "a.mmd")
 
     assert (2, "") == (done.exit_code, done.stdout)
-    assert "a drawing is of one project" in done.stderr
+    assert "a drawing shows one project" in done.stderr
 
 
 def test_a_drawing_is_of_flows_without_errors(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_drawing_is_of_flows_without_errors(tmp_path: Path) -> None:
 
     assert 2 == done.exit_code
     assert "E214" in done.stderr
-    assert "a drawing is of one project" in done.stderr
+    assert "a drawing shows one project" in done.stderr
 
 
 def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_flows_may_be_somewhere_else(tmp_path: Path) -> None:
         (["nowhere"], "nowhere does not exist"),
         ([], "there is no folder of flows at flows"),
         (["lone"], "there are no scenarios in lone"),
-        (["notes.txt"], "notes.txt is no scenario file"),
-        (["stray.yaml"], "stray.yaml belongs to no project"),
+        (["notes.txt"], "notes.txt is not a scenario file"),
+        (["stray.yaml"], "stray.yaml does not belong to a project"),
     ],
 )
 def test_nothing_to_play_ends_with_2(tmp_path: Path, words: list[str], told: str) -> None:

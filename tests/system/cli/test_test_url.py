@@ -94,7 +94,7 @@ def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--url", "calls.example.com"], "calls.example.com is no URL of a server"),
+        (["--url", "calls.example.com"], "calls.example.com is not the URL of a server"),
         (["--url", "http://127.0.0.1:1/answer"], "there is no server at http://127.0.0.1:1/answer"),
         (["--event-url", "http://127.0.0.1:1/event"], "--event-url is for a server at a URL"),
         (["--url", "http://127.0.0.1:1/answer", "--live"], "--live is for the flows of a project"),
@@ -102,7 +102,7 @@ def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
         (["--url", "http://127.0.0.1:1/answer", "--flows", "flows"], "--flows is for the flows of a project"),
         (["--url", "http://127.0.0.1:1/answer", "empty"], "there are no scenarios in empty"),
         (["--url", "http://127.0.0.1:1/answer", "none"], "none does not exist"),
-        (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "calls.txt is no scenario file"),
+        (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "calls.txt is not a scenario file"),
     ],
 )
 def test_what_cannot_be_played_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ output any more. Commands that read a project also take:
 | option | what it is |
 |---|---|
 | `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
-| `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else beside the flows] |
+| `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else next to the flows] |
 """
 
 

@@ -56,7 +56,7 @@ def options(shape: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, s
 
 def _is_refused(option: Mapping[str, Any]) -> bool:
     """Whether it is only known so that a message can say what is wrong with it."""
-    return any(words in option.get("description", "") for words in (" is no option of ", " was an option of "))
+    return any(words in option.get("description", "") for words in (" is not an option of ", " was an option of "))
 
 
 def _written(default: object) -> str:

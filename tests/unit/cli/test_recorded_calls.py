@@ -50,7 +50,7 @@ def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over:
         ("pressed 12", "input-dtmf", {"dtmf": "12"}),
         ("not understood: no match", "input", {"speech": {"error": "no match"}}),
         ('said "sales"', "input-speech", {"speech": {"results": [{"text": "sales"}]}}),
-        ("said words that are not kept", "input-speech", {"speech": {"results": [{"text": "secret:ab"}]}}),
+        ("said words (not stored)", "input-speech", {"speech": {"results": [{"text": "secret:ab"}]}}),
         ("checkpoint terms", "notify", {"payload": {"checkpoint": "terms"}}),
         ("", "notify", {"payload": 7}),
         ("Socket timeout.", "fallback", {"reason": "Socket timeout."}),
@@ -94,7 +94,7 @@ def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
     call = call_document(row._replace(session=row.session._replace(leg="")), NOON_MS)
 
     assert ("lost", None) == (call["state"], call["seconds"])
-    assert "no call of Vonage, last in menu" == state_of(call)
+    assert "not a Vonage call, last in menu" == state_of(call)
 
 
 async def test_follow_shows_new_calls_and_changed_ones() -> None:

@@ -119,7 +119,7 @@ def test_a_flow_that_comes_back_is_waited_for() -> None:
     sub = SUB.replace("start: words", "outcomes: [done]\nstart: words").replace("goto: end", "goto: {return: done}", 1)
     flow = load_flows({"test": text, "goodbye": sub}, "test")
 
-    assert "it waits for what comes of the flow goodbye" == play_offline(flow, TO).because
+    assert "it waits for the outcome of the flow goodbye" == play_offline(flow, TO).because
 
 
 def test_literal_number_is_dialled_without_asking_for_its_events() -> None:
@@ -227,7 +227,7 @@ def test_failsafe_is_kept_as_far_as_it_needs_nobody() -> None:
 
 
 def test_nothing_that_vonage_would_refuse_is_kept() -> None:
-    assert keep_offline([{"action": "talk"}]).because.startswith("without its webhooks it is no valid NCCO: ")
+    assert keep_offline([{"action": "talk"}]).because.startswith("without its webhooks it is not a valid NCCO: ")
 
 
 def test_barge_in_stays_before_an_input_that_another_server_answers() -> None:

@@ -20,7 +20,7 @@ DESK = "sip:desk@pbx.example.com"
         (DESK, ["sips:desk"], "has no prefix of NCCO_DIAL_ALLOW"),
         (DESK, ["sip:@pbx.example.com"], ""),
         (DESK, ["", "1"], ""),
-        (f"{DESK}@evil.example", ["sip:"], "is no SIP address that can be told apart"),
+        (f"{DESK}@evil.example", ["sip:"], "is not a plain SIP address"),
     ],
 )
 def test_a_computed_number_is_dialled_when_a_prefix_allows_it(number: str, allowed: list[str], why: str) -> None:

@@ -81,7 +81,7 @@ def test_a_returned_value_of_another_type_is_an_error(variable: str, returned: s
 def test_a_secret_that_comes_back_into_the_open_is_an_error() -> None:
     [(code, message, cure)] = faults("{type: text}", "{type: text, sensitive: true}", '"{{ entered }}"')
 
-    assert ("E226", 'the flow "sub" returns the sensitive "pin", and this flow keeps it in the open') == (
+    assert ("E226", 'the flow "sub" returns the sensitive "pin", and this flow stores it unmasked') == (
         code,
         message,
     )

@@ -332,8 +332,11 @@ async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
-        ("the body is no JSON: trailing comma at byte 7", "the body is no JSON: trailing comma at byte 7; no flow has"),
-        ("", "the webhook names no called number; no flow has"),
+        (
+            "the body is not JSON: trailing comma at byte 7",
+            "the body is not JSON: trailing comma at byte 7; no flow has",
+        ),
+        ("", "the webhook has no called number; no flow has"),
     ],
 )
 async def test_a_call_that_nobody_takes_since_it_cannot_be_read_is_told_as_such(

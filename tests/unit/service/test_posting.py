@@ -132,11 +132,11 @@ async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -
 @pytest.mark.parametrize(
     ("problem", "answer"),
     [
-        ("what it answers is no HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
-        ("what it answers is no HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
-        ("what it answers is no HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
-        ("the connection broke off", b""),
-        ("the connection broke off", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
+        ("its answer is not HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
+        ("its answer is not HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
+        ("its answer is not HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
+        ("the connection was lost", b""),
+        ("the connection was lost", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
     ],
 )
 async def test_what_a_receiver_sends_is_told_by_no_fault(
@@ -171,7 +171,7 @@ async def test_public_name_that_leads_into_our_network_is_not_reached(receiver: 
         ("it has no address", {"url": ""}),
         (f"its body has {BODY_LIMIT + 1:,} bytes, and {BODY_LIMIT:,} is the limit", {"body": b"x" * (BODY_LIMIT + 1)}),
         ("its address cannot be used: Invalid port: '99999x'", {"url": "http://x:99999x/"}),
-        ("a header of it holds what no header may hold", {"headers": b'{"X-Team": "a\\nb"}'}),
+        ("a header has characters that are not allowed", {"headers": b'{"X-Team": "a\\nb"}'}),
     ],
 )
 async def test_hook_that_cannot_be_sent_is_not_tried_again(

@@ -52,8 +52,8 @@ async def test_objects_come_back_as_json(client: LookupClient) -> None:
         ("async_leaving", "the function raised SystemExit in sample_functions.py:"),
         ("stopping", "the function raised StopIteration in sample_functions.py:"),
         ("cancelling", "the function was cancelled"),
-        ("unprintable", "gave back something that JSON does not have"),
-        ("circular", "gave back something that JSON does not have"),
+        ("unprintable", "returned something that is not JSON"),
+        ("circular", "returned something that is not JSON"),
         ("large", "larger than 64 KiB"),
         ("customer", "the function does not take no arguments"),
         ("nobody", f"{MODULE} has no function nobody"),
@@ -123,7 +123,7 @@ async def test_a_function_that_keeps_hanging_gets_a_pause(client: LookupClient) 
 
     answer = await ask_one(client, calling("async_stuck", 50))
 
-    assert f"not asked: {MODULE}:async_stuck has failed 5 times in a row and gets a pause" == answer.problem
+    assert f"not asked: {MODULE}:async_stuck has failed 5 times in a row and is paused" == answer.problem
 
 
 async def test_a_function_that_raises_is_asked_on(client: LookupClient) -> None:

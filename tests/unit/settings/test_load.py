@@ -47,10 +47,10 @@ def test_the_policy_holds_what_the_service_is_told() -> None:
 @pytest.mark.parametrize(
     ("warning", "name"),
     [
-        ("NCCO_PROT is no setting; did you mean NCCO_PORT?", "NCCO_PROT"),
-        ("NCCO_DATABASE is no setting; did you mean NCCO_DATABASE_URL?", "NCCO_DATABASE"),
-        ("ncco_tempaltes is no setting; did you mean NCCO_TEMPLATES?", "ncco_tempaltes"),
-        ("NCCO_XYZZY_QQ is no setting and does nothing.", "NCCO_XYZZY_QQ"),
+        ("NCCO_PROT is not a setting; did you mean NCCO_PORT?", "NCCO_PROT"),
+        ("NCCO_DATABASE is not a setting; did you mean NCCO_DATABASE_URL?", "NCCO_DATABASE"),
+        ("ncco_tempaltes is not a setting; did you mean NCCO_TEMPLATES?", "ncco_tempaltes"),
+        ("NCCO_XYZZY_QQ is not a setting and has no effect.", "NCCO_XYZZY_QQ"),
     ],
 )
 @pytest.mark.parametrize("in_file", [False, True])

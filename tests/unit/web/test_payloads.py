@@ -54,7 +54,7 @@ def test_what_cannot_be_read_is_said(problem: str, body: bytes) -> None:
 def test_what_is_no_json_is_said_with_its_place(body: bytes) -> None:
     fields, problem = read_fields(body, JSON)
 
-    assert ({}, "the body is no JSON: ") == (fields, problem[:21])
+    assert ({}, "the body is not JSON: ") == (fields, problem[:22])
     assert "at byte" in problem
 
 

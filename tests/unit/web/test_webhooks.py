@@ -150,7 +150,7 @@ async def test_a_body_that_cannot_be_read_is_for_the_service_to_decide() -> None
     response = await client_of(calls).post("/webhooks/input/t0ken", content=b"\x00\xff")
 
     assert (200, {}) == (response.status_code, calls.delivery.fields)
-    assert "the body is no JSON" in calls.delivery.problem
+    assert "the body is not JSON" in calls.delivery.problem
 
 
 @pytest.mark.parametrize(

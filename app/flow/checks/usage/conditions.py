@@ -298,14 +298,14 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     combinations = domains.combinations(MOST)
     if combinations is not None and not any(map(formula, combinations)):
         digits_taken = f"{low}" if low == high else f"{low} to {high}"
-        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {digits_taken}"
+        message = f"{exit_.check.source} never holds: `digits` takes {digits_taken}"
         yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
 
 
 def _meant(test: Expression, written: str, other: str) -> str | None:
     """The other one of `and` and `or`, where comparisons are joined."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
-    return f'did you mean "{other}" in the place of "{written}"?' if is_meant else None
+    return f'did you mean "{other}" instead of "{written}"?' if is_meant else None
 
 
 def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:

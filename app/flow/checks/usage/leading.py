@@ -95,7 +95,7 @@ def _from(target: ConnectTarget) -> Iterator[Issue]:
         return
     for need in needs_in(value):
         if need.name == "input" or (need.name == "call" and need.field != _OURS):
-            message = f"`from` is {need.name}.{need.field}, which is no number of yours: this never connects"
+            message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: this never connects"
             cure = "leave `from` out: the number that was called is shown; or write another number of yours"
             yield RULES["W647"].at(need.place, message, cure)
             return

@@ -78,7 +78,7 @@ def _issue(name: str, need: Reference, waited: str) -> Issue:
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
-    message = f'"{name}" is sensitive, and it is gone when this is computed: the step "{waited}" waits before'
+    message = f'"{name}" is sensitive and no longer exists here: the step "{waited}" waits before this'
     return RULES["E631"].at(need.place, message)
 
 

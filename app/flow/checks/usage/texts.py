@@ -153,7 +153,7 @@ def _nameless_report(name: str, day: date, is_override: bool) -> tuple[str, str]
     """Message and cure."""
     message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
     if is_override:
-        return message, f"name it beside its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
+        return message, f"name it next to its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
     return message, f"name it under `holidays`: `{{{day}: stocktaking}}`"
 
 

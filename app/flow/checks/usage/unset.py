@@ -243,7 +243,7 @@ def _lookup(name: str, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issu
             yield _never_asked(name, each, ways)
             return
         if step in before and not each.is_guarded:
-            message = f'a call may come here without asking the lookup "{name}": {way_to(step, before)}'
+            message = f'a call may get here without asking the lookup "{name}": {way_to(step, before)}'
             cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
             yield RULES["W638"].at(each.read.place, message, cure)
             return
@@ -251,7 +251,7 @@ def _lookup(name: str, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issu
 
 def _never_asked(name: str, each: _StepRead, ways: FlowPaths) -> Issue:
     if name in ways.own[each.step.name]:
-        message = f'"{name}" is read here while it is asked: the lookups of a step are asked side by side'
+        message = f'"{name}" is read here while it is asked: the lookups of a step are asked at the same time'
         return RULES["E630"].at(each.read.place, message, f"ask `{name}` in a step of its own before this one")
     message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
     return RULES["E630"].at(each.read.place, message, f"add `lookup: {name}` to this step or to one before it")

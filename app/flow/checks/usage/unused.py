@@ -48,11 +48,11 @@ def _outside(facts: Facts) -> Iterator[Issue]:
     for name, variable in outside.returns.items():
         if name not in facts.returned:
             cure = f'write `{{return: {_outcome(facts)}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
-            message = f'this flow says that it gives back "{name}", and no return sets it'
+            message = f'this flow declares the returned value "{name}", and no return sets it'
             yield RULES["W633"].at(variable.place, message, cure)
     for name in outside.outcomes:
         if name not in facts.outcomes:
-            cure = f"write `{{return: {name}}}` where it comes to that, or delete it from `outcomes`"
+            cure = f"write `{{return: {name}}}` where the flow ends that way, or delete it from `outcomes`"
             yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
 
 

@@ -84,7 +84,7 @@ def test_everything_of_a_plain_scenario_is_judged() -> None:
 def test_the_length_of_a_call_is_judged_save_on_an_unlucky_network() -> None:
     expected = NEWS + "  expect: {seconds: <1}\n"
 
-    assert ["3: the call lasts another time"] == messages(played(expected))
+    assert ["3: the call has another length"] == messages(played(expected))
     assert [] == messages(played(expected, chaos=7))
 
 

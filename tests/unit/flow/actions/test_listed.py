@@ -48,4 +48,4 @@ def test_a_list_of_urls_is_not_computed_as_a_whole() -> None:
 def test_a_secret_list_is_not_sent(item: str, end: str) -> None:
     (found,) = faults_of(steps(item, end), HEAD)
 
-    assert found.startswith("E331 keys would be sent and kept in the open; it is a sensitive variable")
+    assert found.startswith("E331 keys would be sent and stored unmasked; it is a sensitive variable")

@@ -76,7 +76,7 @@ def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None
 @pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
 def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
     assert [
-        "E287 this is one of a, b, and none of that is a phone number"
+        "E287 this is one of a, b, not a phone number"
         " → let it be a phone number: a lookup declares it with `returns: {number: phone}`"
     ] == faults_of(steps(connect), HEAD)
 

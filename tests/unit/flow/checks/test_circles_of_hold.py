@@ -45,14 +45,13 @@ def messages(next_: str, sub: str = RETURNS, late: str = "end") -> list[str]:
 
 def test_a_hold_that_leads_back_to_itself_at_once_is_an_error() -> None:
     assert [
-        "E216 a call can loop forever without any right input of the caller:"
-        " wait → next → wait (wait: ready, next: goto)"
+        "E216 a call can loop forever without valid input from the caller: wait → next → wait (wait: ready, next: goto)"
     ] == messages(SAYS)
 
 
 def test_a_hold_that_leads_back_to_itself_through_another_flow_is_an_error() -> None:
     assert [
-        "E216 a call can loop forever without any right input of the caller: main.next → main.wait → main.next"
+        "E216 a call can loop forever without valid input from the caller: main.next → main.wait → main.next"
         " (main.next: done, main.wait: ready)"
     ] == messages(RUNS)
 

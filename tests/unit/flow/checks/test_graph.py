@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.unit.flow.loading_flows import codes_of, faults_of, marked
 
-CURE = "ask the caller, end the call, or count the rounds and lead out by a `branch` in one of the steps"
+CURE = "ask the caller, end the call, or count the rounds and leave by a `branch`"
 
 
 def said(name: str, goto: str) -> str:
@@ -22,7 +22,7 @@ def menu(name: str, goto: str, then: str) -> str:
 def test_only_the_first_of_a_lost_chain_is_reported() -> None:
     steps = said("hello", "end") + said("lost", "further") + said("further", "last") + said("last", "end")
 
-    assert ['W215 no caller can come to step "lost" → lead to it from another step, or delete it'] == faults_of(steps)
+    assert ['W215 no caller can reach step "lost" → lead to it from another step, or delete it'] == faults_of(steps)
 
 
 def test_of_lost_steps_in_a_circle_the_first_is_reported() -> None:
@@ -84,7 +84,7 @@ def test_a_circle_of_steps_names_its_way() -> None:
     steps = said("hello", "a") + said("a", "b") + said("b", "a")
 
     assert [
-        "E216 a call can loop forever without any right input of the caller: a → b → a (a: goto, b: goto) → " + CURE
+        "E216 a call can loop forever without valid input from the caller: a → b → a (a: goto, b: goto) → " + CURE
     ] == faults_of(steps)
 
 
@@ -92,7 +92,7 @@ def test_a_circle_through_silence_is_one_too() -> None:
     steps = menu("hello", "end", "wait") + said("wait", "hello")
 
     assert [
-        "E216 a call can loop forever without any right input of the caller:"
+        "E216 a call can loop forever without valid input from the caller:"
         " hello → wait → hello (hello: noinput, wait: goto) → " + CURE
     ] == faults_of(steps)
 
@@ -125,6 +125,6 @@ def test_two_circles_apart_are_reported_each() -> None:
 def test_a_step_in_front_of_a_circle_is_not_part_of_it() -> None:
     steps = said("hello", "a") + said("a", "a")
 
-    assert [
-        "E216 a call can loop forever without any right input of the caller: a → a (a: goto) → " + CURE
-    ] == faults_of(steps)
+    assert ["E216 a call can loop forever without valid input from the caller: a → a (a: goto) → " + CURE] == faults_of(
+        steps
+    )

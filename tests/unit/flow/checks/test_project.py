@@ -13,7 +13,7 @@ def faults(*heads: str) -> list[str]:
 
 
 def test_a_name_that_is_taken_names_both_places() -> None:
-    assert ['flows/1.yaml:1:7 E210 the flow "a" is there already, in flows/0.yaml:1'] == faults(
+    assert ['flows/1.yaml:1:7 E210 the flow "a" already exists in flows/0.yaml:1'] == faults(
         "flow: a\ndefault: true", "flow: a\nentry: true"
     )
 
@@ -35,7 +35,7 @@ steps:
 @pytest.mark.parametrize(
     ("head", "fault"),
     [
-        ("flow: a", 'flows/b.yaml:1:7 E210 the flow "a" is there already, in flows/a.yaml:2'),
+        ("flow: a", 'flows/b.yaml:1:7 E210 the flow "a" already exists in flows/a.yaml:2'),
         ("flow: B b", 'flows/b.yaml:1:7 E205 a flow cannot be named "B b"'),
         ("params: {}", "flows/b.yaml:1:1 E204 the flow has no `flow`"),
         ("flow b", "flows/b.yaml:1:1 E101 this line has no colon"),
@@ -56,7 +56,7 @@ def test_of_two_flows_with_one_name_the_first_is_kept() -> None:
 
 
 def test_a_number_that_is_taken_names_both_places() -> None:
-    assert ["flows/1.yaml:2:11 E211 calls to 442079460000 start in flows/0.yaml:2 already"] == faults(
+    assert ["flows/1.yaml:2:11 E211 calls to 442079460000 already start in flows/0.yaml:2"] == faults(
         'flow: a\nnumbers: ["442079460000"]', 'flow: b\nnumbers: ["+44 20 7946 0000"]'
     )
 
@@ -68,7 +68,7 @@ def test_a_number_that_is_given_twice_in_one_flow_is_reported_once() -> None:
 
 
 def test_a_second_default_names_the_first() -> None:
-    assert ["flows/1.yaml:2:1 E212 flows/0.yaml:2 is the default already"] == faults(
+    assert ["flows/1.yaml:2:1 E212 flows/0.yaml:2 is already the default"] == faults(
         "flow: a\ndefault: true", "flow: b\ndefault: true"
     )
 

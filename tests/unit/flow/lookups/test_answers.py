@@ -114,7 +114,7 @@ def test_a_lie_is_told_without_its_value(answer: object, problem: str) -> None:
         ("u", "nowhere", "`u` is not a URL"),
         ("l", {}, "`l` is not a list"),
         ("l", [1] * 201, "`l` has more than 200 entries"),
-        ("l", ["x" * 10_001], "`l` holds something that cannot be kept: more than 10,000 characters or 20 levels"),
+        ("l", ["x" * 10_001], "`l` holds something that cannot be stored: more than 10,000 characters or 20 levels"),
         ("m", [], "`m` is not a map"),
         ("m", {str(n): n for n in range(201)}, "`m` has more than 200 entries"),
         ("agents", "x", "`agents` is not a list"),
