@@ -1,8 +1,9 @@
 # Stage 1 makes a virtual environment with the pinned packages and the server; stage 2 is that and nothing more.
 # Nothing here needs BuildKit: `docker build`, `podman build` and `buildah build` read it alike.
-ARG PYTHON=3.13
+# `make pin` adds the digest.
+ARG IMAGE=python:3.13-slim
 
-FROM python:${PYTHON}-slim AS build
+FROM ${IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
@@ -18,7 +19,7 @@ COPY app ./app
 RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
     && pip --python /opt/ncco/bin/python install --no-deps /build/dist/*.whl
 
-FROM python:${PYTHON}-slim
+FROM ${IMAGE}
 LABEL org.opencontainers.image.title="ncco-server" \
       org.opencontainers.image.description="A webhook server that answers Vonage voice calls from flow files." \
       org.opencontainers.image.licenses="MIT"

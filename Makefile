@@ -15,7 +15,7 @@ FAST := $(wildcard tests/contract tests/unit)
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs site lock docker-check clean
+.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs site lock docker-check pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,14 @@ lock: $(READY) ## resolve the versions: make lock UPGRADE=--upgrade
 
 docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs
 	$(BIN)/python -m tests.system.repository.image_by_hand
+
+IMAGES := $(shell sed -nE 's/^(ARG IMAGE=| +image: )([^@ ]+:[^@ ]+).*/\2/p' Dockerfile docker-compose.yml)
+
+pin: ## write the present digests of the images into Dockerfile and docker-compose.yml; needs docker and the registry
+	@for image in $(IMAGES); do \
+		digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$$image") || exit 1; \
+		sed -i -E "s#((IMAGE=|image: )$$image)(@sha256:[0-9a-f]+)?#\1@$$digest#" Dockerfile docker-compose.yml; \
+		echo "$$image@$$digest"; done
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build site

@@ -39,6 +39,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     if not is_json:
         plain = structlog.dev.plain_traceback  # another one shows the values of variables
         rendered = [
+            structlog.processors.format_exc_info,
             _escaped,
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
         ]
@@ -144,7 +145,7 @@ def _json(logger: object, level: str, line: EventDict) -> str:
         text = orjson.dumps(line).decode()
     except TypeError:  # a value, or half a character, that orjson does not take
         text = ""
-    return text if text.isascii() and text else json.dumps(line, default=repr)
+    return (text if text.isascii() and text else json.dumps(line, default=repr)).replace("\x7f", "\\u007f")
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:

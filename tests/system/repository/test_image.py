@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import importlib.resources
 import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -93,3 +97,20 @@ def test_the_compose_file_mounts_what_the_image_reads() -> None:
     unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in SERVICE["environment"].items()}
     assert {name: image[name] for name in SERVICE["environment"]} == unset
     assert "data" in COMPOSE["volumes"]
+
+
+def test_pinning_writes_the_digest_behind_each_tag_and_replaces_an_earlier_one(tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho sha256:$DIGEST\n")
+    docker.chmod(0o755)
+    for name in ("Makefile", "Dockerfile", "docker-compose.yml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for digest in ("0123", "4567"):
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "DIGEST": digest}
+        subprocess.run(["make", "pin"], cwd=tmp_path, env=env, check=True, capture_output=True)
+
+    pinned = (tmp_path / "docker-compose.yml").read_text() + (tmp_path / "Dockerfile").read_text()
+    assert {"postgres:17@sha256:4567", "nginxinc/nginx-unprivileged:1.28-alpine@sha256:4567"} == set(
+        re.findall(r"image: (\S+:\S+)", pinned)
+    )
+    assert "ARG IMAGE=python:3.13-slim@sha256:4567\n" in pinned
