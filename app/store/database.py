@@ -97,14 +97,6 @@ class Database(Protocol):
     async def read(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query, as of the last commit. Raises StoreUnavailable."""
 
-    async def find(self, sql: str, key: str) -> Row | None:
-        """The row with this key, or None, as of the last commit. Raises StoreUnavailable.
-
-        Args:
-            sql: a query with one value, the key, which the row has in its first column.
-            key: of the row.
-        """
-
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """Run an operation in one transaction; returns or raises what it does, once that is on disk.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store import postgres_faults as faults
 from app.store.address import Address
 from app.store.calls import probe
-from app.store.database import Insert, Many, Row, T, Work, WriteItem, settle, waited
+from app.store.database import Insert, Many, Row, T, Work, WriteItem, waited
 from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -38,7 +38,7 @@ QUEUE_LIMIT: Final = 2_000
 GROUP_LIMIT: Final = 128
 """Writes committed together at most, so that the first of them does not wait forever."""
 
-READERS: Final = 2
+READERS: Final = 4
 """Connections on which calls are read."""
 
 BACKGROUND: Final = 2
@@ -108,7 +108,6 @@ class PostgresDatabase:
         self._address = address
         self._queue_limit = queue_limit
         self._reading: _Connections | None = None
-        self._finder: _GroupFinder | None = None
         self._background: _Connections | None = None
         self._writer: _GroupWriter | None = None
         self._opening = asyncio.Lock()
@@ -119,14 +118,13 @@ class PostgresDatabase:
             if self._writer is None:
                 await _on_a_connection(self._address, _prepare)
                 self._reading = await _Connections.opened(self._address, READERS, READ_S)
-                self._finder = _GroupFinder(self._reading)
                 self._background = await _Connections.opened(self._address, BACKGROUND, BACKGROUND_S)
                 self._writer = _GroupWriter(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
 
     async def close(self) -> None:
         """See `Database.close`."""
-        parts = (self._writer, self._background, self._finder, self._reading)
-        self._writer = self._background = self._finder = self._reading = None
+        parts = (self._writer, self._background, self._reading)
+        self._writer = self._background = self._reading = None
         for part in parts:
             if part is not None:
                 await part.close()
@@ -140,12 +138,6 @@ class PostgresDatabase:
         if self._reading is None:
             raise self._not_open()
         return await self._reading.fetch(sql, values)
-
-    async def find(self, sql: str, key: str) -> Row | None:
-        """See `Database.find`."""
-        if self._finder is None:
-            raise self._not_open()
-        return await self._finder.find(sql, key)
 
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """See `Database.write`."""
@@ -279,67 +271,6 @@ class _Connections:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
-
-
-class _GroupFinder:
-    """Reads rows by their keys in groups: those that are wanted while one group is read are the next one.
-
-    Nobody gets a row of a statement that was sent before it was wanted, so that each sees what was committed before.
-    """
-
-    def __init__(self, connections: _Connections) -> None:
-        self._connections = connections
-        self._wanted: list[tuple[str, str, asyncio.Future[Row | None]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def find(self, sql: str, key: str) -> Row | None:
-        """The row of `sql` with this key, or None. Raises StoreUnavailable."""
-        done: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
-        self._wanted.append((sql, key, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name=f"finder of {self._connections.label}")
-        try:
-            return await done
-        except asyncio.CancelledError as error:
-            waited(error)
-            raise
-
-    async def close(self) -> None:
-        """Finish what was begun."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        group: list[tuple[str, str, asyncio.Future[Row | None]]] = []
-        try:
-            while self._wanted:
-                group, self._wanted = self._wanted[:GROUP_LIMIT], self._wanted[GROUP_LIMIT:]
-                await self._find(group)
-        finally:
-            for _, _, done in (*group, *self._wanted):  # the loop ends in the middle: nobody must wait forever
-                settle(done, None, StoreUnavailable(f"{self._connections.label} is not open"))
-
-    async def _find(self, group: Sequence[tuple[str, str, asyncio.Future[Row | None]]]) -> None:
-        keys: dict[str, set[str]] = {}
-        for sql, key, _ in group:
-            keys.setdefault(sql, set()).add(key)
-        found: dict[tuple[str, str], Row] = {}
-        problem: StoreError | None = None
-        try:
-            found = await self._connections.use(partial(_find_all, keys=keys), faults.is_lost)
-        except Exception as error:  # noqa: BLE001 - handed to every waiting task
-            problem = error if isinstance(error, StoreError) else faults.unavailable(self._connections.label, error)
-        for sql, key, done in group:
-            settle(done, found.get((sql, stored_text(key))), problem)
-
-
-async def _find_all(connection: Connection, keys: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], Row]:
-    """The rows that there are, by their statement and their key as it is stored."""
-    found: dict[tuple[str, str], Row] = {}
-    for sql, wanted in keys.items():
-        for record in await connection.fetchmany(sql, [_stored([key]) for key in wanted]):
-            found[sql, record[0]] = _loaded(record)
-    return found
 
 
 class _GroupWriter:

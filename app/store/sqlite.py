@@ -118,11 +118,6 @@ class SqliteDatabase:
                     raise sqlite_file.unavailable(self.label, error) from error
             await asyncio.sleep(_PAUSE_S)
 
-    async def find(self, sql: str, key: str) -> Row | None:
-        """See `Database.find`."""
-        rows = await self.read(sql, key)
-        return rows[0] if rows else None
-
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """See `Database.write`."""
         item = WriteItem(work, asyncio.get_running_loop().create_future())

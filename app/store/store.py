@@ -97,8 +97,8 @@ class Store:
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
-        row = await self._database.find(calls.SELECT_CALL, session)
-        return calls.session_row(row) if row is not None else None
+        rows = await self._database.read(calls.SELECT_CALL, session)
+        return calls.session_row(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
@@ -132,8 +132,8 @@ class Store:
 
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
-        row = await self._database.find(calls.SELECT_REVISION, hash_)
-        return RevisionRow(*row) if row is not None else None
+        rows = await self._database.read(calls.SELECT_REVISION, hash_)
+        return RevisionRow(*rows[0]) if rows else None
 
     # Hooks that are not sent yet
 
