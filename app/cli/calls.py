@@ -21,7 +21,7 @@ from app.cli.output import FINE, ISSUES, counted, print_json, shows_colours
 from app.cli.recorded_calls import call_document, entries_of, hook_document
 from app.flow.report import printable
 from app.service.calls import LONGEST_CALL_MS
-from app.store import CallRow, Records, Timeline, Wanted
+from app.store import CallFilter, CallRow, Records, Timeline
 
 POLL_S: Final = 0.5
 """How often `--follow` looks."""
@@ -122,7 +122,7 @@ def command(
     earliest = _earliest(since, zone)
     if is_open:
         earliest = max(earliest, _now() - LONGEST_CALL_MS)
-    wanted = Wanted(number, flow, earliest, is_open, has_failed)
+    wanted = CallFilter(number, flow, earliest, is_open, has_failed)
     screen = CallPrinter(zone, is_json=form == "json", whole=whole)
     database = find_database()
 
@@ -177,7 +177,7 @@ async def _show_one(records: Records, name: str, screen: CallPrinter, *, follow:
 
 
 async def follow_calls(
-    records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S
+    records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
 ) -> AsyncGenerator[CallRow, None]:
     """Up to `limit` calls, the newest last; then each new call, and each of the newest ones when it has changed."""
     known: dict[str, CallRow] = {}

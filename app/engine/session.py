@@ -119,7 +119,7 @@ class Session(NamedTuple):
         is_over: nothing more can be played.
         at: the flow of `step` when it is not the one that the call began in.
         callers: the flows that wait for it, the outermost first.
-        lookups: what came of the look-ups of this flow, by name.
+        lookups: what came of the lookups of this flow, by name.
         locale: the one that the caller chose; "" until then.
         observers: what is told of the webhooks of earlier turns.
         parent: the session whose connect made this leg; "" for a call that came in.

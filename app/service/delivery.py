@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -113,6 +114,24 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
+
+
+@dataclass(slots=True)
+class TracedWebhook:
+    """The webhook that is being answered, while traces are on.
+
+    Attributes:
+        headers: the W3C trace context, which the hooks that it causes carry.
+        hooks, lookups: how many it has caused so far.
+    """
+
+    headers: Mapping[str, str]
+    hooks: int = 0
+    lookups: int = 0
+
+
+TRACED: Final[ContextVar[TracedWebhook | None]] = ContextVar("traced", default=None)
+"""None while traces are off."""
 
 
 def milliseconds(moment: datetime) -> int:

@@ -16,7 +16,7 @@ from app.errors import StoreError
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.store import RevisionRow, Store, Wanted
+from app.store import CallFilter, RevisionRow, Store
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
 """Source text of the older revisions that stay loaded, the last used ones. A loaded flow takes about 55 times as much
@@ -115,7 +115,7 @@ class Library:
         records = self._store.records()
         try:
             await records.open()
-            calls = await records.calls(OPEN_CALLS, wanted=Wanted(is_open=True))
+            calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
             for flow, revision in dict.fromkeys((call.session.flow, call.session.revision) for call in calls):
                 if not self._pinned.has_room:
                     return

@@ -1,4 +1,4 @@
-"""What the service is told from outside: settings make it, tests write it."""
+"""The settings of the service, without those of the web layer and of the store."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from app.engine import Session, Turn, WaitRef
 from app.engine.session import to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
-from app.service.carried import CARRIED
-from app.service.delivery import Delivery
+from app.service.delivery import TRACED, Delivery
 from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 
 ID_LIMIT: Final = 64
@@ -154,7 +153,7 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 
 
 def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
-    """The turn, with what is needed to play it again: its time, what look-ups answered, its webhook.
+    """The turn, with what is needed to play it again: its time, what lookups answered, its webhook.
 
     `us` is how many microseconds it took from the whole webhook to the turn, before it was written.
     """
@@ -206,12 +205,12 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
 
 
 def _headers_of(hook: Hook) -> dict[str, str]:
-    """Its own headers, and what the webhook that causes it hands on."""
-    carried = CARRIED.get()
-    if carried is None:
+    """Its own headers, and the trace context of the webhook that causes it."""
+    traced = TRACED.get()
+    if traced is None:
         return dict(hook.headers)
-    carried.hooks += 1
-    return {**carried.headers, **hook.headers}
+    traced.hooks += 1
+    return {**traced.headers, **hook.headers}
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:

@@ -9,7 +9,8 @@ from app.store.address import read_address
 from app.store.database import Database
 from app.store.records import Records
 from app.store.rows import (
-    ANY,
+    ANY_CALL,
+    CallFilter,
     CallRow,
     Forgotten,
     HookCounts,
@@ -19,14 +20,14 @@ from app.store.rows import (
     SessionRow,
     Timeline,
     TurnRow,
-    Wanted,
     WebhookRow,
 )
 from app.store.sqlite import SqliteDatabase
 from app.store.store import Store
 
 __all__ = [
-    "ANY",
+    "ANY_CALL",
+    "CallFilter",
     "CallRow",
     "Forgotten",
     "HookCounts",
@@ -39,7 +40,6 @@ __all__ = [
     "Store",
     "Timeline",
     "TurnRow",
-    "Wanted",
     "WebhookRow",
     "open_store",
 ]

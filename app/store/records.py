@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.store.calls import SELECT_REVISION, SESSION_COLUMNS, session_row
 from app.store.database import DatabaseReader
 from app.store.hooks import SELECT_HOOKS_OF_SESSION, hook_row
-from app.store.rows import ANY, CallRow, RevisionRow, Timeline, TurnRow, Wanted, WebhookRow
+from app.store.rows import ANY_CALL, CallFilter, CallRow, RevisionRow, Timeline, TurnRow, WebhookRow
 
 FAILURE: Final = b'"did":"failed"'
 """Occurs in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
@@ -69,7 +69,7 @@ class Records:
         """Disconnect."""
         await self._reader.close()
 
-    async def calls(self, limit: int, before: int | None = None, wanted: Wanted = ANY) -> list[CallRow]:
+    async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
         sql, values = _search(wanted, before)
         values.append(limit)
@@ -114,7 +114,7 @@ class Records:
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 
-def _search(wanted: Wanted, before: int | None) -> tuple[str, list[object]]:
+def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
     """A query for calls without its end, and its values."""
     conditions: list[str] = []
     values: list[object] = [FAILURE]

@@ -134,7 +134,7 @@ class Schema(NamedTuple):
     retention_days: int | None = None
 
 
-class Wanted(NamedTuple):
+class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
     Attributes:
@@ -152,7 +152,7 @@ class Wanted(NamedTuple):
     has_failed: bool = False
 
 
-ANY: Final = Wanted()
+ANY_CALL: Final = CallFilter()
 """Every call."""
 
 

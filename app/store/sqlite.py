@@ -280,7 +280,7 @@ class Writer:
         """Write the log back into the file if it is long. SQLite would do it within a commit, while callers wait."""
         if self._written >= CHECKPOINT_AFTER and not self._queue and self._connection is not None:
             self._written = 0
-            with suppress(Exception):  # it costs only room: the next one does it
+            with suppress(Exception):  # it costs only disk space: the next one does it
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _disconnect(self) -> None:

@@ -45,7 +45,7 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     """Every outcome of a flow, step by step in the order of its file; those of the flows that it runs are theirs.
 
     Of a choice each way of making it that it has; each failed try by its reason; each line of `on`; each arm of a
-    branch; both ways out of `hold`; each look-up with and without a real answer. A flow in which nothing is decided
+    branch; both ways out of `hold`; each lookup with and without a real answer. A flow in which nothing is decided
     has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))

@@ -1,4 +1,4 @@
-"""The web room: webhooks in, NCCOs out."""
+"""The web layer: webhooks in, NCCOs out."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.store import open_store
 from app.web import health, webhooks
 from app.web.health import Drain
-from app.web.lifespan import CountedAsking, HookLog, make_lifespan
+from app.web.lifespan import CountedLookups, HookLog, make_lifespan
 from app.web.metrics import Metrics
 from app.web.responses import Failures, error_response
 from app.web.webhooks import DEADLINE_S, WebhookConfig
@@ -204,11 +204,11 @@ class _OwnService:
         self.network = Network(
             settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
         )
-        answerer: LookupAnswerer = CountedAsking(self.network.lookups, metrics)
+        answerer: LookupAnswerer = CountedLookups(self.network.lookups, metrics)
         post: Post = self.network.post
         if telemetry is not None:
             telemetry.mark(self.network.lookup_http)
-            answerer, post = telemetry.asking(answerer), telemetry.posting(post)
+            answerer, post = telemetry.traced_lookups(answerer), telemetry.traced_hooks(post)
         schedule = Schedule(settings.hook_tries)
         self.sender = Sender(store, post, schedule, HookLog(metrics, log), clock=clock)
         self.calls = make_service(

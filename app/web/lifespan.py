@@ -1,4 +1,4 @@
-"""What happens when the application starts and stops, and what runs beside the webhooks."""
+"""The lifespan of the application: what it opens at its start, its background tasks, and how it stops."""
 
 from __future__ import annotations
 
@@ -195,18 +195,18 @@ class HookLog:
         self._log.error("hooks not sent", problem=problem)
 
 
-class CountedAsking:
-    """Asks lookups as `asking` does, and counts the results."""
+class CountedLookups:
+    """Answers lookups as `answerer` does, and counts the results."""
 
-    def __init__(self, asking: LookupAnswerer, metrics: Metrics) -> None:
-        self._asking = asking
+    def __init__(self, answerer: LookupAnswerer, metrics: Metrics) -> None:
+        self._answerer = answerer
         self._metrics = metrics
-        self.clock = asking.clock
-        self.budget_ms = asking.budget_ms
+        self.clock = answerer.clock
+        self.budget_ms = answerer.budget_ms
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
         """The answer within `left_ms`. Never raises."""
-        answer = await self._asking.answer(lookup, left_ms)
+        answer = await self._answerer.answer(lookup, left_ms)
         self._metrics.looked_up(lookup.name, answer)
         return answer
 

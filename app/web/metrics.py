@@ -54,7 +54,7 @@ class Metrics:
         self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
         seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
         self._inputs = count("ncco_inputs", "Results of asking callers", ["flow", "step", "result"])
-        self._lookups = count("ncco_lookups", "Look-ups asked", ["name", "result"])
+        self._lookups = count("ncco_lookups", "Lookups asked", ["name", "result"])
         self._lookup_s = time("ncco_lookup_seconds", "Time to ask a lookup", ["name"], buckets=_LOOKUP_BUCKETS_S)
         self._fallbacks = count("ncco_fallbacks", "Webhooks to the fallback URL")
         self._repeats = count("ncco_repeats", "Second deliveries, answered as the first")
@@ -101,7 +101,7 @@ class Metrics:
         return self._series.setdefault(pair, self._webhooks.labels(*pair))
 
     def _input(self, reply: Reply) -> None:
-        """Count what came of asking a caller in a step; beyond a bound, steps are counted together."""
+        """Count the result of asking a caller in a step; beyond a bound, steps are counted together."""
         series = (reply.flow, reply.heard_in, reply.outcome if reply.outcome in _RESULTS else "understood")
         found = self._inputs_of.get(series)
         if found is None:
@@ -110,7 +110,7 @@ class Metrics:
         found.inc()
 
     def looked_up(self, name: str, answer: LookupAnswer) -> None:
-        """Count one look-up: `ok`, `cached`, `late` (it took too long) or `failed`."""
+        """Count one lookup: `ok`, `cached`, `late` (it took too long) or `failed`."""
         if name not in self._lookup_names:
             name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
             self._lookup_names.add(name)
@@ -126,7 +126,7 @@ class Metrics:
         self._hooks.labels(outcome).inc()
 
     def hooks_kept(self, waiting: int, parked: int) -> None:
-        """Say how many hooks are not sent yet."""
+        """Set how many hooks are not sent yet."""
         self._hooks_kept.labels("waiting").set(waiting)
         self._hooks_kept.labels("parked").set(parked)
 
@@ -140,11 +140,11 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def secrets_read(self, *, is_refused: bool) -> None:
-        """Record whether the secrets of now can be used; while they cannot, the ones before stay in use."""
+        """Record whether the present secrets can be used; while they cannot, the previous ones stay in use."""
         self._are_secrets_refused.set(int(is_refused))
 
     def calls_open(self, calls: int) -> None:
-        """Say how many calls are open."""
+        """Set how many calls are open."""
         self._open_calls.set(calls)
 
     def render(self) -> bytes:
@@ -153,7 +153,7 @@ class Metrics:
 
 
 def result_of(answer: LookupAnswer) -> str:
-    """What came of a look-up, in one word."""
+    """The result of a lookup, in one word."""
     if not answer.problem:
         return "cached" if answer.is_cached else "ok"
     return "late" if answer.is_late else "failed"

@@ -1,4 +1,4 @@
-"""OpenTelemetry: a span for each webhook, look-up and hook, and their durations as metrics.
+"""OpenTelemetry: a span for each webhook, lookup and hook, and their durations as metrics.
 
 No digits, words or numbers of callers are in them. Needs opentelemetry-sdk (`pip install "ncco-server[otel]"`); only
 `app.web.app` imports this module.
@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
-from app.service.carried import CARRIED, Carried
+from app.service.delivery import TRACED, TracedWebhook
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Post, Verdict
 from app.store import HookRow
@@ -85,21 +85,21 @@ class Telemetry:
             with self._span(f"webhook {route}" if route in ROUTES else "webhook", SpanKind.SERVER, headers) as span:
                 sent: dict[str, str] = {}
                 _CONTEXT.inject(sent)
-                carried = Carried(sent)
-                token = CARRIED.set(carried)
+                traced_webhook = TracedWebhook(sent)
+                token = TRACED.set(traced_webhook)
                 try:
                     await app(scope, receive, send)
                 finally:
-                    CARRIED.reset(token)
-                    span.set_attributes({"ncco.lookups": carried.lookups, "ncco.hooks": carried.hooks})
+                    TRACED.reset(token)
+                    span.set_attributes({"ncco.lookups": traced_webhook.lookups, "ncco.hooks": traced_webhook.hooks})
 
         return traced
 
-    def asking(self, asking: LookupAnswerer) -> LookupAnswerer:
-        """What asks lookups, with a span around each."""
-        return _TracedAsking(asking, self)
+    def traced_lookups(self, answerer: LookupAnswerer) -> LookupAnswerer:
+        """What answers lookups, with a span around each."""
+        return _TracedLookups(answerer, self)
 
-    def posting(self, post: Post) -> Post:
+    def traced_hooks(self, post: Post) -> Post:
         """What sends hooks, with a span around each try."""
 
         async def traced(hook: HookRow, now: datetime) -> Verdict:
@@ -149,8 +149,8 @@ class Telemetry:
 
     async def trace_lookup(self, lookup: Lookup, asked: Awaitable[LookupAnswer]) -> LookupAnswer:
         """The answer to a lookup, with a span around it."""
-        if (carried := CARRIED.get()) is not None:
-            carried.lookups += 1
+        if (webhook := TRACED.get()) is not None:
+            webhook.lookups += 1
         with self._span(f"look-up {lookup.name}", SpanKind.CLIENT) as span:
             address = lookup.request.function or _host(lookup.request.url)
             span.set_attributes({"ncco.lookup": lookup.name, "ncco.step": lookup.step, "server.address": address})
@@ -197,18 +197,18 @@ class Telemetry:
                 await ended.wait()
 
 
-class _TracedAsking:
-    """Asks as `asking` does, with a span around each lookup."""
+class _TracedLookups:
+    """Answers lookups as `answerer` does, with a span around each."""
 
-    def __init__(self, asking: LookupAnswerer, telemetry: Telemetry) -> None:
-        self._asking = asking
+    def __init__(self, answerer: LookupAnswerer, telemetry: Telemetry) -> None:
+        self._answerer = answerer
         self._telemetry = telemetry
-        self.clock = asking.clock
-        self.budget_ms = asking.budget_ms
+        self.clock = answerer.clock
+        self.budget_ms = answerer.budget_ms
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
         """The answer within `left_ms`. Never raises."""
-        return await self._telemetry.trace_lookup(lookup, self._asking.answer(lookup, left_ms))
+        return await self._telemetry.trace_lookup(lookup, self._answerer.answer(lookup, left_ms))
 
 
 def _host(url: str) -> str:

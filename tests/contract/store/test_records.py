@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.store import Records, SqliteDatabase, Store, Wanted
+from app.store import CallFilter, Records, SqliteDatabase, Store
 from app.store.records import FAILURE, NEAR
 from tests.contract.store.stored_rows import (
     NOON_MS,
@@ -24,7 +24,7 @@ from tests.contract.store.stored_rows import (
 
 
 async def ids(records: Records, limit: int = 10, before: int | None = None, **wanted: object) -> list[str]:
-    return [call.session.id for call in await records.calls(limit, before, Wanted(**wanted))]  # type: ignore[arg-type]  # names of fields
+    return [call.session.id for call in await records.calls(limit, before, CallFilter(**wanted))]  # type: ignore[arg-type]  # names of fields
 
 
 # Calls

@@ -128,7 +128,7 @@ async def canary_host(
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PROJECT, http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
-    service = CallService(store, library, policy, look_ups=lambda: TurnLookups(spans.otel.asking(asking)).ask)
+    service = CallService(store, library, policy, look_ups=lambda: TurnLookups(spans.otel.traced_lookups(asking)).ask)
     app = create_app(
         settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s, telemetry=spans.otel
     )

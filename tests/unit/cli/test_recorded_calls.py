@@ -9,7 +9,7 @@ import pytest
 
 from app.cli.calls import action_summary, follow_calls, state_of
 from app.cli.recorded_calls import call_document, summary
-from app.store import ANY, CallRow, open_store
+from app.store import ANY_CALL, CallRow, open_store
 from tests.contract.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
 
@@ -103,7 +103,7 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
     await store.open_call(*new_call("first"))
     records = store.records()
     await records.open()
-    calls = follow_calls(records, ANY, 1, poll_s=0)
+    calls = follow_calls(records, ANY_CALL, 1, poll_s=0)
     first = await anext(calls)
     await store.open_call(*new_call("second"))
     second = await anext(calls)

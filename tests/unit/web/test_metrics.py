@@ -21,7 +21,7 @@ from app.service.delivery import Reply, milliseconds
 from app.service.lookups import TurnLookups
 from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
-from app.web.lifespan import CountedAsking, count_calls
+from app.web.lifespan import CountedLookups, count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.responses import WebhookResponse
 from tests.contract.store.stored_rows import NOON_MS, new_call
@@ -140,7 +140,7 @@ def test_look_ups_stop_growing() -> None:
 
 async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
     metrics = Metrics()
-    asking = CountedAsking(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)), metrics)
+    asking = CountedLookups(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)), metrics)
     lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
 
     answers = await TurnLookups(asking).ask(lookups)
