@@ -12,12 +12,12 @@ async with HttpServer() as server:
 from __future__ import annotations
 
 from app.simulator.application import Application
-from app.simulator.calls import CallIsOver, CallMoment, NothingToDecide, PhoneCall, Vonage
 from app.simulator.chaos import Chaos, NetworkFault
 from app.simulator.delivery import Attempt, Message, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
-from app.simulator.legs import BETWEEN_KEYS_S, Heard, Waited
+from app.simulator.legs import BETWEEN_KEYS_S, CallIsOver, CallMoment, Heard, Leg, NothingToDecide, Waited
 from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Outcome, Parties, PressKeys, Silence, Words
+from app.simulator.platform import Vonage
 from app.simulator.requests import Request, Response, Server
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import AsgiServer, HttpServer
@@ -37,12 +37,12 @@ __all__ = [
     "HangUp",
     "Heard",
     "HttpServer",
+    "Leg",
     "Message",
     "NetworkFault",
     "NothingToDecide",
     "Outcome",
     "Parties",
-    "PhoneCall",
     "PressKeys",
     "ReplyResult",
     "Request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.simulator import payloads
 from app.simulator.conversations import SimulatedConversation, Sound
@@ -22,9 +22,11 @@ from app.simulator.parties import (
     Words,
     address_of,
 )
-from app.simulator.platform import Platform
 from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Process, Signal, Steps, first_of
+
+if TYPE_CHECKING:
+    from app.simulator.platform import Vonage
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -57,7 +59,7 @@ class Dial:
             headers=self._endpoint.get("headers") or {},
         )  # fmt: skip
         self._leg = platform.new_leg(identity, SimulatedConversation(caller.conversation.uuid), action, caller.root)
-        caller.dependents.append(self._leg)
+        caller.dialled.append(self._leg)
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
@@ -112,12 +114,12 @@ class Dial:
             decided.fire()
 
         caller = self._caller
-        caller.decide = decide
+        caller.decided = decide
         caller.wait_for_party(Waited("dial", self._action, address=self._address))
         try:
             yield from first_of(decided, within=float(self._action.get("timeout", 60)))
         finally:
-            caller.decide = None
+            caller.decided = None
             caller.wait_no_more()
         return choices[-1]
 
@@ -261,16 +263,16 @@ def _replacement(asking: Process[ReplyResult]) -> Steps[Ncco | None]:
     return asking.result.ncco if asking.result is not None else None
 
 
-def _follow(platform: Platform, leg: Leg, behaviour: Behaviour) -> Steps[None]:
+def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
     """What a called party does while an NCCO of its own is played; at last it hangs up, unless it is joined before."""
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
         if isinstance(act, PressKeys):
-            yield from leg.press(act.digits)
+            yield from leg.pressing(act.digits)
         elif isinstance(act, Words):
             seconds = platform.durations.speech(act.text)
-            yield from leg.speak(seconds, [{"confidence": str(act.confidence), "text": act.text}])
+            yield from leg.speaking(seconds, [{"confidence": str(act.confidence), "text": act.text}])
         elif isinstance(act, HangUp):
             platform.end(leg, "user")
         else:

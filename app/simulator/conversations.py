@@ -12,7 +12,7 @@ from app.simulator.legs import Action, Kind, Leg
 from app.simulator.scheduler import Signal, Steps, pause
 
 if TYPE_CHECKING:
-    from app.simulator.platform import Platform
+    from app.simulator.platform import Vonage
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Recording:
         action: the record or conversation action that asked for it.
     """
 
-    def __init__(self, platform: Platform, leg: Leg, action: Mapping[str, Any]) -> None:
+    def __init__(self, platform: Vonage, leg: Leg, action: Mapping[str, Any]) -> None:
         self._platform = platform
         self._leg = leg
         self._conversation = leg.conversation

@@ -1,4 +1,4 @@
-"""Legs: one party's connection to the platform, what the party does there and what it hears."""
+"""Legs: one party's connection to the platform, what the party hears and does, and how a test or a person is it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from app.errors import AppError
 from app.simulator.parties import Behaviour
 from app.simulator.requests import Method
-from app.simulator.scheduler import Process, Signal, Steps, VirtualClock, first_of, pause
+from app.simulator.scheduler import LONGEST_MS, Process, Signal, Steps, first_of, milliseconds, pause
 
 if TYPE_CHECKING:
     from app.simulator.conversations import Recording, SimulatedConversation
+    from app.simulator.delivery import WebhookDelivery
+    from app.simulator.platform import Vonage
 
 EndedBy: TypeAlias = Literal["user", "platform"]
 """Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
 BETWEEN_KEYS_S: Final = 0.25
 """How fast people press keys; our estimate."""
+SURE: Final = 0.9
+"""How sure the recogniser is of words that are given without a confidence."""
+
+
+class CallIsOver(AppError):
+    """The caller did something after the call had ended."""
+
+
+class NothingToDecide(AppError):
+    """No dial waits for a decision."""
 
 
 class Ids:
@@ -173,8 +186,30 @@ class Identity:
     custom_data: Any = None
 
 
+MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallMoment:
+    """Where a call has stopped playing on.
+
+    Attributes:
+        at: seconds since the call was answered.
+        kind: input, record, dial: the party is waited for, see `Waited`; until: the given time has come; idle: nothing
+            will happen unless somebody does something (an endless loop, a conversation), or a day has passed in which
+            the caller was not waited for; end: the call is over.
+        waited: what exactly is waited for; None for the last three.
+    """
+
+    at: float
+    kind: MomentKind
+    waited: Waited | None = None
+
+
 class Leg:
     """One party's connection.
+
+    The coroutines are for somebody who is the party; they let virtual time pass, for all legs of the platform.
 
     Attributes:
         conversation: the conversation that it is in.
@@ -186,7 +221,8 @@ class Leg:
         player: plays its NCCO; None for a leg that has none of its own.
         processes: end with it, the player among them.
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
-        dependents: legs that end with it. recordings: that end with it.
+        dialled: the legs of parties that it has dialled, which end with it. recordings: that end with it.
+        decided: tells the dial that waits what comes of it; None while none waits.
         performed: of a root, the NCCO actions of its call that were performed, as they were written, in order.
         problem: why it could not be dialled at all; "" when it could.
         declined: its party has refused the call.
@@ -196,7 +232,7 @@ class Leg:
     def __init__(
         self,
         identity: Identity,
-        clock: VirtualClock,
+        platform: Vonage,
         conversation: SimulatedConversation,
         *,
         event_url: str,
@@ -205,13 +241,14 @@ class Leg:
     ) -> None:
         self.identity = identity
         self.uuid = identity.uuid
-        self.clock = clock
+        self.platform = platform
+        self.clock = platform.clock
         self.conversation = conversation
         self.event_url = event_url
         self.event_method: Method = event_method
         self.root = root or self
         self.is_guest = False
-        self.started_ms = clock.ms
+        self.started_ms = self.clock.ms
         self.answered_ms: int | None = None
         self.ended_ms: int | None = None
         self.ended_by: EndedBy | None = None
@@ -220,8 +257,8 @@ class Leg:
         self.waits = Signal()
         self.player: Process[Any] | None = None
         self.processes: list[Process[Any]] = []
-        self.decide: Callable[[Behaviour], None] | None = None
-        self.dependents: list[Leg] = []
+        self.decided: Callable[[Behaviour], None] | None = None
+        self.dialled: list[Leg] = []
         self.problem = ""
         self.recordings: list[Recording] = []
         self.performed: list[Mapping[str, Any]] = []
@@ -241,6 +278,22 @@ class Leg:
         return self.answered_ms is not None
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.over.is_fired
+
+    @property
+    def at(self) -> float:
+        """Seconds since `zero_ms`."""
+        return (self.clock.ms - self.zero_ms) / 1000
+
+    @property
+    def log(self) -> tuple[WebhookDelivery, ...]:
+        """The webhooks of its call with their replies, also those of parties that it has dialled."""
+        root = self.root.uuid
+        return tuple(delivery for delivery in self.platform.deliveries.log if delivery.message.call == root)
+
+    @property
     def zero_ms(self) -> int:
         """When it was answered; when it began, if it never was."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
@@ -249,11 +302,6 @@ class Leg:
     def transcript(self) -> tuple[Heard, ...]:
         """What its party has experienced; times count from `zero_ms`."""
         return tuple(replace(heard, at=(ms - self.zero_ms) / 1000) for ms, heard in self._heard)
-
-    @property
-    def experienced(self) -> int:
-        """How many entries its transcript has."""
-        return len(self._heard)
 
     def hears(self, kind: Kind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
         """Add to the transcript what its party hears or does now; returns the number of the entry, for `cut`."""
@@ -285,7 +333,7 @@ class Leg:
         finally:
             self._listeners = [entry for entry in self._listeners if entry not in listeners]
 
-    def press(self, digits: str) -> Steps[None]:
+    def pressing(self, digits: str) -> Steps[None]:
         """Its party presses keys one after another."""
         for index, digit in enumerate(digits):
             if index:
@@ -293,7 +341,7 @@ class Leg:
             self.hears("pressed", digit)
             self.does(PressedKey(digit))
 
-    def speak(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
+    def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
         """Its party says something; `results` is what the recogniser understands, best first."""
         text = results[0]["text"] if results else ""
         self.hears("spoke", text, seconds)
@@ -310,3 +358,105 @@ class Leg:
     def wait_no_more(self) -> None:
         """What its party was waited for is over."""
         self.open = self.waited = None
+
+    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
+        """Play on until the party is waited for, until `until` seconds since the answer, or to the end.
+
+        Without `until` the call is idle when the party has not been waited for in `at_most` seconds.
+
+        If the call already waits for the party, the same moment is returned at once; with an `until` that lies ahead
+        the party stays silent up to that time.
+        """
+        scheduler = self.platform.scheduler
+        if until is not None:
+            await scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
+            return self._moment("until")
+        latest_ms = self.clock.ms + milliseconds(at_most)
+        await scheduler.advance(lambda: self.is_over or self.waited is not None, latest_ms=latest_ms)
+        return self._moment("idle")
+
+    async def hear(self) -> CallMoment:
+        """Play on until something more begins to be heard, the party is waited for, or to the end."""
+        before = len(self._heard)
+        await self.platform.scheduler.advance(
+            lambda: self.is_over or self.waited is not None or len(self._heard) > before
+        )
+        return self._moment("idle" if len(self._heard) == before else "until")
+
+    def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
+        """Where the call has stopped."""
+        if self.is_over:
+            return CallMoment(self.at, "end")
+        if self.waited is not None:
+            return CallMoment(self.at, self.waited.kind, self.waited)
+        return CallMoment(self.at, otherwise)
+
+    async def press(self, digits: str, at: float | None = None) -> None:
+        """Press keys (0 to 9, * and #), now or `at` seconds since the answer. Raises CallIsOver, ValueError."""
+        if not digits or set(digits) - set("0123456789*#"):
+            raise ValueError(f"{digits!r} is not made of the keys 0 to 9, * and #")
+        await self._do(self.pressing(digits), at)
+
+    async def speak(
+        self,
+        *results: str | tuple[str, float],
+        at: float | None = None,
+        seconds: float | None = None,
+        error: str = "",
+    ) -> None:
+        """Say something, now or `at` seconds since the answer. Raises CallIsOver.
+
+        Args:
+            results: what the recogniser understands, best first: the text (then it is sure), or text and confidence.
+                None: a noise that it makes nothing of.
+            at: seconds since the answer.
+            seconds: how long it takes; as long as the first text needs by default.
+            error: what the recogniser says instead of results.
+        """
+        guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
+        wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
+        lasts = self.platform.durations.speech(guesses[0][0] if guesses else "") if seconds is None else seconds
+        await self._do(self.speaking(lasts, wire, error), at)
+
+    async def silence(self) -> None:
+        """Stay silent until the input times out or the recording ends; plays on to the next one if there is none."""
+        if self.open is None:
+            await self.listen()
+        if (waited := self.open) is not None:
+            await self.platform.scheduler.advance(lambda: self.open is not waited or self.is_over)
+
+    async def decide(self, behaviour: Behaviour) -> None:
+        """Say what the party does that is being dialled. Raises NothingToDecide when no dial waits."""
+        if self.decided is None:
+            raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
+        self.waited = None
+        self.decided(behaviour)
+
+    async def hang_up(self, at: float | None = None) -> None:
+        """Hang up, now or `at` seconds since the answer; nothing happens when the call is over by then.
+
+        A party that is being dialled declines the call.
+        """
+        if at is not None:
+            await self._reach(at)
+        if self.is_answered or self.identity.direction == "inbound":
+            self.platform.end(self, "user")
+        else:
+            self.declined.fire()
+        await self.platform.scheduler.advance(lambda: True)
+
+    async def _do(self, steps: Steps[None], at: float | None) -> None:
+        if at is not None:
+            await self._reach(at)
+        if self.is_over:
+            ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
+            raise CallIsOver(f"the call ended {ended:g} s after the answer")
+        given = self.platform.scheduler.spawn(steps)
+        self.processes.append(given)
+        await self.platform.scheduler.advance(lambda: given.is_over)
+
+    async def _reach(self, at: float) -> None:
+        until_ms = self.zero_ms + milliseconds(at)
+        if until_ms < self.clock.ms:
+            raise ValueError(f"{at:g} s have passed: it is {self.at:g} s since the answer")
+        await self.platform.scheduler.advance(lambda: self.is_over, until_ms)

@@ -99,7 +99,7 @@ class Parties:
 
     Attributes:
         known: by number, user, URI or extension: one behaviour for all dials, or one for each, the last repeating.
-        other: everybody else; None: each dial waits until it is decided (`PhoneCall.decide`).
+        other: everybody else; None: each dial waits until it is decided (`Leg.decide`).
     """
 
     known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)

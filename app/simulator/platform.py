@@ -1,4 +1,4 @@
-"""The virtual platform: what all its calls share, and how legs end."""
+"""The virtual platform: places calls, what all of them share, and how legs end."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from app.simulator import payloads
 from app.simulator.application import Application
 from app.simulator.chaos import Chaos
 from app.simulator.conversations import SimulatedConversation
-from app.simulator.delivery import Deliveries, Message, ReplyResult
+from app.simulator.delivery import Deliveries, Message, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Identity, Ids, Leg
 from app.simulator.parties import Parties
+from app.simulator.player import play
 from app.simulator.requests import Method, Request, Response, Server, in_time
-from app.simulator.scheduler import Scheduler, Steps, VirtualClock, first_of
+from app.simulator.scheduler import LONGEST_MS, Scheduler, Steps, VirtualClock, first_of, milliseconds
 
 
-class Platform:
+class Vonage:
     """The virtual platform: its clock, conversations, ids and deliveries.
+
+    Everything happens in virtual time, which moves only inside `await`s of this class and of its legs, and the same
+    calls have the same course in every run. Await one call at a time.
 
     Args:
         application: the URLs of the server, how webhooks are signed, and how the platform behaves where documents
@@ -92,7 +96,7 @@ class Platform:
     ) -> Leg:
         """A leg that is about to ring; its states go where `action` says, else to the application's event URL."""
         url, method = self.target(action)
-        return Leg(identity, self.clock, conversation, event_url=url, event_method=method, root=root)
+        return Leg(identity, self, conversation, event_url=url, event_method=method, root=root)
 
     def target(self, action: Mapping[str, Any]) -> tuple[str, Method]:
         """Where webhooks of an action go. Source: webhooks guide, precedence: the most specific URL wins."""
@@ -142,7 +146,7 @@ class Platform:
         for process in leg.processes:
             process.cancel()
         self.leave(leg)
-        for other in leg.dependents:
+        for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)
             elif not other.is_guest:
@@ -197,3 +201,70 @@ class Platform:
         """End the legs that have been moved here and have no NCCO of their own to go on with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
+
+    async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
+        """Send an event of a leg; `fields` come over those that every event has."""
+        url, method = self.target({})
+        now, conversation = payloads.stamp(self.clock.now), leg.conversation.uuid
+        fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
+        delivery = self.deliveries.send(Message("event", url, method, fields, leg.root.uuid, is_spared=True))
+        await self.scheduler.advance(lambda: delivery is None or delivery.is_over)
+
+    @property
+    def log(self) -> tuple[WebhookDelivery, ...]:
+        """Every webhook so far, in the order in which they were due."""
+        return tuple(self.deliveries.log)
+
+    async def call(
+        self,
+        to: str,
+        from_: str | None = None,
+        *,
+        endpoint_type: str = "phone",
+        from_user: str = "",
+        sip_headers: Mapping[str, str] | None = None,
+        custom_data: Any = None,
+    ) -> Leg:
+        """Place an inbound call; returns when it has been answered, or has ended without.
+
+        Args:
+            to: the called number.
+            from_: the calling number or SIP URI; None for a Client SDK user.
+            from_user: the name of that user.
+            endpoint_type: phone, sip, app or vbc.
+            sip_headers: by their own names, e.g. `X-Tenant` or `User-to-User`.
+            custom_data: what a Client SDK application sends along.
+        """
+        identity = Identity(
+            self.ids.leg(), "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
+        )
+        leg = self.new_inbound_leg(identity)
+        leg.player = self.scheduler.spawn(_answer(self, leg))
+        leg.processes.append(leg.player)
+        await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
+        return leg
+
+    async def run(self, seconds: float | None = None) -> None:
+        """Let virtual time pass: `seconds` of it, or until nothing more happens by itself, at most a day.
+
+        After a call this delivers what comes late, as recordings do.
+        """
+        until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
+        await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)
+
+
+def _answer(platform: Vonage, leg: Leg) -> Steps[None]:
+    """Ask what to do with the call, and do it.
+
+    Source: webhook reference, Answer: replying answers the call; without an NCCO, also from the fallback, it is ended.
+    """
+    own = platform.application
+    platform.send_status(leg, "started")
+    platform.send_status(leg, "ringing")
+    fields = payloads.answer(leg, own.region_url)
+    result = yield from platform.ask("answer", own.answer_url, own.answer_method, fields, leg)
+    if result.ncco is not None:
+        leg.answered_ms = platform.clock.ms
+        platform.send_status(leg, "answered")
+        yield from play(platform, leg, result.ncco)
+    platform.end(leg, "platform")

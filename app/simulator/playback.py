@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.ncco.actions import ACTIONS
 from app.simulator.legs import InputQueue, Kind, Leg, PartyInput
-from app.simulator.platform import Platform
 from app.simulator.scheduler import Process, Signal, Steps, first_of
+
+if TYPE_CHECKING:
+    from app.simulator.platform import Vonage
 
 Action: TypeAlias = dict[str, Any]
 Ncco: TypeAlias = list[Action]
-Play: TypeAlias = Callable[[Platform, Leg, Ncco], Steps[None]]
+Play: TypeAlias = Callable[["Vonage", Leg, Ncco], Steps[None]]
 
 
 class Playback:
@@ -25,7 +27,7 @@ class Playback:
         barges: whether prompts may be cut short: from the first with `bargeIn` up to the input that listens.
     """
 
-    def __init__(self, platform: Platform, leg: Leg, play: Play) -> None:
+    def __init__(self, platform: Vonage, leg: Leg, play: Play) -> None:
         self.platform = platform
         self.leg = leg
         self.play = play

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.simulator import payloads
 from app.simulator.connect import connect
 from app.simulator.conversations import Audio, Recording, SimulatedConversation, audio_of
 from app.simulator.input import collect
 from app.simulator.legs import InputQueue, Leg, PressedKey, Speech, Waited
-from app.simulator.platform import Platform
 from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Steps, first_of, milliseconds, pause
+
+if TYPE_CHECKING:
+    from app.simulator.platform import Vonage
 
 Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
 
@@ -21,7 +23,7 @@ BEEP_S: Final = 0.5
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
-def play(platform: Platform, leg: Leg, ncco: Ncco) -> Steps[None]:
+def play(platform: Vonage, leg: Leg, ncco: Ncco) -> Steps[None]:
     """Play an NCCO and each that replaces it; at the end of the last one nothing is done with the leg.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun
-from app.simulator import CallMoment, PhoneCall
+from app.simulator import CallMoment, Leg
 from app.verify.scenarios.files import SUFFIXES, scenario_text
 from app.verify.scenarios.listener import SPOKEN, plain
 from app.verify.scenarios.model import ScenarioCall, read_scenarios
@@ -41,7 +41,7 @@ class Recorder:
         script: so far; what was heard in the midst of it is added when it has ended.
     """
 
-    def __init__(self, call: PhoneCall) -> None:
+    def __init__(self, call: Leg) -> None:
         self._call = call
         self._taken = 0
         self.script: list[ScriptStep] = []

@@ -14,7 +14,7 @@ from app.cli.output import shows_colours
 from app.cli.simulate.commands import HELP, Name
 from app.cli.simulate.insight import Insight
 from app.flow.report import printable
-from app.simulator import Heard, PhoneCall, WebhookDelivery
+from app.simulator import Heard, Leg, WebhookDelivery
 from app.verify.scenarios.reports import Ink, entry
 from app.verify.scenarios.server import advice_of, complaint_of
 
@@ -101,7 +101,7 @@ class Screen:
         self._reported.add(what)
         return is_new
 
-    def _heard_since(self, call: PhoneCall) -> Iterator[News]:
+    def _heard_since(self, call: Leg) -> Iterator[News]:
         yield from heard_news(self._new(call))
         for other in call.dialled:
             behind = call.at - other.at
@@ -110,7 +110,7 @@ class Screen:
                     own = replace(heard, at=heard.at + behind)
                     yield bucket(own.at), 4, f"{entry(own)}  (the called party)", "dim"
 
-    def _new(self, call: PhoneCall) -> tuple[Heard, ...]:
+    def _new(self, call: Leg) -> tuple[Heard, ...]:
         known = self._heard.get(call.uuid, 0)
         self._heard[call.uuid] = len(call.transcript)
         return call.transcript[known:]

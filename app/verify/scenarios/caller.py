@@ -59,6 +59,7 @@ class Caller:
 
     def __init__(self, line: PlacedCall, result: Result) -> None:
         self._call = line.call
+        self._vonage = line.vonage
         self._network = line.network
         self._parties = line.parties
         self._result = result
@@ -99,7 +100,7 @@ class Caller:
         self._network.ordered.append(step.fault)
 
     async def _event(self, step: script.EventStep) -> None:
-        await self._call.send_event(step.payload)
+        await self._vonage.send_event(self._call, step.payload)
 
     async def _listen(self) -> CallMoment:
         """Play on until the caller is waited for; idle after too many webhooks."""

@@ -103,7 +103,7 @@ class Result:
     decided: tuple[Decided, ...] = ()
     hooks: Sequence[HookRow] = ()
     is_answered: bool = False
-    performed: tuple[Mapping[str, Any], ...] = ()
+    performed: Sequence[Mapping[str, Any]] = ()
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

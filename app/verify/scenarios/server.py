@@ -30,8 +30,8 @@ from app.simulator import (
     Chaos,
     Durations,
     HttpServer,
+    Leg,
     Parties,
-    PhoneCall,
     Request,
     Response,
     Server,
@@ -102,7 +102,7 @@ class PlacedCall:
 
     clock: VirtualClock
     vonage: Vonage
-    call: PhoneCall
+    call: Leg
     parties: Parties
     network: FaultyServer
     direct: AsgiServer | None = None

@@ -12,8 +12,8 @@ from app.simulator import (
     Behaviour,
     CallIsOver,
     Durations,
+    Leg,
     Parties,
-    PhoneCall,
     PressKeys,
     Request,
     Response,
@@ -84,7 +84,7 @@ class _Stage:
             Application(**settings), self._server, clock, parties, durations=durations, seed=case.case
         )
         self._clock = clock
-        self._calls: dict[str, PhoneCall] = {}
+        self._calls: dict[str, Leg] = {}
         self._played = Played()
 
     async def play(self) -> Played:
@@ -103,7 +103,7 @@ class _Stage:
         self._take_down()
         return played
 
-    async def _ring(self, name: str, caller: Caller) -> PhoneCall:
+    async def _ring(self, name: str, caller: Caller) -> Leg:
         call = self._calls[name] = await self._vonage.call(
             caller.to, caller.number, endpoint_type=caller.endpoint_type, from_user=caller.user,
             sip_headers=caller.sip_headers, custom_data=caller.custom_data,
@@ -121,7 +121,7 @@ class _Stage:
             except (CallIsOver, ValueError) as problem:
                 self._played.problems.append(f"{act.model_dump(exclude_defaults=True)}: {problem}")
 
-    async def _act(self, call: PhoneCall, act: Act) -> None:
+    async def _act(self, call: Leg, act: Act) -> None:
         if act.press is not None:
             await call.press(act.press, at=act.at)
         elif act.speak is not None:
@@ -135,7 +135,7 @@ class _Stage:
             if isinstance(act.listen, str) and act.listen not in ("anything", moment.kind):
                 self._played.problems.append(f"{act.listen} was to be waited for, not {moment.kind} at {moment.at:g} s")
 
-    def _party(self, who: str) -> PhoneCall:
+    def _party(self, who: str) -> Leg:
         if who in self._calls:
             return self._calls[who]
         uuid = legs_of(self._server.requests).get(who)
@@ -170,7 +170,7 @@ def _behaviour(party: Party) -> Behaviour:
     return Behaviour(**fields, script=tuple(PressKeys(digits) for digits in party.presses))
 
 
-async def _to_the_end(call: PhoneCall) -> None:
+async def _to_the_end(call: Leg) -> None:
     """A caller does nothing more: inputs time out; one who would wait for ever hangs up."""
     for _ in range(PATIENCE):
         moment = await call.listen()

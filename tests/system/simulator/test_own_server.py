@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, Chaos, PhoneCall, PressKeys
+from app.simulator import Behaviour, Chaos, Leg, PressKeys
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds
 
@@ -23,7 +23,7 @@ MENU = (
 VOICEMAIL = "Nobody can take your call right now. Please leave a message after the tone, and press hash to finish."
 
 
-def failures(call: PhoneCall) -> list[str]:
+def failures(call: Leg) -> list[str]:
     return [delivery.result.problem for delivery in call.log if delivery.result and delivery.result.failure]
 
 

@@ -15,9 +15,9 @@ from app.simulator import (
     CallMoment,
     Chaos,
     HangUp,
+    Leg,
     NetworkFault,
     Parties,
-    PhoneCall,
     PressKeys,
     Request,
     Response,
@@ -197,7 +197,7 @@ class _Party:
         self._vonage = vonage
         self._luck = luck
         self._numbers = numbers
-        self.calls: list[PhoneCall] = []
+        self.calls: list[Leg] = []
         self.has_idled = False
 
     async def call(self) -> None:
@@ -216,7 +216,7 @@ class _Party:
             await self._do(call, moment.waited)
         await call.hang_up()
 
-    async def _next(self, call: PhoneCall) -> CallMoment:
+    async def _next(self, call: Leg) -> CallMoment:
         """Somebody in a hurry does not listen to the end of a menu, but of as many prompts of it as luck will have."""
         if self._luck.random() >= IN_A_HURRY:
             return await call.listen()
@@ -228,7 +228,7 @@ class _Party:
                 return CallMoment(call.at, call.open.kind, call.open)
         return await call.listen()
 
-    async def _do(self, call: PhoneCall, waited: Waited | None) -> None:
+    async def _do(self, call: Leg, waited: Waited | None) -> None:
         luck, takes = self._luck, waited.takes if waited is not None else frozenset[str]()
         what = luck.choices(("act", "silence", "hang up"), (85, 10, 5))[0]
         if what == "hang up":

@@ -13,8 +13,8 @@ from app.simulator import (
     Behaviour,
     Chaos,
     Durations,
+    Leg,
     Parties,
-    PhoneCall,
     Request,
     Response,
     VirtualClock,
@@ -104,7 +104,7 @@ class Line:
             chaos=chaos,
         )
 
-    async def call(self, **facts: Any) -> PhoneCall:
+    async def call(self, **facts: Any) -> Leg:
         return await self.vonage.call(TO, facts.pop("from_", FROM), **facts)
 
     @property
@@ -132,11 +132,11 @@ def told(request: Request) -> str:
     return f"{path} {status}" if status else path
 
 
-def heard(call: PhoneCall) -> list[tuple[float, str, str]]:
+def heard(call: Leg) -> list[tuple[float, str, str]]:
     """What the party has heard and done."""
     return [(entry.at, entry.kind, entry.text) for entry in call.transcript]
 
 
-def sounds(call: PhoneCall) -> list[str]:
+def sounds(call: Leg) -> list[str]:
     """The same without times, in words."""
     return [f"{entry.kind} {entry.text}".strip() for entry in call.transcript]

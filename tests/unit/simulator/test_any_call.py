@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.ncco import RULES, check
-from app.simulator import Behaviour, Chaos, Heard, PhoneCall
+from app.simulator import Behaviour, Chaos, Heard, Leg
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url
 
 OUTCOMES = ("answered", "human", "machine", "beep", "busy", "timeout", "unanswered", "rejected", "failed")
@@ -37,7 +37,7 @@ nccos = st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4)
 acts = st.lists(st.sampled_from(["1", "#", "speak", "silence", "wait", "hang up", "other hangs up"]), max_size=6)
 
 
-async def act(call: PhoneCall, doing: str) -> None:
+async def act(call: Leg, doing: str) -> None:
     if doing == "hang up":
         await call.hang_up()
     elif doing == "other hangs up" and call.dialled:
@@ -54,7 +54,7 @@ async def act(call: PhoneCall, doing: str) -> None:
 
 async def played(
     ncco: Any, replies: Any, doings: list[str], outcome: Any, chaos: Chaos | None = None
-) -> tuple[Line, PhoneCall]:
+) -> tuple[Line, Leg]:
     paths = dict.fromkeys(("input", "notify", "connect"), (playing(replies), playing(None)))
     line = Line({"answer": playing(ncco), **paths}, {"447700900456": Behaviour(outcome)}, chaos=chaos)
     call = await line.call()
@@ -65,7 +65,7 @@ async def played(
     return line, call
 
 
-def course(call: PhoneCall) -> tuple[Heard, ...]:
+def course(call: Leg) -> tuple[Heard, ...]:
     return call.transcript + tuple(entry for party in call.dialled for entry in party.transcript)
 
 

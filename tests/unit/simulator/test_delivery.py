@@ -105,7 +105,7 @@ async def test_an_error_that_nobody_is_told_of_is_in_the_log() -> None:
 async def test_what_somebody_tells_of_a_call_goes_where_events_go() -> None:
     line = Line({"answer": [ask()]}, chaos=Chaos(1, rate=1.0))
     call = await line.call()
-    await call.send_event({"status": "ringing", "more": 1})
+    await line.vonage.send_event(call, {"status": "ringing", "more": 1})
     (told,) = [sent for sent in call.log if sent.fields.get("more") == 1]
 
     assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].fault, told.is_over)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, PhoneCall, Response
+from app.simulator import Behaviour, Leg, Response
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, playing, talk, url
 from tests.unit.simulator.webhook_shapes import sample, shape
 
@@ -20,7 +20,7 @@ def socket(**options: Any) -> dict[str, Any]:
     return {"action": "connect", "endpoint": [endpoint], **options}
 
 
-async def told(line: Line, act: Callable[[PhoneCall], Any] | None = None) -> list[dict[str, Any]]:
+async def told(line: Line, act: Callable[[Leg], Any] | None = None) -> list[dict[str, Any]]:
     """Everything that a call of 3 seconds tells the application."""
     call = await line.call()
     await (act(call) if act is not None else call.listen())
@@ -219,6 +219,6 @@ async def test_ids_look_like_live_ones_and_are_the_same_in_every_run() -> None:
 
     calls = await first.call(), await second.call()
 
-    assert (32, 40, "CON-") == (len(calls[0].uuid), len(calls[0].conversation_uuid), calls[0].conversation_uuid[:4])
+    assert (32, 40, "CON-") == (len(calls[0].uuid), len(calls[0].conversation.uuid), calls[0].conversation.uuid[:4])
     assert (calls[0].uuid, first.server.requests) == (calls[1].uuid, second.server.requests)
     assert (TO, BASE) == (first.bodies("answer")[0]["to"], BASE)

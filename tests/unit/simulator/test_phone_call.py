@@ -79,7 +79,7 @@ async def test_nobody_listens_after_the_end() -> None:
     line = Line({"answer": [talk("one")]})
     call = await line.call()
 
-    await line.vonage.run(3)
+    await line.vonage.run()
     with pytest.raises(CallIsOver, match=r"the call ended 0\.387 s after the answer"):
         await call.press("1", at=5)
 
@@ -91,26 +91,6 @@ async def test_hanging_up_after_the_end_is_no_fault() -> None:
     await call.hang_up(at=5)
 
     assert "platform" == call.ended_by
-
-
-async def test_a_caller_may_give_up_before_the_call_is_answered() -> None:
-    """Source: webhook reference, Call status events (cancelled)."""
-    line = Line({"answer": playing([talk("late")], seconds=3)})
-
-    call = await line.call(gives_up_after=2)
-    await line.vonage.run()
-
-    assert (True, False, "user") == (call.is_over, call.is_answered, call.ended_by)
-    assert [(2.0, "hung up", "")] == heard(call)
-    assert ["started", "ringing", "cancelled", "completed"] == [body["status"] for body in line.bodies("event")]
-
-
-async def test_a_caller_that_is_answered_in_time_does_not_give_up() -> None:
-    line = Line({"answer": playing([ask()], seconds=1)})
-
-    call = await line.call(gives_up_after=2)
-
-    assert (True, 0.0) == (call.is_answered, call.at)
 
 
 async def test_ringing_of_an_unanswered_call_has_its_time_from_the_beginning() -> None:
