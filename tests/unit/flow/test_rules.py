@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from app.cli.explain import write_example
 from app.flow.issues import Issue
 from app.flow.loader import load_files
 from app.flow.rules import RULES, RUNNING_RULES
+from app.verify.prove import prove, roots_of
 from tests.unit.flow.cures import cured
 
 TODAY = date(2026, 1, 1)
@@ -100,6 +101,17 @@ def lines_of(root: Path, name: str) -> list[str]:
         path = next(iter(sorted(root.glob("flows/*.yaml"))), path)
     text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
     return re.sub(r"(?m)^flow: (bad|good)$", "flow: x", text).splitlines()
+
+
+@pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
+def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -> None:
+    rule = RULES.get(code) or RUNNING_RULES[code]
+    write_example(rule.good, tmp_path)
+    flows = load_files(tmp_path / "flows", tmp_path / "templates", today=TODAY).flows
+
+    proofs = [prove(flow, datetime(2026, 1, 1, tzinfo=UTC)) for flow in roots_of(flows)]
+
+    assert [each.message for proof in proofs for each in proof.violations if each.is_error] == []
 
 
 @pytest.mark.parametrize("code", RUNNING_RULES)
