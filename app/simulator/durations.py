@@ -69,6 +69,22 @@ class Durations:
         return (_spoken(text, language) + pauses) / (rate * self.pace)
 
 
+_TAG: Final = re.compile(r"<[^<>]*>")
+_PAUSES: Final = re.compile(r"(?:<break\b[^<>]*>(?:\s*</break>)?\s*)+")
+_BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
+
+
+def is_spoken(text: str) -> bool:
+    """Whether a text, plain or SSML, has anything to say."""
+    return bool(_TAG.sub("", text).strip()) or "alias=" in text
+
+
+def longest_pause(text: str) -> float:
+    """Seconds of the longest silence that `break` tags make within a text."""
+    times = (_BREAK_TIME.findall(found[0]) for found in _PAUSES.finditer(text))
+    return max((sum(float(time) / (1000 if unit == "ms" else 1) for time, unit in each) for each in times), default=0.0)
+
+
 def _spoken(text: str, language: str) -> float:
     primary = language.partition("-")[0].lower()
     if primary in CHARACTERS_PER_MINUTE:

@@ -240,9 +240,22 @@ def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
         for node, to, edge in crossing:
             back = _shortest(to, node, graph) if to != node else []
             if node not in seen and (back or to == node):
-                seen |= _group(node, graph)
+                group = _group(node, graph)
+                seen |= group
+                if _is_counted_there(group, graph, flows):
+                    continue
                 names = [(".".join(each), taken.label) for each, taken in ((node, edge), *back)]
                 yield _endless(names, edge, "ask the caller, end the call or go elsewhere in one of the steps")
+
+
+def _is_counted_there(group: set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> bool:
+    """Whether a counter of one flow leads out of every circle, and no call leaves that flow for good."""
+    names = {name for name, _ in group}
+    inner = {node: {to: edge for to, edge in graph[node].items() if to in group} for node in group}
+    if len(names) > 1 or any(edge.target.runs is not None for edges in inner.values() for edge in edges.values()):
+        return False
+    steps = {node[1]: {to[1]: edge for to, edge in edges.items()} for node, edges in inner.items()}
+    return _is_counted(set(steps), steps, flows[names.pop()].steps)
 
 
 class _FlowEdges:

@@ -312,7 +312,6 @@ class Explorer:
             moment,
             _sort_of(trigger, turn),
             self._nccos.of(turn.ncco, is_party=bool(turn.session.parent)),
-            asking_s=played.asking_s,
             answers=played.answers,
             entered=tuple(follow.entered),
             taken=(*((*step, ENTERED) for step in follow.entered if step in self._undecided), *follow.taken),

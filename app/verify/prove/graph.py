@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from itertools import count
 from typing import Any, Final, Literal, NamedTuple
 
@@ -59,7 +58,7 @@ class Transition:
         taken: the outcomes.
         failed: (flow, step, code, why).
         sort: how the call goes on.
-        ncco: what is played. asking_s: seconds of silence before it, while lookups are asked.
+        ncco: what is played.
         behind: for the first turn of a dialled party, the transition that dialled; else NOWHERE.
         is_failsafe: nothing of the flow could be played.
         env: the variables of the server.
@@ -71,7 +70,6 @@ class Transition:
     moment: datetime
     sort: Sort
     ncco: PlayedNcco = NOTHING
-    asking_s: float = 0.0
     answers: Answers = ()
     entered: tuple[tuple[str, str], ...] = ()
     taken: tuple[Key, ...] = ()
@@ -82,10 +80,10 @@ class Transition:
     is_timed: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def heard(self) -> Listened:
-        """What the caller hears, with the silence before it."""
-        return self.ncco.heard.after(self.asking_s)
+        """What the caller hears."""
+        return self.ncco.heard
 
     @property
     def is_party(self) -> bool:

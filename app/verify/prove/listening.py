@@ -6,15 +6,13 @@ somebody is dialled, so neither is silence; waiting for an answer is, as long as
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from app.simulator.durations import Durations
+from app.simulator.durations import Durations, is_spoken, longest_pause
 
 DURATIONS: Final = Durations()
 ENDLESS: Final = float("inf")
-_BREAK: Final = re.compile(r"""<break[^>]*\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
 _KEYS_S: Final = 3.0
 """Source: NCCO reference, DTMF Input Settings (timeOut)."""
 _SPEECH_S: Final = 10.0
@@ -53,14 +51,6 @@ class Listened(NamedTuple):
     is_heard: bool
     is_caught: bool
     is_endless: bool = False
-
-    def after(self, seconds: float) -> Listened:
-        """The same, when nothing is heard for some seconds before it."""
-        if not seconds:
-            return self
-        last = self.last if self.is_heard else self.last + seconds
-        person = None if self.person is None else self.person + seconds
-        return self._replace(lead=self.lead + seconds, last=last, prompt=self.prompt + seconds, person=person)
 
 
 TALKED: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
@@ -127,11 +117,12 @@ def _hear(ear: _Ear, action: Mapping[str, Any]) -> None:
     match action["action"]:
         case "talk":
             text, loop = str(action["text"]), _loop(action)
-            if not text.strip():
+            seconds = DURATIONS.talk(text, str(action.get("language", "en-US"))) * loop
+            if not is_spoken(text):
+                ear.silence(seconds if text else 0.0)
                 return
-            pauses = [float(found[1]) / (1000 if found[2] == "ms" else 1) for found in _BREAK.finditer(text)]
-            ear.sound(DURATIONS.talk(text, str(action.get("language", "en-US"))) * loop)
-            ear.longest = max(ear.longest, *pauses, 0.0)
+            ear.sound(seconds)
+            ear.longest = max(ear.longest, longest_pause(text))
         case "stream":
             ear.sound(DURATIONS.stream(str(action["streamUrl"][0])) * _loop(action))
         case "wait":

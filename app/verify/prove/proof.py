@@ -151,4 +151,4 @@ def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violat
     entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
     run = {name for proof in proofs for name in family(proof.flow)} - {proof.flow.name for proof in proofs}
     is_sure = all(proof.is_certain for proof in proofs)
-    return [each for name in sorted(run) for each in unreached(flows[name], entered, is_certain=is_sure)]
+    return [each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure)]

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
+from app.flow.actions.do import actions_of
 from app.flow.language.menu import Choices
-from app.flow.language.outcomes import DETECTED, On
-from app.flow.model import Flow, Step
+from app.flow.language.outcomes import DETECTED, DISCONNECTED, On
+from app.flow.model import Flow, Step, Target
 from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
@@ -22,10 +23,22 @@ from app.verify.prove.graph import END, NOWHERE, Graph, Paths, StateSpace, Trans
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import RETURNED, Literals
 from app.verify.prove.states import texts_of
-from app.verify.prove.uses import DECIDES, ENTRY, LENGTH, Path, family, paths_of, played_by, targets_of, tested_by
+from app.verify.prove.uses import (
+    DECIDES,
+    ENTRY,
+    LENGTH,
+    Path,
+    family,
+    lines_of,
+    paths_of,
+    played_by,
+    runs_of,
+    targets_of,
+    tested_by,
+)
 
 RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, File(__file__).with_name("rules.yaml"))
-_TALKED: Final = frozenset({"completed", *DETECTED})
+_TALKED: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
 """Dial outcomes after which the caller has spoken with somebody, or does so now: a party whom machine detection has
 judged is joined with the caller if no NCCO comes back. Source: webhook reference, machine detection (`continue`).
 """
@@ -210,12 +223,23 @@ def _dead_ends(explored: Explored) -> Iterator[Violation]:
 def _silences(explored: Explored) -> Iterator[Violation]:
     most, turns = explored.permitted.silence_s, explored.turns
     for number, seconds in explored.graph.silences(most):
-        _, each, where = turns[number]
+        _, each, _ = turns[number]
         if seconds > most:
+            where = _quiet_step(explored, each)
             who, kind = ("other party", "silent_party") if each.is_party else ("caller", "silence")
             message = f'the {who} hears nothing {_duration(seconds)} in step "{where[1]}"'
             cure = f"play something, so that silence lasts at most {most:g} seconds"
             yield explored.found(kind, where, message, number, cure=cure)
+
+
+def _quiet_step(explored: Explored, each: Transition) -> tuple[str, str]:
+    """The step of a turn that is silent: the last one that waits, or where that is shorter, the one that asks."""
+    waits = [float(action.get("timeout", 0)) for action in each.ncco.actions if action["action"] == "wait"]
+    if max(waits, default=0.0) > each.heard.listens:
+        for where in reversed(each.entered):
+            if any(action.word == "wait" for part in explored.step(where).parts for action in actions_of(part)):
+                return where
+    return explored.space.step_after(each)
 
 
 def _silent_whispers(explored: Explored) -> Iterator[Violation]:
@@ -261,8 +285,9 @@ def _lost_webhooks(explored: Explored) -> Iterator[Violation]:
 
 def _silent_faults(explored: Explored) -> Iterator[Violation]:
     for number, each, _ in explored.turns:
-        if each.sort == "fault" and not each.is_party and not each.heard.is_heard and each.target == END:
-            where = explored.space.step_before(each)
+        is_failure = each.sort == "fault" or bool(each.failed)
+        if is_failure and not each.is_party and not each.heard.is_heard and each.target == END:
+            where = each.failed[-1][:2] if each.failed else explored.space.step_before(each)
             message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
             yield explored.found("silent_fault", where, message, number)
 
@@ -343,7 +368,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
     """Steps of this flow; those of other flows may be reached from elsewhere: see `never_run`."""
     space = explored.space
     if not space.stopped:
-        yield from unreached(space.root, entered_in(space), is_certain=explored.is_certain)
+        yield from unreached(space.root, family(space.root), entered_in(space), is_certain=explored.is_certain)
 
 
 _CHECKS: Final[tuple[Callable[[Explored], Iterator[Violation]], ...]] = (
@@ -372,12 +397,13 @@ def entered_in(space: StateSpace) -> frozenset[tuple[str, str]]:
     return frozenset(key for each in space.transitions for key in each.entered)
 
 
-def unreached(flow: Flow, entered: Set[tuple[str, str]], *, is_certain: bool) -> Iterator[Violation]:
-    """The steps that no call enters, without those that only an error exit leads to."""
-    reached = {step for name, step in entered if name == flow.name}
-    after_errors = _after_errors(flow, reached)
+def unreached(
+    flow: Flow, flows: Mapping[str, Flow], entered: Set[tuple[str, str]], *, is_certain: bool
+) -> Iterator[Violation]:
+    """The steps of one of `flows` that no call enters, without those that only an error exit leads to."""
+    reached = entered | _after_errors(flows, entered)
     for step in flow.steps.values():
-        if step.name in reached or step.name in after_errors:
+        if (flow.name, step.name) in reached:
             continue
         if is_certain:
             message = f'no caller reaches step "{step.name}", whatever lookups, hours and other parties do'
@@ -388,17 +414,37 @@ def unreached(flow: Flow, entered: Set[tuple[str, str]], *, is_certain: bool) ->
             yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
 
 
-def _after_errors(flow: Flow, reached: Iterable[str]) -> set[str]:
-    """The steps that an error exit of one of these steps may lead to, whatever has failed there."""
-    errors = [flow.steps[step].error or flow.error for step in reached]
-    waiting = [error.step for error in errors if error is not None]
-    found: set[str] = set()
+def _after_errors(flows: Mapping[str, Flow], entered: Set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The steps that an error exit of one of these steps may lead to, whatever has failed there.
+
+    An exit that sets nothing and leads to one of these steps leads to nothing new.
+    """
+    errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
+    led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
+    waiting = [where for where, error in led_to if where not in entered or error.sets]
+    found: set[tuple[str, str]] = set()
     while waiting:
-        step = waiting.pop()
-        if step is not None and step not in found:
-            found.add(step)
-            waiting += [target.step for target in targets_of(flow, flow.steps[step])]
+        name, step = where = waiting.pop()
+        if where not in found:
+            found.add(where)
+            targets = targets_of(flows[name], flows[name].steps[step])
+            waiting += [following for target in targets for following in _led_to(flows, flows[name], target)]
     return found
+
+
+def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[tuple[str, str]]:
+    """The step that a target leads to; for a return, the steps that any flow which runs this one goes on with."""
+    if target.step is not None:
+        yield flow.name, target.step
+    elif target.runs is not None:
+        yield target.runs.flow, flows[target.runs.flow].start
+    for caller in flows.values() if target.returns else ():
+        for step in caller.steps.values():
+            ran = runs_of(step)
+            if ran is not None and ran.runs is not None and ran.runs.flow == flow.name:
+                lines = {edge.label: edge.target for edge in lines_of(step)}
+                line = lines.get(target.returns) or lines.get("otherwise")
+                yield from _led_to(flows, caller, line) if line is not None else ()
 
 
 # certainty

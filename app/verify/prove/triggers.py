@@ -273,13 +273,11 @@ class PlayedTurn(NamedTuple):
     """A turn with the answers of its lookups; None when the webhook did not steer.
 
     Attributes:
-        asking_s: seconds of silence while lookups are asked.
         is_timed: whether it may be another turn at another moment.
     """
 
     turn: Turn | None
     answers: Answers
-    asking_s: float = 0.0
     is_timed: bool = False
 
 
@@ -309,7 +307,6 @@ class Turns:
         """One turn with the answers of a script; where it asks more, the scripts for other answers go to `others`."""
         answers: list[tuple[str, LookupAnswer]] = []
         given: tuple[tuple[LookupAnswer, ...], ...] = ()
-        seconds = 0.0
         try:
             lookups = next(playing)
             while True:
@@ -320,10 +317,9 @@ class Turns:
                     others.extend((*given, other) for other in rest)
                 given = (*given, chosen)
                 answers += [(lookup.name, answer) for lookup, answer in zip(lookups, chosen, strict=True)]
-                seconds += max(_silence_s(lookup, answer) for lookup, answer in zip(lookups, chosen, strict=True))
                 lookups = playing.send(chosen)
         except StopIteration as done:
-            return PlayedTurn(done.value, tuple(answers), seconds)
+            return PlayedTurn(done.value, tuple(answers))
 
     def _choices(self, lookups: tuple[Lookup, ...]) -> list[tuple[LookupAnswer, ...]]:
         each = [self._of(lookup) for lookup in lookups]
@@ -344,11 +340,6 @@ class Turns:
             real = self.values.answers(lookup.flow, lookup.name, returns) if returns is not None else []
             self._answers[key] = (*map(LookupAnswer, real), DOWN)
         return self._answers[key]
-
-
-def _silence_s(lookup: Lookup, answer: LookupAnswer) -> float:
-    """How long the caller hears nothing because of a lookup: only when it does not answer in time."""
-    return min(lookup.request.timeout_ms, 2000) / 1000 if answer.problem else 0.0
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int) -> TurnContext:

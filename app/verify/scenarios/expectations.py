@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from app.flow.language.menu import Choices
+from app.flow.language.outcomes import DISCONNECTED
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.ncco.suggest import nearest
 from app.simulator import Heard
+from app.simulator.durations import is_spoken, longest_pause
 from app.verify.scenarios.caller import FOREVER
 from app.verify.scenarios.listener import in_order
 from app.verify.scenarios.result import Decided, Difference, Result
@@ -113,8 +114,7 @@ def shown(value: Any) -> str:
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
 _TOLD: Final = frozenset({"talk", "stream", "music"})
 """Sounds that are none without a text or a file."""
-_BREAK: Final = re.compile(r"""<break[^>]*\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
-_CHOSEN: Final = frozenset({"completed", "choice", "collected"})
+_CHOSEN: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
 """Outcomes after which a call may end without a word: the caller has chosen it, or has been in conversation."""
 _AT_ONCE_S: Final = 0.01
 
@@ -165,7 +165,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
         elif heard.kind in ("left", "ended", "hung up") and joined is not None:
             found.append(AudibleSpan(joined, heard.at, is_heard=True))
             joined = None
-        elif heard.kind in _SOUNDS and (heard.kind not in _TOLD or heard.text.strip()):
+        elif heard.kind in _SOUNDS and (heard.kind not in _TOLD or is_spoken(heard.text)):
             found += _pieces(heard, end)
         elif heard.kind == "spoke" and not heard.text:
             found.append(AudibleSpan(heard.at, heard.at + (heard.seconds or 0), is_heard=False))
@@ -175,8 +175,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
 def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
     """A prompt, in two where a pause stands in it."""
     over = end if heard.seconds is None else heard.at + heard.seconds
-    pauses = [float(each[1]) / (1000 if each[2] == "ms" else 1) for each in _BREAK.finditer(heard.text)]
-    longest = max(pauses, default=0.0)
+    longest = longest_pause(heard.text)
     if longest <= 0 or longest >= over - heard.at:
         return [AudibleSpan(heard.at, over, is_heard=True)]
     return [AudibleSpan(heard.at, over - longest, is_heard=True), AudibleSpan(over, over, is_heard=True)]
