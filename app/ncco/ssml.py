@@ -123,6 +123,9 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     """N403 at the tag that is not closed, or else where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
+    if ampersand := _BARE_AMPERSAND.search(text.strip()):
+        message = "& begins an entity in SSML."
+        return replace(fault("N403", message, "Write & as &amp;."), span=(ampersand.start(), 1))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
     message, length = f"The SSML breaks at {shown(rest[:40])}: {reason}.", 1
@@ -145,8 +148,6 @@ _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 
 
 def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
-    if _BARE_AMPERSAND.search(text):
-        return "Write & as &amp;."
     if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
         return "End the tag in itself: <break ... />."
     return None

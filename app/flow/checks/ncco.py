@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.connect import Connect
 from app.flow.actions.do import Document
-from app.flow.actions.values import Array, Object, find, leaves
+from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
 from app.flow.checks.trying import others
 from app.flow.issues import Issue
@@ -22,23 +22,27 @@ from app.flow.templates import Computed, Literal
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
+from app.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 
 _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
-_SPOKEN_RULES = "N4"
+_SPOKEN_RULES = ("N4", "N915", "N916")
 _VALUE_RULES = ("N1", "N4")
 _LACKS = ("N106", "N111", "N120")
+_KEEP_ONE = "keep one of them"
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """One action with typical values, and the part that it was made of."""
+    """One action with typical values, and the part that it was made of; of a document the text, and which it is."""
 
     action: dict[str, Any]
     part: Action | Document
+    text: JsonText = field(default_factory=lambda: JsonText(None))
+    index: int = 0
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_whole: bool = True) -> list[Issue]:
@@ -134,15 +138,31 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         text = part.value.render(names)
     except RenderError:
         return [], []
+    rule = RULES["E413" if part.value.is_literal else "W413"]
     try:
+        found = read_json(text)
         drafts = part.drafts(text)
+    except NotJsonError as error:
+        place = _place_in(part, names, TextSpan(error.offset, error.offset + 1))
+        return [], [rule.at(place, f"the action list of `ncco` is not JSON: {error.message}", error.cure)]
     except RenderError as error:
-        code = "E413" if part.value.is_literal else "W413"
-        return [], [RULES[code].at(part.value.place, error.message)]
+        return [], [rule.at(part.value.place, error.message)]
     for draft in drafts:
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)
-    return [_Tried(draft.action, part) for draft in drafts], []
+    repeated = [
+        RULES["W413"].at(_place_in(part, names, span), "this name is written twice, and the last one counts", _KEEP_ONE)
+        for _, span in found.repeated
+    ]
+    return [_Tried(draft.action, part, found, index) for index, draft in enumerate(drafts)], repeated
+
+
+def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
+    """Where some characters of an action list are written: in its file, or else where the file is named."""
+    value = in_locale(part.value, str(names.get("locale", "")))
+    if isinstance(value, Literal | Computed):
+        return value.place_of(names, span.start, span.end - span.start)
+    return value.place
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[Issue]:
@@ -153,9 +173,13 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     if int(number) == len(tried):
         yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
         return
-    part = tried[int(number)].part
+    one = tried[int(number)]
+    part = one.part
     if isinstance(part, Document):
-        yield _report(issue, part.value.place, is_sure=part.value.is_literal, note=f" (at {issue.path})")
+        span = one.text.span_of(replace(issue, path="/".join(["", str(one.index), *issue.path.split("/")[2:]])))
+        place = _place_in(part, names, span)
+        note = f" (at {issue.path})" if place == part.value.place else ""
+        yield _report(issue, place, is_sure=part.value.is_literal, note=note)
         return
     value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):

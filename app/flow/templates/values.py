@@ -192,6 +192,9 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 }
 """Characters that a rendered value may have, by kind of place; our choice."""
 
+_CONTEXT: Final = (4, 8, 16, 32, 64)
+"""How many characters around some of a computed text are tried, to find where these are written."""
+
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
@@ -335,13 +338,18 @@ class Computed(_Computing):
             text, source = str(self.render(names)), self.template.source
         except RenderError:
             return self.place
-        part = text[start : start + length]
-        if not part.strip() or text.count(part) != source.count(part):
-            return self.place
-        at = -1
-        for _ in range(text.count(part, 0, start + length)):
-            at = source.index(part, at + 1)
-        return self.template.place_at(at, length)
+        end, part = start + length, text[start : start + length]
+        if part.strip() and text.count(part) == source.count(part):
+            at = -1
+            for _ in range(text.count(part, 0, end)):
+                at = source.index(part, at + 1)
+            return self.template.place_at(at, length)
+        for reach in _CONTEXT:
+            for begin, stop in ((max(0, start - reach), end), (start, end + reach)):
+                around = text[begin:stop]
+                if text.count(around) == source.count(around) == 1:
+                    return self.template.place_at(source.index(around) + start - begin, length)
+        return self.place
 
     def _text(self, names: Mapping[str, Any]) -> str:
         """The pieces together. Counted one by one: a loop may write forever."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli.validate import NotJsonError, TextSpan, read_json
+from app.ncco.json_text import NotJsonError, TextSpan, read_json
 
 TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'
 

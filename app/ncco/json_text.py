@@ -1,0 +1,138 @@
+"""Reads JSON text with the places of its values, and says what is wrong with text that is not JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, NoReturn
+
+from app.ncco.issue import Issue
+
+_UNKNOWN_OPTION: Final = "N105"
+"""The rule that concerns a name, not its value."""
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_SLIPS: Final = (
+    (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
+    (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
+    (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
+    (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
+)
+"""What is written in place of a value or a name → what it is, and how JSON writes it."""
+
+
+class TextSpan(NamedTuple):
+    """Characters of a text from `start`, which counts from 0, to the one before `end`."""
+
+    start: int
+    end: int
+
+
+class NotJsonError(ValueError):
+    """The text is not JSON. Reading stopped at `offset`; a `cure` of None is that of the rule."""
+
+    def __init__(self, message: str, offset: int, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.cure = cure
+
+
+@dataclass(slots=True)
+class JsonText:
+    """A JSON text that was read.
+
+    Attributes:
+        value: of repeated names the last one counts.
+        values: JSON Pointer → the characters of a value; of an object or a list its opening bracket.
+        names: JSON Pointer → the characters of a name, with its quotes.
+        repeated: each name that occurred before in its object: its JSON Pointer and its characters.
+    """
+
+    value: Any
+    values: dict[str, TextSpan] = field(default_factory=dict)
+    names: dict[str, TextSpan] = field(default_factory=dict)
+    repeated: list[tuple[str, TextSpan]] = field(default_factory=list)
+
+    def span_of(self, issue: Issue) -> TextSpan:
+        """The characters that an issue of the value is about: a value, a part of a text, or an unknown name."""
+        span = (self.names if issue.code == _UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
+        if issue.span is None:
+            return span
+        start, length = issue.span
+        return TextSpan(span.start + 1 + start, span.start + 1 + start + length)
+
+
+def read_json(text: str) -> JsonText:
+    """Read a JSON text with the places of its values.
+
+    Raises NotJsonError, also for NaN, Infinity, and nesting or numbers that Python cannot read.
+    """
+    found = JsonText(_value(text))
+    open_: list[_Container] = []
+    for token in _TOKEN.finditer(text):
+        piece, span = token.group(), TextSpan(*token.span())
+        inside = open_[-1] if open_ else None
+        if piece in "}]":
+            open_.pop()
+        elif piece == "," and inside is not None:
+            inside.key = None if inside.is_object else str(int(inside.key or 0) + 1)
+        elif inside is not None and inside.key is None:
+            inside.key = json.loads(piece)
+            if inside.pointer_of_member in found.names:
+                found.repeated.append((inside.pointer_of_member, span))
+            found.names[inside.pointer_of_member] = span
+        elif piece != ":":
+            pointer = inside.pointer_of_member if inside is not None else ""
+            found.values[pointer] = span
+            if piece in "{[":
+                open_.append(_Container(pointer, is_object=piece == "{", key=None if piece == "{" else "0"))
+    return found
+
+
+@dataclass(slots=True)
+class _Container:
+    """An object or a list while it is read; `key` is None in front of the next name of an object."""
+
+    pointer: str
+    is_object: bool
+    key: str | None
+
+    @property
+    def pointer_of_member(self) -> str:
+        return f"{self.pointer}/{(self.key or '').replace('~', '~0').replace('/', '~1')}"
+
+
+def _value(text: str) -> Any:
+    def refuse(word: str) -> NoReturn:
+        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group() == word)
+        raise NotJsonError(f"{word} is JavaScript, not JSON", offset, "write a number, or null")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise _explained(text, error) from error
+    except RecursionError as error:
+        raise NotJsonError("lists and objects are nested too deeply", 0) from error
+    except NotJsonError:
+        raise
+    except ValueError as error:
+        longest = max(re.finditer(r"\d+", text), key=lambda digits: len(digits.group()))
+        raise NotJsonError("a number has more digits than can be read", longest.start()) from error
+
+
+def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
+    """The same fault on every version of Python: only newer ones recognise a trailing comma."""
+    before, at = text[: error.pos].rstrip(), error.pos
+    if error.msg.startswith("Illegal trailing comma"):
+        return NotJsonError("nothing follows this comma", at, "delete the comma")
+    if before.endswith(",") and text[at : at + 1] in ("]", "}"):
+        return NotJsonError("nothing follows this comma", len(before) - 1, "delete the comma")
+    if text.startswith(("//", "/*", "#"), at):
+        return NotJsonError("JSON has no comments", at, "delete it")
+    if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
+        return NotJsonError("a comma is missing before this", at, "write a comma between the two")
+    for slip, name, written in _SLIPS:
+        if found := slip.match(text, at):
+            return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")
+    return NotJsonError(error.msg, at)
