@@ -22,12 +22,17 @@ _DECLARED_ELSEWHERE: Final = (_NAMES | {"E272"}) - {"E225", "E533"}
 
 _NO_LOCALES: Final = "E562"
 
-_CAUSES: Final[Mapping[str, frozenset[str]]] = {
-    "W215": frozenset({"E276", "E260"}),
-    "W287": frozenset({"E402"}),
-    "W289": frozenset({"E630", "W646"}),
+_CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "E216": ("E225", "E30", "E313"),
+    "W213": ("E272", "E402"),
+    "W215": ("E276", "E260"),
+    "W287": ("E103", "E4"),
+    "W289": ("E630", "W646"),
 }
-"""A rule → rules that are its cause when they are broken in the same file."""
+"""A rule about a whole → how rules begin that are its cause when they are broken in the same file."""
+
+_ACROSS_FILES: Final = frozenset({"W213"})
+"""Those whose cause may be in any file."""
 
 _VALUES: Final = frozenset({"W639", "W646"})
 """Rules about values that a sub-flow may return."""
@@ -73,7 +78,10 @@ def without_consequences(
     kept: list[Issue] = []
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
-        if _CAUSES.get(issue.code, frozenset()) & codes[file] or (issue.code in _VALUES and file in callers):
+        broken = codes if issue.code in _ACROSS_FILES else {file: codes[file]}
+        if any(code.startswith(_CAUSES.get(issue.code, ())) for each in broken.values() for code in each - {issue.code}):
+            continue
+        if issue.code in _VALUES and file in callers:
             continue
         name = _name_at(issue.place, texts) if issue.code in _NAMES | _DECLARED_ELSEWHERE else ""
         if issue.code in _DECLARED_ELSEWHERE and file in nodes and name in unread:
