@@ -23,7 +23,7 @@ _DECLARED_ELSEWHERE: Final = (_NAMES | {"E272"}) - {"E225", "E533"}
 _NO_LOCALES: Final = "E562"
 
 _CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "E216": ("E225", "E30", "E313"),
+    "E216": ("E225", "E272", "E30", "E313"),
     "W213": ("E272", "E402"),
     "W215": ("E276", "E260"),
     "W287": ("E103", "E4"),
@@ -79,7 +79,9 @@ def without_consequences(
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
         broken = codes if issue.code in _ACROSS_FILES else {file: codes[file]}
-        if any(code.startswith(_CAUSES.get(issue.code, ())) for each in broken.values() for code in each - {issue.code}):
+        if any(
+            code.startswith(_CAUSES.get(issue.code, ())) for each in broken.values() for code in each - {issue.code}
+        ):
             continue
         if issue.code in _VALUES and file in callers:
             continue

@@ -163,7 +163,10 @@ def _int(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE and value == int(value):
         return int(value)
-    raise ValueError("a whole number is needed, such as 20")
+    seconds = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
+    raise ValueError(
+        f"a whole number is needed: write {seconds[1]}" if seconds else "a whole number is needed, such as 20"
+    )
 
 
 def _number(value: object) -> int | float:
@@ -171,9 +174,12 @@ def _number(value: object) -> int | float:
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return value
-    raise ValueError("a number is needed, such as 20 or 0.5")
+    seconds = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
+    raise ValueError(f"a number is needed: write {seconds[1]}" if seconds else "a number is needed, such as 20 or 0.5")
 
 
+_SECONDS = re.compile(r"([0-9]+) ?s(?:ec(?:ond)?s?)?", re.IGNORECASE)
+"""A number with the unit that every duration in whole seconds has anyway."""
 _MEANT_BOOLS = {**dict.fromkeys(("yes", "on", "true"), "true"), **dict.fromkeys(("no", "off", "false"), "false")}
 _BOOLS = {"true": True, "false": False, "True": True, "False": False}
 

@@ -20,7 +20,7 @@ from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
-from app.ncco.languages import RECOGNISED_CODES
+from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 
 _PROMPTS = ("talk", "stream")
 _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
@@ -150,7 +150,7 @@ def _heard(reader: Reader) -> Value:
     """The language that callers are heard in, by locale; W567 for one that is not recognised."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
-        if not locale.is_heard:
+        if not locale.is_heard and locale.language.lower() in VOICES_BY_CODE:
             message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is not"
             message += " in the list of recognised languages"
             reader.report("W567", locale.place_of("language"), message)

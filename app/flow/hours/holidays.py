@@ -40,6 +40,7 @@ MIN_YEAR, MAX_YEAR = 2000, 2100
 
 _RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
 class Region(FlowModel):
@@ -297,13 +298,24 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
     return SpecialHours(words.hours, words.name.strip(), entry.key.place) if words else SpecialHours(())
 
 
+def _date_cure(written: str) -> str | None:
+    """How a date in another notation (`24.12.2026`, `2026/12/24`) is written here; None for anything else."""
+    found = _OTHER_DATE.fullmatch(written)
+    if found is None:
+        return None
+    first, month, last = map(int, found.groups())
+    year, day = (first, last) if first > last else (last, first)
+    month, day = (day, month) if month > 12 else (month, day)
+    return f"write {year}-{month:02}-{day:02}"
+
+
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
     """The date that is written from `offset` of a text on."""
     written = value.strip()
     place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
     found = _DATE.fullmatch(written)
     if found is None:
-        reader.report("E506", place, f'{what}: "{written}" is not a date')
+        reader.report("E506", place, f'{what}: "{written}" is not a date', _date_cure(written))
         return None
     year, month, day = map(int, found.groups())
     if MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:

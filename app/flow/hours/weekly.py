@@ -18,6 +18,11 @@ _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING, _MORNING = 18 * 60, 8 * 60
 """A night service opens after the first and closes before the second; our choice."""
 _SPAN: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_OTHER_NOTATION: Final = re.compile(
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
 _MEANT: Final = {
     **dict.fromkeys(("off", "no", "none", "null", "~", "-", "false", "shut", "close", "never", "holiday"), CLOSED),
@@ -192,7 +197,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     found = _SPAN.fullmatch(text)
     span = _span(*map(int, found.groups())) if found else None
     if span is None:
-        meant = _MEANT.get(text.casefold(), _EXAMPLE)
+        meant = _MEANT.get(text.casefold()) or _meant_span(text) or _EXAMPLE
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', f"write {meant}")
         return None
     if span.start == span.end:
@@ -207,6 +212,20 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
         message = f"{what}: {text} goes on until {end} of the next day, {duration}"
         reader.report("W520", place, message, f"did you mean {end}-{shown_time(span.start)}?")
     return span
+
+
+def _meant_span(text: str) -> str:
+    """Two times in another notation (`9am-5.30pm`, `8-16h`) as they are written here; "" for anything else."""
+    found = _OTHER_NOTATION.fullmatch(text)
+    if found is None:
+        return ""
+    times = []
+    for hour, minute, half in (found.groups()[:3], found.groups()[3:]):
+        shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
+        times.append(f"{int(hour) + shift:02}:{minute or '00'}")
+    written = "-".join(times)
+    span = _SPAN.fullmatch(written)
+    return written if span and _span(*map(int, span.groups())) else ""
 
 
 def _span(hour: int, minute: int, end_hour: int, end_minute: int) -> Span | None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
-from app.flow.language.hooks import read_events
+from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Fields, Reader, fallen_out, is_missing
@@ -317,7 +317,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_OF_A_STEP),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
-    "hooks": lambda words: "post" in words and "returns" not in words,
+    "hooks": lambda words: "post" in words and words <= {*HookDefinition.words()},
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }

@@ -155,6 +155,7 @@ class HookDefinition(Definition):
         "tries retries retry": "delete it: the setting NCCO_HOOK_TRIES sets it for all hooks",
         "timeout": "delete it: every try has the same time limit",
         "secret": "delete it: the setting NCCO_HOOK_SECRET signs all hooks",
+        "email sms mail slack": "write `post`: your server sends it on",
         "python": "write `post`: a hook goes to another server",
     }
     cures: ClassVar = {"post": 'write `post: "https://.."`'}

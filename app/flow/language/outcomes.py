@@ -62,7 +62,12 @@ _OBSERVED: Final = frozenset(
 
 _ALIASES: Final = {
     **dict.fromkeys(("else", "default"), OTHERWISE),
-    **dict.fromkeys(("success", "connected"), "completed"),
+    **dict.fromkeys(("success", "connected", "hangup"), "completed"),
+    **dict.fromkeys(("engaged", "user_busy"), "busy"),
+    **dict.fromkeys(("declined", "refused"), "rejected"),
+    **dict.fromkeys(("congestion", "chanunavail", "error_dialing"), "failed"),
+    **dict.fromkeys(("voicemail", "machine_start", "answering_machine"), "machine"),
+    **dict.fromkeys(("machine_end_beep", "tone"), "beep"),
 }
 _HINTS: Final = {
     **dict.fromkeys(("noinput", "nomatch"), "write it under `retry`: `retry: {then: {noinput: step, nomatch: step}}`"),

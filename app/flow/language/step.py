@@ -45,7 +45,7 @@ class StepWords(FlowModel):
         "menu options": "choices",
         "params args": "with",
         "lookups fetch": "lookup",
-        "hooks notify_us": "send",
+        "hooks hook webhook notify_us": "send",
     }
     hints: ClassVar = {
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},

@@ -220,13 +220,17 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
     form = next((form for form in FORMS if isinstance(node, Map) and node.get(form) is not None), None)
     if form is None or not isinstance(node, Map):
         found = "a list" if isinstance(node, Seq) else "a map"
-        reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
+        keys = node.keys() if isinstance(node, Map) else ()
+        meant = next((f'did you mean "{near}"?' for key in keys if (near := nearest(key, FORMS))), None)
+        reader.report("E201", node.place, f"{what} is {found}", meant or 'write the name of a step, or "end"')
         return None
     match FORMS[form].parse(node, f"{what} with `{form}`", reader):
         case GotoForm() as goto:
             return _read_goto(goto, reader)
         case RunForm() as run:
             runs = read_run(run.run, run.given, reader)
+            if runs and runs.flow in reader.steps and runs.flow not in reader.flows:
+                return Target(runs.flow, run.run.place)
             return Target(None, run.run.place, runs=runs) if runs else None
         case ReturnForm() as back:
             return _read_return(back, reader)

@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"\s+#.*[\]}]")
 _YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _KEY = re.compile(r"[{,]\s*([A-Za-z_][\w-]*)\s*$")
+_EQUALS = re.compile(r"[{,][ \t]*([A-Za-z_][\w-]*)[ \t]*(=)(?!=)")
 _NEXT_KEY = re.compile(r"([a-z0-9]\S*)\s+([A-Za-z_][\w-]*)$")
 
 
@@ -43,6 +44,16 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issu
     message = "without quotes, YAML does not read these braces as a value to fill in"
     cure = f"put quotes around the whole text: {quote(source.text[begin:end].rstrip())}"
     return RULES["E107"].at(source.place(start, start + 2), message, cure)
+
+
+def find_equals(fault: SyntaxFault) -> Issue | None:
+    """`{topic = sales}`."""
+    line = fault.line
+    found = _EQUALS.search(line.bare, 0, fault.at - line.start + 1)
+    if not fault.in_flow or not found:
+        return None
+    at = line.start + found.start(2)
+    return fault.issue("E101", at, at + 1, "= is not YAML's colon", f"write {found[1]}: ...")
 
 
 def find_hash(fault: SyntaxFault) -> Issue | None:

@@ -53,8 +53,10 @@ class Builder:
     def _map(self, start: yaml.MappingStartEvent) -> Map:
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key = self._key(event)
-            value = self._node(next(self.events), key, key.value if key else "")
+            key, after = self._key(event), next(self.events)
+            if start.flow_style and self._is_torn(after):
+                continue
+            value = self._node(after, key, key.value if key else "")
             if key is None:
                 continue
             if first := entries.get(key.value):
@@ -65,6 +67,11 @@ class Builder:
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
         return Map(tuple(entries.values()), place)
+
+    def _is_torn(self, value: yaml.Event) -> bool:
+        """Whether a key without a value is the rest of a text in typographic quotes, torn apart by its comma."""
+        is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
+        return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
 
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):

@@ -13,6 +13,7 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
+from app.ncco.actions import SHAPES
 
 FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
@@ -159,6 +160,10 @@ COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
     ("talk", "dtmf", "speech"),
 )
 """Keys that a line of spoken text rarely begins with."""
+
+
+OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
+"""Keys of steps, exits and actions; the others are names of the author's."""
 
 
 class Line:

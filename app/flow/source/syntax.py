@@ -16,6 +16,7 @@ from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,
     MAP_KEYS,
+    OPTION_KEYS,
     Line,
     SourceFile,
     is_quoted,
@@ -27,6 +28,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
 _PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
 _MISSING_COLON = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
+_KEY = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]|$)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)(:|\uff1a)(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
@@ -104,6 +106,8 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
     is_next_item = fault.in_flow and between and fault.char in "'\""
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
+    if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
+        return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', "write a comma before it")
     text, mark = fault.source.text, fault.source.text[start]
     stop = _text_end(fault, mark)
     rest = text[end:stop]
@@ -218,6 +222,10 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     if head.key.startswith("-"):
         cure = f"write - {head.key[1:]}: ..."
         return fault.issue("E116", head.first, head.first + 1, "a space is missing after the dash", cure)
+    higher = fault.above_of(head)
+    if head.key in OPTION_KEYS and higher and higher.content - higher.start == line.indent > head.content - head.start:
+        message = "this line begins further left than the lines around it, which belong to what is above it"
+        return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
     name = head.key or fault.source.text[head.content : head.content_end]
     message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
     cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
@@ -306,6 +314,7 @@ FINDERS = (
     find_unclosed_quote,
     find_key_without_colon,
     find_missing_key,
+    brackets.find_equals,
     brackets.find_braces,
     find_reserved,
     brackets.find_hash,

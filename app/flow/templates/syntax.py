@@ -334,6 +334,8 @@ class _Reader:
         self.is_bare = is_bare
         self.body: list[nodes.Node] = []
         self.blocks: list[_Block] = []
+        self.unclosed: list[_Block] = []
+        self.strays = 0
         self.refused: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
@@ -349,7 +351,7 @@ class _Reader:
             elif piece.tokens and not piece.opener:
                 self._write(nodes.TemplateData(piece.tokens[0].text, lineno=piece.start))
             faults += [piece.fault] if piece.fault else []
-        for block in self.blocks:
+        for block in (*self.unclosed, *self.blocks[self.strays :]):
             cure = f"close it with {{% end{block.word} %}}"
             faults.append(Fault("E322", block.head.start, 2, f'"{block.word}" is not closed', cure))
         return self.body, sorted(faults, key=lambda fault: fault.start)
@@ -428,14 +430,20 @@ class _Reader:
             block.has_else, block.body = True, block.node.else_
 
     def _finish(self, piece: Piece, word: Token) -> None:
-        wanted, opened = word.text.removeprefix("end"), self.blocks[-1].word if self.blocks else ""
-        if opened == wanted:
+        wanted, open_ = word.text.removeprefix("end"), [block.word for block in self.blocks]
+        if wanted in open_:
+            while self.blocks[-1].word != wanted:
+                self.unclosed.append(self.blocks[-1])
+                self._close()
             _check_alone(piece, word)
             self._close()
-            return
-        message = f'"{word.text}" closes "{opened}"' if opened else f'nothing opens this "{word.text}"'
-        cure = f"write {{% end{opened} %}}" if opened else f"leave it out, or open it with {{% {wanted} ... %}}"
-        piece.refuse("E322", word, message, cure)
+        elif open_:
+            message, cure = f'"{word.text}" closes "{open_[-1]}"', f"write {{% end{open_[-1]} %}}"
+            piece.refuse("E322", word, message, cure)
+            self.strays += 1
+        else:
+            cure = f"leave it out, or open it with {{% {wanted} ... %}}"
+            piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
     def _close(self) -> None:
         """Close the innermost block. What a loop without a readable head holds is left out."""

@@ -103,9 +103,9 @@ def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: 
         ('[{"action": "talk", "text": "{{ caller }}"}]', []),
         ('[{"action": "talk", "text": "{{ call.custom_data.missing }}"}]', []),
         ("{{ caller | int }}", []),
-        ('[{"action": "tlak"}]', ["E401 1:9 "]),
-        ('[{"action": "tlak", "text": "{{ caller }}"}]', ["W401 1:9 "]),
-        ("[}", ["E413 1:9 "]),
+        ('[{"action": "tlak"}]', ["E401 1:13"]),
+        ('[{"action": "tlak", "text": "{{ caller }}"}]', ["W401 1:13"]),
+        ("[}", ["E413 1:2 "]),
         ('[{"action": "talk", "text": "{{ caller }}"}', ["W413 1:9 "]),
     ],
 )
