@@ -81,7 +81,7 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 def _section(rule: Rule) -> str:
     joint = "." if rule.cure[:1].isupper() else ":"
-    return f"### {rule.code}\n\n{_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.\n"
+    return f"**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.\n"
 
 
 def _capitalized(text: str) -> str:
