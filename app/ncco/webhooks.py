@@ -313,6 +313,10 @@ Source: webhook reference, Input (speech recognition results).
 """
 
 
+MOST_RESULTS: Final = 100
+"""Results that are read; our choice. Vonage sends about ten."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechResult:
     """One guess of the speech recogniser.
@@ -356,7 +360,7 @@ class InputWebhook(LegWebhook):
     def results(self) -> tuple[SpeechResult, ...]:
         """What was recognised, best first; empty when nothing was, or when the list cannot be read."""
         raw = mapping(self.speech).get("results")
-        guesses = [guess for item in (raw if isinstance(raw, list) else []) if (guess := _guess(item))]
+        guesses = [guess for item in (raw[:MOST_RESULTS] if isinstance(raw, list) else []) if (guess := _guess(item))]
         return tuple(sorted(guesses, key=_confidence_order))
 
     @property

@@ -43,12 +43,16 @@ class LookupFailure(Exception):
     Attributes:
         is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
         is_late: whether there was no time left.
+        is_unknown: whether the source answered that it knows nothing of what was asked.
     """
 
-    def __init__(self, message: str, *, is_outage: bool = False, is_late: bool = False) -> None:
+    def __init__(
+        self, message: str, *, is_outage: bool = False, is_late: bool = False, is_unknown: bool = False
+    ) -> None:
         super().__init__(message)
         self.is_outage = is_outage
         self.is_late = is_late
+        self.is_unknown = is_unknown
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> bytes:
@@ -100,7 +104,8 @@ def _failure_of(status: int) -> LookupFailure | None:
         return None
     if 300 <= status < 400:
         return LookupFailure(f"status {status}: redirects are not followed")
-    return LookupFailure(f"status {status}", is_outage=status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS)
+    is_outage = status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS
+    return LookupFailure(f"status {status}", is_outage=is_outage, is_unknown=status == HTTPStatus.NOT_FOUND)
 
 
 def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:

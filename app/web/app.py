@@ -204,7 +204,7 @@ class _OwnService:
         self.network = Network(
             settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
         )
-        answerer: LookupAnswerer = CountedLookups(self.network.lookups, metrics)
+        answerer: LookupAnswerer = CountedLookups(self.network.lookups, metrics, log)
         post: Post = self.network.post
         if telemetry is not None:
             telemetry.mark(self.network.lookup_http)

@@ -82,6 +82,7 @@ async def open_store(
         if error is None:
             opened.set()
         elif isinstance(error, StoreUnusable) or not isinstance(error, StoreError):
+            log.error("store unusable", problem=str(error), cure=getattr(error, "cure", ""))
             raise error
     try:
         async with running(_open_later(store, attempt, opened, log, retry_s)):
@@ -196,11 +197,12 @@ class HookLog:
 
 
 class CountedLookups:
-    """Answers lookups as `answerer` does, and counts the results."""
+    """Answers lookups as `answerer` does, counts the results, and logs why a caller gets a default."""
 
-    def __init__(self, answerer: LookupAnswerer, metrics: Metrics) -> None:
+    def __init__(self, answerer: LookupAnswerer, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._answerer = answerer
         self._metrics = metrics
+        self._log = log
         self.clock = answerer.clock
         self.budget_ms = answerer.budget_ms
 
@@ -208,6 +210,12 @@ class CountedLookups:
         """The answer within `left_ms`. Never raises."""
         answer = await self._answerer.answer(lookup, left_ms)
         self._metrics.looked_up(lookup.name, answer)
+        accepts, problem = getattr(lookup.request, "accepts", None), answer.problem
+        if not problem and accepts is not None and not accepts(answer.value):
+            problem = "the answer does not fit `returns`"
+        if problem and not answer.is_unknown:
+            cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
+            self._log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer
 
 

@@ -162,11 +162,15 @@ def _escape(text: str) -> str:
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
     """A line of a library: the first line of its text, and of an exception only type and place.
 
-    An event loop logs failed tasks with everything that their exceptions say.
+    An event loop logs failed tasks with everything that their exceptions say, and uvicorn logs a failed start as the
+    text of a stack.
     """
     found = line.pop("exc_info", None)
     error = found[1] if isinstance(found, tuple) else found
-    line["event"] = str(line["event"]).partition("\n")[0]
+    text = str(line["event"]).strip()
+    if text.startswith("Traceback "):
+        text = text.rpartition("\n")[2].partition(":")[0]
+    line["event"] = text.partition("\n")[0]
     line.update(_place(error) if isinstance(error, BaseException) else {})
     return line
 

@@ -30,6 +30,8 @@ FIRST_TRIES: Final = 10
 """How often the flows are read at the start while the store cannot keep them."""
 FIRST_WAIT_S: Final = 0.5
 
+ISSUES_LOGGED: Final = 100
+
 
 class FlowReader:
     """Reads the flow files into the library, and reports the result to the log and the metrics.
@@ -77,7 +79,8 @@ class FlowReader:
             log.exception("flows not read", problem="internal error")
             return
         self._metrics.loaded(project, library.current, len(library.removed))
-        for issue in project.issues:
+        logged = sorted(project.issues, key=lambda issue: not issue.is_error)[:ISSUES_LOGGED]
+        for issue in logged:
             place = issue.place
             write = log.error if issue.is_error else log.warning
             write(
@@ -87,6 +90,8 @@ class FlowReader:
                 problem=issue.message,
                 cure=issue.cure,
             )
+        if more := len(project.issues) - len(logged):
+            log.warning("flow issues not logged", more=more, cure="run `ncco check`")
         for place, message in library.removed:
             log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
         if project.has_errors or library.removed:

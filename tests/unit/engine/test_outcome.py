@@ -8,7 +8,7 @@ import pytest
 from app.engine import hear_input, hear_status
 from app.engine.outcome import hear_connected
 from app.flow.model import Asked
-from app.ncco.webhooks import InputWebhook, StatusWebhook
+from app.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 
 MENU = Asked(
     keys={"1": "sales", "22": "support", "#": "repeat"},
@@ -170,3 +170,9 @@ def test_speech_is_compared_up_to_a_bounded_length() -> None:
 
     assert (outcome.name, outcome.text) == ("nomatch", ligatures)
     assert time.process_time() - started < 0.5
+
+
+def test_of_very_many_results_the_first_are_read() -> None:
+    results = [{"text": f"sales {number}", "confidence": "0.5"} for number in range(10_000)]
+
+    assert MOST_RESULTS == len(InputWebhook.read({"speech": {"results": results}}).results)

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -163,6 +164,17 @@ def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
     assert "Exception in a task" in out.written
     assert "ValueError" in out.written
     assert "test_log.py" in out.written
+
+
+def test_a_stack_as_text_shows_what_was_raised_and_no_values() -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log="json"), out)
+    try:
+        failed(DIGITS)
+    except ValueError:
+        logging.getLogger("library").error(traceback.format_exc())
+
+    assert "ValueError" == json.loads(out.written)["event"]
 
 
 def test_an_exception_on_a_terminal_shows_no_variables() -> None:

@@ -7,10 +7,12 @@ import errno
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from app.engine import Lookup, LookupAnswer
 from app.errors import WrongSignature
@@ -140,13 +142,34 @@ def test_look_ups_stop_growing() -> None:
 
 async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
     metrics = Metrics()
-    asking = CountedLookups(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)), metrics)
+    late = LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)
+    asking = CountedLookups(OneAnswer(late), metrics, structlog.get_logger())
     lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
 
     answers = await TurnLookups(asking).ask(lookups)
 
     assert ["timed out after 5 ms"] * 2 == [answer.problem for answer in answers]
     assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problems"),
+    [
+        (LookupAnswer({"tier": "gold"}), []),
+        (LookupAnswer({"tier": "platinum"}), ["the answer does not fit `returns`"]),
+        (LookupAnswer(None, "status 500"), ["status 500"]),
+        (LookupAnswer(None, "status 404", is_unknown=True), []),
+    ],
+)
+async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, problems: list[str]) -> None:
+    request = SimpleNamespace(accepts=lambda value: value["tier"] == "gold")
+    with capture_logs() as lines:
+        answerer = CountedLookups(OneAnswer(answer), Metrics(), structlog.get_logger())
+        await answerer.answer(Lookup("menu", "customer", request, "key", "acme"), 2000)
+
+    assert [("warning", "acme", "customer", problem) for problem in problems] == [
+        (line["log_level"], line["flow"], line["lookup"], line["problem"]) for line in lines
+    ]
 
 
 async def test_webhooks_without_a_store_are_counted() -> None:

@@ -71,10 +71,13 @@ async def test_another_problem_is_told_too() -> None:
 
 
 async def test_a_store_that_is_wrong_is_no_start() -> None:
-    store = Scripted(STRANGE)
+    with capture_logs() as lines, pytest.raises(StoreUnusable):
+        async with open_store(Scripted(STRANGE), structlog.get_logger()):
+            pass
 
-    with pytest.raises(StoreUnusable):
-        await seen(store)
+    assert [("store unusable", str(STRANGE), STRANGE.cure)] == [
+        (line["event"], line["problem"], line["cure"]) for line in lines
+    ]
 
 
 async def test_a_store_that_takes_long_holds_up_nobody() -> None:
