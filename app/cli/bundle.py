@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,7 +13,7 @@ from app.cli import options
 from app.cli.environment import folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, columns, print_json
 from app.cli.project import Source, load_without_errors
-from app.engine.offline import keep_offline, play_offline
+from app.engine.builder import error_prompts, failsafe_drafts
 from app.flow.model import Flow, Project
 from app.settings import Settings
 from app.settings.values import DEFAULT
@@ -25,7 +25,6 @@ HOST_FILES: Final = Path(__file__).parent / "bundle_files"
 """What web hosts need to serve a bundle as Vonage wants it: JSON, by GET, within a second or two."""
 _MADE_BY: Final = "ncco bundle"
 
-Actions: TypeAlias = tuple[Mapping[str, Any], ...]
 Ncco: TypeAlias = dict[str, Any]
 """One NCCO of a bundle: its file, what it is about, what callers hear, and why it is the failsafe NCCO, if it is."""
 
@@ -55,8 +54,8 @@ as the fallback URL of the application, by GET. The same flows always make the s
 def command(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
     """Write a static NCCO for every number, and one for all of them together.
 
-    A file says what the `error` exit of its flow says, if that is the same for every caller and needs no webhook of
-    this server; otherwise the failsafe NCCO.
+    A file says what the `error` exit of its flow says, if that is the same for every caller and only talks, streams
+    and connects; otherwise the failsafe NCCO.
     """
     settings = server_settings()
     found = load_without_errors(Source(*folders(flows, templates)), env={})
@@ -78,18 +77,15 @@ def command(*, output: Path, flows: Path | None, templates: Path | None, form: L
 
 def _nccos(project: Project, settings: Settings) -> list[Ncco]:
     """Every NCCO: of each number, of all other numbers, and the one for all."""
-    kept = keep_offline(settings.failsafe, settings.public_url)
-    failsafe: Actions = kept.actions or ({"action": "talk", "text": DEFAULT},)
-    replaced = "" if kept.actions else f" (and NCCO_FAILSAFE is not played either: {kept.because})"
+    failsafe = [draft.action for draft in failsafe_drafts(settings.failsafe)] or [{"action": "talk", "text": DEFAULT}]
 
     def says_failsafe(because: str) -> Ncco:
-        return {"says": "the failsafe NCCO", "because": f"{because}{replaced}", "ncco": failsafe}
+        return {"says": "the failsafe NCCO", "because": because, "ncco": failsafe}
 
     def of_flow(flow: Flow, to: str) -> Ncco:
-        alone = play_offline(flow, to, dial_allow=settings.dial_allow, own_url=settings.public_url)
-        if not alone.actions:
-            return says_failsafe(f"{flow.name}: {alone.because}")
-        return {"says": f"the error exit of {flow.name}", "because": "", "ncco": alone.actions}
+        if actions := error_prompts(flow, to):
+            return {"says": f"the error exit of {flow.name}", "because": "", "ncco": actions}
+        return says_failsafe(f"the error exit of {flow.name} needs the server, or differs between calls")
 
     startable = [flow for _, flow in sorted(project.flows.items()) if flow.is_startable]
     by_number = {number: flow for flow in startable for number in flow.numbers}

@@ -60,17 +60,14 @@ class _DependsOnCallError(Exception):
     """What is played differs from call to call."""
 
 
-class _NoCall(Mapping[str, Any]):
-    """The names of no call: reading any of them raises _DependsOnCallError."""
+class _Known(dict[str, Any]):
+    """What is known before there is a call; reading anything else raises _DependsOnCallError."""
 
-    def __getitem__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> Any:
         raise _DependsOnCallError
 
-    def __iter__(self) -> Iterator[str]:
-        raise _DependsOnCallError
-
-    def __len__(self) -> int:
-        raise _DependsOnCallError
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def _forbid_dialling(number: str) -> bool:
@@ -80,9 +77,38 @@ def _forbid_dialling(number: str) -> bool:
 def _same_in_every_call(flow: Flow, start: str) -> tuple[Draft, ...] | None:
     """The tail from step `start` of a flow; None when it looks at anything of the call."""
     try:
-        return tuple(_plain(_drafts_from(flow, start, Frame(_NoCall(), may_dial=_forbid_dialling))))
+        return tuple(_plain(_drafts_from(flow, start, Frame(_Known(), may_dial=_forbid_dialling))))
     except (_DependsOnCallError, RenderError):
         return None
+
+
+def error_prompts(flow: Flow, to: str = "") -> list[dict[str, Any]]:
+    """What the `error` exit of the first step plays without a server; [] when it needs one, or differs between calls.
+
+    It may only talk, stream and connect, so that what it says makes sense to the end. Checkpoints are left out.
+
+    Args:
+        flow: that calls start in.
+        to: the number that was called; "" when it may be any.
+    """
+    start = _first_step(flow, flow.steps[flow.start])
+    call = _Known({"uuid": "", "to": to} if to else {"uuid": ""})
+    frame = Frame(_Known(call=call, locale=flow.locale_for("")), may_dial=_forbid_dialling)
+    try:
+        drafts = _drafts_from(flow, start, frame, is_alone=True) if start is not None else []
+    except (_DependsOnCallError, RenderError):
+        return []
+    if not all(_needs_no_server(draft) for draft in drafts):
+        return []
+    actions = [draft.action for draft in _plain(drafts)]
+    return [] if any(issue.severity == "error" for issue in check(actions)) else actions
+
+
+def _needs_no_server(draft: Draft) -> bool:
+    """Whether an action is heard alone, and dials no computed number, or is only a checkpoint."""
+    if draft.action["action"] in _HEARD:
+        return not draft.dials
+    return draft.callback is not None and draft.callback.kind == "notify" and not draft.callback.steers
 
 
 def _first_step(flow: Flow, step: Step) -> str | None:
@@ -91,7 +117,11 @@ def _first_step(flow: Flow, step: Step) -> str | None:
     return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
 
-def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
+def _drafts_from(flow: Flow, name: str, frame: Frame, *, is_alone: bool = False) -> list[Draft]:
+    """The actions of a step and of those that follow it. Raises RenderError.
+
+    With `is_alone` also when a step sets something, or leads to another flow: neither happens here.
+    """
     drafts: list[Draft] = []
     entered: set[str] = set()
     target: str | None = name
@@ -100,6 +130,8 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
         step = flow.steps[target]
         drafts.extend(draft for part in step.parts for draft in part.render(frame))
         jump = step.exit.enter(frame)
+        if is_alone and (step.sets or (jump is not None and jump.target.runs is not None)):
+            raise RenderError("R103", "only an engine with a call can go on here", str(step.place))
         target = jump.target.step if jump else None
     return drafts
 
