@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 import sys
-import textwrap
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,12 +25,9 @@ POLL_S: Final = 0.5
 """How often `--follow` looks."""
 FOLLOWED: Final = 200
 """The newest calls, which `--follow` looks at."""
-WIDE: Final = 118
-"""Columns that a table needs."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
-_INDENT: Final = " " * 8
 _ACTION_WORDS: Final = {
     "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
     "transfer": "conversationId",
@@ -204,48 +199,38 @@ class CallPrinter:
         self._zone = zone
         self._is_json = is_json
         self._whole = whole
-        # None where the output goes to a file or a program, and nothing is cut.
-        self._columns = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
-        self._is_narrow = self._columns is not None and self._columns < WIDE
-
-    @property
-    def _table(self) -> Sequence[tuple[str, int]]:
-        """The columns of the table with their widths; a pipe gets whole ids."""
-        id_width, began = WHOLE_ID if self._columns is None else SHORT_ID, f"began ({self._zone})"
-        return ("call", id_width), (began, max(19, len(began))), ("from", 15), ("to", 15), ("flow", 14), ("revision", 8)
+        # A program gets whole ids, a person those that fit.
+        self._id_size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
 
     def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
         """Calls as a table."""
         if self._is_json:
             print_json({"calls": [call_document(call, _now()) for call in calls], "more": has_more})
             return
-        if not calls:
+        if calls:
+            names = ("call", f"began ({self._zone})", "from", "to", "flow", "revision")
+            click.echo(f"{self._cells(names)} turns     took  state")
+        else:
             click.echo("no calls", err=True)
-        elif not self._is_narrow:
-            click.echo(f"{' '.join(f'{name:<{size}}' for name, size in self._table)} turns     took  state")
         for call in calls:
             self.print_call(call)
         if has_more:
             click.echo("there are more: see --limit, --since, --number", err=True)
 
     def print_call(self, row: CallRow) -> None:
-        """One call, on one line; on a narrow terminal on two."""
+        """One call, on one line."""
         call = call_document(row, _now())
         if self._is_json:
             print_json(call, is_line=True)
             return
-        names = ("id", "from", "to", "flow")
-        id_, caller, called, flow = (printable(call[name]) or "-" for name in names)
-        began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
-        took, state = _duration(call["seconds"]), state_of(call)
-        if self._is_narrow:
-            head = f"{began}  {id_[:SHORT_ID]}  {flow}"
-            rest = f"    {caller} to {called}, {counted(call['turns'], 'turn')}, {took}: {state}"
-            click.echo(f"{head[: self._columns]}\n{_coloured(call, rest[: self._columns])}")
-            return
-        values = zip((id_, began, caller, called, flow, call["revision"][:SHORT_HASH]), self._table, strict=True)
-        cells = [f"{value if self._columns is None else value[:size]:<{size}}" for value, (_, size) in values]
-        click.echo(_coloured(call, f"{' '.join(cells)} {call['turns']:>5} {took:>8}  {state}"[: self._columns]))
+        id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
+        began, revision = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}", call["revision"][:SHORT_HASH]
+        cells = self._cells((id_[: self._id_size], began, *others, revision))
+        click.echo(_coloured(call, f"{cells} {call['turns']:>5} {_duration(call['seconds']):>8}  {state_of(call)}"))
+
+    def _cells(self, values: Sequence[str]) -> str:
+        sizes = (self._id_size, max(19, len(f"began ({self._zone})")), 15, 15, 14, SHORT_HASH)
+        return " ".join(f"{value:<{size}}" for value, size in zip(values, sizes, strict=True))
 
     def print_timeline(self, timeline: Timeline) -> None:
         """One call, with all its webhooks, turns and hooks."""
@@ -267,10 +252,11 @@ class CallPrinter:
         if self._is_json:
             return
         call = call_document(row, _now())
-        dialled_by = f", dialled by call {printable(call['parent'])}" if call["parent"] else ""
-        click.echo(f"call {printable(call['id'])}{dialled_by}")
-        click.echo(f"  from {printable(call['from']) or '-'} to {printable(call['to']) or '-'}")
-        click.echo(f"  flow {printable(call['flow']) or '-'}, revision {call['revision'][:SHORT_HASH] or '-'}")
+        shown = {name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow")}
+        dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
+        click.echo(f"call {shown['id']}{dialled_by}")
+        click.echo(f"  from {shown['from']} to {shown['to']}")
+        click.echo(f"  flow {shown['flow']}, revision {call['revision'][:SHORT_HASH] or '-'}")
         began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
         state = f"{_duration(call['seconds'])}: {_coloured(call, state_of(call))}"
         click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {state}")
@@ -289,27 +275,17 @@ class CallPrinter:
         click.echo(click.style(line, fg="cyan") if shows_colours() else line)
         if turn is None:
             return
-        self._print_labelled("why", _reasons(turn["why"]))
-        if turn["ncco"] is None:
-            self._print_labelled("ncco", ["nothing: the call continues as it was"])
-        elif self._whole:
-            click.echo("    ncco")
-            click.echo(textwrap.indent(json.dumps(turn["ncco"], ensure_ascii=False, indent=2), _INDENT))
-        else:
-            self._print_labelled("ncco", [printable(action_summary(action)) for action in turn["ncco"]])
+        ncco = ["nothing: the call continues as it was"]
+        if turn["ncco"] is not None:
+            ncco = [printable(action_summary(action)) for action in turn["ncco"]]
+            if self._whole:
+                ncco = ["", *json.dumps(turn["ncco"], ensure_ascii=False, indent=2).splitlines()]
+        for label, lines in (("why", _reasons(turn["why"])), ("ncco", ncco)):
+            for number, each in enumerate(lines):
+                click.echo(f"    {'' if number else label:<4} {each}".rstrip())
 
     def _time(self, at: str) -> datetime:
         return datetime.fromisoformat(at).astimezone(self._zone)
-
-    def _print_labelled(self, label: str, lines: Iterable[str]) -> None:
-        """Lines behind a label; long ones are wrapped on a terminal."""
-        for line in lines:
-            shown = f"{f'    {label}':<{len(_INDENT)}} {line}"
-            after = f"{_INDENT}   "
-            if self._columns is not None:
-                shown = textwrap.fill(shown, self._columns, subsequent_indent=after, break_on_hyphens=False)
-            click.echo(shown)
-            label = ""
 
 
 def state_of(call: Mapping[str, Any]) -> str:

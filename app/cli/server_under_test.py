@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -93,10 +93,13 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
 
 
 @asynccontextmanager
-async def local_stage(project: Project, *, is_live: bool, chaos: int | None) -> AsyncIterator[LocalStage]:
-    """Where the scenarios of a project are played. Raises CannotRun."""
+async def local_stage(
+    project: Project, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[LocalStage]:
+    """Where calls to a project are played; `deadline_s` as in `create_app`. Raises CannotRun."""
+    make = partial(make_app, deadline_s=deadline_s)
     async with live_outside(is_live=is_live) as outside:
-        yield LocalStage(project, make_app, server_settings().dial_allow, outside=outside, chaos=chaos)
+        yield LocalStage(project, make, server_settings().dial_allow, outside=outside, chaos=chaos)
 
 
 def is_url(what: str | None) -> bool:

@@ -8,7 +8,7 @@ import re
 import secrets
 import shlex
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,43 +19,24 @@ import click
 from click.core import ParameterSource
 
 from app.cli import options
-from app.cli.environment import server_settings
-from app.cli.output import FINE, ISSUES, CannotRun
-from app.cli.project import (
-    Source,
-    did_you_mean,
-    flow_of_file,
-    load_without_errors,
-    path_of,
-    source_of,
-)
+from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
+from app.cli.project import Source, did_you_mean, flow_of_file, load_without_errors, path_of, source_of
 from app.cli.scenario_files import find_scenarios, first_numbers
-from app.cli.server_under_test import (
-    START_IT,
-    RemoteServer,
-    is_url,
-    live_outside,
-    local_stage,
-    make_app,
-    remote_options,
-)
+from app.cli.server_under_test import START_IT, RemoteServer, is_url, local_stage, remote_options
 from app.cli.simulate.conversation import TerminalCall
-from app.cli.simulate.insight import Insight, Local
-from app.cli.simulate.lookups import Person
-from app.cli.simulate.prompts import InputPrompt, find_prompt
-from app.cli.simulate.saving import append, body_of, check_path
+from app.cli.simulate.prompts import Person, Prompt
+from app.cli.simulate.saving import append, check_path
 from app.cli.simulate.screen import Screen
-from app.cli.simulate.script import Script, play_script
 from app.errors import AppError
-from app.flow.model import Project
-from app.flow.report import printable
-from app.simulator import Application, Parties
-from app.verify.scenarios.files import project_of
-from app.verify.scenarios.fitting import Fitting
-from app.verify.scenarios.model import ANY_NUMBER, FROM, ScenarioCall
-from app.verify.scenarios.runner import RemoteStage
-from app.verify.scenarios.server import Circumstances, LocalServer, NoServer, ring_url, stand_ins
+from app.flow.report import printable, report
+from app.simulator import Parties
+from app.verify.scenarios.files import project_of, read_files
+from app.verify.scenarios.fitting import named
+from app.verify.scenarios.model import FROM, ScenarioCall
+from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, fitted, play
+from app.verify.scenarios.server import Circumstances, NoServer, PlacedCall
 from app.verify.scenarios.values import ScenarioReader
+from app.web.webhooks import DEADLINE_S
 
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""
@@ -113,13 +94,17 @@ def _durations(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     return found
 
 
-def _refuse_ignored(context: click.Context, script: Path | None) -> None:
-    """Refuse options that would change nothing. Raises UsageError."""
+def _check_options(context: click.Context, script: Path | None, save: Path | None) -> None:
+    """Refuse options that would change nothing, and a script that does not exist. Raises UsageError, CannotRun."""
     ignored = ("words",) if script is None else ("to", "caller", "user", "custom_data", "at", "env", "streams")
     why = "is for --script" if script is None else "is for a call by hand: a scenario says it itself"
     for option in context.command.params:
         if option.name in ignored and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{option.opts[0]} {why}")
+    if script is not None and save is not None:
+        raise CannotRun("--save and --script exclude each other", "leave one of them out")
+    if script is not None and not script.is_file():
+        raise CannotRun(f"{script} is not a file", "name a scenario file, such as tests/scenarios/calls.yaml")
 
 
 @click.command(
@@ -208,29 +193,37 @@ def command(
     Without an argument the project in this folder is called. No lookup is asked and no hook is sent: at a terminal
     you answer lookups yourself, elsewhere their defaults apply.
     """
-    _refuse_ignored(context, script)
-    if script is not None and save is not None:
-        raise CannotRun("--save and --script exclude each other", "leave one of them out")
-    url = what if what is not None and is_url(what) else ""
-    application = remote.application(url) if url else None
-    if application is None:
+    _check_options(context, script, save)
+    server: AbstractAsyncContextManager[Stage]
+    if is_url(what):
+        if live or env:
+            raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
+        source, name = None, ""
+        numbers = first_numbers([script]) if script is not None else {}
+        server = nullcontext(RemoteStage(remote.application(what or ""), chaos=chaos, numbers=numbers))
+    else:
         remote.refuse()
-    elif live or env:
-        raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
+        source, name = _source(what, script, flows, templates)
+        found = load_without_errors(source)
+        if found is None:
+            return ISSUES
+        name = name or flow_of_file(source, found)
+        patience_s = DEADLINE_S if script is not None else PATIENCE_S
+        server = local_stage(found.project, is_live=live, chaos=chaos, deadline_s=patience_s)
     if live:
         click.echo("live: lookups are asked, and hooks are sent", err=True)
+    screen = Screen(shows, partial(path_of, source=source) if source is not None else str)
+
+    async def run() -> int:
+        async with server as stage:
+            if script is not None:
+                return await _play_script(stage, script, words, screen, is_real_time=real_time)
+            call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
+            met = Circumstances(Parties(other=None), streams, chaos)
+            return await Simulation(stage, source, call, met, env, screen).run(save, is_real_time=real_time)
+
     try:
-        if script is not None:
-            scenarios = Script(script, words, real_time, shows, chaos)
-            source = _source_of_script(script, what, flows, templates) if application is None else None
-            return asyncio.run(_play_script(scenarios, application, source, live=live))
-        call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at)
-        if save is not None:
-            check_path(save)
-        target = application or _target(what, call, flows, templates)
-        met = Circumstances(Parties(other=None), streams, chaos)
-        simulation = Simulation(target, call, met, env, Screen(shows), is_live=live) if target else None
-        return asyncio.run(simulation.run(save, is_real_time=real_time)) if simulation else ISSUES
+        return asyncio.run(run())
     except NoServer as error:
         raise CannotRun(str(error), START_IT) from error
     except KeyboardInterrupt:
@@ -238,150 +231,136 @@ def command(
         return FINE
 
 
-def _source_of_script(script: Path, what: str | None, flows: Path | None, templates: Path | None) -> Source:
-    """The project that is named, or the one that the file belongs to. Raises CannotRun."""
-    if what is not None:
-        return source_of(what, flows, templates)[0]
-    return next(iter(find_scenarios((script,), flows, templates)))
+def _source(what: str | None, script: Path | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
+    """The project that is called, and the flow ("" for none): what is named, or what a script belongs to.
 
-
-async def _play_script(script: Script, server: Application | None, source: Source | None, *, live: bool) -> int:
-    """Play scenarios at a URL or in a project; FINE when they hold. Raises CannotRun, NoServer."""
-    if server is not None:
-        stage = RemoteStage(server, chaos=script.chaos, numbers=first_numbers([script.path]))
-        return await play_script(stage, script, str)
-    found = load_without_errors(source) if source is not None else None
-    if source is None or found is None:
-        return ISSUES
-    async with local_stage(found.project, is_live=live, chaos=script.chaos) as local:
-        return await play_script(local, script, partial(path_of, source=source))
-
-
-@dataclass(frozen=True, slots=True)
-class CallTarget:
-    """A project, and the call that is made to it.
-
-    Attributes:
-        call: as the person described it.
-        fitted: the same with the number and the flow filled in.
+    Raises CannotRun.
     """
-
-    project: Project
-    source: Source
-    call: ScenarioCall
-    fitted: ScenarioCall
+    if script is not None and what is None:
+        return next(iter(find_scenarios((script,), flows, templates))), ""
+    return source_of(what, flows, templates)
 
 
-def _target(what: str | None, call: ScenarioCall, flows: Path | None, templates: Path | None) -> CallTarget | None:
-    """The flow of that name, the project in that folder, or the one here.
-
-    None when its flows have errors, which are printed. Raises CannotRun when no flow takes the call.
-    """
-    source, name = source_of(what, flows, templates)
-    found = load_without_errors(source)
-    if found is None:
-        return None
-    known = found.project.flows
-    if name and name not in known:
-        raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
-    chosen = call.model_copy(update={"flow": name or flow_of_file(source, found)})
-    startable = [flow for flow in known.values() if flow.is_startable]
-    if not chosen.flow and not chosen.to and len(startable) > 1 and not any(flow.default for flow in startable):
-        names = ", ".join(sorted(flow.name for flow in startable))
-        raise CannotRun("it is not clear which flow is called", f"name one of {names}, or a number with --to")
-    reader = ScenarioReader()
-    fitted = Fitting(known.values()).fit_call(chosen, reader)
-    if reader.issues:
-        raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
-    return CallTarget(found.project, source, chosen, fitted)
+async def _play_script(stage: Stage, script: Path, words: str, screen: Screen, *, is_real_time: bool) -> int:
+    """Play the scenarios of a file that hold some words; FINE when they hold. Raises CannotRun, NoServer."""
+    (file,) = read_files((script,))
+    ready, issues = fitted(stage, [file])
+    shown = report(issues, {file.name: file.text}, "text", shows_colours())
+    click.echo(shown, nl=False, err=True, color=shows_colours())
+    wanted = named(ready, words)
+    if ready and not wanted:
+        raise CannotRun(f"no scenario holds the words {words}", "run it without -k to see their names")
+    is_fine = not any(issue.is_error for issue in issues)
+    for scenario in wanted:
+        result = await play(stage, scenario)
+        await screen.show_played(result, is_paced=is_real_time)
+        is_fine = is_fine and result.holds
+    return FINE if is_fine else ISSUES
 
 
-@dataclass
+@dataclass(slots=True)
 class Simulation:
-    """One call by a person, to a project or to a server at a URL.
+    """One call by a person.
 
     Attributes:
-        env: variables of flows. is_live: whether lookups are asked and hooks sent.
-        person: answers the lookups of a project.
+        source: the project; None for a server at a URL.
+        call: as the person described it. env: variables of flows.
+        person: answers the lookups of a project. talk: the call once it is placed.
     """
 
-    target: CallTarget | Application
+    stage: Stage
+    source: Source | None
     call: ScenarioCall
     met: Circumstances
     env: Mapping[str, str]
     screen: Screen
-    is_live: bool
     person: Person | None = None
+    talk: TerminalCall | None = None
 
     async def run(self, save: Path | None, *, is_real_time: bool) -> int:
         """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
-        prompt = find_prompt()
-        async with self._placed(prompt) as insight:
-            self.screen.insight = insight
-            path = str(save) if save is not None else ""
-            talk = TerminalCall(insight, prompt, self.screen, is_real_time=is_real_time, save=path)
+        if save is not None:
+            check_path(save)
+        prompt, fitted = Prompt(), self._fitted()
+        async with self._placed(fitted, prompt) as line:
+            stage = self.stage if isinstance(self.stage, LocalStage) else None
+            talk = self.talk = TerminalCall(line, prompt, self.screen, stage, is_real_time=is_real_time)
+            talk.save = str(save) if save is not None else ""
             try:
                 await talk.hold()
             except AppError as error:
                 self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
                 return ISSUES
-            is_silent = not any(delivery.ncco for delivery in insight.line.call.log)
-            is_failsafe = is_silent or insight.is_failsafe
-            if talk.save:
-                by_caller = insight.line.call.ended_by == "user"
-                ended = "failsafe" if is_failsafe else "hangup" if by_caller else "completed"
-                self._save(Path(talk.save), talk, {"end": ended} | ({"hooks": insight.hooks} if insight.hooks else {}))
-            if is_failsafe:
-                is_local = isinstance(self.target, CallTarget)
-                self.screen.say("nothing of a flow could be played" if is_local else "no NCCO was played", "red")
-            return ISSUES if self.screen.faults or is_failsafe or insight.is_broken else FINE
+        result = talk.result
+        if talk.save:
+            hooks = [hook.name for hook in result.hooks]
+            self._save(Path(talk.save), fitted, talk, {"end": result.ended} | ({"hooks": hooks} if hooks else {}))
+        is_failsafe = result.ended == "failsafe"
+        if is_failsafe:
+            self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
+        return ISSUES if self.screen.faults or is_failsafe or result.broken else FINE
+
+    def _fitted(self) -> ScenarioCall:
+        """The call with its number and flow. Raises CannotRun when no flow takes it."""
+        known, call = {flow.name: flow for flow in self.stage.flows}, self.call
+        if self.source is not None and call.flow and call.flow not in known:
+            raise CannotRun(
+                f'there is no flow "{call.flow}", nor a project of that name', did_you_mean(call.flow, known)
+            )
+        startable = [flow for flow in known.values() if flow.is_startable]
+        if not call.flow and not call.to and len(startable) > 1 and not any(flow.default for flow in startable):
+            names = ", ".join(sorted(flow.name for flow in startable))
+            raise CannotRun("it is not clear which flow is called", f"name one of {names}, or a number with --to")
+        reader = ScenarioReader()
+        fitted = self.stage.fit_call(call, reader)
+        if reader.issues:
+            raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
+        return fitted
 
     @asynccontextmanager
-    async def _placed(self, prompt: InputPrompt) -> AsyncIterator[Insight]:
+    async def _placed(self, call: ScenarioCall, prompt: Prompt) -> AsyncIterator[PlacedCall]:
         """Place the call."""
-        target = self.target
-        if isinstance(target, Application):
-            call = self.call.model_copy(update={"to": self.call.to or ANY_NUMBER})
-            self._greet(target.answer_url, call)
-            async with ring_url(target, call, self.met) as line:
-                yield Insight(line)
-            return
-        name, flows = target.call.flow or target.fitted.flow, target.project.flows
-        self._greet(f"flow {name}" if name else "", target.fitted)
-        async with live_outside(is_live=self.is_live) as outside:
-            person = self.person = Person(flows.values(), prompt, self.screen, outside.look_ups() if outside else None)
-            patient = partial(make_app, deadline_s=PATIENCE_S)
-            server = LocalServer(target.project, patient, server_settings().dial_allow)
-            server.env.update({**(outside.env if outside else stand_ins(flows.values())), **self.env})
-            server.look_up = person.ask
-            await server.start()
-            seed = secrets.token_hex(16) if outside else SEED  # servers that are asked may remember calls by their ids
-            line = await server.ring(target.fitted, flows.values(), self.met, seed, patience_s=PATIENCE_S)
-            yield Insight(line, Local(server, flows, partial(path_of, source=target.source), outside))
-
-    def _greet(self, whom: str, call: ScenarioCall) -> None:
-        where = f"{whom} at " if whom else ""
-        at = call.made_at.isoformat(" ", "minutes")
+        stage, flow = self.stage, self.call.flow or call.flow
+        whom = stage.application.answer_url if isinstance(stage, RemoteStage) else f"flow {flow}" if flow else ""
+        where, at = f"{whom} at " if whom else "", call.made_at.isoformat(" ", "minutes")
         self.screen.say(printable(f"{call.user or call.from_} calls {where}{call.to}, {at}"), "bold")
         if self.met.chaos is not None:
             self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
+        if isinstance(stage, RemoteStage):
+            async with stage.ring(call, self.met) as line:
+                yield line
+            return
+        outside = stage.outside
+        look_ups = outside.look_ups() if outside is not None else None
+        self.person = Person(stage.flows, prompt, self.screen, look_ups, self._show_news)
+        # Servers that are asked may remember calls by their ids.
+        seed = secrets.token_hex(16) if outside is not None else SEED
+        yield await stage.ring(call, self.met, look_up=self.person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S)
 
-    def _save(self, path: Path, talk: TerminalCall, expected: Mapping[str, Any]) -> None:
+    async def _show_news(self) -> None:
+        if self.talk is not None:
+            await self.talk.show_news()
+
+    def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, expected: Mapping[str, Any]) -> None:
         """Write the call as a scenario. Raises CannotRun."""
         check_path(path)
         call, script = self.call, talk.recorder.script
-        if isinstance(self.target, CallTarget):
-            call = self.target.call if self.target.call.flow or self.target.call.to else self.target.fitted
-        streams = {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()}
-        given = self.person.given if self.person else {}
-        body = body_of(call, script, given, env=dict(self.env), streams=streams, expect=expected)
-        name = append(path, body, script)
+        call = fitted if self.source is not None and not (call.flow or call.to) else call
+        body = {
+            "call": {**call.as_written(), "at": call.made_at.isoformat()},
+            "env": dict(self.env),
+            "streams": {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()},
+            "given": self.person.given if self.person is not None else {},
+            "script": [step.as_written() for step in script],
+            "expect": expected,
+        }
+        name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:
         file = shlex.quote(str(path))
-        if isinstance(self.target, Application):
-            return f"ncco test {file} --url {shlex.quote(self.target.answer_url)}"
-        flows, home = self.target.source.flows, project_of(path)
+        if isinstance(self.stage, RemoteStage):
+            return f"ncco test {file} --url {shlex.quote(self.stage.application.answer_url)}"
+        flows, home = self.source.flows if self.source is not None else Path(), project_of(path)
         is_at_home = home is not None and (home / "flows").resolve() == flows.resolve()
         return f"ncco test {file}" if is_at_home else f"ncco test {file} --flows {shlex.quote(str(flows))}"

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from app.cli.simulate.insight import Insight
+from app.engine import Session
 from app.errors import AppError
+from app.flow.model import Asked, Flow
+from app.flow.phrases import fold
 from app.flow.report import printable
 from app.ncco.suggest import nearest
 from app.simulator import CallMoment, Waited
-from app.verify.scenarios.script import (
-    OUTCOMES,
-    SURE,
-    UNSURE,
-    Alternative,
-    DialStep,
-    HangUpStep,
-    PressStep,
-    RecordedMessage,
-    RecordStep,
-    ScriptedParty,
-    ScriptStep,
-    SilenceStep,
-    SpeakStep,
-    SpokenInput,
-    WaitStep,
-)
+from app.verify.scenarios import script as steps
 
 LONGEST_S: Final = 3600.0
 """How long a person may let a caller wait at once."""
-WORDS: Final = (
-    "press", "say", "silence", "hangup", "wait", "record", "answers", "busy", "ncco", "webhook", "webhooks", "why",
-    "save", "help", "quit",
-)  # fmt: skip
-"""What can be typed in a call; completed by the terminal."""
-
-Name: TypeAlias = Literal["help", "ncco", "webhook", "webhooks", "why", "save", "leave", "listen"]
+MOST_SHOWN: Final = 8
+"""Phrases that a hint lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """What a person types that the caller does not do: to see something, `save` to a file, `leave`, or `listen` on."""
 
-    name: Name
+    name: str
     file: str = ""
 
 
@@ -53,24 +34,87 @@ class Mistake(AppError):
     """What was typed cannot be done: why, and what can be."""
 
 
-Typed: TypeAlias = ScriptStep | Command
+Typed: TypeAlias = steps.ScriptStep | Command
 
+_KEYS: Final = r"[0-9*# ]{1,40}"
+_SECONDS: Final = r"(\d{1,5}(?:\.\d{1,3})?)\s*(s|m)?"
+_SURE: Final = re.compile(r"(.*?)\s*~\s*([-\d.,%]+)")
+
+
+def _seconds(number: str, unit: str | None) -> float:
+    return float(number) * (60 if unit == "m" else 1)
+
+
+def _press(found: re.Match[str]) -> Typed:
+    return steps.PressStep(keys=found[0].replace(" ", ""))
+
+
+def _wait(found: re.Match[str]) -> Typed | None:
+    seconds = _seconds(found[1], found[2])
+    return steps.WaitStep(seconds=seconds) if 0 < seconds <= LONGEST_S else None
+
+
+def _record(found: re.Match[str]) -> Typed:
+    seconds = _seconds(found[1], found[2]) if found[1] else steps.RecordedMessage().seconds
+    return steps.RecordStep(message=steps.RecordedMessage(seconds=seconds, key=found[3] or ""))
+
+
+def _say(text: str) -> Typed | None:
+    """`sales`, `sales ~0.4`, `sales ~0.6 | sails ~0.3`. Raises Mistake."""
+    said: list[steps.Alternative] = []
+    for part in map(str.strip, text.split("|")):
+        words, sure = part, steps.UNSURE if said else steps.SURE
+        if written := _SURE.fullmatch(part):
+            words, sure = written[1], float(written[2]) if re.fullmatch(r"\d*\.?\d+", written[2]) else -1
+            if not 0 <= sure <= 1:
+                raise Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {part}")
+        if words:
+            said.append(steps.Alternative(text=words, confidence=sure))
+    if not said:
+        return None
+    best, *others = said
+    return steps.SpeakStep(
+        speech=steps.SpokenInput(text=best.text, confidence=best.confidence, alternatives=tuple(others))
+    )
+
+
+class Form(NamedTuple):
+    """A command with an argument: how that is written, what it means (None: it does not fit), and what to write."""
+
+    pattern: str
+    read: Callable[[re.Match[str]], Typed | None]
+    usage: str
+
+
+_SAY: Final = Form(
+    ".+",
+    lambda found: _say(found[0]),
+    "write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser",
+)
+_FORMS: Final[Mapping[str, Form]] = {
+    "press": Form(_KEYS, _press, "write the keys to press: digits, * and #, such as `press 1`"),
+    "say": _SAY,
+    "speak": _SAY,
+    "wait": Form(_SECONDS, _wait, "write how long to wait, at most an hour, such as `wait 5` or `wait 2m`"),
+    "record": Form(
+        rf"(?:{_SECONDS})?\s*([0-9*#]{{1,40}})?",
+        _record,
+        "write how long the caller speaks, and a key that ends it if any, such as `record 12 #`",
+    ),
+    "save": Form(
+        ".+", lambda found: Command("save", found[0]), "write a file, such as `save tests/scenarios/calls.yaml`"
+    ),
+}
 _ALONE: Final[Mapping[str, Typed]] = {
     **dict.fromkeys(("?", "help"), Command("help")),
     **dict.fromkeys(("quit", "exit", "q"), Command("leave")),
-    "ncco": Command("ncco"),
-    "webhook": Command("webhook"),
-    "webhooks": Command("webhooks"),
-    "why": Command("why"),
-    "silence": SilenceStep(),
-    "hangup": HangUpStep(),
-    "hang up": HangUpStep(),
+    **{name: Command(name) for name in ("ncco", "webhook", "webhooks", "why")},
+    "silence": steps.SilenceStep(),
+    **dict.fromkeys(("hangup", "hang up"), steps.HangUpStep()),
 }
 """Commands that take nothing."""
-_KEYS: Final = re.compile(r"[0-9*#]{1,40}")
-_DURATION: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(s|m)?")
-_SURE: Final = re.compile(r"(.*?)\s*~\s*(0(?:\.\d+)?|1(?:\.0+)?|\.\d+)")
-_NEARLY_SURE: Final = re.compile(r"~\s*[-\d.,%]+\s*$")
+WORDS: Final = (*_FORMS, "silence", "hangup", "answers", "busy", "ncco", "webhook", "webhooks", "why", "help", "quit")
+"""What can be typed in a call; completed by the terminal."""
 
 
 def pieces_of(line: str) -> list[str]:
@@ -81,123 +125,64 @@ def pieces_of(line: str) -> list[str]:
 def read_piece(piece: str, moment: CallMoment) -> Typed:
     """What one of them means at this moment of the call; "", which is Enter alone, means the most likely action.
 
-    Raises Mistake for what is no command, and for what cannot be done now.
+    Raises Mistake for what is not a command, and for what cannot be done now.
     """
-    typed = _read(piece, moment) if piece else _read_nothing(moment)
+    typed = _read(piece, moment) if piece else _most_likely(moment)
     takes = moment.waited.takes if moment.waited is not None and moment.kind == "input" else ("dtmf", "speech")
-    if isinstance(typed, RecordStep) and moment.kind != "record":
+    if isinstance(typed, steps.RecordStep) and moment.kind != "record":
         raise Mistake("nothing is recorded now")
-    if isinstance(typed, SilenceStep) and moment.kind not in ("input", "record"):
+    if isinstance(typed, steps.SilenceStep) and moment.kind not in ("input", "record"):
         raise Mistake("the server does not listen now; `wait 5` lets time pass")
-    if isinstance(typed, PressStep) and "dtmf" not in takes:
+    if isinstance(typed, steps.PressStep) and "dtmf" not in takes:
         raise Mistake("keys are not accepted here; say something")
-    if isinstance(typed, SpeakStep) and "speech" not in takes:
+    if isinstance(typed, steps.SpeakStep) and "speech" not in takes:
         raise Mistake("speech is not accepted here; press keys")
     return typed
 
 
-def _read_nothing(moment: CallMoment) -> Typed:
+def _most_likely(moment: CallMoment) -> Typed:
     match moment.kind:
         case "record":
-            return RecordStep()
+            return steps.RecordStep()
         case "dial":
-            return read_party("answers", moment) or Command("leave")
+            return _read_party("answers", moment) or Command("leave")
         case "idle":
-            return HangUpStep()
+            return steps.HangUpStep()
         case "input":
-            return SilenceStep()
+            return steps.SilenceStep()
     return Command("listen")
 
 
 def _read(piece: str, moment: CallMoment) -> Typed:
-    word, _, rest = piece.partition(" ")
-    word, rest = word.lower(), rest.strip()
-    if moment.kind == "dial" and (party := read_party(piece, moment)) is not None:
+    word, _, rest = piece.lower().partition(" ")
+    if moment.kind == "dial" and (party := _read_party(piece, moment)) is not None:
         return party
     if piece.lower() in _ALONE:
         return _ALONE[piece.lower()]
-    if _KEYS.fullmatch(piece.replace(" ", "")):
-        return _press(piece)
-    if word in _READ:
-        return _READ[word](rest)
-    if word in ("silence", "quit", "exit", "q"):
+    if found := re.fullmatch(_KEYS, piece):
+        return _press(found)
+    if form := _FORMS.get(word):
+        found = re.fullmatch(form.pattern, piece[len(word) :].strip())
+        typed = form.read(found) if found else None
+        if typed is None:
+            raise Mistake(form.usage)
+        return typed
+    if rest and word in _ALONE:
         raise Mistake(f"`{word}` takes no argument")
-    return _spoken(piece, moment)
+    return _spoken(piece, word, moment)
 
 
-def _spoken(piece: str, moment: CallMoment) -> Typed:
-    """Words that are no command are said, where the call takes speech."""
-    quoted = re.fullmatch(r'"(.*)"', piece)
-    word = piece.partition(" ")[0].lower()
+def _spoken(piece: str, word: str, moment: CallMoment) -> Typed:
+    """Words that are no command are said, where the call takes speech. Raises Mistake."""
     near = nearest(word, WORDS) or next((each for each in WORDS if sorted(each) == sorted(word)), None)
     listens = moment.waited is not None and "speech" in moment.waited.takes
-    if quoted or (listens and near is None):
-        return _say(quoted[1] if quoted else piece)
+    quoted = re.fullmatch('"(.*)"', piece)
+    if (quoted or (listens and near is None)) and (typed := _say(quoted[1] if quoted else piece)):
+        return typed
     if word in WORDS or _OUTCOME.match(piece.lower()):
         raise Mistake(f"no phone is ringing; to say it, type: say {piece}")
     meant = f"did you mean `{near}`?" if near is not None else "? lists them."
     raise Mistake(f'there is no command "{piece}"; {meant} To say it, type: say {piece}')
-
-
-def _press(rest: str) -> Typed:
-    keys = rest.replace(" ", "")
-    if not _KEYS.fullmatch(keys):
-        raise Mistake("write the keys to press: digits, * and #, such as `press 1`")
-    return PressStep(keys=keys)
-
-
-def _say(rest: str) -> Typed:
-    """`say sales`, `say sales ~0.4`, `say sales ~0.6 | sails ~0.3`."""
-    said: list[Alternative] = []
-    for part in map(str.strip, rest.split("|")):
-        found = _SURE.fullmatch(part)
-        if found is None and _NEARLY_SURE.search(part):
-            raise Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {part}")
-        text, confidence = (found[1], float(found[2])) if found else (part, UNSURE if said else SURE)
-        if text:
-            said.append(Alternative(text=text, confidence=confidence))
-    if not said:
-        raise Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
-    best, *others = said
-    return SpeakStep(speech=SpokenInput(text=best.text, confidence=best.confidence, alternatives=tuple(others)))
-
-
-def seconds_in(text: str) -> float | None:
-    """`5`, `5s`, `2m` in seconds; None for what is no such thing."""
-    found = _DURATION.fullmatch(text.strip())
-    return float(found[1]) * (60 if found[2] == "m" else 1) if found else None
-
-
-def _wait(rest: str) -> Typed:
-    seconds = seconds_in(rest)
-    if not seconds or seconds > LONGEST_S:
-        raise Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
-    return WaitStep(seconds=seconds)
-
-
-def _record(rest: str) -> Typed:
-    """`record`, `record 12`, `record 12 #`."""
-    length, _, key = rest.partition(" ")
-    seconds = seconds_in(length) if length else RecordedMessage().seconds
-    if seconds is None or (key and not _KEYS.fullmatch(key.strip())):
-        raise Mistake("write how long the caller speaks, and a key that ends it if any, such as `record 12 #`")
-    return RecordStep(message=RecordedMessage(seconds=seconds, key=key.strip()))
-
-
-def _save(rest: str) -> Typed:
-    if not rest:
-        raise Mistake("write a file, such as `save tests/scenarios/calls.yaml`")
-    return Command("save", rest)
-
-
-_READ: Final[Mapping[str, Callable[[str], Typed]]] = {
-    "press": _press,
-    "say": _say,
-    "speak": _say,
-    "wait": _wait,
-    "record": _record,
-    "save": _save,
-}
 
 
 SAID: Final[Mapping[str, str]] = {
@@ -211,7 +196,16 @@ OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 """What comes of dialling a WebSocket. Source: WebSocket guide."""
 WAYS: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
-_OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *OUTCOMES), key=len, reverse=True))})(?![^\W_])")
+_OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *steps.OUTCOMES), key=len, reverse=True))})(?![^\W_])")
+_FACTS: Final[Mapping[str, Callable[[re.Match[str]], dict[str, Any]]]] = {
+    r"(?:the )?caller (?:hangs|hang) up": lambda _: {"hangs_up": "caller"},
+    # One text for each time that keys are awaited; `-` is silence.
+    r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)": lambda match: {
+        "presses": tuple(keys.strip().replace("-", "") for keys in match[1].split(","))
+    },
+    rf"(?:(rings|talks)\s+)?{_SECONDS}\b": lambda match: {match[1] or "talks": _seconds(match[2], match[3])},
+}
+"""What is said of a party besides the outcome."""
 
 
 def ways_of_party(dialled: Waited) -> tuple[str, ...]:
@@ -223,7 +217,7 @@ def ways_of_party(dialled: Waited) -> tuple[str, ...]:
     return (*SHOWN, *detected, *(("beep",) if is_heard_out else ()))
 
 
-def read_party(text: str, moment: CallMoment) -> DialStep | None:
+def _read_party(text: str, moment: CallMoment) -> steps.DialStep | None:
     """What the dialled party does; None when the text is about something else. Raises Mistake."""
     said = text.strip().lower()
     found = _OUTCOME.match(said)
@@ -232,29 +226,15 @@ def read_party(text: str, moment: CallMoment) -> DialStep | None:
     facts: dict[str, Any] = {}
     rest = said[found.end() :]
     for pattern, read in _FACTS.items():
-        for match in pattern.finditer(rest):
+        for match in re.finditer(pattern, rest):
             facts |= read(match)
-        rest = pattern.sub(" ", rest)
+        rest = re.sub(pattern, " ", rest)
     if left := rest.strip(" ,"):
         raise Mistake(f'"{left}" says nothing about the party; write {WAYS}')
     address = moment.waited.address if moment.waited is not None else ""
     outcome: Any = SAID.get(found[0], found[0])
-    return DialStep(party=ScriptedParty(to=address, outcome=outcome, **facts))
+    return steps.DialStep(party=steps.ScriptedParty(to=address, outcome=outcome, **facts))
 
-
-def _presses(match: re.Match[str]) -> dict[str, Any]:
-    """One for each time that keys are awaited; `-` is silence."""
-    return {"presses": tuple(keys.strip().replace("-", "") for keys in match[1].split(","))}
-
-
-_FACTS: Final[Mapping[re.Pattern[str], Callable[[re.Match[str]], dict[str, Any]]]] = {
-    re.compile(r"(?:the )?caller (?:hangs|hang) up"): lambda _: {"hangs_up": "caller"},
-    re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)"): _presses,
-    re.compile(rf"(?:(rings|talks)\s+)?({_DURATION.pattern})\b"): lambda match: {
-        match[1] or "talks": seconds_in(match[2])
-    },
-}
-"""What is said of a party besides the outcome."""
 
 HELP: Final = f"""\
   1   press 42#            press keys
@@ -275,24 +255,71 @@ Several things on one line: 1; wait 2; 0"""
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
 
-def hint(moment: CallMoment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
-    """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
+class Hint(NamedTuple):
+    """What can be done now: in words, and what the terminal completes."""
+
+    text: str
+    offers: tuple[str, ...]
+
+
+def hint(moment: CallMoment, listening: Waited | None, asked: Asked | None) -> Hint:
+    """What the person can do. `listening`: what listens behind what is played. `asked`: what the step asks for."""
     text = "the server no longer waits for the caller; Enter: hang up"
-    can: tuple[str, ...] = ("say ",)
+    offers: tuple[str, ...] = ("say ",)
     match moment.kind:
         case "idle" if listening is not None and listening.kind == "input":
-            ways = insight.ways(listening)
-            text, can = f"{ways.shown}; nothing more happens by itself; Enter: hang up", (*ways.keys, "say ")
+            text, offers = ways_of_input(listening, asked)
+            text += "; nothing more happens by itself; Enter: hang up"
         case "input" if moment.waited is not None:
-            ways = insight.ways(moment.waited)
-            said = [f"say {phrase}" for phrase in ways.phrases]
-            text, can = f"{ways.shown}; Enter: silence", (*ways.keys, *said, "silence")
+            text, offers = ways_of_input(moment.waited, asked)
+            text += "; Enter: silence"
         case "record":
             text = "you are recorded: record 12, or record 12 # to end it with a key; Enter: speak for 5 s"
-            can = ("record ", "silence")
+            offers = ("record ", "silence")
         case "dial" if moment.waited is not None:
-            can = ways_of_party(moment.waited)
-            text = f"{printable(moment.waited.address)} is dialled: {', '.join(can)}; Enter: answers"
+            offers = ways_of_party(moment.waited)
+            text = f"{printable(moment.waited.address)} is dialled: {', '.join(offers)}; Enter: answers"
         case "until":
             text = "press or say something to interrupt; Enter: listen on"
-    return f"[{text}; ?: help]", (*can, *_ALWAYS)
+    return Hint(f"[{text}; ?: help]", (*offers, *_ALWAYS))
+
+
+def asked_in(session: Session, flows: Mapping[str, Flow]) -> Asked | None:
+    """What the step of a call asks its caller for; None when it asks for nothing."""
+    flow = flows.get(session.at or session.flow)
+    step = flow.steps.get(session.step) if flow is not None else None
+    return step.exit.asked.in_locale(session.locale) if step is not None and step.exit.asked is not None else None
+
+
+def ways_of_input(waited: Waited, asked: Asked | None) -> Hint:
+    """What the caller can do: what the step asks for; where no step is known, what the action takes.
+
+    Phrases are shown as they are written: `press 1 (sales) or 2 (support), or say sales or support`.
+    """
+    dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
+    phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
+    keys: Mapping[str, str] = {}
+    listens, press = "speech" in waited.takes, ""
+    if asked is None:
+        most = int(dtmf.get("maxDigits", 4))
+        end = ", # ends them" if dtmf.get("submitOnHash") else ""
+        press = "press a key" if most == 1 else f"press up to {most} keys{end}"
+        press = press if "dtmf" in waited.takes else ""
+    else:
+        written, firsts = {fold(phrase): phrase for phrase in phrases}, dict[str, str]()
+        for phrase, name in asked.phrases.items():
+            firsts.setdefault(name, written.get(phrase, phrase))
+        keys, phrases, listens = asked.keys, list(firsts.values()), asked.free_speech
+        if asked.lengths is not None:
+            low, high = asked.lengths
+            press = f"press {low} keys" if low == high else f"press {low} to {high} keys, then #"
+    if keys:
+        press = f"press {_or([f'{key} ({name})' for key, name in keys.items()])}"
+    say = f"say {_or(phrases)}" if phrases else "say something" if listens else ""
+    text = printable(", or ".join(way for way in (press, say) if way))
+    return Hint(text, (*keys, *(f"say {phrase}" for phrase in phrases), "silence"))
+
+
+def _or(words: Sequence[str]) -> str:
+    shown = [*words[:MOST_SHOWN], "..."] if len(words) > MOST_SHOWN else list(words)
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -7,28 +7,32 @@ from pathlib import Path
 from typing import Final
 
 from app.cli.output import CannotRun
-from app.cli.simulate.commands import WORDS, Command, Mistake, Typed, hint, pieces_of, read_piece
-from app.cli.simulate.insight import Insight
-from app.cli.simulate.prompts import InputPrompt
+from app.cli.simulate.commands import (
+    HELP,
+    LONGEST_S,
+    WORDS,
+    Command,
+    Mistake,
+    Typed,
+    asked_in,
+    hint,
+    pieces_of,
+    read_piece,
+)
+from app.cli.simulate.prompts import Prompt
 from app.cli.simulate.saving import Recorder, check_path
-from app.cli.simulate.screen import Screen
+from app.cli.simulate.screen import News, Screen, noted
 from app.flow.report import printable
 from app.simulator import BETWEEN_KEYS_S, CallMoment
-from app.verify.scenarios.script import (
-    DialStep,
-    HangUpStep,
-    PressStep,
-    RecordStep,
-    ScriptStep,
-    SilenceStep,
-    SpeakStep,
-    WaitStep,
-)
+from app.store import HookRow
+from app.verify.scenarios import script as steps
+from app.verify.scenarios.model import Scenario
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage
+from app.verify.scenarios.server import Outside, PlacedCall
 
 SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
-LONGEST_S: Final = 3600.0
-"""How much of a call is played at once when the caller is not waited for."""
 _AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", "exit", "hangup", "hang up")
 """What need not wait for the caller's turn."""
 
@@ -37,28 +41,31 @@ class TerminalCall:
     """One call, from the first word to the last.
 
     Args:
-        insight: what is seen of the call and its server.
-        prompt: where the person types.
-        screen: where the person reads.
-        is_real_time: whether a second of the call takes a second.
-        save: where the call will be kept; "" for nowhere.
+        line: the call.
+        stage: where the server is in this process; None: it is at a URL.
 
     Attributes:
-        recorder: what was played. save: as above; the person may name a file in the call.
+        result: what was seen of the call.
+        recorder: what was played.
+        save: the file that the call is written to when it is over; "" for none.
     """
 
-    def __init__(self, insight: Insight, prompt: InputPrompt, screen: Screen, *, is_real_time: bool, save: str) -> None:
-        self._insight = insight
-        self._line = insight.line
-        self._call = insight.line.call
+    def __init__(
+        self, line: PlacedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None, *, is_real_time: bool
+    ) -> None:
+        self._line = line
+        self._call = line.call
         self._prompt = prompt
         self._screen = screen
+        self._stage = stage
         self._is_real_time = is_real_time
         self._is_interrupted = self._is_hurried = False
         self._is_stale = self._is_first = True
         self._moment = CallMoment(0, "until")
+        self._seen_hooks = self._seen_log = 0
+        self.result = Result(Scenario())
         self.recorder = Recorder(self._call)
-        self.save = save
+        self.save = ""
 
     async def hold(self) -> None:
         """Talk until one side hangs up; Ctrl-C at any time is the caller hanging up."""
@@ -76,7 +83,7 @@ class TerminalCall:
                 await self._hang_up()
         self.recorder.end()
         await self._line.vonage.run()
-        await self._screen.show_news()
+        await self.show_news()
         if not is_left and not (self._prompt.is_person and self._call.ended_by == "user"):
             await self._look_back()
 
@@ -97,6 +104,24 @@ class TerminalCall:
                     self._obey(typed)
                 elif piece:
                     self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
+
+    async def show_news(self) -> None:
+        """Print everything that has happened since the last time."""
+        await self._line.look(self.result)
+        news = [*self._screen.news_of(self.result), *self._screen.faults_of(self._line, is_local=bool(self._stage))]
+        self._screen.show([*news, *await self._news_of_server()])
+
+    async def _news_of_server(self) -> list[News]:
+        """Its warnings, and its hooks, which are sent if they shall be."""
+        hooks, log = self.result.hooks[self._seen_hooks :], self.result.log[self._seen_log :]
+        self._seen_hooks, self._seen_log = len(self.result.hooks), len(self.result.log)
+        zero_s = self._line.vonage.clock.at(self._call.zero_ms).timestamp()
+        outside = self._stage.outside if self._stage is not None else None
+        found = [noted(self._call.at, 2, text, "yellow") for text in log]
+        for hook in hooks:
+            at = (hook.created_at + 1) / 1000 - zero_s  # the store cuts off the fraction of a millisecond
+            found.append(noted(at, 2, await _sent(hook, outside), "yellow"))
+        return found
 
     async def _next_line(self) -> str | None:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""
@@ -140,7 +165,7 @@ class TerminalCall:
             self._is_interrupted = self._is_hurried = False
             self._moment = await (self._pace() if is_paced else self._call.listen(at_most=LONGEST_S))
             self._is_stale = self._moment.kind == "until"
-        await self._screen.show_news()
+        await self.show_news()
 
     async def _pace(self) -> CallMoment:
         """Play on at the speed of speech until the caller is waited for or interrupts."""
@@ -148,11 +173,13 @@ class TerminalCall:
         while moment.kind == "until" and not self._is_interrupted:
             await asyncio.sleep(SLICE_S)
             moment = await self._call.listen(until=self._call.at + SLICE_S)
-            await self._screen.show_news()
+            await self.show_news()
         return moment
 
     def _hint(self) -> None:
-        text, self._prompt.offers = hint(self._moment, self._insight, self._call.open)
+        flows = {flow.name: flow for flow in self._stage.flows} if self._stage is not None else {}
+        asked = asked_in(self.result.records[0].session, flows) if self.result.records else None
+        text, self._prompt.offers = hint(self._moment, self._call.open, asked)
         self._screen.say(text, "dim")
 
     async def _do_all(self, line: str) -> None:
@@ -170,38 +197,39 @@ class TerminalCall:
             except Mistake as mistake:
                 self._screen.say(printable(str(mistake)), "red")
                 return
-            if isinstance(typed, HangUpStep) or typed == Command("leave"):
+            if isinstance(typed, steps.HangUpStep) or typed == Command("leave"):
                 await self._hang_up()
-            elif isinstance(typed, WaitStep):
+            elif isinstance(typed, steps.WaitStep):
                 await self._wait(typed)
             elif isinstance(typed, Command):
+                await self._line.look(self.result)
                 self._obey(typed)
             else:
                 await self._do(typed)
 
-    async def _do(self, step: ScriptStep) -> None:
+    async def _do(self, step: steps.ScriptStep) -> None:
         """Do what the caller or a dialled party does now."""
         call, now = self._call, round(self._call.at, 3) if self._moment.kind in ("until", "dial") else None
-        if now is not None and isinstance(step, PressStep | SpeakStep):
+        if now is not None and isinstance(step, steps.PressStep | steps.SpeakStep):
             step = step.model_copy(update={"at_s": now})  # nothing waits for it, so its time says when
         self.recorder.add(step, self._moment)
         self._is_stale, self._moment = True, CallMoment(call.at, "until")
         match step:
-            case PressStep():
+            case steps.PressStep():
                 await self._press(step)
-            case SpeakStep():
+            case steps.SpeakStep():
                 await call.speak(*step.speech.results)
-            case SilenceStep():
+            case steps.SilenceStep():
                 await call.silence()
-            case RecordStep():
+            case steps.RecordStep():
                 await call.speak(seconds=step.message.seconds)
                 await (call.press(step.message.key) if step.message.key else call.silence())
-            case DialStep():
+            case steps.DialStep():
                 outcome = "answers" if step.party.outcome == "completed" else step.party.outcome
                 self._screen.say(printable(f"           {step.party.to}: {outcome}"), "green")
                 await call.decide(step.party.behaviour)
 
-    async def _press(self, step: PressStep) -> None:
+    async def _press(self, step: steps.PressStep) -> None:
         """Press keys until the input has enough of them; others would answer whatever comes next."""
         answered = self._inputs
         for number, key in enumerate(step.keys, 1):
@@ -220,7 +248,7 @@ class TerminalCall:
         """How many inputs have reported what was pressed or said."""
         return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
-    async def _wait(self, step: WaitStep) -> None:
+    async def _wait(self, step: steps.WaitStep) -> None:
         """Let time pass, at most to where another party is dialled: the person decides the outcome."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
         dialled = moment.waited if moment.kind == "dial" else None
@@ -240,6 +268,8 @@ class TerminalCall:
         """Do what the caller takes no notice of."""
         if command.name == "listen":
             self._is_hurried = self._is_stale = True
+        elif command.name == "help":
+            self._screen.say(HELP)
         elif command.name == "save":
             try:
                 check_path(Path(command.file))
@@ -249,4 +279,13 @@ class TerminalCall:
             self.save = command.file
             self._screen.say(f"the call will be written to {command.file} when it is over", "dim")
         else:
-            self._screen.show(command.name)
+            self._screen.show_asked(command.name, self.result)
+
+
+async def _sent(hook: HookRow, outside: Outside | None) -> str:
+    """What became of a hook."""
+    if hook.problem:
+        return f"hook {hook.name} cannot be sent: {hook.problem}"
+    problem = "" if outside is None else await outside.post(hook)
+    how = "(not sent)" if outside is None else f"was not sent: {problem}" if problem else "was sent"
+    return f"hook {hook.name} to {hook.url} {how}: {hook.body.decode(errors='replace')}"

@@ -1,26 +1,44 @@
-"""Where a person types: a line editor in a terminal, plain lines elsewhere."""
+"""Where a person types: lines of the caller, and the answers of lookups."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Protocol
+from typing import Any, Final
 
 import click
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from app.cli.simulate.screen import INDENT, Screen
+from app.engine import Lookup, LookupAnswer
+from app.flow.language.lookups import LookupDefinition
+from app.flow.language.returns import ReturnedValue
+from app.flow.model import Flow
+from app.flow.report import printable
+from app.service.calls import LookUp
+from app.verify.scenarios.server import lookups_of
 
-class InputPrompt(Protocol):
-    """Reads lines from a person or a script.
+_COMMAND: Final = re.compile(r"[^;]*[^;\s]")
+"""What is completed: the last command of a line. The completer reads it from right to left."""
+_NOBODY: Final = "nobody was asked"
+"""Why a lookup has no answer when the person gives none."""
+_ERROR: Final = re.compile(r"error(?:\s+(.+))?")
+
+
+class Prompt:
+    """Reads lines: by a line editor when a person sits at a terminal, else as they come.
+
+    Its history ends with the command: what callers key in may be PINs, and no file is to keep them.
 
     Attributes:
         is_person: whether a person types, who can be asked for more than a script would hold.
@@ -28,32 +46,53 @@ class InputPrompt(Protocol):
         offers: what can be typed now, for completion.
     """
 
-    is_person: bool
-    runs_beside: bool
-    offers: Sequence[str]
-
-    async def read(self, ask: str = "> ") -> str | None:
-        """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D)."""
-
-
-def find_prompt() -> InputPrompt:
-    """The line editor when a person sits at a terminal, else plain lines."""
-    return TerminalPrompt() if sys.stdin.isatty() and sys.stdout.isatty() else PlainPrompt()
-
-
-class PlainPrompt:
-    """Lines as they come. Somebody who looks at a terminal sees where to type."""
-
-    runs_beside = False
-
     def __init__(self) -> None:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")
         self.is_person = sys.stdin.isatty()
+        self.runs_beside = self.is_person and sys.stdout.isatty()
         self.offers: Sequence[str] = ()
+        self._ask = ""
+        self._is_reading = False
+        self._first: asyncio.Future[str | None] | None = None
+        self._session: PromptSession[str] | None = None
+        if self.runs_beside:
+            completer = WordCompleter(lambda: list(self.offers), ignore_case=True, pattern=_COMMAND)
+            self._session = PromptSession(completer=completer, complete_while_typing=False)
 
     async def read(self, ask: str = "> ") -> str | None:
-        """See `InputPrompt`. It holds up everything else, which has to wait for the line anyway."""
+        """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D).
+
+        What is printed meanwhile appears above the line. A second reader gets the next line, and the first one the
+        line after it.
+        """
+        if self._session is None:
+            return self._plain_line(ask)
+        self._ask = ask
+        if self._is_reading:
+            self._first = asyncio.get_running_loop().create_future()
+            self._session.app.invalidate()
+            return await self._first
+        self._is_reading = True
+        try:
+            while True:
+                line = await self._edited_line(self._session)
+                if self._first is None:
+                    return line
+                self._ask, first, self._first = ask, self._first, None
+                first.set_result(line)
+        finally:
+            self._is_reading = False
+
+    async def _edited_line(self, session: PromptSession[str]) -> str | None:
+        try:
+            with patch_stdout(raw=True):
+                return await session.prompt_async(lambda: self._ask)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    def _plain_line(self, ask: str) -> str | None:
+        """It holds up everything else, which has to wait for the line anyway."""
         if self.is_person:
             click.echo(ask, nl=False)
         try:
@@ -79,55 +118,114 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-class TerminalPrompt(Completer):
-    """See `InputPrompt`.
+class Person:
+    """Answers lookups, as the person at the terminal says; without a person, defaults are used.
 
-    Its history ends with the command: what callers key in may be PINs, and no file is to keep them.
+    Args:
+        flows: those of the project.
+        outside: asks the network instead; None: lookups are not sent.
+        show_news: prints what has happened so far.
     """
 
-    is_person = True
-    runs_beside = True
+    def __init__(
+        self,
+        flows: Iterable[Flow],
+        prompt: Prompt,
+        screen: Screen,
+        outside: LookUp | None,
+        show_news: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._definitions = lookups_of(flows)
+        self._prompt = prompt
+        self._screen = screen
+        self._outside = outside
+        self._show_news = show_news
+        self._given: dict[str, list[Any]] = {}
 
-    def __init__(self) -> None:
-        self.offers: Sequence[str] = ()
-        self._ask = ""
-        self._is_reading = False
-        self._first: asyncio.Future[str | None] | None = None
-        self._session: PromptSession[str] = PromptSession(
-            history=InMemoryHistory(), completer=self, complete_while_typing=False
-        )
+    @property
+    def given(self) -> Mapping[str, list[Any]]:
+        """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
+        silent = {"error": _NOBODY}
+        return {name: answers for name, answers in self._given.items() if any(each != silent for each in answers)}
 
-    async def read(self, ask: str = "> ") -> str | None:
-        """See `InputPrompt`. What is printed meanwhile appears above the line.
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order."""
+        await self._show_news()
+        return tuple([await self._answer(lookup) for lookup in lookups])
 
-        A second reader gets the next line, and the first one the line after it.
-        """
-        self._ask = ask
-        if self._is_reading:
-            self._first = asyncio.get_running_loop().create_future()
-            self._session.app.invalidate()
-            return await self._first
-        self._is_reading = True
-        try:
-            while True:
-                line = await self._line()
-                if self._first is None:
-                    return line
-                self._ask, first, self._first = ask, self._first, None
-                first.set_result(line)
-        finally:
-            self._is_reading = False
+    async def _answer(self, lookup: Lookup) -> LookupAnswer:
+        definition = self._definitions[lookup.flow, lookup.name]
+        self._say(f"lookup {lookup.name} asks {_shown(lookup)}", "yellow")
+        if self._outside is not None:
+            answer = (await self._outside((lookup,)))[0]
+        else:
+            answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, _NOBODY)
+        _, problem = definition.read(answer.value, answer.problem)
+        self._given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
+        if problem and self._outside is not None:
+            self._say(f"it does not answer: {problem}", "red")
+        if problem:
+            self._say(f"its default is used: {json.dumps(dict(definition.default), ensure_ascii=False)}", "dim")
+        return answer
 
-    async def _line(self) -> str | None:
-        try:
-            with patch_stdout(raw=True):
-                return await self._session.prompt_async(lambda: self._ask)
-        except (EOFError, KeyboardInterrupt):
-            return None
+    async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
+        """Ask until what is typed fits."""
+        names = definition.returns.fields
+        fields = " ".join(f"{name}=.." for name in names)
+        self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
+        self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in names))
+        while True:
+            line = await self._prompt.read("answer> ")
+            try:
+                return read_answer((line or "").strip(), definition)
+            except ValueError as error:
+                self._say(f"that is not an answer: {error}", "red")
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """What can be typed now that begins as the last thing on the line does."""
-        begun = document.text_before_cursor.rpartition(";")[2].lstrip()
-        for offer in self.offers:
-            if offer.startswith(begun.lower()):
-                yield Completion(offer, start_position=-len(begun))
+    def _say(self, text: str, colour: str) -> None:
+        self._screen.say(printable(f"{INDENT}{text}"), colour)
+
+
+def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
+    """The answer that is typed; fields that are left out are those of the default. Raises ValueError."""
+    if not text:
+        return LookupAnswer(None, _NOBODY)
+    if text == "timeout":
+        return LookupAnswer(None, f"timed out after {definition.timeout_ms} ms", definition.timeout_ms)
+    if found := _ERROR.fullmatch(text):
+        return LookupAnswer(None, f"status {found[1]}" if (found[1] or "").isdigit() else found[1] or "it failed")
+    value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
+    if isinstance(value, Mapping):
+        value = {**definition.default, **value}
+    _, problem = definition.read(value)
+    if problem:
+        raise ValueError(problem)
+    return LookupAnswer(value)
+
+
+def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
+    """`name=Ann tier=gold`. Raises ValueError."""
+    found: dict[str, Any] = {}
+    known = definition.returns.fields
+    for word in shlex.split(text):
+        name, is_given, value = word.partition("=")
+        if not is_given or name not in known:
+            raise ValueError(f'"{word}" gives no field a value; its fields are: {", ".join(known)}')
+        returned = known[name]
+        is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
+        found[name] = value if is_text else json.loads(value)
+    return found
+
+
+def _shown(lookup: Lookup) -> str:
+    request = lookup.request
+    if request.method == "PYTHON":
+        return f"{request.function}({json.dumps(request.arguments, ensure_ascii=False)})"
+    body = "" if request.json is None else f" {json.dumps(request.json, ensure_ascii=False)}"
+    return f"{request.method} {request.url}{body}"
+
+
+def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
+    """How a scenario gives it: a value with the fields that are declared, a timeout or an error."""
+    if not problem:
+        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+    return {"timeout": True} if answer.ms == definition.timeout_ms else {"error": problem.removeprefix("status ")}

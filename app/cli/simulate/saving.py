@@ -10,27 +10,14 @@ from typing import Any, Final
 
 from app.cli.output import CannotRun
 from app.simulator import CallMoment, Leg
+from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import SUFFIXES, scenario_text
 from app.verify.scenarios.listener import SPOKEN, plain
-from app.verify.scenarios.model import ScenarioCall, read_scenarios
-from app.verify.scenarios.script import (
-    DialStep,
-    EndStep,
-    HangUpStep,
-    HearStep,
-    PressStep,
-    RecordStep,
-    ScriptStep,
-    SilenceStep,
-    SpeakStep,
-    WaitStep,
-)
+from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.values import Excerpt
 
 MOST_ACTS: Final = 6
 """How many actions of a caller a name lists."""
-_WAITING: Final = frozenset({"input", "record", "dial", "idle", "end"})
-"""Moments at which everything so far was heard to its end."""
 _NO_WORD: Final = re.compile(r"[^\w ]")
 
 
@@ -44,16 +31,16 @@ class Recorder:
     def __init__(self, call: Leg) -> None:
         self._call = call
         self._taken = 0
-        self.script: list[ScriptStep] = []
+        self.script: list[steps.ScriptStep] = []
 
-    def add(self, step: ScriptStep, moment: CallMoment) -> None:
+    def add(self, step: steps.ScriptStep, moment: CallMoment) -> None:
         """The caller does something at `moment`."""
         self.hear_out(moment)
         self.script.append(step)
 
     def wait(self, seconds: float) -> None:
         """Time has passed; a scenario passes over what is heard in it."""
-        self.script.append(WaitStep(seconds=seconds))
+        self.script.append(steps.WaitStep(seconds=seconds))
         self._taken = len(self._call.transcript)
 
     def hang_up(self, moment: CallMoment) -> None:
@@ -61,50 +48,23 @@ class Recorder:
         before = len(self.script)
         self.hear_out(moment)
         is_clear = len(self.script) > before and moment.kind in ("input", "dial")
-        self.script.append(HangUpStep() if is_clear else HangUpStep(when=round(max(self._call.at, 0.0), 3)))
+        self.script.append(steps.HangUpStep() if is_clear else steps.HangUpStep(when=round(max(self._call.at, 0.0), 3)))
 
     def end(self) -> None:
         """The call is over."""
-        self._hear()
+        self.hear_out(CallMoment(self._call.at, "end"))
         if self._call.ended_by == "platform":
-            self.script.append(EndStep())
+            self.script.append(steps.EndStep())
 
     def hear_out(self, moment: CallMoment) -> None:
-        """Write down what was heard up to a moment, when it has ended."""
-        if moment.kind in _WAITING:
-            self._hear()
-
-    def _hear(self) -> None:
+        """Write down what was heard up to a moment, unless it may go on."""
+        if moment.kind == "until":
+            return
         transcript = self._call.transcript
         for heard in transcript[self._taken :]:
             if heard.kind in SPOKEN and (text := plain(heard.text)):
-                self.script.append(HearStep(texts=(Excerpt(text),)))
+                self.script.append(steps.HearStep(texts=(Excerpt(text),)))
         self._taken = len(transcript)
-
-
-def body_of(
-    call: ScenarioCall, script: Sequence[ScriptStep], given: Mapping[str, Sequence[Any]], **others: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A scenario as YAML can write it.
-
-    Args:
-        call: as it was made.
-        script: as it was played.
-        given: what lookups answered, each in turn.
-        others: other words of the scenario; those that are empty are left out.
-    """
-    answers = {name: [_as_given(each) for each in answered] for name, answered in given.items()}
-    facts = {**call.as_written(), "at": call.made_at.isoformat()}
-    steps = [step.as_written() for step in script]
-    words = {"call": facts, "given": answers, **others, "script": steps}
-    order = sorted(words, key=["call", "env", "streams", "given", "script", "expect"].index)
-    return {word: words[word] for word in order if words[word] or word == "script"}
-
-
-def _as_given(answer: Any) -> Any:
-    """An answer, which is not taken for a word of the file; `timeout` and `error` are such words on purpose."""
-    is_fault = isinstance(answer, Mapping) and len(answer) == 1 and not answer.keys().isdisjoint(("timeout", "error"))
-    return answer if is_fault else {"value": answer}
 
 
 def check_path(path: Path) -> None:
@@ -119,15 +79,15 @@ def check_path(path: Path) -> None:
         raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
 
 
-def append(path: Path, body: Mapping[str, Any], script: Sequence[ScriptStep]) -> str:
+def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptStep]) -> str:
     """Write a scenario behind those of the file, which is made when it does not exist; return its name.
 
     Raises CannotRun.
     """
     text = _read(path)
-    taken, name, number = _names(path, text), name_of(script), 2
+    taken, name, number = {*_names(path, text), "defaults"}, name_of(script), 2
     free = name
-    while free in taken or free == "defaults":
+    while free in taken:
         free, number = f"{name} ({number})", number + 1
     whole = (f"{text.rstrip()}\n\n" if text.strip() else text) + scenario_text(free, body)
     _names(path, whole)
@@ -139,7 +99,7 @@ def append(path: Path, body: Mapping[str, Any], script: Sequence[ScriptStep]) ->
     return free
 
 
-def name_of(script: Sequence[ScriptStep]) -> str:
+def name_of(script: Sequence[steps.ScriptStep]) -> str:
     """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
     acts = [words for step in script if (words := _in_words(step))]
     shown = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts
@@ -148,20 +108,20 @@ def name_of(script: Sequence[ScriptStep]) -> str:
     return f"a caller {' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}"
 
 
-def _in_words(step: ScriptStep) -> str:
+def _in_words(step: steps.ScriptStep) -> str:
     match step:
-        case PressStep():
+        case steps.PressStep():
             return f"presses {step.keys}"
-        case SpeakStep():
+        case steps.SpeakStep():
             return f"says {_NO_WORD.sub(' ', step.speech.text)[:30].strip()}"
-        case SilenceStep():
+        case steps.SilenceStep():
             return "is silent"
-        case DialStep():
+        case steps.DialStep():
             to, outcome = step.party.to, step.party.outcome
             return f"reaches {to}" if outcome == "completed" else f"dials {to} ({outcome})"
-        case RecordStep():
+        case steps.RecordStep():
             return "leaves a message"
-        case HangUpStep():
+        case steps.HangUpStep():
             return "hangs up"
     return ""
 
@@ -177,9 +137,7 @@ def _read(path: Path) -> str:
 
 def _names(path: Path, text: str) -> frozenset[str]:
     """The names of the scenarios of a file. Raises CannotRun when it has faults."""
-    if not text.strip():
-        return frozenset()
-    scenarios, issues = read_scenarios(path.as_posix(), text)
+    scenarios, issues = read_scenarios(path.as_posix(), text) if text.strip() else ((), [])
     first = next((issue for issue in issues if issue.is_error), None)
     if first is not None:
         where = f"{path}:{first.place.line}"

@@ -1,28 +1,27 @@
-"""What a person sees of a call."""
+"""What a person sees of a call, while it lasts or afterwards: what is heard, webhooks, NCCOs, and what decided."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import click
 
 from app.cli.output import shows_colours
-from app.cli.simulate.commands import HELP, Name
-from app.cli.simulate.insight import Insight
 from app.flow.report import printable
-from app.simulator import Heard, Leg, WebhookDelivery
-from app.verify.scenarios.reports import Ink, entry
-from app.verify.scenarios.server import advice_of, complaint_of
+from app.simulator import WebhookDelivery
+from app.verify.scenarios.reports import Ink, decision, entry, told
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import Rename
+from app.verify.scenarios.server import PlacedCall, advice_of, complaint_of
 
-BUCKETS: Final = 100
-"""Of a second: what belongs together may differ by a rounding."""
-News: TypeAlias = tuple[int, int, str, str]
-"""A line: its moment in hundredths of a second, its place among those of one moment, its text and colour."""
-
+INDENT: Final = " " * 11
+_DECIDING: Final = ("decided", "failed", "refused")
+"""Lines of a trace that say what decided."""
 _COLOURS: Final = {
     **dict.fromkeys(("pressed", "spoke"), "green"),
     **dict.fromkeys(("hung up", "ended"), "yellow"),
@@ -32,7 +31,33 @@ _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "ke
 """What is shown of what a dialled party hears and does before it is joined."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does; it comes before what it brings about."""
-_INDENT: Final = " " * 11
+
+
+class News(NamedTuple):
+    """A line: its moment in hundredths of a second, its place among those of one moment, its text and colour."""
+
+    at: int
+    order: int
+    text: str
+    colour: str = ""
+
+
+class ShownDecision(NamedTuple):
+    """Something that was decided: when, in seconds of the call, in which turn, and a line about it."""
+
+    at: float
+    turn: int
+    text: str
+
+
+def noted(at: float, order: int, text: str, colour: str) -> News:
+    """A line that stands below what is heard; `at` in seconds of the call."""
+    return News(_moment(at), order, printable(f"{INDENT}{text}"), colour)
+
+
+def _moment(seconds: float) -> int:
+    """What belongs together may differ by a rounding."""
+    return round(seconds * 100)
 
 
 class Screen:
@@ -40,152 +65,155 @@ class Screen:
 
     Args:
         shows: what is printed all along: `why`, `ncco`, `webhooks`.
+        rename: names a file of a flow as the person can open it.
 
     Attributes:
-        insight: what is seen of the call; None while it is being placed.
         faults: how many faults of the server were shown.
     """
 
-    def __init__(self, shows: Iterable[str] = ()) -> None:
-        self._colour = shows_colours()
-        self._ink = Ink(self._colour)
+    def __init__(self, shows: Iterable[str], rename: Rename) -> None:
+        self._ink = Ink(shows_colours())
         self._shows = frozenset(shows)
-        self._heard: dict[str, int] = {}
-        self._delivered = self._decided = 0
+        self._rename = rename
         self._reported: set[str] = set()
-        self.insight: Insight | None = None
         self.faults = 0
 
-    def say(self, text: str = "", colour: str = "") -> None:
+    def say(self, text: str, colour: str = "") -> None:
         """Print a line."""
-        click.echo(self._ink(text, colour) if colour else text, color=self._colour)
+        click.echo(self._ink(text, colour) if colour else text, color=shows_colours())
 
-    async def show_news(self) -> None:
-        """Everything that has happened since the last time, in the order of time."""
-        insight = self.insight
-        if insight is None:
+    def show(self, news: Iterable[News]) -> None:
+        """Print lines in the order of time."""
+        for new in sorted(news, key=lambda each: each[:2]):
+            self.say(new.text, new.colour)
+
+    async def show_played(self, result: Result, *, is_paced: bool) -> None:
+        """A scenario that was played, from ringing to the end, and how it differs; `is_paced`: at its own speed."""
+        place, at = result.scenario.place, 0
+        self.say(f"{printable(result.scenario.name)}  {place.file}:{place.line}", "bold")
+        self._reported.clear()
+        news = self.news_of(result) if result.holds or self._shows else ()
+        for new in sorted(news, key=lambda each: each[:2]):
+            if is_paced and new.at > at:
+                await asyncio.sleep((new.at - at) / 100)
+                at = new.at
+            self.say(new.text, new.colour)
+        if not result.holds:
+            self.say(told(result, self._rename, self._ink))
             return
-        zero_s = insight.line.zero_s
-        news = [(bucket(at - zero_s), 2, f"{_INDENT}{text}", "yellow") for at, text in await insight.news()]
-        if "why" in self._shows:
-            decisions = insight.decisions
-            news += [
-                (bucket(each.at - zero_s), 2, f"{_INDENT}{each.text}", "dim") for each in decisions[self._decided :]
-            ]
-            self._decided = len(decisions)
-        done = [delivery for delivery in insight.line.vonage.log if delivery.attempts]
-        news += webhook_news(done[self._delivered :], zero_s, self._shows)
-        self._delivered = len(done)
-        news += [*self._heard_since(insight.line.call), *self._faults_since(insight)]
-        for _, _, text, colour in sorted(news, key=lambda new: new[:2]):
-            self.say(text, colour)
+        for note in result.notes:
+            self.say(f"  note: {printable(note)}", "dim")
+        for what in result.unjudged:
+            self.say(f"  not judged: {what}", "yellow")
+        self.say("✓ it holds as far as it was judged\n" if result.unjudged else "✓ it holds\n", "green")
 
-    def _faults_since(self, insight: Insight) -> Iterator[News]:
-        """What the server did wrong: faults, each when the platform noticed it, and what it should not do."""
-        line = insight.line
-        for number, delivery in enumerate(line.vonage.log):
-            at = bucket((delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.zero_s)
-            if delivery.is_over and self._is_new(f"webhook {number}"):
-                if problem := complaint_of(delivery):
-                    self.faults += 1
-                    yield at, 1, printable(f"{_INDENT}{problem}"), "red"
-                advice = () if insight.local is not None else advice_of(delivery)
-                yield from ((at, 1, printable(f"{_INDENT}{each}"), "yellow") for each in advice if self._is_new(each))
-        for other in line.call.dialled:
-            if other.problem and self._is_new(f"party {other.uuid}"):
-                self.faults += 1
-                yield bucket(line.call.at), 1, printable(f"{_INDENT}{other.problem}"), "red"
-
-    def _is_new(self, what: str) -> bool:
+    def is_new(self, what: str) -> bool:
+        """Whether it was not asked for before."""
         is_new = what not in self._reported
         self._reported.add(what)
         return is_new
 
-    def _heard_since(self, call: Leg) -> Iterator[News]:
-        yield from heard_news(self._new(call))
-        for other in call.dialled:
-            behind = call.at - other.at
-            for heard in self._new(other):
-                if heard.kind in _OF_OTHERS:
-                    own = replace(heard, at=heard.at + behind)
-                    yield bucket(own.at), 4, f"{entry(own)}  (the called party)", "dim"
+    def news_of(self, result: Result) -> Iterator[News]:
+        """What has happened in a call since the last time."""
+        for number, heard in enumerate(result.transcript):
+            if self.is_new(f"heard {number}"):
+                order = 0 if heard.kind in _DONE else 4
+                yield News(_moment(heard.at), order, entry(heard), _COLOURS.get(heard.kind, ""))
+        for sent in result.webhooks:
+            at = sent.at - result.answered_s
+            if "webhooks" in self._shows and self.is_new(f"webhook {id(sent)}"):
+                yield News(_moment(at), 1, webhook_line(sent, result), "dim")
+            if "ncco" in self._shows and sent.ncco is not None and self.is_new(f"ncco {id(sent)}"):
+                yield noted(at, 3, json.dumps(sent.ncco, ensure_ascii=False), "dim")
+        for number, each in enumerate(decisions_of(result, self._rename) if "why" in self._shows else ()):
+            if self.is_new(f"decision {number}"):
+                yield noted(each.at, 2, each.text, "dim")
 
-    def _new(self, call: Leg) -> tuple[Heard, ...]:
-        known = self._heard.get(call.uuid, 0)
-        self._heard[call.uuid] = len(call.transcript)
-        return call.transcript[known:]
+    def faults_of(self, line: PlacedCall, *, is_local: bool) -> Iterator[News]:
+        """What the server did wrong: faults, each when the platform noticed it, and what it should not do."""
+        for delivery in line.vonage.log:
+            at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.call.zero_ms / 1000
+            if delivery.is_over and self.is_new(f"result {id(delivery)}"):
+                if problem := complaint_of(delivery):
+                    self.faults += 1
+                    yield noted(at, 1, problem, "red")
+                advice = () if is_local else advice_of(delivery)
+                yield from (noted(at, 1, each, "yellow") for each in advice if self.is_new(each))
+        for other in line.call.dialled:
+            if other.problem and self.is_new(f"problem {other.uuid}"):
+                self.faults += 1
+                yield noted(line.call.at, 1, other.problem, "red")
+            for number, heard in enumerate(other.transcript):
+                if heard.kind in _OF_OTHERS and self.is_new(f"{other.uuid} heard {number}"):
+                    own = replace(heard, at=heard.at + line.call.at - other.at)
+                    yield News(_moment(own.at), 4, f"{entry(own)}  (the called party)", "dim")
 
-    def show(self, what: Name) -> None:
+    def show_asked(self, what: str, result: Result) -> None:
         """What a person asks for in a call."""
-        if self.insight is None:
-            return
-        line = self.insight.line
-        played = [each for each in line.call.log if each.message.is_played and each.attempts]
-        if what == "help":
-            self.say(HELP)
-        elif what == "ncco":
-            for ncco in [each.ncco for each in line.call.log if each.ncco is not None][-1:]:
+        played = [each for each in result.webhooks if each.message.is_played]
+        if what == "ncco":
+            for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:
                 self._show_json(ncco)
         elif what == "why":
-            decisions = self.insight.decisions
+            decisions = decisions_of(result, self._rename)
             last = [each.text for each in decisions if each.turn == decisions[-1].turn]
             self.say("\n".join(last) or "nothing was decided yet")
         elif what == "webhooks":
-            for delivery in line.vonage.log:
-                if delivery.attempts:
-                    self.say(webhook_line(delivery, line.zero_s))
-        elif what == "webhook" and played:
-            self._show_webhook(played[-1], line.zero_s)
+            for delivery in result.webhooks:
+                self.say(webhook_line(delivery, result))
+        elif played:
+            self._show_webhook(played[-1], result)
 
-    def _show_webhook(self, delivery: WebhookDelivery, zero_s: float) -> None:
+    def _show_webhook(self, delivery: WebhookDelivery, result: Result) -> None:
         """A webhook, with its reply."""
         sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
-        self.say(webhook_line(delivery, zero_s))
-        is_get = sent.method == "GET"
-        query = parse_qsl(urlsplit(sent.url).query, keep_blank_values=True) if is_get else ()
-        self._show_json(dict(query) if is_get else json.loads(sent.body))
+        self.say(webhook_line(delivery, result))
+        self._show_json(json.loads(sent.body) if sent.body else dict(parse_qsl(urlsplit(sent.url).query, True)))
         self.say(f"reply {reply.status or reply.failure}:")
         try:
             self._show_json(json.loads(reply.body))
         except ValueError:
-            for text in reply.body.decode(errors="replace").splitlines():
-                self.say(printable(text))
+            self.say("\n".join(map(printable, reply.body.decode(errors="replace").splitlines())))
 
     def _show_json(self, value: Any) -> None:
-        for text in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
-            self.say(printable(text))
+        self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
 
-def bucket(seconds: float) -> int:
-    """A moment in hundredths of a second."""
-    return round(seconds * BUCKETS)
+def decisions_of(result: Result, rename: Rename) -> Sequence[ShownDecision]:
+    """What decided, in the order of time; of a server that does not show it, which replies are played."""
+    if result.records:
+        deciding = (line for line in result.decided if line.did in _DECIDING)
+        return [ShownDecision(line.at, line.turn, decision(line, rename)) for line in deciding]
+    replies = [(sent.at - result.answered_s, _reply_in_words(sent)) for sent in result.webhooks]
+    return [ShownDecision(at, number, text) for number, (at, text) in enumerate(replies) if text]
 
 
-def heard_news(transcript: Iterable[Heard]) -> Iterator[News]:
-    """What the caller hears and does."""
-    for heard in transcript:
-        yield bucket(heard.at), 0 if heard.kind in _DONE else 4, entry(heard), _COLOURS.get(heard.kind, "")
+def _reply_in_words(delivery: WebhookDelivery) -> str:
+    """What a reply has brought about; "" for nothing."""
+    if not delivery.message.is_played or delivery.result is None:
+        return ""
+    request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
+    came = f"status {response.status} changes nothing"
+    if delivery.result.failure:
+        came = f"{delivery.result.failure} {delivery.result.problem}"
+    elif delivery.ncco is not None:
+        came = f"status {response.status} brings {_actions(delivery) or 'nothing'}"
+    return printable(f"{delivery.kind} webhook ({request.method} {request.url.partition('?')[0]}): {came}")
 
 
-def webhook_news(deliveries: Iterable[WebhookDelivery], zero_s: float, shows: Iterable[str]) -> Iterator[News]:
-    """Webhooks and NCCOs, as far as they are shown. `zero_s`: when the call was answered."""
-    for delivery in deliveries:
-        at = bucket(delivery.at - zero_s)
-        if "webhooks" in shows:
-            yield at, 1, webhook_line(delivery, zero_s), "dim"
-        if "ncco" in shows and delivery.ncco is not None:
-            yield at, 3, printable(f"{_INDENT}{json.dumps(delivery.ncco, ensure_ascii=False)}"), "dim"
+def _actions(delivery: WebhookDelivery) -> str:
+    return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
 
 
-def webhook_line(delivery: WebhookDelivery, zero_s: float) -> str:
-    """A webhook in one line: when, which, where, and the reply. `zero_s`: when the call was answered."""
+def webhook_line(delivery: WebhookDelivery, result: Result) -> str:
+    """A webhook in one line: when, which, where, and the reply."""
     attempt = delivery.attempts[-1]
     request, response = attempt.request, attempt.response
-    at = delivery.at - zero_s
-    came = "" if delivery.ncco is None else f": {', '.join(str(action.get('action')) for action in delivery.ncco)}"
+    at = delivery.at - result.answered_s
+    came = "" if delivery.ncco is None else f": {_actions(delivery)}"
     failure = f" {attempt.result.failure}" if attempt.result.failure else ""
     what = delivery.fields.get("status") or delivery.kind
-    status = response.status or response.failure
     url = request.url.partition("?")[0]
     luck = f"  ({attempt.fault})" if attempt.fault else ""
+    status = response.status or response.failure
     return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{luck}")

@@ -61,7 +61,7 @@ class Caller:
         self._call = line.call
         self._vonage = line.vonage
         self._network = line.network
-        self._parties = line.parties
+        self._parties = line.vonage.parties
         self._result = result
         self._listener = PromptListener()
         self._dials: list[tuple[script.ScriptedParty, int]] = []

@@ -12,7 +12,6 @@ from app.flow.nodes import Place
 from app.simulator import Heard, WebhookDelivery
 from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 
@@ -85,7 +84,7 @@ class Result:
         is_answered: whether an NCCO was played at all.
         performed: every NCCO action whose turn has come, in order.
         seconds: how long the call lasted.
-        broken: faults of the server itself.
+        broken: faults of the server itself. log: its warnings and errors.
         notes: what else may help: what the server has logged, lookups without an answer.
         heard: what was heard where the script leaves it open.
         webhooks: every one of the call, in the order in which they were due.
@@ -106,6 +105,7 @@ class Result:
     performed: Sequence[Mapping[str, Any]] = ()
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     heard: list[tuple[Excerpt, str]] = field(default_factory=list)
     webhooks: tuple[WebhookDelivery, ...] = ()
@@ -113,16 +113,6 @@ class Result:
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
-
-    def take(self, line: PlacedCall) -> None:
-        """Take in what the platform shows of a call that is over."""
-        call = line.call
-        self.transcript = call.transcript
-        self.called = tuple(other.transcript for other in call.dialled)
-        self.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
-        self.is_answered, self.performed = call.is_answered, call.performed
-        self.webhooks = tuple(sent for sent in call.log if sent.attempts)
-        self.answered_s = line.zero_s
 
     @property
     def holds(self) -> bool:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
 import httpx
 
-from app.engine.session import from_json
 from app.flow.issues import Issue, by_place
 from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
+from app.service.calls import LookUp
 from app.simulator import Application
 from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.caller import Caller, parties_of
 from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.fitting import Fitting, named
-from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario
-from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
+from app.verify.scenarios.fitting import AnyCall, Fitting, named
+from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
+from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
 from app.verify.scenarios.server import (
-    BROKEN,
     Answers,
     Circumstances,
+    LocalCall,
     LocalServer,
     MakeApp,
     Outside,
@@ -52,7 +53,7 @@ class LocalStage:
         make_app: see there.
         dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
         outside: None: no request leaves the process; every variable that a scenario does not give has a stand-in, and
-            every lookup without an answer its default.
+            every lookup without an answer its default. Also an attribute.
         chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks are
             sent is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
     """
@@ -72,7 +73,7 @@ class LocalStage:
         self._project = project
         self._make_app = make_app
         self._dial_allow = dial_allow
-        self._outside = outside
+        self.outside = outside
         self._chaos = chaos
         self._env = stand_ins(self.flows) if outside is None else outside.env
         self._played: dict[str, int] = {}
@@ -82,46 +83,69 @@ class LocalStage:
         """The scenario as it can be played; `reader` takes what is wrong with it."""
         return self._fitting.fit(scenario, reader)
 
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
+        """The call with its number and flow; `reader` takes what is wrong with it."""
+        return self._fitting.fit_call(call, reader)
+
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
         met = _circumstances(scenario, self._chaos)
         result = Result(scenario if met.chaos is None else _judged(scenario, seconds=None, hooks=None))
-        server = await self._server(scenario.dial_allow)
-        server.env.clear()
-        server.env.update({**self._env, **scenario.env})
-        answers = Answers(scenario.given, self._lookups, self._outside.look_ups() if self._outside else None)
-        server.look_up = answers.ask
-        known, logged = server.calls, len(server.log)
-        line = await server.ring(scenario, self.flows, met, self._seed(scenario))
+        answers = Answers(scenario.given, self._lookups, self.outside.look_ups() if self.outside else None)
+        line = await self.ring(
+            scenario,
+            met,
+            look_up=answers.ask,
+            env=scenario.env,
+            dial_allow=scenario.dial_allow,
+            seed=self._seed(scenario),
+        )
         await _play(scenario, line, result)
-        result.records = await _records(server, known)
-        zero_ms = int(scenario.made_at.timestamp() * 1000) + line.clock.ms - round(line.call.at * 1000)
-        result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
-        result.hooks = await server.take_hooks()
-        log = server.log[logged:]
-        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in _raised(line))
-        result.broken = (*raised, *(each for each in log if each.startswith(BROKEN)))
-        result.notes = (*log, *line.complaints, *answers.notes)
-        if self._outside is not None:
-            problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
+        result.notes = (*result.log, *line.complaints, *answers.notes)
+        if self.outside is not None:
+            problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
+
+    async def ring(
+        self,
+        call: ScenarioCall,
+        met: Circumstances,
+        *,
+        look_up: LookUp,
+        env: Mapping[str, str],
+        dial_allow: tuple[str, ...] | None = None,
+        seed: str,
+        **options: float,
+    ) -> LocalCall:
+        """Place a call.
+
+        Args:
+            call: with its number and flow.
+            met: the parties and the network.
+            look_up: answers its lookups.
+            env: variables of flows, over the usual ones.
+            dial_allow: prefixes of computed numbers; None: those of the stage.
+            seed: decides its ids.
+            **options: those of `AsgiServer`.
+        """
+        allowed = self._dial_allow if dial_allow is None else dial_allow
+        if allowed not in self._servers:
+            self._servers[allowed] = LocalServer(self._project, self._make_app, allowed)
+            await self._servers[allowed].start()
+        server = self._servers[allowed]
+        server.env.clear()
+        server.env.update({**self._env, **env})
+        server.look_up = look_up
+        return await server.ring(call, self.flows, met, seed, **options)
 
     def _seed(self, scenario: Scenario) -> str:
         """Of the ids of its calls: the same in every run, and another one each time that it is played in this one."""
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] = self._played.get(name, 0) + 1
         return f"{self._played[name]}:{name}"
-
-    async def _server(self, dial_allow: tuple[str, ...] | None) -> LocalServer:
-        """One for each list of prefixes that a scenario has: they are settings of a server."""
-        allowed = self._dial_allow if dial_allow is None else dial_allow
-        if allowed not in self._servers:
-            self._servers[allowed] = LocalServer(self._project, self._make_app, allowed)
-            await self._servers[allowed].start()
-        return self._servers[allowed]
 
 
 class RemoteStage:
@@ -144,15 +168,20 @@ class RemoteStage:
         transport: httpx.AsyncBaseTransport | None = None,
         numbers: Mapping[str, str] | None = None,
     ) -> None:
-        self._application = application
+        self.application = application
         self._numbers = numbers or {}
         self._chaos = chaos
         self._transport = transport
 
-    def fit(self, scenario: Scenario, _: Reader) -> Scenario:
-        """The scenario with a number to call; nothing more is known of the server."""
-        to = scenario.to or self._numbers.get(scenario.flow, ANY_NUMBER)
-        return scenario.model_copy(update={"to": to})
+    def fit_call(self, call: AnyCall, _: Reader) -> AnyCall:
+        """The call, or a scenario, with a number; nothing more is known of the server."""
+        return call.model_copy(update={"to": call.to or self._numbers.get(call.flow, ANY_NUMBER)})
+
+    fit = fit_call
+
+    def ring(self, call: ScenarioCall, met: Circumstances) -> AbstractAsyncContextManager[PlacedCall]:
+        """Place a call. Raises NoServer."""
+        return ring_url(self.application, call, met, transport=self._transport)
 
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
@@ -161,11 +190,11 @@ class RemoteStage:
         kept = {name: bound for name, bound in scenario.expect.without.items() if name not in DECIDED}
         seconds = scenario.expect.seconds if met.chaos is None else None
         result = Result(_judged(scenario, without=kept, hooks=None, variables={}, seconds=seconds))
-        async with ring_url(self._application, scenario, met, transport=self._transport) as line:
+        async with self.ring(scenario, met) as line:
             await _play(scenario, line, result)
         advice = dict.fromkeys(text for sent in line.call.log for text in advice_of(sent))
         result.notes = (*line.complaints, *advice)
-        if not self._application.fallback_url and _has(scenario, FaultStep):
+        if not self.application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if scenario.expect.end == "failsafe" != result.ended:
@@ -186,7 +215,7 @@ class RemoteStage:
             f"expect.variables ({_SHOWS_NOT})": expect.variables,
             f"expect.without of what only a flow shows ({_SHOWS_NOT})": DECIDED & expect.without.keys(),
             f"expect.end: failsafe ({_SHOWS_NOT})": expect.end == "failsafe" != result.ended,
-            "event (no --event-url was given)": not self._application.event_url and _has(scenario, EventStep),
+            "event (no --event-url was given)": not self.application.event_url and _has(scenario, EventStep),
         }
         yield from (what for what, is_said in said.items() if is_said)
 
@@ -199,21 +228,7 @@ async def _play(scenario: Scenario, line: PlacedCall, result: Result) -> None:
     """Play the script behind the faults that the call begins with."""
     await Caller(line, result).play(scenario.script[len(_first_faults(scenario)) :])
     await line.vonage.run()
-    result.take(line)
-
-
-async def _records(server: LocalServer, known: int) -> tuple[SessionRecord, ...]:
-    found = []
-    for timeline in await server.timelines(known):
-        session = from_json(timeline.call.session.state)
-        found.append(
-            SessionRecord(session, timeline.turns, await server.statuses(timeline.call.session.id, session.turn))
-        )
-    return tuple(found)
-
-
-def _raised(line: PlacedCall) -> list[BaseException]:
-    return list(line.direct.faults) if line.direct else []
+    await line.look(result)
 
 
 def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:

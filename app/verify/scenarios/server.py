@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.engine import Lookup, LookupAnswer
+from app.engine.session import from_json
 from app.errors import AppError, StoreUnavailable
 from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
@@ -41,9 +42,10 @@ from app.simulator import (
 )
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR
 from app.simulator.servers import App
-from app.store import HookRow, SessionRow, SqliteDatabase, Store, Timeline, TurnRow, WebhookRow
+from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, AT, GivenAnswers, NoAnswer, ScenarioCall
+from app.verify.scenarios.result import Result, SessionRecord, decided_in
 from app.verify.scenarios.script import FaultKind
 from app.verify.scenarios.values import json_of
 
@@ -91,26 +93,26 @@ class Outside:
 
 @dataclass(slots=True)
 class PlacedCall:
-    """A call that has been placed.
+    """A call that has been placed, and what can be seen of it from outside.
 
     Attributes:
-        clock: virtual time. vonage: the platform.
         call: what the caller experiences.
-        parties: who is dialled. network: the way to the server.
-        direct: the server when it is in this process.
+        network: the way to the server.
     """
 
-    clock: VirtualClock
     vonage: Vonage
     call: Leg
-    parties: Parties
     network: FaultyServer
-    direct: AsgiServer | None = None
 
-    @property
-    def zero_s(self) -> float:
-        """When the call was answered, in seconds of the clock."""
-        return self.clock.ms / 1000 - self.call.at
+    async def look(self, result: Result) -> None:
+        """Take in everything that has happened so far."""
+        call = self.call
+        result.transcript = call.transcript
+        result.called = tuple(other.transcript for other in call.dialled)
+        result.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
+        result.is_answered, result.performed = call.is_answered, tuple(call.performed)
+        result.webhooks = tuple(sent for sent in call.log if sent.attempts)
+        result.answered_s = call.zero_ms / 1000
 
     @property
     def complaints(self) -> Iterator[str]:
@@ -159,7 +161,7 @@ class LocalServer:
         dial_allow: prefixes of computed numbers that may be dialled.
 
     Attributes:
-        look_up: answers the lookups of the calls that follow. env: variables of flows.
+        look_up: answers the lookups of the calls that follow. env: variables of flows. store: in memory.
         log: its warnings and errors, a sentence each.
     """
 
@@ -169,20 +171,21 @@ class LocalServer:
         self.log: list[str] = []
         self._clock = VirtualClock(AT)
         self._database = FailingDatabase()
-        self._store = _CallStore(self._database)
+        self.store = _CallStore(self._database)
         policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY), env=self.env, dial_allow=dial_allow)
-        self._service = make_service(self._store, lambda: project, policy, look_ups=lambda: self.look_up)
+        self._service = make_service(self.store, lambda: project, policy, look_ups=lambda: self.look_up)
         self._app = make_app(self._service, lambda: self._clock.now, self.log)
 
     async def start(self) -> None:
         """Open the store and load the flows."""
-        await self._store.open()
+        await self.store.open()
         await self._service.library.reload()
 
     async def ring(
         self, call: ScenarioCall, flows: Iterable[Flow], met: Circumstances, seed: str, **options: float
-    ) -> PlacedCall:
+    ) -> LocalCall:
         """Place a call. `seed` decides its ids; `options` are those of `AsgiServer`."""
+        known, logged = len(self.store.opened), len(self.log)
         self._clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self._clock, **options)
         path = f"/{call.flow}" if call.flow else ""
@@ -193,31 +196,43 @@ class LocalServer:
         )
         network = FaultyServer(direct, self._database)
         vonage = _vonage(application, network, self._clock, met, seed)
-        placed = await vonage.call(**_facts(call, flows))
-        return PlacedCall(self._clock, vonage, placed, met.parties, network, direct)
+        leg = await vonage.call(**_facts(call, flows))
+        return LocalCall(vonage, leg, network, self, direct, known, logged)
 
-    @property
-    def calls(self) -> int:
-        """How many calls it has taken so far."""
-        return len(self._store.opened)
 
-    async def timelines(self, known: int = 0) -> list[Timeline]:
-        """The calls behind the first `known` ones."""
-        records = self._store.records()
-        await records.open()
-        found = [await records.timeline(id_) for id_ in self._store.opened[known:]]
-        return [timeline for timeline in found if timeline is not None]
+@dataclass(slots=True)
+class LocalCall(PlacedCall):
+    """A call to the server in this process: what it keeps, sends and logs can be seen, too.
 
-    async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """What was reported of the waits of a turn: (wait, status)."""
-        return await self._store.statuses(session, turn)
+    Attributes:
+        direct: the way to it. known, logged: how many calls and lines of its log there were before.
+    """
 
-    async def take_hooks(self) -> tuple[HookRow, ...]:
-        """What would be sent, in the order of writing; the store forgets it."""
-        rows = await self._store.hooks(_MOST_HOOKS)
-        for row in rows:
-            await self._store.hook_sent(row.id, row.created_at)
-        return tuple(sorted(rows, key=lambda row: row.created_at))
+    server: LocalServer
+    direct: AsgiServer
+    known: int
+    logged: int
+
+    async def look(self, result: Result) -> None:
+        """See `PlacedCall`. The store forgets the hooks that are seen."""
+        await PlacedCall.look(self, result)
+        store = self.server.store
+        calls = store.records()
+        await calls.open()
+        timelines = [await calls.timeline(id_) for id_ in store.opened[self.known :]]
+        sessions = [(from_json(each.call.session.state), each.turns) for each in timelines if each is not None]
+        result.records = tuple(
+            [SessionRecord(own, turns, await store.statuses(own.id, own.turn)) for own, turns in sessions]
+        )
+        zero_ms = round(self.vonage.clock.at(self.call.zero_ms).timestamp() * 1000)
+        result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
+        hooks = sorted(await store.hooks(_MOST_HOOKS), key=lambda row: row.created_at)
+        for row in hooks:
+            await store.hook_sent(row.id, row.created_at)
+        result.hooks = (*result.hooks, *hooks)
+        result.log = tuple(self.server.log[self.logged :])
+        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in self.direct.faults)
+        result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
 
 
 @asynccontextmanager
@@ -233,7 +248,7 @@ async def ring_url(
     async with HttpServer(transport=transport) as http:
         network = FaultyServer(http)
         vonage = _vonage(application, network, clock, met, secrets.token_hex(16))
-        line = PlacedCall(clock, vonage, await vonage.call(**_facts(call, ())), met.parties, network)
+        line = PlacedCall(vonage, await vonage.call(**_facts(call, ())), network)
         attempts = [attempt for each in line.call.log if each.kind == "answer" for attempt in each.attempts]
         failures = {attempt.response.failure for attempt in attempts}
         if not line.call.is_answered and failures <= {"closed", "connect timeout"}:

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from app.service.calls import CallService
@@ -313,20 +312,3 @@ def test_following_in_text_ends_when_nobody_reads_any_more() -> None:
     _, said = process.communicate(timeout=20)
 
     assert (0, "") == (process.returncode, said)
-
-
-# On a terminal
-
-
-@pytest.mark.parametrize(("columns", "lines"), [(130, 1), (60, 2)])
-def test_call_takes_the_room_that_a_terminal_has(columns: int, lines: int) -> None:
-    record(to_sales)
-    env = {**plain_environment(Path.cwd()), "TERM": "xterm"}
-    shown = pexpect.spawn(NCCO, ["calls"], env=env, dimensions=(30, columns), timeout=20, encoding="utf-8")
-    text = str(shown.read())
-    shown.close()
-
-    assert 0 == shown.exitstatus
-    assert LEG not in text
-    assert max(map(len, text.splitlines())) <= columns
-    assert lines == len([line for line in text.splitlines() if line and not line.startswith("call ")])

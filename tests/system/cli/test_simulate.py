@@ -324,7 +324,7 @@ def test_variables_are_given() -> None:
         (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
         (["--from", "bob"], "bob is not a phone number"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
-        (["--script", "none.yaml"], "none.yaml does not exist"),
+        (["--script", "none.yaml"], "none.yaml is not a file"),
         (["shop", "--script", "none.yaml"], "none.yaml is not a file"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),
