@@ -8,10 +8,10 @@ a fault that is missed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, NamedTuple
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.values import Localised, Object, in_locale
@@ -28,6 +28,9 @@ from app.flow.phrases import find, fold
 from app.flow.rules import RULES
 from app.flow.templates import Computed, Literal
 from app.flow.templates.tree import Located, TemplateFile
+
+if TYPE_CHECKING:
+    from app.flow.language.step import ReadStep
 
 _AFTER_THE_TONE: Final = re.compile(
     r"\bafter the (?:tone|beep|signal)|\bnach dem (?:\w*ton|signal)|\baprès le (?:bip|signal)"
@@ -112,6 +115,60 @@ def _check_asked(
     is_complete = len(actions) == len(own) and "stream" not in played_words
     other_keys = frozenset("*#" if "record" in played_words else "")
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
+
+
+_ANY_TIME: Final = re.compile(
+    r" (?:at any (?:time|moment|point)|anytime|always|jederzeit|a tout moment|en cualquier momento"
+    r"|in qualsiasi momento|a qualquer momento)(?![^ ])"
+)
+"""In the tokens of a text, which are folded."""
+
+
+def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[Issue]:
+    """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
+    found = dict[Issue, None]()
+    for read in steps.values():
+        parts = read.step.parts if read.step is not None and not isinstance(read.exit, Collect) else ()
+        is_recorded = any(isinstance(part, Action) and part.word == "record" for part in parts)
+        for part, locale in product(() if is_recorded else parts, reader.locales or ("",)):
+            for prompt in _prompts(part, locale, reader):
+                for key in _promised(prompt.text):
+                    menu = _menu_without(key.key, read.name, steps)
+                    if menu:
+                        words = prompt.words(key.start, key.end)
+                        message = f'the prompt says "{words}" at any time, and the menu "{menu}" has no key {key.key}'
+                        cure = "add the choice to that menu, or to every menu under `defaults`; or say it there only"
+                        found[RULES["W600"].at(prompt.place(key.start, key.end), message, cure)] = None
+    yield from found
+
+
+def _promised(text: PromptText) -> Iterator[NamedKey]:
+    """The keys that work at any time by what the text says, each the one that is named next to these words."""
+    for start, end in _sentences(text):
+        for said in _ANY_TIME.finditer(text.tokens, start, end):
+            near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
+            near.sort(key=lambda each: max(each.start - said.end(), said.start() - each.end))
+            yield from (near[0].keys if near and not _is_forbidden(text, near[0]) else ())
+
+
+def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
+    """A menu without a key to which calls may come from a step without pressing it or talking to somebody; "" for none.
+
+    The menu of that step itself is compared with its own prompt.
+    """
+    seen, waiting = {start}, [start]
+    for name in waiting:
+        exit_ = steps[name].exit if name in steps else None
+        edges = list(exit_.edges()) if exit_ is not None and getattr(exit_, "connect", None) is None else []
+        if isinstance(exit_, Choices):
+            pressed = {choice.name for choice in exit_.choices.values() if key in choice.keys}
+            if not pressed:
+                return name if name != start else ""
+            edges = [edge for edge in edges if edge.label not in pressed]
+        ahead = dict.fromkeys(edge.target.step for edge in edges if edge.target.step is not None)
+        waiting += [step for step in ahead if step not in seen]
+        seen |= ahead.keys()
+    return ""
 
 
 def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:

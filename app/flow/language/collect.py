@@ -202,6 +202,10 @@ class Collect(FlowModel, StepExit):
         if collect is None or target is None or retry is None:
             return None
         needs, secret = _needs(collect.asked), collect.variable.sensitive
+        failed = retry.then["nomatch"]
+        if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
+            message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'
+            reader.report("W268", failed.place, message)
         parts = with_input(source.parts, needs, secret, place, reader, defaults=reader.inherited)
         return ReadExit(collect, parts)
 

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.checks.graph import check_cycles, check_reachable
+from app.flow.checks.prompts import check_promises
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import HookDefinition, read_events
@@ -255,6 +256,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     issues.extend(check_cycles(read))
+    issues.extend(check_promises(read, reader))
     if start is not None and fields.is_whole and defaults.is_whole:
         issues.extend(check_reachable(start, read, defaults.error))
     flow = None

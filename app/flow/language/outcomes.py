@@ -19,6 +19,7 @@ That flow comes back with `goto: {return: verified, set: {..}}`. An error that i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
@@ -216,6 +217,7 @@ class RunFlow(StepExit):
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)
+            _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
         return ReadExit(cls(runs, lines, outcomes, place), source.parts)
 
@@ -271,6 +273,28 @@ def _check_otherwise(
     elif OTHERWISE not in fields.values and missing and fields.is_whole:
         message = f"`on` does not say where a call goes on {missing}"
         reader.report(code, fields.place, message, f"add `otherwise: step`, or a line each for {missing}")
+
+
+_GRANTED: Final = frozenset({"verified", "authenticated", "authorised", "authorized", "granted", "unlocked"})
+_REFUSED: Final = frozenset(
+    {"locked", "denied", "blocked", "refused", "rejected", "wrong", "invalid", "unverified", "not"}
+)
+
+
+def _check_refused(signature: Signature, lines: Mapping[str, OutcomeLine], reader: Reader) -> None:
+    """W268 for an outcome that says who may not pass, and leads where those go who may.
+
+    A flow that returns values can say it in them.
+    """
+    steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
+    led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
+    words = {name: set(re.split("[_-]", name.lower())) for name in led if not signature.returns}
+    refused = [name for name in words if words[name] & _REFUSED]
+    granted = {led[name]: name for name in words if words[name] & _GRANTED and name not in refused}
+    for name in refused:
+        if led[name] is not None and led[name] in granted:
+            message = f'"{name}" leads to the step "{led[name]}", as "{granted[led[name]]}" does'
+            reader.report("W268", lines[name if name in lines else OTHERWISE].place, message)
 
 
 def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
