@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, ItemsView, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,9 @@ MAX_ENTRIES = 5_000
 
 MAX_NESTING = 10
 """How deep lists and maps may be nested; our choice."""
+
+SAMPLE = "sample"
+"""A typical text."""
 
 _LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -104,7 +108,9 @@ class ValueType:
         words: the allowed words, when only those are allowed.
         hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
         item: the type of every entry of a list, or of a map of any keys, when it is known.
-        fields: the type of each entry of a map whose entries are known; empty otherwise.
+        fields: the types of the known entries of a map.
+        is_record: whether a map has no other entries, unless `item` is their type; otherwise it may have any.
+        may_be_empty: whether an answer may hold "" in place of it.
     """
 
     name: str
@@ -115,6 +121,8 @@ class ValueType:
     hosts: tuple[str, ...] = ()
     item: ValueType | None = None
     fields: Mapping[str, ValueType] = field(default_factory=dict)
+    is_record: bool = False
+    may_be_empty: bool = False
 
     def cast(self, value: object) -> object:
         """`value` as this type. Raises ValueError with a sentence that says what is needed."""
@@ -127,7 +135,26 @@ class ValueType:
             return f"a URL of {' or '.join(self.hosts)}"
         return f"one of {', '.join(self.words)}" if self.words else _DESCRIBED[self.name]
 
+    @property
+    def empty(self) -> Any:
+        """What it is as long as nothing is known: `""`, 0, an empty list, ...; None where only words are allowed."""
+        if self.is_record:
+            return {name: inner.empty for name, inner in self.fields.items()}
+        return None if self.words else copy(_EMPTY.get(self.name, ""))
 
+    @property
+    def entry(self) -> ValueType:
+        """The type of an entry of a list, or of a map of any keys."""
+        return self.item or ANY
+
+    def at(self, key: str) -> ValueType | None:
+        """The type of the entry of a map under a key; None when it has none, and for what is no map."""
+        if self.is_record:
+            return self.fields.get(key, self.item)
+        return self.entry if self.kind == "map" else None
+
+
+_EMPTY: Mapping[str, object] = {"int": 0, "number": 0, "bool": False, "list": [], "map": {}}
 _DESCRIBED = {
     "text": "text",
     "int": "a whole number",
@@ -230,13 +257,13 @@ def _any(value: object) -> object:
 
 
 TYPES: dict[str, ValueType] = {
-    "text": ValueType("text", "text", "sample", write),
+    "text": ValueType("text", "text", SAMPLE, write),
     "int": ValueType("int", "number", 1, _int),
     "number": ValueType("number", "number", 0.5, _number),
     "bool": ValueType("bool", "bool", True, _bool),
     "phone": ValueType("phone", "text", "447700900123", _phone),
     "url": ValueType("url", "text", "https://example.com/sample", _url),
-    "list": ValueType("list", "list", ("sample",), kept_list),
+    "list": ValueType("list", "list", (SAMPLE,), kept_list),
     "map": ValueType("map", "map", {}, kept_map),
 }
 """The types that an author may name, by name."""
@@ -247,12 +274,23 @@ CALLER_URL = replace(TYPES["text"], sample=TYPES["url"].sample)
 DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=UTC), _datetime)
 """`now`."""
 
-ANY = ValueType("any", "any", "sample", _any)
+ANY = ValueType("any", "any", SAMPLE, _any)
 """What only the running call knows: an entry of a list, of a map or of `call.custom_data`."""
+
+
+def common(left: ValueType | None, right: ValueType | None) -> ValueType:
+    """The type of what is of one type or of the other; None is a type that is not known."""
+    if left is None or right is None or left.kind != right.kind:
+        return ANY
+    if left == right:
+        return left
+    return list_of(common(left.entry, right.entry)) if left.kind == "list" else TYPES.get(left.kind, left)
 
 
 def list_of(item: ValueType) -> ValueType:
     """The type of a list whose entries are all of the type `item`."""
+    if item == ANY:
+        return TYPES["list"]
 
     def convert(value: object) -> list[object]:
         return [_within(f"[{at}]", item, entry) for at, entry in enumerate(entries(value))]
@@ -269,7 +307,28 @@ def record(fields: Mapping[str, ValueType]) -> ValueType:
             raise ValueError(f"a map with the entry {missing[0]} is needed")
         return {name: _within(name, type_, found[name]) for name, type_ in fields.items()}
 
-    return ValueType("map", "map", {name: type_.sample for name, type_ in fields.items()}, convert, fields=fields)
+    sample = {name: type_.sample for name, type_ in fields.items()}
+    return ValueType("map", "map", sample, convert, fields=fields, is_record=True)
+
+
+class Sample(dict[str, Any]):
+    """Answers every field with a typical text.
+
+    Attributes:
+        text: the typical text.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def __missing__(self, name: str) -> str:
+        return self.text
+
+
+def open_record(item: ValueType, sample: str = SAMPLE) -> ValueType:
+    """The type of a map that may have any field, each of the type `item`; `sample` is a typical text of one."""
+    return replace(TYPES["map"], sample=Sample(sample), item=item, is_record=True)
 
 
 class _Inner(ValueError):

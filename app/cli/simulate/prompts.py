@@ -22,7 +22,6 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from app.cli.simulate.screen import INDENT, Screen
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
-from app.flow.language.returns import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import LookUp
@@ -211,7 +210,7 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
         if not is_given or name not in known:
             raise ValueError(f'"{word}" gives no field a value; its fields are: {", ".join(known)}')
         returned = known[name]
-        is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
+        is_text = returned.kind == "text"
         found[name] = value if is_text else json.loads(value)
     return found
 

@@ -231,7 +231,7 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
         return None
     if item is None:
         single = computed_type(text, reader)
-        if isinstance(single, ValueType) and _never_fits(single):
+        if single is not None and _never_fits(single):
             message = f"this is {single.described}, not a phone number"
             cure = "let it be a phone number: a lookup declares it with `returns: {number: phone}`"
             reader.report("E287", text.place, message, cure)

@@ -15,8 +15,6 @@ from app.flow.language.locales import Locale, split, stands_for_locales, within
 from app.flow.language.reader import Reader, read_fields
 from app.flow.model import Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import Shape as ComputedType
-from app.flow.scope import item_of, kind_of
 from app.flow.templates import Escape, compile_file, compile_value
 from app.flow.templates.checker import Checker
 from app.flow.templates.syntax import read_template
@@ -210,10 +208,10 @@ def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value 
 def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
     """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
     shape = computed_type(node, reader)
-    return item_of(shape) if shape is not None and kind_of(shape) == "list" else None
+    return shape.entry if shape is not None and shape.kind == "list" else None
 
 
-def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
+def computed_type(node: Node | None, reader: Reader) -> ValueType | None:
     """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
     Reports nothing: faults of the text are reported when it is compiled.

@@ -19,7 +19,6 @@ from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed, Literal
-from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
 from app.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
@@ -67,7 +66,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
     """The parts as the callers of each locale hear them, with what is in scope then."""
     locale = scope.get("locale")
-    names = locale.words if isinstance(locale, ValueType) else ()
+    names = locale.words if locale else ()
     if not names:
         yield parts, scope.samples()
     for name in names:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
-from app.flow.scope import SAMPLE, Sample
+from app.flow.types import SAMPLE, Sample
 
 TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 """One of them fits each filter: a date in digits, a number, a point in time."""

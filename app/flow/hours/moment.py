@@ -8,15 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from app.flow.hours.calendar import Calendar, Opening
-from app.flow.scope import Record
-from app.flow.types import DATETIME, TYPES, words
+from app.flow.types import DATETIME, TYPES, ValueType, record, words
 
 LOOKAHEAD_DAYS: Final = 400
 """How far ahead the next opening is searched: more than a year, so that one day a year is found."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
-_SHAPE = Record(
+_TYPE = record(
     {
         "open": TYPES["bool"],
         "reason": words("open", "closed", "holiday", "override"),
@@ -47,16 +46,16 @@ class CurrentHours(Mapping[str, Any]):
     now: datetime
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _SHAPE.fields:
+        if name not in _TYPE.fields:
             raise KeyError(name)
         found = getattr(self, name)
         return None if found == self.horizon else found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_SHAPE.fields)
+        return iter(_TYPE.fields)
 
     def __len__(self) -> int:
-        return len(_SHAPE.fields)
+        return len(_TYPE.fields)
 
     @property
     def open(self) -> bool:
@@ -114,6 +113,6 @@ def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str,
     return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
-def hours_shape(calendars: Iterable[str]) -> Record:
+def hours_type(calendars: Iterable[str]) -> ValueType:
     """The type of the name `hours`: a record for each of the names."""
-    return Record(dict.fromkeys(calendars, _SHAPE))
+    return record(dict.fromkeys(calendars, _TYPE))

@@ -34,7 +34,6 @@ from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import is_inner
-from app.flow.scope import Record
 from app.flow.templates import Expression
 
 if TYPE_CHECKING:
@@ -409,7 +408,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
     shapes = ((name, source.reader.scope.get(name)) for name in sorted(until.used_names))
-    known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
+    known = next((name for name, shape in shapes if shape and OK in shape.fields), "")
     cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
     source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
 

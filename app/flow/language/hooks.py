@@ -41,9 +41,8 @@ from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.language.variables import read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.scope import Record
 from app.flow.templates import Native
-from app.flow.types import TYPES
+from app.flow.types import TYPES, record
 from app.ncco.webhooks import Webhook
 
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
@@ -68,7 +67,7 @@ _FIELDS: Final = (
 )
 """Source: webhook reference, Record, Transcription, Call status events."""
 
-EVENT: Final = Record(dict.fromkeys(("name", *_FIELDS), TYPES["text"]))
+EVENT: Final = record(dict.fromkeys(("name", *_FIELDS), TYPES["text"]))
 """`event` as expressions see it: texts, "" for what this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))

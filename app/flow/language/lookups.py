@@ -27,15 +27,14 @@ from app.flow.language.base import Made, ReadWith, duration, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
 from app.flow.language.reader import Fields, Reader, has_braces
-from app.flow.language.returns import OK, Misfit, Redactor, ReturnedMap, read_default, read_returns
+from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
-from app.flow.scope import Record
 from app.flow.templates import Computed
 from app.flow.templates.references import root_names
-from app.flow.types import TYPES
+from app.flow.types import TYPES, ValueType, record
 
 _END = re.compile(r"[?#]")
 _VALUE = "\0"
@@ -189,7 +188,7 @@ class LookupDefinition(Definition):
     """What the function is given, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[ReturnedMap, kept(named(defined("returned")))]
+    returns: Annotated[Returned, kept(named(defined("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, kept(named(ANYTHING))] = Field(default_factory=dict)
     """What holds when it is slow, down, or answers something else."""
@@ -207,10 +206,9 @@ class LookupDefinition(Definition):
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
-    def shape(self) -> Record:
+    def type(self) -> ValueType:
         """Its answer as expressions see it: the fields of `returns`, and `ok`."""
-        record = self.returns.shape
-        return Record({**record.fields, OK: TYPES["bool"]}, record.rest)
+        return replace(record({**self.returns.fields, OK: TYPES["bool"]}), item=self.returns.type.item)
 
     @property
     def unasked(self) -> Answer:
@@ -253,7 +251,7 @@ class LookupDefinition(Definition):
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
         """The answer with sensitive values masked, and why that failed ("" when it did not)."""
         try:
-            return {**redactor.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
+            return {**redactor.of(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.unasked, str(misfit)
 

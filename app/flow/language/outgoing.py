@@ -24,7 +24,7 @@ from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import Record, ScopeTypes, Shape, variable_type
+from app.flow.scope import ScopeTypes, variable_type
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -79,11 +79,12 @@ def without_urls(scope: ScopeTypes) -> ScopeTypes:
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
 
-def _without_url(shape: Shape) -> Shape:
-    if isinstance(shape, Record):
-        fields = {name: _without_url(inner) for name, inner in shape.fields.items()}
-        return shape if fields == shape.fields else Record(fields, shape.rest)
-    return TYPES["text"] if shape.name == "url" else shape
+def _without_url(type_: ValueType) -> ValueType:
+    if type_.name == "url":
+        return TYPES["text"]
+    fields = {name: _without_url(inner) for name, inner in type_.fields.items()}
+    item = type_.item and _without_url(type_.item)
+    return type_ if (fields, item) == (type_.fields, type_.item) else replace(type_, fields=fields, item=item)
 
 
 MAX_DEPTH: Final = 20

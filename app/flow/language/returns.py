@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from app.flow.language.outgoing import MAX_DEPTH, plain_json, plain_text, read_json
+from app.flow.language.outgoing import plain_json, read_json
 from app.flow.language.reader import Fields, Reader, has_braces
 from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_step
-from app.flow.scope import Record
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, url_of, words
 from app.ncco.suggest import nearest
@@ -38,160 +37,75 @@ class Misfit(Exception):
         problem: `is missing`, `is not a number`, ...
     """
 
-    def __init__(self, problem: str, path: str = "") -> None:
+    def __init__(self, path: str, problem: str) -> None:
         super().__init__(problem)
-        self.problem = problem
         self.path = path
-
-    def below(self, step: str) -> Misfit:
-        """The same misfit with its path from one level higher."""
-        return Misfit(self.problem, step + self.path)
+        self.problem = problem
 
     def __str__(self) -> str:
         where = self.path.removeprefix(".")
         return f"`{where}` {self.problem}" if where else f"the answer {self.problem}"
 
 
-class Returned(Protocol):
-    """The declared type of a value of an answer."""
-
-    @property
-    def type(self) -> ValueType:
-        """As expressions see it."""
-
-    @property
-    def empty(self) -> Any:
-        """What it is as long as nothing is known; None when there is no such value."""
-
-    def read(self, value: object) -> Any:
-        """The value of an answer, cast. Raises Misfit."""
-
-
-_EMPTY: Mapping[str, Any] = {"int": 0, "number": 0, "bool": False, "list": [], "map": {}}
-
-
 @dataclass(frozen=True, slots=True)
-class ReturnedValue:
-    """One value of one of the types of the flow language."""
+class Returned:
+    """What a lookup returns.
 
-    type: ValueType
-    may_be_empty: bool = False
-    """Whether an answer may hold "" for a phone number or a URL: it is declared as `phone?` or `url?`."""
-
-    @property
-    def empty(self) -> Any:
-        """`""`, 0, false, an empty list or map; None where only some words are allowed."""
-        return None if self.type.words else _EMPTY.get(self.type.name, "")
-
-    def read(self, value: object) -> Any:
-        """See `Returned`. A number is text too, and a text of digits is a number; true and false are no text."""
-        if isinstance(value, bool) and self.type.kind == "text":
-            raise self._misfit()
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise Misfit(f"has more than {MAX_TEXT:,} characters")
-        if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
-            raise Misfit(f"has more than {MAX_ITEMS} entries")
-        try:
-            return self._cast(value)
-        except (ValueError, OverflowError):
-            raise self._misfit() from None
-
-    def _cast(self, value: object) -> Any:
-        if value == "" and self.may_be_empty:
-            return value
-        found = self.type.cast(value)
-        if isinstance(found, list | dict):
-            return _kept(found)
-        return plain_text(found) if isinstance(found, str) else found
-
-    def _misfit(self) -> Misfit:
-        return Misfit(f"is not {self.type.described}")
-
-
-def _kept(value: object) -> Any:
-    try:
-        return plain_json(value)
-    except ValueError:
-        problem = f"holds something that cannot be stored: more than {MAX_TEXT:,} characters or {MAX_DEPTH} levels"
-        raise Misfit(problem) from None
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnedList:
-    """A list whose entries are all of one type."""
-
-    item: Returned
-
-    @property
-    def type(self) -> ValueType:
-        """A list of the type of its entries."""
-        return list_of(self.item.type)
-
-    @property
-    def empty(self) -> Any:
-        """The empty list."""
-        return []
-
-    def read(self, value: object) -> Any:
-        """See `Returned`."""
-        items: list[Any] = ReturnedValue(TYPES["list"]).read(value)
-        return [self._read_item(index, item) for index, item in enumerate(items)]
-
-    def _read_item(self, index: int, item: object) -> Any:
-        try:
-            return self.item.read(item)
-        except Misfit as misfit:
-            raise misfit.below(f"[{index}]") from None
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnedMap:
-    """A map of declared fields; other fields of an answer are left out.
-
-    `is_sure` is false when one of them could not be read: there may be any. `secrets` are the ways to what is sensitive
-    in an answer, none of which leads into another.
+    Attributes:
+        type: a map of the declared fields; other fields of an answer are left out. It may have any entries as well when
+            one of them could not be read.
+        secrets: the ways to what is sensitive in an answer, none of which leads into another.
     """
 
-    fields: Mapping[str, Returned] = field(default_factory=dict)
-    is_sure: bool = True
+    type: ValueType
     secrets: frozenset[Path] = frozenset()
 
     @property
-    def shape(self) -> Record:
-        """A record of the fields."""
-        return Record({name: inner.type for name, inner in self.fields.items()}, None if self.is_sure else ANY)
+    def fields(self) -> Mapping[str, ValueType]:
+        """The type of each field."""
+        return self.type.fields
 
     @property
-    def type(self) -> ValueType:
-        """A map of the fields."""
-        known = {name: inner.type for name, inner in self.fields.items()}
-        return record(known) if self.is_sure else TYPES["map"]
+    def is_sure(self) -> bool:
+        """Whether all of them could be read."""
+        return self.type.item is None
 
-    @property
-    def empty(self) -> Any:
-        """The empty values of its fields."""
-        return {name: inner.empty for name, inner in self.fields.items()}
-
-    def read(self, value: object) -> dict[str, Any]:
-        """See `Returned`. Every field must be there."""
-        if not isinstance(value, Mapping):
-            raise Misfit("is not a map")
-        return {name: _read_field(name, inner, value) for name, inner in self.fields.items()}
+    def read(self, answer: object) -> dict[str, Any]:
+        """The fields of an answer, cast. Raises Misfit."""
+        found: dict[str, Any] = read_answer(self.type, answer)
+        return found
 
 
-def _read_field(name: str, inner: Returned, answer: Mapping[Any, Any]) -> Any:
-    if answer.get(name) is None:
-        raise Misfit("is null" if name in answer else "is missing", f".{name}")
+def read_answer(type_: ValueType, value: object, path: str = "") -> Any:
+    """A value of an answer, cast. Raises Misfit.
+
+    A number is text too, and a text of digits is a number; true and false are no text. `path` leads to it.
+    """
+    if type_.is_record and isinstance(value, Mapping):
+        for name in type_.fields:
+            if value.get(name) is None:
+                raise Misfit(f"{path}.{name}", "is null" if name in value else "is missing")
+        return {name: read_answer(inner, value[name], f"{path}.{name}") for name, inner in type_.fields.items()}
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise Misfit(path, f"has more than {MAX_TEXT:,} characters")
+    if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
+        raise Misfit(path, f"has more than {MAX_ITEMS} entries")
+    if type_.item is not None and isinstance(value, list | tuple):
+        return [read_answer(type_.item, each, f"{path}[{at}]") for at, each in enumerate(value)]
+    return value if value == "" and type_.may_be_empty else _cast(type_, value, path)
+
+
+def _cast(type_: ValueType, value: object, path: str) -> Any:
     try:
-        return inner.read(answer[name])
-    except Misfit as misfit:
-        raise misfit.below(f".{name}") from None
-
-
-_OPEN: Final = frozenset({"words", "bool"})
-"""Types whose values are written in the flow."""
-
-_FREE: Final = frozenset({"list", "map"})
+        if isinstance(value, bool) and type_.kind == "text":
+            raise ValueError
+        found = type_.cast(value)
+    except (ValueError, OverflowError):
+        raise Misfit(path, f"is not {type_.described}") from None
+    try:
+        return plain_json(found)
+    except ValueError:
+        raise Misfit(path, "holds something that cannot be stored") from None
 
 
 class SensitiveValues(Protocol):
@@ -202,6 +116,10 @@ class SensitiveValues(Protocol):
 
     def are_part_of(self, value: object) -> bool:
         """Whether a number, a phone number or a URL does."""
+
+
+_PUBLIC: Final = frozenset({"words", "bool"})
+"""Types whose values are written in the flow."""
 
 
 class Redactor:
@@ -216,46 +134,28 @@ class Redactor:
         self._echoes = echoes
         self._mask = mask
 
-    def of(self, returned: Returned, value: Any, secrets: Collection[Path]) -> Any:
-        """`value` as `returned` has read it, masked except at the paths `secrets`. Raises Misfit."""
-        if () in secrets:
+    def of(self, type_: ValueType, value: Any, secrets: Collection[Path], path: str = "") -> Any:
+        """A value of an answer, masked except at the paths `secrets`. Raises Misfit where no token can stand."""
+        if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_step(secrets)
-        if isinstance(returned, ReturnedMap):
+        if type_.is_record:
             return {
-                name: self._below(f".{name}", each, value[name], inner.get(name, ()))
-                for name, each in returned.fields.items()
+                name: self.of(each, value[name], inner.get(name, ()), f"{path}.{name}")
+                for name, each in type_.fields.items()
             }
-        if isinstance(returned, ReturnedList):
-            entries = inner.get(None, ())
-            return [self._below(f"[{at}]", returned.item, each, entries) for at, each in enumerate(value)]
-        return self._single(returned.type, value)
-
-    def _below(self, step: str, returned: Returned, value: Any, secrets: Collection[Path]) -> Any:
-        try:
-            return self.of(returned, value, secrets)
-        except Misfit as misfit:
-            raise misfit.below(step) from None
-
-    def _single(self, type_: ValueType, value: Any) -> Any:
-        if type_.name in _OPEN:
-            return value
-        if type_.name == "text" or type_.name in _FREE:
-            return self._json(value)
-        if self._echoes.are_part_of(value):
-            raise Misfit("holds something sensitive, and is not declared `sensitive`")
-        return value
-
-    def _json(self, value: Any) -> Any:
-        """Any value that JSON has."""
-        if isinstance(value, str):
-            return self._text(value)
         if isinstance(value, list):
-            return [self._json(each) for each in value]
+            entries = inner.get(None, ())
+            return [self.of(type_.entry, each, entries, f"{path}[{at}]") for at, each in enumerate(value)]
         if isinstance(value, dict):
-            return {self._text(name): self._json(each) for name, each in value.items()}
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return self._mask(str(value)) if is_number and self._echoes.are_part_of(value) else value
+            return {self._text(name): self.of(type_.entry, each, (), path) for name, each in value.items()}
+        if isinstance(value, str) and type_.name in ("text", "any"):
+            return self._text(value)
+        if value is None or isinstance(value, bool) or not self._echoes.are_part_of(value):
+            return value
+        if type_ == ANY:
+            return self._mask(str(value))
+        raise Misfit(path, "holds something sensitive, and is not declared `sensitive`")
 
     def _text(self, text: str) -> str:
         return self._mask(text) if self._echoes.are_in(text) else text
@@ -276,7 +176,7 @@ _OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "descr
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
-def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
+def read_returns(fields: Fields, reader: Reader) -> Returned:
     """The map under `returns`; E531 without one, E532 for what is no type."""
     node, what = fields.get("returns"), f"`returns` of {fields.what}"
     if node is None and fields.is_whole:
@@ -286,18 +186,17 @@ def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
     for flag in flags:
         reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _EACH)
     if found is None or flags:
-        return ReturnedMap(is_sure=False)
+        return Returned(replace(record({}), item=ANY))
     secrets: set[Path] = set()
-    read = _read_fields(found, (), secrets, reader)
-    return replace(read, secrets=outermost(secrets))
+    return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
 
 
 _EACH: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
 
 
-def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> ReturnedMap:
+def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> ValueType:
     """A map of fields; `way` leads to it, and the ways to what is sensitive are added to `secrets`."""
-    known: dict[str, Returned] = {}
+    known: dict[str, ValueType] = {}
     for key, value in node.entries:
         name = key.value
         if not way and name == OK:
@@ -305,12 +204,12 @@ def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> Re
             reader.report("E532", key.place, message, "give the field of the answer another name")
         elif not name or has_braces(key):
             reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
-        elif returned := _read_returned(value, f'the field "{name}"', (*way, name), secrets, reader):
-            known[name] = returned
-    return ReturnedMap(known, is_sure=len(known) == len(node.entries))
+        elif type_ := _read_type(value, f'the field "{name}"', (*way, name), secrets, reader):
+            known[name] = type_
+    return replace(record(known), item=None if len(known) == len(node.entries) else ANY)
 
 
-def _read_returned(node: Node, what: str, way: Path, secrets: set[Path], reader: Reader) -> Returned | None:
+def _read_type(node: Node, what: str, way: Path, secrets: set[Path], reader: Reader) -> ValueType | None:
     if isinstance(node, Map) and is_described(node):
         flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
         if flag is not None and reader.flag(flag, f"`sensitive` of {what}"):
@@ -326,24 +225,24 @@ def _read_returned(node: Node, what: str, way: Path, secrets: set[Path], reader:
         is_wrong = _report_misdescribed(node, what, reader)
         return None if is_wrong else _read_fields(node, way, secrets, reader)
     if (item := _only_type(node)) is not None:
-        inner = _read_returned(item, f"an entry of {what}", (*way, None), secrets, reader)
-        return ReturnedList(inner) if inner is not None else None
+        inner = _read_type(item, f"an entry of {what}", (*way, None), secrets, reader)
+        return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
-        return ReturnedValue(TYPES[OPTIONAL[node.value]], may_be_empty=True)
+        return replace(TYPES[OPTIONAL[node.value]], may_be_empty=True)
     read = read_type(node, what, reader)
-    return ReturnedValue(words(*read.words) if read.words else TYPES[read.name]) if read else None
+    return (words(*read.words) if read.words else TYPES[read.name]) if read else None
 
 
-def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Returned:
+def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> ValueType:
     """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
-        return ReturnedValue(url_of(*hosts), may_be_empty)
+        return replace(url_of(*hosts), may_be_empty=may_be_empty)
     wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
     message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
     reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
-    return ReturnedValue(TYPES["url"])
+    return TYPES["url"]
 
 
 def _only_type(node: Node) -> Node | None:
@@ -414,43 +313,43 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     return True
 
 
-def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[str, Any]:
+def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str, Any]:
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
     node, within = fields.get("default"), f"the default of {fields.what}"
     if node is None:
-        return _filled(Map((), fields.place), returns, within, reader)
+        return _filled(Map((), fields.place), returns.type, within, reader)
     cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
     found = reader.map(node, f"`default` of {fields.what}", cure)
     if found is None:
-        return dict(returns.empty)
-    return _filled(found._replace(place=fields.at("default")), returns, within, reader)
+        return dict(returns.type.empty)
+    return _filled(found._replace(place=fields.at("default")), returns.type, within, reader)
 
 
-def _filled(node: Map, returns: ReturnedMap, within: str, reader: Reader) -> dict[str, Any]:
+def _filled(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[str, Any]:
     """What is written of a map, and empty values for the rest; E533 for each field that the lookup does not return."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
-        if key.value not in returns.fields and returns.is_sure:
+        if key.value not in type_.fields and type_.item is None:
             cure = "delete it: without an answer `ok` is always false" if key.value == OK else None
-            reader.unknown("E533", key, returns.fields, f'{within}: the lookup returns no "{key.value}"', cure)
-        written[nearest(key.value, returns.fields) or key.value] = value
+            reader.unknown("E533", key, type_.fields, f'{within}: the lookup returns no "{key.value}"', cure)
+        written[nearest(key.value, type_.fields) or key.value] = value
     written |= {key.value: value for key, value in node.entries}
     found: dict[str, Any] = {}
-    for name, inner in returns.fields.items():
+    for name, inner in type_.fields.items():
         if name in written:
             found[name] = _read_value(written[name], inner, f"`{name}` in {within}", reader)
-        elif isinstance(inner, ReturnedMap):
+        elif inner.is_record:
             found[name] = _filled(Map((), node.place), inner, within, reader)
         else:
             found[name] = inner.empty
             if inner.empty is None:
-                cure = f"add `{name}: {inner.type.words[-1]}` to `default`, or another of {', '.join(inner.type.words)}"
+                cure = f"add `{name}: {inner.words[-1]}` to `default`, or another of {', '.join(inner.words)}"
                 reader.report("E533", node.place, f'{within} does not say what "{name}" is', cure)
     return found
 
 
-def _read_value(node: Node, inner: Returned, within: str, reader: Reader) -> Any:
-    if isinstance(inner, ReturnedMap) and isinstance(node, Map):
+def _read_value(node: Node, inner: ValueType, within: str, reader: Reader) -> Any:
+    if inner.is_record and isinstance(node, Map):
         return _filled(node, inner, within, reader)
     value = read_json(node, within, reader)
     if value is None or not value.is_literal:
@@ -459,10 +358,10 @@ def _read_value(node: Node, inner: Returned, within: str, reader: Reader) -> Any
     if isinstance(node, Text) and not node.value and inner.empty == "":
         return ""  # without an answer a phone number or a URL is empty, as every text is
     try:
-        return inner.read(node.value if isinstance(node, Text) else value.render({}))
+        return read_answer(inner, node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:
         shown = f": {misfit}" if misfit.path else f" {misfit.problem}"
         message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}{shown}"
-        cure = f"write {inner.type.described}" if not misfit.path else "write it as the answer has it"
+        cure = f"write {inner.described}" if not misfit.path else "write it as the answer has it"
         reader.report("E533", node.place, message, cure)
         return inner.empty

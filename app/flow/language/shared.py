@@ -25,7 +25,7 @@ from typing import Annotated, ClassVar, Final
 from app.flow.actions.item import ACTIONS, check_defaults, gather
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import read_hours
-from app.flow.hours.moment import hours_shape
+from app.flow.hours.moment import hours_type
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.exits import asked_names
@@ -183,7 +183,7 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     locales = read_locales(fields.values["locales"], reader) if "locales" in fields.values else outer.locales
     own = read_hours(fields.values["hours"], reader, dates) if "hours" in fields.values else {}
     calendars = {**outer.calendars, **own}
-    scope = reader.scope.having("hours", hours_shape(calendars))
+    scope = reader.scope.having("hours", hours_type(calendars))
     if locales:
         scope = scope.having("locale", words(*locales))
     reader = replace(reader, scope=scope, locales=locales)
@@ -193,7 +193,7 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     for name, lookup in lookups.items():  # one that has the name of a variable (E539) may be meant by either
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
-        scope = scope.having(name, ANY if is_taken else lookup.shape, secrets=secrets)
+        scope = scope.having(name, ANY if is_taken else lookup.type, secrets=secrets)
     steps = fields.get("steps")
     for _, step in steps.entries if isinstance(steps, Map) and "lookups" in reader.nameless else ():
         for name in asked_names(step.get("lookup")) if isinstance(step, Map) else ():

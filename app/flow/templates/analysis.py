@@ -12,7 +12,7 @@ from jinja2.visitor import NodeTransformer
 from app.flow.issues import Issue
 from app.flow.paths import Path, meet, path_of, root_of, written
 from app.flow.rules import RULES
-from app.flow.scope import Record, ScopeTypes, Shape, common, described, is_name, item_of, kind_of, record_of
+from app.flow.scope import ScopeTypes, is_name
 from app.flow.templates.checker import Checker
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.escaping import CONTEXT_NAMES, Contexts, Misplaced, Written
@@ -20,7 +20,7 @@ from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
-from app.flow.types import ANY, TYPES
+from app.flow.types import ANY, TYPES, ValueType, common, record
 
 MAX_LOOPS: Final = 2
 """How deep loops may be nested; with the bound on each list this bounds the work of a template."""
@@ -31,7 +31,7 @@ MAX_INCLUDES: Final = 50
 MAX_NESTED: Final = 40
 """How deep blocks may be nested over all included files; our choice, well below what Python can nest."""
 
-_LOOP = Record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
+_LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SINGLE = re.compile(
@@ -186,7 +186,7 @@ class Analysis:
                 self._misplaced(node, fault)
         self._context = self._contexts.after_value(self._context)
 
-    def _written(self, node: nodes.Expr, shape: Shape) -> Written:
+    def _written(self, node: nodes.Expr, shape: ValueType) -> Written:
         values = tuple(whole_values(node))
         fixed = [_is_fixed(value) for value in values]
         is_url = all(is_one or self._is_url(value) for value, is_one in zip(values, fixed, strict=True))
@@ -223,19 +223,19 @@ class Analysis:
                 return False
         return True
 
-    def _is_one_value(self, node: nodes.Expr, shape: Shape) -> bool:
+    def _is_one_value(self, node: nodes.Expr, shape: ValueType) -> bool:
         is_heard = self._context in self._contexts.spoken
-        if kind_of(shape) not in ("list", "map") and not (is_heard and kind_of(shape) == "datetime"):
+        if shape.kind not in ("list", "map") and not (is_heard and shape.kind == "datetime"):
             return True
         shown = self.check.shown(node)
         cure = f"write {shown} | spoken"
-        if kind_of(shape) == "list":
+        if shape.kind == "list":
             cure = f"write {shown} | list, or loop over it"
-        elif (record := record_of(shape)) and record.fields:
-            cure = f"name a field of it: {', '.join(f'{shown}.{name}' for name in record.fields)}"
-        elif kind_of(shape) == "map":
+        elif shape.fields:
+            cure = f"name a field of it: {', '.join(f'{shown}.{name}' for name in shape.fields)}"
+        elif shape.kind == "map":
             cure = f'name an entry of it: {shown}["key"]'
-        self.check.report("E336", node, f"{shown} is {described(shape)}", cure)
+        self.check.report("E336", node, f"{shown} is {shape.described}", cure)
         return False
 
     # tags
@@ -281,20 +281,20 @@ class Analysis:
             self._same_context(node, [context, self._context])
         self.check.scope = before
 
-    def _looped(self, of: nodes.Node) -> Shape:
+    def _looped(self, of: nodes.Node) -> ValueType:
         """The type of the entries that a loop goes over."""
         self._uses(of, is_passed=True)
         shape = self.check.type_of(of)
-        if shape is not None and kind_of(shape) not in ("list", "any"):
-            message = f"a loop goes over a list; {self.check.shown(of)} is {described(shape)}"
+        if shape is not None and shape.kind not in ("list", "any"):
+            message = f"a loop goes over a list; {self.check.shown(of)} is {shape.described}"
             self.check.report("E308", of, message, "name a list")
-        return item_of(shape) if shape is not None else ANY
+        return shape.entry if shape is not None else ANY
 
     def _set(self, node: nodes.Assign) -> None:
         self._uses(node.node, is_passed=True)
         self._name(node.target, self.check.type_of(node.node) or ANY, node.node)
 
-    def _name(self, target: nodes.Node, shape: Shape, of: nodes.Node, *entry: None) -> None:
+    def _name(self, target: nodes.Node, shape: ValueType, of: nodes.Node, *entry: None) -> None:
         """Give a name to what `of` computes, or to an entry of it."""
         assert isinstance(target, nodes.Name)  # noqa: S101 - the syntax allows nothing else
         if self._may_set(target):
@@ -355,7 +355,7 @@ class _Given(NamedTuple):
     """A name that a template gives to what `node` computes, or with `entry` `(None,)` to an entry of it."""
 
     name: str
-    shape: Shape
+    shape: ValueType
     node: nodes.Node
     entry: tuple[None, ...] = ()
 

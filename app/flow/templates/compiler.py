@@ -13,7 +13,7 @@ from app.flow.issues import Issue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
-from app.flow.scope import ScopeTypes, described, kind_of
+from app.flow.scope import ScopeTypes
 from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
 from app.flow.templates.checker import Checker
 from app.flow.templates.escaping import CONTEXTS
@@ -177,8 +177,8 @@ def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
 def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
     check = Checker(template, job.scope)
     shape, wanted = check.type_of(node), job.type
-    if shape is not None and kind_of(shape) not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
-        message = f"{check.shown(node)} is {described(shape)}; {wanted.described} is needed"
+    if shape is not None and shape.kind not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
+        message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")
     if any(issue.is_error for issue in check.issues):
         return None, check.issues

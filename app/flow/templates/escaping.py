@@ -16,9 +16,8 @@ from urllib.parse import quote
 
 from jinja2 import Undefined
 
-from app.flow.scope import Shape, described, kind_of
 from app.flow.templates.filters import MAX_TEXT, Unfit
-from app.flow.types import write
+from app.flow.types import ValueType, write
 
 Escaper: TypeAlias = Callable[[Any], str]
 
@@ -175,7 +174,7 @@ class Written(NamedTuple):
         shown: how it is written.
     """
 
-    shape: Shape
+    shape: ValueType
     is_fixed: bool
     is_url: bool
     shown: str
@@ -335,8 +334,8 @@ def _json(context: str, value: Written) -> str:
         raise Misplaced("E332", f"{value.shown} decides where the URL leads")
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
-    if kind_of(value.shape) not in ("number", "bool", "any"):
-        raise Misplaced("E334", f"{value.shown} is {described(value.shape)} and is outside of quotes")
+    if value.shape.kind not in ("number", "bool", "any"):
+        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside of quotes")
     return "_json_bare"
 
 

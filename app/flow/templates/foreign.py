@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,6 @@ class Foreign:
         operators: the rule that an operator breaks, and its cure.
         words, literals: words in the place of an operator or of a value, with their cures.
         calls: functions and methods, with the filter that does the same.
-        growing: methods that add an entry to a list.
         filters, tags: those that do not exist here, with their cures.
         names: names that other systems use, with the name here.
     """
@@ -27,7 +26,6 @@ class Foreign:
     words: Mapping[str, str]
     literals: Mapping[str, str]
     calls: Mapping[str, str]
-    growing: Collection[str]
     filters: Mapping[str, str]
     names: Mapping[str, str]
     tags: Mapping[str, str]

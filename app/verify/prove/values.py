@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice, product
 from typing import Any, Final, TypeVar
 
-from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
+from app.flow.language.returns import Returned
 from app.flow.types import TYPES, ValueType
 from app.verify.prove.comparisons import Compared, around, different
 from app.verify.prove.literals import Literals
@@ -85,9 +85,9 @@ class Representatives:
         self.chosen[name] = tuple(found)
         return found
 
-    def answers(self, flow: str, name: str, returns: ReturnedMap) -> list[dict[str, Any]]:
+    def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
         """Answers of a lookup that represent all others."""
-        found = self._records(flow, (name,), returns)
+        found = self._records(flow, (name,), returns.type)
         for way in returns.secrets:
             fields = [each for each in way if each is not None]
             compared = self.literals.of(flow, (name, *fields))
@@ -98,21 +98,16 @@ class Representatives:
                     self.chosen[key] = tuple(map(_secret, self.chosen[key]))
         return found
 
-    def _values(self, flow: str, path: Path, returned: Returned) -> list[Any]:
-        match returned:
-            case ReturnedMap():
-                return self._records(flow, path, returned)
-            case ReturnedList(item=item):
-                items = self._values(flow, (*path, ENTRY), item)
-                return self._lists(flow, path, _with_another(items, item))
-            case ReturnedValue(type=type_) if type_.name == "list":
-                return self._lists(flow, path, ["something", "something else"])
-            case ReturnedValue(type=type_) if type_.name == "map":
-                return self._maps(flow, path)
-            case ReturnedValue(type=type_, may_be_empty=may_be_empty):
-                found = self.of_type(type_, self.literals.of(flow, path), ".".join(path))
-                return different([*found, ""]) if may_be_empty else found
-        return [returned.empty]
+    def _values(self, flow: str, path: Path, type_: ValueType) -> list[Any]:
+        if type_.kind == "map":
+            return self._records(flow, path, type_) if type_.is_record else self._maps(flow, path)
+        if type_.kind == "list" and type_.item is not None:
+            items = self._values(flow, (*path, ENTRY), type_.item)
+            return self._lists(flow, path, _with_another(items, type_.item))
+        if type_.kind == "list":
+            return self._lists(flow, path, ["something", "something else"])
+        found = self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+        return different([*found, ""]) if type_.may_be_empty else found
 
     def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
         """Lists of no, one and two entries, and of the lengths that are tested."""
@@ -138,12 +133,12 @@ class Representatives:
         numbers = around([each for each in compared.literals if not isinstance(each, str)], is_whole=False)
         return different([*compared.texts, *numbers, *([] if numbers else _others(TYPES["text"], compared))])
 
-    def _records(self, flow: str, path: Path, returns: ReturnedMap) -> list[dict[str, Any]]:
+    def _records(self, flow: str, path: Path, type_: ValueType) -> list[dict[str, Any]]:
         known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
         read = {each[len(path)] for each in known if len(each) > len(path)}
         choices = {
             name: self._values(flow, (*path, name), inner) if name in read else [_unread(inner)]
-            for name, inner in returns.fields.items()
+            for name, inner in type_.fields.items()
         }
         found, how = combined(choices, MOST_ANSWERS)
         if how:
@@ -162,9 +157,9 @@ def _secret(value: Any) -> Any:
     return _UNREPEATED if value in _USUAL["text"] else value
 
 
-def _with_another(items: list[Any], item: Returned) -> list[Any]:
+def _with_another(items: list[Any], item: ValueType) -> list[Any]:
     """The items of a list with a second usual one: a list may hold two good numbers or URLs."""
-    usual = _USUAL.get(item.type.name, ()) if isinstance(item, ReturnedValue) and not item.type.hosts else ()
+    usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
     return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]
 
@@ -177,18 +172,13 @@ def _of_length(items: list[Any], length: int) -> list[Any]:
     return [[items[(start + at) % len(items)] for at in range(length)] for start in starts]
 
 
-def _unread(returned: Returned) -> Any:
+def _unread(type_: ValueType) -> Any:
     """One value of a type that nothing reads."""
-    match returned:
-        case ReturnedMap(fields=fields):
-            return {name: _unread(inner) for name, inner in fields.items()}
-        case ReturnedList():
-            return []
-        case ReturnedValue(type=type_) if type_.words:
-            return type_.words[0]
-        case ReturnedValue(type=type_):
-            return type_.sample if type_.hosts else SAMPLES.get(type_.name, returned.empty)
-    return returned.empty
+    if type_.is_record:
+        return {name: _unread(inner) for name, inner in type_.fields.items()}
+    if type_.words or type_.hosts:
+        return type_.sample
+    return SAMPLES.get(type_.name, type_.empty)
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:

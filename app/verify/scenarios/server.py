@@ -17,9 +17,9 @@ from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError, StoreUnavailable
 from app.flow.language.lookups import AskedLookup, LookupDefinition
-from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Seq
+from app.flow.types import ValueType
 from app.service.calls import CallService, LookUp, no_lookups
 from app.service.factory import make_service
 from app.service.policy import Policy
@@ -468,19 +468,18 @@ class Answers:
             ms = lookup.request.timeout_ms
             return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
         definition = self._definitions.get((lookup.flow, lookup.name))
-        value = _answer_of(answer.node, definition.returns if definition else None)
+        value = _answer_of(answer.node, definition.returns.type if definition else None)
         if definition is not None and (problem := definition.read(value)[1]):
             self.misfits[lookup.name] = problem
         return LookupAnswer(value)
 
 
-def _answer_of(node: Node, returned: Returned | None) -> Any:
+def _answer_of(node: Node, type_: ValueType | None) -> Any:
     """What a lookup answers, as JSON. A text that is declared as one may look like a number."""
     if isinstance(node, Map):
-        fields = returned.fields if isinstance(returned, ReturnedMap) else {}
+        fields = type_.fields if type_ else {}
         return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
     if isinstance(node, Seq):
-        item = returned.item if isinstance(returned, ReturnedList) else None
+        item = type_.item if type_ else None
         return [_answer_of(each, item) for each in node.items]
-    is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
-    return node.value if is_text else json_of(node)
+    return node.value if type_ and type_.kind == "text" else json_of(node)

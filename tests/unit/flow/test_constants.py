@@ -34,7 +34,8 @@ hello:
     [
         (
             "{{ total + prices[key] }}",
-            'E308 "+" adds numbers or joins texts; total is a number, prices[key] is text → write prices[key] | number',
+            'E308 "+" adds numbers, or joins texts or lists; total is a number, prices[key] is text'
+            " → write prices[key] | number",
         ),
         (
             "{{ table[1][0] - 1 }}",

@@ -16,8 +16,9 @@ from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
-from app.flow.scope import Record, ScopeTypes, Shape
+from app.flow.scope import ScopeTypes
 from app.flow.templates import Expression, Literal
+from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
 from app.flow.templates.references import walk
 from app.flow.types import ValueType
@@ -37,16 +38,6 @@ def key_of(node: nodes.Node) -> Key:
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
-
-
-def shape_of(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
-    """The type of a name or of a field of one; None for anything else."""
-    if isinstance(node, nodes.Name):
-        return scope.get(node.name)
-    of = shape_of(scope, node.node) if isinstance(node, nodes.Getattr) else None
-    if isinstance(node, nodes.Getattr) and isinstance(of, Record):
-        return of.fields.get(node.attr, of.rest)
-    return of.fields.get(node.attr) if isinstance(node, nodes.Getattr) and isinstance(of, ValueType) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +152,9 @@ class Domains:
         return self._with_literal(left, op, _literal(right))
 
     def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
-        shape = shape_of(self.scope, node)
+        shape = known_type(self.scope, node)
         written = literal if isinstance(literal, tuple) else (literal,)
-        if not isinstance(shape, ValueType) or None in written or (op == "in") != isinstance(literal, tuple):
+        if shape is None or None in written or (op == "in") != isinstance(literal, tuple):
             return None
         values = _values(shape, written)
         if values is None or (op in ("lt", "gt") and shape.kind != "number"):

@@ -16,7 +16,6 @@ from jinja2 import nodes
 
 from app.flow.actions.action import Action
 from app.flow.actions.values import leaves
-from app.flow.checks.usage.conditions import shape_of
 from app.flow.checks.usage.facts import Facts, needs_in, parts_of, tests_of
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import Issue
@@ -25,8 +24,8 @@ from app.flow.model import Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed
+from app.flow.templates.checker import known_type
 from app.flow.templates.references import Reference, walk
-from app.flow.types import ValueType
 from app.ncco.ssml import MAX_TALK_CHARACTERS
 
 _TAG = re.compile(r"<[^>]*>")
@@ -122,8 +121,8 @@ class _Measure:
         return self._typed(node)
 
     def _typed(self, node: nodes.Expr) -> int:
-        shape = shape_of(self.scope, node)
-        if not isinstance(shape, ValueType):
+        shape = known_type(self.scope, node)
+        if shape is None:
             return 0
         return max(map(len, shape.words)) if shape.words else _LONGEST.get(shape.name, 0)
 

@@ -17,7 +17,7 @@ from app.flow.checks.usage.facts import Facts, parts_of, reads_in
 from app.flow.issues import Issue
 from app.flow.model import Value
 from app.flow.rules import RULES
-from app.flow.scope import Record, ScopeTypes
+from app.flow.scope import ScopeTypes
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
@@ -42,10 +42,8 @@ def check_words(facts: Facts) -> Iterator[Issue]:
                     yield from _field(action, value, scope, samples)
 
 
-def _has_words(shape: object) -> bool:
-    if isinstance(shape, Record):
-        return any(map(_has_words, shape.fields.values()))
-    return isinstance(shape, ValueType) and bool(shape.words)
+def _has_words(type_: ValueType) -> bool:
+    return bool(type_.words) or any(map(_has_words, type_.fields.values()))
 
 
 def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[Issue]:
@@ -61,12 +59,12 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
     """What decides on a value, when nothing but declared words does; else nothing."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
-        shape: object = scope.get(read.name) if not read.is_given else None
-        if isinstance(shape, Record) and read.field:
-            shape = shape.fields.get(read.field)
-        if not isinstance(shape, ValueType) or not shape.words:
+        type_ = scope.get(read.name) if not read.is_given else None
+        if type_ is not None and type_.is_record and read.field:
+            type_ = type_.fields.get(read.field)
+        if type_ is None or not type_.words:
             return {}
-        found[read.name, read.field] = shape.words
+        found[read.name, read.field] = type_.words
     return found
 
 

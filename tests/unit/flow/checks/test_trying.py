@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.flow.checks.trying import MOST_TEXTS, TEXTS, others
-from app.flow.scope import SAMPLE, Sample
 from app.flow.templates.filters import FILTERS, Unfit
+from app.flow.types import SAMPLE, Sample
 
 
 def test_each_text_is_tried_with_each_other() -> None:

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from app.flow.hours.moment import hours_shape
-from app.flow.scope import Record
+from app.flow.hours.moment import hours_type
 from app.flow.types import DATETIME, TYPES
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 
@@ -179,10 +178,9 @@ def test_a_moment_is_a_map_of_its_fields() -> None:
 
 
 def test_the_types_are_those_of_the_values() -> None:
-    shape = hours_shape(["office"]).fields["office"]
+    shape = hours_type(["office"]).fields["office"]
     moment = at("2026-12-25T12:00Z", OFFICE)
 
-    assert isinstance(shape, Record)
     assert list(moment) == list(shape.fields)
     assert {"open": TYPES["bool"], "holiday": TYPES["text"], "next_open": DATETIME} == {
         name: shape.fields[name] for name in ("open", "holiday", "next_open")

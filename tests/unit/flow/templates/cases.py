@@ -81,10 +81,10 @@ def custom(value: Any) -> dict[str, Any]:
 
 
 def line(issue: Issue, source: str) -> str:
-    """An issue as `code «what it points at» message → cure`."""
+    """An issue as `code «what it points at»`."""
     text = source.split("\n")[issue.place.line - 1]
     marked = text[issue.place.column - 1 :][: issue.place.length]
-    return f"{issue.code} «{marked}» {issue.message} → {issue.cure}"
+    return f"{issue.code} «{marked}»"
 
 
 def read(source: str) -> tuple[Expression | None, list[Issue]]:

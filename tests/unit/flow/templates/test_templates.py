@@ -78,10 +78,8 @@ def test_an_include_within_a_text_is_ssml_when_the_file_is() -> None:
 def test_a_set_within_an_included_file_stays_there() -> None:
     files = {"set.j2": "{% set x = 1 %}{{ x }}"}
 
-    assert ['E303 «x» unknown name "x" → did you mean "info"?'] != value_faults(
-        "{% include 'set.j2' %}", templates=files
-    )
-    assert value_faults("{% include 'set.j2' %}{{ x }}", templates=files)[0].startswith('E303 «x» unknown name "x"')
+    assert [] == value_faults("{% include 'set.j2' %}", templates=files)
+    assert ["E303 «x»"] == value_faults("{% include 'set.j2' %}{{ x }}", templates=files)
 
 
 def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
@@ -126,7 +124,7 @@ def test_includes_that_nest_too_deep_are_refused() -> None:
     files = {f"{n}.j2": f'{deep}{{% include "{n + 1}.j2" %}}{"{% endif %}" * 10}' for n in range(10)}
     faults = value_faults("{% include '0.j2' %}", templates={**files, "10.j2": "x"})
 
-    assert ["templates/4.j2 E311 «{%» tags nested more than 40 deep"] == [fault.partition(" →")[0] for fault in faults]
+    assert ["templates/4.j2 E311 «{%»"] == faults
 
 
 def test_issues_point_at_the_line_of_a_block_scalar() -> None:
