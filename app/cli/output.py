@@ -29,7 +29,8 @@ class CannotRun(click.ClickException):
     exit_code = CANNOT_RUN
 
     def __init__(self, message: str, cure: str) -> None:
-        super().__init__(f"{message}\n  cure: {cure}")
+        text = f"{message}\n  cure: {cure}"  # it may quote a setting or the name of a file
+        super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:

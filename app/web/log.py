@@ -191,7 +191,7 @@ def log_webhook(
     reply = response.reply
     line: dict[str, Any] = {
         **request,
-        "kind": reply.kind,
+        "kind": _short(reply.kind),
         "outcome": reply.outcome,
         "flow": reply.flow,
         "step": reply.step,

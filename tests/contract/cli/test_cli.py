@@ -109,3 +109,10 @@ def test_schema_is_a_json_schema(kind: str, tmp_path: Path) -> None:
 
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert json.loads(shown.stdout)["$schema"].startswith("http")
+
+
+def test_control_characters_of_a_setting_are_not_printed(tmp_path: Path) -> None:
+    shown = ncco("check", cwd=tmp_path, env={"NCCO_FLOWS": "\x1b[31m\u202e\u009b"}).stderr
+
+    assert "<1B>[31m<202E><9B>" in shown
+    assert [] == [char for char in shown if not char.isprintable() and char != "\n"]

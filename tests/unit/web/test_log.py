@@ -58,6 +58,13 @@ async def test_each_webhook_is_one_line() -> None:
     } == line
 
 
+async def test_a_status_of_any_length_makes_no_long_line() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(give(Reply(None, "event-" + "x" * 100_000, "recorded")))).post("/webhooks/event")
+
+    assert 300 == len(lines[0]["kind"])
+
+
 async def test_a_problem_is_a_warning() -> None:
     reply = Reply(b"[]", "answer", "failsafe", problem="no flow takes this call")
     with capture_logs() as lines:
@@ -226,10 +233,11 @@ async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPa
 def test_control_and_bidirectional_characters_are_escaped(log: str) -> None:
     out = Terminal(is_terminal=False)
     configure_log(settings_with(log=log), out)
-    structlog.get_logger().error("flow issue", problem="a\u009bb\u202ec\x1bd", flows=["\u202e"])
+    structlog.get_logger().error("flow issue", problem="a\u009bb\u202ec\x1bd", flows=["\u202e"], more="\x7f")
 
     assert {"\\u009b", "\\u202e"} <= {out.written[at : at + 6] for at in range(len(out.written))}
     assert out.written.isascii()
+    assert "\x7f" not in out.written
 
 
 @pytest.fixture
