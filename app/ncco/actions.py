@@ -28,13 +28,9 @@ from app.ncco.types import (
 )
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
-METHOD = Word(
-    ("GET", "POST"),
-    dict.fromkeys(("PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), "the application settings know only GET and POST"),
-    any_case=True,
-)
-"""Source: NCCO reference (which lists no methods); Application API, which knows only GET and POST."""
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+METHOD = Word(("GET", "POST"), any_case=True)
+"""Source: Voice API specification and Application API; the NCCO reference lists no methods."""
+Method = Literal["GET", "POST"]
 LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 
 
@@ -77,7 +73,7 @@ class SpeechSettings(NccoModel):
     """Seconds of silence that end the input, 0.4 to 10."""
     language: Annotated[str | None, SPEECH_LANGUAGE, Default("en-US")] = None
     """The expected language as a BCP-47 code."""
-    context: Annotated[list[str] | None, ListOf(NonBlank("an expected word or phrase"))] = None
+    context: Annotated[list[str] | None, ListOf(NonBlank("an expected word or phrase", may_be_blank=True))] = None
     """Words and phrases that are likely."""
     start_timeout: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(10)] = None
     """Seconds to wait for the first word, 1 to 60."""
@@ -130,7 +126,7 @@ class Authorization(NccoModel):
 
     title: ClassVar[str] = "authorization"
 
-    type: Literal["vonage", "custom"]
+    type: Annotated[Literal["vonage", "custom"] | None, Default("vonage")] = None
     """vonage signs the handshake with a JWT; custom sends value as it is."""
     value: Annotated[str | None, NonBlank("the header to send")] = None
     """The whole header, for custom."""
@@ -191,11 +187,7 @@ class SipEndpoint(NccoModel):
     notes: ClassVar = {
         "standard_headers": Note("N960", "The REST API writes standard_headers.", 'Write "standardHeaders".')
     }
-    rules: ClassVar[tuple[OptionRule, ...]] = (
-        checks.sip_target,
-        checks.sip_parts_are_names,
-        checks.one_header_spelling,
-    )
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.sip_target, checks.sip_parts_are_names)
 
     type: Literal["sip"] = "sip"
     uri: Annotated[str | None, SipUri()] = None
@@ -414,7 +406,7 @@ class Connect(NccoModel):
         Literal["synchronous", "asynchronous"] | None,
         Word(
             ("synchronous",),
-            {"asynchronous": "older documentation calls the default so; leave eventType out"},
+            {"asynchronous": "Leave it out: events are asynchronous without it."},
             other_words={"sync": "synchronous"},
         ),
     ] = None
@@ -464,7 +456,7 @@ class Transfer(NccoModel):
     title: ClassVar[str] = "transfer"
     main: ClassVar[str] = "conversationId"
     spellings: ClassVar = {"conversation_id": "conversationId"}
-    rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.one_conversation_id_spelling)
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak,)
 
     action: Literal["transfer"] = "transfer"
     conversation_id: Annotated[str, NonBlank("the id of a conversation")]

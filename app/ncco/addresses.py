@@ -107,8 +107,8 @@ class Shaken(Kind):
         return [fault("N123", f"The Identity header lacks {listed(missing, 'and')}.")] if missing else []
 
     def json_schema(self) -> JsonSchema:
-        """Text."""
-        return {"type": "string", "pattern": ";"}
+        """Text that begins with a JWT."""
+        return {"type": "string", "pattern": rf"^\s*{_JWT}\s*;"}
 
 
 _URL = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^/?#]*))?(.*)", re.IGNORECASE | re.DOTALL)
@@ -181,7 +181,7 @@ class Url(Kind):
     def json_schema(self) -> JsonSchema:
         """Text that begins with a scheme."""
         pattern = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in scheme) for scheme in self.schemes)
-        single = {"type": "string", "pattern": f"^({pattern})://[^\\s]+$"}
+        single = {"type": "string", "pattern": f"^({pattern})://[^\\s/?#]\\S*$"}
         if not self.array_of_one:
             return single
         return {"anyOf": [single, {"type": "array", "items": single, "minItems": 1, "maxItems": 1}]}

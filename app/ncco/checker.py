@@ -76,7 +76,7 @@ def _check_action(action: object) -> list[Issue]:
         return SHAPES[name].check(action)
     if isinstance(name, str):
         cure = meant_action(name, SHAPES)
-    return [fault("N104", f"There is no action {shown(name)}.", cure, "/action")]
+    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
 
 
 def _name_cure(action: dict[Any, Any]) -> str | None:

@@ -110,12 +110,6 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
             yield fault("N920", message, path=f"/headers{pointer(name)}")
 
 
-def one_header_spelling(options: Options) -> Iterator[Issue]:
-    """Our own choice: two spellings of one option at once are a mistake."""
-    if options.get("standardHeaders") is not None and options.get("standard_headers") is not None:
-        yield fault("N960", "standardHeaders is given in two spellings.", "Leave out standard_headers.")
-
-
 def websocket_handshake(options: Options) -> Iterator[Issue]:
     """Content type, size of the metadata, authorization. Source: WebSocket guide; Voice API specification."""
     authorization = options.get("authorization")
@@ -123,6 +117,9 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
         value = authorization.get("value")
         if authorization.get("type") == "custom" and not value:
             yield fault("N208", "The authorization is of type custom, but has no value.", path="/authorization")
+        if authorization.get("type") in (None, "vonage") and value is not None:
+            cure = 'Add "type": "custom", or leave value out.'
+            yield fault("N909", "value is ignored unless type is custom.", cure, "/authorization/value")
         if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
             limit = MAX_AUTHORIZATION_CHARACTERS
             message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
@@ -183,12 +180,6 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
         if options.get(name) and name not in asked and types is not None:
             cure = f'Add "{name}" to type, or leave {name} out.'
             yield fault("N909", f"{name} has settings, but type does not name it.", cure, f"/{name}")
-
-
-def one_conversation_id_spelling(options: Options) -> Iterator[Issue]:
-    """Our own choice: two spellings of the target at once are a mistake."""
-    if options.get("conversationId") is not None and options.get("conversation_id") is not None:
-        yield fault("N960", "conversationId is given in two spellings.", "Leave out conversation_id.")
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:

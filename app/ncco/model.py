@@ -116,7 +116,7 @@ class Shape:
         if missing:
             given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
             issues += [self._missing(name) for name in missing if name not in given]
-        return issues + self._check_between(value, meant)
+        return issues + self._check_spellings(value) + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
         """Whether the options `names`, and all options together, have no issue; the others must be valid already."""
@@ -140,13 +140,18 @@ class Shape:
         if option is None:
             if note is None:
                 cure = meant_option(key, self.title, self.options, self.inside)
-                cure = cure or f"Its options are {listed(tuple(self.options))}."
+                cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
                 issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure))
         elif entry is not None:
             issues += check_value(option.kind, entry)
         elif not option.required:
             issues.append(fault("N958", f"{option.name} is null."))
         return issues
+
+    def _check_spellings(self, value: Mapping[Any, Any]) -> list[Issue]:
+        """Our own choice: two spellings of one option at once are a mistake."""
+        twice = [pair for pair in self.spellings.items() if all(value.get(name) is not None for name in pair)]
+        return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
         """The rules between the options; a misspelt one counts as the intended one, at the place of its key."""
@@ -180,12 +185,16 @@ class Shape:
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The options under their NCCO names with the values as models hold them.
 
-        Drops null and options without effect; keeps unknown options, and a second spelling of an option.
+        Drops null, options without effect and a second spelling of an option. Keeps unknown options, and an option
+        that has its Python name as well, which `check` refuses.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
             name = self.python_names.get(key, key)
-            name = key if name in wire or name in value else name
+            if name != key and (name in wire or value.get(name) is not None):
+                if key in self.spellings:
+                    continue
+                name = key
             option = self.options.get(name)
             if entry is not None and (option or key not in self.notes):
                 wire[name] = option.kind.read(entry) if option else entry
@@ -203,6 +212,8 @@ class Shape:
             properties = {self.tag[0]: {"const": self.tag[1]}} | properties
             required = [self.tag[0], *required]
         schema: JsonSchema = {"type": "object", "description": self.about}
+        either = [name for pair in self.spellings.items() if self.options[pair[1]].required for name in pair]
+        schema |= {"anyOf": [{"required": [name]} for name in either]} if either else {}
         return schema | {"properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -248,7 +259,7 @@ class Tagged(Kind):
             return self.shapes[kind].check(value)
         meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
         cure = f'Did you mean "{meant}"?' if meant else None
-        return [fault("N121", f"There is no endpoint type {shown(kind)}.", cure, "/type")]
+        return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
         """The one type that has all known options of the endpoint; None when they leave more than one."""
@@ -361,7 +372,7 @@ def _plain(value: Any) -> Any:
 @cache
 def _shape_of(model: type[NccoModel]) -> Shape:
     fields = model.model_fields
-    tag = next((name for name in ("action", "type") if name in fields and not fields[name].is_required()), None)
+    tag = next((name for name in ("action", "type") if name in fields and isinstance(fields[name].default, str)), None)
     options = [_option(model, name, info) for name, info in fields.items() if name != tag]
     return Shape(
         title=model.title,

@@ -226,7 +226,7 @@ class Word(Kind):
     """One of a few words.
 
     Attributes:
-        disputed: words that some of Vonage's documents allow, each with the reason: a warning.
+        disputed: words that some of Vonage's documents allow, each with its cure: a warning.
         any_case: another case is a warning, not an error.
         other_words: folded word of another platform → the word here.
     """
@@ -244,7 +244,7 @@ class Word(Kind):
         if not isinstance(value, str):
             return [wrong_type(value, "text", f"Write {expected}.")]
         if value in self.disputed:
-            return [fault("N956", f'"{value}": {self.disputed[value]}.', f"Write {expected}.")]
+            return [fault("N956", f'Sources disagree on "{value}".', self.disputed[value])]
         if self.any_case and value.upper() in self.words:
             return [fault("N955", f"{shown(value)} is not written as in the reference.", f'Write "{value.upper()}".')]
         if words := self.words_in(value):
@@ -276,10 +276,12 @@ class NonBlank(Kind):
 
     Attributes:
         digits: a whole number instead is a warning, not an error.
+        may_be_blank: blank text is a warning, not an error.
     """
 
     noun: str = "text"
     digits: bool = False
+    may_be_blank: bool = False
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
@@ -287,7 +289,8 @@ class NonBlank(Kind):
             return [fault("N953", f"{shown(value)} is a number.", f'Write "{shown(value)}".')]
         if not isinstance(value, str):
             return [wrong_type(value, "text", f"Write {self.noun} in quotes.")]
-        return [] if value.strip() else [fault("N122", f"{shown(value)} is empty.", f"Write {self.noun}.")]
+        code = "N914" if self.may_be_blank else "N122"
+        return [] if value.strip() else [fault(code, f"{shown(value)} is empty.", f"Write {self.noun}.")]
 
     def read(self, value: object) -> object:
         """A number becomes text where digits are usual."""
@@ -295,7 +298,8 @@ class NonBlank(Kind):
 
     def json_schema(self) -> JsonSchema:
         """Text, or a whole number where digits are usual."""
-        return {"type": ["string", "integer"] if self.digits else "string", "pattern": "\\S"}
+        schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
+        return schema if self.may_be_blank else schema | {"pattern": "\\S"}
 
 
 class SpokenText(Kind):

@@ -27,6 +27,17 @@ def test_each_document_has_exactly_these_issues(path: Path) -> None:
         assert found == case["issues"], json.dumps(case["document"])
 
 
+@pytest.mark.parametrize("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_each_document_without_errors_is_read_and_built_again(path: Path) -> None:
+    for case in _lines(path):
+        if any(" error " in issue for issue in case["issues"]):
+            continue
+        built = Ncco.build_ncco(Ncco.read_ncco(case["document"]))
+        assert not any(issue.is_error for issue in check(built)), json.dumps(case["document"])
+        if not case["issues"] and "conversation_id" not in json.dumps(case["document"]):
+            assert built == case["document"]
+
+
 @pytest.mark.parametrize("case", _lines(FOLDER / "builder.jsonl"), ids=lambda case: json.dumps(case["options"])[:60])
 def test_the_builder_makes_or_refuses_an_action(case: dict[str, Any]) -> None:
     build = getattr(Ncco, case["action"])
