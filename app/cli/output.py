@@ -20,6 +20,7 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """When nothing reads the output any more (`| head`), as in shells."""
 
+_LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -43,11 +44,12 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
-    except PermissionError as error:
-        raise CannotRun(f"{error.filename}: {error.strerror}", "change its permissions, or name another") from error
     except OSError as error:
-        # An error of a file carries its name, one of standard output does not.
-        if error.errno not in _DISK_FULL or error.filename is not None:
+        if error.filename is not None:  # not of standard output, which has no name
+            name = str(error.filename)[:_LONGEST_NAME]
+            cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
+            raise CannotRun(f"{name}: {error.strerror}", cure) from error
+        if error.errno not in _DISK_FULL:
             raise
         _flush_streams()
         cure = "free some space where standard output goes, or send it elsewhere"

@@ -22,6 +22,8 @@ FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """The end of a field with the previous secret, which is set only during a rotation."""
+LONGEST_SHOWN: Final = 100
+"""Characters of a faulty value in a message."""
 MIN_SECRET_CHARACTERS: Final = 16
 """A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
 
@@ -91,12 +93,14 @@ def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> Setti
 def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
     field = _field(str(error["loc"][0]))
     name = variable(field)
+    value = written.get(name, "")
+    shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}…"
     if error["type"] == "value_error":
-        said = str(error["ctx"]["error"])
+        said = str(error["ctx"]["error"]).replace(value, shown)
     elif Settings.model_fields[field].annotation is SecretStr:
         said = "is not text"  # without the value: it is a secret
     else:
-        said = f'"{written.get(name, "")}" does not fit'
+        said = f'"{shown}" does not fit'
     cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
     return SettingsError(name, said, cure)
 

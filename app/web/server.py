@@ -118,9 +118,10 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a label of more than 63 characters
+        reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            host_setting, f"{host} is not an address of this machine: {error.strerror}", _OWN_ADDRESS
+            host_setting, f"{host} is not an address of this machine: {reason}", _OWN_ADDRESS
         ) from error
     with bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

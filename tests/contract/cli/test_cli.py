@@ -116,3 +116,12 @@ def test_control_characters_of_a_setting_are_not_printed(tmp_path: Path) -> None
 
     assert "<1B>[31m<202E><9B>" in shown
     assert [] == [char for char in shown if not char.isprintable() and char != "\n"]
+
+
+@pytest.mark.parametrize("setting", ["NCCO_FLOWS", "NCCO_PORT", "NCCO_DATABASE_URL", "NCCO_PUBLIC_URL"])
+def test_a_setting_of_any_length_is_refused_with_a_short_message(setting: str, tmp_path: Path) -> None:
+    shown = ncco("serve", cwd=tmp_path, env={"NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "http://x", setting: "9" * 5_000})
+
+    assert shown.exit_code == 2
+    assert "  cure: " in shown.stderr
+    assert len(shown.stderr) < 1_000

@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_refused(server: Running, tmp_path: Path) -> Non
     assert "NCCO_PORT: cannot listen on" in second.stderr
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7"])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7", "9" * 5_000])
 def test_an_address_of_another_machine_is_refused(tmp_path: Path, host: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
