@@ -436,11 +436,12 @@ class Sending(Protocol):
 class Exit(Protocol):
     """How a step ends; the exits are in `app.flow.language`.
 
-    With `is_early` it may decide before the step plays anything. With `asks_again` the step's lookups run again before
-    it decides on a webhook.
+    With `leaves_at_once` a call leaves the step on entering, without a webhook. With `is_early` it may decide before
+    the step plays anything. With `asks_again` the step's lookups run again before it decides on a webhook.
     """
 
     word: ClassVar[str]
+    leaves_at_once: ClassVar[bool]
     is_early: ClassVar[bool]
     asks_again: ClassVar[bool]
 

@@ -1,4 +1,4 @@
-"""How steps lead to each other: steps that no call comes to (W215), and circles without any input (E216, E280)."""
+"""How steps lead to each other: steps that no call reaches (W215), and cycles without any input (E216, E280)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Edge]]
 """Nodes, each with those that follow it and the first edge that leads there."""
 
-Way: TypeAlias = Callable[[Exit], Iterator[Edge]]
+EdgesOf: TypeAlias = Callable[[Exit], Iterator[Edge]]
+"""Those edges of an exit that a check follows."""
 
 
 def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[Issue]:
-    """W215 for each step that no call comes to, except those that only lead on from another such step.
+    """W215 for each step that no call reaches, except those that only lead on from another such step.
 
     Nothing is reported while a fault hides an edge: it may lead to the step.
     """
@@ -72,11 +73,11 @@ def at_once(exit_: Exit) -> Iterator[Edge]:
     """The edges that may be taken without any webhook: a `hold` may be over as soon as it begins."""
     if exit_.word == "hold":
         yield from (edge for edge in exit_.edges() if edge.label == "ready")
-    elif exit_.word in {"goto", "branch", "run"}:
+    elif exit_.leaves_at_once:
         yield from silent(exit_)
 
 
-WAYS: Final[tuple[Way, ...]] = (silent, at_once)
+EDGE_KINDS: Final[tuple[EdgesOf, ...]] = (silent, at_once)
 """Which edges a cycle may consist of; a cycle that the first finds is not reported again by the second."""
 
 
@@ -84,40 +85,40 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
     """E216 once for each group of steps that can go round without any input of the caller.
 
     What silence or wrong input leads to is no input either: a caller who says nothing would go round forever. Nothing
-    is said where a counter leads out. Cycles through other flows are reported by `check_circles`.
+    is said where a counter leads out. Cycles through other flows are reported by `check_flow_cycles`.
     """
     seen: set[str] = set()
-    for way in WAYS:
+    for edges_of in EDGE_KINDS:
         graph: dict[str, dict[str, Edge]] = {name: {} for name in steps}
         for name, step in steps.items():
-            for edge in way(step.exit) if step.exit is not None and step.exit.word != "run" else ():
+            for edge in edges_of(step.exit) if step.exit is not None and step.exit.word != "run" else ():
                 if edge.target.step in steps:
                     graph[name].setdefault(str(edge.target.step), edge)
-        for circle, group in _circles(graph, seen):
+        for cycle, group in _cycles(graph, seen):
             if not _is_counted(group, graph, steps):
                 cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
-                yield _endless([(name, edge.label) for name, edge in circle], circle[-1][1], cure)
+                yield _endless([(name, edge.label) for name, edge in cycle], cycle[-1][1], cure)
 
 
 def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
-    way = " → ".join([*(name for name, _ in steps), steps[0][0]])
+    path = " → ".join([*(name for name, _ in steps), steps[0][0]])
     labels = ", ".join(f"{name}: {label}" for name, label in steps)
-    message = f"a call can loop forever without valid input from the caller: {way} ({labels})"
+    message = f"a call can loop forever without valid input from the caller: {path} ({labels})"
     return RULES["E216"].at(edge.target.place, message, cure)
 
 
-def _circles(graph: Graph[N], seen: set[N]) -> Iterator[tuple[list[tuple[N, Edge]], set[N]]]:
-    """A circle of each group of nodes that are on circles with each other, and that group; it is `seen` then."""
+def _cycles(graph: Graph[N], seen: set[N]) -> Iterator[tuple[list[tuple[N, Edge]], set[N]]]:
+    """A cycle of each group of nodes that are on cycles with each other, and that group; it is `seen` then."""
     for node in graph:
-        circle = _shortest(node, node, graph) if node not in seen else []
-        if circle:
+        cycle = _shortest(node, node, graph) if node not in seen else []
+        if cycle:
             group = _group(node, graph)
             seen |= group
-            yield circle, group
+            yield cycle, group
 
 
 def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
-    """The shortest way of one edge or more: each node with the edge that is taken; empty when there is none."""
+    """The shortest path of one edge or more: each node with the edge that is taken; empty when there is none."""
     before: dict[N, tuple[N, Edge]] = {}
     waiting = deque([start])
     while waiting and goal not in before:
@@ -126,14 +127,14 @@ def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
             if target not in before:
                 before[target] = (node, edge)
                 waiting.append(target)
-    way = [before[goal]] if goal in before else []
-    while way and way[-1][0] != start:
-        way.append(before[way[-1][0]])
-    return way[::-1]
+    path = [before[goal]] if goal in before else []
+    while path and path[-1][0] != start:
+        path.append(before[path[-1][0]])
+    return path[::-1]
 
 
 def _group(start: N, graph: Graph[N]) -> set[N]:
-    """The nodes that are on some circle with one that is on a circle."""
+    """The nodes that are on some cycle with one that is on a cycle."""
     before: dict[N, dict[N, Edge]] = {node: {} for node in graph}
     for node, edges in graph.items():
         for target, edge in edges.items():
@@ -155,23 +156,23 @@ _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
 
 
 def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
-    """Whether a counter leads out of every circle within a group of steps.
+    """Whether a counter leads out of every cycle within a group of steps.
 
-    Each circle counts it on, always the same way, and asks for it in a branch that leads out. Whether the count is ever
-    reached is not checked: that depends on the values of a call.
+    Each cycle counts it on, always in the same direction, and asks for it in a branch that leads out. Whether the count
+    is ever reached is not checked: that depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name])) for name in group}
     for counter in {each.name for sets in assigned.values() for each in sets}:
         counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
-        ways = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
+        directions = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
         asking = {name for name in group if _asks(steps[name], counter, group)}
-        if ways in ({1}, {-1}) and not any(_goes_round(group - passed, graph) for passed in (counting, asking)):
+        if directions in ({1}, {-1}) and not any(_goes_round(group - passed, graph) for passed in (counting, asking)):
             return True
     return False
 
 
 def _assigned(step: ReadStep) -> Iterator[Assignment]:
-    """What a step sets on entering, and on each of its ways."""
+    """What a step sets on entering, and on each edge that leaves it."""
     yield from step.step.sets if step.step is not None else ()
     for edge in step.exit.edges() if step.exit is not None else ():
         yield from (*edge.sets, *edge.target.sets)
@@ -189,7 +190,7 @@ def direction(assignment: Assignment) -> int:
 
 
 def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
-    """Whether a branch asks how far the counter is, and a way of it leads out of the group."""
+    """Whether a branch asks how far the counter is, and an edge of it leads out of the group."""
     if not isinstance(step.exit, Branch) or all(edge.target.step in group for edge in step.exit.edges()):
         return False
     compared = (
@@ -203,39 +204,39 @@ def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
 
 
 def _goes_round(among: Set[str], graph: Graph[str]) -> bool:
-    """Whether there is a circle among these steps alone."""
+    """Whether there is a cycle among these steps alone."""
     part = {name: {to: edge for to, edge in graph[name].items() if to in among} for name in among}
     return any(_shortest(name, name, part) for name in part)
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
-    """E280 once for each circle of flows that wait for each other: none of them would ever come back."""
+    """E280 once for each cycle of flows that wait for each other: none of them would ever come back."""
     graph: dict[str, dict[str, Edge]] = {name: {} for name in flows}
     for name, flow in flows.items():
         edges = (edge for step in flow.steps.values() if step.exit for edge in step.exit.edges())
         for edge in edges:
             if edge.target.runs is not None and edge.target.runs.comes_back and edge.target.runs.flow in flows:
                 graph[name][edge.target.runs.flow] = edge
-    for circle, _ in _circles(graph, set()):
-        way = " → ".join([*(name for name, _ in circle), circle[0][0]])
-        yield RULES["E280"].at(circle[-1][1].target.place, f"this flow waits for itself to come back: {way}")
+    for cycle, _ in _cycles(graph, set()):
+        path = " → ".join([*(name for name, _ in cycle), cycle[0][0]])
+        yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to come back: {path}")
 
 
 Node: TypeAlias = tuple[str, str]
 """A flow and one of its steps."""
 
 
-def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
-    """E216 for each circle without input of the caller that leads from one flow into another."""
+def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+    """E216 for each cycle without input of the caller that leads from one flow into another."""
     seen: set[Node] = set()
-    for way in WAYS if any(flow.runs for flow in flows.values()) else ():
-        ways = _FlowEdges(flows, way)
-        graph = {(flow.name, name): dict(ways.edges(flow, name)) for flow in flows.values() for name in flow.steps}
+    for edges_of in EDGE_KINDS if any(flow.runs for flow in flows.values()) else ():
+        followed = _FlowEdges(flows, edges_of)
+        graph = {(flow.name, name): dict(followed.edges(flow, name)) for flow in flows.values() for name in flow.steps}
         crossing = [
             (node, to, edge)
             for node, edges in graph.items()
             for to, edge in edges.items()
-            if edge.target.runs is not None or ways.is_run(node)
+            if edge.target.runs is not None or followed.is_run(node)
         ]
         for node, to, edge in crossing:
             back = _shortest(to, node, graph) if to != node else []
@@ -249,7 +250,7 @@ def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
 
 
 def _is_counted_there(group: set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> bool:
-    """Whether a counter of one flow leads out of every circle, and no call leaves that flow for good."""
+    """Whether a counter of one flow leads out of every cycle, and no call leaves that flow for good."""
     names = {name for name, _ in group}
     inner = {node: {to: edge for to, edge in graph[node].items() if to in group} for node in group}
     if len(names) > 1 or any(edge.target.runs is not None for edges in inner.values() for edge in edges.values()):
@@ -259,11 +260,11 @@ def _is_counted_there(group: set[Node], graph: Graph[Node], flows: Mapping[str, 
 
 
 class _FlowEdges:
-    """Where calls go on in one way (without input, or without any webhook), over all flows."""
+    """The edges of one kind (without input, or without any webhook) over all flows."""
 
-    def __init__(self, flows: Mapping[str, ReadFlow], way: Way) -> None:
+    def __init__(self, flows: Mapping[str, ReadFlow], edges_of: EdgesOf) -> None:
         self._flows = flows
-        self._way = way
+        self._edges_of = edges_of
         self._returned: dict[str, set[str]] = {}
 
     def is_run(self, node: Node) -> bool:
@@ -272,7 +273,7 @@ class _FlowEdges:
         return exit_ is not None and exit_.word == "run"
 
     def edges(self, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Edge]]:
-        """The nodes that follow a step that way, each with the edge that leads there."""
+        """The nodes that follow a step, each with the edge that leads there."""
         for edge in self._open(flow.steps[step]):
             target = edge.target
             other = self._flows.get(target.runs.flow) if target.runs is not None else flow
@@ -281,8 +282,8 @@ class _FlowEdges:
                 yield (other.name, str(name)), edge
 
     def _open(self, step: ReadStep) -> list[Edge]:
-        """The edges that way; those behind a `run` only as far as that flow comes back that way."""
-        edges = list(self._way(step.exit)) if step.exit is not None else []
+        """The edges of a step; those after a `run` only as far as that flow comes back by such edges."""
+        edges = list(self._edges_of(step.exit)) if step.exit is not None else []
         ran = edges[0].target.runs if step.exit is not None and step.exit.word == "run" else None
         if ran is None:
             return edges
@@ -291,7 +292,7 @@ class _FlowEdges:
         return [edges[0], *(edge for edge in edges[1:] if edge.label in back)]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes with which a flow may come back that way. Of a flow that runs itself, none."""
+        """The outcomes with which a flow may come back by such edges. Of a flow that runs itself, none."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

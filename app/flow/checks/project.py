@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from app.flow.actions.action import Action
-from app.flow.checks.graph import check_circles, check_recursion
+from app.flow.checks.graph import check_flow_cycles, check_recursion
 from app.flow.issues import Issue
 from app.flow.language.flow import is_flow_name
 from app.flow.nodes import Place
@@ -38,7 +38,7 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
         yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
-    yield from check_circles(by_name)
+    yield from check_flow_cycles(by_name)
     yield from check_rooms(by_name)
 
 

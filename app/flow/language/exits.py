@@ -111,6 +111,7 @@ class StepExit:
 
     word: ClassVar[str]
     step_words: ClassVar[tuple[str, ...]]
+    leaves_at_once: ClassVar[bool] = False
     is_early: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
 
@@ -138,6 +139,7 @@ class Goto(StepExit):
 
     word: ClassVar = "goto"
     step_words: ClassVar = ("goto",)
+    leaves_at_once: ClassVar = True
 
     target: Target
     place: Place
@@ -215,6 +217,7 @@ class Branch(StepExit):
 
     word: ClassVar = "branch"
     step_words: ClassVar = ("branch",)
+    leaves_at_once: ClassVar = True
 
     arms: tuple[Arm, ...]
     otherwise: Target

@@ -175,6 +175,7 @@ class RunFlow(StepExit):
 
     word: ClassVar = "run"
     step_words: ClassVar = ("run", "with", "on")
+    leaves_at_once: ClassVar = True
 
     runs: Runs
     lines: Mapping[str, OutcomeLine]

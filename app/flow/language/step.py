@@ -180,7 +180,7 @@ def _check_played(source: StepSource, wired: ReadExit | None, before: int) -> No
 
 def _goes_on(exit_: Exit) -> bool:
     """Whether the actions of another step may follow those of this one, in one NCCO."""
-    return exit_.word in {"goto", "branch", "run"} and any(not edge.target.is_end for edge in exit_.edges())
+    return exit_.leaves_at_once and any(not edge.target.is_end for edge in exit_.edges())
 
 
 def _choose_exit(source: StepSource) -> ExitKind | None:
