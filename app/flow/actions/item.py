@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import yaml
 
 from app.flow.actions.fields import MapField, action_shape
 from app.flow.language.reader import Reader
@@ -84,27 +88,8 @@ def _has_websocket(node: Node) -> bool:
     return any(_has_websocket(child) for child in inner)
 
 
-FOREIGN = {
-    **dict.fromkeys(("say", "speak", "speech", "announce", "message", "text"), "write `talk` instead"),
-    **dict.fromkeys(("play", "playback", "audio", "music"), "write `stream` instead, with the URL of the audio file"),
-    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "sip"), "write `connect` instead"),
-    **dict.fromkeys(
-        ("gather", "prompt", "menu", "ask", "listen", "dtmf"),
-        "give the step `choices` or `collect`; its `input` follows from them",
-    ),
-    **dict.fromkeys(("pause", "sleep", "delay", "silence"), "write `wait` instead, in seconds"),
-    **dict.fromkeys(
-        ("hangup", "hang_up", "end", "reject", "disconnect", "stop", "exit"),
-        "give the step `goto: end`: a call ends when nothing is left to play",
-    ),
-    **dict.fromkeys(("redirect", "jump", "transfer_to"), "give the step a `goto`"),
-    **dict.fromkeys(("if", "else", "when", "switch"), "decide with `branch` in a step of its own"),
-    **dict.fromkeys(("conference", "room"), "write `conversation` instead"),
-    **dict.fromkeys(("webhook", "event", "callback", "http"), "write `notify` instead, with a payload"),
-    **dict.fromkeys(("voicemail", "recording"), "write `record` instead"),
-    **dict.fromkeys(("sms", "email", "mail", "whatsapp"), "write `send: hook` in the step: your server sends it"),
-    **dict.fromkeys(("pay", "payment"), "the platform has withdrawn `pay`; take the payment outside the call"),
-}
+_WORDS = yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader)
+FOREIGN: Final[Mapping[str, str]] = {word: each["cure"] for each in _WORDS for word in each["words"]}
 """By name in small letters: what an action of another platform is called here."""
 
 

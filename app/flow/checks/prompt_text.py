@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from app.flow.phrases import fold
 
-_WORDS: Final = Path(__file__).with_name("prompt_words.yaml")
+_FOLDER: Final = Path(__file__).parent
 
 LONGEST: Final = 10_000
 """Characters of a text that are looked at. Our choice: a talk speaks 1,500 at most."""
@@ -42,73 +42,7 @@ _TOKEN: Final = re.compile(
 )
 _WORD: Final = re.compile(rf"[^\W\d_{_VALUE}]+|[*#]|\d+|{_VALUE}+")
 
-_GRAMMAR: Final[Mapping[str, str]] = {
-    "end": r"(?:$|(?=[ ][.!?;:,()\-/%$€£…*#]))",
-    "quantity": rf"(?:[ ][\d{_AMOUNT}%$€£]|{{of}}?{{units}})",
-    "number": rf"(?<![\d{_AMOUNT}$€£])[ ]\d+(?![^ ])(?!{{quantity}})",
-    "lone_number": rf"(?<![\d{_AMOUNT}][ ]-){{number}}(?![ ]-[ ][\d{_AMOUNT}])",
-    "numeral": (
-        r"(?:{article}(?:{end}|(?={purpose}|{conjunctions}))"
-        r"|(?!{article}){named}(?:{end}|(?={after_key}|[ ]\d)))"
-    ),
-    "plain_numeral": r"(?!{article}){named}(?:{end}|(?={purpose}))",
-    "noun": r"(?:(?:[ ]-)?{nouns})?",
-    "key": r"(?:{lone_number}|[ ][*#]|{numeral}){noun}",
-    "digit": rf"(?:(?<![\d{_AMOUNT}$€£])[ ]\d(?![^ ])|{{numbers}})(?!{{quantity}})",
-    "range": (
-        rf"(?:(?<![\d{_AMOUNT}][ ]-)"
-        r"{digit}{noun}(?:{range_words}|[ ]-)|{between}(?:[ ][^ ]+){0,2}?{digit}{noun}{conjunctions})"
-        r"(?:[ ][^ ]+){0,2}?{digit}(?![ ]-)"
-    ),
-    "others": r"(?:(?:{conjunctions}|[ ][,/]){1,4}(?:(?!{say}){fillers}){0,2}?{key})*",
-    "keys": r"(?P<keys>(?P<range>{range})|{key}{others})",
-    "gap": r"(?:{say}[ ],|{fillers}|[ ][:\-]|[ ],(?={conjunctions})){0,12}?",
-    "count": r"(?:[ ]\d{1,2}(?![^ ])|{counts})",
-    "item": r"(?P<keys>{key})(?!{range_words}[ ][\d¤])",
-}
-"""Pieces of the grammar; `{x}` is another piece, or one of the words that prompt_words.yaml lists under x."""
-
-_WAYS: Final[Mapping[str, str]] = {
-    "press": r"{press}{gap}{keys}",
-    "dial a key": r"{dial}{gap}(?:{nouns}|{determiner}){gap}{keys}",
-    "dial": r"{dial}{gap}(?P<keys>(?P<range>{range})|(?:{lone_number}|[ ][*#]|{plain_numeral}){noun}{others})",
-    "final": r"(?P<keys>{key}){german_filler}{0,4}{final_verbs}",
-    "noun": r"{nouns}{fillers}{0,3}?{keys}",
-    "with": r"{with}{german_article}{1,4}{keys}",
-    "before": r"(?P<keys>(?:{lone_number}|[ ][*#]|{named})(?:[ ]-)?{key_noun})",
-}
-"""How keys are named; of two ways that fit the same words, the first counts."""
-
-_WITH: Final = r"{with}{german_article}{1,4}[ ]([^ ]+)"
-"""Words that may name a key: `mit der Zwei ändern Sie die Adresse`."""
-
-_LISTS: Final = (
-    rf"(?:^|(?<={_NAMED})|[ ][.!?;:,()\-/%$€£…]|{{conjunctions}})"
-    r"(?:(?!{conjunctions}){fillers}){0,12}{item}(?={purpose})",
-    rf"(?<={_NAMED})"
-    r"(?:[ ][,;.])?{conjunctions}{0,2}{purpose}(?:[ ][^\W\d]+){1,20}?{item}"
-    rf"(?:$|(?=[ ][.!?;,](?!{{press}}|{{dial}}|{_NAMED}))|(?={{conjunctions}}{{purpose}}))",
-)
-"""Keys whose verb is left out: `press 1 for sales, 2 for support`; `for sales press 1, for support 2`."""
-
-_COMMON_WORDS: Final[Mapping[str, str]] = {
-    "article": "one un uno una um uma",
-    "determiner": "le die el il o lo the",
-    "of": "de por pour per of",
-    "between": "between zwischen entre tra fra",
-    "any": "any beliebige quelle quelconque cualquier qualsiasi qualunque qualquer",
-    "german_filler": "jetzt bitte einfach taste",
-    "german_article": "der die dem taste ziffer",
-    "key_noun": "key button taste",
-    "then": "then followed dann danach anschliessend puis ensuite luego despues poi depois",
-    "each": "each je jeweils chacun chacune cada ciascuno ciascuna ognuno",
-    "a": "a an ein eine une one un uno una um uma eins",
-    "spelled": (
-        "letter letters buchstabe buchstaben lettre lettres letra letras lettera lettere"
-        " decimal dezimal komma point virgule punto coma virgola virgula"
-    ),
-}
-"""Words that are looked for in every language."""
+_GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.yaml").read_bytes(), yaml.CSafeLoader)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +73,8 @@ class Language:
 
     def _piece(self, found: re.Match[str]) -> str:
         name = found[1]
-        if name in _GRAMMAR:
-            return _GRAMMAR[name]
+        if name in _GRAMMAR["pieces"]:
+            return str(_GRAMMAR["pieces"][name])
         words = "|".join(sorted(self.words[name])) or "(?!)"
         return f"(?:[ ](?:{words})(?![^ ]))"
 
@@ -148,13 +82,14 @@ class Language:
 @cache
 def languages() -> tuple[Language, ...]:
     """The six languages, English first."""
-    written: dict[str, dict[str, str]] = yaml.load(_WORDS.read_bytes(), yaml.CSafeLoader)
-    return tuple(_language(code, lists) for code, lists in written.items())
+    written = yaml.load(_FOLDER.joinpath("prompt_words.yaml").read_bytes(), yaml.CSafeLoader)
+    every = written.pop("every")
+    return tuple(_language(code, {**every, **lists}) for code, lists in written.items())
 
 
 def _language(code: str, lists: Mapping[str, str]) -> Language:
     words = defaultdict[str, frozenset[str]](frozenset)
-    words |= {name: frozenset(map(fold, said.split())) for name, said in (*_COMMON_WORDS.items(), *lists.items())}
+    words |= {name: frozenset(map(fold, said.split())) for name, said in lists.items()}
     words["after_key"] |= words["purpose"] | words["conjunctions"] | words["nouns"] | words["range_words"]
     counts = {fold(word): count for count, each in enumerate(lists["counts"].split()) for word in each.split("/")}
     words["counts"] = frozenset(counts)
@@ -194,7 +129,7 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, in order, with the words that name them; `way` is one of `_WAYS` or `list`."""
+    """Keys that are named together, in order, with the words that name them; `way` is one of the grammar, or `list`."""
 
     keys: tuple[NamedKey, ...]
     way: str
@@ -251,12 +186,11 @@ def read_prompt(text: str, voice: str) -> PromptText:
     language = each[0]
     is_open = is_long or bool(_LOOP.search(text) or language.pattern("{any}{nouns}").search(tokens))
     is_open = is_open or (_VALUE in tokens and _has_open_value(text, tokens, places))
-    possible = frozenset(language.key_of(word) for word in language.pattern(_WITH).findall(tokens)) | frozenset(
-        key.key for key in _keys(tokens, 0, len(tokens), language) if not _is_counted(tokens, key, language)
-    )
-    return PromptText(
-        tokens, places, tuple(sorted(mentions, key=lambda mention: mention.start)), possible, language, is_open
-    )
+    possible = frozenset(
+        language.key_of(word) for word in language.pattern(_GRAMMAR["with"]).findall(tokens)
+    ) | frozenset(key.key for key in _keys(tokens, 0, len(tokens), language) if not _is_counted(tokens, key, language))
+    mentions.sort(key=lambda mention: mention.start)
+    return PromptText(tokens, places, tuple(mentions), frozenset(possible), language, is_open)
 
 
 def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
@@ -293,7 +227,7 @@ def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
-        for way, rule in _WAYS.items()
+        for way, rule in _GRAMMAR["ways"].items()
         for match in language.pattern(rule).finditer(tokens)
     ]
     taken = set[int]()
@@ -337,7 +271,7 @@ def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
     patterns = [
         (language, language.pattern(rule))
         for language in dict.fromkeys(mention.language for mention in mentions)
-        for rule in _LISTS
+        for rule in _GRAMMAR["lists"]
     ]
     at = 0
     while each := [(match.start(), match, lang) for lang, rule in patterns if (match := rule.search(tokens, at))]:

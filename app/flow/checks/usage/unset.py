@@ -5,7 +5,6 @@ And what is never there: variables that are read and that nothing sets (W646).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,6 +22,10 @@ from app.flow.templates.references import Reference
 _NO_NAMES: frozenset[str] = frozenset()
 
 
+_REACHED = frozenset({""})
+"""A made-up name that is there from the start of a call on."""
+
+
 class Way(NamedTuple):
     """A way from one step to another.
 
@@ -36,33 +39,61 @@ class Way(NamedTuple):
     may_set: frozenset[str] = _NO_NAMES
 
 
+class Present(NamedTuple):
+    """The names that are there when a call enters a step."""
+
+    surely: frozenset[str]
+    maybe: frozenset[str]
+
+
 @dataclass(slots=True)
-class FlowPaths:
-    """All ways of one flow.
+class Presence:
+    """Which variables and answers of lookups are there in each step of a flow: one pass over its graph.
 
     Attributes:
         own: what a step asks and sets on entering, by step.
-        ways: those that a call takes without an error that only the flow handles.
-        errors: where the others lead.
-        entered: the steps that a call may enter.
-        returned: what each outcome of the flows that are run sets, by flow; see `returned_by`.
+        entered: what is there when a call enters a step. Where only an error of the whole flow leads, everything counts
+            as there for sure, since the error may come at any time; and so it does where nothing leads.
     """
 
     facts: Facts
-    returned: dict[str, dict[str, tuple[frozenset[str], frozenset[str]]]]
+    returned: Mapping[str, Mapping[str, tuple[frozenset[str], frozenset[str]]]]
     own: dict[str, frozenset[str]] = field(default_factory=dict)
-    ways: dict[str, tuple[Way, ...]] = field(default_factory=dict)
-    errors: tuple[str, ...] = ()
-    entered: frozenset[str] = _NO_NAMES
+    entered: dict[str, Present] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        error = self.facts.flow.error
-        self.errors = (error.step,) if error is not None and error.step is not None else ()
-        for name, step in self.facts.flow.steps.items():
-            asked = frozenset(asking.name for asking in step.asks)
-            self.own[name] = asked.union(assignment.name for assignment in step.sets)
-            self.ways[name] = tuple(self._ways(step))
-        self.entered = frozenset(self._closure([self.facts.flow.start, *self.errors]))
+        flow, ways = self.facts.flow, {}
+        for name, step in flow.steps.items():
+            asked = (asking.name for asking in step.asks)
+            self.own[name] = frozenset([*asked, *(assignment.name for assignment in step.sets)])
+            ways[name] = tuple(self._ways(step))
+        some = _NO_NAMES.union(*self.own.values(), *(way.may_set for each in ways.values() for way in each))
+        everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
+        waiting = [(name, Present(everything, _NO_NAMES)) for name in flow.steps]
+        waiting.append((flow.start, Present(frozenset(flow.params), _REACHED)))
+        if flow.error is not None and flow.error.step is not None:
+            waiting.append((flow.error.step, Present(everything, some | _REACHED)))
+        while waiting:
+            name, new = waiting.pop()
+            known = self.entered.get(name, new)
+            merged = Present(known.surely & new.surely, known.maybe | new.maybe)
+            if name in self.entered and merged == known:
+                continue
+            self.entered[name] = merged
+            surely, maybe = merged.surely | self.own[name], merged.maybe | self.own[name]
+            waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in ways[name]]
+
+    def may_lack(self, step: str, name: str) -> bool:
+        """Whether a call may enter a step without a name."""
+        return name not in self.entered[step].surely
+
+    def may_have(self, step: str, name: str) -> bool:
+        """Whether a call may enter a step with a name."""
+        return name in self.entered[step].maybe
+
+    def is_reached(self, step: str) -> bool:
+        """Whether a call may enter a step at all."""
+        return not _REACHED.isdisjoint(self.entered[step].maybe)
 
     def _ways(self, step: Step) -> Iterator[Way]:
         tested = _NO_NAMES
@@ -70,12 +101,12 @@ class FlowPaths:
             tested = _NO_NAMES.union(*(test.used_names for test in tests_of(step)))
         run = next((edge.target.runs for edge in step.exit.edges() if edge.target.runs is not None), None)
         for edge in step.exit.edges():
-            if edge.target.step is not None:
-                sure, may = tested | _assigned(edge), _NO_NAMES
+            if edge.target.step in self.facts.flow.steps:
+                surely, maybe = tested | _assigned(edge), _NO_NAMES
                 if run is not None and run.comes_back:
-                    found, may = self._returned(run.flow, edge.label)
-                    sure |= found
-                yield Way(edge.target.step, sure, sure | may)
+                    found, maybe = self._returned(run.flow, edge.label)
+                    surely |= found
+                yield Way(str(edge.target.step), surely, surely | maybe)
         if step.error is not None and step.error.step is not None:
             sets = frozenset(assignment.name for assignment in step.error.sets)
             yield Way(step.error.step, sets, sets)
@@ -86,48 +117,7 @@ class FlowPaths:
         each = [found[label]] if label in found else list(found.values())
         if not each:
             return _NO_NAMES, _NO_NAMES
-        return frozenset.intersection(*(sure for sure, _ in each)), _NO_NAMES.union(*(may for _, may in each))
-
-    def without(self, name: str) -> dict[str, str]:
-        """The steps that a call may enter before `name` is there, each with the step before it ("" for the start)."""
-        start = self.facts.flow.start
-        if name in self.facts.flow.params:
-            return {}
-        before, waiting = {start: ""}, deque([start])
-        while waiting:
-            step = waiting.popleft()
-            for way in self.ways.get(step, ()) if name not in self.own.get(step, _NO_NAMES) else ():
-                if way.to not in before and name not in way.sets:
-                    before[way.to] = step
-                    waiting.append(way.to)
-        return before
-
-    def behind(self, name: str) -> set[str]:
-        """The steps that a call may enter when `name` is there."""
-        waiting: list[str] = []
-        for step, ways in self.ways.items():
-            is_own = name in self.own[step]
-            waiting += [way.to for way in ways if is_own or name in way.may_set]
-            waiting += self.errors if is_own or any(name in way.may_set for way in ways) else ()
-        return self._closure([*waiting, *self.errors] if waiting else [])
-
-    def _closure(self, waiting: list[str]) -> set[str]:
-        """The steps that a call may enter from one of these, which it has entered."""
-        found: set[str] = set()
-        while waiting:
-            step = waiting.pop()
-            if step not in found:
-                found.add(step)
-                waiting += [way.to for way in self.ways.get(step, ())]
-        return found
-
-
-def way_to(step: str, before: dict[str, str]) -> str:
-    """How a call comes to a step, for messages."""
-    names = [step]
-    while before[names[-1]]:
-        names.append(before[names[-1]])
-    return " → ".join(reversed(names))
+        return frozenset.intersection(*(surely for surely, _ in each)), _NO_NAMES.union(*(maybe for _, maybe in each))
 
 
 def _assigned(edge: Edge) -> frozenset[str]:
@@ -158,11 +148,11 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
     saying = _said_reads(facts, texts) if texts.keys() & facts.read else {}
     if not asking and not saying:
         return
-    ways = FlowPaths(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
+    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
     for name, found in asking.items():
-        yield from _lookup(name, found, ways)
+        yield from _lookup(name, found, presence)
     for name, found in saying.items():
-        yield from _text(texts[name], found, ways)
+        yield from _text(texts[name], found, presence)
 
 
 def check_never_set(facts: Facts) -> Iterator[Issue]:
@@ -232,41 +222,34 @@ def _said(part: Part) -> Iterator[Value]:
             yield value
 
 
-def _lookup(name: str, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issue]:
-    before, behind = ways.without(name), ways.behind(name)
-    answered = {each.read.place for each in found if each.step.name in behind or name in ways.own[each.step.name]}
+def _lookup(name: str, found: list[_StepRead], presence: Presence) -> Iterator[Issue]:
+    def is_answered(step: str) -> bool:
+        return presence.may_have(step, name) or name in presence.own[step]
+
+    answered = {each.read.place for each in found if is_answered(each.step.name)}
     for each in sorted(found, key=lambda each: each.read.place):
         step = each.step.name
-        if (name in ways.own[step] and not each.is_early) or (each.is_guarded and each.read.place in answered):
+        is_own = name in presence.own[step]
+        if (is_own and not each.is_early) or (each.is_guarded and each.read.place in answered):
             continue  # a guarded text that several steps say has an answer in one of them
-        if step not in behind and step in ways.entered:
-            yield _never_asked(name, each, ways)
+        if presence.is_reached(step) and not presence.may_have(step, name):
+            message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
+            cure = f"add `lookup: {name}` to a step before this one"
+            yield RULES["E630"].at(each.read.place, message, cure)
             return
-        if step in before and not each.is_guarded:
-            message = f'a call may get here without asking the lookup "{name}": {way_to(step, before)}'
+        if presence.may_lack(step, name) and not each.is_guarded:
+            message = f'a call may come here without asking the lookup "{name}"'
             cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
             yield RULES["W638"].at(each.read.place, message, cure)
             return
 
 
-def _never_asked(name: str, each: _StepRead, ways: FlowPaths) -> Issue:
-    if name in ways.own[each.step.name]:
-        message = f'"{name}" is read here while it is asked: the lookups of a step are asked at the same time'
-        return RULES["E630"].at(each.read.place, message, f"ask `{name}` in a step of its own before this one")
-    message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
-    return RULES["E630"].at(each.read.place, message, f"add `lookup: {name}` to this step or to one before it")
-
-
-def _text(variable: Variable, found: list[_StepRead], ways: FlowPaths) -> Iterator[Issue]:
+def _text(variable: Variable, found: list[_StepRead], presence: Presence) -> Iterator[Issue]:
     name = variable.name
-    before, behind = ways.without(name), ways.behind(name)
     for each in sorted(found, key=lambda each: each.read.place):
         step = each.step.name
-        if name in ways.own[step] or step not in before:
-            continue
-        message = f'"{name}" may still be empty here: nothing sets it on the way {way_to(step, before)}'
-        if step not in behind:
-            message = f'"{name}" is empty here: nothing before sets it'
-        cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
-        yield RULES["W639"].at(each.read.place, message, cure)
-        return
+        if name not in presence.own[step] and presence.may_lack(step, name):
+            message = f'"{name}" is empty here, unless a step before sets it'
+            cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
+            yield RULES["W639"].at(each.read.place, message, cure)
+            return
