@@ -20,35 +20,28 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.script import (
     KINDS,
-    Alternative,
     DialStep,
     EndStep,
     HearStep,
-    RecordedMessage,
     RecordStep,
-    ScriptedParty,
     ScriptStep,
-    Spoken,
-    SpokenInput,
     UntilStep,
     read_script,
 )
 from app.verify.scenarios.values import (
-    ANY_MAP,
     EXCERPTS,
     SECONDS,
-    TEXTS,
+    TEXT_MAP,
     Excerpt,
     ScenarioModel,
     ScenarioReader,
     UpperLimit,
-    entries,
     items,
     json_of,
+    listed,
+    named,
     read_json,
     read_seconds,
-    read_text_map,
-    read_texts,
     read_word,
 )
 
@@ -183,7 +176,7 @@ class ScenarioCall(ScenarioModel):
     """who calls: a number, in quotes, or a SIP URI"""
     flow: str = ""
     """the flow that takes the call"""
-    sip: Annotated[Mapping[str, str], ReadWith(read_text_map, ANY_MAP)] = {}
+    sip: Annotated[Mapping[str, str], TEXT_MAP] = {}
     """SIP headers by name"""
     user: str = ""
     """the user of a Client SDK application"""
@@ -223,11 +216,6 @@ def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ..
     return tuple(found)
 
 
-def _read_variables(node: Node, what: str, reader: Reader) -> dict[str, ExpectedVariable] | None:
-    found = entries(node, what, "write `variables: {name: value}`", reader)
-    return {each.key.value: ExpectedVariable(each.key.place, json_of(each.value)) for each in found}
-
-
 def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit]:
     """`dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
     found: dict[str, UpperLimit] = {}
@@ -243,15 +231,12 @@ def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit
     return found
 
 
-def _read_actions(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
-    """Parts of NCCO actions; a word alone is the name of one."""
-    found: list[Any] = []
-    for item in items(node):
-        if isinstance(item, Seq):
-            reader.report("S101", item.place, "an action is a list", "write `- {action: talk, ..}`")
-        else:
-            found.append(json_of(item) if isinstance(item, Map) else {"action": item.value})
-    return tuple(found)
+def _read_action(node: Node, what: str, reader: Reader) -> Any:
+    """A part of an NCCO action; a word alone is its name."""
+    if isinstance(node, Seq):
+        reader.report("S101", node.place, "an action is a list", "write `- {action: talk, ..}`")
+        return None
+    return json_of(node) if isinstance(node, Map) else {"action": node.value}
 
 
 _HOOKS = {"description": "every hook that is sent, in this order: its name, or {name: a part of its body}"}
@@ -261,6 +246,7 @@ _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35
 class Expect(ScenarioModel):
     """What must hold when the call is over; what is not named may be anything."""
 
+    example: ClassVar = "expect: {end: completed}"
     hints: ClassVar = {
         "hear": "write it in the script, or `said`",
         "duration": "write `seconds`",
@@ -272,22 +258,21 @@ class Expect(ScenarioModel):
     """the caller hung up, the call ended by itself, or nothing of the flow could be played"""
     seconds: Annotated[Range | None, ReadWith(_read_range, _RANGE)] = None
     hooks: Annotated[tuple[ExpectedHook, ...] | None, ReadWith(_read_hooks, _HOOKS)] = None
-    variables: Annotated[Mapping[str, ExpectedVariable], ReadWith(_read_variables, ANY_MAP)] = {}
+    variables: Annotated[
+        Mapping[str, ExpectedVariable],
+        named(
+            lambda entry, _: ExpectedVariable(entry.key.place, json_of(entry.value)), "write `variables: {name: value}`"
+        ),
+    ] = {}
     said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what must be heard, in this order"""
-    ncco: Annotated[tuple[Any, ...], ReadWith(_read_actions, {})] = ()
+    ncco: Annotated[tuple[Any, ...], listed(_read_action, {})] = ()
     """actions that are played, in this order: a name, or some of its fields"""
     without: Annotated[Mapping[str, UpperLimit], ReadWith(_read_without, {})] = {}
     """what must not happen to the caller, such as dead_end or {silence: 20s}"""
 
 
-def _read_given(node: Node, what: str, reader: Reader) -> dict[str, GivenAnswers]:
-    """What each lookup answers, by its name."""
-    found = entries(node, what, "write `given: {lookup: {field: value}}`", reader)
-    return {each.key.value: _given(each, reader) for each in found}
-
-
-def _given(entry: Entry, reader: Reader) -> GivenAnswers:
+def _read_given(entry: Entry, reader: Reader) -> GivenAnswers:
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write what it answers first, then what it does next"
         reader.report("S103", entry.value.place, "no answer is listed", cure)
@@ -311,27 +296,16 @@ def _is_single(node: Node) -> TypeGuard[Map]:
     return isinstance(node, Map) and len(node.entries) == 1
 
 
-def _read_prefixes(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
-    texts = read_texts(node, what, reader)
-    for text in texts:
-        if not (text.value.isdigit() or text.value.startswith(("sip:", "sips:"))):
-            cure = 'write digits, such as "44", or "sip:" for SIP addresses'
-            reader.report("S104", text.place, f'"{text.value}" is not a prefix', cure)
-    return tuple(text.value for text in texts)
+def _read_prefix(node: Node, what: str, reader: Reader) -> str | None:
+    text = reader.text(node, what)
+    if text is not None and not (text.value.isdigit() or text.value.startswith(("sip:", "sips:"))):
+        cure = 'write digits, such as "44", or "sip:" for SIP addresses'
+        reader.report("S104", text.place, f'"{text.value}" is not a prefix', cure)
+    return text.value if text is not None else None
 
 
-def _read_streams(node: Node, what: str, reader: Reader) -> dict[str, float]:
-    found = entries(node, what, 'write `streams: {"https://example.com/a.mp3": 12s}`', reader)
-    lengths = {each.key.value: read_seconds(each.value, "the length of a stream", reader) for each in found}
-    return {url: seconds for url, seconds in lengths.items() if seconds is not None}
-
-
-def _read_expect(node: Node, what: str, reader: Reader) -> Expect | None:
-    found = reader.map(node, what, "write `expect: {end: completed}`")
-    return Expect.parse(found, what, reader) if found else None
-
-
-_STREAMS = {**ANY_MAP, "additionalProperties": SECONDS.schema}
+def _read_length(entry: Entry, reader: Reader) -> float | None:
+    return read_seconds(entry.value, "the length of a stream", reader)
 
 
 class ScenarioDefaults(ScenarioCall):
@@ -339,15 +313,18 @@ class ScenarioDefaults(ScenarioCall):
 
     call: Annotated[Any, kept(defined("call"))] = None
     """the words of the call, in a map of their own"""
-    given: Annotated[Mapping[str, GivenAnswers], ReadWith(_read_given, ANY_MAP)] = {}
+    given: Annotated[Mapping[str, GivenAnswers], named(_read_given, "write `given: {lookup: {field: value}}`")] = {}
     """what lookups answer, by name"""
-    env: Annotated[Mapping[str, str], ReadWith(read_text_map, ANY_MAP)] = {}
+    env: Annotated[Mapping[str, str], TEXT_MAP] = {}
     """variables that the flows read as env.NAME"""
-    dial_allow: Annotated[tuple[str, ...] | None, ReadWith(_read_prefixes, TEXTS)] = None
+    dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
     """prefixes of computed numbers that may be dialled; without it, what the server is told"""
-    streams: Annotated[Mapping[str, float], ReadWith(_read_streams, _STREAMS)] = {}
+    streams: Annotated[
+        Mapping[str, float],
+        named(_read_length, 'write `streams: {"https://example.com/a.mp3": 12s}`', SECONDS.schema),
+    ] = {}
     """how long audio files last, by URL, such as 12s"""
-    expect: Annotated[Expect, ReadWith(_read_expect, defined("expect"))] = Expect()
+    expect: Expect = Expect()
     """what must hold when the call is over"""
 
 
@@ -462,16 +439,8 @@ def scenario_schema() -> JsonSchema:
     alone = [kind.word for kind in KINDS if kind.is_alone]
     definitions = {
         "call": ScenarioCall.editor_schema(),
-        "expect": Expect.editor_schema(),
         "script": {"type": "array", "items": defined("step")},
         "step": {"anyOf": [{"enum": alone}, *(kind.editor_schema() for kind in KINDS if kind.words())]},
-        "speech": {"anyOf": [TEXT, SpokenInput.editor_schema()]},
-        "alternatives": _listed("alternative"),
-        "alternative": {"anyOf": [TEXT, Alternative.editor_schema()]},
-        "dial": {"anyOf": [TEXT, ScriptedParty.editor_schema()]},
-        "presses": _listed("pressed"),
-        "pressed": {"anyOf": [TEXT, Spoken.editor_schema()]},
-        "record": {"anyOf": [SECONDS.schema, RecordedMessage.editor_schema()]},
     }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -485,7 +454,3 @@ def scenario_schema() -> JsonSchema:
     }
     found: dict[str, Any] = resolved(schema, Names())
     return found
-
-
-def _listed(name: str) -> JsonSchema:
-    return {"anyOf": [defined(name), {"type": "array", "items": defined(name), "minItems": 1}]}

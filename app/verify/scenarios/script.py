@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 from pydantic import Field
 
 from app.flow.language.base import ReadWith
-from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
@@ -23,12 +23,11 @@ from app.verify.scenarios.values import (
     SECONDS,
     Excerpt,
     ScenarioModel,
-    items,
     json_of,
+    listed,
     read_keys,
     read_seconds,
     read_word,
-    word_of,
 )
 
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
@@ -109,28 +108,25 @@ class Alternative(ScenarioModel):
     """What else the recogniser may have heard."""
 
     cures: ClassVar = {"text": "add `text: ...`"}
+    short: ClassVar = "text"
 
     text: str
     confidence: Annotated[float, Field(ge=0, le=1)] = SURE
 
 
-def _read_alternatives(node: Node, what: str, reader: Reader) -> tuple[Alternative, ...]:
-    return tuple(found for item in items(node) if (found := _read_alternative(item, reader)) is not None)
-
-
-def _read_alternative(node: Node, reader: Reader) -> Alternative | None:
-    if isinstance(node, Map):
-        return Alternative.parse(node, "an alternative", reader)
-    text = reader.text(node, "an alternative")
-    return Alternative(text=text.value, confidence=UNSURE) if text else None
+def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | None:
+    found = Alternative.parse(node, "an alternative", reader)
+    return found if found is None or isinstance(node, Map) else found.model_copy(update={"confidence": UNSURE})
 
 
 class SpokenInput(ScenarioModel):
     """What the caller says, as the recogniser reports it."""
 
+    short: ClassVar = "text"
+
     text: str = ""
     confidence: Annotated[float, Field(ge=0, le=1)] = SURE
-    alternatives: Annotated[tuple[Alternative, ...], ReadWith(_read_alternatives, defined("alternatives"))] = ()
+    alternatives: Annotated[tuple[Alternative, ...], listed(_read_alternative, Alternative.editor_schema())] = ()
     error: str = ""
 
     @property
@@ -145,19 +141,12 @@ class SpokenInput(ScenarioModel):
         return () if self.error else ((self.text, self.confidence), *others)
 
 
-def _read_speech(node: Node, what: str, reader: Reader) -> SpokenInput | None:
-    if isinstance(node, Map):
-        return SpokenInput.parse(node, "`speak`", reader)
-    text = reader.text(node, what)
-    return SpokenInput(text=text.value) if text else None
-
-
 class SpeakStep(ScriptStep):
     """The caller speaks."""
 
     word: ClassVar = "speak"
 
-    speech: Annotated[SpokenInput, ReadWith(_read_speech, defined("speech"))] = Field(alias="speak")
+    speech: SpokenInput = Field(alias="speak")
     at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
@@ -186,35 +175,37 @@ class Spoken(ScenarioModel):
     speak: str
 
 
-def _read_presses(node: Node, what: str, reader: Reader) -> tuple[str | Spoken, ...]:
-    """What a called party does each time that it is asked: keys, "" for nothing, or `{speak: text}`."""
-    found: list[str | Spoken | None] = []
-    for item in items(node):
-        if isinstance(item, Map):
-            found.append(Spoken.parse(item, "an entry of `presses`", reader))
-        elif isinstance(item, Text) and not item.value:
-            found.append("")
-        else:
-            found.append(read_keys(item, what, reader))
-    return tuple(each for each in found if each is not None)
+def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
+    """What a called party does when it is asked: keys, "" for nothing, or `{speak: text}`."""
+    if isinstance(node, Map):
+        return Spoken.parse(node, "an entry of `presses`", reader)
+    return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
 
 
 class ScriptedParty(ScenarioModel):
     """Who is dialled, and what comes of it."""
 
     hints: ClassVar = {"number": "write `to`", "on": "write `outcome`"}
+    short: ClassVar = "outcome"
 
     to: str = ""
     """number, user, URI or extension; without it, whoever is dialled"""
-    outcome: Annotated[Outcome, word_of(OUTCOMES)] = "completed"
+    outcome: Outcome = "completed"
     rings: Annotated[float, SECONDS] = 4.0
     talks: Annotated[float, SECONDS] = 30.0
-    hangs_up: Annotated[str, word_of(("caller", "party"))] = "party"
+    hangs_up: Literal["caller", "party"] = "party"
     """who ends the conversation"""
     hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what the party must hear of a flow of its own (`onAnswer`), in this order"""
-    presses: Annotated[tuple[str | Spoken, ...], ReadWith(_read_presses, defined("presses"))] = ()
+    presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.editor_schema()]})] = ()
     """what it presses or says, each time that this flow asks; "" is silence"""
+
+    @classmethod
+    def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """See `ScenarioModel`: `{to: .., outcome: ..}`, `busy` or `"447700900111"`."""
+        if isinstance(node, Text) and _ADDRESS.fullmatch(node.value):
+            return cls(to=node.value)
+        return super().parse(node, what, reader, place=place, **made)
 
     @property
     def behaviour(self) -> Behaviour:
@@ -229,42 +220,24 @@ def _act(does: str | Spoken) -> Act:
     return PressKeys(does) if does else SilentParty()
 
 
-def _read_party(node: Node, what: str, reader: Reader) -> ScriptedParty | None:
-    """`{to: .., outcome: ..}`, `busy` or `"447700900111"`."""
-    if isinstance(node, Map):
-        return ScriptedParty.parse(node, what, reader)
-    text = reader.text(node, what)
-    if text is None:
-        return None
-    if _ADDRESS.fullmatch(text.value):
-        return ScriptedParty(to=text.value)
-    outcome: Any = read_word(node, OUTCOMES, what, reader)
-    return ScriptedParty(outcome=outcome) if outcome else None
-
-
 class DialStep(ScriptStep):
     """Somebody is dialled next."""
 
     word: ClassVar = "dial"
     is_alone: ClassVar = True
 
-    party: Annotated[ScriptedParty, ReadWith(_read_party, defined("dial"))] = Field(ScriptedParty(), alias="dial")
+    party: ScriptedParty = Field(ScriptedParty(), alias="dial")
     """who is dialled next, and what comes of it"""
 
 
 class RecordedMessage(ScenarioModel):
     """What the caller leaves on a recording."""
 
+    short: ClassVar = "seconds"
+
     seconds: Annotated[float, SECONDS] = 5.0
     key: Annotated[str, KEYS] = ""
     """ends the recording; without it, silence does"""
-
-
-def _read_message(node: Node, what: str, reader: Reader) -> RecordedMessage | None:
-    if isinstance(node, Map):
-        return RecordedMessage.parse(node, what, reader)
-    seconds = read_seconds(node, what, reader)
-    return RecordedMessage(seconds=seconds) if seconds is not None else None
 
 
 class RecordStep(ScriptStep):
@@ -273,9 +246,7 @@ class RecordStep(ScriptStep):
     word: ClassVar = "record"
     is_alone: ClassVar = True
 
-    message: Annotated[RecordedMessage, ReadWith(_read_message, defined("record"))] = Field(
-        RecordedMessage(), alias="record"
-    )
+    message: RecordedMessage = Field(RecordedMessage(), alias="record")
 
 
 class WaitStep(ScriptStep):
@@ -359,7 +330,7 @@ class FaultStep(ScriptStep):
 
     word: ClassVar = "fault"
 
-    fault: Annotated[FaultKind, word_of(FAULTS)]
+    fault: FaultKind
     """what goes wrong with the next webhook whose reply is played"""
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from pydantic import ConfigDict, Field
 
 from app.flow.language.base import FlowModel, Made, ReadWith, milliseconds
-from app.flow.language.json_schema import TEXT, JsonSchema, one_of
+from app.flow.language.json_schema import TEXT, JsonSchema
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import Rule
@@ -25,7 +25,6 @@ RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rule
 NOWHERE: Final = Place("", 0, 0)
 """The place of what is in no file."""
 
-TEXTS: Final[JsonSchema] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
 ANY_MAP: Final[JsonSchema] = {"type": "object"}
 
 _CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
@@ -76,7 +75,22 @@ class ScenarioModel(FlowModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
+    short: ClassVar[str] = ""
+    """The word that a value without a map is taken for; "" where a map is required."""
+
     written: Made[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
+
+    @classmethod
+    def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """See `FlowModel`; a value alone is that of the word `short`."""
+        if cls.short and isinstance(node, Text):
+            node = Map((Entry(Text(cls.short, node.place), node),), node.place)
+        return super().parse(node, what, reader, place=place, **made)
+
+    @classmethod
+    def editor_schema(cls) -> JsonSchema:
+        """See `FlowModel`."""
+        return {"anyOf": [TEXT, super().editor_schema()]} if cls.short else super().editor_schema()
 
     def as_written(self) -> Any:
         """What is not as usual in it, as YAML can write it."""
@@ -107,10 +121,29 @@ def items(node: Node) -> tuple[Node, ...]:
     return node.items if isinstance(node, Seq) else (node,)
 
 
-def entries(node: Node, what: str, cure: str, reader: Reader) -> tuple[Entry, ...]:
-    """The entries of a map; S101 for anything else, with `cure` to show how it is written."""
-    found = reader.map(node, what, cure)
-    return found.entries if found else ()
+def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> ReadWith:
+    """Annotates a field that holds one value or a list of them."""
+
+    def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
+        return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
+
+    return ReadWith(read_all, {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
+
+
+def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> ReadWith:
+    """Annotates a field that holds values by name; `cure` shows how it is written, `schema` is that of a value."""
+
+    def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
+        found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    return ReadWith(read_all, {**ANY_MAP, **({"additionalProperties": schema} if schema else {})})
+
+
+def read_text(node: Node, what: str, reader: Reader) -> str | None:
+    """A text; S101 for anything else."""
+    text = reader.text(node, what)
+    return text.value if text is not None else None
 
 
 def json_of(node: Node) -> Any:
@@ -162,33 +195,17 @@ def read_word(node: Node, known: Iterable[str], what: str, reader: Reader) -> st
     return None
 
 
-def word_of(known: Iterable[str]) -> ReadWith:
-    """Annotates a field that holds one of some words."""
-    words = tuple(known)
-    return ReadWith(lambda node, what, reader: read_word(node, words, what, reader), one_of(words))
-
-
-def read_texts(node: Node, what: str, reader: Reader) -> tuple[Text, ...]:
-    """One text, or a list of them."""
-    found = [reader.text(item, what) for item in items(node)]
-    return tuple(text for text in found if text is not None)
-
-
-def read_excerpts(node: Node, what: str, reader: Reader) -> tuple[Excerpt, ...]:
-    """What must be heard: one text, or several in their order."""
-    texts = read_texts(node, what, reader)
-    return tuple(Excerpt(None if text.value in _OPEN else text.value, text.place) for text in texts)
-
-
-def read_text_map(node: Node, what: str, reader: Reader) -> dict[str, str]:
-    """Texts by name."""
-    found = entries(node, what, f"write {what} as {{name: text}}", reader)
-    texts = {entry.key.value: reader.text(entry.value, f"`{entry.key.value}`") for entry in found}
-    return {name: text.value for name, text in texts.items() if text is not None}
+def read_excerpt(node: Node, what: str, reader: Reader) -> Excerpt | None:
+    """A text that must be heard."""
+    text = reader.text(node, what)
+    return None if text is None else Excerpt(None if text.value in _OPEN else text.value, text.place)
 
 
 SECONDS: Final = ReadWith(
     read_seconds, {"type": ["number", "string"], "description": "seconds, such as 12, 12s, 500ms or 2m"}
 )
 KEYS: Final = ReadWith(read_keys, TEXT)
-EXCERPTS: Final = ReadWith(read_excerpts, TEXTS)
+EXCERPTS: Final = listed(read_excerpt, TEXT)
+TEXT_MAP: Final = named(
+    lambda entry, reader: read_text(entry.value, f"`{entry.key.value}`", reader), "write it as {name: text}"
+)
