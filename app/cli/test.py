@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import codecs
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import click
 
@@ -29,6 +28,8 @@ from app.verify.scenarios.runner import RemoteStage, Rename, Stage, Suite, run_s
 from app.verify.scenarios.server import NoServer
 
 Form: TypeAlias = Literal["text", "json", "github", "junit"]
+Play: TypeAlias = Callable[[Stage, Sequence[ScenarioFile], Rename], Coroutine[Any, Any, Suite]]
+"""Plays files of scenarios somewhere: `_play` with the options of the command."""
 
 DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".mmd": as_mermaid,
@@ -96,106 +97,90 @@ def command(
     PATHS are project folders (with a folder of flows), scenario files, or folders of them; without any, the
     scenarios of the project in this folder, which are in tests/scenarios or scenarios.
     """
-    began, run = time.perf_counter(), ScenarioRun(words, form, update=update)
+    began = time.perf_counter()
+    play = partial(_play, words=words, form=form, update=update)
     if url:
         of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
             raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
-        _play_url(run, remote.application(url), paths, chaos)
-        has_faulty_flows = False
+        played: list[Suite | None] = [_play_url(play, remote.application(url), paths, chaos)]
     else:
         remote.refuse()
         scenarios = find_scenarios(paths, flows, templates)
-        run.names_projects = form == "text" and len(scenarios) > 1
         if graph is not None:
             _check_drawing(graph, len(scenarios))
         if live:
             click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
-        played = [_play_project(run, source, files, live=live, chaos=chaos) for source, files in scenarios.items()]
-        has_faulty_flows = not all(played)
-    if not has_faulty_flows and not any(suite.results or suite.issues for suite in run.suites):
+        played = []
+        for source, files in scenarios.items():
+            if form == "text" and len(scenarios) > 1:
+                click.echo(_ink(form)(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
+            played.append(_play_project(play, source, files, live=live, chaos=chaos))
+    suites = [suite for suite in played if suite is not None]
+    if len(suites) == len(played) and not any(suite.results or suite.issues for suite in suites):
         raise CannotRun(f"no scenario holds the words {words}", "run `ncco test` without -k to see their names")
-    short = _shortfalls(run.suites, least)
+    written = [file.name for suite in suites for file in suite.files if _update(file, suite)] if update else []
+    short = _shortfalls(suites, least)
     reports: dict[Form, Callable[[], str]] = {
-        "text": lambda: "".join(f"{line}\n" for line in _summary(run, short, time.perf_counter() - began)),
-        "json": lambda: as_json(run.suites, short=tuple(short)),
-        "github": lambda: as_github(run.suites, needs_all=least is not None),
-        "junit": lambda: as_junit(run.suites),
+        "text": lambda: "".join(f"{line}\n" for line in _summary(suites, written, short, time.perf_counter() - began)),
+        "json": lambda: as_json(suites, short=tuple(short)),
+        "github": lambda: as_github(suites, needs_all=least is not None),
+        "junit": lambda: as_junit(suites),
     }
     click.echo(reports[form](), nl=False, color=shows_colours())
     if graph is not None:
-        _write_drawing(graph, run.suites)
-    is_wrong = any(suite.differing or suite.has_errors for suite in run.suites) or bool(short)
-    return ISSUES if has_faulty_flows or is_wrong else FINE
+        _write_drawing(graph, suites)
+    is_wrong = any(suite.differing or suite.has_errors for suite in suites) or bool(short)
+    return ISSUES if is_wrong or len(suites) < len(played) else FINE
 
 
-def _play_url(run: ScenarioRun, server: Application, paths: Sequence[Path], chaos: int | None) -> None:
+def _play_url(play: Play, server: Application, paths: Sequence[Path], chaos: int | None) -> Suite:
     """Play scenarios on a server at a URL. Raises CannotRun."""
     files = read_files(find_files(paths))
     stage = RemoteStage(server, chaos=chaos, numbers=first_numbers(file.path for file in files))
     try:
-        asyncio.run(run.play(stage, files, str))
+        return asyncio.run(play(stage, files, str))
     except NoServer as error:
         raise CannotRun(str(error), START_IT) from error
 
 
-def _play_project(run: ScenarioRun, source: Source, files: Sequence[Path], *, live: bool, chaos: int | None) -> bool:
-    """Play the scenarios of a project; whether its flows have no errors. Raises CannotRun."""
-    if run.names_projects:
-        click.echo(run.ink(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
+def _play_project(play: Play, source: Source, files: Sequence[Path], *, live: bool, chaos: int | None) -> Suite | None:
+    """Play the scenarios of a project; None when its flows have errors. Raises CannotRun."""
     found = load_without_errors(source)
     if found is None:
-        return False
+        return None
 
-    async def play() -> None:
+    async def run() -> Suite:
         async with local_stage(found.project, is_live=live, chaos=chaos) as stage:
-            await run.play(stage, read_files(files), partial(path_of, source=source))
+            return await play(stage, read_files(files), partial(path_of, source=source))
 
-    asyncio.run(play())
-    return True
+    return asyncio.run(run())
 
 
-@dataclass(slots=True)
-class ScenarioRun:
-    """Plays scenarios, and keeps the results.
+async def _play(
+    stage: Stage, files: Sequence[ScenarioFile], rename: Rename, *, words: str, form: Form, update: bool
+) -> Suite:
+    """Play scenarios; in text form, print each difference at once, then which outcomes are left."""
+    ink = _ink(form)
 
-    Attributes:
-        words: only scenarios that hold each of these, separated by blanks.
-        names_projects: whether the name of a project is printed above its results.
-        update: whether what is heard is written where a scenario leaves it open.
-        suites: the results of each project. written: the files that were updated.
-    """
+    def played(result: Result) -> None:
+        if form == "text" and (not result.holds or result.unjudged):
+            shown = told_unjudged(result, ink) if result.holds else told(result, rename, ink)
+            click.echo(shown, color=shows_colours())
 
-    words: str
-    form: Form
-    update: bool
-    names_projects: bool = False
-    suites: list[Suite] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
+    suite = await run_suite(stage, files, words, leaves_open=update, played=played, rename=rename)
+    if form == "text":
+        texts = {file.name: file.text for file in files}
+        click.echo(report(suite.issues, texts, "text", shows_colours()), nl=False, color=shows_colours())
+        if suite.results:
+            for line in told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out):
+                click.echo(line)
+    return suite
 
-    @property
-    def ink(self) -> Ink:
-        """Colours of the text form."""
-        return Ink(shows_colours() and self.form == "text")
 
-    async def play(self, stage: Stage, files: Sequence[ScenarioFile], rename: Rename) -> None:
-        """Play files of scenarios; print each difference at once, then which outcomes are left."""
-
-        def played(result: Result) -> None:
-            if self.form == "text" and (not result.holds or result.unjudged):
-                shown = told_unjudged(result, self.ink) if result.holds else told(result, rename, self.ink)
-                click.echo(shown, color=shows_colours())
-
-        suite = await run_suite(stage, files, self.words, leaves_open=self.update, played=played, rename=rename)
-        self.suites.append(suite)
-        if self.update:
-            self.written += [file.name for file in files if _update(file, suite)]
-        if self.form == "text":
-            texts = {file.name: file.text for file in files}
-            click.echo(report(suite.issues, texts, "text", shows_colours()), nl=False, color=shows_colours())
-            if suite.results:
-                for line in told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out):
-                    click.echo(line)
+def _ink(form: Form) -> Ink:
+    """Colours of the text form."""
+    return Ink(shows_colours() and form == "text")
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
@@ -222,26 +207,25 @@ def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
     ]
 
 
-def _summary(run: ScenarioRun, short: Sequence[str], took_s: float) -> Iterator[str]:
+def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[str], took_s: float) -> Iterator[str]:
     """The last lines."""
+    ink = _ink("text")
     yield ""
-    for name in run.written:
-        yield f"written: {name}"
-    for line in short:
-        yield run.ink(line, "red")
-    results = [result for suite in run.suites for result in suite.results]
+    yield from (f"written: {name}" for name in written)
+    yield from (ink(line, "red") for line in short)
+    results = [result for suite in suites for result in suite.results]
     if not results:
         yield "no scenario was played"
         return
     differing = sum(not result.holds for result in results)
-    held = run.ink(f"{differing} differ", "red") if differing else run.ink("all hold", "green")
+    held = ink(f"{differing} differ", "red") if differing else ink("all hold", "green")
     parts = [f"{counted(len(results), 'scenario')} played", held]
     if in_part := sum(bool(result.unjudged) for result in results):
         parts.append(f"{in_part} of them judged in part")
-    if outcomes := sum(suite.coverage.outcomes for suite in run.suites):
-        taken = sum(suite.coverage.taken for suite in run.suites)
+    if outcomes := sum(suite.coverage.outcomes for suite in suites):
+        taken = sum(suite.coverage.taken for suite in suites)
         parts.append(f"{percent(100 * taken / outcomes)} of the outcomes taken ({taken} of {outcomes})")
-    left_out = sum(suite.left_out for suite in run.suites)
+    left_out = sum(suite.left_out for suite in suites)
     yield ", ".join([*parts, f"{took_s:.1f} s"]) + (f"; {left_out} left out by -k" if left_out else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
 Outcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
@@ -70,8 +70,6 @@ class Behaviour:
             up, it is silent.
         beeps_s: seconds from answering to the beep of a machine; with `machine` there is none.
         detail, sip_code: as the failing event says; None: as usual for the outcome.
-
-    Raises ValueError for an unknown outcome or a negative time.
     """
 
     outcome: Outcome = "answered"
@@ -82,15 +80,6 @@ class Behaviour:
     beeps_s: float = 12.0
     detail: str | None = None
     sip_code: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.outcome not in get_args(Outcome):
-            raise ValueError(
-                f'there is no outcome "{self.outcome}" of a dial; write one of {", ".join(get_args(Outcome))}'
-            )
-        for name in ("rings_s", "talks_s", "beeps_s"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it is a number of seconds, 0 or more")
 
 
 @dataclass(slots=True)

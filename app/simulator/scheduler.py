@@ -35,14 +35,9 @@ class NoProgress(AppError):
 
 
 class VirtualClock:
-    """The time of one simulation, in whole milliseconds; calling it gives `now`, as the server under test wants it.
-
-    Raises ValueError for a start without a time zone.
-    """
+    """The time of one simulation, in whole milliseconds; calling it gives `now`, as the server under test wants it."""
 
     def __init__(self, start: datetime = START) -> None:
-        if start.tzinfo is None:
-            raise ValueError("the start of a virtual clock needs a time zone, e.g. datetime(..., tzinfo=UTC)")
         self._start = start.astimezone(UTC)
         self.ms = 0
         """Milliseconds since the start."""

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 
 from app.service.calls import CallService
-from app.service.delivery import Delivery
 from app.store import SqliteDatabase, Store
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import NCCO, plain_environment
-from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
 
 DESK = """flow: desk
 numbers: ["442079460000"]
@@ -84,12 +83,6 @@ async def with_pin(call: ServedCall) -> None:
     await call.ring(uuid="aa02", **{"from": "447700900999"})
     await call.press("2")
     await call.press("4711")
-
-
-async def by_get(call: ServedCall) -> None:
-    query = b"to=442079460000&from=447700900123&uuid=aa04&custom_data=%7B%22order%22%3A%22A-17%22%7D"
-    fields = {"to": "442079460000", "from": "447700900123", "uuid": "aa04"}
-    await call.service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON))
 
 
 async def broken(call: ServedCall) -> None:
@@ -171,18 +164,6 @@ def test_failed_step_is_reported_with_its_place() -> None:
     assert "something failed" in text
 
 
-def test_second_delivery_is_reported_as_such() -> None:
-    async def twice(call: ServedCall) -> None:
-        await call.ring()
-        token = call.token("input")
-        await call.press("1")
-        await call.post("input", {"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG}, token)
-
-    record(twice)
-
-    assert "input-dtmf (delivered again)" in ncco("calls", LEG).stdout
-
-
 @pytest.mark.parametrize(
     ("keys", "told"), [("1", "pressed 1"), ("2", "pressed 2")], ids=["a menu", "another choice of it"]
 )
@@ -203,22 +184,6 @@ def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
     url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
     keyed = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
     return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}
-
-
-def test_fields_of_a_webhook_by_get_are_read() -> None:
-    record(by_get)
-
-    (entry,) = document("aa04")["timeline"]
-
-    assert ("GET", {"order": "A-17"}) == (entry["method"], entry["fields"]["custom_data"])
-
-
-def test_beginning_of_several_calls_names_them() -> None:
-    record(with_pin, broken)
-
-    shown = ncco("calls", "aa")
-
-    assert (1, 'several calls begin with "aa": aa02, aa03\n') == (shown.exit_code, shown.stderr)
 
 
 # Databases that cannot be read

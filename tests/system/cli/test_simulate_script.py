@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from tests.system.cli.played_projects import DIFFERS, HOLDS, project
-from tests.system.cli.projects import TYPO, ncco, write_project
+from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.simulated import SHOP, call
 
 FILE = "tests/scenarios/shop.yaml"
@@ -47,36 +47,6 @@ def test_a_script_at_the_speed_of_speech(tmp_path: Path) -> None:
     assert 0 == ncco("simulate", "--script", FILE, "--real-time").exit_code
 
 
-def test_a_script_shows_webhooks(tmp_path: Path) -> None:
-    project(tmp_path)
-    done = ncco("simulate", "--script", FILE, "--show", "webhooks")
-
-    assert 0 == done.exit_code
-    assert "input     POST https://ncco.example/webhooks/input/" in done.output
-
-
-def test_a_script_is_played_on_an_unlucky_network(tmp_path: Path) -> None:
-    project(tmp_path)
-    done = ncco("simulate", "--script", FILE, "--chaos", "7", "--show", "webhooks")
-
-    assert 0 == done.exit_code, done.output
-    assert "(late by " in done.output
-
-
-def test_a_script_of_flows_with_errors_ends_with_1(tmp_path: Path) -> None:
-    project(tmp_path, HOLDS, TYPO)
-
-    assert 1 == ncco("simulate", "--script", FILE).exit_code
-
-
-def test_a_script_asks_the_world_when_it_is_told_to(tmp_path: Path) -> None:
-    project(tmp_path)
-    done = ncco("simulate", "--script", FILE, "--live")
-
-    assert 0 == done.exit_code
-    assert "live: lookups are asked, and hooks are sent" in done.output
-
-
 def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     saved = Path("tests/scenarios/calls.yaml")
@@ -102,13 +72,6 @@ def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
     assert 2 == done.exit_code
     assert "has a fault, so nothing is added" in done.output
     assert "a: [\n" == Path("calls.yaml").read_text()
-
-
-def test_a_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-    Path("calls.yaml").write_bytes(b"\xff\xfe")
-
-    assert 2 == call("--save", "calls.yaml").exit_code
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_call(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fastapi.responses import PlainTextResponse
 
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import NCCO, plain_environment
-from tests.system.cli.simulated import call, saved, served
+from tests.system.cli.simulated import call, served
 from tests.system.simulator.foreign_server import app
 
 FINDS_BOTH = """\
@@ -104,25 +104,6 @@ def test_bad_luck_is_told(address: str) -> None:
     assert "(late by " in done.output
 
 
-def test_words_choose_scenarios(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
-    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news hears", "--show", "webhooks")
-    missing = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "pony")
-
-    assert 0 == done.exit_code, done.output
-    assert f"answer    GET {address}/answer  200: talk, input" in done.output
-    assert 2 == missing.exit_code
-    assert "no scenario holds the words pony" in missing.output
-
-
-def test_faults_of_a_script_end_with_1(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text("a:\n  script: [prss: 1]\n")
-    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml")
-
-    assert 1 == done.exit_code
-    assert "S1" in done.output
-
-
 def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
     saved = tmp_path / "kept" / "calls.yaml"
     done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; say the weather\n")
@@ -145,13 +126,6 @@ def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
 
     assert 1 == done.exit_code
     assert "no NCCO was played" in done.output
-
-
-def test_nothing_can_be_shown_of_a_call_without_an_ncco(address: str, tmp_path: Path) -> None:
-    done = call(f"{address}/nothing", "--save", tmp_path / "calls.yaml", "--show", "ncco")
-
-    assert 1 == done.exit_code
-    assert {"end": "failsafe"} == saved(tmp_path / "calls.yaml")["expect"]
 
 
 def quiet_server() -> FastAPI:
@@ -323,10 +297,3 @@ def test_what_a_careless_server_should_not_do_is_told(what: str, typed: str, tol
 
     assert told in done.output
     assert code == done.exit_code, done.output
-
-
-def test_a_fault_stands_before_what_it_brings_about(address: str) -> None:
-    lines = call(f"{address}/answer", typed="\n").output.splitlines()
-    fault = next(number for number, line in enumerate(lines) if "Invalid response code." in line)
-
-    assert "is over" in lines[fault + 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.cli.played_projects import DIFFERS, HOLDS, invoke_in, project
-from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+from tests.system.cli.projects import SHOP, write_project
 
 
 def test_scenarios_that_hold_end_with_0(tmp_path: Path) -> None:
@@ -31,43 +30,6 @@ def test_a_difference_ends_with_1(tmp_path: Path) -> None:
     assert "✗ no sale  tests/scenarios/shop.yaml:3\n" in done.output
     assert "decided by flows/shop.yaml:9: " in done.output
     assert "2 scenarios played, 1 differ, " in done.output
-
-
-def test_words_choose_scenarios(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test", "-k", "no SALE")
-
-    assert 1 == done.exit_code
-    assert "1 left out by -k" in done.output
-
-
-def test_words_that_no_scenario_holds_end_with_2(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path), "test", "-k", "pony")
-
-    assert 2 == done.exit_code
-    assert "no scenario holds the words pony" in done.output
-
-
-def test_too_few_outcomes_end_with_1(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path), "test", "--min", "50")
-
-    assert 1 == done.exit_code
-    assert "flow shop: 14.3 % of the outcomes are taken, 50 % are required" in done.output
-    assert 0 == invoke_in(tmp_path, "test", "--min", "14").exit_code
-
-
-def test_a_fault_of_a_scenario_file_is_shown_with_a_caret(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, HOLDS + "b:\n  script: [prss: 1]\n"), "test")
-
-    assert 1 == done.exit_code
-    assert 'tests/scenarios/shop.yaml:4:12  S102  a script has no "prss"' in done.output
-    assert "no scenario was played" in done.output
-
-
-def test_faulty_flows_are_shown_and_not_played(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, flow=TYPO), "test")
-
-    assert 1 == done.exit_code
-    assert 'unknown step "slaes"' in done.output
 
 
 def test_what_is_heard_is_written_where_it_is_left_open(tmp_path: Path) -> None:
@@ -97,23 +59,6 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert "no/a.mmd cannot be written" in done[3].stderr
 
 
-def test_a_drawing_is_of_one_project(tmp_path: Path) -> None:
-    project(tmp_path / "a")
-    project(tmp_path / "b")
-    done = invoke_in(tmp_path, "test", "a", "b", "--graph", "a.mmd")
-
-    assert (2, "") == (done.exit_code, done.stdout)
-    assert "a drawing shows one project" in done.stderr
-
-
-def test_a_drawing_is_of_flows_without_errors(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, flow=TYPO), "test", "--graph", "a.mmd")
-
-    assert 2 == done.exit_code
-    assert "E214" in done.stderr
-    assert "a drawing shows one project" in done.stderr
-
-
 def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
     write_project(tmp_path / "shop", shop=SHOP)
     (tmp_path / "shop/tests/scenarios").mkdir(parents=True)
@@ -121,31 +66,6 @@ def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path)
 
     assert [2, 2, 2] == [each.exit_code for each in done]
     assert [True] * 3 == ["write the first one into shop/tests/scenarios/, see" in each.stderr for each in done]
-
-
-@pytest.mark.parametrize(
-    ("form", "holds"), [("json", '"differing": 1'), ("github", "::error file=a/tests"), ("junit", "<testsuites>")]
-)
-def test_machines_get_one_document(tmp_path: Path, form: str, holds: str) -> None:
-    project(tmp_path / "a", HOLDS + DIFFERS)
-    project(tmp_path / "b")
-    done = invoke_in(tmp_path, "test", "a", "b", "--format", form)
-
-    assert 1 == done.exit_code
-    assert holds in done.output
-    assert "a/flows/shop.yaml" in done.output
-
-
-def test_a_file_or_a_folder_of_scenarios_finds_its_project(tmp_path: Path) -> None:
-    project(tmp_path / "a")
-    (tmp_path / "a" / "scenarios").mkdir()
-    (tmp_path / "a" / "scenarios" / "more.yaml").write_text(HOLDS)
-    counts = [
-        json.loads(invoke_in(tmp_path, "test", *words, "--format", "json").output)["played"]
-        for words in (["a"], ["a/scenarios"], ["a/tests/scenarios/shop.yaml", "a/scenarios/more.yaml"])
-    ]
-
-    assert [2, 1, 2] == counts
 
 
 def test_several_projects_are_told_apart(tmp_path: Path) -> None:
@@ -164,34 +84,6 @@ def test_flows_may_be_somewhere_else(tmp_path: Path) -> None:
     done = invoke_in(tmp_path, "test", "y", "--flows", "x/flows")
 
     assert 0 == done.exit_code, done.output
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["nowhere"], "nowhere does not exist"),
-        ([], "there is no folder of flows at flows"),
-        (["lone"], "there are no scenarios in lone"),
-        (["notes.txt"], "notes.txt is not a scenario file"),
-        (["stray.yaml"], "stray.yaml does not belong to a project"),
-    ],
-)
-def test_nothing_to_play_ends_with_2(tmp_path: Path, words: list[str], told: str) -> None:
-    write_project(tmp_path / "lone", shop=SHOP)
-    (tmp_path / "notes.txt").write_text("")
-    (tmp_path / "stray.yaml").write_text(HOLDS)
-    done = invoke_in(tmp_path, "test", *words)
-
-    assert 2 == done.exit_code
-    assert told in done.output
-
-
-def test_a_wrong_setting_ends_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_DIAL_ALLOW", "GB")
-    plain, live = invoke_in(project(tmp_path), "test"), invoke_in(tmp_path, "test", "--live")
-
-    assert (2, 2) == (plain.exit_code, live.exit_code)
-    assert "NCCO_DIAL_ALLOW" in plain.output
 
 
 LIVE = """\
@@ -255,11 +147,3 @@ def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: p
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
     assert "live: lookups that a scenario does not answer are asked, and hooks are sent" in live.output
-
-
-def test_flows_may_be_named_by_their_project(tmp_path: Path) -> None:
-    project(tmp_path)
-    elsewhere = tmp_path / "elsewhere.yaml"
-    (tmp_path / "tests" / "scenarios" / "shop.yaml").rename(elsewhere)
-
-    assert 0 == ncco("test", elsewhere, "--flows", tmp_path).exit_code

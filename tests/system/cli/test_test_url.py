@@ -30,6 +30,9 @@ who presses 1 hears the news:
 """
 
 
+NEWS = "a call:\n  script: [press: 1, hear: There is no news, end]\n"
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     with served(app) as address:
@@ -72,6 +75,58 @@ def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp
     (call,) = json.loads(done.stdout)["scenarios"]
 
     assert [] == call["unjudged"]
+
+
+@pytest.mark.parametrize(
+    ("more", "unjudged"),
+    [
+        ("  given: {customer: {name: Ann}}\n", "given (the server asks its own lookups)"),
+        ("  env: {CRM_URL: https://crm.example}\n", "env (the server has its own)"),
+        ("  dial_allow: ['44']\n", "dial_allow (the server has its own)"),
+        ("  flow: shop\n", "flow (the answer URL decides it)"),
+        ("  at: 2027-01-01T10:00\n", "at (the server has its own clock)"),
+        ("  expect: {hooks: []}\n", "expect.hooks (a server at a URL does not show it)"),
+        ("  expect: {variables: {a: 1}}\n", "expect.variables (a server at a URL does not show it)"),
+        ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
+    ],
+)
+def test_what_cannot_be_judged_is_told(more: str, unjudged: str, address: str, tmp_path: Path) -> None:
+    (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}{more}")
+    done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
+
+    assert 0 == done.exit_code, done.output
+    assert [unjudged] == json.loads(done.stdout)["scenarios"][0]["unjudged"]
+
+
+def test_everything_of_a_plain_scenario_is_judged(address: str, tmp_path: Path) -> None:
+    expected = "  expect: {end: completed, seconds: <20, said: [news], ncco: [talk, input]}\n"
+    (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}{expected}")
+    done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
+
+    assert [] == json.loads(done.stdout)["scenarios"][0]["unjudged"]
+
+
+def test_the_length_of_a_call_is_judged_save_on_an_unlucky_network(address: str, tmp_path: Path) -> None:
+    (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}  expect: {{seconds: <1}}\n")
+    words = ("test", "scenarios", "--url", f"{address}/answer")
+
+    assert (1, 0) == (ncco(*words).exit_code, ncco(*words, "--chaos", "7").exit_code)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("[fault: refused, hear: There is no news]", "without --fallback-url nothing follows the `fault`"),
+        ("[hear: Press 1, fault: refused, press: 1, hear: x]", "Invalid NCCO."),
+        ("[hear: Press 1, fault: unreadable, press: 1, hear: x]", "Invalid response code."),
+    ],
+)
+def test_faults_fall_on_the_next_webhook_that_is_waited_for(
+    script: str, told: str, address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "scenarios" / "holds.yaml").write_text(f"a call:\n  script: {script}\n")
+
+    assert told in ncco("test", "scenarios", "--url", f"{address}/answer").output
 
 
 def test_machines_are_told_what_was_not_judged(address: str) -> None:

@@ -32,131 +32,99 @@ def status_of(bodies: list[dict[str, Any]], status: str) -> dict[str, Any]:
     return [body for body in bodies if body.get("status") == status][-1]
 
 
-@pytest.mark.parametrize(
-    ("status", "like"),
-    [("started", "12-event-started"), ("ringing", "15-event-ringing"), ("answered", "13-event-answered"),
-     ("completed", "own-completed")],
-)  # fmt: skip
-async def test_states_of_the_caller(status: str, like: str) -> None:
-    bodies = await told(Line({"answer": [talk("one")]}))
-
-    assert shape(sample(like)) == shape(status_of(bodies, status))
+def dialled(**options: Any) -> dict[str, Any]:
+    """A connect whose states go to the application."""
+    return {name: value for name, value in dial(**options).items() if name != "eventUrl"}
 
 
-@pytest.mark.parametrize(
-    ("status", "like"),
-    [("failed", "00-event-failed"), ("rejected", "20-event-rejected"), ("timeout", "own-timeout")],
-)
-async def test_states_of_a_party_that_does_not_answer(status: Any, like: str) -> None:
-    action = {name: value for name, value in dial().items() if name != "eventUrl"}
-    bodies = await told(Line({"answer": [action]}, {PARTY: Behaviour(status)}))
+def party(outcome: Any, address: str = PARTY) -> dict[str, Behaviour]:
+    return {address: Behaviour(outcome)}
 
-    assert shape(sample(like)) == shape(status_of(bodies, status))
+
+RECORD = {"action": "record", "timeOut": 3, "eventUrl": url("record")}
+NOTIFY = {"action": "notify", "payload": {"foo": "bar"}, "eventUrl": url("notify")}
+DETECT = dial(advancedMachineDetection={"behavior": "continue", "mode": "detect_beep"})
+ROOM = {"action": "conversation", "name": "weekly"}
+BOTH = ask(type=["dtmf", "speech"])
+STATES = [
+    ("12-event-started", "started", Line({"answer": [talk("one")]})),
+    ("15-event-ringing", "ringing", Line({"answer": [talk("one")]})),
+    ("13-event-answered", "answered", Line({"answer": [talk("one")]})),
+    ("own-completed", "completed", Line({"answer": [talk("one")]})),
+    ("00-event-failed", "failed", Line({"answer": [dialled()]}, party("failed"))),
+    ("20-event-rejected", "rejected", Line({"answer": [dialled()]}, party("rejected"))),
+    ("own-timeout", "timeout", Line({"answer": [dialled()]}, party("timeout"))),
+    ("14-event-unanswered", "unanswered", Line({"answer": [socket()]}, party("unanswered", SOCKET))),
+    ("18-event-disconnected", "disconnected", Line({"answer": [socket()]}, party("disconnected", SOCKET))),
+]
+
+
+@pytest.mark.parametrize(("like", "status", "line"), STATES, ids=[like for like, *_ in STATES])
+async def test_states_of_a_leg(like: str, status: str, line: Line) -> None:
+    assert shape(sample(like)) == shape(status_of(await told(line), status))
 
 
 async def test_a_busy_party() -> None:
     """`sip_code` is of newer traffic."""
-    action = {name: value for name, value in dial().items() if name != "eventUrl"}
-    bodies = await told(Line({"answer": [action]}, {PARTY: Behaviour("busy")}))
+    bodies = await told(Line({"answer": [dialled()]}, party("busy")))
 
     assert shape(sample("own-busy")) | {"sip_code": "int"} == shape(status_of(bodies, "busy"))
 
 
 async def test_a_cancelled_dial() -> None:
-    action = {name: value for name, value in dial().items() if name != "eventUrl"}
-    bodies = await told(Line({"answer": [action]}), lambda call: call.hang_up(at=1))
+    bodies = await told(Line({"answer": [dialled()]}), lambda call: call.hang_up(at=1))
 
     assert shape(sample("own-cancelled")) == shape(status_of(bodies, "cancelled"))
 
 
-@pytest.mark.parametrize(("outcome", "like"), [("human", "own-human"), ("beep", "own-machine")])
-async def test_machine_detection(outcome: Any, like: str) -> None:
-    action = dial(advancedMachineDetection={"behavior": "continue", "mode": "detect_beep"})
-    line = Line({"answer": [action]}, {PARTY: Behaviour(outcome)})
-    await told(line)
-
-    assert shape(sample(like)) == shape(next(body for body in line.bodies("connect") if "call_uuid" in body))
-
-
-@pytest.mark.parametrize(
-    ("outcome", "like"), [("unanswered", "14-event-unanswered"), ("disconnected", "18-event-disconnected")]
-)
-async def test_states_of_a_websocket(outcome: Any, like: str) -> None:
-    line = Line({"answer": [socket()]}, {SOCKET: Behaviour(outcome)})
-    body = status_of(await told(line), outcome)
-
-    assert shape(sample(like)) == shape(body)
-    assert {"caller-id": FROM} == body["headers"]
-
-
-async def test_notify() -> None:
-    line = Line({"answer": [{"action": "notify", "payload": {"foo": "bar"}, "eventUrl": url("notify")}]})
-    await told(line)
-
-    assert shape(sample("10-notify")) == shape(line.bodies("notify")[0])
-
-
-async def test_notify_by_get() -> None:
-    action = {"action": "notify", "payload": {"step": "a"}, "eventUrl": url("notify"), "eventMethod": "GET"}
-    line = Line({"answer": [action]})
-    await told(line)
-
-    assert shape(sample("own-notify-get")) == shape(line.bodies("notify")[0])
-
-
-@pytest.mark.parametrize(("method", "like"), [("POST", "22-record"), ("POST", "27-record"), ("GET", "23-record")])
-async def test_record(method: str, like: str) -> None:
-    line = Line({"answer": [{"action": "record", "timeOut": 3, "eventUrl": url("record"), "eventMethod": method}]})
-    await told(line, lambda call: call.silence())
-
-    assert shape(sample(like)) == shape(line.bodies("record")[0])
-
-
-async def test_transcription() -> None:
-    line = Line({"answer": [{"action": "record", "timeOut": 3, "transcription": {}, "eventUrl": url("record")}]})
-    await told(line, lambda call: call.silence())
-
-    assert shape(sample("own-transcription")) == shape(line.bodies("record")[1])
+Act = Callable[[Leg], Any]
+OTHERS: list[tuple[str, str, str, Line, Act | None]] = [
+    ("own-human", "connect", "call_uuid", Line({"answer": [DETECT]}, party("human")), None),
+    ("own-machine", "connect", "call_uuid", Line({"answer": [DETECT]}, party("beep")), None),
+    ("10-notify", "notify", "", Line({"answer": [NOTIFY]}), None),
+    ("own-notify-get", "notify", "", Line({"answer": [NOTIFY | {"eventMethod": "GET"}]}), None),
+    ("22-record", "record", "", Line({"answer": [RECORD]}), lambda call: call.silence()),
+    ("27-record", "record", "", Line({"answer": [RECORD]}), lambda call: call.silence()),
+    ("23-record", "record", "", Line({"answer": [RECORD | {"eventMethod": "GET"}]}), lambda call: call.silence()),
+    (
+        "own-transcription",
+        "record",
+        "transcription_url",
+        Line({"answer": [RECORD | {"transcription": {}}]}),
+        lambda call: call.silence(),
+    ),
+    ("own-transfer-live", "event", "type", Line({"answer": [ROOM]}), lambda call: call.hang_up()),
+    ("07-error", "event", "reason", Line({"answer": playing([{"action": "hangup"}])}), None),
+    (
+        "21-input-dtmf",
+        "input",
+        "",
+        Line({"answer": [ask(eventMethod="GET")]}, unasked_speech="error"),
+        lambda call: call.press("1234"),
+    ),
+    (
+        "16-input-speech",
+        "input",
+        "",
+        Line({"answer": [ask(type=["speech"], speech={"saveAudio": True})]}),
+        lambda call: call.speak("sales", ("sails", 0.7)),
+    ),
+    ("own-input-silence", "input", "", Line({"answer": [BOTH]}), lambda call: call.silence()),
+    (
+        "own-input-asynchronous",
+        "input",
+        "",
+        Line({"answer": [ask(mode="asynchronous"), {"action": "wait"}]}),
+        lambda call: call.press("5"),
+    ),
+]
 
 
-async def test_transfer() -> None:
-    bodies = await told(Line({"answer": [{"action": "conversation", "name": "weekly"}]}), lambda call: call.hang_up())
+@pytest.mark.parametrize(("like", "path", "key", "line", "act"), OTHERS, ids=[like for like, *_ in OTHERS])
+async def test_other_webhooks(like: str, path: str, key: str, line: Line, act: Act | None) -> None:
+    await told(line, act)
 
-    assert shape(sample("own-transfer-live")) == shape(next(body for body in bodies if "type" in body))
-
-
-async def test_error() -> None:
-    bodies = await told(Line({"answer": playing([{"action": "hangup"}])}))
-
-    assert shape(sample("07-error")) == shape(next(body for body in bodies if "reason" in body))
-
-
-async def test_input_of_keys_by_get() -> None:
-    line = Line({"answer": [ask(eventMethod="GET")]}, unasked_speech="error")
-    await told(line, lambda call: call.press("1234"))
-
-    assert shape(sample("21-input-dtmf")) == shape(line.bodies("input")[0])
-
-
-async def test_input_of_speech() -> None:
-    line = Line({"answer": [ask(type=["speech"], speech={"saveAudio": True})]})
-    await told(line, lambda call: call.speak("sales", ("sails", 0.7)))
-
-    assert shape(sample("16-input-speech")) == shape(line.bodies("input")[0])
-
-
-async def test_input_of_silence() -> None:
-    line = Line({"answer": [ask(type=["dtmf", "speech"])]})
-    await told(line, lambda call: call.silence())
-
-    assert shape(sample("own-input-silence")) == shape(line.bodies("input")[0])
-
-
-async def test_input_of_one_key() -> None:
-    line = Line({"answer": [ask(mode="asynchronous"), {"action": "wait"}]})
-    await told(line, lambda call: call.press("5"))
-
-    assert shape(sample("own-input-asynchronous")) == shape(line.bodies("input")[0])
+    assert shape(sample(like)) == shape(next(body for body in line.bodies(path) if not key or key in body))
 
 
 async def test_answer_by_get_has_the_order_of_live_traffic() -> None:

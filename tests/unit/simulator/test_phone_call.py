@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, CallIsOver, Parties, VirtualClock
+from app.simulator import Behaviour, CallIsOver, Parties
 from tests.unit.simulator.scripted_server import Line, ask, dial, heard, playing, talk
 
 
@@ -30,15 +29,6 @@ async def test_listening_until_a_time_stops_there() -> None:
     assert ("until", 0.5, None) == (moment.kind, moment.at, moment.waited)
 
 
-async def test_listening_until_a_time_lets_inputs_time_out() -> None:
-    line = Line({"answer": [ask(), talk("one")]})
-
-    call = await line.call()
-    moment = await call.listen(until=60)
-
-    assert ("end", 3.387) == (moment.kind, call.transcript[-1].at)
-
-
 async def test_silence_plays_on_to_the_input_first() -> None:
     line = Line({"answer": [talk("one two three"), ask()]})
 
@@ -55,15 +45,6 @@ async def test_silence_after_the_end_is_no_fault() -> None:
     await call.silence()
 
     assert call.is_over
-
-
-@pytest.mark.parametrize("keys", ["", "12a", "1 2", "ä"])
-async def test_there_are_twelve_keys(keys: str) -> None:
-    line = Line({"answer": [ask()]})
-    call = await line.call()
-
-    with pytest.raises(ValueError, match="not made of the keys 0 to 9"):
-        await call.press(keys)
 
 
 async def test_the_past_is_over() -> None:
@@ -84,15 +65,6 @@ async def test_nobody_listens_after_the_end() -> None:
         await call.press("1", at=5)
 
 
-async def test_hanging_up_after_the_end_is_no_fault() -> None:
-    line = Line({"answer": [talk("one")]})
-    call = await line.call()
-
-    await call.hang_up(at=5)
-
-    assert "platform" == call.ended_by
-
-
 async def test_ringing_of_an_unanswered_call_has_its_time_from_the_beginning() -> None:
     line = Line({"answer": playing([{"action": "hangup"}])}, fallback_url="")
 
@@ -109,24 +81,6 @@ async def test_numbers_of_confidence_are_sent_as_text() -> None:
     await call.listen()
 
     assert ["0.5", "0.9"] == [result["confidence"] for result in line.bodies("input")[0]["speech"]["results"]]
-
-
-def test_a_clock_needs_a_time_zone() -> None:
-    with pytest.raises(ValueError, match="needs a time zone"):
-        VirtualClock(datetime(2026, 3, 4))  # noqa: DTZ001 - what is wrong
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"outcome": "bussy"}, 'there is no outcome "bussy"'),
-        ({"rings_s": -1}, "rings_s is -1; it is a number of seconds, 0 or more"),
-        ({"talks_s": float("nan")}, "talks_s is nan"),
-    ],
-)
-def test_a_behaviour_is_checked(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Behaviour(**options)
 
 
 def test_a_party_without_a_behaviour_is_one_of_the_others() -> None:

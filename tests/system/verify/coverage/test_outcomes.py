@@ -267,15 +267,6 @@ def test_coverage_is_told_by_flow_with_what_is_missing() -> None:
     assert 16.67 == round(coverage.percent, 2)
 
 
-def test_what_is_missing_is_told_when_all_were_played() -> None:
-    assert 4 == len(list(told_coverage(coverage_of(ALL), str, is_whole=False)))
-
-
-def test_of_no_flows_nothing_is_told() -> None:
-    assert [] == list(told_coverage(Coverage({}), str))
-    assert 100.0 == Coverage({}).percent
-
-
 def test_a_percentage_is_100_only_when_nothing_is_missing() -> None:
     assert ["0.0 %", "99.9 %", "100 %"] == [percent(0), percent(99.99), percent(100)]
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from app.simulator import Heard
-from app.verify.scenarios.files import files_in, files_of, project_of, read_files
-from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, entry, told
+from app.verify.scenarios.files import files_in, files_of, project_of
+from app.verify.scenarios.reports import Ink, as_github, as_junit, entry, told
 from app.verify.scenarios.runner import Suite
 from tests.system.verify.scenarios.playing import run
 
@@ -75,19 +74,6 @@ def test_a_difference_is_told_with_the_transcript_and_the_line_that_decided(suit
 """ == told(suite.differing[0], rename, Ink(is_on=False))
 
 
-def test_what_is_missing_in_the_end_is_marked_there(suite: Suite) -> None:
-    lines = told(suite.differing[1], rename, Ink(is_on=False)).splitlines()
-
-    assert "  >     4.5 s  differs   nothing is heard: the call is over" == lines[-1]
-
-
-def test_colours_are_for_terminals(suite: Suite) -> None:
-    shown = told(suite.differing[0], rename, Ink(is_on=True))
-
-    assert "\x1b[31m✗ it differs\x1b[0m" in shown
-    assert "\x1b[2m" in shown
-
-
 @pytest.mark.parametrize(
     ("heard", "line"),
     [
@@ -112,23 +98,6 @@ def test_keys_that_are_pressed_apart_stand_apart() -> None:
     assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
         line.removeprefix("    ") for line in lines if "presses" in line
     ]
-
-
-def test_json_has_everything(suite: Suite) -> None:
-    found = json.loads(as_json([suite]))
-    first, second, _ = found["scenarios"]
-
-    assert (3, 2) == (found["played"], found["differing"])
-    assert ["S106"] == [issue["code"] for issue in found["issues"]]
-    assert {"name": "it holds", "file": "tests/scenarios/main.yaml", "line": 1, "holds": True} == {
-        name: first[name] for name in ("name", "file", "line", "holds")
-    }
-    assert "Then 2." == second["differences"][0]["found"]
-    assert '0.0 s hears "Press 1."' == second["transcript"][0]
-    assert second["decided"][0].startswith("decided by shop/flows/main.yaml:11")
-    assert {"step": "menu", "outcome": "sales by keys", "calls": 2, "file": "shop/flows/main.yaml", "line": 10} == (
-        found["coverage"][0]["flows"][0]["outcomes"][0]
-    )
 
 
 def test_github_gets_an_annotation_for_each_difference_and_each_missing_outcome(suite: Suite) -> None:
@@ -158,12 +127,3 @@ def test_scenario_files_are_found_below_a_project(tmp_path: Path) -> None:
     assert [] == list(files_in(tmp_path / "nothing"))
     assert tmp_path.resolve() == project_of(tmp_path / "tests" / "scenarios" / "b.yaml")
     assert project_of(Path("/")) is None
-
-
-def test_a_file_that_cannot_be_read_is_an_issue(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_bytes(b"\xff")
-    found = read_files([tmp_path / "a.yaml", tmp_path / "b.yaml"])
-
-    assert ["the file cannot be read: byte 1 is not UTF-8", "the file cannot be read: No such file or directory"] == [
-        issue.message for file in found for issue in file.issues
-    ]
