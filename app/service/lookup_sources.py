@@ -177,8 +177,12 @@ class PythonFunctions:
         result = await self._threads.run(function, partial(_call, function, dict(arguments)))
         if isinstance(result, bytes):
             return result
-        async with self._running.setdefault(function, asyncio.Semaphore(CALLS_PER_FUNCTION)):
-            return _as_json(await _awaited(result))
+        try:
+            async with self._running.setdefault(function, asyncio.Semaphore(CALLS_PER_FUNCTION)):
+                return _as_json(await _awaited(result))
+        finally:
+            if inspect.iscoroutine(result):
+                result.close()  # it may not have begun
 
 
 def _call(function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:

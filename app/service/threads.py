@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ class Threads:
         def settle(result: Any, error: Exception | None) -> None:
             places.release()
             if future.cancelled():
+                _discard(result)
                 return
             if error is not None:
                 future.set_exception(error)
@@ -40,8 +41,10 @@ class Threads:
 
         def work() -> None:
             result, error = _outcome(function)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            try:
                 loop.call_soon_threadsafe(settle, result, error)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                _discard(result)
 
         try:
             threading.Thread(target=work, name=key, daemon=True).start()
@@ -49,6 +52,12 @@ class Threads:
             places.release()
             raise
         return await future
+
+
+def _discard(result: Any) -> None:
+    """Close a coroutine that nobody will await."""
+    if inspect.iscoroutine(result):
+        result.close()
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -80,7 +81,12 @@ def large() -> str:
 
 
 def sleepy() -> None:
+    time.sleep(2)
+
+
+def late() -> Awaitable[None]:
     time.sleep(0.3)
+    return async_stuck()
 
 
 def stuck() -> None:
