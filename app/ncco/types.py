@@ -54,9 +54,9 @@ class Kind(ABC):
 
 def check_value(kind: Kind, value: object) -> list[Issue]:
     """What is wrong with the value, including a scalar that JSON cannot hold."""
-    if isinstance(value, (str, float)) and (reason := _unwritable_scalar(value)):
-        return [fault("N125", f"{shown(value)} is not a JSON value: {reason}.")]
-    return kind.check(value)
+    reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
+    found = [] if reason and not isinstance(value, int) else kind.check(value)
+    return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])
 
 
 def unwritable(value: object) -> str | None:
@@ -84,7 +84,9 @@ def _unwritable_scalar(value: object) -> str | None:
         return None if is_encodable(value) else "it holds half of a surrogate pair"
     if isinstance(value, float):
         return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
-    if value is None or isinstance(value, int):
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else "a number has over 64 bits"
+    if value is None:
         return None
     return f"a {type(value).__name__} is not a JSON value"
 

@@ -125,7 +125,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
         Ncco.Talk,
         text=st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=1500),
         level=st.floats(-1, 1),
-        loop=st.integers(min_value=1),
+        loop=st.integers(1, 2**63),
         language=st.sampled_from(["en-GB", "fr-FR", "xx"]) | st.none(),
     ),
     st.builds(
@@ -148,7 +148,11 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
         timeout=st.integers(1, 120) | st.integers(1, 120).map(str),
     ),
     st.builds(Ncco.Wait, timeout=st.floats(allow_nan=False, allow_infinity=False) | st.integers()),
-    st.builds(Ncco.Notify, payload=st.dictionaries(st.text(), st.integers()), eventUrl=st.just("https://example.com")),
+    st.builds(
+        Ncco.Notify,
+        payload=st.dictionaries(st.text(), st.integers(-(2**63), 2**63)),
+        eventUrl=st.just("https://example.com"),
+    ),
     st.builds(Ncco.Conversation, name=st.text(min_size=1).map("room {}".format), can_hear=st.lists(st.just("leg"))),
 )
 
