@@ -268,7 +268,7 @@ class Talk(NccoModel):
     main: ClassVar[str] = "text"
     spellings: ClassVar = {"voice_name": "voiceName"}
     notes: ClassVar = _NO_EVENTS | {
-        name: Note("N910", f"{name} is from older documentation.", "Use language and style instead.")
+        name: Note("N910", f"{name} is from older documentation.", "Leave it out: language and style choose the voice.")
         for name in ("voiceName", "voice_name")
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.talk_can_be_spoken,)

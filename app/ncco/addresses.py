@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from app.ncco.issue import RULES, Issue, fault, listed, shown, wrong_type
 from app.ncco.types import JsonSchema, Kind
@@ -71,7 +72,9 @@ class Keys(Kind):
         if re.fullmatch(self.pattern, text):
             return _digits_as_number(value, text)
         title = RULES[self.code].title
-        return [fault(self.code, f"{shown(text)}: {title[0].lower()}{title[1:]}")]
+        meant = re.sub(r"[^0-9*#p]", "", text.lower().replace("w", "p").replace(",", "pppp"))
+        cure = f'Write "{meant}".' if re.fullmatch(self.pattern, meant) else None
+        return [fault(self.code, f"{shown(text)}: {title[0].lower()}{title[1:]}", cure)]
 
     def read(self, value: object) -> object:
         """A number becomes text."""
@@ -114,6 +117,7 @@ class Shaken(Kind):
 _URL = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^/?#]*))?(.*)", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@]+)(?::([0-9]*))?")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_ALLOWED_IN_URLS = "%/:?#[]@!$&'()*+,;=-._~"
 _NOT_IN_URLS = re.compile(r"[<>\"{}|\\^`]")
 _OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
 _BROKEN_SCHEME = re.compile(
@@ -144,7 +148,8 @@ class Url(Kind):
         if reason := self._fault(value):
             return [fault("N112", f"{shown(value)} {reason}.", self._cure(value))]
         if _NOT_IN_URLS.search(value) or not value.isascii():
-            return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.")]
+            cure = f"Write {shown(quote(value, safe=_ALLOWED_IN_URLS))}."
+            return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
         return []
 
     def _fault(self, value: str) -> str | None:

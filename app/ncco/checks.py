@@ -91,7 +91,7 @@ def sip_target(options: Options) -> Iterator[Issue]:
     elif not uri and domain and not user:
         yield fault("N962", "domain is given without user.", 'Add "user".')
     elif not uri and user and not domain:
-        yield fault("N206", "user is given without domain.", 'Add "domain".')
+        yield fault("N206", "user is given without domain.", 'Add "domain": "pbx.example.com", the name of your trunk.')
     elif not uri and not user:
         yield fault("N206", "The SIP endpoint has neither uri nor user and domain.")
 
@@ -155,7 +155,9 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
         cure = f"Write {listed(spans(voice.styles))}."
         yield fault("N907", f"{language} has no style {shown(style)}.", cure, "/style")
     elif ssml and style not in voice.ssml_styles:
-        yield fault("N908", f"Style {style} of {language} does not support SSML.", path="/text")
+        styles = spans(voice.ssml_styles)
+        cure = f"Write style {listed(styles)}, or plain text." if styles else "Write plain text."
+        yield fault("N908", f"Style {style} of {language} does not support SSML.", cure, "/text")
 
 
 def stream_is_audio(options: Options) -> Iterator[Issue]:
@@ -275,5 +277,5 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
         return
     is_endless = any(as_number(_option(prompt, "loop")) == 0 for prompt in prompts)
     if is_true(_option(record, "beepStart")) and not is_endless:
-        cure = "Give it endOnSilence, endOnKey or timeOut, so that the call waits for the message."
+        cure = 'Add "timeOut": 60, endOnSilence or endOnKey, so that the call waits for the message.'
         yield fault("N913", "What follows does not wait for this recording, and ends the call.", cure, f"/{last}")

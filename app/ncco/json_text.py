@@ -121,6 +121,17 @@ def _value(text: str) -> Any:
         raise NotJsonError("a number has more digits than can be read", longest.start()) from error
 
 
+def _open_closers(text: str) -> str:
+    """What closes the lists and objects that are open at the end of a text."""
+    open_: list[str] = []
+    for piece in _TOKEN.findall(text):
+        if piece in "[{":
+            open_.append("]" if piece == "[" else "}")
+        elif piece in "]}" and open_:
+            open_.pop()
+    return "".join(reversed(open_))
+
+
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     """The same fault on every version of Python: only newer ones recognise a trailing comma."""
     before, at = text[: error.pos].rstrip(), error.pos
@@ -132,6 +143,8 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
         return NotJsonError("a comma is missing before this", at, "write a comma between the two")
+    if at >= len(text.rstrip()) and (closers := _open_closers(text)):
+        return NotJsonError("the text ends too early", len(before) - 1, f"write {closers} at the end")
     for slip, name, written in _SLIPS:
         if found := slip.match(text, at):
             return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")

@@ -169,7 +169,7 @@ def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
     url = node.entry("url")
     if url is not None:
         message = "`onAnswer` names a flow and another server, and the other party hears one of them"
-        reader.report("E285", url.key.place, message, "keep `run` or `url`")
+        reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)
     kept = node.without("url")
     fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=_HINTS, aliases=_ALIASES)

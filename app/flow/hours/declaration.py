@@ -61,7 +61,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     if zone is None:
         reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
     elif _FIXED.fullmatch(text.value):
-        reader.report("W523", text.place, f"the clocks of {text.value} never change")
+        reader.report("W523", text.place, f"the clocks of {text.value} never change", _ZONE_CURES.get(text.value))
     return zone
 
 
@@ -152,6 +152,16 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     if not any(map(is_missing, _texts(node))) and not any(issue.is_error for issue in reader.issues[before:]):
         _check_openings(calendar, reader)
     return calendar
+
+
+_ZONE_CURES: Final = {
+    name: f"write {zone}, or the zone of another city"
+    for name, zone in (
+        ("EST", "America/New_York"),
+        ("MST", "America/Denver"),
+        ("HST", "Pacific/Honolulu"),
+    )
+}
 
 
 def _check_summer_time(words: HoursWords, reader: Reader) -> None:

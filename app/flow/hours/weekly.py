@@ -242,5 +242,6 @@ def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) 
         if before is not None and span.start < before.end:
             message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
             joined = shown_spans((Span(before.start, max(before.end, span.end)),))
-            reader.report("E503", place, message, f"write {joined}, or let the one end before the other begins")
+            rest = f"write {shown_spans((Span(before.end, span.end),))} here, or" if span.end > before.end else "write"
+            reader.report("E503", place, message, f"{rest} {joined} for both")
         before = span if before is None or span.end > before.end else before

@@ -90,7 +90,8 @@ def sample_signature(node: Map, reader: Reader) -> Signature:
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
-        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
+        meant = re.sub(r"[^a-z0-9_-]+", "-", text.value.lower()).strip("-")
+        reader.check_name(text, "a flow", _FLOW_NAME, f"use a to z, 0 to 9, _ and -, e.g. {meant or 'reception'}")
     return text
 
 

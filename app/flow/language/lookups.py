@@ -73,7 +73,7 @@ Answer: TypeAlias = Mapping[str, Any]
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
 _QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
-    ("get", "json"): "write `post` to send a body; a GET has no body",
+    ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
     ("get", "with"): _QUERY,
     ("post", "with"): "write `json`",
     ("python", "json"): "write `with: {name: value}`: the arguments of the function",

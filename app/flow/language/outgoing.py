@@ -135,7 +135,13 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
         first = next((other for other in values if other.lower() == name.lower()), None)
         values[name] = None
         if not _HEADER.fullmatch(name):
-            reader.report("E535", key.place, f'a header cannot be named "{name}"', "use letters, digits and -")
+            meant = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
+            reader.report(
+                "E535",
+                key.place,
+                f'a header cannot be named "{name}"',
+                f"use letters, digits and -, e.g. {meant or 'X-Tenant'}",
+            )
         elif name.lower() in _OURS:
             cure = "delete it: the server sends it itself"
             reader.report("E535", key.place, f'the header "{name}" cannot be set', cure)

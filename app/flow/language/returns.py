@@ -168,7 +168,7 @@ OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
 """Types of which an answer may hold "" for "there is none"."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
-_CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})

@@ -220,9 +220,11 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
     form = next((form for form in FORMS if isinstance(node, Map) and node.get(form) is not None), None)
     if form is None or not isinstance(node, Map):
         found = "a list" if isinstance(node, Seq) else "a map"
-        keys = node.keys() if isinstance(node, Map) else ()
-        meant = next((f'did you mean "{near}"?' for key in keys if (near := nearest(key, FORMS))), None)
-        reader.report("E201", node.place, f"{what} is {found}", meant or 'write the name of a step, or "end"')
+        for entry in node.entries if isinstance(node, Map) else ():
+            if near := nearest(entry.key.value, FORMS):
+                reader.report("E202", entry.key.place, f'{what} has no "{entry.key.value}"', f'did you mean "{near}"?')
+                return None
+        reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
         return None
     match FORMS[form].parse(node, f"{what} with `{form}`", reader):
         case GotoForm() as goto:

@@ -107,6 +107,8 @@ class Checker(NodeVisitor):
             return f"write {node.value} without quotes"
         if isinstance(node, nodes.Const):
             return f'write "{shown}" in quotes' if kind == "number" and "text" in kinds else None
+        if kind == "list" and "text" in kinds:
+            return f'write {self._operand(node)} | join(", "), which makes a text of the list'
         through = {"text": "number", "number": "text", "bool": "text"}.get(kind)
         return f"write {self._operand(node)} | {through}" if through in kinds else None
 
@@ -332,7 +334,8 @@ class Checker(NodeVisitor):
         left, op, right = node.expr, node.ops[0].op, node.ops[0].expr
         if len(node.ops) > 1:
             sign, shown = self.template.operator(right), self.shown(right)
-            cure = f"write both: {self.shown(left)} {SIGNS[op]} {shown} and {shown} {sign.text} ..."
+            last = f"{shown} {sign.text} {self.shown(node.ops[1].expr)}"
+            cure = f"write {self.shown(left)} {SIGNS[op]} {shown} and {last}"
             self.report_at("E310", sign.start, len(sign.text), "two comparisons in a row", cure)
             return None
         is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.shapes

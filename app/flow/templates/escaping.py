@@ -335,7 +335,8 @@ def _json(context: str, value: Written) -> str:
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
     if value.shape.kind not in ("number", "bool", "any"):
-        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside of quotes")
+        cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
+        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside of quotes", cure)
     return "_json_bare"
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_WRITE = "(?:write|add|end it with|close it with|in brackets:|quotes around[^:]*:|braces around it:)"
 _FRAGMENTS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -13,14 +14,15 @@ _FRAGMENTS = [
         r'"([^"]+)"',
         r'did you mean "?([^"]+?)"?\?',
         r'here it is called "?([\w-]+)',
-        r"(?:write|add|end it with|close it with|quotes around[^:]*:|braces around it:) (.+?)"
-        r"(?=$|;|, or | or | in quotes| without | for | here\b| at | in a line| instead| beside| under| where| before| with )",
-        r"(?:write|add|close it with|quotes around[^:]*:|braces around it:) (.+)$",
+        rf"{_WRITE} (.+?)(?=$|;|,? or | in quotes| without | for | here\b| at | instead| under| where| before| with )",
+        rf"{_WRITE} (.+)$",
+        r"write ([a-z]{2}-[A-Z]{2})",
         r"write (?:a|a whole) (?:number|duration)(?: of \w+)?,? from (\S+?)(?: to|,|$)",
+        r"in brackets: (.+)$",
         r"such as (\S+?)[,;.]?(?= |$)",
         r"(?:one|name) of:? (?:the )?([\w.-]+)",
         r"write (\d+) to \d",
-        r"e\.g\. (\S+?)[.,]?$",
+        r"e\.g\. (.+?)[.,]?$",
         r"(true) or false is needed",
         r"(?:known are:|its fields are:|the keys are) ([\w-]+)",
     )
@@ -41,7 +43,7 @@ def cured(text: str, line: int, column: int, length: int, cure: str) -> Iterator
             for written in dict.fromkeys(_spellings(fragment)):
                 yield from edit.replaced(written)
                 yield from edit.added(written)
-        if _DELETES.search(cure):
+        if _DELETES.search(cure) or cure.startswith("known are:"):
             yield from edit.deleted()
         yield from edit.as_told(cure)
 
@@ -110,10 +112,16 @@ class _Edit:
         for indent in range(0, 12, 2):
             yield self.with_lines(line, " " * indent + written)
             yield self.with_lines(" " * indent + written, line)
+        yield self.with_lines(re.sub(r'("?)$', lambda found: written + found[1], line, count=1))
+        braces = line.rfind("{{", 0, self.end), line.find("}}", self.start) + 2
+        if braces[0] >= 0:
+            yield self.with_lines(line[: braces[0]] + written + line[braces[1] :])
         block = self.lines[self.at : self.below]
         for indent in (self.indent, self.indent + 2):
             yield self.with_lines(*block, " " * indent + written, until=self.below)
         yield "\n".join([self.lines[0], written, *self.lines[1:]])
+        for indent in range(0, 12, 2):
+            yield "\n".join([*self.lines[:-1], " " * indent + written, self.lines[-1]])
 
     def deleted(self) -> Iterator[str]:
         """Without the issue, without its entry of a map or a list, without its line and what is below that."""
@@ -124,6 +132,8 @@ class _Edit:
         yield self.with_lines(front + rest)
         yield self.with_lines()
         yield self.with_lines(until=self.below)
+        if self.at and self.lines[self.at - 1].endswith(":"):
+            yield "\n".join([*self.lines[: self.at - 1], *self.lines[self.below :]])
         begin = self.line.rfind("{{", 0, self.end)
         if begin >= 0:
             yield self.with_lines(self.line[:begin] + re.sub(r"^\{\{.*?\}\}", "", self.line[begin:]))
@@ -137,9 +147,25 @@ class _Edit:
             moved = [" " * (len(each) - len(each.lstrip()) + shift) + each.lstrip() for each in block]
             yield self.with_lines(" " * spaces + line.lstrip())
             yield self.with_lines(*moved, until=self.below)
+        if "another" in cure:
+            for name in ("another", "7"):
+                yield "\n".join(self.lines).replace(issue, name)
+                yield self.with_lines(front + name + line[self.end :])
+        if "left edge" in cure:
+            yield self.with_lines(line.lstrip())
+        if "above" in cure:
+            block = self.lines[self.at : self.below]
+            for at in range(self.at):
+                yield "\n".join([*self.lines[:at], *block, *self.lines[at : self.at], *self.lines[self.below :]])
+            yield self.with_lines(*self.lines[self.at + 1 : self.at + 2], line, until=self.at + 2)
         if "comma" in cure:
             yield self.with_lines(f"{front.rstrip()}, {line[self.start :].lstrip()}")
             yield "\n".join([*self.lines[: self.at - 1], f"{self.lines[self.at - 1]},", *self.lines[self.at :]])
+        yield from self._respelt(cure)
+
+    def _respelt(self, cure: str) -> Iterator[str]:
+        """What a cure says about quotes, spaces, braces and the end of the line."""
+        line, front, issue = self.line, self.line[: self.start], self.line[self.start : self.end]
         if "quotes" in cure:
             yield self.with_lines(front + f'"{issue}"' + line[self.end :])
             yield self.with_lines(front + issue.strip("\"'") + line[self.end :])
@@ -152,11 +178,3 @@ class _Edit:
             yield self.with_lines(line.replace("{{ ", "").replace(" }}", ""))
         if found := re.search(r"write (\S) at (?:its|the) end", cure):
             yield self.with_lines(line + found[1])
-        if "another" in cure:
-            for name in ("another", "7"):
-                yield "\n".join(self.lines).replace(issue, name)
-                yield self.with_lines(front + name + line[self.end :])
-        if "left edge" in cure:
-            yield self.with_lines(line.lstrip())
-        if "above" in cure and self.at + 1 < len(self.lines):
-            yield "\n".join([*self.lines[: self.at], self.lines[self.at + 1], line, *self.lines[self.at + 2 :]])

@@ -14,18 +14,16 @@ from app.flow.issues import Issue
 from app.flow.loader import load_files
 from app.flow.rules import RULES, RUNNING_RULES
 from app.verify.prove import prove, roots_of
-from tests.unit.flow.cures import cured
+from tests.contract.check.cures import cured
 
 TODAY = date(2026, 1, 1)
 CHOICES = frozenset(
     re.findall(
         r"\w+",
         """
-        E103 E107 E111 E112 E113 E116 E119 E120 E121 E122 E123 E124 E201 E206 E211 E212 E216 E220 E230 E231
-        E233 E234 E235 E240 E245 E251 E264 E265 E271 E276 E278 E280 E282 E285 E286 E287 E301 E310 E311 E312
-        E313 E321 E322 E324 E325 E330 E332 E333 E334 E335 E404 E407 E408 E409 E411 E413 E503 E331 E505 E506 E512
-        E531 E532 E535 E539 E540 E560 E563 E564 E583 W126 W215 W266 W286 W302 W304 W413 W521 W522 W523 W565
-        W268 W566 W567 W600 W609 W630 W631 W632 W636 W640 W641 W642 W643 W645 W646
+        E103 E111 E119 E120 E121 E122 E123 E124 E201 E230 E264 E265 E280 E286 E287 E301 E310
+        E311 E313 E321 E324 E333 E407 E408 E409 E413 E505 E512 E531 E563 W126 W215 W266 W286 W302 W304 W413 W521
+        W522 W631 W632 W636 W640 W641 W642 W643 W645 W646
         """,
     )
 )
@@ -66,7 +64,8 @@ def apply_cure(code: str, root: Path) -> bool:
     file = root / issue.place.file
     if not file.is_file():
         return False
-    for text in cured(file.read_text(encoding="utf-8", errors="replace"), issue):
+    place, bad = issue.place, file.read_text(encoding="utf-8", errors="replace")
+    for text in dict.fromkeys(cured(bad, place.line, place.column, place.length, issue.cure)):
         file.write_text(text, encoding="utf-8")
         left = load_files(root / "flows", root / "templates", {}, today=TODAY).issues
         if not [each for each in left if each.code == code or each.is_error]:

@@ -64,7 +64,14 @@ _OF_KEYS: dict[str, Callable[..., None]] = {
     r'(?:Did you mean|Write|Here it is called) "?([\w-]+)"?[.?]': Place.rename,
 }
 _OF_VALUES: dict[str, Callable[..., None]] = {
-    r'Add "([\w-]+)": (\{.*\}|\[.*\]|"[^"]*"|true)': Place.add,
+    r'Add "(value)": ("Bearer token")': lambda place, name, value: place.value.update({name: json.loads(value)}),
+    r"Write style (\d+)": lambda place, style: place.holder.update(style=int(style)),
+    r"Leave (\d+) in it": lambda place, count: place.put(place.value[: int(count)]),
+    r"Write each entry once": lambda place: place.put(list(dict.fromkeys(place.value))),
+    r"Leave out <!DOCTYPE": lambda place: place.put(re.sub(r"<!DOCTYPE[^>\]]*(?:\[[^\]]*\])?[^>]*>", "", place.value)),
+    r".*, write (\[\{.*\}\])\.": lambda place, value: place.put(json.loads(value)),
+    r".* as an object, e\.g\. (\{.*\})\.": lambda place, value: place.put(json.loads(value)),
+    r'Add "([\w-]+)": (\{.*\}|\[.*\]|"[^"]*"|true|\d+)': Place.add,
     rf"Write (?:a|a whole) number(?: of \w+)?,? (?:from )?({_NUMBER})": lambda place, low: place.put(json.loads(low)),
     rf'(?:Write|Did you mean) (\[.*\]|"[^"]*"|{_NUMBER}|true|false)(?:[.?]| without| or|,)': (
         lambda place, value: place.put(json.loads(value))
