@@ -68,7 +68,6 @@ _OF_VALUES: dict[str, Callable[..., None]] = {
     r"Write style (\d+)": lambda place, style: place.holder.update(style=int(style)),
     r"Leave (\d+) in it": lambda place, count: place.put(place.value[: int(count)]),
     r"Write each entry once": lambda place: place.put(list(dict.fromkeys(place.value))),
-    r"Leave out <!DOCTYPE": lambda place: place.put(re.sub(r"<!DOCTYPE[^>\]]*(?:\[[^\]]*\])?[^>]*>", "", place.value)),
     r".*, write (\[\{.*\}\])\.": lambda place, value: place.put(json.loads(value)),
     r".* as an object, e\.g\. (\{.*\})\.": lambda place, value: place.put(json.loads(value)),
     r'Add "([\w-]+)": (\{.*\}|\[.*\]|"[^"]*"|true|\d+)': Place.add,
