@@ -32,7 +32,7 @@ The input is the nodes of the files as YAML has them, since the types must be kn
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
@@ -44,7 +44,8 @@ from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path
 from app.flow.templates.analysis import read_with_includes
 from app.flow.templates.escaping import CONTEXTS
-from app.flow.templates.references import COUNTING, walk, way_of, whole_values
+from app.flow.templates.references import Occurrence, Walk, references_in
+from app.flow.templates.tree import Template
 
 _NO_URL: Final = frozenset({"bool", "int", "number"})
 _NO_SETTING: Final = frozenset({"bool"})
@@ -244,9 +245,6 @@ def _sources(node: Node, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
                 yield source, Aspect.BEGINNING
 
 
-MAX_DEPTH: Final = 10
-"""How deep names of a template are followed; deeper ones are circles."""
-
 _URL: Final = CONTEXTS["url"]
 
 
@@ -265,93 +263,45 @@ class UrlValue(NamedTuple):
     context: str
 
 
-def values_in(text: Text, templates: Mapping[str, str]) -> Iterator[UrlValue]:
+def values_in(text: Text, templates: Mapping[str, str]) -> Iterable[UrlValue]:
     """The values of a text and of the files that it includes, without those that only decide on branches.
 
     Names that the text gives are replaced by what they stand for.
     """
     if "{{" not in text.value and "{%" not in text.value:
-        return
+        return ()
     template, _ = read_with_includes(text, templates)
-    names = _given_names(template.body)
-    for expression, context in _outputs(template.body, ""):
-        for leaf, is_whole in _leaves(expression, names):
-            way = way_of(leaf)
-            if way is not None:
-                yield UrlValue(*way, is_whole, context)
+    values = _UrlValues(template)
+    values.block(template.body)
+    return values.found
 
 
-def _given_names(body: list[nodes.Node]) -> dict[str, list[tuple[nodes.Node, bool]]]:
-    """The expressions that a template gives each of its names to; true beside one whose entries the name goes over."""
-    names = defaultdict[str, list[tuple[nodes.Node, bool]]](list)
-    for node in (part for each in body for part in walk(each)):
-        match node:
-            case nodes.Assign(target=nodes.Name(name=name), node=value):
-                names[name].append((value, False))
-            case nodes.For(target=target, iter=of):
-                for each in walk(target):
-                    if isinstance(each, nodes.Name):
-                        names[each.name].append((of, True))
-    return names
+class _UrlValues(Walk):
+    """Finds the values of a text, each with its place in a URL."""
 
+    def __init__(self, template: Template) -> None:
+        super().__init__(template)
+        self.found: list[UrlValue] = []
 
-def _outputs(body: Iterable[nodes.Node], context: str) -> Generator[tuple[nodes.Expr, str], None, str]:
-    """Each value of a text with its place in a URL; returns the place behind the text."""
-    for part in body:
-        match part:
-            case nodes.Output():
-                context = yield from _outputs(part.nodes, context)
-            case nodes.TemplateData(data=text):
-                context = _URL.after(context, text)
-            case nodes.If():
-                bodies = (part.body, *(arm.body for arm in part.elif_), part.else_)
-                ends = []
-                for each in bodies:
-                    ends.append((yield from _outputs(each, context)))
-                context = _joined(ends)
-            case nodes.For():
-                again = _joined([context, (yield from _outputs(part.body, context))])
-                end = _joined([again, (yield from _outputs(part.body, again))])
-                context = _joined([end, (yield from _outputs(part.else_, context))])
-            case nodes.Scope():
-                context = yield from _outputs(part.body, context)
-            case nodes.Expr():
-                yield part, context
-                context = _URL.after_value(context)
-    return context
+    def on_text(self, node: nodes.TemplateData) -> None:
+        """Follow the URL."""
+        self.state = self.state._replace(context=_URL.after(self.state.context, node.data))
 
+    def on_value(self, occurrence: Occurrence) -> None:
+        """Keep what a value that is written is made of."""
+        if occurrence.role == "output":
+            context = self.state.context
+            held = (each for each in references_in(occurrence) if each.is_held)
+            self.found += [UrlValue(each.name, each.path, each.is_whole, context) for each in held]
+            self.state = self.state._replace(context=_URL.after_value(context))
 
-def _joined(contexts: list[str]) -> str:
-    """The place behind branches that end in these; where they differ, the next value may decide the host."""
-    return contexts[0] if len(set(contexts)) == 1 else "host"
+    def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
+        """The place behind branches; where they end differently, the next value may decide the host."""
+        return contexts[0] if len(set(contexts)) == 1 else "host"
 
-
-def _leaves(
-    node: nodes.Node, names: Mapping[str, list[tuple[nodes.Node, bool]]], depth: int = 0
-) -> Iterator[tuple[nodes.Node, bool]]:
-    """The names, and ways into names, whose values an expression may hold.
-
-    Each comes with true when the expression may be that value, unchanged. Names that the template gives are replaced by
-    what they stand for.
-    """
-    for value in whole_values(node):
-        is_part = isinstance(value, nodes.Getitem) and isinstance(value.arg, nodes.Slice)
-        way = None if is_part else way_of(value)
-        if way is None:
-            yield from ((leaf, False) for part in _parts(value) for leaf, _ in _leaves(part, names, depth))
-        elif way[0] not in names:
-            yield value, True
-        elif depth < MAX_DEPTH:
-            for given, is_entry in names[way[0]]:
-                for leaf, is_whole in _leaves(given, names, depth + 1):
-                    yield leaf, is_whole and not way[1] and not is_entry
-
-
-def _parts(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The expressions that a value is computed of; none where it only says something about them."""
-    match node:
-        case nodes.Compare() | nodes.Test() | nodes.And() | nodes.Or() | nodes.Not():
-            return
-        case nodes.Filter(name=name) if name == COUNTING:
-            return
-    yield from node.iter_child_nodes()
+    def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
+        """A second round begins where the first one has ended."""
+        before = self.state.context
+        super().loop(node, tested)
+        if self.state.context != before:
+            super().loop(node, tested)

@@ -11,13 +11,12 @@ from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
 from app.flow.issues import Issue
-from app.flow.paths import is_inner
 from app.flow.rules import RULES
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
 from app.flow.templates.foreign import FOREIGN
-from app.flow.templates.references import operand_of, root_names, touched_names
+from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names
 from app.flow.templates.syntax import MISPLACED, NO_PLUS
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
@@ -43,6 +42,7 @@ class Checker(NodeVisitor):
         is_bare: whether the expression is a condition of its own, without braces around it.
         issues: everything found so far.
         types: the type of each expression that was checked; None when something in it is wrong.
+        given: the names that the template has given.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Checker(NodeVisitor):
         self.is_bare = is_bare
         self.issues = issues if issues is not None else []
         self.types: dict[nodes.Node, ValueType | None] = {}
+        self.given: Given = {}
 
     def type_of(self, node: nodes.Node, beside: ValueType | None = None) -> ValueType | None:
         """The type of an expression; None when something in it is wrong, which is reported.
@@ -543,16 +544,16 @@ class Checker(NodeVisitor):
 
         A sensitive value is gone in a later turn, out of `input` too.
         """
-        scope = self.scope
-        if isinstance(node, nodes.Name):
-            secrets = scope.secrets
-            return node.name not in secrets and (node.name != "input" or not secrets)
-        if any(is_inner(name) for name in touched_names(self.template, node, scope.unspoken, is_passed=True)):
+        secrets = self.scope.secrets
+        touched = touched_names(Occurrence(self.template, node, "set", given=self.given), secrets)
+        if touched & secrets or (secrets and "input" in touched):
             return False
-        of = known_type(scope, node.node) if isinstance(node, nodes.Getattr) else None
-        if of is None or not isinstance(node, nodes.Getattr):
-            return False
-        return self._is_always_there(node.node) and (node.attr in of.fields or of is HEADERS)
+        while isinstance(node, nodes.Getattr):
+            of = known_type(self.scope, node.node)
+            if of is None or not (node.attr in of.fields or of is HEADERS):
+                return False
+            node = node.node
+        return isinstance(node, nodes.Name)
 
     def _can_speak(self, node: nodes.Filter, known: Filter, type_: ValueType) -> bool:
         """Check what is written in the brackets of a filter that speaks, by speaking typical values with it.

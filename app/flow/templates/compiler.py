@@ -18,7 +18,7 @@ from app.flow.templates.analysis import Analysis, check_braces, read_with_includ
 from app.flow.templates.checker import Checker
 from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.filters import LANGUAGE
-from app.flow.templates.references import touched_names, used_env
+from app.flow.templates.references import Occurrence, touched_names, used_env
 from app.flow.templates.syntax import read_expression
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
 from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
@@ -122,7 +122,7 @@ def compile_expression(
         check.check_test(node)
     if node is None or any(issue.is_error for issue in check.issues):
         return None, check.issues
-    names, env = touched_names(template, node, scope.unspoken), used_env(node)
+    names, env = touched_names(Occurrence(template, node, "output"), scope.unspoken), used_env(node)
     return Expression(text.place, TYPES["bool"], text.value, template, language, names, env), check.issues
 
 
@@ -182,7 +182,7 @@ def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | No
         check.report("E313", node, message, f"compute {wanted.described}")
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    names, env = touched_names(template, node, job.scope.unspoken), used_env(node)
+    names, env = touched_names(Occurrence(template, node, "output"), job.scope.unspoken), used_env(node)
     shown = check.shown(node)
     return Native(job.place, wanted, shown, template, job.language, names, env, frozenset(job.files)), check.issues
 

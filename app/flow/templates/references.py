@@ -6,6 +6,7 @@ This is the one place that walks through templates for their names: checks, look
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -13,7 +14,9 @@ from jinja2 import nodes
 
 from app.flow.nodes import Place
 from app.flow.paths import Path, is_inner, meet, path_of, root_of
+from app.flow.scope import ScopeTypes
 from app.flow.templates.tree import Template
+from app.flow.types import ValueType, common
 
 COUNTING: Final = "length"
 """The filter that counts the entries of a list, and reads nothing of them."""
@@ -21,10 +24,31 @@ COUNTING: Final = "length"
 _OK: Final = "ok"
 """The field of every lookup that says whether its answer is real."""
 
-Given: TypeAlias = Mapping[str, tuple[str, Path]]
-"""The names that a template gives, each with the name and the path that it stands for."""
-
 _NOTHING: Final[frozenset[str]] = frozenset()
+
+
+class Source(NamedTuple):
+    """What the value of a name that a template gives is made of: a name of the flow, and how far into it.
+
+    Attributes:
+        is_way: the value is what is there; otherwise something is computed of it.
+        is_held: what is there may be a part of the value.
+        is_whole: the value may be what is there, unchanged.
+        is_passed: what is there is only counted.
+    """
+
+    name: str
+    path: Path
+    is_way: bool
+    is_held: bool
+    is_whole: bool
+    is_passed: bool
+
+
+Given: TypeAlias = Mapping[str, tuple[Source, ...]]
+"""The names that a template has given so far."""
+
+Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
 
 
 class Occurrence(NamedTuple):
@@ -39,7 +63,7 @@ class Occurrence(NamedTuple):
 
     template: Template
     node: nodes.Node
-    role: Literal["output", "set", "loop", "test", "condition"]
+    role: Role
     tested: frozenset[str] = _NOTHING
     given: Given = MappingProxyType({})
 
@@ -61,6 +85,7 @@ class Reference(NamedTuple):
         is_asked: only whether it `is defined` is asked.
         is_passed: what it leads to is only handed on, counted or gone over: what is further in is not read yet.
         is_held: its value may be a part of what is computed.
+        is_whole: its value may be what is computed, unchanged.
         is_given: it is read through a name that the template has given.
     """
 
@@ -73,6 +98,7 @@ class Reference(NamedTuple):
     is_asked: bool
     is_passed: bool
     is_held: bool
+    is_whole: bool
     is_given: bool
 
     @property
@@ -87,75 +113,139 @@ class Reference(NamedTuple):
 
     def holds(self, path: Path) -> bool:
         """Whether the value holds what is at a path of the name, or is in it."""
-        return is_held(self.path, path, is_passed=self.is_passed)
+        return meet(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
 # templates
 
 
-def occurrences(template: Template, *, is_condition: bool = False) -> Iterator[Occurrence]:
+class State(NamedTuple):
+    """What is known at a point of a walk: the context of the text, the given names, and the names in scope."""
+
+    context: str = ""
+    given: Given = MappingProxyType({})
+    scope: ScopeTypes = ScopeTypes({})
+
+
+class Walk:
+    """A walk through a template and what it includes, in the order in which it is rendered.
+
+    Whatever follows branches sees what any of them has left. Subclasses say what is done on the way.
+
+    Attributes:
+        state: what is known where the walk has come to.
+    """
+
+    def __init__(self, template: Template, state: State | None = None) -> None:
+        self.template = template
+        self.state = state or State()
+
+    def on_text(self, node: nodes.TemplateData) -> None:
+        """Literal text."""
+
+    def on_value(self, occurrence: Occurrence) -> None:
+        """An expression."""
+
+    def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
+        """A name that is given to what `of` computes, or to an entry of it."""
+        sources = []
+        for each in references_in(self._occurrence(of, "set")):
+            is_way = each.is_held and way_of(of) is not None
+            path = (*each.path, None) if is_way and is_entry else each.path
+            is_whole = each.is_whole and not is_entry
+            sources.append(Source(each.name, path, is_way, each.is_held, is_whole, each.is_passed and not is_way))
+        self.state = self.state._replace(given={**self.state.given, target.name: tuple(sources)})
+
+    def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
+        """The context behind branches that end in these."""
+        return contexts[0]
+
+    def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
+        """Go through some nodes; `tested` are the names that something around them asks about."""
+        for node in body:
+            match node:
+                case nodes.Output():
+                    for part in node.nodes:
+                        if isinstance(part, nodes.TemplateData):
+                            self.on_text(part)
+                        else:
+                            self.on_value(self._occurrence(part, "output", tested))
+                case nodes.If():
+                    self.branches(node, tested)
+                case nodes.For():
+                    self.loop(node, tested)
+                case nodes.Assign(target=nodes.Name() as target, node=value):
+                    self.on_value(self._occurrence(value, "set", tested | root_names(value)))
+                    self.on_name(target, value, is_entry=False)
+                case nodes.Scope():
+                    before = self.state
+                    self.block(node.body, tested)
+                    self.state = before._replace(context=self.state.context)
+
+    def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
+        """An `if`."""
+        arms, before, ends = (node, *node.elif_), self.state, []
+        inner = tested.union(*(root_names(arm.test) for arm in arms))
+        for arm in arms:
+            self.state = before
+            self.on_value(self._occurrence(arm.test, "test", tested | _asked_in(arm.test)))
+            self.block(arm.body, inner)
+            ends.append(self.state)
+        self.state = before
+        self.block(node.else_, inner)
+        self.state = self._joined(node, [*ends, self.state])
+
+    def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
+        """A `for`, whose names are gone behind it."""
+        before, inner = self.state, tested | root_names(node.iter)
+        self.on_value(self._occurrence(node.iter, "loop", inner))
+        for target in [each for each in walk(node.target) if isinstance(each, nodes.Name)]:
+            self.on_name(target, node.iter, is_entry=True)
+        for body in (node.body, node.else_):
+            self.block(body, inner)
+            context = self.on_join(node, [before.context, self.state.context])
+            self.state = before._replace(context=context)
+
+    def _joined(self, node: nodes.Node, ends: list[State]) -> State:
+        given: dict[str, tuple[Source, ...]] = {}
+        types: dict[str, ValueType] = {}
+        for end in ends:
+            for name, sources in end.given.items():
+                given[name] = tuple(dict.fromkeys((*given.get(name, ()), *sources)))
+            for name, type_ in end.scope.shapes.items():
+                types[name] = common(types.get(name, type_), type_)
+        scope = replace(ends[0].scope, shapes=types)
+        return State(self.on_join(node, [end.context for end in ends]), given, scope)
+
+    def _occurrence(self, node: nodes.Node, role: Role, tested: frozenset[str] = _NOTHING) -> Occurrence:
+        return Occurrence(self.template, node, role, tested, self.state.given)
+
+
+class _Occurrences(Walk):
+    """Keeps every expression."""
+
+    def __init__(self, template: Template) -> None:
+        super().__init__(template)
+        self.found: list[Occurrence] = []
+
+    def on_value(self, occurrence: Occurrence) -> None:
+        """Keep it."""
+        self.found.append(occurrence)
+
+
+def occurrences(template: Template, *, is_condition: bool = False) -> list[Occurrence]:
     """Every expression of a template and of what it includes, in their order."""
     if is_condition:
-        for node in template.written():
-            yield Occurrence(template, node, "condition", _asked_in(node))
-    else:
-        yield from _Walk(template).block(template.body, _NOTHING)
+        return [Occurrence(template, node, "condition", _asked_in(node)) for node in template.written()]
+    found = _Occurrences(template)
+    found.block(template.body)
+    return found.found
 
 
 def references(template: Template, *, is_condition: bool = False) -> Iterator[Reference]:
     """Every name that a template looks up."""
     for occurrence in occurrences(template, is_condition=is_condition):
         yield from references_in(occurrence)
-
-
-class _Walk:
-    """The walk through one template; `given` are the names that it has given so far."""
-
-    def __init__(self, template: Template) -> None:
-        self.template = template
-        self.given: dict[str, tuple[str, Path]] = {}
-
-    def block(self, body: Iterable[nodes.Node], tested: frozenset[str]) -> Iterator[Occurrence]:
-        for node in body:
-            match node:
-                case nodes.Output():
-                    for part in node.nodes:
-                        if not isinstance(part, nodes.TemplateData):
-                            yield self._of(part, "output", tested)
-                case nodes.If():
-                    yield from self._if(node, tested)
-                case nodes.For():
-                    inner = tested | root_names(node.iter)
-                    yield self._of(node.iter, "loop", inner)
-                    for target in (each for each in walk(node.target) if isinstance(each, nodes.Name)):
-                        self._give(target.name, node.iter, None)
-                    yield from self.block([*node.body, *node.else_], inner)
-                case nodes.Assign(target=nodes.Name(name=name), node=value):
-                    yield self._of(value, "set", tested | root_names(value))
-                    self._give(name, value)
-                case nodes.Scope():
-                    yield from self.block(node.body, tested)
-
-    def _if(self, node: nodes.If, tested: frozenset[str]) -> Iterator[Occurrence]:
-        arms = (node, *node.elif_)
-        inner = tested.union(*(root_names(arm.test) for arm in arms))
-        for arm in arms:
-            yield self._of(arm.test, "test", tested | _asked_in(arm.test))
-            yield from self.block(arm.body, inner)
-        yield from self.block(node.else_, inner)
-
-    def _of(
-        self, node: nodes.Node, role: Literal["output", "set", "loop", "test"], tested: frozenset[str]
-    ) -> Occurrence:
-        return Occurrence(self.template, node, role, tested, dict(self.given))
-
-    def _give(self, name: str, of: nodes.Node, *entry: None) -> None:
-        """From here on `name` stands for what `of` leads to, or for an entry of it."""
-        self.given.pop(name, None)
-        way = way_of(of)
-        if way is not None:
-            root, path = self.given.get(way[0], (way[0], ()))
-            self.given[name] = (root, (*path, *way[1], *entry))
 
 
 # expressions
@@ -175,7 +265,12 @@ class _State(NamedTuple):
     is_asked: bool = False
     is_passed: bool = False
     is_held: bool = True
+    is_whole: bool = True
     whole: nodes.Node | None = None
+
+    def beside(self, *, is_truth: bool | None = None) -> _State:
+        """For what only decides on the value."""
+        return self._replace(is_truth=is_truth, is_held=False, is_whole=False)
 
     def asking(self, node: nodes.Node) -> _State:
         """For what is beside `node`, which asks about its names."""
@@ -192,33 +287,37 @@ def references_in(occurrence: Occurrence) -> Iterator[Reference]:
 def _references(occurrence: Occurrence, node: nodes.Node, state: _State) -> Iterator[Reference]:
     way = way_of(node)
     if way is not None:
-        yield _reference(occurrence, node, way, state)
+        yield from _of_way(occurrence, node, way, state)
         for key in keys_of(node):
-            yield from _references(
-                occurrence, key, state._replace(is_truth=None, is_passed=False, is_held=False, whole=None)
-            )
+            yield from _references(occurrence, key, state.beside()._replace(is_passed=False, whole=None))
         return
     for part, inner in _parts(node, state._replace(is_passed=False, whole=None), state.whole or node):
         yield from _references(occurrence, part, inner)
 
 
-def _reference(occurrence: Occurrence, node: nodes.Node, way: tuple[str, Path], state: _State) -> Reference:
+def _of_way(occurrence: Occurrence, node: nodes.Node, way: tuple[str, Path], state: _State) -> Iterator[Reference]:
+    """A name with a way into it; for one that the template has given, each name that it stands for."""
     name, path = way
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
     is_bare = name not in state.tested and not is_alone and path[:1] != (_OK,)
-    given = occurrence.given.get(name)
-    if given is not None:
-        name, path = given[0], (*given[1], *path)
-    flags = (state.is_needed, state.is_asked, state.is_passed, state.is_held, given is not None)
-    return Reference(name, path, occurrence.template, state.whole or node, is_bare, *flags)
+    is_whole = state.is_whole and not (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice))
+    flags = (occurrence.template, state.whole or node, is_bare, state.is_needed, state.is_asked)
+    if name not in occurrence.given:
+        yield Reference(name, path, *flags, state.is_passed, state.is_held, is_whole, is_given=False)
+    for source in occurrence.given.get(name, ()):
+        further = (*source.path, *path) if source.is_way else source.path
+        is_passed, is_held = state.is_passed or source.is_passed, state.is_held and source.is_held
+        is_same = is_whole and source.is_whole and not path
+        yield Reference(source.name, further, *flags, is_passed, is_held, is_same, is_given=True)
 
 
 def _parts(node: nodes.Node, state: _State, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _State]]:
     """The parts of an expression, each with how its names count."""
-    value, beside = state._replace(is_truth=None), state._replace(is_truth=None, is_held=False)
+    value, beside = state._replace(is_truth=None), state.beside()
+    part = value._replace(is_whole=False)
     match node:
         case nodes.Getattr(node=of) | nodes.Getitem(node=of):
-            yield of, value._replace(whole=whole)
+            yield of, part._replace(whole=whole)
             if isinstance(node, nodes.Getitem) and is_computed(node.arg):
                 yield node.arg, beside
         case nodes.Filter(node=nodes.Expr() as of, name="default"):
@@ -234,13 +333,15 @@ def _parts(node: nodes.Node, state: _State, whole: nodes.Node) -> Iterator[tuple
             if other is not None:
                 yield other, value.asking(test)
         case nodes.And() | nodes.Or():
-            tested = state.tested if state.is_truth is not None else state.tested | _asked_in(node)
-            logic = state._replace(tested=tested, is_truth=state.is_truth is not False, is_held=False)
+            is_value = state.is_truth is None
+            tested = state.tested | _asked_in(node) if is_value else state.tested
+            logic = state._replace(tested=tested, is_truth=state.is_truth is not False)
+            logic = logic if is_value else logic.beside(is_truth=logic.is_truth)
             yield from ((node.left, logic), (node.right, logic.asking(node.left) if logic.is_truth else logic))
         case nodes.Not(node=of) if not isinstance(of, nodes.Test):
-            yield of, state._replace(is_held=False)
+            yield of, state.beside(is_truth=state.is_truth)
         case _:
-            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else value
+            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else part
             yield from ((child, inner) for child in node.iter_child_nodes())
 
 
@@ -259,16 +360,14 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
     return frozenset(found)
 
 
-def touched_names(
-    template: Template, node: nodes.Node, unspoken: Collection[str], *, is_passed: bool = False
-) -> frozenset[str]:
-    """The root names, and each sensitive field of `unspoken` that the expression may hold.
+def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
+    """The root names, and each sensitive field of `unspoken` that an expression may hold.
 
-    A record as a whole holds all its fields, and so does one whose field is computed. With `is_passed` the value is
-    only handed on, or looped over: then a sensitive field further in is not touched yet.
+    A record as a whole holds all its fields, and so does one whose field is computed. What is only handed on, or looped
+    over, does not touch a sensitive field further in yet.
     """
     inner = [name for name in unspoken if is_inner(name)]
-    found = tuple(references_in(Occurrence(template, node, "set" if is_passed else "output")))
+    found = tuple(references_in(occurrence))
     held = (name for each in found for name in inner if root_of(name) == each.name and each.holds(path_of(name)))
     return frozenset((*(each.name for each in found), *held))
 
@@ -334,8 +433,3 @@ def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
 def is_computed(key: nodes.Expr) -> bool:
     """Whether the key of an entry is computed in each call."""
     return not isinstance(key, nodes.Const | nodes.Slice)
-
-
-def is_held(path: Path, secret: Path, *, is_passed: bool) -> bool:
-    """Whether what a way leads to holds a sensitive field, or is in it."""
-    return meet(path, secret) and not (is_passed and len(secret) > len(path))
