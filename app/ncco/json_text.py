@@ -12,6 +12,8 @@ from app.ncco.issue import Issue
 _UNKNOWN_OPTION: Final = "N105"
 """The rule that concerns a name, not its value."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
+"""How JSON writes one character of a text: as it is, as an escape, or as the escapes of a surrogate pair."""
 _SLIPS: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
@@ -43,12 +45,14 @@ class JsonText:
     """A JSON text that was read.
 
     Attributes:
+        text: the whole text.
         value: of repeated names the last one counts.
         values: JSON Pointer → the characters of a value; of an object or a list its opening bracket.
         names: JSON Pointer → the characters of a name, with its quotes.
         repeated: each name that occurred before in its object: its JSON Pointer and its characters.
     """
 
+    text: str
     value: Any
     values: dict[str, TextSpan] = field(default_factory=dict)
     names: dict[str, TextSpan] = field(default_factory=dict)
@@ -60,7 +64,9 @@ class JsonText:
         if issue.span is None:
             return span
         start, length = issue.span
-        return TextSpan(span.start + 1 + start, span.start + 1 + start + length)
+        characters = _CHARACTER.findall(self.text, span.start + 1, span.end - 1)
+        first = span.start + 1 + len("".join(characters[:start]))
+        return TextSpan(first, first + len("".join(characters[start : start + length])))
 
 
 def read_json(text: str) -> JsonText:
@@ -68,7 +74,7 @@ def read_json(text: str) -> JsonText:
 
     Raises NotJsonError, also for NaN, Infinity, and nesting or numbers that Python cannot read.
     """
-    found = JsonText(_value(text))
+    found = JsonText(text, _value(text))
     open_: list[_Container] = []
     for token in _TOKEN.finditer(text):
         piece, span = token.group(), TextSpan(*token.span())

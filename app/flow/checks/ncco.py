@@ -40,7 +40,7 @@ class _Tried:
 
     action: dict[str, Any]
     part: Action | Document
-    text: JsonText = field(default_factory=lambda: JsonText(None))
+    text: JsonText = field(default_factory=lambda: JsonText("", None))
     index: int = 0
 
 
