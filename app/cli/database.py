@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
@@ -13,6 +14,8 @@ from app.cli.output import CannotRun
 from app.errors import StoreError, StoreUnusable
 from app.flow.report import printable
 from app.store import Records, Store, Timeline, open_store
+
+T = TypeVar("T")
 
 MOST_ALIKE: Final = 10
 """How many calls are named when an id is ambiguous."""
@@ -37,20 +40,27 @@ def existing_database() -> Store:
     return database
 
 
-@asynccontextmanager
-async def opened(database: Store) -> AsyncIterator[Store]:
-    """The database while it is open for writing. Raises CannotRun, also when it becomes unavailable meanwhile."""
-    async with reporting_faults():
-        await database.open()
-        try:
-            yield database
-        finally:
-            await database.close()
+def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
+    """What comes of some work on the database that the settings name.
+
+    Raises CannotRun, also when the database becomes unavailable meanwhile.
+    """
+    database = existing_database()
+
+    async def run() -> T:
+        async with reporting_faults():
+            await database.open()
+            try:
+                return await work(database)
+            finally:
+                await database.close()
+
+    return asyncio.run(run())
 
 
 @asynccontextmanager
 async def opened_records(database: Store) -> AsyncIterator[Records]:
-    """The recorded calls while they are open for reading. Raises CannotRun, as `opened` does."""
+    """The recorded calls while they are open for reading. Raises CannotRun, as `with_store` does."""
     records = database.records()
     async with reporting_faults():
         await records.open()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -10,9 +9,9 @@ from typing import Final, Literal
 import click
 
 from app.cli import options
-from app.cli.database import existing_database, opened
+from app.cli.database import with_store
 from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
-from app.store import Forgotten
+from app.store import Forgotten, Store
 
 REWRITTEN_BYTES: Final = 256 * 1024 * 1024
 """SQLite files up to this size are rewritten without --rewrite: it takes a second or two."""
@@ -50,15 +49,13 @@ the file, 2 it cannot run.""",
 def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: Literal["text", "json"]) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
-    database = existing_database()
-    is_file = database.path is not None
-    may_rewrite = rewrite or (database.path is not None and database.path.stat().st_size <= REWRITTEN_BYTES)
 
-    async def forget() -> Forgotten:
-        async with opened(database) as store:
-            return await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+    async def forget(store: Store) -> tuple[bool, Forgotten]:
+        """Whether the database is a file, and what was forgotten."""
+        may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
+        return store.path is not None, await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
 
-    found = asyncio.run(forget())
+    is_file, found = with_store(forget)
     if form == "json":
         rows = found._asdict() if is_file else {**found._asdict(), "traces": None}
         print_json({"numbers": wanted, "dry_run": dry_run, **rows})

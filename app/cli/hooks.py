@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,10 +10,10 @@ from typing import Any, Final, Literal
 import click
 
 from app.cli import options
-from app.cli.database import existing_database, opened
+from app.cli.database import with_store
 from app.cli.output import FINE, ISSUES, counted, print_json
 from app.cli.recorded_calls import hook_document
-from app.store import HookCounts, HookRow
+from app.store import HookCounts, HookRow, Store
 
 MOST_HOOKS: Final = 100_000
 """How many hooks `retry` looks at, parked ones first."""
@@ -41,13 +40,11 @@ def command(context: click.Context, limit: int, form: Literal["text", "json"]) -
     """Show the hooks that are not sent yet: those that wait for their next try, and those that were given up."""
     if context.invoked_subcommand is not None:
         return FINE
-    database = existing_database()
 
-    async def read() -> tuple[Sequence[HookRow], HookCounts]:
-        async with opened(database) as store:
-            return await store.hooks(limit), await store.count_hooks()
+    async def read(store: Store) -> tuple[Sequence[HookRow], HookCounts]:
+        return await store.hooks(limit), await store.count_hooks()
 
-    hooks, counts = asyncio.run(read())
+    hooks, counts = with_store(read)
     now = datetime.now(UTC)
     if form == "json":
         print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})
@@ -68,18 +65,16 @@ def retry(ids: tuple[str, ...], all_: bool) -> int:
     1 one of them does not exist or waits for an earlier one of its call, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
-    database = existing_database()
 
-    async def run() -> tuple[int, int]:
+    async def run(store: Store) -> tuple[int, int]:
         """How many are tried again, and how many of the named ones can never be sent."""
-        async with opened(database) as store:
-            named = {hook.id: hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids}
-            unsendable = [id_ for id_, hook in named.items() if not hook.url]
-            sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
-            wanted = None if all_ and not unsendable else sendable
-            return await store.retry_hooks(wanted, time.time_ns() // 1_000_000), len(unsendable)
+        named = {hook.id: hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids}
+        unsendable = [id_ for id_, hook in named.items() if not hook.url]
+        sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
+        wanted = None if all_ and not unsendable else sendable
+        return await store.retry_hooks(wanted, time.time_ns() // 1_000_000), len(unsendable)
 
-    count, unsendable = asyncio.run(run())
+    count, unsendable = with_store(run)
     click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - unsendable
     if missing:
@@ -100,13 +95,7 @@ def drop(ids: tuple[str, ...], all_: bool) -> int:
     Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
-    database = existing_database()
-
-    async def run() -> int:
-        async with opened(database) as store:
-            return await store.drop_hooks(None if all_ else ids)
-
-    count = asyncio.run(run())
+    count = with_store(lambda store: store.drop_hooks(None if all_ else ids))
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:

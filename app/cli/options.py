@@ -7,8 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
+
+from app.flow.report import printable
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -49,6 +52,19 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
     if time.year not in YEARS:
         raise click.BadParameter(f"{text} is too far away; take a year from {YEARS[0]} to {YEARS[-1]}")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
+    """The URL of a server; "" for none. Raises BadParameter."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        is_good = False
+    if url and not is_good:
+        cure = "write one such as https://calls.example.com/answer"
+        raise click.BadParameter(f"{printable(url)} is not the URL of a server; {cure}")
+    return url
 
 
 def digits_of(number: str) -> str:

@@ -35,15 +35,11 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
     return digits
 
 
-def _base_url(_: click.Context, __: click.Parameter, url: str) -> str:
+def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
     """A URL that a path can be appended to."""
-    try:
-        parts = urlsplit(url)
-        is_base = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
-    except ValueError:
-        is_base = False
-    if not is_base or not url.isprintable() or " " in url:
-        raise click.BadParameter(f"{url} is not the URL of a server; write one such as https://calls.example.com")
+    parts = urlsplit(options.read_url(context, parameter, url))
+    if not parts.hostname or parts.query or parts.fragment:
+        raise click.BadParameter(f"{url} cannot be the base of other URLs; write one such as https://calls.example.com")
     return url.rstrip("/")
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 from app.cli.environment import folders
 from app.cli.output import CannotRun
@@ -16,24 +15,40 @@ from app.verify.scenarios.files import FOLDERS, SUFFIXES, files_in, files_of, pr
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
     """Project → its scenario files by name; the project in this folder without paths. Raises CannotRun."""
-    found: dict[Source, dict[Path, None]] = {}
-    if not paths:
+    if not paths or flows is not None:
         source = Source(*folders(flows, templates))
-        home = Path(os.path.normpath(source.flows / ".."))
-        return {_checked(source): _not_empty(files_of(home), home)}
+        if not source.flows.is_dir():
+            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+            raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
+        return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
+    found: dict[Source, tuple[Path, ...]] = {}
     for path in paths:
-        source, files = _scenarios_at(path, flows, templates)
-        found.setdefault(_checked(source), {}).update(dict.fromkeys(_not_empty(files, path)))
-    return {source: tuple(files) for source, files in found.items()}
+        files, project = find_files([path]), project_of(path)
+        if project is None:
+            cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
+            raise CannotRun(f"{path} does not belong to a project", cure)
+        home = Path(os.path.relpath(project))
+        source = Source(home / "flows", templates or home / "templates")
+        found[source] = tuple(dict.fromkeys((*found.get(source, ()), *files)))
+    return found
 
 
-def find_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The scenario files, whatever project they belong to. Raises CannotRun when there are none."""
+def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
+    """The scenario files at some paths; those of the project in `home` without any. Raises CannotRun for none."""
     found: dict[Path, None] = {}
-    for path in paths or (Path(),):
-        _check_scenario_path(path)
+    for path in paths or (home,):
+        if not path.exists():
+            cure = "name a project folder, a folder of scenarios, or a scenario file"
+            raise CannotRun(f"{path} does not exist", cure)
+        if path.is_file() and path.suffix.lower() not in SUFFIXES:
+            raise CannotRun(f"{path} is not a scenario file", "name a .yaml file, or the project's folder")
         files = (path,) if path.is_file() else files_of(path) or (tuple(files_in(path)) if paths else ())
-        found.update(dict.fromkeys(_not_empty(files, path)))
+        if not files:
+            project = project_of(path)
+            folder = (path if project is None else Path(os.path.relpath(project))) / FOLDERS[0]
+            cure = f"write the first one into {folder.as_posix()}/, see docs/how-to/test-a-flow.md"
+            raise CannotRun(f"there are no scenarios in {path}", cure)
+        found.update(dict.fromkeys(files))
     return tuple(found)
 
 
@@ -45,46 +60,3 @@ def first_numbers(files: Iterable[Path]) -> dict[str, str]:
             flows = load_source(Source(home / "flows", home / "templates"), {}).project.flows
             found |= {name: flow.numbers[0] for name, flow in flows.items() if flow.numbers and name not in found}
     return found
-
-
-def _scenarios_at(path: Path, flows: Path | None, templates: Path | None) -> tuple[Source, Sequence[Path]]:
-    _check_scenario_path(path)
-    if path.is_dir() and (path / "flows").is_dir():
-        home, files = path, files_of(path)
-    else:
-        found = project_of(path)
-        if found is None and flows is None:
-            cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
-            raise CannotRun(f"{path} does not belong to a project", cure)
-        home = Path(os.path.relpath(found)) if found is not None else Path()
-        files = (path,) if path.is_file() else tuple(files_in(path))
-    if flows is not None:
-        return Source(*folders(flows, templates)), files
-    return Source(home / "flows", templates or home / "templates"), files
-
-
-def _check_scenario_path(path: Path) -> None:
-    """Raises CannotRun for a path that cannot hold scenarios."""
-    if not path.exists():
-        raise CannotRun(f"{path} does not exist", "name a project folder, a folder of scenarios, or a scenario file")
-    if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        raise CannotRun(f"{path} is not a scenario file", "name a .yaml file, or the project's folder")
-
-
-def _checked(source: Source) -> Source:
-    if not source.flows.is_dir():
-        cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-        raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
-    return source
-
-
-def _not_empty(files: Sequence[Path], where: Path) -> tuple[Path, ...]:
-    return tuple(files) if files else _refuse_empty(where)
-
-
-def _refuse_empty(where: Path) -> NoReturn:
-    """Raises CannotRun, with the folder for the first scenario of the project."""
-    project = project_of(where)
-    home = where if project is None else Path(os.path.relpath(project))
-    cure = f"write the first one into {(home / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
-    raise CannotRun(f"there are no scenarios in {where}", cure)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial, wraps
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, Final
 
 import click
 import structlog
@@ -17,10 +15,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from app.cli import options
 from app.cli.environment import flow_variables, server_settings, variables
 from app.cli.output import CannotRun
 from app.flow.model import Project
-from app.flow.report import printable
 from app.service.calls import CallService
 from app.service.factory import Network
 from app.settings import Settings
@@ -31,7 +29,6 @@ from app.verify.scenarios.server import BASE, BROKEN, Outside
 from app.web import create_app
 from app.web.webhooks import DEADLINE_S
 
-Method = Literal["GET", "POST"]
 START_IT: Final = "start it, or write its answer URL as you would enter it at Vonage"
 """What to do when no server listens at an answer URL."""
 
@@ -107,80 +104,49 @@ def is_url(what: str | None) -> bool:
     return what is not None and what.lower().startswith(("http://", "https://"))
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteServer:
-    """The options of a server at a URL, beside its answer URL."""
-
-    event_url: str
-    fallback_url: str
-    method: Method | None
-    signature_secret: str
-
-    def application(self, answer_url: str) -> Application:
-        """The server, whose webhooks are signed with the account of the environment, if it has a secret.
-
-        Without a method it is asked by GET. Raises CannotRun for what is no URL.
-        """
-        self._check_urls(answer_url)
-        known = variables()
-        secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
-        return Application(
-            answer_url,
-            self.event_url,
-            self.fallback_url,
-            answer_method=self.method or "GET",
-            signature_secret=self.signature_secret or next((known[name] for name in secrets if known.get(name)), ""),
-            api_key=known.get("VONAGE_API_KEY", ""),
-            application_id=known.get("VONAGE_APPLICATION_ID", ""),
-        )
-
-    def refuse(self) -> None:
-        """Raises CannotRun for these options where a project is called."""
-        self._check_urls()
-        names = ("--event-url", "--fallback-url", "--method", "--signature-secret")
-        given = (self.event_url, self.fallback_url, self.method, self.signature_secret)
-        for name, value in zip(names, given, strict=True):
-            if value:
-                cure = "leave it out, or name the answer URL instead of a flow"
-                raise CannotRun(f"{name} is for a server at a URL", cure)
-
-    def _check_urls(self, answer_url: str = "") -> None:
-        """Raises CannotRun for what is not the URL of a server; "" is none at all."""
-        for url in filter(None, (answer_url, self.event_url, self.fallback_url)):
-            try:
-                is_good = is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url
-            except ValueError:
-                is_good = False
-            if not is_good:
-                cure = "write one such as https://calls.example.com/answer"
-                raise CannotRun(f"{printable(url)} is not the URL of a server", cure)
-
-
-_REMOTE_OPTIONS: Final = (
-    click.option("--event-url", default="", help="Of a server at a URL: its event URL [none]."),
-    click.option("--fallback-url", default="", help="Of a server at a URL: its fallback URL [none]."),
-    click.option(
-        "--method",
-        type=click.Choice(("GET", "POST"), case_sensitive=False),
-        metavar="[GET|POST]",
-        help="Of a server at a URL: how its answer and fallback URL are requested [GET].",
-    ),
-    click.option(
-        "--signature-secret",
-        default="",
-        help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
-    ),
-)
-
-
 def remote_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options of `RemoteServer`, which a command gets as `remote`."""
+    """The options of a server at a URL, which a command gets as `**remote`."""
+    url = partial(click.option, default="", callback=options.read_url)
+    found = (
+        url("--event-url", help="Of a server at a URL: its event URL [none]."),
+        url("--fallback-url", help="Of a server at a URL: its fallback URL [none]."),
+        click.option(
+            "--method",
+            type=click.Choice(("GET", "POST"), case_sensitive=False),
+            metavar="[GET|POST]",
+            help="Of a server at a URL: how its answer and fallback URL are requested [GET].",
+        ),
+        click.option(
+            "--signature-secret",
+            default="",
+            help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
+        ),
+    )
+    for option in reversed(found):
+        command = option(command)
+    return command
 
-    @wraps(command)
-    def run(*args: Any, event_url: str, fallback_url: str, method: Any, signature_secret: str, **others: Any) -> int:
-        remote = RemoteServer(event_url, fallback_url, method, signature_secret)
-        return command(*args, remote=remote, **others)
 
-    for option in reversed(_REMOTE_OPTIONS):
-        run = option(run)
-    return run
+def remote_application(answer_url: str, remote: Mapping[str, Any]) -> Application:
+    """The server at a URL, whose webhooks are signed with the account of the environment, if it has a secret.
+
+    Without a method it is asked by GET. Raises CannotRun.
+    """
+    known = variables()
+    secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
+    return Application(
+        answer_url,
+        remote["event_url"],
+        remote["fallback_url"],
+        answer_method=remote["method"] or "GET",
+        signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
+        api_key=known.get("VONAGE_API_KEY", ""),
+        application_id=known.get("VONAGE_APPLICATION_ID", ""),
+    )
+
+
+def refuse_remote(remote: Mapping[str, Any]) -> None:
+    """Raises CannotRun for the options of a server at a URL where a project is called."""
+    for name in (name for name, value in remote.items() if value):
+        cure = "leave it out, or name the answer URL instead of a flow"
+        raise CannotRun(f"--{name.replace('_', '-')} is for a server at a URL", cure)

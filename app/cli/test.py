@@ -16,7 +16,7 @@ from app.cli import options
 from app.cli.output import FINE, ISSUES, CannotRun, counted, shows_colours
 from app.cli.project import Source, load_without_errors, path_of
 from app.cli.scenario_files import find_files, find_scenarios, first_numbers
-from app.cli.server_under_test import START_IT, RemoteServer, local_stage, remote_options
+from app.cli.server_under_test import START_IT, local_stage, refuse_remote, remote_application, remote_options
 from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.report import report
 from app.simulator import Application
@@ -70,7 +70,12 @@ How to write scenarios: docs/reference/scenarios.md""",
 @click.option("--live", is_flag=True, help="Ask lookups that a scenario does not answer, and send hooks, for real.")
 @options.chaos
 @click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd, or .dot.")
-@click.option("--url", default="", help="Play them on the webhook server that answers calls at this URL.")
+@click.option(
+    "--url",
+    default="",
+    callback=options.read_url,
+    help="Play them on the webhook server that answers calls at this URL.",
+)
 @remote_options
 @options.flows
 @options.templates
@@ -85,10 +90,10 @@ def command(
     chaos: int | None,
     graph: Path | None,
     url: str,
-    remote: RemoteServer,
     flows: Path | None,
     templates: Path | None,
     form: Form,
+    **remote: Any,
 ) -> int:
     """Play scenarios against the real server, in virtual time: no phone rings, and no lookup is asked.
 
@@ -103,9 +108,9 @@ def command(
         of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
             raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
-        played: list[Suite | None] = [_play_url(play, remote.application(url), paths, chaos)]
+        played: list[Suite | None] = [_play_url(play, remote_application(url, remote), paths, chaos)]
     else:
-        remote.refuse()
+        refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
         if graph is not None:
             _check_drawing(graph, len(scenarios))

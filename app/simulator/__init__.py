@@ -12,15 +12,13 @@ async with HttpServer() as server:
 from __future__ import annotations
 
 from app.simulator.application import Application
-from app.simulator.chaos import Chaos, NetworkFault
-from app.simulator.delivery import Attempt, Message, ReplyResult, WebhookDelivery
+from app.simulator.delivery import Attempt, Chaos, Message, NetworkFault, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import BETWEEN_KEYS_S, CallIsOver, CallMoment, Heard, Leg, NothingToDecide, Waited
 from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Outcome, Parties, PressKeys, Silence, Words
 from app.simulator.platform import Vonage
-from app.simulator.requests import Request, Response, Server
 from app.simulator.scheduler import VirtualClock
-from app.simulator.servers import AsgiServer, HttpServer
+from app.simulator.servers import AsgiServer, HttpServer, Request, Response, Server
 
 __all__ = [
     "BETWEEN_KEYS_S",

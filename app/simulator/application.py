@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from app.simulator.requests import Method
+from app.simulator.servers import Method
 
 STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
 """Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""

@@ -22,11 +22,11 @@ from app.simulator.parties import (
     Words,
     address_of,
 )
-from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Process, Signal, Steps, first_of
 
 if TYPE_CHECKING:
     from app.simulator.platform import Vonage
+    from app.simulator.player import Action, Ncco, Playback
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -184,7 +184,7 @@ class Dial:
         if result.failure:
             platform.end(leg, "platform")
             return
-        leg.player = platform.scheduler.spawn(self._playback.play(platform, leg, result.ncco or []))
+        leg.player = platform.scheduler.spawn(self._playback.play_for(leg, result.ncco or []))
         script = platform.scheduler.spawn(_follow(platform, leg, behaviour))
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from app.simulator import payloads
 from app.simulator.legs import InputQueue, Leg, PartyInput, PressedKey, Speech, Waited
-from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Steps, milliseconds
+
+if TYPE_CHECKING:
+    from app.simulator.player import Action, Ncco, Playback
 
 NOT_ENABLED: Final = "Speech was not enabled"
 OVERRIDDEN: Final = "Speech overridden by DTMF"

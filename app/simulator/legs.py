@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from app.errors import AppError
 from app.simulator.parties import Behaviour
-from app.simulator.requests import Method
 from app.simulator.scheduler import LONGEST_MS, Process, Signal, Steps, first_of, milliseconds, pause
+from app.simulator.servers import Method
 
 if TYPE_CHECKING:
     from app.simulator.conversations import Recording, SimulatedConversation

@@ -7,15 +7,14 @@ from typing import Any
 
 from app.simulator import payloads
 from app.simulator.application import Application
-from app.simulator.chaos import Chaos
 from app.simulator.conversations import SimulatedConversation
-from app.simulator.delivery import Deliveries, Message, ReplyResult, WebhookDelivery
+from app.simulator.delivery import Chaos, Deliveries, Message, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Identity, Ids, Leg
 from app.simulator.parties import Parties
-from app.simulator.player import play
-from app.simulator.requests import Method, Request, Response, Server, in_time
+from app.simulator.player import Playback
 from app.simulator.scheduler import LONGEST_MS, Scheduler, Steps, VirtualClock, first_of, milliseconds
+from app.simulator.servers import Method, Request, Response, Server, in_time
 
 
 class Vonage:
@@ -266,5 +265,5 @@ def _answer(platform: Vonage, leg: Leg) -> Steps[None]:
     if result.ncco is not None:
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
-        yield from play(platform, leg, result.ncco)
+        yield from Playback(platform, leg).play(result.ncco)
     platform.end(leg, "platform")

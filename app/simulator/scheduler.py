@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.errors import AppError
-from app.simulator.requests import Request, Response
+from app.simulator.servers import Request, Response
 
 T = TypeVar("T")
 

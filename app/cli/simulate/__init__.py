@@ -22,7 +22,7 @@ from app.cli import options
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import Source, did_you_mean, flow_of_file, load_without_errors, path_of, source_of
 from app.cli.scenario_files import find_scenarios, first_numbers
-from app.cli.server_under_test import START_IT, RemoteServer, is_url, local_stage, remote_options
+from app.cli.server_under_test import START_IT, is_url, local_stage, refuse_remote, remote_application, remote_options
 from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
 from app.cli.simulate.saving import append, check_path
@@ -51,6 +51,10 @@ def _digits(number: str) -> str:
     if not (digits.isascii() and digits.isdigit()):
         raise click.BadParameter(f"{number} is not a phone number; write digits, such as 447700900123")
     return digits
+
+
+def _called_at(context: click.Context, parameter: click.Parameter, what: str | None) -> str | None:
+    return options.read_url(context, parameter, what) if what is not None and is_url(what) else what
 
 
 def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
@@ -125,7 +129,7 @@ In the call, ? lists what can be typed. The call never waits in real time: two h
 Exit codes: 0 the call was played, 1 the server did something wrong in it, its flows have errors or a script differs,
 2 there is nothing to call.""",
 )
-@click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]")
+@click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
 @click.option("--to", callback=_called, help="The number or the app user called [the flow's first number].")
 @click.option(
     "--from",
@@ -168,6 +172,7 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
     what: str | None,
     to: str,
@@ -184,9 +189,9 @@ def command(
     env: Mapping[str, str],
     streams: Mapping[str, float],
     chaos: int | None,
-    remote: RemoteServer,
     flows: Path | None,
     templates: Path | None,
+    **remote: Any,
 ) -> int:
     """Call a flow, a project, or the answer URL of any webhook server, and be the caller.
 
@@ -200,9 +205,15 @@ def command(
             raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
         source, name = None, ""
         numbers = first_numbers([script]) if script is not None else {}
-        server = nullcontext(RemoteStage(remote.application(what or ""), chaos=chaos, numbers=numbers))
+        server = nullcontext(
+            RemoteStage(
+                remote_application(what or "", remote),
+                chaos=chaos,
+                numbers=numbers,
+            )
+        )
     else:
-        remote.refuse()
+        refuse_remote(remote)
         source, name = _source(what, script, flows, templates)
         found = load_without_errors(source)
         if found is None:

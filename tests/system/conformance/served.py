@@ -13,7 +13,7 @@ import httpx
 
 from app.simulator import Application, HttpServer, Request
 from app.simulator.delivery import read_reply
-from app.simulator.requests import Method, authorization, in_time, payload_hash
+from app.simulator.servers import Method, authorization, in_time, payload_hash
 from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
 
