@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from watchfiles import watch as watch_files
 
 from app.cli import options
 from app.cli.environment import DOTENV, folders
@@ -20,10 +19,8 @@ from app.cli.project import Findings, Source, load_source, source_at
 from app.flow.report import Format, printable, report
 from app.flow.stamps import Stamps, stamps
 
-POLL_MS: Final = 1_000
-"""How often to look at the files when the system reports no change, for example because a folder was replaced."""
-SETTLE_MS: Final = 100
-"""How long files must be quiet, so that a save of many files is checked once."""
+POLL_S: Final = 0.2
+"""How often to look at the files."""
 MOST_NAMED: Final = 3
 """How many changed files are named."""
 
@@ -129,13 +126,11 @@ def _watch(sources: Sequence[Source], form: Format, today: datetime | None) -> i
 
 
 def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
-    """Wait until the files differ from those `seen`."""
-    while (found := stamps(watched, [Path(DOTENV)])) == seen:
-        try:
-            present = [folder for folder in watched if folder.is_dir()]
-            next(watch_files(*present, step=SETTLE_MS, rust_timeout=POLL_MS, yield_on_timeout=True))
-        except OSError:  # a folder was deleted, or the system cannot report changes
-            time.sleep(POLL_MS / 1000)
+    """Wait until the files differ from those `seen`, and a save of many files is over."""
+    before = found = seen
+    while found == seen or found != before:
+        time.sleep(POLL_S)
+        before, found = found, stamps(watched, [Path(DOTENV)])
     return found
 
 

@@ -42,7 +42,8 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
             raise CannotRun(f"{path} does not exist", cure)
         if path.is_file() and path.suffix.lower() not in SUFFIXES:
             raise CannotRun(f"{path} is not a scenario file", "name a .yaml file, or the project's folder")
-        files = (path,) if path.is_file() else files_of(path) or (tuple(files_in(path)) if paths else ())
+        is_project = not paths or (path / "flows").is_dir()
+        files = (path,) if path.is_file() else files_of(path) if is_project else tuple(files_in(path))
         if not files:
             project = project_of(path)
             folder = (path if project is None else Path(os.path.relpath(project))) / FOLDERS[0]

@@ -60,7 +60,7 @@ def test_its_second_fault_is_told(address: str) -> None:
     done = call(f"{address}/answer", "--show", "why", typed="wait 1; 2\n")
 
     assert 1 == done.exit_code
-    assert 'There is no action "hangup".' in done.output
+    assert "N104 /0/action: " in done.output
     assert f"input webhook (POST {address}/choice): Invalid NCCO." in done.output
 
 

@@ -53,7 +53,7 @@ def test_scenarios_find_both_faults_of_a_server_that_somebody_else_wrote(address
     assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
     assert f"note: input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
     assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
-    assert 'There is no action "hangup".' in done.output
+    assert "N104 /0/action: " in done.output
     assert "2 scenarios played, 2 differ, " in done.output
 
 

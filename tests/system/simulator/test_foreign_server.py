@@ -56,5 +56,5 @@ async def test_its_second_fault_is_an_action_that_there_is_not(line: Vonage) -> 
     failed = next(delivery for delivery in call.log if delivery.result and delivery.result.failure)
     assert failed.result is not None
     assert ("input", "Invalid NCCO.") == (failed.kind, failed.result.failure)
-    assert 'There is no action "hangup".' in failed.result.problem
+    assert "N104 /0/action: " in failed.result.problem
     assert "error" in [delivery.kind for delivery in call.log]
