@@ -159,7 +159,9 @@ class Checker(NodeVisitor):
         type_, name = self.scope.get(node.name), node.name
         if type_ is None:
             cure = f"known are: {', '.join(sorted(self.scope))}"
-            if near := self.owner_of(name) or nearest(name, self.scope):
+            if name == "event":
+                cure = "`event` is known in hooks only"
+            elif near := self.owner_of(name) or nearest(name, self.scope):
                 cure = f'did you mean "{near}"?'
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
