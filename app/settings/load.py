@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ LONGEST_SHOWN: Final = 100
 """Characters of a faulty value in a message."""
 MIN_SECRET_CHARACTERS: Final = 16
 """A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
+_LONE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
         settings = Settings(_env_file=env_file, **{**texts, **given})
     except ValidationError as fault:
         raise _settings_error(fault, written) from fault
+    except UnicodeEncodeError as fault:  # bytes in a variable are lone surrogates
+        names = (name for name in map(variable, Settings.model_fields) if _LONE.search(written.get(name, "")))
+        raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
     settings._secret_files = tuple(files.values())
     settings._read_again = _Origin(env_file, given)
     settings._flow_env = {

@@ -158,6 +158,9 @@ def test_a_variable_is_read(
         ("VONAGE_SIGNATURE_SECRET_PREVIOUS", PEM, "is a private or public key"),
         ("VONAGE_PRIVATE_KEY", "missing.key", "is neither a private key nor the path"),
         ("VONAGE_PRIVATE_KEY", "-----BEGIN PUBLIC KEY-----", "holds no private key"),
+        ("VONAGE_PRIVATE_KEY", "/dev/zero", "holds no private key"),
+        ("NCCO_HOST", "\udcff", "is not UTF-8 text"),
+        ("NCCO_PORT", "9" * 5_000, '"' + "9" * 100 + '…" does not fit'),
     ],
 )
 def test_a_wrong_value_is_named_with_its_cure(
