@@ -19,7 +19,7 @@ from app.cli.server_under_test import make_app
 from app.flow.report import report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.reports import Ink, told
+from app.verify.scenarios.reports import Ink, as_text
 from app.verify.scenarios.runner import LocalStage, fitted, play
 
 
@@ -90,7 +90,7 @@ class ScenarioItem(pytest.Item):
         """Play it. Raises ScenarioDiffers."""
         result = self.at.runner.run(play(self.at.stage, self.scenario))
         if not result.holds:
-            raise ScenarioDiffers(told(result, partial(path_of, source=self.at.source), Ink(is_on=False)))
+            raise ScenarioDiffers(as_text(result, partial(path_of, source=self.at.source), Ink(is_on=False)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was heard, with the first difference marked; a traceback for anything but a difference."""

@@ -177,15 +177,15 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
     """Each flow, with the numbers and URLs that lead to it."""
     known = sorted(flows, key=lambda flow: flow.name)
     for flow in known:
-        ways = [*flow.numbers]
+        entrances = [*flow.numbers]
         if flow.default:
-            ways.append("every other number")
+            entrances.append("every other number")
         if flow.entry:
-            ways.append(f"/webhooks/answer/{flow.name}")
-        if not ways:
+            entrances.append(f"/webhooks/answer/{flow.name}")
+        if not entrances:
             runners = [other.name for other in known if flow.name in other.subs and other is not flow]
-            ways.append(f"run by {', '.join(runners)}" if runners else "no call can start here")
-        yield f"{flow.name:<14}  {', '.join(ways)}"
+            entrances.append(f"run by {', '.join(runners)}" if runners else "no call can start here")
+        yield f"{flow.name:<14}  {', '.join(entrances)}"
 
 
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:

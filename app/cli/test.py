@@ -22,7 +22,7 @@ from app.flow.report import report
 from app.simulator import Application
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
-from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, told, told_unjudged
+from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text, unjudged_as_text
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import RemoteStage, Rename, Stage, Suite, run_suite
 from app.verify.scenarios.server import NoServer
@@ -170,7 +170,7 @@ async def _play(
 
     def played(result: Result) -> None:
         if form == "text" and (not result.holds or result.unjudged):
-            shown = told_unjudged(result, ink) if result.holds else told(result, rename, ink)
+            shown = unjudged_as_text(result, ink) if result.holds else as_text(result, rename, ink)
             click.echo(shown, color=shows_colours())
 
     suite = await run_suite(stage, files, words, leaves_open=update, played=played, rename=rename)

@@ -17,7 +17,7 @@ from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
 from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, decided, entered, jumped
 from app.errors import RenderError
-from app.flow.model import Again, Asking, Assignment, Decision, Flow, Go, Outcome, Step, Target
+from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, StepLookup, Target
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")
@@ -83,8 +83,8 @@ def _play(run: Run, step: Step) -> Target | None:
     if step.sets:
         set_all(run, step.sets)
     names, leave = run.names(), step.exit
-    for sending in step.sends:
-        run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
+    for hook in step.sends:
+        run.send(hook, {**names, "step": step.name, "flow": run.flow.name})
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early else None
     if jump is None:
@@ -99,32 +99,32 @@ def _play(run: Run, step: Step) -> Target | None:
 def ask(run: Run, step: Step) -> Playing[None]:
     """Ask the lookups of a step side by side; one that fails is not ok, and the call goes on."""
     names, asked = run.names(), []
-    for asking in step.asks:
+    for lookup in step.asks:
         try:
-            request, key = asking.request(names), _key(run, step, asking)
-            asked.append((asking, Lookup(step.name, asking.name, request, key, run.flow.name)))
+            request, key = lookup.request(names), _key(run, step, lookup)
+            asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.flow.name)))
         except RenderError as error:
-            _hear_answers(run, step, [(asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
+            _hear_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
     if asked:
         answers = yield tuple(lookup for _, lookup in asked)
-        _hear_answers(run, step, list(zip((asking for asking, _ in asked), answers, strict=True)))
+        _hear_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
 
 
-def _key(run: Run, step: Step, asking: Asking) -> str:
+def _key(run: Run, step: Step, lookup: StepLookup) -> str:
     """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
-    asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
-def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:
+def _hear_answers(run: Run, step: Step, answers: list[tuple[StepLookup, LookupAnswer]]) -> None:
     """Put answers that came together into scope: another answer may repeat what is sensitive in one."""
-    problems = run.keep([(asking, *asking.read(answer.value, answer.problem)) for asking, answer in answers])
-    for (asking, answer), problem in zip(answers, problems, strict=True):
+    problems = run.keep([(lookup, *lookup.read(answer.value, answer.problem)) for lookup, answer in answers])
+    for (lookup, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
         what = f"not ok: {problem}" if problem else "ok"
         by = "default" if problem else "answer"
-        run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}", by=by)
+        run.note("asked", step.name, lookup.name, where=lookup.place, because=f"{what}, {took}", by=by)
 
 
 def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:

@@ -9,7 +9,7 @@ from app.engine.run import Run
 from app.engine.session import OWN_LEG, Session, WaitRef
 from app.engine.turn import TurnContext
 from app.flow.language.hooks import event_record
-from app.flow.model import Flow, Sending
+from app.flow.model import Flow, StepHook
 from app.ncco.webhooks import StatusWebhook, Webhook
 
 HANGUP = "hangup"
@@ -47,16 +47,16 @@ def hang_up(
         seen: the statuses that were recorded for the waits of the latest turn.
     """
     ended_by = getattr(webhook, "disconnected_by", None)
-    last = [told.step for told in session.observers if told.wait == OWN_LEG and ended_by != "platform"]
+    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
     step = session.step or (last[-1] if last else "")
     if not step or _dial_was_last(session, ended_by, seen):
         return ()
     run = Run(flow, session, context)
     for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
         run.look_from(name)
-        told = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
-        if told:
-            return _render(run, told, inner, HANGUP, webhook)
+        hooks = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
+        if hooks:
+            return _render(run, hooks, inner, HANGUP, webhook)
     return ()
 
 
@@ -86,6 +86,6 @@ def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _render(run: Run, told: tuple[Sending, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
+def _render(run: Run, hooks: tuple[StepHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
     names = run.names() | {"event": event_record(name, webhook), "flow": run.flow.name, "step": step}
-    return tuple(sending.render(names) for sending in told)
+    return tuple(hook.render(names) for hook in hooks)

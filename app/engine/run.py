@@ -15,9 +15,9 @@ from app.engine.session import OWN_LEG, Observer, Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
-from app.flow.hours.moment import hours_view
+from app.flow.hours.current import hours_view
 from app.flow.language.returns import Redactor
-from app.flow.model import Asking, Flow, Frame, Part, Runs, Sending, Step, Target
+from app.flow.model import Flow, Frame, Part, Runs, Step, StepHook, StepLookup, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
 
@@ -139,7 +139,7 @@ class Run:
         if name in self._scope.secrets and not is_literal:
             self.secrets.learn(value)
 
-    def keep(self, read: list[tuple[Asking, Mapping[str, Any], str]]) -> list[str]:
+    def keep(self, read: list[tuple[StepLookup, Mapping[str, Any], str]]) -> list[str]:
         """Put answers of lookups that came together into scope; returns why each is not real, "" when it is.
 
         What they should not repeat becomes tokens: first every answer is searched for what is sensitive.
@@ -147,23 +147,23 @@ class Run:
         Args:
             read: each lookup with its answer, and why that is not real; "" when it is.
         """
-        for asking, answer, problem in read:
+        for lookup, answer, problem in read:
             if not problem:
-                for secret in leading_to(answer, self.flow.sensitive_paths.get(asking.name, ())):
+                for secret in leading_to(answer, self.flow.sensitive_paths.get(lookup.name, ())):
                     self.secrets.learn(secret)
         problems = []
-        for asking, answer, problem in read:
+        for lookup, answer, problem in read:
             known, why = answer, problem
             if self.secrets and not problem:
-                known, why = asking.redact(answer, Redactor(self.secrets, self._mask))
-            self._set_scope(self._scope.with_answer(asking.name, known))
-            self.answers[asking.name] = self._scope.masked(asking.name, self._mask)
+                known, why = lookup.redact(answer, Redactor(self.secrets, self._mask))
+            self._set_scope(self._scope.with_answer(lookup.name, known))
+            self.answers[lookup.name] = self._scope.masked(lookup.name, self._mask)
             problems.append(why)
         return problems
 
-    def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
+    def send(self, hook: StepHook, names: Mapping[str, Any]) -> None:
         """Add a hook, which is sent after the reply. Raises RenderError."""
-        self.hooks.append(sending.render(names))
+        self.hooks.append(hook.render(names))
 
     def start_step(self, now: datetime) -> None:
         """Reset the counters: a step is entered, not repeated."""
@@ -314,9 +314,9 @@ class Run:
         waits = tuple(self._builder.waits)
         is_over = True not in [wait.steers for wait in waits]
         where = "" if self.flow is self.root else self.flow.name
-        told = observers(self.root, before) if before.waits else before.observers
+        observed = observers(self.root, before) if before.waits else before.observers
         if is_over and self.last_conversation:
-            told += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
+            observed += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
         session = Session(
             id=before.id,
             flow=self.root.name,
@@ -337,7 +337,7 @@ class Run:
             callers=levels(self._scopes, self._mask),
             lookups=scope.kept_lookups(self._mask),
             locale=self.locale,
-            observers=told,
+            observers=observed,
             parent=before.parent,
             returned=self.returned,
         )

@@ -78,8 +78,8 @@ class FlowScope(NamedTuple):
 
     def names(self, others: dict[str, Any]) -> dict[str, Any]:
         """`others`, its lookups, asked or not, and its variables, without those whose value is gone."""
-        if self.flow.unasked:
-            others.update(self.flow.unasked)
+        if self.flow.default_answers:
+            others.update(self.flow.default_answers)
             others.update(self.lookups)
         others.update(self.variables)
         for gone in self.tokens:
@@ -171,8 +171,8 @@ def levels(scopes: tuple[FlowScope, ...], mask: Callable[[str], str]) -> tuple[L
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
     """The waits of earlier turns whose events send hooks, and those of the turn that is over now."""
-    told = (Observer(before.turn, wait.index, wait.flow, wait.step) for wait in before.waits if _tells(root, wait))
-    return (*before.observers, *told)[-OBSERVER_LIMIT:]
+    new = (Observer(before.turn, wait.index, wait.flow, wait.step) for wait in before.waits if _tells(root, wait))
+    return (*before.observers, *new)[-OBSERVER_LIMIT:]
 
 
 def _tells(root: Flow, wait: Wait) -> bool:

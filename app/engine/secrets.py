@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from app.flow.paths import Path, by_step
+from app.flow.paths import Path, by_first_key
 from app.flow.phrases import LONGEST
 
 ANYWHERE: Final = 6
@@ -135,7 +135,7 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
     """`value` with a token in the place of everything that `paths` lead to."""
     if () in paths:
         return mask(str(value))
-    inner = by_step(paths)
+    inner = by_first_key(paths)
     if isinstance(value, dict):
         return {name: masked(each, inner[name], mask) if name in inner else each for name, each in value.items()}
     if isinstance(value, list) and None in inner:
@@ -148,7 +148,7 @@ def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
     if () in paths:
         yield value
         return
-    for step, inner in by_step(paths).items():
+    for step, inner in by_first_key(paths).items():
         if isinstance(value, dict) and step in value:
             yield from leading_to(value[step], inner)
         elif isinstance(value, list) and step is None:
@@ -158,7 +158,7 @@ def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
 
 def without(value: Any, paths: Collection[Path]) -> Any:
     """`value` without anything that `paths` lead to."""
-    inner = by_step(paths)
+    inner = by_first_key(paths)
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}
         return {name: without(each, inner[name]) if name in inner else each for name, each in kept.items()}

@@ -43,16 +43,16 @@ def without_text_consequences(found: Iterable[Issue], path: str, faults: Iterabl
 
     With such a fault the choices of a menu are not known, so its prompts are not compared with them.
     """
-    marred = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
+    faulty = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
     for issue in found:
-        if not (marred and (issue.code in PROMPT_RULES or _points_at(issue.place, path, marred))):
+        if not (faulty and (issue.code in PROMPT_RULES or _points_at(issue.place, path, faulty))):
             yield issue
 
 
-def _points_at(place: Place, path: str, marred: Set[tuple[int, int]]) -> bool:
+def _points_at(place: Place, path: str, faulty: Set[tuple[int, int]]) -> bool:
     if place.file != path:
         return False
-    return any(line == place.line and 0 <= column - place.column < place.length for line, column in marred)
+    return any(line == place.line and 0 <= column - place.column < place.length for line, column in faulty)
 
 
 def without_consequences(

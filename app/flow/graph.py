@@ -149,7 +149,7 @@ class _FlowDrawer:
         yield Arrow(self.entry_key, self.steps[self.flow.start])
         for step in self.flow.steps.values():
             here = self.steps[step.name]
-            for lines, edge in ways(step.exit):
+            for lines, edge in labelled_edges(step.exit):
                 yield Arrow(
                     here, self._target_key(edge.target, drawers), lines, "dotted" if edge.target.runs else "plain"
                 )
@@ -215,7 +215,7 @@ def heard_by(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def ways(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
+def labelled_edges(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
     """Every edge of an exit with its label; edges with the same meaning and the same target are one."""
     joined: dict[tuple[object, str], list[Edge]] = {}
     for edge in exit_.edges():

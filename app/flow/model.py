@@ -315,7 +315,6 @@ class Edge:
 __all__ = [
     "Again",
     "Asked",
-    "Asking",
     "Assignment",
     "Callback",
     "CallbackKind",
@@ -334,9 +333,10 @@ __all__ = [
     "Part",
     "Project",
     "Runs",
-    "Sending",
     "Signature",
     "Step",
+    "StepHook",
+    "StepLookup",
     "Target",
     "Value",
     "Variable",
@@ -397,7 +397,7 @@ class Signature:
     places: Mapping[str, Place] = field(default_factory=dict)
 
 
-class Asking(Protocol):
+class StepLookup(Protocol):
     """A lookup as a step asks it."""
 
     @property
@@ -418,7 +418,7 @@ class Asking(Protocol):
         """The answer with sensitive values masked, and why that failed (see `app.flow.language.returns.Redactor`)."""
 
 
-class Sending(Protocol):
+class StepHook(Protocol):
     """A hook as a step or a flow names it."""
 
     @property
@@ -488,9 +488,9 @@ class Step:
     exit: Exit
     error: Target | None = None
     tail: bool = True
-    asks: tuple[Asking, ...] = ()
-    sends: tuple[Sending, ...] = ()
-    events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
+    asks: tuple[StepLookup, ...] = ()
+    sends: tuple[StepHook, ...] = ()
+    events: Mapping[str, tuple[StepHook, ...]] = field(default_factory=dict)
 
 
 class Limit(NamedTuple):
@@ -512,7 +512,7 @@ class Flow:
         outcomes: what may come of it then.
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
-        unasked: what lookups are in scope as before they are asked, by name.
+        default_answers: what each lookup holds before it is asked, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
@@ -539,9 +539,9 @@ class Flow:
     outcomes: tuple[str, ...] = ()
     locales: Mapping[str, Any] = field(default_factory=dict)
     calendars: Mapping[str, Any] = field(default_factory=dict)
-    unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
-    events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[StepHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)

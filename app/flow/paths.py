@@ -11,25 +11,25 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-Step: TypeAlias = str | None
+PathKey: TypeAlias = str | None
 """A field, or None: any entry of a list, and any entry whose key is computed."""
 
-Path: TypeAlias = tuple[Step, ...]
+Path: TypeAlias = tuple[PathKey, ...]
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STEP: Final = re.compile(r'\.(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<quoted>"(?:[^"\\]|\\.)*")?\]')
+_KEY: Final = re.compile(r'\.(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<quoted>"(?:[^"\\]|\\.)*")?\]')
 _WITHIN: Final = re.compile(r"[.\[]")
 
 
 def written(name: str, path: Path) -> str:
-    """A name with a way into it, as text."""
-    return name + "".join(map(_step, path))
+    """A name with a path into it, as text."""
+    return name + "".join(map(_key, path))
 
 
-def _step(step: Step) -> str:
-    if step is None:
+def _key(key: PathKey) -> str:
+    if key is None:
         return "[]"
-    return f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]"
+    return f".{key}" if _PLAIN.fullmatch(key) else f"[{json.dumps(key)}]"
 
 
 def is_inner(name: str) -> bool:
@@ -44,20 +44,20 @@ def root_of(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The way that `written` wrote."""
+    """The path that `written` wrote."""
     return tuple(
-        found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _STEP.finditer(name)
+        found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )
 
 
 def meet(one: Path, other: Path) -> bool:
-    """Whether one of two ways may lead to the other, or to something in it."""
+    """Whether one of two paths may lead to the other, or to something in it."""
     return all(left == right or left is None or right is None for left, right in zip(one, other, strict=False))
 
 
-def by_step(paths: Collection[Path]) -> dict[Step, set[Path]]:
-    """The ways by their first step, without it."""
-    found: dict[Step, set[Path]] = {}
+def by_first_key(paths: Collection[Path]) -> dict[PathKey, set[Path]]:
+    """The paths by their first key, without it."""
+    found: dict[PathKey, set[Path]] = {}
     for path in paths:
         if path:
             found.setdefault(path[0], set()).add(path[1:])

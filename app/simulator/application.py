@@ -28,7 +28,7 @@ class Application:
         object_reply: what an object such as {"status": "ok"} in reply to an event is: an invalid NCCO, or nothing.
         steering: statuses of a synchronous connect whose reply counts.
         completed_after: failures of a dial that a `completed` follows; declined calls get none. Unverified in detail.
-        unasked_speech: what `speech` holds when an input asked for keys alone: an empty list of results, or the error
+        speech_when_off: what `speech` holds when an input asked for keys alone: an empty list of results, or the error
             "Speech was not enabled". Both were seen.
         records_block: whether a record with an end condition is waited for. Source: NCCO reference, Record; its own
             table and introduction disagree.
@@ -55,7 +55,7 @@ class Application:
     object_reply: Literal["invalid", "ignore"] = "invalid"
     steering: frozenset[str] = STEERING
     completed_after: frozenset[str] = frozenset({"busy", "cancelled", "timeout"})
-    unasked_speech: Literal["results", "error"] = "results"
+    speech_when_off: Literal["results", "error"] = "results"
     records_block: bool = True
     detection_s: float = 5.0
     recording_s: float = 0.64

@@ -32,13 +32,13 @@ class Collector:
 
     Args:
         action: the input action, with real types.
-        unasked_speech: what `speech` holds when only keys are asked for.
+        speech_when_off: what `speech` holds when only keys are asked for.
 
     Attributes:
         deadline_ms: when it is over unless something more comes; None before `begin`.
     """
 
-    def __init__(self, action: Mapping[str, Any], unasked_speech: Literal["results", "error"]) -> None:
+    def __init__(self, action: Mapping[str, Any], speech_when_off: Literal["results", "error"]) -> None:
         dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
         self.takes = frozenset(action["type"])
         self.deadline_ms: int | None = None
@@ -48,7 +48,7 @@ class Collector:
         self._start_timeout = milliseconds(speech.get("startTimeout", 10))
         self._end_on_silence = milliseconds(speech.get("endOnSilence", 2.0))
         self._max_duration = milliseconds(speech.get("maxDuration", 60))
-        self._unasked = unasked_speech
+        self._speech_when_off = speech_when_off
         self._digits = ""
         self._spoken: Speech | None = None
         self._spoken_since = 0
@@ -108,7 +108,7 @@ class Collector:
         speech: Mapping[str, Any] = {"results": []}
         if "speech" in self.takes:
             speech = {"error": OVERRIDDEN}
-        elif self._unasked == "error":
+        elif self._speech_when_off == "error":
             speech = {"error": NOT_ENABLED}
         return Collected({"digits": self._digits, "timed_out": timed_out}, speech)
 
@@ -144,7 +144,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
     clock, leg = playback.platform.clock, playback.leg
-    collector = Collector(action, playback.platform.application.unasked_speech)
+    collector = Collector(action, playback.platform.application.speech_when_off)
     queue = InputQueue()
     with ExitStack() as listening:
         if "dtmf" in waited.takes:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
 from app.engine.turn import TraceLine
-from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, ways
+from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, labelled_edges
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto
 from app.flow.language.menu import Choices
@@ -178,7 +178,7 @@ def _counts_of(flow: Flow, counts: Mapping[tuple[str, str, str], int]) -> Iterat
     """How many calls have gone along each arrow of a flow, in the order in which they are drawn."""
     yield None  # from the entrance to the first step
     for step in flow.steps.values():
-        for number, (lines, _) in enumerate(ways(step.exit)):
+        for number, (lines, _) in enumerate(labelled_edges(step.exit)):
             names = list(_outcomes_of(step.exit, number, lines))
             found = [counts[flow.name, step.name, name] for name in names if (flow.name, step.name, name) in counts]
             yield sum(found) if found else None

@@ -194,7 +194,7 @@ SAID: Final[Mapping[str, str]] = {
 SHOWN: Final = ("answers", "busy", "no answer", "rejected", "failed", "unreachable", "machine")
 OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 """What comes of dialling a WebSocket. Source: WebSocket guide."""
-WAYS: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
+PARTY_FORM: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
 _OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *steps.OUTCOMES), key=len, reverse=True))})(?![^\W_])")
 _FACTS: Final[Mapping[str, Callable[[re.Match[str]], dict[str, Any]]]] = {
@@ -230,7 +230,7 @@ def _read_party(text: str, moment: CallMoment) -> steps.DialStep | None:
             facts |= read(match)
         rest = re.sub(pattern, " ", rest)
     if left := rest.strip(" ,"):
-        raise Mistake(f'"{left}" says nothing about the party; write {WAYS}')
+        raise Mistake(f'"{left}" says nothing about the party; write {PARTY_FORM}')
     address = moment.waited.address if moment.waited is not None else ""
     outcome: Any = SAID.get(found[0], found[0])
     return steps.DialStep(party=steps.ScriptedParty(to=address, outcome=outcome, **facts))
@@ -242,7 +242,7 @@ HELP: Final = f"""\
                            `say sales ~0.6 | sails ~0.3` with what else it might have been
   silence                  say and press nothing until the server stops listening
   record 12   record 12 #  speak onto a recording for 12 seconds, and end it with a key
-  {WAYS}
+  {PARTY_FORM}
                            what the dialled party does; or: {", ".join(SHOWN[1:])}
   wait 5                   let 5 seconds pass; what follows interrupts what is played: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D

@@ -14,7 +14,7 @@ import click
 from app.cli.output import shows_colours
 from app.flow.report import printable
 from app.simulator import WebhookDelivery
-from app.verify.scenarios.reports import Ink, decision, entry, told
+from app.verify.scenarios.reports import Ink, as_text, decision, entry
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, advice_of, complaint_of
@@ -99,7 +99,7 @@ class Screen:
                 at = new.at
             self.say(new.text, new.colour)
         if not result.holds:
-            self.say(told(result, self._rename, self._ink))
+            self.say(as_text(result, self._rename, self._ink))
             return
         for note in result.notes:
             self.say(f"  note: {printable(note)}", "dim")

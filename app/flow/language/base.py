@@ -49,7 +49,7 @@ class _Unchecked:
         return core_schema.any_schema()
 
 
-Made: TypeAlias = Annotated[T, _Unchecked()]
+SetByCode: TypeAlias = Annotated[T, _Unchecked()]
 """A field that the code fills in; a file cannot write it."""
 
 
@@ -66,7 +66,7 @@ class ReadWith(_Unchecked):
     schema: Mapping[str, Any]
 
 
-def kept(schema: Mapping[str, Any]) -> ReadWith:
+def as_node(schema: Mapping[str, Any]) -> ReadWith:
     """Annotates a field that keeps its node, to be read later."""
     return ReadWith(lambda node, what, reader: node, schema)
 
@@ -101,7 +101,7 @@ class FlowModel(BaseModel):
     is_named: ClassVar[bool] = False
     """Whether messages name the map that a word is in, since a file has several such maps."""
 
-    written: Made[Fields]
+    written: SetByCode[Fields]
 
     @classmethod
     def words(cls) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource, read_condition
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.menu import Confidence
@@ -100,9 +100,9 @@ class Collect(FlowModel, StepExit):
     """A condition that has to hold for what was given; else it counts as a failed try."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
-    target: Made[Target]
-    retry: Made[Retry]
-    inherited_confidence: Made[float]
+    target: SetByCode[Target]
+    retry: SetByCode[Retry]
+    inherited_confidence: SetByCode[float]
 
     @property
     def asked(self) -> Asked:

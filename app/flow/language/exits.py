@@ -25,7 +25,7 @@ from pydantic import Field
 
 from app.flow.actions.item import PlayedItem
 from app.flow.actions.waits import with_held
-from app.flow.language.base import FlowModel, Made, ReadWith, duration
+from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, defined
 from app.flow.language.reader import Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
@@ -194,7 +194,7 @@ class Arm(FlowModel):
     """A condition: names, comparison, and, or, not, in, filters."""
     target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="goto")
     """Where the call goes when it holds."""
-    shown: Made[str] = ""
+    shown: SetByCode[str] = ""
 
     @property
     def place(self) -> Place:
@@ -345,8 +345,8 @@ class Hold(FlowModel, StepExit):
     """The condition."""
     up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
     """The longest time: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
-    outcomes: Made[HoldOutcomes]
-    shown: Made[str] = ""
+    outcomes: SetByCode[HoldOutcomes]
+    shown: SetByCode[str] = ""
 
     @property
     def lines(self) -> Mapping[str, Target]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.checks.prompts import check_promises
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
 from app.flow.language.locales import Locale
@@ -138,19 +138,19 @@ class FlowWords(Declarations):
     """true: calls to any number that no flow lists start here."""
     entry: bool | None = None
     """true: the address /webhooks/answer/NAME starts it."""
-    start: Annotated[Node | None, kept(offered("steps"))] = None
+    start: Annotated[Node | None, as_node(offered("steps"))] = None
     """The first step."""
-    params: Annotated[Node | None, kept(defined("params"))] = None
+    params: Annotated[Node | None, as_node(defined("params"))] = None
     """What it takes from a flow that runs it, each with its type."""
-    outcomes: Annotated[Node | None, kept(listed(TEXT))] = None
+    outcomes: Annotated[Node | None, as_node(listed(TEXT))] = None
     """What may come of it for a flow that runs it."""
-    returns: Annotated[Node | None, kept(defined("params"))] = None
+    returns: Annotated[Node | None, as_node(defined("params"))] = None
     """What it gives back to a flow that runs it, each with its type."""
     limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, defined("limits"))] = Field(default_factory=dict)
     """What `ncco prove` holds it to."""
-    vars: Annotated[Node | None, kept(defined("vars"))] = None
+    vars: Annotated[Node | None, as_node(defined("vars"))] = None
     """What the call remembers, each with its type."""
-    steps: Annotated[Node | None, kept(named(defined("step")))] = None
+    steps: Annotated[Node | None, as_node(named(defined("step")))] = None
     """The steps of the call, by name."""
 
     @property
@@ -276,7 +276,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
             outcomes=outside.outcomes,
             locales=sections.locales,
             calendars=sections.calendars,
-            unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
+            default_answers={name: lookup.default_answer for name, lookup in sections.lookups.items()},
             sensitive_paths={
                 name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
             },

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -53,7 +53,7 @@ class Locale(FlowModel):
     aliases: ClassVar = {"lang code": "language", "voice": "style"}
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
-    name: Made[str]
+    name: SetByCode[str]
     language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
     """In which it is spoken: en-GB."""
     style: int | None = None

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.values import Object
-from app.flow.language.base import Made, ReadWith, duration, kept
+from app.flow.language.base import ReadWith, SetByCode, as_node, duration
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
 from app.flow.language.reader import Fields, Reader, has_braces
@@ -177,7 +177,7 @@ class LookupDefinition(Definition):
     strange_code: ClassVar = "E537"
     example: ClassVar = '{get: "https://..", returns: {name: text}}'
 
-    method: Made[Method]
+    method: SetByCode[Method]
     get: Url | None = None
     """The URL that is asked; values are escaped for their place."""
     post: Url | None = None
@@ -188,9 +188,9 @@ class LookupDefinition(Definition):
     """What the function is given, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[Returned, kept(named(defined("returned")))]
+    returns: Annotated[Returned, as_node(named(defined("returned")))]
     """Each field of the answer with its type."""
-    default: Annotated[Answer, kept(named(ANYTHING))] = Field(default_factory=dict)
+    default: Annotated[Answer, as_node(named(ANYTHING))] = Field(default_factory=dict)
     """What holds when it is slow, down, or answers something else."""
     cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
     """How long the same answer is good for, 30s or 5m."""
@@ -211,7 +211,7 @@ class LookupDefinition(Definition):
         return replace(record({**self.returns.fields, OK: TYPES["bool"]}), item=self.returns.type.item)
 
     @property
-    def unasked(self) -> Answer:
+    def default_answer(self) -> Answer:
         """Its value before it is asked: the default, with `ok` false."""
         return {**self.default, OK: False}
 
@@ -242,18 +242,18 @@ class LookupDefinition(Definition):
             problem: why nothing came back; `value` then means nothing.
         """
         if problem:
-            return self.unasked, problem
+            return self.default_answer, problem
         try:
             return {**self.returns.read(value), OK: True}, ""
         except Misfit as misfit:
-            return self.unasked, str(misfit)
+            return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
         """The answer with sensitive values masked, and why that failed ("" when it did not)."""
         try:
             return {**redactor.of(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
-            return self.unasked, str(misfit)
+            return self.default_answer, str(misfit)
 
     def accepts(self, value: object) -> bool:
         """Whether an answer has what `returns` declares."""

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import defined, listed
 from app.flow.language.locales import speaks_several, split
@@ -92,7 +92,7 @@ class Choice(FlowModel):
     hints: ClassVar = {"locale language": "write `set: {locale: name}`"}
     cures: ClassVar = {"goto": "add `goto: step`"}
 
-    name: Made[str]
+    name: SetByCode[str]
     keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")
     """Digits, "*" or "#", or a list of them."""
     said: Annotated[Mapping[str, Mapping[str, str]], ReadWith(_read_speech, defined("phrases"))] = Field(

@@ -76,18 +76,18 @@ _HINTS: Final = {
 }
 
 
-class OutcomeLine(NamedTuple):
+class OutcomeTarget(NamedTuple):
     """One outcome and where it leads."""
 
     target: Target
     place: Place
 
 
-def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeLine]:
+def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeTarget]:
     """The lines of an `on` but `error`, each with its target."""
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
-    return {name: OutcomeLine(target, fields.at(name)) for name, target in targets.items() if target is not None}
+    return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class On(StepExit):
     step_words: ClassVar = ("on",)
     is_early: ClassVar = True
 
-    lines: Mapping[str, OutcomeLine]
+    lines: Mapping[str, OutcomeTarget]
     covered: frozenset[str]
     connect: Connect | None
     place: Place
@@ -178,7 +178,7 @@ class RunFlow(StepExit):
     leaves_at_once: ClassVar = True
 
     runs: Runs
-    lines: Mapping[str, OutcomeLine]
+    lines: Mapping[str, OutcomeTarget]
     outcomes: tuple[str, ...]
     place: Place
 
@@ -282,7 +282,7 @@ _REFUSED: Final = frozenset(
 )
 
 
-def _check_refused(signature: Signature, lines: Mapping[str, OutcomeLine], reader: Reader) -> None:
+def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
     """W268 for an outcome that says who may not pass, and leads where those go who may.
 
     A flow that returns values can say it in them.

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Array, Object
-from app.flow.language.base import FlowModel, Made, ReadWith, kept
+from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.targets import read_given
@@ -230,12 +230,12 @@ class Definition(FlowModel):
     own_names: ClassVar[frozenset[str]] = frozenset()
     """What is in its scope, and not in that of the flow."""
 
-    name: Made[str]
+    name: SetByCode[str]
     body: Body | None = Field(None, alias="json")
     """The body, as JSON."""
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], as_node(defined("params"))] = Field(default_factory=dict)
     """What is given where it is named, by name."""
 
     @classmethod

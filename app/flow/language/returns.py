@@ -20,7 +20,7 @@ from app.flow.language.outgoing import plain_json, read_json
 from app.flow.language.reader import Fields, Reader, has_braces
 from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Map, Node, Seq, Text
-from app.flow.paths import Path, by_step
+from app.flow.paths import Path, by_first_key
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, url_of, words
 from app.ncco.suggest import nearest
@@ -33,7 +33,7 @@ class Misfit(Exception):
     """An answer that is not what was declared.
 
     Attributes:
-        path: the way to what does not fit: `.city`, `[3]`; "" for the whole.
+        path: the path to what does not fit: `.city`, `[3]`; "" for the whole.
         problem: `is missing`, `is not a number`, ...
     """
 
@@ -54,7 +54,7 @@ class Returned:
     Attributes:
         type: a map of the declared fields; other fields of an answer are left out. It may have any entries as well when
             one of them could not be read.
-        secrets: the ways to what is sensitive in an answer, none of which leads into another.
+        secrets: the paths to what is sensitive in an answer, none of which leads into another.
     """
 
     type: ValueType
@@ -138,7 +138,7 @@ class Redactor:
         """A value of an answer, masked except at the paths `secrets`. Raises Misfit where no token can stand."""
         if () in secrets or type_.name in _PUBLIC:
             return value
-        inner = by_step(secrets)
+        inner = by_first_key(secrets)
         if type_.is_record:
             return {
                 name: self.of(each, value[name], inner.get(name, ()), f"{path}.{name}")
@@ -194,38 +194,38 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
 _EACH: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
 
 
-def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> ValueType:
-    """A map of fields; `way` leads to it, and the ways to what is sensitive are added to `secrets`."""
+def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> ValueType:
+    """A map of fields; `path` leads to it, and the paths to what is sensitive are added to `secrets`."""
     known: dict[str, ValueType] = {}
     for key, value in node.entries:
         name = key.value
-        if not way and name == OK:
+        if not path and name == OK:
             message = "every lookup already has a field `ok`, which says whether the answer is real"
             reader.report("E532", key.place, message, "give the field of the answer another name")
         elif not name or has_braces(key):
             reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
-        elif type_ := _read_type(value, f'the field "{name}"', (*way, name), secrets, reader):
+        elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return replace(record(known), item=None if len(known) == len(node.entries) else ANY)
 
 
-def _read_type(node: Node, what: str, way: Path, secrets: set[Path], reader: Reader) -> ValueType | None:
+def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> ValueType | None:
     if isinstance(node, Map) and is_described(node):
         flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
         if flag is not None and reader.flag(flag, f"`sensitive` of {what}"):
-            secrets.add(way)
+            secrets.add(path)
         node = described(node, "type")
         if hosts is not None:
             return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
-    if len(way) > MAX_NESTED + 1:
+    if len(path) > MAX_NESTED + 1:
         message = f"{what} is more than {MAX_NESTED} levels deep"
         reader.report("E532", node.place, message, "write `map` without its fields")
         return None
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
-        return None if is_wrong else _read_fields(node, way, secrets, reader)
+        return None if is_wrong else _read_fields(node, path, secrets, reader)
     if (item := _only_type(node)) is not None:
-        inner = _read_type(item, f"an entry of {what}", (*way, None), secrets, reader)
+        inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
         return replace(TYPES[OPTIONAL[node.value]], may_be_empty=True)
@@ -277,14 +277,14 @@ def _is_flag(node: Node) -> bool:
     return isinstance(node, Text) and node.value in _FLAGS
 
 
-def outermost(ways: Iterable[Path]) -> frozenset[Path]:
-    """The ways without those that lead into another. A list of sensitive entries is sensitive as a whole."""
-    whole = {_up_to_list(way) for way in ways}
-    return frozenset(way for way in whole if not any(way[:end] in whole for end in range(1, len(way))))
+def outermost(paths: Iterable[Path]) -> frozenset[Path]:
+    """The paths without those that lead into another. A list of sensitive entries is sensitive as a whole."""
+    whole = {_up_to_list(path) for path in paths}
+    return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
 
-def _up_to_list(way: Path) -> Path:
-    return _up_to_list(way[:-1]) if way[-1] is None else way
+def _up_to_list(path: Path) -> Path:
+    return _up_to_list(path[:-1]) if path[-1] is None else path
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:

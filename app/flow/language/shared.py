@@ -24,10 +24,10 @@ from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import ACTIONS, check_defaults, gather
 from app.flow.hours.calendar import Calendar
+from app.flow.hours.current import hours_type
 from app.flow.hours.declaration import read_hours
-from app.flow.hours.moment import hours_type
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.json_schema import defined
@@ -86,17 +86,17 @@ class Context:
 class Declarations(FlowModel):
     """The sections that flows and shared files both have; each is read when the names in its scope are known."""
 
-    defaults: Annotated[Node | None, kept(defined("defaults"))] = None
+    defaults: Annotated[Node | None, as_node(defined("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
-    locales: Annotated[Node | None, kept(defined("locales"))] = None
+    locales: Annotated[Node | None, as_node(defined("locales"))] = None
     """The languages that are spoken; the first is the default."""
-    hours: Annotated[Node | None, kept(defined("hours"))] = None
+    hours: Annotated[Node | None, as_node(defined("hours"))] = None
     """Opening hours by name."""
-    lookups: Annotated[Node | None, kept(defined("lookups"))] = None
+    lookups: Annotated[Node | None, as_node(defined("lookups"))] = None
     """What is asked from outside, by name."""
-    hooks: Annotated[Node | None, kept(defined("hooks"))] = None
+    hooks: Annotated[Node | None, as_node(defined("hooks"))] = None
     """Webhooks of ours, by name."""
-    events: Annotated[Node | None, kept(defined("events"))] = None
+    events: Annotated[Node | None, as_node(defined("events"))] = None
     """Which hooks are sent for what Vonage reports later, in every step."""
 
 
@@ -224,7 +224,7 @@ class DefaultWords(FlowModel):
         "error": "write `on: {error: step}`",
     }
 
-    retry: Annotated[Node | None, kept(defined("retry"))] = None
+    retry: Annotated[Node | None, as_node(defined("retry"))] = None
     """What every menu and data entry does when the caller says nothing that fits."""
     choices: Annotated[Menu | None, ReadWith(read_menu, defined("choices"))] = None
     """Choices that are added to every menu."""

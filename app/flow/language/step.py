@@ -13,7 +13,7 @@ from app.flow.actions.item import ACTIONS, PlayedItem, scan
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts
-from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
@@ -77,33 +77,33 @@ class StepWords(FlowModel):
     """Variables that change on entering, line by line."""
     sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))] = Field((), alias="send")
     """Which hooks are sent on entering: names of hooks, or `- name: {param: value}`."""
-    do: Annotated[Node | None, kept({"type": "array", "items": defined("item")})] = None
+    do: Annotated[Node | None, as_node({"type": "array", "items": defined("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, defined("events"))] = Field(
         default_factory=dict
     )
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
-    choices: Annotated[Node | None, kept(defined("choices"))] = None
+    choices: Annotated[Node | None, as_node(defined("choices"))] = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
-    retry: Annotated[Node | None, kept(defined("retry"))] = None
+    retry: Annotated[Node | None, as_node(defined("retry"))] = None
     """What happens when the caller says nothing, or nothing that fits."""
     tail: bool = True
     """false: nothing is played behind the question for when no webhook gets through."""
-    collect: Annotated[Node | None, kept(defined("collect"))] = None
+    collect: Annotated[Node | None, as_node(defined("collect"))] = None
     """Keys or words that go into a variable; `goto` beside it says where the call goes then."""
-    goto: Annotated[Node | None, kept(defined("goto"))] = None
+    goto: Annotated[Node | None, as_node(defined("goto"))] = None
     """Where the call goes: a step, `end`, `return`, or another flow."""
-    hold: Annotated[Node | None, kept(defined("hold"))] = None
+    hold: Annotated[Node | None, as_node(defined("hold"))] = None
     """The caller waits for something, and hears `do` for as long as it takes."""
-    on: Annotated[Node | None, kept(defined("on"))] = None
+    on: Annotated[Node | None, as_node(defined("on"))] = None
     """What came of the connect, the checkpoint, the hold or the flow; `error` beside any exit."""
-    run: Annotated[Node | None, kept(offered("flows"))] = None
+    run: Annotated[Node | None, as_node(offered("flows"))] = None
     """Another flow takes over; `on` says where the call goes by what came of it."""
-    given: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="with")
+    given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
     """What the flow under `run` is given."""
-    branch: Annotated[Node | None, kept(defined("branch"))] = None
+    branch: Annotated[Node | None, as_node(defined("branch"))] = None
     """The first line whose condition holds decides."""
 
 

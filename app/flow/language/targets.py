@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.fields import JsonField, in_each_locale
-from app.flow.language.base import FlowModel, kept
+from app.flow.language.base import FlowModel, as_node
 from app.flow.language.json_schema import ANYTHING, defined, named, offered
 from app.flow.language.locales import report_unknown
 from app.flow.language.reader import Reader
@@ -182,27 +182,27 @@ class _Form(FlowModel):
 class GotoForm(_Form):
     """A step, with `set` on the way."""
 
-    goto: Annotated[Node, kept(offered("steps", "end", "return"))]
+    goto: Annotated[Node, as_node(offered("steps", "end", "return"))]
     """A step, with `set` on the way."""
-    sets: Annotated[Node | None, kept(defined("sets"))] = Field(None, alias="set")
+    sets: Annotated[Node | None, as_node(defined("sets"))] = Field(None, alias="set")
     """Variables that change on the way."""
 
 
 class RunForm(_Form):
     """Another flow, for good."""
 
-    run: Annotated[Node, kept(offered("flows"))]
+    run: Annotated[Node, as_node(offered("flows"))]
     """Another flow, for good."""
-    given: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="with")
+    given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
     """What the flow is given."""
 
 
 class ReturnForm(_Form):
     """Back to the flow that ran this one."""
 
-    outcome: Annotated[Node, kept(offered("outcomes"))] = Field(alias="return")
+    outcome: Annotated[Node, as_node(offered("outcomes"))] = Field(alias="return")
     """Back to the flow that ran this one, with this outcome."""
-    sets: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="set")
+    sets: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="set")
     """What is given back."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple
 
-from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
 from app.flow.language.reader import Reader, fallen_out, has_braces
 from app.flow.model import Param, Signature, Variable
@@ -76,7 +76,7 @@ class Declaration(FlowModel):
 
     type: Annotated[DeclaredType | None, ReadWith(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
-    default: Annotated[Node | None, kept(ANYTHING)] = None
+    default: Annotated[Node | None, as_node(ANYTHING)] = None
     """What it is at the beginning."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""

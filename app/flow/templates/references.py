@@ -150,7 +150,7 @@ class Walk:
         """A name that is given to what `of` computes, or to an entry of it."""
         sources = []
         for each in references_in(self._occurrence(of, "set")):
-            is_way = each.is_held and way_of(of) is not None
+            is_way = each.is_held and name_and_path(of) is not None
             path = (*each.path, None) if is_way and is_entry else each.path
             is_whole = each.is_whole and not is_entry
             sources.append(Source(each.name, path, is_way, each.is_held, is_whole, each.is_passed and not is_way))
@@ -285,7 +285,7 @@ def references_in(occurrence: Occurrence) -> Iterator[Reference]:
 
 
 def _references(occurrence: Occurrence, node: nodes.Node, state: _State) -> Iterator[Reference]:
-    way = way_of(node)
+    way = name_and_path(node)
     if way is not None:
         yield from _of_way(occurrence, node, way, state)
         for key in keys_of(node):
@@ -392,15 +392,15 @@ def root_names(node: nodes.Node) -> frozenset[str]:
     return frozenset(part.name for part in walk(node) if isinstance(part, nodes.Name))
 
 
-def way_of(node: nodes.Node) -> tuple[str, Path] | None:
+def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
     """The name that an expression goes into, and how far: `cards[0].number`; None when it is more than that."""
     match node:
         case nodes.Name(name=name):
             return name, ()
         case nodes.Getitem(node=of, arg=nodes.Slice()):
-            return way_of(of)
+            return name_and_path(of)
         case nodes.Getattr(node=of) | nodes.Getitem(node=of):
-            found = way_of(of)
+            found = name_and_path(of)
             return (found[0], (*found[1], getattr(node, "attr", None))) if found else None
     return None
 

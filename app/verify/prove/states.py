@@ -83,7 +83,7 @@ class States:
     def _live(
         self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
-        names = {**self.root.named(where[0]).unasked, **known, **variables}
+        names = {**self.root.named(where[0]).default_answers, **known, **variables}
         key = (*where, when)
         if key not in self._paths:
             self._paths[key] = kept_paths(self.liveness.live.get(key, {}))

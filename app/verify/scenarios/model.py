@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGua
 from pydantic import Field
 
 from app.flow.issues import Issue, by_place
-from app.flow.language.base import Made, ReadWith, kept
+from app.flow.language.base import ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import TEXT, JsonSchema, defined
 from app.flow.language.names import Names
 from app.flow.language.reader import Reader
@@ -311,7 +311,7 @@ def _read_length(entry: Entry, reader: Reader) -> float | None:
 class ScenarioDefaults(ScenarioCall):
     """What the scenarios of a file can share."""
 
-    call: Annotated[Any, kept(defined("call"))] = None
+    call: Annotated[Any, as_node(defined("call"))] = None
     """the words of the call, in a map of their own"""
     given: Annotated[Mapping[str, GivenAnswers], named(_read_given, "write `given: {lookup: {field: value}}`")] = {}
     """what lookups answer, by name"""
@@ -335,7 +335,7 @@ class Scenario(ScenarioDefaults):
 
     script: Annotated[tuple[ScriptStep, ...], ReadWith(read_script, defined("script"))] = ()
     """what happens, one step a line"""
-    name: Made[str] = ""
+    name: SetByCode[str] = ""
 
     @property
     def expects_something(self) -> bool:

@@ -49,7 +49,7 @@ class Ink:
         return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self._is_on and text else text
 
 
-def told(result: Result, rename: Rename, ink: Ink) -> str:
+def as_text(result: Result, rename: Rename, ink: Ink) -> str:
     """A scenario that differs, from its name to what decided; ends with a line break."""
     first = result.differences[0]
     place = result.scenario.place
@@ -64,7 +64,7 @@ def told(result: Result, rename: Rename, ink: Ink) -> str:
     return "\n".join([*lines, ""])
 
 
-def told_unjudged(result: Result, ink: Ink) -> str:
+def unjudged_as_text(result: Result, ink: Ink) -> str:
     """A scenario that holds as far as it was judged, and what was not."""
     place = result.scenario.place
     named = f"~ {printable(result.scenario.name)}  {place.file}:{place.line}"
@@ -262,7 +262,7 @@ def _add_case(cases: Element, file: str, result: Result, rename: Rename) -> None
     case = _child(cases, "testcase", classname=file, name=name, line=line, time=f"{result.took_s:.3f}")
     if not result.holds:
         failure = _child(case, "failure", message=result.differences[0].message)
-        failure.text = _printable_lines(told(result, rename, Ink(is_on=False)))
+        failure.text = _printable_lines(as_text(result, rename, Ink(is_on=False)))
     if result.unjudged:
         _child(case, "system-out").text = _printable_lines("\n".join(f"not judged: {what}" for what in result.unjudged))
 

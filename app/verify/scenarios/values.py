@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from pydantic import ConfigDict, Field
 
-from app.flow.language.base import FlowModel, Made, ReadWith, milliseconds
+from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -78,7 +78,7 @@ class ScenarioModel(FlowModel):
     short: ClassVar[str] = ""
     """The word that a value without a map is taken for; "" where a map is required."""
 
-    written: Made[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
+    written: SetByCode[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
 
     @classmethod
     def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field
 
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.reader import Reader
 from app.flow.nodes import Map, Node
 from app.flow.scope import scope_types
@@ -34,7 +34,7 @@ class Queue(FlowModel):
     """Whether it takes callers."""
     title: Annotated[str | None, ReadWith(read_shout, {"type": "string"})] = None
     """Its name in capitals."""
-    number: Made[int] = 0
+    number: SetByCode[int] = 0
 
 
 def read(text: str, **made: Any) -> tuple[Queue | None, list[str]]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.paths import Path, by_step, is_inner, meet, path_of, root_of, written
+from app.flow.paths import Path, by_first_key, is_inner, meet, path_of, root_of, written
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_what_is_written_is_read_again(path: Path) -> None:
 
 
 def test_ways_are_told_apart_by_their_first_step() -> None:
-    assert {"a": {("b",), ()}, None: {("c",)}} == by_step([("a", "b"), ("a",), (None, "c"), ()])
+    assert {"a": {("b",), ()}, None: {("c",)}} == by_first_key([("a", "b"), ("a",), (None, "c"), ()])
 
 
 @pytest.mark.parametrize(

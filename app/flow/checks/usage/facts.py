@@ -10,7 +10,7 @@ from app.flow.actions.do import values_in
 from app.flow.actions.values import leaves
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
-from app.flow.model import Assignment, Flow, Part, Sending, Signature, Step, Target, Value
+from app.flow.model import Assignment, Flow, Part, Signature, Step, StepHook, Target, Value
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Reference, references
 
@@ -72,7 +72,7 @@ def asked_in(asked: AskedLookup) -> Iterator[Used]:
     yield from (Used(given.value, is_early=True) for given in asked.given)
 
 
-def sent(sendings: Iterable[Sending]) -> Iterator[Used]:
+def sent(sendings: Iterable[StepHook]) -> Iterator[Used]:
     """What hooks send."""
     for hook in [sending for sending in sendings if isinstance(sending, SentHook)]:
         own = OWN_NAMES.union(hook.definition.params)
@@ -193,7 +193,7 @@ class Facts:
                 if "hours" in names:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
-    def _add_hooks(self, sendings: Iterable[Sending]) -> None:
+    def _add_hooks(self, sendings: Iterable[StepHook]) -> None:
         """A hook without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)

@@ -34,7 +34,7 @@ from app.flow.templates import Expression
 from app.flow.templates.references import Reference
 
 State: TypeAlias = Mapping[str, str]
-"""What some way here has received, each with the step that has waited since; "" when none has."""
+"""What some path here has received, each with the step that has waited since; "" when none has."""
 
 _ASKS: Final = frozenset({"choices", "collect"})
 _WAITS: Final = _ASKS | {"hold", "on"}
@@ -48,7 +48,7 @@ class SensitiveReads:
 
     def __init__(self, each: Iterable[Facts]) -> None:
         self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
-        self._ways: dict[str, _SensitivePaths] = {}
+        self._paths: dict[str, _SensitivePaths] = {}
         runs = [target.runs for facts in self._flows.values() for target in targets_of(facts) if target.runs]
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
@@ -58,19 +58,19 @@ class SensitiveReads:
             late = self._of(facts).late.items()
             yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
-    def ways(self, flow: str) -> _SensitivePaths | None:
-        """The ways through a flow; None for one that could not be read, or is being followed already."""
-        if flow not in self._flows or (flow in self._ways and not self._ways[flow].is_done):
+    def paths_of(self, flow: str) -> _SensitivePaths | None:
+        """The paths through a flow; None for one that could not be read, or is being followed already."""
+        if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
 
     def _of(self, facts: Facts) -> _SensitivePaths:
         name = facts.flow.name
-        if name not in self._ways:
+        if name not in self._paths:
             params = facts.source.outside.params
-            self._ways[name] = _SensitivePaths(facts, self)
-            self._ways[name].follow(param for param in params if (name, param) in self._given)
-        return self._ways[name]
+            self._paths[name] = _SensitivePaths(facts, self)
+            self._paths[name].follow(param for param in params if (name, param) in self._given)
+        return self._paths[name]
 
 
 def _issue(name: str, need: Reference, waited: str) -> Issue:
@@ -88,8 +88,8 @@ class _SensitivePaths:
 
     Attributes:
         late: by name, the first read of what is gone, and the step that has waited.
-        returned: what is received on the ways to each outcome.
-        is_done: all ways are followed.
+        returned: what is received on the paths to each outcome.
+        is_done: all paths are followed.
     """
 
     facts: Facts
@@ -102,7 +102,7 @@ class _SensitivePaths:
     _waiting: deque[str] = field(default_factory=deque)
 
     def follow(self, given: Iterable[str]) -> None:
-        """Follow all ways of calls whose flow was given these params."""
+        """Follow all paths of calls whose flow was given these params."""
         flow = self.facts.flow
         self._enter(flow.start, self._received({_TURN: ""}, given))
         while self._waiting:
@@ -162,7 +162,7 @@ class _SensitivePaths:
         self._read((Used(test, own=asked) for test in tests), self._received(state, into))
 
     def _edge(self, step: Step, edge: Edge, state: State) -> State:
-        """Follow one way out; what is received on it."""
+        """Follow one edge; what is received on it."""
         runs = edge.target.runs
         if step.exit.word == "branch":
             asked = _asked_for(tests_of(step))
@@ -176,10 +176,10 @@ class _SensitivePaths:
     def _back(self, step: Step, label: str, state: State) -> State:
         """What is there when the flow that a step runs comes back."""
         ran = next(edge.target.runs for edge in step.exit.edges() if edge.target.runs)
-        ways = self.all.ways(ran.flow)
-        if ways is None:
+        paths = self.all.paths_of(ran.flow)
+        if paths is None:
             return state
-        waits, sure, may = ways.back(label)
+        waits, sure, may = paths.back(label)
         if waits:
             state = {name: where for name, where in _waited(state, step.name).items() if name != _INPUT}
         return self._received(state, sure | (may - state.keys()))
@@ -239,7 +239,7 @@ def _gone(need: Reference, gone: State) -> str:
 
 
 def _merged(one: State, other: State) -> State:
-    """What one of two ways has received."""
+    """What one of two paths has received."""
     return {**other, **one, **{name: where for name, where in other.items() if where and not one.get(name)}}
 
 

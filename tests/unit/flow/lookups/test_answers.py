@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.language.outgoing import plain_json
-from tests.unit.flow.lookups.look_ups import asked_of, definition_of
+from tests.unit.flow.lookups.lookup_flows import asked_of, definition_of
 
 URL = 'get: "https://crm.example.com/c"\n'
 CUSTOMER = definition_of(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.flow.loading_flows import faults_of as faults_without
 from tests.unit.flow.loading_flows import flow_of
-from tests.unit.flow.lookups.look_ups import asked_of, faults_of, marked
+from tests.unit.flow.lookups.lookup_flows import asked_of, faults_of, marked
 
 TWO = """
 get: "https://crm.example.com/c"

@@ -6,7 +6,7 @@ import pytest
 
 from app.flow.language.hooks import EVENT, NO_EVENT, event_record
 from app.ncco.webhooks import recognise
-from tests.unit.flow.lookups.telling import sent
+from tests.unit.flow.lookups.sent_hooks import sent
 
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
 

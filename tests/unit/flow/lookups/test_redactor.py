@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.flow.language.returns import Redactor
-from tests.unit.flow.lookups.look_ups import definition_of
+from tests.unit.flow.lookups.lookup_flows import definition_of
 
 RETURNS = """
 get: "https://crm.example.com/c"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from tests.unit.flow.lookups.look_ups import NAMES, definition_of
+from tests.unit.flow.lookups.lookup_flows import NAMES, definition_of
 
 RETURNS = "\nreturns: {name: text}\n"
 
