@@ -23,7 +23,7 @@ from app.flow.model import Flow, Project
 from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
-from app.verify.prove import Permitted, Proof, SearchLimits, Violation, never_run, prove, roots_of
+from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import WrittenScenario, counter_example, covering, numbered, text_of
 
 MOST_TEXT: Final = 200_000
@@ -97,9 +97,9 @@ def command(
         return ISSUES
     name = name or flow_of_file(source, found)
     now, env = datetime.now(UTC), flow_variables()
-    bounds, permitted = SearchLimits(states, seconds), Permitted(silence, steps)
+    bounds, call_limits = SearchLimits(states, seconds), CallLimits(silence, steps)
     proofs = [
-        prove(flow, now, env=env, bounds=bounds, permitted=permitted, progress=partial(_report_progress, flow.name))
+        prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
         for flow in _proved_flows(name, found.project.flows)
     ]
     faults = _faults(found.project, proofs)

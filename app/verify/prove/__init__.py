@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from app.verify.prove.graph import SearchLimits
 from app.verify.prove.proof import Proof, never_run, prove, roots_of
-from app.verify.prove.properties import Permitted, Violation
+from app.verify.prove.properties import CallLimits, Violation
 
-__all__ = ["Permitted", "Proof", "SearchLimits", "Violation", "never_run", "prove", "roots_of"]
+__all__ = ["CallLimits", "Proof", "SearchLimits", "Violation", "never_run", "prove", "roots_of"]

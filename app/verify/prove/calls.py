@@ -20,7 +20,7 @@ from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Run, compiled_expression
 from app.verify.prove.comparisons import Compared, different
 from app.verify.prove.literals import CALLER, NUMBER, Literals
-from app.verify.prove.uses import Path, assigned, expressions_of, family, templates_in, uses_in
+from app.verify.prove.uses import Path, assigned, expressions_of, flows_run_from, templates_in, uses_in
 from app.verify.prove.values import LONGEST_TEXT, Representatives, combined
 
 MOST_CALLS: Final = 128
@@ -145,7 +145,9 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     found: dict[str, str] = {}
     for name in dict.fromkeys(path[1] for path in literals.paths_of("", "env") if len(path) > 1):
         found[name] = given.get(name) or _fitting(root, literals.of("", ("env", name)), name, len(found))
-    dialled = (leaf for flow in family(root).values() for use in uses_in(flow) for leaf in templates_in(use.source))
+    dialled = (
+        leaf for flow in flows_run_from(root).values() for use in uses_in(flow) for leaf in templates_in(use.source)
+    )
     for name in (name for leaf in dialled if leaf.type.name == "phone" for name in sorted(leaf.used_env)):
         if name not in given:
             found[name] = f"4477009010{len(found):02}"
@@ -169,7 +171,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
     """Digits for a variable that is compared with keyed-in digits, else a literal, else an address."""
-    flows = family(root)
+    flows = flows_run_from(root)
     for flow, *rest in compared.names:
         for step in flows[flow].steps.values() if flow in flows else ():
             exit_ = step.exit
@@ -203,7 +205,7 @@ def moments_of(root: Flow, literals: Literals, now: datetime) -> Moments:
     Two moments are of one kind when every calendar is open or closed for the same reason, and every question about
     `now` has the same result.
     """
-    calendars = {id(each): each for flow in family(root).values() for each in flow.calendars.values()}.values()
+    calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:
         return Moments((now,))
@@ -260,7 +262,7 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 def _questions_of(root: Flow) -> tuple[Run, ...]:
     """Every expression that only the time decides, and every value that is kept of it."""
     found: dict[tuple[str, Key], Run] = {}
-    for flow in family(root).values():
+    for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
         for question in _questions(flow):
             for language in languages if root_names(question.node) == {"now"} else ():

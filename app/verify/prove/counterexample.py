@@ -20,7 +20,7 @@ from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
 from app.verify.prove.triggers import Trigger
-from app.verify.prove.uses import family
+from app.verify.prove.uses import flows_run_from
 from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.model import BOUNDS, COUNTED
 
@@ -113,8 +113,8 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
 
 def _limit(proof: Proof, kind: str) -> float:
     limit = proof.flow.limits.get(kind)
-    permitted = {**dict.fromkeys(_SILENT, proof.permitted.silence_s), "steps": proof.permitted.steps}
-    return limit.most if limit else permitted.get(kind, BOUNDS[kind])
+    call_limits = {**dict.fromkeys(_SILENT, proof.call_limits.silence_s), "steps": proof.call_limits.steps}
+    return limit.most if limit else call_limits.get(kind, BOUNDS[kind])
 
 
 # one call
@@ -126,7 +126,7 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
         body["env"] = dict(path[0].env)
-    dialled = set[str]().union(*map(_computed_endpoints, family(proof.flow).values()))
+    dialled = set[str]().union(*map(_computed_endpoints, flows_run_from(proof.flow).values()))
     if dialled:
         addresses = ("sip:", "sips:") if "sip" in dialled else ()
         body["dial_allow"] = [*"123456789", *_premium_prefixes(path), *addresses]

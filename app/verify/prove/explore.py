@@ -49,7 +49,7 @@ from app.verify.prove.triggers import (
     ends_with_dial,
     faults_at,
 )
-from app.verify.prove.uses import family
+from app.verify.prove.uses import flows_run_from
 
 DIALS: Final = 10
 """How often a call may dial where no setting says otherwise."""
@@ -98,7 +98,7 @@ class Explorer:
 
     def __post_init__(self) -> None:
         self.space = StateSpace(self.root)
-        flows = family(self.root)
+        flows = flows_run_from(self.root)
         self._files = by_file(flows.values())
         firsts = {name: outcomes_of(flow)[0] for name, flow in flows.items()}
         self._undecided = {(name, first.step) for name, first in firsts.items() if first.name == ENTERED}

@@ -57,7 +57,7 @@ TALKED: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 """A conversation."""
 
 
-class _Ear:
+class _Sounds:
     """Listens to an NCCO, action by action."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class _Ear:
 
 def listen(ncco: list[dict[str, Any]]) -> Listened:
     """What a caller hears of an NCCO."""
-    ear = _Ear()
+    sounds = _Sounds()
     listens, rings, person, caught = 0.0, 0.0, None, True
     for number, action in enumerate(ncco):
         word = action["action"]
@@ -93,15 +93,15 @@ def listen(ncco: list[dict[str, Any]]) -> Listened:
             caught = any(each["action"] in ("talk", "stream", "connect") for each in ncco[number + 1 :])
             break
         if word == "connect" and person is None:
-            person, rings = ear.at, float(action.get("timeout", RINGS_S))
-        _hear(ear, action)
-    if not listens and not ear.is_heard:
+            person, rings = sounds.at, float(action.get("timeout", RINGS_S))
+        _hear(sounds, action)
+    if not listens and not sounds.is_heard:
         caught = not any(each["action"] == "notify" for each in ncco)
-    prompt = ear.at if person is None else person
-    ear.silence(listens)
-    lead, last = (ear.lead, ear.quiet) if ear.is_heard else (ear.quiet, ear.quiet)
+    prompt = sounds.at if person is None else person
+    sounds.silence(listens)
+    lead, last = (sounds.lead, sounds.quiet) if sounds.is_heard else (sounds.quiet, sounds.quiet)
     endless = _is_endless(ncco)
-    return Listened(lead, ear.longest, last, prompt, listens, rings, person, ear.is_heard, caught, endless)
+    return Listened(lead, sounds.longest, last, prompt, listens, rings, person, sounds.is_heard, caught, endless)
 
 
 def _is_endless(ncco: list[dict[str, Any]]) -> bool:
@@ -113,28 +113,28 @@ def _is_endless(ncco: list[dict[str, Any]]) -> bool:
     return False
 
 
-def _hear(ear: _Ear, action: Mapping[str, Any]) -> None:
+def _hear(sounds: _Sounds, action: Mapping[str, Any]) -> None:
     match action["action"]:
         case "talk":
             text, loop = str(action["text"]), _loop(action)
             seconds = DURATIONS.talk(text, str(action.get("language", "en-US"))) * loop
             if not is_spoken(text):
-                ear.silence(seconds if text else 0.0)
+                sounds.silence(seconds if text else 0.0)
                 return
-            ear.sound(seconds)
-            ear.longest = max(ear.longest, longest_pause(text))
+            sounds.sound(seconds)
+            sounds.longest = max(sounds.longest, longest_pause(text))
         case "stream":
-            ear.sound(DURATIONS.stream(str(action["streamUrl"][0])) * _loop(action))
+            sounds.sound(DURATIONS.stream(str(action["streamUrl"][0])) * _loop(action))
         case "wait":
-            ear.silence(float(action.get("timeout", _WAIT_S)))
+            sounds.silence(float(action.get("timeout", _WAIT_S)))
         case "conversation":
             waits = str(action.get("startOnEnter", "true")).lower() == "false"
             if waits and "musicOnHoldUrl" not in action:
-                ear.silence(ENDLESS)
+                sounds.silence(ENDLESS)
             else:
-                ear.sound(0.0)
+                sounds.sound(0.0)
         case word if word in _SOUNDS:
-            ear.sound(0.0)
+            sounds.sound(0.0)
         case _:
             pass
 

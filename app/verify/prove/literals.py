@@ -39,7 +39,7 @@ from app.verify.prove.uses import (
     Path,
     assigned,
     expressions_of,
-    family,
+    flows_run_from,
     is_plain,
     path_of,
     paths_in,
@@ -95,7 +95,7 @@ class Literals:
         self._parent: dict[Path, Path] = {}
         self._notes: dict[Path, _Notes] = {}
         self._compared: dict[Path, Compared] = {}
-        flows = family(root).values()
+        flows = flows_run_from(root).values()
         for flow in flows:
             self._read_flow(flow)
         for flow in flows:
@@ -188,7 +188,7 @@ class Literals:
         """Note that an entry of a list or map is read, which may be missing."""
         of = path_of(node.node)
         if is_computed(node.arg):
-            known = dict.fromkeys((0, 1, *_declared_keys(family(self.root)[flow], of)))
+            known = dict.fromkeys((0, 1, *_declared_keys(flows_run_from(self.root)[flow], of)))
             for path in (_qualified(flow, each) for each in paths_in(node.arg)):
                 self._of(path).literals |= known
                 self._mark_changed([path])
@@ -384,8 +384,8 @@ def _common_texts(root: Flow, path: Path) -> Iterator[str]:
         yield CALLER
     elif path == ("", "call", "to"):
         yield root.numbers[0] if root.numbers else NUMBER
-    elif len(path) == 2 and path[0] in family(root):
-        for step in family(root)[path[0]].steps.values():
+    elif len(path) == 2 and path[0] in flows_run_from(root):
+        for step in flows_run_from(root)[path[0]].steps.values():
             exit_ = step.exit
             if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.digits:
                 yield from (digit * exit_.digits[0] for digit in "23")

@@ -19,7 +19,7 @@ from app.verify.prove.uses import (
     Path,
     Use,
     asked_by,
-    family,
+    flows_run_from,
     given_to,
     lines_of,
     names_that_may_fail,
@@ -60,7 +60,7 @@ class Liveness:
     deciding: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for flow in family(self.root).values():
+        for flow in flows_run_from(self.root).values():
             solver = _Solver(flow)
             for step in flow.steps.values():
                 self._note(solver, step)

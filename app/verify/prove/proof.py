@@ -16,8 +16,8 @@ from app.verify.prove.graph import Paths, SearchLimits, StateSpace
 from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.properties import (
+    CallLimits,
     Explored,
-    Permitted,
     Violation,
     entered_in,
     is_certain,
@@ -26,7 +26,7 @@ from app.verify.prove.properties import (
 )
 from app.verify.prove.states import States
 from app.verify.prove.triggers import Triggers, Turns
-from app.verify.prove.uses import family
+from app.verify.prove.uses import flows_run_from
 from app.verify.prove.values import Representatives
 
 Status = Literal["proved", "walked", "stopped", "refuted"]
@@ -49,7 +49,7 @@ class Proof:
     representatives: Mapping[str, tuple[Any, ...]]
     env: Mapping[str, str]
     ranges: Mapping[tuple[str, str], tuple[float, float]]
-    permitted: Permitted
+    call_limits: CallLimits
     is_certain: bool
 
     @property
@@ -90,7 +90,7 @@ def prove(
     *,
     env: Mapping[str, str] | None = None,
     bounds: SearchLimits | None = None,
-    permitted: Permitted | None = None,
+    call_limits: CallLimits | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
     """Explore a flow and everything that a call may run from it.
@@ -100,7 +100,7 @@ def prove(
         now: aware; calls are made from then on.
         env: the variables of the server that are set; the others get values that fit.
         bounds: where to stop.
-        permitted: what a caller may be asked to bear.
+        call_limits: the limits that every call must keep.
         progress: called every few seconds with the number of states found and the number that wait.
     """
     literals, liveness = Literals(flow), Liveness(flow)
@@ -131,15 +131,15 @@ def prove(
     for name, most in states.shortened.items():
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(space, literals, values.chosen)
-    granted = permitted or Permitted()
-    found = tuple(violations(Explored(space, granted, is_certain=is_sure)))
-    return Proof(flow, space, found, dict(values.chosen), variables, states.left, granted, is_sure)
+    limits = call_limits or CallLimits()
+    found = tuple(violations(Explored(space, limits, is_certain=is_sure)))
+    return Proof(flow, space, found, dict(values.chosen), variables, states.left, limits, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
     """The flows that calls begin in; if there are none, those that no other flow runs."""
     startable = [flow for flow in flows.values() if flow.is_startable]
-    run = {name for flow in flows.values() for name in family(flow) if name != flow.name}
+    run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
 
 
@@ -149,6 +149,6 @@ def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violat
     if any(proof.space.stopped for proof in proofs):
         return []
     entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
-    run = {name for proof in proofs for name in family(proof.flow)} - {proof.flow.name for proof in proofs}
+    run = {name for proof in proofs for name in flows_run_from(proof.flow)} - {proof.flow.name for proof in proofs}
     is_sure = all(proof.is_certain for proof in proofs)
     return [each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure)]

@@ -28,7 +28,7 @@ from app.verify.prove.uses import (
     ENTRY,
     LENGTH,
     Path,
-    family,
+    flows_run_from,
     lines_of,
     paths_of,
     played_by,
@@ -46,7 +46,7 @@ _UNESCAPABLE: Final = "E393"
 """The code of a value that cannot be escaped where it stands."""
 
 
-class Permitted(NamedTuple):
+class CallLimits(NamedTuple):
     """How many seconds a caller may hear nothing, and how many steps a call may enter."""
 
     silence_s: float = 20.0
@@ -82,13 +82,13 @@ class Explored:
 
     Args:
         space: what was explored.
-        permitted: what a caller may be asked to bear.
+        call_limits: the limits that every call must keep.
         is_certain: whether no call at all takes what was not found.
     """
 
-    def __init__(self, space: StateSpace, permitted: Permitted, *, is_certain: bool) -> None:
+    def __init__(self, space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> None:
         self.space = space
-        self.permitted = permitted
+        self.call_limits = call_limits
         self.is_certain = is_certain
         self.graph = Graph(space)
 
@@ -221,7 +221,7 @@ def _dead_ends(explored: Explored) -> Iterator[Violation]:
 
 
 def _silences(explored: Explored) -> Iterator[Violation]:
-    most, turns = explored.permitted.silence_s, explored.turns
+    most, turns = explored.call_limits.silence_s, explored.turns
     for number, seconds in explored.graph.silences(most):
         _, each, _ = turns[number]
         if seconds > most:
@@ -250,7 +250,7 @@ def _silent_whispers(explored: Explored) -> Iterator[Violation]:
     for number, seconds in explored.graph.party_waits():
         path = explored.space.first_path_to(number)
         each = next(each for each in reversed(path) if not each.is_party)
-        if seconds > explored.permitted.silence_s and not _has_ringback(each):
+        if seconds > explored.call_limits.silence_s and not _has_ringback(each):
             where = explored.space.step_after(each)
             message = (
                 f'the caller hears nothing {_duration(seconds)} while the other party of step "{where[1]}" is asked'
@@ -321,7 +321,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
 
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("steps")
-    most = limit.most if limit else explored.permitted.steps
+    most = limit.most if limit else explored.call_limits.steps
     steps, number = explored.graph.longest() if not explored.space.stopped else (0, NOWHERE)
     if steps > most:
         where = explored.turns[number][2]
@@ -368,7 +368,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
     """Steps of this flow; those of other flows may be reached from elsewhere: see `never_run`."""
     space = explored.space
     if not space.stopped:
-        yield from unreached(space.root, family(space.root), entered_in(space), is_certain=explored.is_certain)
+        yield from unreached(space.root, flows_run_from(space.root), entered_in(space), is_certain=explored.is_certain)
 
 
 _CHECKS: Final[tuple[Callable[[Explored], Iterator[Violation]], ...]] = (
@@ -458,7 +458,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
     """
     if space.stopped:
         return False
-    flows = family(space.root)
+    flows = flows_run_from(space.root)
     steps = {(each.flow, each.step) for each in _missed(flows.values(), space)}
     read = ((flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step]))
     return not any(_is_sampled(chosen, literals, flow, path) for flow, path in read)

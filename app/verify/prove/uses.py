@@ -41,7 +41,7 @@ class Use(NamedTuple):
     weight: int
 
 
-def family(root: Flow) -> dict[str, Flow]:
+def flows_run_from(root: Flow) -> dict[str, Flow]:
     """The flow and those that a call may run from it, by name."""
     return {root.name: root, **root.subs}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.verify.prove import Permitted, SearchLimits, never_run, prove
+from app.verify.prove import CallLimits, SearchLimits, never_run, prove
 from app.verify.prove.counterexample import covering, text_of
 from tests.system.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
@@ -53,8 +53,8 @@ def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(boun
 def test_the_silence_and_the_steps_that_a_caller_may_bear_can_be_set() -> None:
     flow = flow_of(MENU)
 
-    assert found(prove(flow, NOW, permitted=Permitted(silence_s=5))) == {("silence", "menu")}
-    assert {each.kind for each in prove(flow, NOW, permitted=Permitted(steps=1)).violations} == {"steps"}
+    assert found(prove(flow, NOW, call_limits=CallLimits(silence_s=5))) == {("silence", "menu")}
+    assert {each.kind for each in prove(flow, NOW, call_limits=CallLimits(steps=1)).violations} == {"steps"}
 
 
 def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_set() -> None:
