@@ -37,7 +37,6 @@ from app.ncco.hints import ENDPOINT_NAMES
 from app.ncco.suggest import nearest
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
 BY_FIELDS = (
     ("phone", {"number"}),
@@ -46,13 +45,6 @@ BY_FIELDS = (
     ("sip", {"domain"}),
     ("app", {"user"}),
 )
-
-_MEANT = {
-    **dict.fromkeys(("phone", "to", "tel", "pstn", "phonenumber", "phone_number"), "number"),
-    **dict.fromkeys(("sip", "websocket", "url", "address"), "uri"),
-    **dict.fromkeys(("app", "username", "name"), "user"),
-    **dict.fromkeys(("vbc", "ext"), "extension"),
-}
 
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 """The fields of an endpoint that say what is dialled."""
@@ -65,20 +57,7 @@ def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
         return "phone", _field("number", text)
     if kind is not None:
         return kind, _field("uri", text)
-    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address', _cure(text.value, reader))
-    return None
-
-
-def _cure(text: str, reader: Reader) -> str | None:
-    lowered = text.lower()
-    if (name := _NAME.match(text)) and name[0] in reader.scope:
-        return f'to compute it, write "{{{{ {text} }}}}"'
-    if "@" in text and ":" not in text:
-        return f'write "sip:{text}"'
-    if lowered.startswith("tel:"):
-        return "write the number without `tel:`"
-    if lowered.startswith(("http://", "https://")):
-        return 'write the address of a websocket, which begins with "wss://"'
+    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address')
     return None
 
 
@@ -107,14 +86,11 @@ def type_of(target: Map, known: Collection[str], reader: Reader) -> str | None:
 
 
 def _inferred(target: Map, reader: Reader) -> str | None:
-    names = set(target.keys())
-    uri = target.get("uri")
+    names, uri = set(target.keys()), target.get("uri")
     kind = _by_scheme(uri.value) if isinstance(uri, Text) else None
     kind = kind or next((kind for kind, fields in BY_FIELDS if fields <= names), None)
     if kind is None:
-        named = next((key for key in target.keys() if key.lower() in _MEANT), None)  # noqa: SIM118 - a Map is no dict
-        cure = f"write `{_MEANT[named.lower()]}` instead of `{named}`" if named else None
-        reader.report("E405", target.place, "this target does not say what it connects to", cure)
+        reader.report("E405", target.place, "this target does not say what it connects to")
     return kind
 
 

@@ -153,13 +153,8 @@ def _report_no_map(node: Text | Seq, known: Collection[str], reader: Reader) -> 
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return
     word, _, rest = node.value.partition(" ")
-    shown = node.value if len(node.value) <= 40 else f"{node.value[:39]}…"
-    if word in known:
-        value = f" {rest[:40]}" if rest else " true" if word == "record" else " .."
-        reader.report("E402", node.place, f"a colon is missing after `{word}`", f"write `- {word}:{value}`")
-    else:
-        message = f'an item of `do` is the text "{shown}", not an action'
-        reader.report("E402", node.place, message, FOREIGN.get(node.value.lower()))
+    cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else FOREIGN.get(node.value.lower())
+    reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
 
 
 def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:

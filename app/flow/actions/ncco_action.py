@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.actions.action import Action, literal, observer
-from app.flow.actions.fields import Field, JsonField, ListField, LocalField, ScalarField, SpeechField, action_shape
+from app.flow.actions.fields import Field, JsonField, ListField, LocalField, action_shape
 from app.flow.actions.item import Item, gather, has_duplicate, rename
 from app.flow.actions.values import Constant, Localised, localised
 from app.flow.language.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
@@ -152,10 +152,10 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     if field is None and isinstance(main, Text) and main.value == "true":
         return item.beside
     if field is None or not _may_stand_alone(main, field):
-        first = next(iter(fields))
         shown = "a map" if isinstance(main, Map) else "a list" if isinstance(main, Seq) else "a text"
-        sample = _sample(field) if field is not None else f"{{{first}: {_sample(fields[first])}}}"
-        reader.report("E404", main.place, f"`{word}` cannot take {shown}", f"write `{word}: {sample}`")
+        first = name if name in fields else next(iter(fields))
+        sample = getattr(getattr(fields[first], "type", None), "sample", "..")
+        reader.report("E404", main.place, f"`{word}` cannot take {shown}", f"write `{word}: {{{first}: {sample}}}`")
         return None
     if has_duplicate(item, (name,), is_map=False, reader=reader):
         return None
@@ -193,14 +193,3 @@ def _may_stand_alone(main: Node, field: Field) -> bool:
     if isinstance(main, Seq):
         return isinstance(inner, ListField)
     return isinstance(main, Text) or isinstance(field, LocalField)
-
-
-def _sample(field: Field) -> str:
-    """A value of a field as an author writes it."""
-    if isinstance(field, LocalField):
-        return _sample(field.inner)
-    if isinstance(field, ListField):
-        return _sample(field.item)
-    if isinstance(field, ScalarField):
-        return str(field.type.words[0] if field.type.words else field.type.sample)
-    return '"Hello."' if isinstance(field, SpeechField) else "{key: value}"

@@ -293,23 +293,20 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
     misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
-    is_typed = isinstance(node.get("type"), Text | Seq)
-    place, message = node.place, f"{what} is described like a variable"
-    cure = "write the type alone; the value without an answer goes under `default` of the lookup"
     if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
         reader.unknown("E532", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
         return True
-    is_flag = _SENSITIVE in keys and _is_flag(keys[_SENSITIVE].value)
-    is_variable = is_typed and _OF_VARIABLES.issuperset(keys) and (_SENSITIVE not in keys or is_flag)
-    if is_flag and not is_variable:
-        place, message, cure = keys[_SENSITIVE].key.place, f"`sensitive` is among the fields of {what}", _EACH
-    elif not keys:
-        message, cure = f"{what} is a map without fields", "write `map`, or name its fields"
-    elif {*keys} == {"enum"} and isinstance(node.get("enum"), Seq):
-        message, cure = f"{what} is described by `enum`", "write the list of words alone"
-    elif not is_variable:
+    flag = next((key for key in flagged if key.value == _SENSITIVE), None)
+    is_typed = isinstance(node.get("type"), Text | Seq) and (flag is not None or _SENSITIVE not in keys)
+    is_variable = is_typed and _OF_VARIABLES.issuperset(keys)
+    is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
+    if flag is not None and not is_variable:
+        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _EACH)
+    elif not keys or is_words or is_variable:
+        message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
+        reader.report("E532", node.place, message, "write its type alone, a list of words, or a map of its fields")
+    else:
         return False
-    reader.report("E532", place, message, cure)
     return True
 
 

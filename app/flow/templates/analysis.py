@@ -260,7 +260,7 @@ class Analysis(Walk):
         shown = self.check.shown(node)
         cures = {
             "list": f"write {shown} | list, or loop over it",
-            "map": f"name a field of it: {', '.join(f'{shown}.{name}' for name in type_.fields or ('key',))}",
+            "map": f'name an entry of it: {shown}["{next(iter(type_.fields), "key")}"]',
         }
         cure = cures.get(type_.kind, f"write {shown} | spoken")
         self.check.report("E336", node, f"{shown} is {type_.described}", cure)

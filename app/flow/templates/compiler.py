@@ -20,7 +20,7 @@ from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.references import Occurrence, touched_names, used_env
 from app.flow.templates.syntax import read_expression
-from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
+from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
 from app.flow.types import TYPES, ValueType
 
@@ -32,11 +32,9 @@ _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters, which escapes of YAML may stand for, become blanks, as those of callers do."""
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
-_SHOWN: Final = 40
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
 _FITTING: Final = {
     "int": ("number", "text"),
@@ -151,8 +149,9 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
             raise ValueError("a header without line ends and control characters is needed")
         value = job.type.cast(text)
     except ValueError as error:
-        message, cure = _misfit(job, text, str(error))
-        check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
+        is_name = re.split(r"\W", text, maxsplit=1)[0] in job.scope.shapes
+        cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
+        check.issues.append(RULES["E313"].at(_whole(job.text), f'{job.what} cannot be "{shorten(text)}"', cure))
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
@@ -164,14 +163,6 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
 def _whole(text: Located) -> Place:
     """The place of all that is written, its quotes too."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
-
-
-def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
-    """Message and cure for a text that is not of the type; one that begins with a name was meant to be computed."""
-    shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-    name = _NAME.match(text)
-    cure = f'{needed}; to compute it, write "{{{{ {shown} }}}}"' if name and name[0] in job.scope else needed
-    return f'{job.what} cannot be "{shown}"', cure
 
 
 def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:

@@ -20,7 +20,6 @@ from app.flow.scope import ScopeTypes
 from app.flow.templates import Expression, Literal
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
-from app.flow.templates.references import walk
 from app.flow.types import ValueType
 
 Key: TypeAlias = tuple[Any, ...]
@@ -59,14 +58,6 @@ class ValueBounds:
     def ends(self) -> tuple[float, ...]:
         """The least and the most, where there are such."""
         return tuple(filter(isfinite, (self.least, self.most)))
-
-    @property
-    def described(self) -> str:
-        """For messages: `4 to 6 digits`, `at least 0`, `at most 3`."""
-        if self.lengths is not None:
-            low, high = self.lengths
-            return f"{low} digits" if low == high else f"{low} to {high} digits"
-        return f"at least {self.least}" if isfinite(self.least) else f"at most {self.most}"
 
     def allows(self, value: Any) -> bool:
         """Whether the name can have this value. It can have a text that differs from all that is written."""
@@ -253,26 +244,12 @@ def _tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
     for number, test in enumerate(tests):
         holds = [truth for truth in truths if truth[number]]
         if not holds:
-            cure = _possible(test, domains) or _meant(test, "and", "or")
-            yield RULES["W642"].at(test.place, f"{test.source} never holds", cure)
+            yield RULES["W642"].at(test.place, f"{test.source} never holds", _meant(test, "and", "or"))
         elif len(holds) == len(truths):
-            yield RULES["W643"].at(
-                test.place, f"{test.source} always holds", _meant(test, "or", "and") or _possible(test, domains)
-            )
+            yield RULES["W643"].at(test.place, f"{test.source} always holds", _meant(test, "or", "and"))
             return
         elif all(any(truth[:number]) for truth in holds):
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
-
-
-def _possible(test: Expression, domains: Domains) -> str | None:
-    """What the first name of a condition can be, as far as that is known."""
-    for part in walk(test.node):
-        if isinstance(part, nodes.Name) and (values := domains.known.get(key_of(part))):
-            shown = ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values)
-            return f"correct it: {part.name} is only ever {shown}"
-        if isinstance(part, nodes.Name) and (bounds := domains.bounds.get(key_of(part))):
-            return f"correct it: {part.name} is always {bounds.described}"
-    return None
 
 
 def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
@@ -296,16 +273,9 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
 def _meant(test: Expression, written: str, other: str) -> str | None:
     """The other one of `and` and `or`, where comparisons are joined."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
-    return f'did you mean "{other}" instead of "{written}"?' if is_meant else None
+    return f'did you mean "{other}" in the place of "{written}"?' if is_meant else None
 
 
 def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:
-    if not covering:
-        message = f"this line never decides: whenever {test.source} holds, one of the lines above holds too"
-        return RULES["W644"].at(test.place, message)
-    line = covering[0].place.line
-    message = f"this line never decides: whenever {test.source} holds, line {line} holds and comes first"
-    if covering[0].source == test.source:
-        message = f"this line never decides: line {line} has the same condition"
-        return RULES["W644"].at(test.place, message, "delete one of the two, or correct its condition")
-    return RULES["W644"].at(test.place, message)
+    before = f"line {covering[0].place.line} holds and comes first" if covering else "one of the lines above holds too"
+    return RULES["W644"].at(test.place, f"this line never decides: whenever {test.source} holds, {before}")
