@@ -62,7 +62,7 @@ RETURNED: Final = "\0returned"
 _FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
 _FORM_BY_FILTER: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
 """Filters that accept only texts of one form."""
-_FORM_BY_FIELD: Final = {"language": "language"}
+_FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """Fields of actions and endpoints that accept only texts of one form; see `_forms_in` for `uri`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 

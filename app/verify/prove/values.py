@@ -46,6 +46,7 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "zone": ("Europe/London", "America/New_York"),
     "websocket": ("wss://example.com/socket", "wss://example.org/socket"),
     "sip": ("sip:someone@example.com", "sip:other@example.org"),
+    "user": ("someone", "somebody_else"),
 }
 """Texts for places that accept one form only; no other text is tried there."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
