@@ -124,7 +124,10 @@ _BROKEN_SCHEME = re.compile(
     r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
 )
 """A scheme with a letter or a slash missing."""
-_BARE_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE)
+_BARE_HOST = re.compile(
+    r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
+)
+"""Not the name of a file."""
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
         return NotJsonError("a comma is missing before this", at, "write a comma between the two")
     if at >= len(text.rstrip()) and (closers := _open_closers(text)):
-        return NotJsonError("the text ends too early", len(before) - 1, f"write {closers} at the end")
+        return NotJsonError("the text ends too early", at, f"write {closers} at the end")
     for slip, name, written in _SLIPS:
         if found := slip.match(text, at):
             return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")

@@ -60,7 +60,9 @@ def check_text(text: str) -> Iterator[Issue]:
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):
-        yield from _check_ssml(text)
+        blanks = len(text) - len(text.lstrip())
+        for issue in _check_ssml(text.strip()):
+            yield issue if issue.span is None else replace(issue, span=(blanks + issue.span[0], issue.span[1]))
     else:
         yield from _check_plain(text)
 
@@ -97,7 +99,7 @@ def _check_ssml(text: str) -> Iterator[Issue]:
     parser.EndElementHandler = found.end
     parser.CharacterDataHandler = found.text
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    data = text.strip().encode()
+    data = text.encode()
     try:
         parser.Parse(data, True)
     except _DoctypeFound:
@@ -123,9 +125,11 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     """N403 at the tag that is not closed, or else where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
-    if ampersand := _BARE_AMPERSAND.search(text.strip()):
-        message = "& begins an entity in SSML."
-        return replace(fault("N403", message, "Write & as &amp;."), span=(ampersand.start(), 1))
+    if ampersand := _BARE_AMPERSAND.search(text):
+        message, cure = "& begins an entity in SSML.", "Write & as &amp;."
+        if ampersand[1]:
+            message, cure = f"XML has no entity {ampersand[0]}.", "Write the character itself."
+        return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
     message, length = f"The SSML breaks at {shown(rest[:40])}: {reason}.", 1
@@ -143,7 +147,7 @@ def _characters(data: bytes, at: int) -> int:
 
 
 _NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
-_BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)")
+_BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 
 
