@@ -51,7 +51,12 @@ class Threads:
         except RuntimeError:  # the machine has no more threads
             places.release()
             raise
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                _discard(future.result())  # it came in the moment of the cancellation
+            raise
 
 
 def _discard(result: Any) -> None:

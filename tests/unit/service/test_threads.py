@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 import threading
 import time
@@ -97,3 +98,25 @@ async def test_a_machine_without_threads_keeps_the_place(monkeypatch: pytest.Mon
             await threads.run("a", lambda: 1)
 
     assert 1 == await threads.run("a", lambda: 1)
+
+
+async def nothing() -> None:
+    """Return at once."""
+
+
+async def test_a_coroutine_that_comes_in_the_moment_of_a_cancellation_is_closed() -> None:
+    loop, coroutine = asyncio.get_running_loop(), nothing()
+
+    def cancel_later() -> None:
+        time.sleep(0.05)  # meanwhile the thread ends
+        loop.call_soon(task.cancel)
+
+    def work() -> object:
+        loop.call_soon_threadsafe(cancel_later)
+        return coroutine
+
+    task = asyncio.create_task(Threads(each=1).run("key", work))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert inspect.CORO_CLOSED == inspect.getcoroutinestate(coroutine)
