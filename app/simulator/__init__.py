@@ -15,7 +15,7 @@ from app.simulator.application import Application
 from app.simulator.delivery import Attempt, Chaos, Message, NetworkFault, ReplyResult, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import BETWEEN_KEYS_S, CallIsOver, CallMoment, Heard, Leg, NothingToDecide, Waited
-from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Outcome, Parties, PressKeys, Silence, Words
+from app.simulator.parties import ENDLESS, Behaviour, Outcome, Parties, Words
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import AsgiServer, HttpServer, Request, Response, Server
@@ -23,7 +23,6 @@ from app.simulator.servers import AsgiServer, HttpServer, Request, Response, Ser
 __all__ = [
     "BETWEEN_KEYS_S",
     "ENDLESS",
-    "Act",
     "Application",
     "AsgiServer",
     "Attempt",
@@ -32,7 +31,6 @@ __all__ = [
     "CallMoment",
     "Chaos",
     "Durations",
-    "HangUp",
     "Heard",
     "HttpServer",
     "Leg",
@@ -41,12 +39,10 @@ __all__ = [
     "NothingToDecide",
     "Outcome",
     "Parties",
-    "PressKeys",
     "ReplyResult",
     "Request",
     "Response",
     "Server",
-    "Silence",
     "VirtualClock",
     "Vonage",
     "Waited",

@@ -17,8 +17,6 @@ from app.simulator.parties import (
     MACHINES,
     SOMEBODY,
     Behaviour,
-    HangUp,
-    PressKeys,
     Words,
     address_of,
 )
@@ -268,13 +266,11 @@ def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
-        if isinstance(act, PressKeys):
-            yield from leg.pressing(act.digits)
-        elif isinstance(act, Words):
+        if isinstance(act, Words):
             seconds = platform.durations.speech(act.text)
             yield from leg.speaking(seconds, [{"confidence": str(act.confidence), "text": act.text}])
-        elif isinstance(act, HangUp):
-            platform.end(leg, "user")
+        elif act:
+            yield from leg.pressing(act)
         else:
             leg.waited = None
     yield from first_of(within=None if behaviour.talks_s == ENDLESS else behaviour.talks_s)

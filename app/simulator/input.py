@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from app.simulator import payloads
 from app.simulator.legs import InputQueue, Leg, PartyInput, PressedKey, Speech, Waited
@@ -19,12 +18,8 @@ OVERRIDDEN: Final = "Speech overridden by DTMF"
 """Source: webhook reference, Input (speech.error)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What goes into the webhook: its `dtmf` and `speech`."""
-
-    dtmf: Mapping[str, Any]
-    speech: Mapping[str, Any]
+Collected: TypeAlias = Mapping[str, Any]
+"""What goes into the webhook: its `speech` and `dtmf`."""
 
 
 class Collector:
@@ -76,12 +71,12 @@ class Collector:
         if self._digits:
             return self._keys(timed_out=True)
         if self._spoken is not None:
-            return Collected({"digits": None, "timed_out": False}, self._heard(self._spoken))
+            return {"speech": self._heard(self._spoken), "dtmf": {"digits": None, "timed_out": False}}
         if "speech" not in self.takes:
             return self._keys(timed_out=True)
         nothing: Mapping[str, Any] = {"timeout_reason": "start_timeout", "results": []}
         is_for_both = "dtmf" in self.takes
-        return Collected({"digits": "" if is_for_both else None, "timed_out": is_for_both}, nothing)
+        return {"speech": nothing, "dtmf": {"digits": "" if is_for_both else None, "timed_out": is_for_both}}
 
     def _take_key(self, digit: str, now_ms: int) -> Collected | None:
         """Source: NCCO reference, DTMF Input Settings (maxDigits, submitOnHash); without submitOnHash, # is a digit."""
@@ -110,7 +105,7 @@ class Collector:
             speech = {"error": OVERRIDDEN}
         elif self._speech_when_off == "error":
             speech = {"error": NOT_ENABLED}
-        return Collected({"digits": self._digits, "timed_out": timed_out}, speech)
+        return {"speech": speech, "dtmf": {"digits": self._digits, "timed_out": timed_out}}
 
     def _heard(self, spoken: Speech) -> Mapping[str, Any]:
         if spoken.error:
@@ -134,10 +129,10 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
         collected = yield from _collected(playback, action, waited)
     finally:
         leg.wait_no_more()
-    speech = dict(collected.speech)
+    speech = dict(collected["speech"])
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
-    fields = payloads.collected(leg, {"speech": speech, "dtmf": collected.dtmf}, platform.clock.now)
+    fields = payloads.collected(leg, {**collected, "speech": speech}, platform.clock.now)
     result = yield from platform.ask("input", *platform.target(action), fields, leg)
     return result.ncco
 

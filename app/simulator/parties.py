@@ -29,31 +29,11 @@ ENDLESS: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class PressKeys:
-    """A called party presses keys."""
-
-    digits: str
-
-
-@dataclass(frozen=True, slots=True)
 class Words:
     """A called party says something."""
 
     text: str
     confidence: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A called party lets an input time out."""
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """A called party hangs up."""
-
-
-Act: TypeAlias = PressKeys | Words | Silence | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +46,8 @@ class Behaviour:
         talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them. When
             they are less than machine detection takes, nothing is detected, unless the outcome names what is.
         hangs_up_first: whether the called party does that, else the caller.
-        script: what the called party does each time that an NCCO of its own waits for it (`onAnswer`); when it is used
-            up, it is silent.
+        script: what the called party does each time that an NCCO of its own waits for it (`onAnswer`): keys, words, or
+            "" for nothing; when it is used up, it is silent.
         beeps_s: seconds from answering to the beep of a machine; with `machine` there is none.
         detail, sip_code: as the failing event says; None: as usual for the outcome.
     """
@@ -76,7 +56,7 @@ class Behaviour:
     rings_s: float = 4.0
     talks_s: float = 30.0
     hangs_up_first: bool = True
-    script: tuple[Act, ...] = ()
+    script: tuple[str | Words, ...] = ()
     beeps_s: float = 12.0
     detail: str | None = None
     sip_code: int | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cache
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
@@ -24,6 +25,7 @@ from app.verify.outcomes import (
     SPEECH,
     FlowOutcome,
     Following,
+    Key,
     arm_name,
     by_file,
     error_exits_of,
@@ -89,41 +91,69 @@ class Coverage:
 
 
 class Tally:
-    """Counts call after call."""
+    """Counts what calls take in the flows of a project, call after call."""
 
     def __init__(self, flows: Iterable[Flow]) -> None:
-        self._flows = Flows(flows)
-        self._counts: dict[Name, int] = {}
-        self._lines: dict[bytes, tuple[TraceLine, ...]] = {}
+        self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
+        self._files = by_file(self._flows.values())
+        self._counts: Counter[Key] = Counter()
+        self._read = cache(_lines_of)  # most turns are alike: each trace is read once
 
     def add(self, result: Result) -> None:
         """Count what the calls of a scenario have taken, each outcome once."""
-        found: set[Name] = set()
+        self._counts.update(self.taken(result))
+
+    def taken(self, result: Result) -> set[Key]:
+        """What the calls of a scenario have taken."""
+        found: set[Key] = set()
         for record in result.records:
             for turn in record.turns:
-                found.update(self._flows.taken(self._read(turn.trace)))
-            found.update(self._flows.connected(record.session, record.statuses))
-        for name in found:
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def _read(self, trace: bytes) -> tuple[TraceLine, ...]:
-        """Most turns are alike: each trace is read once."""
-        if trace not in self._lines:
-            self._lines[trace] = lines_of(trace)
-        return self._lines[trace]
+                found.update(self._taken_in(self._read(turn.trace)))
+            found.update(self._connected(record.session, record.statuses))
+        return found
 
     def coverage(self) -> Coverage:
         """What has been counted so far, by the names of the flows."""
-        flows = self._flows
         return Coverage(
             {
-                name: FlowCoverage(flow, self._counted(flows.outcomes[name]), self._counted(flows.error_exits[name]))
-                for name, flow in sorted(flows.flows.items())
+                name: FlowCoverage(flow, self._counted(outcomes_of(flow)), self._counted(error_exits_of(flow)))
+                for name, flow in sorted(self._flows.items())
             }
         )
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
-        return {outcome: self._counts.get(Name(*outcome[:3]), 0) for outcome in outcomes}
+        return {outcome: self._counts[outcome[:3]] for outcome in outcomes}
+
+    def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[Key]:
+        """What one turn has taken."""
+        follow = Following(self._files).read(lines)
+        if follow.begun is not None:
+            yield follow.begun.name, follow.begun.start, ENTERED
+        for name, step in follow.entered:
+            if step == self._flows[name].start:
+                yield name, step, ENTERED
+        for name, step, _ in follow.failed:
+            own = self._flows[name].steps.get(step)
+            yield name, step if own is not None and own.error is not None else "", "error"
+        yield from follow.taken
+
+    def _connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Key]:
+        """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
+        seen = list(statuses)
+        for wait in session.waits:
+            flow = self._flows.get(wait.flow or session.flow)
+            exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
+            if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
+                continue
+            reported = frozenset(status for number, status in seen if number == wait.index)
+            is_end = exit_.lines["completed"].target.is_end
+            if is_end and "answered" in reported and hear_connected(reported).name == "completed":
+                yield flow.name, wait.step, "completed"
+
+
+def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
+    """The lines of a stored trace."""
+    return tuple(map(TraceLine.read, json.loads(trace)))
 
 
 def told_coverage(coverage: Coverage, rename: Callable[[str], str], *, is_whole: bool = True) -> Iterator[str]:
@@ -197,52 +227,3 @@ def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[s
         made = "collected" if isinstance(exit_, Collect) else first
         return [f"{name}, {LAST}" for name in failures] or (f"{made} {KEYS}", f"{made} {SPEECH}")
     return first.split(", ")
-
-
-class Name(NamedTuple):
-    """An outcome without its place."""
-
-    flow: str
-    step: str
-    name: str
-
-
-def lines_of(trace: bytes) -> tuple[TraceLine, ...]:
-    """The lines of a stored trace."""
-    return tuple(map(TraceLine.read, json.loads(trace)))
-
-
-class Flows:
-    """The flows of a project, and how a line of a trace is understood in them."""
-
-    def __init__(self, flows: Iterable[Flow]) -> None:
-        self.flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
-        self._files = by_file(self.flows.values())
-        self.outcomes = {name: outcomes_of(flow) for name, flow in self.flows.items()}
-        self.error_exits = {name: error_exits_of(flow) for name, flow in self.flows.items()}
-
-    def taken(self, lines: Iterable[TraceLine]) -> Iterator[Name]:
-        """What one turn has taken."""
-        follow = Following(self._files).read(lines)
-        if follow.begun is not None:
-            yield Name(follow.begun.name, follow.begun.start, ENTERED)
-        for name, step in follow.entered:
-            if step == self.flows[name].start:
-                yield Name(name, step, ENTERED)
-        for name, step, _ in follow.failed:
-            own = self.flows[name].steps.get(step)
-            yield Name(name, step if own is not None and own.error is not None else "", "error")
-        yield from (Name(*key) for key in follow.taken)
-
-    def connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Name]:
-        """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
-        seen = list(statuses)
-        for wait in session.waits:
-            flow = self.flows.get(wait.flow or session.flow)
-            exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
-            if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
-                continue
-            reported = frozenset(status for number, status in seen if number == wait.index)
-            is_end = exit_.lines["completed"].target.is_end
-            if is_end and "answered" in reported and hear_connected(reported).name == "completed":
-                yield Name(flow.name, wait.step, "completed")

@@ -13,8 +13,7 @@ from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
-from app.simulator import Act, Behaviour, Outcome, PressKeys, Words
-from app.simulator import Silence as SilentParty
+from app.simulator import Behaviour, Outcome, Words
 from app.verify.scenarios.listener import plain
 from app.verify.scenarios.values import (
     ANY_MAP,
@@ -210,14 +209,8 @@ class ScriptedParty(ScenarioModel):
     @property
     def behaviour(self) -> Behaviour:
         """What the simulator plays."""
-        acts = tuple(map(_act, self.presses))
+        acts = tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in self.presses)
         return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts)
-
-
-def _act(does: str | Spoken) -> Act:
-    if isinstance(does, Spoken):
-        return Words(does.speak, SURE)
-    return PressKeys(does) if does else SilentParty()
 
 
 class DialStep(ScriptStep):

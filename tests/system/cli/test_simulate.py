@@ -473,3 +473,25 @@ def test_input_that_is_no_utf_8_is_no_fault() -> None:
 
     assert 0 == done.exit_code
     assert "says      " in done.output
+
+
+def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
+    flow = tmp_path / "shop.yaml"
+    more = "      desk: {speech: Jürgen's desk, goto: end}\n    min_confidence:"
+    flow.write_text(SHOP.replace("[sales, buy]", "[销售, buy]").replace("    min_confidence:", more), "utf-8")
+
+    assert "or say 销售 or Jürgen's desk; Enter" in call(flow).output
+
+
+@pytest.mark.parametrize(
+    ("expected", "option"),
+    [
+        ("machine; Enter", ""),
+        ("machine, human; Enter", "machineDetection: continue"),
+        ("machine, human, beep; Enter", "advancedMachineDetection: {behavior: continue}"),
+    ],
+)
+def test_what_machine_detection_tells_apart_is_offered(expected: str, option: str, tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP.replace("        timeout: 20\n", f"        timeout: 20\n        {option}\n"))
+
+    assert expected in call(typed="1\n").output

@@ -14,7 +14,6 @@ from app.simulator import (
     Durations,
     Leg,
     Parties,
-    PressKeys,
     Request,
     Response,
     VirtualClock,
@@ -167,7 +166,7 @@ def _behaviours(party: Party | list[Party]) -> Behaviour | list[Behaviour]:
 
 def _behaviour(party: Party) -> Behaviour:
     fields = party.model_dump(exclude={"presses"})
-    return Behaviour(**fields, script=tuple(PressKeys(digits) for digits in party.presses))
+    return Behaviour(**fields, script=tuple(party.presses))
 
 
 async def _to_the_end(call: Leg) -> None:

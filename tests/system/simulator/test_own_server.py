@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, Chaos, Leg, PressKeys
+from app.simulator import Behaviour, Chaos, Leg
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds
 
@@ -95,8 +95,8 @@ async def test_a_pin_is_keyed_in() -> None:
 
 async def test_the_called_party_takes_the_call_by_pressing_1() -> None:
     parties = {
-        "447700900901": Behaviour(script=(PressKeys("2"),), talks_s=40),
-        "447700900902": Behaviour(script=(PressKeys("1"),)),
+        "447700900901": Behaviour(script=("2",), talks_s=40),
+        "447700900902": Behaviour(script=("1",)),
     }
     async with own_line(EXAMPLES / "findme" / "flows", parties) as line:
         call = await line.call("442079460900", CALLER)

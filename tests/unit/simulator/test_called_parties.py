@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator import ENDLESS, Behaviour, HangUp, PressKeys, Response, Silence, Words
+from app.simulator import ENDLESS, Behaviour, Response, Words
 from tests.unit.simulator.scripted_server import BASE, FROM, Line, ask, dial, heard, playing, sounds, talk, url
 
 PARTY = "447700900456"
@@ -30,7 +30,7 @@ def socket(**options: Any) -> dict[str, Any]:
 
 
 async def test_the_called_party_follows_its_script() -> None:
-    script = (Silence(), Words("yes please"), PressKeys("1"))
+    script = ("", Words("yes please"), "1")
     asking = [talk("Take the call?"), ask("taken", type=["dtmf", "speech"])]
     line = Line(
         {"answer": [whispering()], "whisper": asking, "taken": (playing(asking), playing(asking), Response(204))},
@@ -45,18 +45,6 @@ async def test_the_called_party_follows_its_script() -> None:
         f"joined {FROM}", "hung up",
     ] == sounds(call.dialled[0])  # fmt: skip
     assert "start_timeout" == line.bodies("taken")[0]["speech"]["timeout_reason"]
-
-
-async def test_a_party_that_hangs_up_in_its_ncco_is_not_joined() -> None:
-    line = Line(
-        {"answer": [whispering(), talk("next")], "whisper": [talk("Take it?"), ask("taken")]},
-        {PARTY: Behaviour(script=(HangUp(),))},
-    )
-
-    call = await line.call()
-    await call.listen()
-
-    assert [f"ringing {PARTY}", "talk next", "ended"] == sounds(call)
 
 
 @pytest.mark.parametrize(("talks_s", "left_at"), [(20.0, 20.0), (ENDLESS, 7200.0)])

@@ -181,3 +181,33 @@ async def test_a_dial_is_decided_after_a_key() -> None:
     await call.listen()
 
     assert [(3.0, "talk", "bye")] == heard(call)[2:3]
+
+
+async def test_hearing_stops_where_something_more_begins() -> None:
+    call = await Line({"answer": [talk("One."), talk("Two.")]}).call()
+
+    begun = [text for _, kind, text in heard(call) if kind == "talk"]
+    more, end = await call.hear(), await call.hear()
+
+    assert (["One."], "until", "end") == (begun, more.kind, end.kind)
+    assert ["One.", "Two."] == [text for _, kind, text in heard(call) if kind == "talk"]
+
+
+async def test_what_is_open_is_known_while_a_prompt_plays() -> None:
+    call = await Line({"answer": [talk("Press one.", bargeIn=True), ask(type=["dtmf", "speech"])]}).call()
+
+    during = call.open
+    moment = await call.listen()
+
+    assert during is not None
+    assert during is moment.waited
+    assert frozenset({"dtmf", "speech"}) == during.takes
+
+
+async def test_who_hangs_up_within_an_input_sends_none() -> None:
+    line = Line({"answer": [ask()]})
+    call = await line.call()
+    await call.press("1")
+    await call.hang_up()
+
+    assert [] == line.bodies("input")

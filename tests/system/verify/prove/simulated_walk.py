@@ -17,7 +17,8 @@ from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
-from app.verify.coverage import Flows, Name, lines_of
+from app.verify.coverage import Tally
+from app.verify.outcomes import Key
 from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage
@@ -55,7 +56,7 @@ GIVEN: Final[Mapping[str, Answer | NoAnswer]] = {
 class Heard:
     """What the calls came to: outcomes, steps that were entered or failed; whether that is all."""
 
-    taken: set[Name] = field(default_factory=set)
+    taken: set[Key] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
     is_whole: bool = True
@@ -68,7 +69,7 @@ class Walk:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._stage = LocalStage(project, make_app)
-        self._flows = Flows(project.flows.values())
+        self._tally = Tally(project.flows.values())
         self._known: set[bytes] = set()
         self.heard = Heard()
 
@@ -98,10 +99,7 @@ class Walk:
         return result
 
     def _take(self, result: Result) -> None:
-        for record in result.records:
-            for turn in record.turns:
-                self.heard.taken |= set(self._flows.taken(lines_of(turn.trace)))
-            self.heard.taken |= set(self._flows.connected(record.session, record.statuses))
+        self.heard.taken |= self._tally.taken(result)
         self.heard.entered |= {line.step for line in result.decided if line.did == "entered"}
         self.heard.failed |= {line.step for line in result.decided if line.did == "failed" and line.step}
 
