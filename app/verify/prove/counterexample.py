@@ -40,6 +40,8 @@ _HEARD: Final = 60
 _UNHEARD: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
 """Violations after whose fix something else is heard."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
+_BEGUN: Final = {"wait": f"{_EARLY_S}s"}
+"""Stands before a fault with which a script would begin: that is one of the answer webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
         script.pop()
     if kind == "lost_webhook":
         heard = proof.space.transitions[violation.transition].heard
-        script += [{"fault": "gone"}, "silence"] if heard.listens else [_until(heard.prompt), {"fault": "gone"}]
+        begun = [] if script else [_BEGUN]
+        answered = [*begun, {"fault": "gone"}, "silence"]
+        script += answered if heard.listens else [_until(heard.prompt), {"fault": "gone"}]
     if kind in _SILENT:
         script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
     without: Any = {kind: _limit(proof, kind)} if kind in COUNTED else kind
@@ -231,7 +235,9 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
         elif presses is not None:
             presses.append(_pressed(each.trigger))
         else:
-            script += _turn(proof, path, number, joining)
+            lines = list(_turn(proof, path, number, joining))
+            is_first = number > 0 and not script
+            script += [_BEGUN, *lines] if is_first and lines and "fault" in lines[0] else lines
     return script
 
 

@@ -255,7 +255,7 @@ class Explorer:
             if is_again:
                 break
             seen |= {self._line} - {""}
-        looks = len(self.moments) > 1 and any(self._reads_time(before, played.turn) for played in turns)
+        looks = any(self._reads_time(before, played.turn) for played in turns)
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
         for moment in self.moments if looks and not is_again else ():
             if moment != first:
