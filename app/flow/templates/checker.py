@@ -17,7 +17,6 @@ from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
 from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names
-from app.flow.templates.syntax import MISPLACED, NO_PLUS
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
 from app.flow.zones import zone_cure
@@ -131,14 +130,14 @@ class Checker(NodeVisitor):
 
     def visit_Pos(self, node: nodes.Pos) -> None:
         """A number behind a plus (E301)."""
-        self.report_at("E301", node.lineno, 1, "a value is missing here", NO_PLUS)
+        self.report_at("E301", node.lineno, 1, "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
         """Values with commas between them, outside of a list; nothing between brackets (E301)."""
         sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
         if sign.text == "[":
             sign = self.template.key(node)
-        message, cure = MISPLACED[","][1:] if node.items else ("a value is missing here", None)
+        message, cure = FOREIGN.misplaced[","][1:] if node.items else ("a value is missing here", None)
         self.report_at("E301", sign.start, 1, message, cure)
 
     # literals, names and entries
@@ -313,7 +312,9 @@ class Checker(NodeVisitor):
         """One of two values."""
         if self.is_bare or node.expr2 is None:
             sign = self.template.operator(node.expr1)
-            fault = MISPLACED["if"] if self.is_bare else ("E301", '"if" without "else"', 'write ... if ... else ""')
+            fault = (
+                FOREIGN.misplaced["if"] if self.is_bare else ("E301", '"if" without "else"', 'write ... if ... else ""')
+            )
             self.report_at(fault[0], sign.start, 2, *fault[1:])
             return None
         self.check_test(node.test)

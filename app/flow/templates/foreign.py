@@ -16,6 +16,8 @@ class Foreign:
 
     Attributes:
         operators: the rule that an operator breaks, and its cure.
+        misplaced: operators and words where an operator or the end is expected: the rule, what is wrong, and the cure.
+        missing: operators where a value is expected, with their cures.
         words, literals: words in the place of an operator or of a value, with their cures.
         calls: functions and methods, with the filter that does the same.
         filters, tags: those that do not exist here, with their cures.
@@ -23,6 +25,8 @@ class Foreign:
     """
 
     operators: Mapping[str, tuple[str, str]]
+    misplaced: Mapping[str, tuple[str, str, str]]
+    missing: Mapping[str, str]
     words: Mapping[str, str]
     literals: Mapping[str, str]
     calls: Mapping[str, str]

@@ -52,26 +52,6 @@ _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL
 
 _VALUE: Final = "write a name, a text in quotes or a number"
 _NO_MAP: Final = 'maps cannot be written here; to name an entry of one, write name["key"]'
-_EQUALS: Final = 'to compare, write "=="'
-_IF: Final = "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"
-MISPLACED: Final = {
-    "if": ("E310", '"if" within an expression', _IF),
-    ")": ("E301", 'nothing opens this ")"', "leave it out"),
-    "]": ("E301", 'nothing opens this "]"', "leave it out"),
-    "not": ("E301", 'an operator is missing before "not"', "write `and not`, `or not` or `not in`"),
-    "=": ("E302", '"=" means nothing here', _EQUALS),
-    ":": ("E301", '":" does not fit here', _EQUALS),
-    ",": ("E301", 'a "," outside a list', 'write a list in brackets: ["a", "b"], or a decimal point: 0.5'),
-}
-"""Operators and words where an operator or the end is expected: code, message, cure."""
-NO_PLUS: Final = 'leave "+" out; write a phone number in quotes, without +: "447700900123"'
-_NO_OPERAND: Final = {
-    "+": NO_PLUS,
-    ".": "write a 0 before the decimal point",
-    "if": 'leave "if" out; the test itself is written here',
-    "|": 'write the value before "|"; "or" is written in letters',
-}
-"""The cures for operators where a value is expected."""
 
 
 class Fault(NamedTuple):
@@ -264,7 +244,7 @@ class _Scanner:
         if sign in ")]" and (control := _CONTROL.search(self.source, at, self.end)):
             return _meaningless(control.start(), control[0])
         if sign in ")]":
-            return Fault(MISPLACED[sign][0], at, 1, *MISPLACED[sign][1:])
+            return Fault(FOREIGN.misplaced[sign][0], at, 1, *FOREIGN.misplaced[sign][1:])
         return _meaningless(at, sign)
 
     def _sign_fault(self, piece: Piece, at: int) -> Fault | None:
@@ -536,7 +516,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
         elif token.says("is"):
             asked = piece.at(index + 2 if behind.says("not") else index + 1).text
             if asked != "defined":
-                cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else _EQUALS)
+                cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else 'to compare, write "=="')
                 yield _fault("E302", token, '"is" asks only whether something `is defined`', cure)
 
 
@@ -559,12 +539,12 @@ def _explained(piece: Piece, index: int) -> Fault:
             return _fault("E301", before, f'a value is missing after "{before.text}"', _VALUE)
         if token.kind == "end" and bracket is not None and before is not None and before.says("[", "(", ","):
             return _bracket_not_closed(bracket)
-        return _fault("E301", token, "a value is missing here", _NO_OPERAND.get(token.text, _VALUE))
+        return _fault("E301", token, "a value is missing here", FOREIGN.missing.get(token.text, _VALUE))
     if token.kind == "end" and bracket is not None:
         return _bracket_not_closed(bracket)
     if token.kind == "operator" or token.says(*_WORDS):
-        code, message, cure = MISPLACED.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
-        return _fault(code, token, message, cure)
+        known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
+        return _fault(known[0], token, *known[1:])
     if token.kind == "name" and token.text in FOREIGN.words:
         return _fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"

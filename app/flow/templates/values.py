@@ -40,6 +40,11 @@ _KEPT: Final = (
     nodes.Assign,
     nodes.Scope,
 )
+_OPERATORS: Final[Mapping[type[nodes.Node], str]] = {
+    nodes.Add: "_add",
+    nodes.Sub: "_subtract",
+    nodes.Neg: "_negative",
+}
 MOST_KEPT: Final = 8_192
 """How many compiled texts are kept for other fields that hold the same."""
 
@@ -125,23 +130,13 @@ class _Rewriter:
                 return _call("_list", self._plain(node))
             case nodes.Filter() if FILTERS[node.name].speaks:
                 return _call(node.name, self.copied(node.node), self.language, *self.copied(node.args))
-            case nodes.Compare() | nodes.Add() | nodes.Sub() | nodes.Neg():
-                return self._operator(node)
+            case nodes.Compare(expr=left, ops=[operand]):
+                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
+            case nodes.Add() | nodes.Sub() | nodes.Neg():
+                return _call(_OPERATORS[type(node)], *map(self.copied, node.iter_child_nodes()))
             case nodes.Getattr() | nodes.Getitem():
                 return self._entry(node)
         return self._plain(node)
-
-    def _operator(self, node: nodes.Expr) -> nodes.Expr:
-        match node:
-            case nodes.Compare(expr=left, ops=[operand]):
-                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
-            case nodes.Add(left=left, right=right):
-                return _call("_add", self.copied(left), self.copied(right))
-            case nodes.Sub(left=left, right=right):
-                return _call("_subtract", self.copied(left), self.copied(right))
-            case nodes.Neg(node=of):
-                return _call("_negative", self.copied(of))
-        raise TypeError(f"{type(node).__name__} is not compiled")
 
     def _plain(self, node: nodes.Node) -> Any:
         if not isinstance(node, _KEPT):
