@@ -24,14 +24,15 @@ _NO_LOCALES: Final = "E562"
 
 _CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "E216": ("E225", "E272", "E30", "E313"),
+    "E275": ("E273",),
     "W213": ("E272", "E402"),
-    "W215": ("E276", "E260", "W268"),
+    "W215": ("E260", "E275", "E276", "W268"),
     "W287": ("E103", "E4"),
     "W289": ("E630", "W646"),
 }
 """A rule about a whole → how rules begin that are its cause when they are broken in the same file."""
 
-_ACROSS_FILES: Final = frozenset({"W213"})
+_ACROSS_FILES: Final = frozenset({"E275", "W213"})
 """Those whose cause may be in any file."""
 
 _VALUES: Final = frozenset({"W639", "W646"})

@@ -190,10 +190,7 @@ def _int(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE and value == int(value):
         return int(value)
-    seconds = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
-    raise ValueError(
-        f"a whole number is needed: write {seconds[1]}" if seconds else "a whole number is needed, such as 20"
-    )
+    raise ValueError(f"a whole number is needed{_in_seconds(value) or ', such as 20'}")
 
 
 def _number(value: object) -> int | float:
@@ -201,12 +198,20 @@ def _number(value: object) -> int | float:
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return value
-    seconds = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
-    raise ValueError(f"a number is needed: write {seconds[1]}" if seconds else "a number is needed, such as 20 or 0.5")
+    raise ValueError(f"a number is needed{_in_seconds(value) or ', such as 20 or 0.5'}")
 
 
-_SECONDS = re.compile(r"([0-9]+) ?s(?:ec(?:ond)?s?)?", re.IGNORECASE)
-"""A number with the unit that every duration in whole seconds has anyway."""
+_DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ec|in|our)?[a-z]*", re.IGNORECASE)
+
+
+def _in_seconds(value: object) -> str:
+    """A number with a unit of time, in the unit that all numbers of an NCCO have; "" for anything else."""
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    return f": write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}, in seconds"
+
+
 _MEANT_BOOLS = {**dict.fromkeys(("yes", "on", "true"), "true"), **dict.fromkeys(("no", "off", "false"), "false")}
 _BOOLS = {"true": True, "false": False, "True": True, "False": False}
 

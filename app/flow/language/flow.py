@@ -90,8 +90,7 @@ def sample_signature(node: Map, reader: Reader) -> Signature:
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
-        meant = re.sub(r"[^a-z0-9_-]+", "-", text.value.lower()).strip("-")
-        reader.check_name(text, "a flow", _FLOW_NAME, f"use a to z, 0 to 9, _ and -, e.g. {meant or 'reception'}")
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
     return text
 
 

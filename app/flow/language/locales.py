@@ -50,7 +50,8 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
 class Locale(FlowModel):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
-    aliases: ClassVar = {"lang code": "language", "voice": "style"}
+    aliases: ClassVar = {"lang code": "language"}
+    hints: ClassVar = {"voice": "write `style: 2`, the number of a voice"}
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: SetByCode[str]

@@ -119,6 +119,7 @@ class Reader:
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
         elif not pattern.fullmatch(name.value):
+            cure = f"{cure or 'use letters, digits, _ and -'}{_example(name.value, pattern, taken)}"
             self.report("E205", name.place, f'{what} cannot be named "{name.value}"', cure)
         else:
             return True
@@ -278,3 +279,10 @@ def items(node: Node | None) -> tuple[Node, ...]:
 def has_braces(text: Text) -> bool:
     """Whether something in it is computed."""
     return "{{" in text.value or "{%" in text.value
+
+
+def _example(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
+    """The name without what it may not have, as the end of a cure; "" when that is not a name either."""
+    each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
+    meant = (word for written in each for word in (written, written.lower()))
+    return next((f", e.g. {word}" for word in meant if pattern.fullmatch(word) and word not in taken), "")

@@ -321,5 +321,7 @@ def _check_outcome(name: Text, reader: Reader) -> None:
         message = "this flow declares outcomes, and `return` names none of them"
         cure = f"write `{{return: {own.outcomes[0]}}}`, or another of its outcomes"
     elif not own.outcomes:
+        if any(issue.code == "E273" for issue in reader.issues):
+            return
         cure = f"add `outcomes: [{name.value}]` to the flow"
     reader.unknown("E273", name, own.outcomes, message, cure)

@@ -84,16 +84,8 @@ class Declaration(FlowModel):
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     """Whether a variable may have this name; E205 or E206 otherwise."""
-    if not _NAME.fullmatch(text.value):
-        cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", text.value).strip("_")
-        near = cleaned if _NAME.fullmatch(cleaned) and cleaned not in RESERVED else ""
-        cure = "use letters, digits and _" + (f", e.g. {near}" if near else "")
-        reader.report("E205", text.place, f'{what} cannot be named "{text.value}"', cure)
-        return False
-    if text.value in RESERVED:
-        reader.report("E206", text.place, f'"{text.value}" already has a meaning in every call')
-        return False
-    return True
+    taken_cure = "choose another name: this one has a meaning in every call"
+    return reader.check_name(text, what, _NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,8 @@ def find_second_colon(fault: SyntaxFault) -> Issue | None:
     rest = re.match(r"[^,\[\]{}]*", fault.source.text[fault.at : fault.line.end])
     text = tail.strip() + (rest[0].rstrip() if rest else "")
     cure = f"put quotes around the text: {quote(text)}"
+    if re.match(r"[ \t]*[A-Za-z_][\w-]*:[ \t]", fault.source.text[fault.at + 1 : fault.line.end]):
+        cure = "write a comma in place of this colon"
     return fault.issue("E112", fault.at, fault.at + 1, f'a second colon under "{head.strip()}"', cure)
 
 

@@ -34,7 +34,7 @@ _SPOKEN_KEYS = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
 _NO_COLON = "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]"
-_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}) +(\S.*)")
+_LATE_COLON = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS | COMMON_KEYS))}) +(\S.*)")
 _MISSING_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
@@ -232,11 +232,13 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> Issue:
     if found := _GLUED.fullmatch(bare):
         place, cure = key.at(len(found[1])), f"write {found[1]}: {found[2]}"
         return RULES["E116"].at(place, "a space is missing after the colon", cure)
-    if found := _CONDITION.fullmatch(bare):
-        message = f"the colon is at the end of the condition instead of after {found[1]}"
+    end = source.starts[key.place.line - 1] + key.place.column - 1 + key.place.length
+    has_colon = _COLON.match(source.parsed, end)
+    if has_colon and (found := _LATE_COLON.fullmatch(bare)):
+        message = f"the colon is at the end of the line instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     cure = 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'
-    if not _COLON.match(source.parsed, source.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
+    if not has_colon:
         found = _MISSING_COLON.fullmatch(bare)
         cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
     elif below := _sibling_block(source, key):

@@ -149,7 +149,9 @@ _OPENING = re.compile(
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys whose text is a bare expression: quotes inside it are part of it."""
 
-MAP_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
+MAP_KEYS = frozenset(
+    ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "locales", "events"],
+).union(("choices", "retry", "on", "collect", "set", "with", "json"))
 """Keys whose value is a map."""
 
 LIST_KEYS = frozenset({"do", "branch"})

@@ -15,6 +15,7 @@ from app.flow.source.fault import SyntaxFault, find_reserved
 from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,
+    LIST_KEYS,
     MAP_KEYS,
     OPTION_KEYS,
     Line,
@@ -34,6 +35,7 @@ _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)(:|\uff1a)(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIR = re.compile(r"([a-z_]\w*)(?:\s+(\S+))?$")
+_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}|else) +(\S.*)")
 _INDENT_FURTHER = "if it continues the text above, indent it further than the key there"
 
 
@@ -229,6 +231,9 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     name = head.key or fault.source.text[head.content : head.content_end]
     message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
     cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
+    if found := _CONDITION.fullmatch(name):
+        cure = f"write {found[1]}: {found[2]}"
+        return fault.issue("E116", head.content, head.content_end, f"a colon is missing after {found[1]}", cure)
     if not head.key:
         message = f'the list item "{name}" in line {head.number} is a text; this line is indented below it'
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
@@ -264,6 +269,12 @@ def _wrong_kind(fault: SyntaxFault, columns: dict[int, int]) -> Issue:
         )
         return fault.issue("E115", dash.first, dash.first + 1, message, cure)
     if line.content > line.first:
+        beside = [each for each in fault.lines_above(line) if each.indent <= line.indent]
+        first = next((at for at, each in enumerate(beside) if each.indent < line.indent), len(beside)) - 1
+        if 0 <= first < len(beside) - 1 and beside[first + 1].key in LIST_KEYS:
+            key = beside[first]
+            cure = "write a dash and a space before it: it is an item of the list"
+            return fault.issue("E115", key.first, key.content_end, f'"{key.key}" has no dash', cure)
         message = "a list item is among keys"
         items = (each for each in fault.lines_above(line) if each.content > each.first)
         item = next(items, None)
