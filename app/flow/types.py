@@ -190,7 +190,7 @@ def _int(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE and value == int(value):
         return int(value)
-    raise ValueError(f"a whole number is needed{_in_seconds(value) or ', such as 20'}")
+    raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 20'}")
 
 
 def _number(value: object) -> int | float:
@@ -198,18 +198,18 @@ def _number(value: object) -> int | float:
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return value
-    raise ValueError(f"a number is needed{_in_seconds(value) or ', such as 20 or 0.5'}")
+    raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 20 or 0.5'}")
 
 
-_DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ec|in|our)?[a-z]*", re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?", re.IGNORECASE)
 
 
 def _in_seconds(value: object) -> str:
-    """A number with a unit of time, in the unit that all numbers of an NCCO have; "" for anything else."""
+    """How the need for seconds goes on for a number with a unit of time; "" for anything else."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""
-    return f": write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}, in seconds"
+    return f" of seconds is needed: write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}"
 
 
 _MEANT_BOOLS = {**dict.fromkeys(("yes", "on", "true"), "true"), **dict.fromkeys(("no", "off", "false"), "false")}

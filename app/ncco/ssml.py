@@ -135,7 +135,10 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     message, length = f"The SSML breaks at {shown(rest[:40])}: {reason}.", 1
     if not rest:
         message = f"The SSML is cut short: {reason}."
-    if reason in _NOT_CLOSED and (len(found.open) > 1 or (found.open and not rest)):
+    if not rest and found.open:
+        cure = f"Write </{found.open[-1][0]}> at the end."
+        return replace(fault("N403", message, cure), span=(_characters(data, at), length))
+    if reason in _NOT_CLOSED and len(found.open) > 1:
         name, at = found.open[-1]
         message, length = f"<{name}> is not closed.", len(name) + 1
     return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))

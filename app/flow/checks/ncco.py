@@ -142,7 +142,8 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         found = read_json(text)
         drafts = part.drafts(text)
     except NotJsonError as error:
-        place = _place_in(part, names, TextSpan(error.offset, error.offset + 1))
+        at = min(error.offset, max(0, len(text.rstrip()) - 1))
+        place = _place_in(part, names, TextSpan(at, at + 1))
         return [], [rule.at(place, f"the action list of `ncco` is not JSON: {error.message}", error.cure)]
     except RenderError as error:
         return [], [rule.at(part.value.place, error.message)]
