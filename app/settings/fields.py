@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     insecure: _Switch = False
     """1 starts the server without a signature secret outside of `--dev`: anybody can then send webhooks."""
     key: _Key = SecretStr("")
-    """Secret that signs callback URLs. Not set: derived from the signature secret, else kept beside the database."""
+    """Secret that signs callback URLs. Not set: derived from the signature secret, else kept next to the database."""
     key_previous: _Key = SecretStr("")
     """The previous secret during a rotation: callback URLs of running calls stay valid."""
     hook_secret: _HookSecret = SecretStr("")
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     metrics_host: _Host = "127.0.0.1"
     """Address that the metrics port listens on."""
     metrics_port: Annotated[int | None, *_PORT] = None
-    """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, beside the webhooks."""
+    """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, on the port of the webhooks."""
     reload: _Switch = True
     """1 watches the flow and template files, and reloads them when they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0

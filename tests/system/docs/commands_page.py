@@ -13,7 +13,7 @@ from tests.system.repository.tracked import ROOT
 PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
 WIDTH: Final = 100
 
-SHARED: Final = {"flows", "templates"}
+SHARED: Final = {"flows", "templates", "event_url", "fallback_url", "method", "signature_secret"}
 """Options that the introduction explains."""
 
 INTRODUCTION: Final = """# Commands
@@ -22,12 +22,16 @@ INTRODUCTION: Final = """# Commands
 
 What `--help` prints, without its examples. Results go to standard output, remarks to standard error. Exit codes are the
 same everywhere: **0** fine, **1** faults found, **2** cannot run, **130** ended by Ctrl-C, **141** nothing reads the
-output any more. Commands that read a project also take:
+output any more. Commands that read a project take the first two options, `simulate` and `test` of a server at a URL
+the others:
 
 | option | what it is |
 |---|---|
 | `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
 | `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else next to the flows] |
+| `--event-url`, `--fallback-url` | of the server: its other URLs [none] |
+| `--method` | `GET` or `POST`: how its answer and fallback URL are requested [GET] |
+| `--signature-secret` | what webhooks are signed with [`VONAGE_SIGNATURE_SECRET`, else nothing] |
 """
 
 

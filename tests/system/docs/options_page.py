@@ -15,7 +15,7 @@ INTRODUCTION: Final = """# Options of actions
 <!-- written by make docs -->
 
 Every option of the nine NCCO actions and of the five endpoints of `connect`, by its name in the NCCO. In a flow, write
-it beside the main value of its action; see [What is played](actions.md). `transcription.language` is written as
+it next to the main value of its action; see [What is played](actions.md). `transcription.language` is written as
 `transcription: {language: en-GB}`. The server fills in its own URLs, and whatever follows from the flow.
 """
 ENDPOINT: Final = "_endpoint"
