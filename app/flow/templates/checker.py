@@ -224,7 +224,7 @@ class Checker(NodeVisitor):
         elif of.kind == "list":
             cure = f"write the number of an entry, from 0: {shown}[0]"
         token = self.template.key(node)
-        message = f'{shown} is {of.described} and has no "{key}"'
+        message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report_at("E304", token.start, self.template.key_length(node), message, cure, undeclared=token.text)
         return None
 
