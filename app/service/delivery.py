@@ -80,8 +80,8 @@ class Delivery:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
         to, number, user, uuid, conversation, region, endpoint = map(as_text, _CALL_TEXTS({**_NO_TEXTS, **fields}))
-        if "uuid" not in fields and "call_uuid" in fields:
-            uuid = as_text(fields["call_uuid"])
+        if fields.get("uuid") is None:
+            uuid = as_text(fields.get("call_uuid"))
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]

@@ -61,6 +61,7 @@ def test_a_webhook_of_another_shape_on_the_answer_route_is_read_all_the_same() -
     call = call_of({"status": "ringing", "to": "442079460000", "call_uuid": "leg-1", "payload": {}})
 
     assert ("442079460000", "leg-1") == (call.to, call.uuid)
+    assert "leg-1" == call_of({"uuid": None, "call_uuid": "leg-1"}).uuid
 
 
 def test_a_number_without_end_is_nothing() -> None:
