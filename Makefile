@@ -48,7 +48,7 @@ lint: $(READY) ## ruff: rules and format
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-layers: $(READY) ## import-linter: imports run down the house
+layers: $(READY) ## import-linter: imports run down the layers
 	$(BIN)/lint-imports
 
 bench: $(READY) ## measure, and write the tables of docs/performance.md; seconds and no tables with QUICK=1

@@ -194,7 +194,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
         yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
     if not settings.public_url and not settings.is_signed:
         yield (
-            f"Vonage cannot reach {address}: put a tunnel before it and enter the tunnel's address, "
+            f"Vonage cannot reach {address}: put a tunnel in front of it and enter the tunnel's address, "
             "or set NCCO_PUBLIC_URL."
         )
     steps = [(flow, step) for flow in flows for step in flow.steps.values()]
