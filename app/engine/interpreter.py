@@ -106,7 +106,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
         except RenderError as error:
             _hear_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
     if asked:
-        answers = yield tuple(lookup for _, lookup in asked)
+        answers = yield tuple(wanted for _, wanted in asked)
         _hear_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,13 +69,13 @@ class OurNumber(CallField):
         raise RenderError("R105", message, str(self.place))
 
 
-class Whole:
+class Whole(ABC):
     """A value that is made of others, its `parts`."""
 
     @property
+    @abstractmethod
     def parts(self) -> tuple[Value, ...]:
         """What it is made of, in order."""
-        raise NotImplementedError
 
     @cached_property
     def is_literal(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -253,9 +254,9 @@ class Definition(FlowModel):
         return ()
 
     @property
+    @abstractmethod
     def url(self) -> Value | None:
         """Where it goes."""
-        raise NotImplementedError
 
     @property
     def values(self) -> tuple[Value, ...]:

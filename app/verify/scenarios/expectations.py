@@ -266,9 +266,9 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float
 
 
 def _person(result: Result, bound: float) -> tuple[float, str] | None:
-    """Until somebody is rung, or the end of the call when nobody is."""
+    """The seconds until a phone rings, or until the call ends if none does."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
-    return (bound, f"nobody is rung for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
+    return (bound, f"no phone rings for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
 
 
 def _prompt(result: Result, bound: float) -> tuple[float, str] | None:

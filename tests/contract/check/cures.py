@@ -49,7 +49,7 @@ def cured(text: str, line: int, column: int, length: int, cure: str) -> Iterator
 
 
 def _spellings(fragment: str) -> Iterator[str]:
-    """The fragment, with and without quotes, and with a name for what stands for any."""
+    """The fragment, with and without quotes, and with its placeholders (`step`, `flow`, `..`) filled in."""
     yield from (fragment, fragment.strip('"'), f'"{fragment}"', fragment.rstrip("."))
     yield re.sub(r"\bstep\b", "end", fragment).replace("run: flow", "run: more").replace("..", "x")
 
