@@ -27,7 +27,7 @@ from app.ncco.actions import (
     WebSocketEndpoint,
 )
 from app.ncco.builder import Ncco
-from app.ncco.checker import check, is_plain_text, options_are_clean
+from app.ncco.checker import check, options_are_clean
 from app.ncco.issue import RULES, Issue, Rule, Severity
 from app.ncco.model import NccoModel
 from app.ncco.schema import json_schema
@@ -62,7 +62,6 @@ __all__ = [
     "Wait",
     "WebSocketEndpoint",
     "check",
-    "is_plain_text",
     "json_schema",
     "options_are_clean",
 ]

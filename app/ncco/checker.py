@@ -41,11 +41,6 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
     return SHAPES[action["action"]].is_clean(action, names)
 
 
-def is_plain_text(text: object) -> bool:
-    """Whether a talk can speak the text as it is: it is not empty, has no tags and is short enough."""
-    return isinstance(text, str) and "<" not in text and not _check_action({"action": "talk", "text": text})
-
-
 def _not_an_array(document: object) -> Issue:
     if isinstance(document, tuple):
         return fault("N101", "The document is a tuple of Python, not a list.", "Send a list: list(document).")

@@ -124,7 +124,7 @@ def test_steps_stop_growing() -> None:
         ("failed", LookupAnswer(None, "status 500", 12)),
     ],
 )
-def test_look_ups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
+def test_lookups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
     metrics = Metrics()
     metrics.looked_up("customer", answer)
 
@@ -132,7 +132,7 @@ def test_look_ups_are_counted_by_what_came_of_them(expected: str, answer: Lookup
     assert answer.ms / 1000 == count(metrics, "ncco_lookup_seconds_sum", name="customer")
 
 
-def test_look_ups_stop_growing() -> None:
+def test_lookups_stop_growing() -> None:
     metrics = Metrics()
     for number in range(SERIES_LIMIT + 7):
         metrics.looked_up(f"look-up-{number}", LookupAnswer({}))
@@ -140,7 +140,7 @@ def test_look_ups_stop_growing() -> None:
     assert 7 == count(metrics, "ncco_lookups_total", name="other", result="ok")
 
 
-async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
+async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
     metrics = Metrics()
     late = LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)
     asking = CountedLookups(OneAnswer(late), metrics, structlog.get_logger())
