@@ -42,13 +42,15 @@ class RenderError(AppError):
     Attributes:
         code: the rule that was broken, e.g. `E304`.
         where: `file:line:column` of the flow line that asked for the value, "" when unknown.
+        reads: the names and the sensitive fields (`name.field`) that the message may quote; None when unknown.
     """
 
-    def __init__(self, code: str, message: str, where: str = "") -> None:
+    def __init__(self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None) -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.code = code
         self.message = message
         self.where = where
+        self.reads = reads
 
 
 class SignatureError(AppError):

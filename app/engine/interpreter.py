@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from app.engine.outcome import REACHED, hear
-from app.engine.run import Run
+from app.engine.run import NOT_SHOWN, Run
 from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
 from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, decided, entered, jumped
@@ -302,10 +302,9 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         else:
             yield from _again(run, step, decision)
     except RenderError as error:
+        because = NOT_SHOWN if wait.sensitive else run.shown(error)
         run.take_back_last(step)
-        yield from take_error_exit(
-            run, step, f"{error.code} (not shown: sensitive)" if wait.sensitive else run.shown(error)
-        )
+        yield from take_error_exit(run, step, because)
         return run.finish("error")
     return run.finish(decision.outcome)
 

@@ -27,6 +27,9 @@ STEP_LIMIT = 200
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
 
+NOT_SHOWN = "not shown: it may hold a sensitive value"
+"""What the trace shows instead of the sentence of an error."""
+
 _NO_NUMBER = "an entry of the list is not a phone number"
 
 
@@ -295,9 +298,10 @@ class Run:
             step = self._leave()
 
     def shown(self, error: RenderError) -> str:
-        """An error as the trace may show it: its sentence may hold sensitive input."""
-        has_secrets = bool(self.secrets) or any(each.has_secrets for each in self._scopes)
-        return f"{error.code} (not shown: sensitive)" if has_secrets else str(error)
+        """An error as the trace may show it, without a sensitive value that its sentence may quote."""
+        secrets = {name for scope in self._scopes for name in scope.secret_names}
+        is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
+        return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""

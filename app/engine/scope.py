@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from app.engine.secrets import masked, without
 from app.engine.session import NOTHING, Call, Level, Observer, Session, Wait
 from app.flow.model import Flow, Outcome, Step
+from app.flow.paths import written
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""
@@ -100,9 +101,10 @@ class FlowScope(NamedTuple):
         return self._replace(lookups={**self.lookups, name: answer}, asked=self.asked | {name}, hidden=hidden)
 
     @property
-    def has_secrets(self) -> bool:
-        """Whether it has received anything sensitive in this turn."""
-        return bool(self.secrets) or not self.asked.isdisjoint(self.flow.sensitive_paths)
+    def secret_names(self) -> frozenset[str]:
+        """The variables and the fields of lookups (`name.field`) with a sensitive value that came in this turn."""
+        paths = self.flow.sensitive_paths
+        return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """The answer of a lookup, masked as it leaves the turn."""

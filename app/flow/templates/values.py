@@ -249,7 +249,7 @@ class _Computing:
         return False
 
     def _error(self, code: str, message: str, place: Place | None = None) -> RenderError:
-        return RenderError(code, message, str(place or self.place))
+        return RenderError(code, message, str(place or self.place), self.used_names)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 
 from app.engine.secrets import leading_to, masked, without
 from app.flow.paths import Path
+from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": "V", "number": "3"}, {"name": "A"}]}
 
@@ -49,3 +50,45 @@ def test_a_map_as_a_whole_is_one_token() -> None:
 )
 def test_what_paths_lead_to(paths: list[Path], found: list[Any]) -> None:
     assert found == list(leading_to(ANSWER, paths))
+
+
+FLOW = """
+flow: card
+default: true
+start: say
+lookups:
+  card:
+    get: https://bank.example.com/cards
+    returns: {{until: text, code: {{type: text, sensitive: true}}, old: [{{code: {{type: text, sensitive: true}}}}]}}
+    default: {{until: "", code: ""}}
+defaults: {{on: {{error: sorry}}}}
+steps:
+  say:
+    lookup: card
+    branch:
+      - if: {condition}
+        goto: sorry
+      - else: sorry
+  sorry:
+    do:
+      - talk: Sorry.
+    goto: end
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_shown"),
+    [
+        ("(card.until | int) > 1", True),
+        ("(card.code | int) > 1", False),
+        ("((card.code | first) | int) > 1", False),
+        ("((card.until + card.code) | int) > 1", False),
+        ("((card.old[0].code | last) | int) > 1", False),
+    ],
+)
+def test_an_error_is_shown_unless_it_may_quote_what_is_sensitive(condition: str, is_shown: bool) -> None:
+    answer = {"until": "May", "code": "x-ray", "old": [{"code": "zebra"}]}
+    call = ScriptedCall(load_flow(FLOW.format(condition=condition)), answers={"card": answer})
+
+    (because,) = [line.because for line in call.turn.trace if line.did == "failed"]
+    assert because.startswith("not shown") != is_shown
