@@ -11,8 +11,7 @@ from typing import Final
 import click
 
 from app.cli.output import FINE, CannotRun, columns
-from app.flow.language.names import names_in
-from app.flow.language.schema import flow_schema
+from app.flow.language.schema import flow_schema, names_in
 from app.flow.report import printable
 from app.verify.scenarios.model import scenario_schema
 

@@ -11,8 +11,7 @@ from app.cli import options
 from app.cli.environment import folders
 from app.cli.output import FINE, print_json
 from app.flow.files import read_project
-from app.flow.language.names import Names, names_in
-from app.flow.language.schema import flow_schema
+from app.flow.language.schema import Names, flow_schema, names_in
 from app.ncco import json_schema
 from app.verify.scenarios.model import scenario_schema
 

@@ -24,7 +24,7 @@ from app.flow.hours.holidays import (
 from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import TEXT, JsonSchema, about, defined, listed, named
+from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
 from app.flow.language.reader import Reader, fallen_out, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
@@ -40,10 +40,10 @@ _FIXED: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 _DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
 _WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
-_OVERRIDE: Final = named({"if": {"type": "object"}, "then": defined("special_date"), "else": listed(TEXT)})
+_OVERRIDE: Final = named({"if": {"type": "object"}, "then": ref("special_date"), "else": listed(TEXT)})
 _HOLIDAY: Final[JsonSchema] = {
     "if": {"required": ["country"], "type": "object"},
-    "then": defined("region"),
+    "then": ref("region"),
     "else": {"anyOf": [TEXT, named(TEXT)]},
 }
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}

@@ -26,7 +26,7 @@ from pydantic import Field
 from app.flow.actions.item import PlayedItem
 from app.flow.actions.waits import with_held
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
-from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
 from app.flow.language.returns import OK
@@ -192,7 +192,7 @@ class Arm(FlowModel):
 
     condition: Annotated[Expression, ReadWith(read_condition, TEXT)] = Field(alias="if")
     """A condition: names, comparison, and, or, not, in, filters."""
-    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="goto")
+    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
     """Where the call goes when it holds."""
     shown: SetByCode[str] = ""
 
@@ -207,7 +207,7 @@ class Else(FlowModel):
 
     hints: ClassVar = {"goto": "write the step after `else:` itself"}
 
-    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="else")
+    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="else")
     """Where the call goes when no line holds; the last line."""
 
 
@@ -320,9 +320,9 @@ class HoldOutcomes(FlowModel):
     example: ClassVar = "on: {ready: step, too_long: step}"
     cures: ClassVar = {"ready": "add `ready: step`", "too_long": "add `too_long: step`"}
 
-    ready: Annotated[Target, ReadWith(read_target, defined("goto"))]
+    ready: Annotated[Target, ReadWith(read_target, ref("goto"))]
     """The condition holds."""
-    too_long: Annotated[Target, ReadWith(read_target, defined("goto"))]
+    too_long: Annotated[Target, ReadWith(read_target, ref("goto"))]
     """The time of `up_to` is up."""
 
 

@@ -14,7 +14,7 @@ from app.flow.checks.prompts import check_promises
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
-from app.flow.language.json_schema import TEXT, defined, listed, named, offered
+from app.flow.language.json_schema import TEXT, listed, named, offered, ref
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Fields, Reader, fallen_out, is_missing
 from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
@@ -139,17 +139,17 @@ class FlowWords(Declarations):
     """true: the address /webhooks/answer/NAME starts it."""
     start: Annotated[Node | None, as_node(offered("steps"))] = None
     """The first step."""
-    params: Annotated[Node | None, as_node(defined("params"))] = None
+    params: Annotated[Node | None, as_node(ref("params"))] = None
     """What it takes from a flow that runs it, each with its type."""
     outcomes: Annotated[Node | None, as_node(listed(TEXT))] = None
     """What may come of it for a flow that runs it."""
-    returns: Annotated[Node | None, as_node(defined("params"))] = None
+    returns: Annotated[Node | None, as_node(ref("params"))] = None
     """What it gives back to a flow that runs it, each with its type."""
-    limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, defined("limits"))] = Field(default_factory=dict)
+    limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, ref("limits"))] = Field(default_factory=dict)
     """What `ncco prove` holds it to."""
-    vars: Annotated[Node | None, as_node(defined("vars"))] = None
+    vars: Annotated[Node | None, as_node(ref("vars"))] = None
     """What the call remembers, each with its type."""
-    steps: Annotated[Node | None, as_node(named(defined("step")))] = None
+    steps: Annotated[Node | None, as_node(named(ref("step")))] = None
     """The steps of the call, by name."""
 
     @property

@@ -25,7 +25,7 @@ from app.errors import RenderError
 from app.flow.actions.values import Object, leaves
 from app.flow.language.base import ReadWith, as_node
 from app.flow.language.exits import StepSource
-from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
+from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.outcomes import OTHERWISE, OUTCOMES
 from app.flow.language.outgoing import (
     Definition,
@@ -170,7 +170,7 @@ class HookDefinition(Definition):
     """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], as_node(defined("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], as_node(ref("params"))] = Field(default_factory=dict)
     """What is given where it is sent, by name."""
 
     @property

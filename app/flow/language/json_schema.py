@@ -22,13 +22,8 @@ def ref(name: str) -> JsonSchema:
     return {"$ref": f"#/definitions/{name}"}
 
 
-def defined(name: str) -> JsonSchema:
-    """The same within the schema of a pydantic model, until `app.flow.language.schema` puts the reference there."""
-    return {"defined": name}
-
-
 def offered(kind: str, *more: str) -> JsonSchema:
-    """A text for which an editor offers names of a project (`app.flow.language.names`), and `more`."""
+    """A text for which an editor offers names of a project (`app.flow.language.schema`), and `more`."""
     return {"offered": kind, "more": list(more)}
 
 

@@ -24,7 +24,7 @@ from pydantic import Field
 from app.errors import RenderError
 from app.flow.actions.values import Object
 from app.flow.language.base import ReadWith, SetByCode, as_node, duration
-from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
+from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
 from app.flow.language.reader import Fields, Reader, has_braces
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
@@ -188,7 +188,7 @@ class LookupDefinition(Definition):
     """What the function is given, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[Returned, as_node(named(defined("returned")))]
+    returns: Annotated[Returned, as_node(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, as_node(named(ANYTHING))] = Field(default_factory=dict)
     """What holds when it is slow, down, or answers something else."""

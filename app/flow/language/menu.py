@@ -19,7 +19,7 @@ from pydantic import Field
 from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource
-from app.flow.language.json_schema import defined, listed
+from app.flow.language.json_schema import listed, ref
 from app.flow.language.locales import speaks_several, split
 from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.retry import FAILURES, Retry
@@ -95,13 +95,13 @@ class Choice(FlowModel):
     name: SetByCode[str]
     keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")
     """Digits, "*" or "#", or a list of them."""
-    said: Annotated[Mapping[str, Mapping[str, str]], ReadWith(_read_speech, defined("phrases"))] = Field(
+    said: Annotated[Mapping[str, Mapping[str, str]], ReadWith(_read_speech, ref("phrases"))] = Field(
         default_factory=dict, alias="speech"
     )
     """Phrases that the caller may say."""
-    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, defined("sets"))] = Field((), alias="set")
+    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
     """Variables that change when it is chosen."""
-    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="goto")
+    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
     """Where it leads."""
 
     @cached_property

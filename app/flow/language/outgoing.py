@@ -20,7 +20,7 @@ from pydantic import Field
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Array, Object
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
-from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
+from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
@@ -236,7 +236,7 @@ class Definition(FlowModel):
     """The body, as JSON."""
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], as_node(defined("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], as_node(ref("params"))] = Field(default_factory=dict)
     """What is given where it is named, by name."""
 
     @classmethod

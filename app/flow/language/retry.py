@@ -25,7 +25,7 @@ from app.flow.actions.do import read_do
 from app.flow.actions.values import Constant
 from app.flow.checks.ncco import check_step
 from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import defined
+from app.flow.language.json_schema import ref
 from app.flow.language.locales import split, stands_for_locales
 from app.flow.language.reader import Fields, Reader, items
 from app.flow.language.targets import is_target, read_target
@@ -101,9 +101,9 @@ class Then(FlowModel):
     aliases: ClassVar = {"silence timeout": "noinput"}
     hints: ClassVar = {"error": "write it under `on` of the step"}
 
-    noinput: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    noinput: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
     """When the caller said and pressed nothing."""
-    nomatch: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    nomatch: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
     """When it did not fit."""
 
 
@@ -117,15 +117,15 @@ class RetryWords(FlowModel):
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
     hints: ClassVar = {"prompt prompts": "write `noinput: [..]` and `nomatch: [..]`"}
 
-    noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
     """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""
-    nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
     """What is said when it did not fit."""
     tries: Annotated[int, Field(ge=1, le=MOST_TRIES)] | None = None
     """How often it is asked altogether."""
     reprompt: bool | None = None
     """false: after the prompt, `do` is not played again."""
-    then: Annotated[Mapping[str, Target] | None, ReadWith(_read_then, defined("then"))] = None
+    then: Annotated[Mapping[str, Target] | None, ReadWith(_read_then, ref("then"))] = None
     """Where the call goes after the last try; or `{noinput: a, nomatch: b}`."""
 
     @property

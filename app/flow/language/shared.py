@@ -30,7 +30,7 @@ from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
-from app.flow.language.json_schema import defined
+from app.flow.language.json_schema import ref
 from app.flow.language.locales import Locale, read_locales
 from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.language.menu import Choice, Confidence, Menu, read_menu
@@ -86,17 +86,17 @@ class Context:
 class Declarations(FlowModel):
     """The sections that flows and shared files both have; each is read when the names in its scope are known."""
 
-    defaults: Annotated[Node | None, as_node(defined("defaults"))] = None
+    defaults: Annotated[Node | None, as_node(ref("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
-    locales: Annotated[Node | None, as_node(defined("locales"))] = None
+    locales: Annotated[Node | None, as_node(ref("locales"))] = None
     """The languages that are spoken; the first is the default."""
-    hours: Annotated[Node | None, as_node(defined("hours"))] = None
+    hours: Annotated[Node | None, as_node(ref("hours"))] = None
     """Opening hours by name."""
-    lookups: Annotated[Node | None, as_node(defined("lookups"))] = None
+    lookups: Annotated[Node | None, as_node(ref("lookups"))] = None
     """What is asked from outside, by name."""
-    hooks: Annotated[Node | None, as_node(defined("hooks"))] = None
+    hooks: Annotated[Node | None, as_node(ref("hooks"))] = None
     """Webhooks of ours, by name."""
-    events: Annotated[Node | None, as_node(defined("events"))] = None
+    events: Annotated[Node | None, as_node(ref("events"))] = None
     """Which hooks are sent for what Vonage reports later, in every step."""
 
 
@@ -210,7 +210,7 @@ class ErrorLine(FlowModel):
 
     example: ClassVar = "on: {error: step}"
 
-    error: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    error: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
     """A value could not be computed."""
 
 
@@ -224,9 +224,9 @@ class DefaultWords(FlowModel):
         "error": "write `on: {error: step}`",
     }
 
-    retry: Annotated[Node | None, as_node(defined("retry"))] = None
+    retry: Annotated[Node | None, as_node(ref("retry"))] = None
     """What every menu and data entry does when the caller says nothing that fits."""
-    choices: Annotated[Menu | None, ReadWith(read_menu, defined("choices"))] = None
+    choices: Annotated[Menu | None, ReadWith(read_menu, ref("choices"))] = None
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""

@@ -17,7 +17,7 @@ from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
-from app.flow.language.json_schema import ANYTHING, defined, named, offered
+from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices, Confidence
 from app.flow.language.outcomes import On, RunFlow, steers
@@ -71,39 +71,39 @@ class StepWords(FlowModel):
         "event": "write `events: {record: hook}`; `event` is a name within hooks",
     }
 
-    asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, defined("asked"))] = Field((), alias="lookup")
+    asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, ref("asked"))] = Field((), alias="lookup")
     """What is asked from outside on entering: names of lookups, or `- name: {param: value}`."""
-    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, defined("sets"))] = Field((), alias="set")
+    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
     """Variables that change on entering, line by line."""
-    sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))] = Field((), alias="send")
+    sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, ref("sent"))] = Field((), alias="send")
     """Which hooks are sent on entering: names of hooks, or `- name: {param: value}`."""
-    do: Annotated[Node | None, as_node({"type": "array", "items": defined("item")})] = None
+    do: Annotated[Node | None, as_node({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
-    events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, defined("events"))] = Field(
+    events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, ref("events"))] = Field(
         default_factory=dict
     )
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
-    choices: Annotated[Node | None, as_node(defined("choices"))] = None
+    choices: Annotated[Node | None, as_node(ref("choices"))] = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
-    retry: Annotated[Node | None, as_node(defined("retry"))] = None
+    retry: Annotated[Node | None, as_node(ref("retry"))] = None
     """What happens when the caller says nothing, or nothing that fits."""
     tail: bool = True
     """false: nothing is played behind the question for when no webhook gets through."""
-    collect: Annotated[Node | None, as_node(defined("collect"))] = None
+    collect: Annotated[Node | None, as_node(ref("collect"))] = None
     """Keys or words that go into a variable; `goto` beside it says where the call goes then."""
-    goto: Annotated[Node | None, as_node(defined("goto"))] = None
+    goto: Annotated[Node | None, as_node(ref("goto"))] = None
     """Where the call goes: a step, `end`, `return`, or another flow."""
-    hold: Annotated[Node | None, as_node(defined("hold"))] = None
+    hold: Annotated[Node | None, as_node(ref("hold"))] = None
     """The caller waits for something, and hears `do` for as long as it takes."""
-    on: Annotated[Node | None, as_node(defined("on"))] = None
+    on: Annotated[Node | None, as_node(ref("on"))] = None
     """What came of the connect, the checkpoint, the hold or the flow; `error` beside any exit."""
     run: Annotated[Node | None, as_node(offered("flows"))] = None
     """Another flow takes over; `on` says where the call goes by what came of it."""
     given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
     """What the flow under `run` is given."""
-    branch: Annotated[Node | None, as_node(defined("branch"))] = None
+    branch: Annotated[Node | None, as_node(ref("branch"))] = None
     """The first line whose condition holds decides."""
 
 

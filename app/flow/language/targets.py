@@ -17,7 +17,7 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField, in_each_locale
 from app.flow.language.base import FlowModel, as_node
-from app.flow.language.json_schema import ANYTHING, defined, named, offered
+from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.locales import report_unknown
 from app.flow.language.reader import Reader
 from app.flow.language.variables import guess_type, warn_of_flags
@@ -184,7 +184,7 @@ class GotoForm(_Form):
 
     goto: Annotated[Node, as_node(offered("steps", "end", "return"))]
     """A step, with `set` on the way."""
-    sets: Annotated[Node | None, as_node(defined("sets"))] = Field(None, alias="set")
+    sets: Annotated[Node | None, as_node(ref("sets"))] = Field(None, alias="set")
     """Variables that change on the way."""
 
 

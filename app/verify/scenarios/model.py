@@ -12,10 +12,9 @@ from pydantic import Field
 
 from app.flow.issues import Issue, by_place
 from app.flow.language.base import ReadWith, SetByCode, as_node
-from app.flow.language.json_schema import TEXT, JsonSchema, defined
-from app.flow.language.names import Names
+from app.flow.language.json_schema import TEXT, JsonSchema, ref
 from app.flow.language.reader import Reader
-from app.flow.language.schema import resolved
+from app.flow.language.schema import Names, resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.script import (
@@ -311,7 +310,7 @@ def _read_length(entry: Entry, reader: Reader) -> float | None:
 class ScenarioDefaults(ScenarioCall):
     """What the scenarios of a file can share."""
 
-    call: Annotated[Any, as_node(defined("call"))] = None
+    call: Annotated[Any, as_node(ref("call"))] = None
     """the words of the call, in a map of their own"""
     given: Annotated[Mapping[str, GivenAnswers], named(_read_given, "write `given: {lookup: {field: value}}`")] = {}
     """what lookups answer, by name"""
@@ -333,7 +332,7 @@ class Scenario(ScenarioDefaults):
 
     cures: ClassVar = {"script": "add `script: [..]`; a call may end at once: []"}
 
-    script: Annotated[tuple[ScriptStep, ...], ReadWith(read_script, defined("script"))] = ()
+    script: Annotated[tuple[ScriptStep, ...], ReadWith(read_script, ref("script"))] = ()
     """what happens, one step a line"""
     name: SetByCode[str] = ""
 
@@ -439,7 +438,7 @@ def scenario_schema() -> JsonSchema:
     alone = [kind.word for kind in KINDS if kind.is_alone]
     definitions = {
         "call": ScenarioCall.editor_schema(),
-        "script": {"type": "array", "items": defined("step")},
+        "script": {"type": "array", "items": ref("step")},
         "step": {"anyOf": [{"enum": alone}, *(kind.editor_schema() for kind in KINDS if kind.words())]},
     }
     schema = {

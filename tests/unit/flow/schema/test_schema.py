@@ -20,9 +20,8 @@ from app.flow.language.hooks import HookDefinition
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.menu import Choice
-from app.flow.language.names import Names, names_in
 from app.flow.language.retry import RetryWords
-from app.flow.language.schema import flow_schema
+from app.flow.language.schema import Names, flow_schema, names_in
 from app.flow.language.shared import DefaultWords, SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
