@@ -110,11 +110,11 @@ _TONES = ("ringbackTone", "ringback")
 _NAMED = "https://example.com/webhooks"
 """A placeholder for our URL, which each call fills in."""
 
-_ALIASES = {
-    **dict.fromkeys(("flow", "goto", "ncco", "answer"), "run"),
-    **dict.fromkeys(("params", "args", "set"), "with"),
+_HINTS = {
+    "flow goto ncco answer": "run",
+    "params args set": "with",
+    "on": "the flow returns its result with `return`: see `onAnswer` in the documentation",
 }
-_HINTS = {"on": "the flow returns its result with `return`: see `onAnswer` in the documentation"}
 _REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Outcomes that sound like a failed dial but are not one."""
 
@@ -148,7 +148,7 @@ def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
         reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)
     kept = node.without("url")
-    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=_HINTS, aliases=_ALIASES)
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=_HINTS)
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:

@@ -68,13 +68,11 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
 class HoursWords(FlowModel):
     """One entry of `hours`."""
 
-    aliases: ClassVar = {
-        **dict.fromkeys(("tz", "zone"), "timezone"),
-        **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "week"),
-        **dict.fromkeys(("exceptions", "except", "special", "specials", "dates"), "override"),
-    }
     hints: ClassVar = {
-        **dict.fromkeys(("country", "subdivision"), "write it under `holidays`: {country: GB}"),
+        "tz zone": "timezone",
+        "days weekly schedule hours opening_hours": "week",
+        "exceptions except special specials dates": "override",
+        "country subdivision": "write it under `holidays`: {country: GB}",
         "closed": "write dates that are closed under `holidays`: [2026-12-24]",
     }
     cures: ClassVar = {

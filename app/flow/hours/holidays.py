@@ -46,9 +46,9 @@ _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[
 class Region(FlowModel):
     """A country or a part of it, whose public holidays are used."""
 
-    aliases: ClassVar = {
-        **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "subdivision"),
-        **dict.fromkeys(("lang", "locale", "names"), "language"),
+    hints: ClassVar = {
+        "subdiv state province region prov county canton": "subdivision",
+        "lang locale names": "language",
         "code": "country",
     }
     cures: ClassVar = {"country": "write `country: GB`"}
@@ -265,13 +265,11 @@ def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, 
 class SpecialDate(FlowModel):
     """An entry of `override` with a name."""
 
-    aliases: ClassVar = {
-        **dict.fromkeys(("open", "times", "spans", "time", "week"), "hours"),
-        **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "name"),
+    hints: ClassVar = {
+        "open times spans time week": "hours",
+        "reason title label holiday text": "name",
+        "from to start end opens closes": "write both times as `hours: 09:00-12:00`",
     }
-    hints: ClassVar = dict.fromkeys(
-        ("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`"
-    )
     cures: ClassVar = {"hours": "write `hours: closed`, or `hours: 09:00-12:00`"}
     is_named: ClassVar = True
 

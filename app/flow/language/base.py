@@ -86,10 +86,8 @@ class FlowModel(BaseModel):
         protected_namespaces=(),
     )
 
-    aliases: ClassVar[Mapping[str, str]] = {}
-    """Words of other systems, with blanks between them → the word here that they are taken for."""
     hints: ClassVar[Mapping[str, str]] = {}
-    """Words of other systems, with blanks between them → what to write instead."""
+    """Words of other systems, with blanks between them → the word here, or what to write instead."""
     cures: ClassVar[Mapping[str, str]] = {}
     """A required word → what to write when it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
@@ -135,8 +133,7 @@ class FlowModel(BaseModel):
             what,
             reader,
             place=place,
-            hints=_by_word(cls.hints) | dict(hints or {}),
-            aliases=_by_word(cls.aliases),
+            hints={**(hints or {}), **cls.hints},
             code=cls.unknown_code,
         )
 
@@ -195,10 +192,6 @@ _SCALARS: Final[Mapping[Any, ValueType]] = {
     float: TYPES["number"],
     str: TYPES["text"],
 }
-
-
-def _by_word(meanings: Mapping[str, str]) -> dict[str, str]:
-    return {word: meaning for words_, meaning in meanings.items() for word in words_.split()}
 
 
 class _Slot(NamedTuple):

@@ -20,7 +20,7 @@ from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource, read_condition
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.menu import Confidence
-from app.flow.language.reader import Reader
+from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
@@ -77,15 +77,7 @@ class Collect(FlowModel, StepExit):
     word: ClassVar = "collect"
     example: ClassVar = "collect: {into: name, digits: 4}"
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
-    aliases: ClassVar = {"variable name": "into", "if": "check"}
-    hints: ClassVar = {
-        "goto": "write `goto` next to `collect`, not inside it",
-        "retry": "write `retry` next to `collect`, not inside it",
-        "finishonkey": "delete it: # ends an entry whose length is a range, such as `digits: 4..6`",
-        "numdigits": "write `digits: 4`, or a range such as `digits: 6..8`",
-        "hints phrases": "delete it: `speech: any` takes any words; a menu has `choices`",
-        "dtmf maxdigits length": "write `digits: 4`, or a range such as `digits: 6..8`",
-    }
+    hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
 
     variable: Annotated[Variable, ReadWith(_read_into, offered("variables"))] = Field(alias="into")

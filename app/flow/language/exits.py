@@ -27,7 +27,7 @@ from app.flow.actions.item import PlayedItem
 from app.flow.actions.waits import with_held
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
-from app.flow.language.reader import Fields, Reader, is_missing, items
+from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
 from app.flow.language.returns import OK
 from app.flow.language.targets import read_target
@@ -180,14 +180,7 @@ def read_condition(node: Node, what: str, reader: Reader) -> Expression | None:
 class Arm(FlowModel):
     """One line: where it leads when its condition holds."""
 
-    aliases: ClassVar = {"then": "goto"}
-    hints: ClassVar = {
-        "elif": "write another line `- if: ..` with its own `goto`",
-        "default otherwise": "write `- else: step`",
-        "run": "write `goto: {run: flow}`",
-        "return": "write `goto: {return: outcome}`",
-        "set": "write `goto: {goto: step, set: {..}}`",
-    }
+    hints: ClassVar = HINTS["branch line"]
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
     condition: Annotated[Expression, ReadWith(read_condition, TEXT)] = Field(alias="if")
@@ -205,7 +198,7 @@ class Arm(FlowModel):
 class Else(FlowModel):
     """The last line: where the call goes when no condition holds."""
 
-    hints: ClassVar = {"goto": "write the step after `else:` itself"}
+    hints: ClassVar = HINTS["else"]
 
     target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="else")
     """Where the call goes when no line holds; the last line."""
@@ -334,11 +327,7 @@ class Hold(FlowModel, StepExit):
     step_words: ClassVar = ("hold", "on")
     is_early: ClassVar = True
     asks_again: ClassVar = True
-    aliases: ClassVar = {"for timeout max": "up_to", "if": "until"}
-    hints: ClassVar = {
-        "while": "write `until` with the opposite condition",
-        "on": "write `on` next to `hold`, not inside it",
-    }
+    hints: ClassVar = HINTS["hold"]
     cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`, so that nobody waits forever"}
 
     until: Annotated[Expression, ReadWith(read_condition, TEXT)]

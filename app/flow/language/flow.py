@@ -16,7 +16,7 @@ from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, listed, named, offered, ref
 from app.flow.language.locales import Locale
-from app.flow.language.reader import Fields, Reader, fallen_out, is_missing
+from app.flow.language.reader import HINTS, Fields, Reader, fallen_out, is_missing
 from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
 from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
@@ -39,13 +39,7 @@ from app.ncco.suggest import nearest
 class Limits(FlowModel):
     """The limits that `ncco prove` checks; their largest values are our choice."""
 
-    aliases: ClassVar = {
-        "options choices": "menu_options",
-        "max_steps depth": "steps",
-        "person": "seconds_to_person",
-        "prompt": "prompt_seconds",
-    }
-    hints: ClassVar = {"seconds": "write `seconds_to_person` or `prompt_seconds`"}
+    hints: ClassVar = HINTS["limits"]
     unknown_code: ClassVar = "E290"
     value_code: ClassVar = "E291"
     example: ClassVar = "limits: {seconds_to_person: 60}"
@@ -113,16 +107,7 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
 class FlowWords(Declarations):
     """A flow file."""
 
-    aliases: ClassVar = {"name": "flow", "variables": "vars", "languages": "locales"}
-    hints: ClassVar = {
-        "number": "write `numbers`, a list",
-        "on": "write it under `defaults`: `defaults: {on: {error: step}}`",
-        "talk": "write it under `defaults`: `defaults: {talk: {..}}`",
-        "retry": "write it under `defaults`: `defaults: {retry: {..}}`",
-        "choices": "write it under `defaults`, to add it to every menu, or in a step",
-        "do": "put it into a step, under `steps`",
-        "goto": "put it into a step, under `steps`",
-    }
+    hints: ClassVar = HINTS["flow"]
     cures: ClassVar = {
         "flow": "begin the file with `flow: name`",
         "start": "add `start: step`",

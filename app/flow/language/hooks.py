@@ -37,7 +37,7 @@ from app.flow.language.outgoing import (
     read_url,
     scope_with,
 )
-from app.flow.language.reader import Fields, Reader, read_fields
+from app.flow.language.reader import HINTS, Fields, Reader, read_fields
 from app.flow.language.variables import read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
@@ -144,19 +144,7 @@ def _read_headers(node: Node, what: str, reader: Reader) -> Object | None:
 class HookDefinition(Definition):
     """One entry of `hooks`."""
 
-    aliases: ClassVar = {
-        "url uri to address get put patch method": "post",
-        "body data payload": "json",
-        "header": "headers",
-        "with": "params",
-    }
-    hints: ClassVar = {
-        "tries retries retry": "delete it: the setting NCCO_HOOK_TRIES sets it for all hooks",
-        "timeout": "delete it: every try has the same time limit",
-        "secret": "delete it: the setting NCCO_HOOK_SECRET signs all hooks",
-        "email sms mail slack": "write `post`: your server sends it on",
-        "python": "write `post`: a hook goes to another server",
-    }
+    hints: ClassVar = HINTS["hook"]
     cures: ClassVar = {"post": 'write `post: "https://.."`'}
     noun: ClassVar = "hook"
     section: ClassVar = "hooks"
@@ -300,20 +288,13 @@ EVENTS: Final[Mapping[str, str]] = {
 }
 """What Vonage reports, and `hangup`, which is ours. Source: webhook reference, Call status, Record, Transcription."""
 
-_ALIASES: Final = {
-    **dict.fromkeys(("recorded", "recording"), "record"),
-    "transcribed": "transcription",
-    "hang_up": "hangup",
-}
-_HINTS: Final = {"error": "write it under `on`: an error leads the call on"}
-
 
 def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
     """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
-    fields = read_fields(found, EVENTS, what, reader, hints=_HINTS, aliases=_ALIASES, code="E284")
+    fields = read_fields(found, EVENTS, what, reader, hints=HINTS["events"], code="E284")
     return {name: read_sent(hooks, f"`{name}`", reader) for name, hooks in fields.values.items()}
 
 

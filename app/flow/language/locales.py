@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.json_schema import TEXT
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
 from app.ncco.languages import RECOGNISED_CODES, VOICES
@@ -50,8 +50,7 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
 class Locale(FlowModel):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
-    aliases: ClassVar = {"lang code": "language"}
-    hints: ClassVar = {"voice": "write `style: 2`, the number of a voice"}
+    hints: ClassVar = HINTS["locale"]
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: SetByCode[str]

@@ -26,7 +26,7 @@ from app.flow.actions.values import Object
 from app.flow.language.base import ReadWith, SetByCode, as_node, duration
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
-from app.flow.language.reader import Fields, Reader, has_braces
+from app.flow.language.reader import HINTS, Fields, Reader, has_braces
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value
@@ -152,26 +152,7 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
 class LookupDefinition(Definition):
     """One entry of `lookups`."""
 
-    aliases: ClassVar = {
-        "body data payload form": "json",
-        "header": "headers",
-        "ttl cache_seconds max_age expires": "cache",
-        "args arguments kwargs arg": "with",
-        "param parameters takes input": "params",
-        "function func call module": "python",
-        "return result results response output fields schema": "returns",
-        "fallback defaults else otherwise": "default",
-        "timeout_ms deadline wait": "timeout",
-    }
-    hints: ClassVar = {
-        "url uri method http request endpoint href": "write `get: url` or `post: url`",
-        "put patch delete head": "write `post`: a lookup asks by GET or by POST",
-        "query querystring qs search": _QUERY,
-        "auth authorization token bearer api_key apikey": 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`',
-        "sensitive secret secrets": "write it at the field: `returns: {pin: {type: text, sensitive: true}}`",
-        "retry retries tries": "delete it: a lookup is asked once, since a caller is listening",
-        "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
-    }
+    hints: ClassVar = HINTS["lookup"]
     noun: ClassVar = "lookup"
     section: ClassVar = "lookups"
     strange_code: ClassVar = "E537"

@@ -21,7 +21,7 @@ from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import listed, ref
 from app.flow.language.locales import speaks_several, split
-from app.flow.language.reader import Reader, has_braces, items
+from app.flow.language.reader import HINTS, Reader, has_braces, items
 from app.flow.language.retry import FAILURES, Retry
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
@@ -84,12 +84,7 @@ class Choice(FlowModel):
     """One thing that the caller can press or say."""
 
     is_named: ClassVar = True
-    aliases: ClassVar = {
-        "digits key press": "dtmf",
-        "say hints phrases": "speech",
-        "then step next target": "goto",
-    }
-    hints: ClassVar = {"locale language": "write `set: {locale: name}`"}
+    hints: ClassVar = HINTS["choice"]
     cures: ClassVar = {"goto": "add `goto: step`"}
 
     name: SetByCode[str]

@@ -28,7 +28,7 @@ from app.flow.actions.action import DIAL_FAILURES
 from app.flow.actions.connect import Connect
 from app.flow.actions.waits import connect_of, with_dial
 from app.flow.language.exits import ReadExit, StepExit, StepSource
-from app.flow.language.reader import Fields, Reader, read_fields
+from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
 from app.flow.nodes import Map, Node, Place
@@ -60,20 +60,6 @@ _OBSERVED: Final = frozenset(
     | {"transfer", "hangup"}
 )
 """What is only observed."""
-
-_ALIASES: Final = {
-    **dict.fromkeys(("else", "default"), OTHERWISE),
-    **dict.fromkeys(("success", "connected", "hangup"), "completed"),
-    **dict.fromkeys(("engaged", "user_busy"), "busy"),
-    **dict.fromkeys(("declined", "refused"), "rejected"),
-    **dict.fromkeys(("congestion", "chanunavail", "error_dialing"), "failed"),
-    **dict.fromkeys(("voicemail", "machine_start", "answering_machine"), "machine"),
-    **dict.fromkeys(("machine_end_beep", "tone"), "beep"),
-}
-_HINTS: Final = {
-    **dict.fromkeys(("noinput", "nomatch"), "write it under `retry`: `retry: {then: {noinput: step, nomatch: step}}`"),
-    **dict.fromkeys(("no_answer", "noanswer", "no-answer"), "write `unanswered` and `timeout`, or `otherwise`"),
-}
 
 
 class OutcomeTarget(NamedTuple):
@@ -242,13 +228,11 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
         )
     kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
-    strange = {entry.key.value for entry in kept.entries if not nearest(entry.key.value, known)}.difference(known)
     if not source.plays_whole:
-        known = (*known, *sorted(name for name in strange if name.lower() not in _ALIASES | _HINTS))
-    listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
-    hints = dict.fromkeys({name.lower() for name in strange}.difference(_ALIASES), listed) | _HINTS
+        written = [entry.key.value for entry in kept.entries]
+        known += tuple(name for name in written if not nearest(name, known) and not meaning_of(name, HINTS["on"]))
     place = source.fields.at("on")
-    fields = read_fields(kept, known, "`on`", reader, place=place, hints=hints, aliases=_ALIASES, code="E263")
+    fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")
     return replace(fields, is_whole=fields.is_whole and not observed)
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
 
 from app.flow.issues import Issue
 from app.flow.model import Signature, Value, Variable
@@ -21,6 +24,11 @@ from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
 
 N = TypeVar("N", Text, Map, Seq)
+
+HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
+    Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
+)
+"""By map: words of other systems, with blanks between them → the word here, or what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -209,7 +217,6 @@ def read_fields(
     *,
     place: Place | None = None,
     hints: Mapping[str, str] | None = None,
-    aliases: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
     """The entries of `node` by known word.
@@ -222,8 +229,7 @@ def read_fields(
         what: how messages call it.
         reader: where faults go.
         place: where to report what is missing; the map's own place without it.
-        hints: another word (in small letters) → what to write instead.
-        aliases: another word (in small letters) → the word that it is taken for.
+        hints: other words → the known word that they are taken for, or what to write instead. See `HINTS`.
         code: of the issue.
     """
     known = tuple(known)
@@ -234,19 +240,24 @@ def read_fields(
         word = entry.key.value
         if word in known or word in fallen:
             continue
-        hint, alias = (hints or {}).get(word.lower()), (aliases or {}).get(word.lower())
+        meant = meaning_of(word, hints or {})
         message = f'{what} has no "{word}"'
-        if hint is None and alias is None:
+        if meant is None:
             reader.unknown(code, entry.key, known, message)
+            meant = nearest(word, known)
         else:
-            reader.report(code, entry.key.place, message, hint or f"write `{alias}`")
-        meant = None if hint is not None else alias or nearest(word, known)
+            reader.report(code, entry.key.place, message, f"write `{meant}`" if meant.isidentifier() else meant)
         is_whole = is_whole and meant in known
         if meant in known:
             entries.setdefault(meant, entry)
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
+    """What `hints` say of a word in any case; None when they have nothing about it."""
+    return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
 def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:

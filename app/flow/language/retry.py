@@ -27,7 +27,7 @@ from app.flow.checks.ncco import check_step
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import ref
 from app.flow.language.locales import split, stands_for_locales
-from app.flow.language.reader import Fields, Reader, items
+from app.flow.language.reader import HINTS, Fields, Reader, items
 from app.flow.language.targets import is_target, read_target
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -98,8 +98,7 @@ def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | 
 class Then(FlowModel):
     """Where the last try leads, by what the caller failed to do."""
 
-    aliases: ClassVar = {"silence timeout": "noinput"}
-    hints: ClassVar = {"error": "write it under `on` of the step"}
+    hints: ClassVar = HINTS["then"]
 
     noinput: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
     """When the caller said and pressed nothing."""
@@ -110,12 +109,8 @@ class Then(FlowModel):
 class RetryWords(FlowModel):
     """A `retry` as it is written; what is None is inherited."""
 
-    aliases: ClassVar = {
-        "max attempts count": "tries",
-        "goto else": "then",
-    }
+    hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
-    hints: ClassVar = {"prompt prompts": "write `noinput: [..]` and `nomatch: [..]`"}
 
     noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
     """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""

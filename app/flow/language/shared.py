@@ -34,7 +34,7 @@ from app.flow.language.json_schema import ref
 from app.flow.language.locales import Locale, read_locales
 from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.language.menu import Choice, Confidence, Menu, read_menu
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Signature, Target
@@ -103,12 +103,7 @@ class Declarations(FlowModel):
 class SharedWords(Declarations):
     """A shared file."""
 
-    hints: ClassVar = {
-        "steps": "a shared file has no steps: move them into a flow, which begins with `flow: name`",
-        "start": "a shared file has no steps: move it into a flow, which begins with `flow: name`",
-        "flow": "a file is a flow or shared, not both: delete `shared`, or move the parts into a file of their own",
-        "vars": "variables belong to one flow: move them there",
-    }
+    hints: ClassVar = HINTS["shared"]
     cures: ClassVar = {"shared": "write `shared: true`"}
 
     shared: bool | None = None
@@ -217,12 +212,7 @@ class ErrorLine(FlowModel):
 class DefaultWords(FlowModel):
     """`defaults` as they are written: these fields, and a word for each NCCO action."""
 
-    hints: ClassVar = {
-        "language": "write it under its action: `talk: {language: en-GB}`",
-        "style": "write it under its action: `talk: {style: 2}`",
-        "premium": "write it under its action: `talk: {premium: true}`",
-        "error": "write `on: {error: step}`",
-    }
+    hints: ClassVar = HINTS["defaults"]
 
     retry: Annotated[Node | None, as_node(ref("retry"))] = None
     """What every menu and data entry does when the caller says nothing that fits."""

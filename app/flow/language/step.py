@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from pydantic import Field
 
 from app.flow.actions.do import read_do
-from app.flow.actions.item import ACTIONS, PlayedItem, scan
+from app.flow.actions.item import KINDS, PlayedItem, scan
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts
@@ -21,7 +21,7 @@ from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices, Confidence
 from app.flow.language.outcomes import On, RunFlow, steers
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.shared import Defaults
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Assignment, Exit, Step, Target
@@ -41,34 +41,9 @@ _LOSSES: Final = frozenset(
 class StepWords(FlowModel):
     """A step as it is written; its exit is chosen and read afterwards."""
 
-    aliases: ClassVar = {
-        "menu options": "choices",
-        "params args": "with",
-        "lookups fetch": "lookup",
-        "hooks hook webhook notify_us": "send",
-    }
     hints: ClassVar = {
-        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
-        "end hangup hang_up stop exit": "to end the call write `goto: end`",
-        "then": "write `retry: {then: step}` for what follows the last try, or `goto: step`",
-        "next": "write `goto: step`",
-        "say speak prompt": "under `do` write `- talk: ..`",
-        "play audio": "under `do` write `- stream: ..`",
-        "dial call": "under `do` write `- connect: ..`",
-        "if switch when": "write `branch`, a list of `- if: ..` with `goto`",
-        "else elif": "write it as a line of `branch`: `- else: step` last, `- if: ..` with `goto` before it",
-        "noinput nomatch tries": "write it under `retry`",
-        "error busy completed otherwise": "write it under `on`",
-        "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
-        "dtmf speech digits": "write it under `choices` or `collect`",
-        "until up_to": "write it under `hold`: `hold: {until: .., up_to: 10m}`",
-        "return": "write `goto: {return: outcome}`",
-        "sms email mail whatsapp": "write `send: hook`: your server sends the message",
-        "gather ask listen": "write `choices` for a menu, or `collect` for data entry",
-        "hints phrases": "write the phrases under `speech` of each choice",
-        "finishonkey numdigits": "write `collect: {into: name, digits: 4..6}`: # ends the entry",
-        "language style": "write it next to a `talk`, or under `defaults`: `talk: {language: en-GB}`",
-        "event": "write `events: {record: hook}`; `event` is a name within hooks",
+        **HINTS["step"],
+        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in KINDS},
     }
 
     asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, ref("asked"))] = Field((), alias="lookup")

@@ -19,7 +19,7 @@ from app.flow.actions.fields import JsonField, in_each_locale
 from app.flow.language.base import FlowModel, as_node
 from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.locales import report_unknown
-from app.flow.language.reader import Reader
+from app.flow.language.reader import HINTS, Reader
 from app.flow.language.variables import guess_type, warn_of_flags
 from app.flow.model import Assignment, Param, Runs, Target, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -170,13 +170,7 @@ _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none",
 class _Form(FlowModel):
     """A target that is written as a map; each form is known by its first word."""
 
-    aliases: ClassVar = {
-        "params args": "with",
-        "step": "goto",
-        "flow": "run",
-        "outcome": "return",
-    }
-    hints: ClassVar = {"on": "a target does not come back from a flow: give the step `run`, `with` and `on`"}
+    hints: ClassVar = HINTS["target"]
 
 
 class GotoForm(_Form):

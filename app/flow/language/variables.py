@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
-from app.flow.language.reader import Reader, fallen_out, has_braces
+from app.flow.language.reader import HINTS, Reader, fallen_out, has_braces, meaning_of
 from app.flow.model import Param, Signature, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
@@ -24,17 +24,6 @@ from app.ncco.suggest import nearest
 DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "map")
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
 """JSON Schema of a type."""
-
-_FOREIGN: Final = {
-    **dict.fromkeys(("string", "str"), "text"),
-    **dict.fromkeys(("float", "decimal"), "number"),
-    **dict.fromkeys(("dict", "object"), "map"),
-    "integer": "int",
-    "boolean": "bool",
-    "array": "list",
-    "enum": "[first, second]",
-}
-"""Types of other languages → what they are here."""
 
 _FAMILIAR: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
 """Words that are no misspelling of another one."""
@@ -62,7 +51,7 @@ def read_type(node: Node, what: str, reader: Reader) -> DeclaredType | None:
     text = reader.text(node, what)
     if text is None or text.value in DECLARABLE:
         return DeclaredType(text.value) if text else None
-    meant = _FOREIGN.get(text.value.lower())
+    meant = meaning_of(text.value, HINTS["type"])
     message, cure = f'there is no type "{text.value}"', f"write `{meant}`" if meant else None
     reader.unknown("E203", text, DECLARABLE, message, cure)
     return None

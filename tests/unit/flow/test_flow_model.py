@@ -22,8 +22,7 @@ def read_shout(node: Node, what: str, reader: Reader) -> str | None:
 class Queue(FlowModel):
     """An invented map."""
 
-    aliases: ClassVar = {"max": "most"}
-    hints: ClassVar = {"music": "write `- stream: ..` under `do`"}
+    hints: ClassVar = {"max": "most", "music": "write `- stream: ..` under `do`"}
     cures: ClassVar = {"most": "add `most: 5`"}
 
     most: Annotated[int, Field(ge=1, le=10)]
