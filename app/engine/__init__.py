@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from app.engine.called import JOINED, refusal
-from app.engine.interpreter import begin, begin_called, fail, resume
-from app.engine.observing import hang_up, observe
-from app.engine.outcome import hear_input, hear_status
-from app.engine.session import Call, Session, Wait, WaitRef
-from app.engine.turn import Lookup, LookupAnswer, TraceLine, Turn, TurnContext
+from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, resume
+from app.engine.outcome import JOINED, hear_input, hear_status, refusal
+from app.engine.session import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
 
 __all__ = [
     "JOINED",

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
-from app.engine.session import Wait, WaitRef
-from app.engine.turn import TurnContext
+from app.engine.session import TurnContext, Wait, WaitRef
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
@@ -283,14 +282,9 @@ class NccoBuilder:
         """Whether a `conversation` is played last, which the caller leaves by hanging up."""
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is played so far."""
-        return not self.drafts
-
-    def add(self, actions: Iterable[Mapping[str, Any]]) -> None:
-        """Add actions that no flow has written."""
-        self.drafts.extend(Draft(dict(action)) for action in actions)
+    def add(self, action: Mapping[str, Any]) -> None:
+        """Add an action that no flow has written."""
+        self.drafts.append(Draft(dict(action)))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
         self.dialled += 1

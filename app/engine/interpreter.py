@@ -1,4 +1,4 @@
-"""Plays a flow: from one webhook to the next NCCO.
+"""Plays a flow, from one webhook to the next NCCO; and finds the hooks that events of a call send.
 
 Each function scope is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
 side), is sent a tuple with their answers, and returns a `Turn`. Whoever drives it persists nothing before it has
@@ -11,21 +11,33 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import REACHED, hear
+from app.engine.outcome import CONNECTED, REACHED, event_of, hear
 from app.engine.run import NOT_SHOWN, Run
 from app.engine.scope import heard_record, new_scope
-from app.engine.session import NOTHING, Call, Session, Wait
-from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, decided, entered, jumped
+from app.engine.session import (
+    NOTHING,
+    OWN_LEG,
+    Call,
+    Lookup,
+    LookupAnswer,
+    Session,
+    Turn,
+    TurnContext,
+    Wait,
+    WaitRef,
+)
 from app.errors import RenderError
-from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, StepLookup, Target
+from app.flow.language.hooks import event_record
+from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, StepHook, StepLookup, Target
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
 
 
-def go_step_by_step(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+def _go(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
     """Enter `target`, where `step` has led, and what follows it; what Vonage would refuse is taken back."""
+    run.start_step(run.context.now)
     yield from _walk(run, target, step)
     yield from replace_refused_steps(run)
 
@@ -48,7 +60,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             if run.begins_later(step):
                 run.wait_for(step)
                 return
-            run.trace.append(entered(step))
+            run.note("entered", step.name, step.exit.word, step.place)
             if step.asks:
                 yield from ask(run, step)
             following = _play(run, step)
@@ -74,7 +86,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
-    run.trace.append(decided(step, decision))
+    run.note_decision(step, decision)
     return decision.move.target
 
 
@@ -92,7 +104,7 @@ def _play(run: Run, step: Step) -> Target | None:
         jump = None if leave.is_early else leave.enter(frame)
     if jump is None:
         return None
-    run.trace.append(jumped(step, jump))
+    run.note_jump(step, jump)
     return jump.target
 
 
@@ -145,8 +157,7 @@ def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
     if target is None:
         run.fall_back(because)
     else:
-        run.start_step(run.context.now)
-        yield from go_step_by_step(run, target, origin)
+        yield from _go(run, target, origin)
 
 
 def replace_refused_steps(run: Run) -> Playing[None]:
@@ -164,13 +175,6 @@ def replace_refused_steps(run: Run) -> Playing[None]:
         else:
             run.start_step(run.context.now)
             yield from _walk(run, target, origin)
-
-
-def keep(run: Run, decision: Decision) -> None:
-    """Put what was collected and what the deciding line sets into the variables. Raises RenderError."""
-    for name, value in decision.values.items():
-        run.assign(name, value)
-    set_all(run, decision.sets)
 
 
 def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
@@ -197,9 +201,7 @@ def begin(
     for name, text in given.items():
         with suppress(ValueError):
             run.assign(name, flow.params[name].cast(text))
-    run.trace.append(answered(flow))
-    yield from go_step_by_step(run, Target(flow.start, flow.place))
-    return run.finish("answer")
+    return (yield from _start(run, flow))
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, context: TurnContext) -> Playing[Turn]:
@@ -227,8 +229,12 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, conte
         parent=parent.id,
     )
     run = Run(flow, session, context)
-    run.trace.append(answered(heard.flow))
-    yield from go_step_by_step(run, Target(heard.flow.start, heard.flow.place))
+    return (yield from _start(run, heard.flow))
+
+
+def _start(run: Run, flow: Flow) -> Playing[Turn]:
+    run.note("answered", "", flow.name, flow.place, "the flow that this call starts in")
+    yield from _go(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
 
@@ -288,16 +294,17 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         yield from ask(run, step)
     try:
         waited = (now - run.entered_at).total_seconds()
-        frame = run.frame(_names_with(run, wait, outcome), before.position, waited)
+        heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.heard
+        frame = run.frame({**run.names(now), "input": heard}, before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
-        run.trace.append(decided(step, decision))
+        run.note_decision(step, decision)
         if isinstance(decision.move, Go):
-            run.step = step.name
-            run.heard = _heard(run, wait, outcome)
-            run.entered_at = now
-            keep(run, decision)
+            run.step, run.heard, run.entered_at = step.name, heard, now
+            for name, value in decision.values.items():
+                run.assign(name, value)
+            set_all(run, decision.sets)
             yield from _go(run, decision.move.target, step)
         else:
             yield from _again(run, step, decision)
@@ -307,15 +314,6 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         yield from take_error_exit(run, step, because)
         return run.finish("error")
     return run.finish(decision.outcome)
-
-
-def _heard(run: Run, wait: Wait, outcome: Outcome) -> Mapping[str, Any]:
-    """`input` after this outcome: what the caller gave, or what was given before when this was no input."""
-    return heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.heard
-
-
-def _names_with(run: Run, wait: Wait, outcome: Outcome) -> dict[str, Any]:
-    return {**run.names(run.context.now), "input": _heard(run, wait, outcome)}
 
 
 def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
@@ -332,7 +330,73 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     yield from replace_refused_steps(run)
 
 
-def _go(run: Run, target: Target, step: Step) -> Playing[None]:
-    """Enter `target`, where `step` has led, and every step that follows without a decision."""
-    run.start_step(run.context.now)
-    yield from go_step_by_step(run, target, step)
+HANGUP = "hangup"
+"""The event of a caller who leaves before the flow has ended."""
+
+
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
+    """The hooks that the webhook of a wait brings, whether or not that wait is still open.
+
+    The line of the step decides, else that of its flow.
+    """
+    where = _who_opened(session, ref)
+    if where is None:
+        return ()
+    name = event_of(webhook)
+    run = Run(flow, session, context)
+    run.look_from(where[0])
+    step = run.flow.steps[where[1]]
+    return _render(run, step.events.get(name) or run.flow.events.get(name, ()), step.name, name, webhook)
+
+
+def hang_up(
+    flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
+    """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
+
+    A flow that ends with a `conversation` has not come to its end before the platform ends that.
+
+    The innermost line decides: of the step, of its flow, then of the flows that wait for it.
+
+    Args:
+        flow: in the revision that the session began with.
+        session: of the leg that has ended.
+        webhook: says so.
+        context: what the hooks may look at.
+        seen: the statuses that were recorded for the waits of the latest turn.
+    """
+    ended_by = getattr(webhook, "disconnected_by", None)
+    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
+    step = session.step or (last[-1] if last else "")
+    if not step or _dial_was_last(session, ended_by, seen):
+        return ()
+    run = Run(flow, session, context)
+    for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
+        run.look_from(name)
+        hooks = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
+        if hooks:
+            return _render(run, hooks, inner, HANGUP, webhook)
+    return ()
+
+
+def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
+    """Whether the called party has ended a dial behind which the call ends (`completed: end`).
+
+    A notify is behind any other dial. When the caller hangs up, the platform ends the leg of the called party too.
+    Source: webhook reference, Completed (`disconnected_by`).
+    """
+    names = {wait.name for wait in session.waits if wait.steers}
+    return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
+
+
+def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+    """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
+    if ref.turn == session.turn:
+        return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
+    known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
+    return next(((observer.flow, observer.step) for observer in known), None)
+
+
+def _render(run: Run, hooks: tuple[StepHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
+    names = run.names() | {"event": event_record(name, webhook), "flow": run.flow.name, "step": step}
+    return tuple(hook.render(names) for hook in hooks)

@@ -1,8 +1,14 @@
-"""How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover."""
+"""How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover.
+
+The other party of a connect may hear a flow of its own before it is joined. The parties are joined when that NCCO ends,
+and nothing in an NCCO hangs up. So a party that declines is kept waiting until it hangs up itself, and whatever breaks,
+it is joined: somebody waits for it. Source: NCCO reference, Phone (onAnswer).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from app.engine.session import Session, Wait
 from app.flow.language.outcomes import FAILURES
@@ -15,6 +21,12 @@ CONNECTED = "connected"
 
 REACHED = "step.reached"
 """Name of the notify in front of a step that begins when the caller gets there; no author can write it."""
+
+JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
+"""Nothing to hear: an NCCO has at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
+
+APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
+"""As long as it waits, nobody is joined. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
 """Results of the recogniser that are compared with phrases, the best ones; our choice."""
@@ -101,12 +113,17 @@ def hear_status(webhook: StatusWebhook) -> Outcome:
 
     Source: webhook reference, Call status events and machine detection.
     """
-    status = webhook.status or ""
-    name = "beep" if status == "machine" and webhook.sub_state == "beep_start" else status
-    because = f"Vonage reported {status}" + (
-        f" ({webhook.sub_state or webhook.detail})" if webhook.sub_state or webhook.detail else ""
-    )
-    return Outcome(name, because=because)
+    more = webhook.sub_state or webhook.detail
+    because = f"Vonage reported {webhook.status or ''}" + (f" ({more})" if more else "")
+    return Outcome(event_of(webhook), because=because)
+
+
+def event_of(webhook: Webhook) -> str:
+    """What `on` and `events` call a webhook: a call status, `beep`, `record`, `transcription`, ..."""
+    if not isinstance(webhook, StatusWebhook):
+        return webhook.kind
+    is_beep = webhook.status == "machine" and webhook.sub_state == "beep_start"
+    return "beep" if is_beep else webhook.status or ""
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
@@ -114,7 +131,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
     The notify is reached after a conversation and also when a failure's event was lost on its way; without a sign
     that anybody answered it is a failure, so that a lost `busy` never plays the path of a completed call. It is one
-    too when the other party has answered and did not want to be joined (`app.engine.called`).
+    too when the other party has answered and did not want to be joined.
     """
     declined = sorted(seen & set(FAILURES))
     if declined:
@@ -122,6 +139,18 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     if seen & _SOMEBODY_ANSWERED:
         return Outcome("completed", because="the connect is over and the other party had answered")
     return Outcome("failed", because="the connect is over, and no answer was reported")
+
+
+def refusal(returned: str, *, is_over: bool) -> str:
+    """The outcome of a dial whose called party has left, by how far its flow was; "" when it was joined.
+
+    Args:
+        returned: the outcome with which that flow came to its end, "" without one.
+        is_over: whether it has come to its end.
+    """
+    if returned in FAILURES:
+        return returned
+    return "" if is_over else "rejected"
 
 
 ASR_ERRORS = 2

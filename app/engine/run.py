@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine.builder import NccoBuilder, Origin
-from app.engine.called import JOINED, last_actions
-from app.engine.outcome import REACHED
-from app.engine.scope import NOTHING_HEARD, FlowScope, Savepoint, call_record, levels, new_scope, observers, scopes_of
+from app.engine.outcome import APART, JOINED, REACHED
+from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
-from app.engine.session import OWN_LEG, Observer, Session
-from app.engine.turn import TraceLine, Turn, TurnContext, line
+from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
 from app.flow.hours.current import hours_view
+from app.flow.language.outcomes import FAILURES
 from app.flow.language.returns import Redactor
-from app.flow.model import Flow, Frame, Part, Runs, Step, StepHook, StepLookup, Target
+from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, StepHook, StepLookup, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
 
@@ -31,6 +30,16 @@ NOT_SHOWN = "not shown: it may hold a sensitive value"
 """What the trace shows instead of the sentence of an error."""
 
 _NO_NUMBER = "an entry of the list is not a phone number"
+
+
+class Savepoint(NamedTuple):
+    """How far a turn was before a step was entered."""
+
+    step: Step
+    script: tuple[int, int, int]
+    hooks: int
+    scopes: tuple[FlowScope, ...]
+    locale: str
 
 
 class Run:
@@ -104,17 +113,31 @@ class Run:
         return not refused
 
     def note(
-        self,
-        did: str,
-        step: str,
-        what: str,
-        *,
-        where: Place | None = None,
-        because: str = "",
-        by: str = "",
+        self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
     ) -> None:
-        """Add a line to the trace."""
-        self.trace.append(line(did, step, what, where=where, because=because, by=by))
+        """Add a line to the trace; `where` is the line of the flow that decided."""
+        self.trace.append(TraceLine(did, step, what, _written_at(where), because, by=by))
+
+    def note_decision(self, step: Step, decision: Decision) -> None:
+        """Add to the trace what the exit of a step has made of an outcome."""
+        self.trace.append(
+            TraceLine(
+                "decided",
+                step.name,
+                decision.outcome,
+                _written_at(decision.place),
+                decision.because,
+                decision.others,
+                attempt=decision.attempt,
+                attempts=decision.attempts,
+                next_target=decision.next_target,
+            )
+        )
+
+    def note_jump(self, step: Step, jump: Jump) -> None:
+        """Add to the trace where the exit of a step leads at once."""
+        place, shown = _written_at(jump.place), jump.target.shown
+        self.trace.append(TraceLine("decided", step.name, shown, place, jump.because, jump.others))
 
     def names(self, now: datetime | None = None) -> dict[str, Any]:
         """What the values of the current step may look at; `now` is the moment when it was entered, unless given."""
@@ -260,8 +283,10 @@ class Run:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
-        if self.before.parent:
-            self._builder.add(last_actions(self.returned, is_silent=self._builder.is_empty))
+        if self.before.parent and self.returned in FAILURES:
+            self._builder.add(APART)
+        elif self.before.parent and not self._builder.drafts:
+            self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:
         """Play the failsafe NCCO, since nothing of the flow can be played."""
@@ -338,7 +363,10 @@ class Run:
             waits=waits,
             is_over=is_over,
             at=where,
-            callers=levels(self._scopes, self._mask),
+            callers=tuple(
+                Level(each.flow.name, each.step, each.kept(self._mask), each.kept_lookups(self._mask))
+                for each in self._scopes[:-1]
+            ),
             lookups=scope.kept_lookups(self._mask),
             locale=self.locale,
             observers=observed,
@@ -350,3 +378,7 @@ class Run:
 
     def _mask(self, secret: str) -> str:
         return self.context.mask(self.before.id, secret)
+
+
+def _written_at(place: Place | None) -> str:
+    return f"{place.file}:{place.line}" if place else ""

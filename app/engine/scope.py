@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.secrets import masked, without
-from app.engine.session import NOTHING, Call, Level, Observer, Session, Wait
-from app.flow.model import Flow, Outcome, Step
+from app.engine.session import NOTHING, Call, Observer, Session
+from app.flow.model import Flow, Outcome
 from app.flow.paths import written
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
@@ -20,19 +20,10 @@ _NUMBER_LENGTHS = range(7, 16)
 
 def call_record(call: Call) -> dict[str, Any]:
     """`call` as flows see it."""
-    return {
-        "to": call.to,
-        "from": call.from_number,
-        "is_hidden": not _is_number(call.from_number),
-        "from_user": call.from_user,
-        "uuid": call.uuid,
-        "conversation_uuid": call.conversation_uuid,
-        "region_url": call.region_url,
-        "endpoint_type": call.endpoint_type,
-        "direction": call.direction,
-        "sip": call.sip,
-        "custom_data": call.custom_data,
-    }
+    record = call._asdict()
+    record["from"] = record.pop("from_number")
+    record["is_hidden"] = not _is_number(call.from_number)
+    return record
 
 
 def _is_number(text: str) -> bool:
@@ -125,16 +116,6 @@ class FlowScope(NamedTuple):
         return {**self.variables, **self.tokens, **hidden}
 
 
-class Savepoint(NamedTuple):
-    """How far a turn was before a step was entered."""
-
-    step: Step
-    script: tuple[int, int, int]
-    hooks: int
-    scopes: tuple[FlowScope, ...]
-    locale: str
-
-
 def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
     """The scope at the beginning of a flow, with the given params."""
     scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, NOTHING)
@@ -165,18 +146,11 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     return FlowScope(flow, variables, lookups, step, tokens=tokens, hidden=hidden)
 
 
-def levels(scopes: tuple[FlowScope, ...], mask: Callable[[str], str]) -> tuple[Level, ...]:
-    """The flows that wait, as a session keeps them."""
-    waiting = scopes[:-1]
-    return tuple(Level(each.flow.name, each.step, each.kept(mask), each.kept_lookups(mask)) for each in waiting)
-
-
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
     """The waits of earlier turns whose events send hooks, and those of the turn that is over now."""
-    new = (Observer(before.turn, wait.index, wait.flow, wait.step) for wait in before.waits if _tells(root, wait))
-    return (*before.observers, *new)[-OBSERVER_LIMIT:]
-
-
-def _tells(root: Flow, wait: Wait) -> bool:
-    flow = root.named(wait.flow)
-    return wait.kind == "event" and bool(flow.events or flow.steps[wait.step].events)
+    observed = list(before.observers)
+    for wait in before.waits:
+        flow = root.named(wait.flow)
+        if wait.kind == "event" and (flow.events or flow.steps[wait.step].events):
+            observed.append(Observer(before.turn, wait.index, wait.flow, wait.step))
+    return tuple(observed[-OBSERVER_LIMIT:])

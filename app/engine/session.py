@@ -1,8 +1,8 @@
-"""The state of one call between two webhooks, as values that JSON can hold, and as JSON."""
+"""The state of one call between two webhooks, what a turn gets and returns, and its trace: what it did and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -150,80 +150,24 @@ class Session(NamedTuple):
     returned: str = ""
 
 
+_SELDOM_USED: Final = frozenset({"at", "callers", "lookups", "locale", "observers", "parent", "returned"})
+"""Fields that most sessions do not have: they are left out when they are empty."""
+_SELDOM_USED_OF_WAIT: Final = frozenset({"flow", "runs"})
+
+
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    return orjson.dumps(
-        {
-            "id": session.id,
-            "flow": session.flow,
-            "revision": session.revision,
-            "call": _fields_of_call(session.call),
-            "turn": session.turn,
-            "step": session.step,
-            "tries": session.tries,
-            "asr_errors": session.asr_errors,
-            "position": session.position,
-            "dialled": session.dialled,
-            "variables": session.variables,
-            "entered_at": session.entered_at,
-            "heard": session.heard,
-            "waits": [_fields_of(wait) for wait in session.waits],
-            "is_over": session.is_over,
-            **_fields_seldom_used(session),
-        }
-    )
-
-
-def _fields_seldom_used(session: Session) -> dict[str, Any]:
-    """Fields that most calls do not have, and that are left out then."""
-    fields: dict[str, Any] = {}
-    if session.at:
-        fields["at"] = session.at
-    if session.callers:
-        fields["callers"] = [caller._asdict() for caller in session.callers]
-    if session.lookups:
-        fields["lookups"] = session.lookups
-    if session.locale:
-        fields["locale"] = session.locale
-    if session.observers:
-        fields["observers"] = [list(observer) for observer in session.observers]
-    if session.parent:
-        fields["parent"] = session.parent
-    if session.returned:
-        fields["returned"] = session.returned
-    return fields
-
-
-def _fields_of_call(call: Call) -> dict[str, Any]:
-    return {
-        "to": call.to,
-        "from_number": call.from_number,
-        "from_user": call.from_user,
-        "uuid": call.uuid,
-        "conversation_uuid": call.conversation_uuid,
-        "region_url": call.region_url,
-        "endpoint_type": call.endpoint_type,
-        "direction": call.direction,
-        "sip": call.sip,
-        "custom_data": call.custom_data,
+    fields = session._asdict() | {
+        "call": session.call._asdict(),
+        "waits": [_without_empty(wait._asdict(), _SELDOM_USED_OF_WAIT) for wait in session.waits],
+        "callers": [level._asdict() for level in session.callers],
+        "observers": [list(observer) for observer in session.observers],
     }
+    return orjson.dumps(_without_empty(fields, _SELDOM_USED))
 
 
-def _fields_of(wait: Wait) -> dict[str, Any]:
-    """The wait as a dict, which is written in a third of the time that a dataclass takes."""
-    fields: dict[str, Any] = {
-        "index": wait.index,
-        "kind": wait.kind,
-        "name": wait.name,
-        "step": wait.step,
-        "steers": wait.steers,
-        "sensitive": wait.sensitive,
-    }
-    if wait.flow:
-        fields["flow"] = wait.flow
-    if wait.runs is not None:
-        fields["runs"] = wait.runs
-    return fields
+def _without_empty(fields: dict[str, Any], optional: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value or name not in optional}
 
 
 def from_json(state: bytes) -> Session:
@@ -239,3 +183,118 @@ def from_json(state: bytes) -> Session:
         return Session(call=call, waits=waits, entered_at=moment, callers=callers, observers=observers, **fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the state of a session: {error}") from error
+
+
+class TurnContext(NamedTuple):
+    """Everything from outside that a turn may use.
+
+    Attributes:
+        now: aware, UTC.
+        env: variables for flows by name, the prefix `FLOW_` taken off.
+        link: the callback URL of a wait.
+        mask: (session id, secret) → the token that is written in its place.
+        failsafe: the NCCO that is played when nothing else can be.
+        dial_allow: prefixes (digits) that computed numbers may have.
+        dial_limit: how often one call may dial.
+    """
+
+    now: datetime
+    link: Callable[[WaitRef], str]
+    mask: Callable[[str, str], str]
+    env: Mapping[str, str] = NOTHING
+    failsafe: tuple[Mapping[str, Any], ...] = ()
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
+
+
+class Lookup(NamedTuple):
+    """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
+
+    Attributes:
+        step: where in the flow. name: of the lookup. flow: whose it is.
+        request: what to ask (`app.flow.language.lookups.LookupRequest`).
+        key: the same for each try of the same turn: an idempotency key.
+    """
+
+    step: str
+    name: str
+    request: Any
+    key: str
+    flow: str = ""
+
+
+class LookupAnswer(NamedTuple):
+    """The answer to a lookup; one is sent back for each, in their order.
+
+    Attributes:
+        value: what `json.loads` gave, or what the function returned; None when there is none.
+        problem: why there is no value, in one short sentence; "" when there is one.
+        ms: how long it took.
+        is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
+        is_unknown: whether the server answered that it knows nothing of what was asked (status 404).
+    """
+
+    value: Any
+    problem: str = ""
+    ms: int = 0
+    is_cached: bool = False
+    is_late: bool = False
+    is_unknown: bool = False
+
+    def __repr__(self) -> str:
+        """The answer without its value, which may be sensitive."""
+        return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
+
+
+class Turn(NamedTuple):
+    """What happens between two decisions: one webhook in, one NCCO out.
+
+    Attributes:
+        ncco: valid; plain JSON values.
+        session: the state after it.
+        trace: what it did and why.
+        outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        is_failsafe: nothing of the flow could be played.
+        hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
+        lookups: what came of lookups, by name, as the turn saw it.
+    """
+
+    ncco: list[dict[str, Any]]
+    session: Session
+    trace: tuple[TraceLine, ...]
+    outcome: str
+    is_failsafe: bool = False
+    hooks: tuple[Any, ...] = ()
+    lookups: Mapping[str, Any] = NOTHING
+
+
+class TraceLine(NamedTuple):
+    """One thing a turn did.
+
+    Attributes:
+        did: `answered`, `heard`, `decided`, `entered`, `refused`, `failed`, `ended`, ...
+        step: the step it concerns.
+        what: the outcome, target or action.
+        where: `file:line` of the flow line that decided, "" where none did.
+        because: which rule decided, in one sentence.
+        others: why the others did not fit.
+        by: of what was heard: `keys` or `speech`; of a lookup: `answer` or `default`; "" otherwise.
+        attempt, attempts: which failed try of how many a `retry` has decided on; 0 otherwise.
+        next_target: the number of the target of a list that is rung next; 0 otherwise.
+    """
+
+    did: str
+    step: str
+    what: str
+    where: str = ""
+    because: str = ""
+    others: tuple[str, ...] = ()
+    by: str = ""
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> TraceLine:
+        """A line as JSON holds it, with the defaults for what older lines do not have."""
+        return cls(**{name: fields[name] for name in cls._fields if name in fields})

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from app.engine.outcome import hear_connected
-from app.engine.session import Session
-from app.engine.turn import TraceLine
+from app.engine.session import Session, TraceLine
 from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, labelled_edges
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto

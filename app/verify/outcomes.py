@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from app.engine.turn import TraceLine
+from app.engine.session import TraceLine
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 
 from app.engine import Call, Session
-from app.engine.called import APART
+from app.engine.outcome import APART
 from app.flow.model import Flow
 from app.ncco import Issue, check
 from app.verify.outcomes import Key

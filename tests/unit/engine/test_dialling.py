@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.engine.dialling import refusal
-from app.engine.turn import LookupAnswer
+from app.engine.session import LookupAnswer
 from app.flow.language.lookups import LookupRequest
 
 DESK = "sip:desk@pbx.example.com"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.engine import Call, Session, TraceLine, Wait
+from app.engine import Call, Session, Wait
 from app.engine.session import OWN_LEG, Level, Observer, from_json, to_json
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
@@ -43,9 +43,3 @@ def test_what_is_no_session_is_refused(state: bytes) -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="empty document"):
         from_json(b"")
-
-
-def test_a_line_of_the_trace_is_written_with_every_field() -> None:
-    line = TraceLine("decided", "menu", "sales")
-
-    assert line._asdict() == line.fields
