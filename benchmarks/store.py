@@ -18,8 +18,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.store import SessionRow, Store, TurnRow, WebhookRow, open_store
-from app.store.calls import SELECT_CALL
 from app.store.sqlite_file import in_sqlite
+from app.store.store import SELECT_CALL
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
 

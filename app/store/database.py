@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -51,16 +52,10 @@ T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
-class DatabaseReader(Protocol):
+class Read(Protocol):
     """Reads a database beside the servers that write it."""
 
-    async def open(self) -> None:
-        """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
-
-    async def close(self) -> None:
-        """Disconnect."""
-
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def __call__(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query. Blocks no event loop, and may take long. Raises StoreUnavailable."""
 
 
@@ -71,13 +66,11 @@ class Database(Protocol):
         label: names the database in messages, without user and password.
         path: the file, where the database is one.
         is_durable: whether it outlives the process.
-        reads_at_once: whether `read` returns without waiting.
     """
 
     label: str
     path: Path | None
     is_durable: bool
-    reads_at_once: bool
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it can be written.
@@ -123,8 +116,11 @@ class Database(Protocol):
             may_rewrite: whether all data may be rewritten, which blocks writers meanwhile.
         """
 
-    def reader(self) -> DatabaseReader:
-        """Reads beside this database, which need not be open."""
+    def reading(self) -> AbstractAsyncContextManager[Read]:
+        """What reads beside this database, which need not be open.
+
+        Raises StoreUnusable for a database that is not ours or cannot be read by this version.
+        """
 
 
 @dataclass(slots=True, eq=False)
@@ -138,19 +134,14 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Wake the task with the result or the error."""
-        settle(self.done, self.result, self.error)
-
-
-def settle(done: asyncio.Future[Any], result: Any, error: Exception | None = None) -> None:
-    """Wake the task that waits for `done`, in its own loop, unless it was cancelled meanwhile."""
-    if done.done():
-        return
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
-        done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+        """Wake the task with the result or the error, in its own loop, unless it was cancelled meanwhile."""
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+            self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
 
 
 def waited(error: asyncio.CancelledError) -> None:

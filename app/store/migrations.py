@@ -32,6 +32,14 @@ FIRST_READABLE: Final = "0002"
 TABLES: Final = ("calls", "turns", "webhooks", "revisions", "probes", "hooks", VERSION_TABLE, RETENTION_TABLE)
 
 
+PROBE: Final = bytes(16_384)
+"""More than the free space in any page, so that a full disk shows."""
+
+INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
+
+DELETE_PROBES: Final = "DELETE FROM probes"
+
+
 class Migration(NamedTuple):
     """The step from one version to the next."""
 
@@ -99,3 +107,9 @@ def require_readable(schema: Schema, label: str) -> None:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:
         raise StoreUnusable(f"{label} has the old schema {schema.found}", "run `ncco db upgrade`")
+
+
+def probe() -> Work[None]:
+    """Write a row and delete it: the commit shows whether the database can be written and can grow."""
+    yield INSERT_PROBE, (PROBE,)
+    yield DELETE_PROBES, ()

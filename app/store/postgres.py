@@ -15,16 +15,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
-from app.store import postgres_faults as faults
 from app.store.address import Address
-from app.store.calls import probe
-from app.store.database import Insert, Many, Row, T, Work, WriteItem, waited
-from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
+from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, waited
+from app.store.migrations import POSTGRES, TABLES, find_schema, probe, require_readable, upgrade
 from app.store.rows import Schema
 
 if TYPE_CHECKING:
@@ -96,12 +94,11 @@ class PostgresDatabase:
         queue_limit: writes that may wait.
 
     Attributes:
-        label, path, is_durable, reads_at_once: see `Database`.
+        label, path, is_durable: see `Database`.
     """
 
     path: Path | None = None
     is_durable = True
-    reads_at_once = False
 
     def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self.label = address.label
@@ -137,7 +134,7 @@ class PostgresDatabase:
         """See `Database.read`."""
         if self._reading is None:
             raise self._not_open()
-        return await self._reading.fetch(sql, values)
+        return await self._reading.fetch(sql, *values)
 
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """See `Database.write`."""
@@ -146,7 +143,7 @@ class PostgresDatabase:
         if keys:
             result: T = await self._writer.write(work, keys)
             return result
-        return await self._background.use(partial(_transact, work=work), faults.is_clash)
+        return await self._background.use(partial(_transact, work=work), _is_clash)
 
     async def trim(self) -> None:
         """See `Database.trim`. Autovacuum does it."""
@@ -168,37 +165,18 @@ class PostgresDatabase:
 
         return await _on_a_connection(self._address, vacuum, limit_s=None)
 
-    def reader(self) -> PostgresReader:
-        """See `Database.reader`."""
-        return PostgresReader(self._address)
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Read]:
+        """See `Database.reading`."""
+        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self.label)
+        connections = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
+        try:
+            yield connections.fetch
+        finally:
+            await connections.close()
 
     def _not_open(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self.label} is not open")
-
-
-class PostgresReader:
-    """Reads a PostgreSQL database beside the servers that write it."""
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._reading: _Connections | None = None
-
-    async def open(self) -> None:
-        """See `DatabaseReader.open`."""
-        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self._address.label)
-        self._reading = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
-
-    async def close(self) -> None:
-        """See `DatabaseReader.close`."""
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            await reading.close()
-
-    async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `DatabaseReader.read`."""
-        if self._reading is None:
-            raise StoreUnavailable(f"{self._address.label} is not open")
-        return await self._reading.fetch(sql, values)
 
 
 class _Connections:
@@ -224,9 +202,9 @@ class _Connections:
         await made._pool
         return made
 
-    async def fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+    async def fetch(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query."""
-        return await self.use(lambda connection: _fetch(connection, sql, values), faults.is_lost)
+        return await self.use(lambda connection: _fetch(connection, sql, values), _is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """What `work` returns. Raises StoreUnavailable, StoreError for rows that cannot be stored, and what it raises.
@@ -246,16 +224,16 @@ class _Connections:
             waited(error)
             raise
         except _DRIVER_ERRORS as error:
-            if faults.is_of_row(error):
-                raise faults.refused(self.label, error) from error
-            raise faults.unavailable(self.label, error) from error
+            if _is_of_row(error):
+                raise _refused(self.label, error) from error
+            raise _unavailable(self.label, error) from error
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         connection = await self._pool.acquire()
         try:
             return await work(connection)
         except (asyncpg.PostgresError, StoreError) as error:
-            if faults.is_of_standby(error):
+            if _is_of_standby(error):
                 await self._pool.expire_connections()  # new ones may lead to the primary
             raise  # the connection is whole
         except BaseException:
@@ -333,16 +311,14 @@ class _GroupWriter:
 
     async def _write(self, group: list[WriteItem]) -> None:
         try:
-            await self._connections.use(
-                partial(_write_group, group=group, label=self._connections.label), faults.is_clash
-            )
+            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), _is_clash)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
             if isinstance(error.__cause__, TimeoutError):  # those behind would only hear of it later
                 group = [*group, *self._queue]
                 self._queue.clear()
             for item in group:
                 is_ours = isinstance(error, StoreError)
-                item.error = error if is_ours else faults.unavailable(self._connections.label, error)
+                item.error = error if is_ours else _unavailable(self._connections.label, error)
         for item in group:
             item.settle()
 
@@ -354,7 +330,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
             await _run_side_by_side(connection, group)
         return
     except _DRIVER_ERRORS as error:
-        if not faults.is_of_row(error):
+        if not _is_of_row(error):
             raise
     async with _transaction(connection):
         for item in group:
@@ -362,9 +338,9 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
             try:
                 await _run_side_by_side(connection, [item])
             except _DRIVER_ERRORS as error:
-                if not faults.is_of_row(error):
+                if not _is_of_row(error):
                     raise
-                item.error = faults.refused(label, error)
+                item.error = _refused(label, error)
                 await connection.execute("ROLLBACK TO item")
             await connection.execute("RELEASE item")
 
@@ -503,7 +479,7 @@ async def _on_a_connection(
             finally:
                 connection.terminate()
     except _DRIVER_ERRORS as error:
-        raise faults.unusable(address.label, error) from error
+        raise _unusable(address.label, error) from error
 
 
 async def _schema(connection: Connection, label: str) -> Schema:
@@ -522,3 +498,116 @@ async def _prepare(connection: Connection, label: str) -> None:
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
             await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
     await _transact(connection, probe)
+
+
+# What is wrong, in one sentence that names the database without user and password, and quotes no row: what callers say
+# stays out of logs.
+
+
+class PostgresFault(NamedTuple):
+    """What is wrong with the database, after its name in a sentence, and how to fix it."""
+
+    message: str
+    cure: str
+
+
+_OTHER: Final = PostgresFault(
+    "cannot be used", "read what PostgreSQL says, or name another database in NCCO_DATABASE_URL"
+)
+_AWAY: Final = PostgresFault(
+    "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
+)
+_SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
+
+_FAULTS: Final = {
+    "25006": PostgresFault("can only be read", "name the primary, or add ?target_session_attrs=read-write to the URL"),
+    "28": PostgresFault(
+        "refuses the user", "write the right user and password into NCCO_DATABASE_URL, and see pg_hba.conf"
+    ),
+    "3D": PostgresFault("does not exist", "create it: createdb --owner=USER NAME"),
+    "42501": PostgresFault(
+        "may not be written by this user",
+        "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
+    ),
+    "53100": PostgresFault("has no room on its disk", "free space on the disk of PostgreSQL"),
+    "53300": PostgresFault("has too many connections", "raise max_connections, or use a pooler"),
+    "55P03": PostgresFault("is locked by another transaction", "look into pg_stat_activity for one that does not end"),
+    "57014": _SLOW,
+    "57P01": PostgresFault("is being stopped", "start it again"),
+    "57P02": PostgresFault("has crashed", "read PostgreSQL's log"),
+    "57P03": PostgresFault("is starting or stopping", "wait until it is up"),
+    "XX001": PostgresFault("is damaged", "restore a backup"),
+    "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
+}
+_OF_ROWS: Final = ("22", "23", "54")
+"""Classes of faults of what was to be written: data, constraints, limits."""
+
+_ENDING: Final = ("57P01", "57P02", "57P03")
+"""PostgreSQL ended the connection without having done what it was asked."""
+
+_CLASHES: Final = ("40001", "40P01")
+_NO_START: Final = ("28", "3D", "42501")
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _fault(error: BaseException) -> PostgresFault:
+    if isinstance(error, TimeoutError):
+        return _SLOW
+    if _is_lost(error):
+        return _AWAY
+    state = _state(error)
+    return _FAULTS.get(state) or _FAULTS.get(state[:2]) or _OTHER
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone, or never was: nothing that is read on it was done."""
+    if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
+        return True
+    is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return is_ours and not _is_of_row(error)
+
+
+def _is_of_standby(error: BaseException) -> bool:
+    """Whether the connection leads to a server that cannot be written."""
+    return _state(error) == "25006"
+
+
+def _is_clash(error: BaseException) -> bool:
+    """Whether two hosts were in each other's way, so that a retry may succeed."""
+    return _state(error) in _CLASHES
+
+
+def _is_of_row(error: BaseException) -> bool:
+    """Whether what was to be written cannot be stored, and the database itself is fine."""
+    is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return is_refused_here or _state(error)[:2] in _OF_ROWS
+
+
+def _said(error: BaseException) -> str:
+    """What PostgreSQL says, in one line and without the values of a row."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if _is_of_row(error) and not _state(error):
+        return "a value is out of range"
+    return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
+
+
+def _refused(label: str, error: BaseException) -> StoreError:
+    """One operation cannot be written, now or later."""
+    return StoreError(f"{label} refuses what was to be written ({_said(error)})")
+
+
+def _unavailable(label: str, error: BaseException) -> StoreUnavailable:
+    """The same request may succeed later."""
+    return StoreUnavailable(f"{label} {_fault(error).message} ({_said(error)})")
+
+
+def _unusable(label: str, error: BaseException) -> StoreError:
+    """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
+    fault, state = _fault(error), _state(error)
+    if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):
+        return StoreUnusable(f"{label} {fault.message} ({_said(error)})", fault.cure)
+    return StoreUnavailable(f"{label} {fault.message} ({_said(error)})", fault.cure)

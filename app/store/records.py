@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from app.store.calls import SELECT_REVISION, SESSION_COLUMNS, session_row
-from app.store.database import DatabaseReader
-from app.store.hooks import SELECT_HOOKS_OF_SESSION, hook_row
-from app.store.rows import ANY_CALL, CallFilter, CallRow, RevisionRow, Timeline, TurnRow, WebhookRow
+from app.errors import StoreUnavailable
+from app.store.database import Database, Read, Row
+from app.store.rows import (
+    ANY_CALL,
+    HOOK_COLUMNS,
+    SESSION_COLUMNS,
+    CallFilter,
+    CallRow,
+    RevisionRow,
+    Timeline,
+    TurnRow,
+    WebhookRow,
+    hook_row,
+    session_row,
+)
 
 FAILURE: Final = b'"did":"failed"'
 """Occurs in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
@@ -25,6 +37,10 @@ _CALL: Final = f"""
     SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key), {_HAS_FAILED}
     FROM calls
 """
+
+SELECT_REVISION: Final = "SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1"
+
+SELECT_HOOKS_OF_SESSION: Final = f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 
 COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
 
@@ -55,36 +71,44 @@ class Records:
     """Reads what a store holds. Every method may raise StoreUnavailable.
 
     Args:
-        reader: of its database.
+        database: which it reads; it need not be open.
     """
 
-    def __init__(self, reader: DatabaseReader) -> None:
-        self._reader = reader
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._opened = AsyncExitStack()
+        self._reading: Read | None = None
 
     async def open(self) -> None:
         """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
-        await self._reader.open()
+        self._reading = await self._opened.enter_async_context(self._database.reading())
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._reader.close()
+        self._reading = None
+        await self._opened.aclose()
+
+    async def _read(self, sql: str, *values: object) -> list[Row]:
+        if self._reading is None:
+            raise StoreUnavailable(f"{self._database.label} is not open")
+        return await self._reading(sql, *values)
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
         sql, values = _search(wanted, before)
         values.append(limit)
-        rows = await self._reader.read(f"{sql} ORDER BY key DESC LIMIT ${len(values)}", *values)
+        rows = await self._read(f"{sql} ORDER BY key DESC LIMIT ${len(values)}", *values)
         return [_call_row(row) for row in rows]
 
     async def count_open(self, since: int) -> int:
         """How many calls that began at `since` (milliseconds) or later are not marked as over."""
-        return int((await self._reader.read(COUNT_OPEN, since))[0][0])
+        return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""
-        found = await self._reader.read(SELECT_CALL, FAILURE, name)
+        found = await self._read(SELECT_CALL, FAILURE, name)
         if not found and name:
-            found = await self._reader.read(SELECT_CALLS_LIKE, FAILURE, name, f"{name}\U0010ffff", limit)
+            found = await self._read(SELECT_CALLS_LIKE, FAILURE, name, f"{name}\U0010ffff", limit)
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
@@ -92,25 +116,25 @@ class Records:
 
         It includes webhooks that name its leg and were written shortly before it was opened, or after its last one.
         """
-        found = await self._reader.read(SELECT_CALL, FAILURE, session)
+        found = await self._read(SELECT_CALL, FAILURE, session)
         if not found:
             return None
         call = _call_row(found[0])
-        turns = [TurnRow(call.session.id, *row) for row in await self._reader.read(SELECT_TURNS, call.key)]
-        hooks = [hook_row(row) for row in await self._reader.read(SELECT_HOOKS_OF_SESSION, session)]
+        turns = [TurnRow(call.session.id, *row) for row in await self._read(SELECT_TURNS, call.key)]
+        hooks = [hook_row(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, session)]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
 
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
-        rows = await self._reader.read(SELECT_REVISION, hash_)
+        rows = await self._read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
-        rows = await self._reader.read(SELECT_WEBHOOKS, call.key)
+        rows = await self._read(SELECT_WEBHOOKS, call.key)
         if rows:
             first, last = rows[0][0], rows[-1][0]
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
-            rows += await self._reader.read(SELECT_NEAR, *near, call.session.id, call.session.leg)
+            rows += await self._read(SELECT_NEAR, *near, call.session.id, call.session.leg)
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from app.store.database import Database, Many, Row, Work
-from app.store.hooks import delete_hooks
 from app.store.rows import Forgotten
 
 PIECE: Final = 500
@@ -40,6 +39,14 @@ DELETE_OLD_CALL: Final = "DELETE FROM calls WHERE key = $1 AND updated_at < $2 R
 DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
 
 DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
+
+DELETE_HOOK_BY_KEY: Final = "DELETE FROM hooks WHERE key = $1 RETURNING session"
+
+FREE_LEFT: Final = """
+    UPDATE hooks
+    SET due_at = created_at
+    WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked)
+"""
 
 SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < $1"
 
@@ -130,6 +137,13 @@ def _old(sql: str, before: int, limit: int) -> Work[list[int]]:
             if is_old:
                 found.append(key)
     return found[:limit]
+
+
+def delete_hooks(keys: Iterable[int]) -> Work[int]:
+    """Delete hooks, even those that wait; the next one of each session is due since it was written."""
+    deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
+    yield Many(FREE_LEFT, [*dict.fromkeys(deleted)])
+    return len(deleted)
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:

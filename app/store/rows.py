@@ -6,7 +6,14 @@ bytes that the store does not parse.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+SESSION_COLUMNS: Final = "id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at"
+
+HOOK_COLUMNS: Final = (
+    "id, session, name, url, headers, body, created_at, due_at, leased_until, tries, problem, is_parked"
+)
 
 
 class WebhookRow(NamedTuple):
@@ -197,3 +204,15 @@ class Forgotten(NamedTuple):
     hooks: int = 0
     revisions: int = 0
     traces: int = 0
+
+
+def session_row(row: Sequence[Any]) -> SessionRow:
+    """The session of a row of `SESSION_COLUMNS`."""
+    found = SessionRow(*row)
+    return found._replace(is_over=bool(found.is_over))
+
+
+def hook_row(row: Sequence[Any]) -> HookRow:
+    """The hook of a row of `HOOK_COLUMNS`."""
+    hook = HookRow(*row)
+    return hook._replace(is_parked=bool(hook.is_parked))

@@ -13,14 +13,14 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.database import Row, T, Work, WriteItem, waited
+from app.store.database import Read, Row, T, Work, WriteItem, waited
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -54,10 +54,8 @@ class SqliteDatabase:
         queue_limit: writes that may wait.
 
     Attributes:
-        label, path, is_durable, reads_at_once: see `Database`.
+        label, path, is_durable: see `Database`.
     """
-
-    reads_at_once = True
 
     def __init__(
         self,
@@ -151,17 +149,31 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise sqlite_file.unavailable(self.label, error) from error
 
-    def reader(self) -> SqliteReader:
-        """See `Database.reader`."""
-        return SqliteReader(self)
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Read]:
+        """See `Database.reading`. Each query of a file has a connection of its own, in another thread.
 
-    def read_apart(self, sql: str, values: Iterable[object]) -> list[Row]:
+        Closing one that another thread uses would end the process.
+        """
+        if self.path is not None:
+            if not await asyncio.to_thread(self.path.is_file):
+                cure = "name the file of the server in NCCO_DATABASE_URL"
+                raise StoreUnusable(f"there is no database at {await asyncio.to_thread(self._absolute)}", cure)
+            require_readable(await self.schema(), self.label)
+        yield self._read_apart
+
+    async def _read_apart(self, sql: str, *values: object) -> list[Row]:
+        if self._memory is not None:
+            return self.read_apart(sql, values)
+        return await asyncio.to_thread(self.read_apart, sql, values)
+
+    def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
         """Every row of a query, on a connection of its own that writes nothing. Raises StoreUnavailable. Blocks."""
         try:
             if self._memory is not None:
-                return sqlite_file.fetch(self._memory, sql, [*values])
+                return sqlite_file.fetch(self._memory, sql, values)
             with closing(sqlite_file.connect(self._absolute(), self._busy_ms, "ro")) as connection:
-                return sqlite_file.fetch(connection, sql, [*values])
+                return sqlite_file.fetch(connection, sql, values)
         except sqlite3.Error as error:
             raise sqlite_file.unavailable(self.label, error) from error
 
@@ -172,39 +184,6 @@ class SqliteDatabase:
         if self._place is None:
             raise StoreUnavailable(f"{self.label} is not open")
         return self._place
-
-
-class SqliteReader:
-    """Reads a file beside the servers that write it, in another thread.
-
-    Each query has its own connection: closing one that another thread uses would end the process.
-    """
-
-    def __init__(self, database: SqliteDatabase) -> None:
-        self._database = database
-        self._is_open = False
-
-    async def open(self) -> None:
-        """See `DatabaseReader.open`."""
-        database = self._database
-        if database.path is not None:
-            if not await asyncio.to_thread(database.path.is_file):
-                cure = "name the file of the server in NCCO_DATABASE_URL"
-                raise StoreUnusable(f"there is no database at {await asyncio.to_thread(database.path.absolute)}", cure)
-            require_readable(await database.schema(), database.label)
-        self._is_open = True
-
-    async def close(self) -> None:
-        """See `DatabaseReader.close`."""
-        self._is_open = False
-
-    async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `DatabaseReader.read`."""
-        if not self._is_open:
-            raise StoreUnavailable(f"{self._database.label} is not open")
-        if self._database.path is None:
-            return self._database.read_apart(sql, values)
-        return await asyncio.to_thread(self._database.read_apart, sql, values)
 
 
 class Writer:

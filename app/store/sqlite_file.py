@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
-from app.store.calls import probe
 from app.store.database import Insert, Many, Row, T, Work
-from app.store.migrations import SQLITE, find_schema, upgrade
+from app.store.migrations import SQLITE, find_schema, probe, upgrade
 from app.store.rows import Schema
 
 LEAST_VERSION: Final = (3, 35)

@@ -1,15 +1,269 @@
-"""The store: durable calls, turns, webhooks, revisions and hooks, in one of two databases."""
+"""The store: durable calls, turns, webhooks, revisions and hooks, in one of two databases.
+
+What an operation writes is one transaction, written as a generator that yields statements (see `app.store.database`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from functools import partial, wraps
 from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec
 
-from app.store import calls, hooks, retention
-from app.store.database import Database
-from app.store.records import Records
-from app.store.rows import Forgotten, HookCounts, HookRow, RevisionRow, Schema, SessionRow, TurnRow, WebhookRow
+from app.errors import AlreadyOpen, Conflict
+from app.store import retention
+from app.store.database import Database, Insert, Many, T, Work
+from app.store.migrations import probe
+from app.store.records import SELECT_REVISION, Records
+from app.store.rows import (
+    HOOK_COLUMNS,
+    SESSION_COLUMNS,
+    Forgotten,
+    HookCounts,
+    HookRow,
+    RevisionRow,
+    Schema,
+    SessionRow,
+    TurnRow,
+    WebhookRow,
+    hook_row,
+    session_row,
+)
+
+INSERT_CALL: Final = f"""
+    INSERT INTO calls ({SESSION_COLUMNS})
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (id) DO NOTHING
+"""
+
+UPDATE_CALL: Final = """
+    UPDATE calls
+    SET leg = $2, conversation = $3, flow = $4, revision = $5, version = $6, state = $7, is_over = $8, created_at = $9,
+        updated_at = $10
+    WHERE id = $1 AND version + 1 = $6
+        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.call_key = calls.key AND turns.number = $11)
+    RETURNING id, key
+"""
+
+INSERT_TURN: Final = """
+    INSERT INTO turns (
+        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+# call_key is NULL when the webhook belongs to no stored call; session is what it names all the same. $12 is the key of
+# the call where it is known.
+INSERT_WEBHOOK: Final = """
+    INSERT INTO webhooks (
+        call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
+    )
+    VALUES (coalesce($12::bigint, (SELECT key FROM calls WHERE id = $3)), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+# Of two hosts that record the same delivery at the same moment, one waits here for the other.
+LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
+
+SELECT_DELIVERED: Final = """
+    SELECT calls.id
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait = $3 AND webhooks.status = $4
+    LIMIT 1
+"""
+
+SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
+
+# Nearly every call has its leg for an id; only the others are in an index of legs.
+_OPEN_CALLS_OF_LEG: Final = """
+    leg <> '' AND key IN (
+        SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
+        UNION ALL
+        SELECT key FROM calls WHERE left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over
+    )
+"""
+
+SELECT_CALLS_OF_LEG: Final = f"""
+    SELECT {SESSION_COLUMNS}
+    FROM calls
+    WHERE {_OPEN_CALLS_OF_LEG}
+    ORDER BY created_at, id
+"""
+
+# The last conditions are checked again for a call that another host has just changed.
+END_CALLS: Final = f"""
+    UPDATE calls
+    SET is_over = true, version = version + 1, updated_at = $2
+    WHERE {_OPEN_CALLS_OF_LEG} AND leg = $1 AND NOT is_over
+    RETURNING leg
+"""
+
+SELECT_REPLY: Final = """
+    SELECT turns.ncco
+    FROM calls
+    JOIN turns ON turns.call_key = calls.key
+    WHERE calls.id = $1 AND turns.cause_turn = $2 AND turns.cause_wait = $3
+        AND coalesce($4::text, cause_status) = cause_status
+    ORDER BY turns.number
+    LIMIT 1
+"""
+
+SELECT_STATUSES: Final = """
+    SELECT webhooks.wait, webhooks.status
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait >= 0
+    ORDER BY webhooks.key
+"""
+
+INSERT_REVISION: Final = """
+    INSERT INTO revisions (hash, flow, sources, created_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO NOTHING
+"""
+
+REPLACE_REVISION: Final = """
+    INSERT INTO revisions (hash, flow, sources, created_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO UPDATE
+    SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
+"""
+
+# The outbox: hooks that are not sent yet. `due_at` is set for the first hook of a session that waits, and NULL for
+# those behind it, so that a long queue behind one that fails is not searched. Two of one session may become due (an
+# earlier one is tried again, or two hosts write at the same moment): what looks for due hooks leaves out those with an
+# earlier one.
+
+# The lock keeps another host from sending that hook meanwhile: the one behind it would never become due.
+LOCK_LAST_WAITING: Final = """
+    SELECT session FROM hooks WHERE session = $1 AND NOT is_parked ORDER BY key DESC LIMIT 1 FOR SHARE
+"""
+
+INSERT_HOOK: Final = f"""
+    INSERT INTO hooks ({HOOK_COLUMNS})
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+
+_DUE: Final = """
+    FROM hooks AS hook
+    WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND NOT EXISTS (
+        SELECT 1 FROM hooks AS earlier
+        WHERE earlier.session = hook.session AND NOT earlier.is_parked AND earlier.key < hook.key
+    )
+"""
+
+SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
+
+SELECT_DUE: Final = f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED"
+
+CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1"
+
+DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
+
+# A statement of its own behind a DELETE: it sees what was written behind that hook until then.
+FREE_NEXT: Final = """
+    UPDATE hooks
+    SET due_at = $1
+    WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked)
+"""
+
+FAIL_HOOK: Final = """
+    UPDATE hooks
+    SET due_at = $3, leased_until = 0, problem = $4
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+"""
+
+PUT_OFF_HOOK: Final = """
+    UPDATE hooks
+    SET due_at = $3, leased_until = 0, tries = tries - 1
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+"""
+
+PARK_HOOK: Final = """
+    UPDATE hooks
+    SET is_parked = true, due_at = NULL, leased_until = 0, problem = $3
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+    RETURNING session
+"""
+
+_RETRY: Final = """
+    UPDATE hooks
+    SET due_at = $1, tries = CASE WHEN is_parked THEN 0 ELSE tries END, is_parked = false
+    WHERE (is_parked OR due_at IS NOT NULL)
+"""
+
+RETRY_HOOKS: Final = f"{_RETRY} RETURNING id"
+
+RETRY_HOOK: Final = f"{_RETRY} AND id = $2 RETURNING id"
+
+DROP_HOOKS: Final = "DELETE FROM hooks WHERE is_parked RETURNING id"
+
+DROP_HOOK: Final = "DELETE FROM hooks WHERE is_parked AND id = $1 RETURNING id"
+
+SELECT_HOOKS: Final = f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1"
+
+COUNT_HOOKS: Final = "SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks"
+
+P = ParamSpec("P")
+
+
+def _open_call(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+    """Write a new call with its first turn. Raises AlreadyOpen."""
+    written = yield Insert(INSERT_CALL, session)
+    if not written:
+        raise AlreadyOpen(session.id)
+    yield from _add_turn(written[0][1], turn, webhook, hooks)
+
+
+def _advance(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+    """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
+    written = yield UPDATE_CALL, (*session, turn.number)
+    if not written:
+        raise Conflict(session.id)
+    yield from _add_turn(written[0][1], turn, webhook, hooks)
+
+
+def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+    yield INSERT_TURN, (call_key, *turn[1:])
+    yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
+    yield from _add_hooks(hooks)
+
+
+def _record(webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+    """Write a webhook that steers nothing, and its hooks unless the same delivery was recorded before."""
+    is_repeated = False
+    if hooks and webhook.wait >= 0 and (yield LOCK_CALL, (webhook.session,)):
+        delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
+        is_repeated = bool((yield SELECT_DELIVERED, delivery))
+    yield INSERT_WEBHOOK, (*webhook, None)
+    if not is_repeated:
+        yield from _add_hooks(hooks)
+
+
+def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
+    """Record a webhook and end the open calls of a leg; returns how many there were."""
+    ended = yield END_CALLS, (leg, webhook.received_at)
+    yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
+    return len(ended)
+
+
+def _add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
+    """Write new hooks in their order. One behind another hook of its session is not due."""
+    for hook in hooks:
+        waiting = yield LOCK_LAST_WAITING, (hook.session,)
+        yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
+
+
+def _in_one_transaction(
+    work: Callable[Concatenate[Store, P], Work[T]],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """A method of the store that writes what `work` yields."""
+
+    @wraps(work)
+    async def write(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await store.database.write(partial(work, store, *args, **kwargs))
+
+    return write
 
 
 class Store:
@@ -22,44 +276,43 @@ class Store:
         database: where to keep them, not open yet.
 
     Attributes:
+        database: the same.
         label: names the database in messages, without user and password.
         path: the file, where the database is one.
         is_durable: whether calls outlive the process.
-        reads_at_once: whether reading a call never waits.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.label = database.label
         self.path: Path | None = database.path
         self.is_durable = database.is_durable
-        self.reads_at_once = database.reads_at_once
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it can be written.
 
         Raises StoreUnusable; StoreUnavailable when the same may succeed later.
         """
-        await self._database.open()
+        await self.database.open()
 
     async def close(self) -> None:
         """Finish what was begun and disconnect; a closed store can be opened again."""
-        await self._database.close()
+        await self.database.close()
 
     async def schema(self) -> Schema:
         """Which schema the database has; changes nothing, creates nothing. The store need not be open.
 
         Raises StoreUnusable when it belongs to a newer version or to another program.
         """
-        return await self._database.schema()
+        return await self.database.schema()
 
     def records(self) -> Records:
         """Reads what is recorded, beside this store, which need not be open."""
-        return Records(self._database.reader())
+        return Records(self.database)
 
     async def check(self) -> None:
         """Write and delete a row, to see that the database can be written and can grow."""
-        await self._database.write(calls.probe)
+        await self.database.write(probe)
 
     # Calls
 
@@ -67,8 +320,8 @@ class Store:
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> None:
         """Write a new call with its first turn. Raises AlreadyOpen and writes nothing."""
-        work = partial(calls.open_call, session, turn, webhook, hooks)
-        await self._database.write(work, (session.id, session.leg, webhook.session))
+        work = partial(_open_call, session, turn, webhook, hooks)
+        await self.database.write(work, (session.id, session.leg, webhook.session))
 
     async def advance(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
@@ -77,15 +330,15 @@ class Store:
 
         A turn number that the call has already is a Conflict too.
         """
-        work = partial(calls.advance, session, turn, webhook, hooks)
-        await self._database.write(work, (session.id, session.leg, webhook.session))
+        work = partial(_advance, session, turn, webhook, hooks)
+        await self.database.write(work, (session.id, session.leg, webhook.session))
 
     async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing.
 
         Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status.
         """
-        await self._database.write(partial(calls.record, webhook, hooks), (webhook.session,))
+        await self.database.write(partial(_record, webhook, hooks), (webhook.session,))
 
     async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
@@ -93,23 +346,23 @@ class Store:
         A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a second
         delivery are left out as in `record`; those of a webhook that came in on no wait, when nothing was open.
         """
-        return await self._database.write(partial(calls.end, leg, webhook, hooks), (leg, webhook.session))
+        return await self.database.write(partial(_end, leg, webhook, hooks), (leg, webhook.session))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
-        rows = await self._database.read(calls.SELECT_CALL, session)
-        return calls.session_row(rows[0]) if rows else None
+        rows = await self.database.read(SELECT_CALL, session)
+        return session_row(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
-        return [calls.session_row(row) for row in await self._database.read(calls.SELECT_CALLS_OF_LEG, leg)]
+        return [session_row(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.
 
         `turn` and `wait` -1 ask for the reply to the answer webhook.
         """
-        rows = await self._database.read(calls.SELECT_REPLY, session, turn, wait, status)
+        rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
@@ -117,71 +370,88 @@ class Store:
 
         A webhook that was recorded before its call was opened belongs to none.
         """
-        rows = await self._database.read(calls.SELECT_STATUSES, session, turn)
+        rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
 
     # Revisions
 
-    async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
+    @_in_one_transaction
+    def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
         """Write those that are not there yet."""
-        await self._database.write(partial(calls.save_revisions, tuple(revisions)))
+        yield Many(INSERT_REVISION, sorted(revisions))
 
-    async def replace_revision(self, revision: RevisionRow) -> None:
+    @_in_one_transaction
+    def replace_revision(self, revision: RevisionRow) -> Work[None]:
         """Write it, in place of one with the same hash."""
-        await self._database.write(partial(calls.replace_revision, revision))
+        yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
-        rows = await self._database.read(calls.SELECT_REVISION, hash_)
+        rows = await self.database.read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
 
     # Hooks that are not sent yet
 
     async def has_due_hooks(self, now: int) -> bool:
         """Whether `claim_hooks` would find any. Writes nothing."""
-        return bool((await self._database.read(hooks.SELECT_ANY_DUE, now))[0][0])
+        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
-    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+    @_in_one_transaction
+    def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Take up to `limit` hooks that are due and that nobody tries, longest due first; returns them as they are now.
 
         Their `tries` are one more and nobody else gets them before `leased_until`. At most one of each session.
         """
-        return await self._database.write(partial(hooks.claim_hooks, now, leased_until, limit))
+        due = [hook_row(row) for row in (yield SELECT_DUE, (now, limit))]
+        yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
+        return [hook._replace(leased_until=leased_until, tries=hook.tries + 1) for hook in due]
 
-    async def hook_sent(self, id_: str, now: int) -> None:
+    @_in_one_transaction
+    def hook_sent(self, id_: str, now: int) -> Work[None]:
         """Delete a hook; the next one of its session is due `now`. One that is gone is no fault."""
-        await self._database.write(partial(hooks.hook_sent, id_, now))
+        for (session,) in (yield DELETE_HOOK, (id_,)):
+            yield FREE_NEXT, (now, session)
 
-    async def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> None:
+    @_in_one_transaction
+    def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
         """Release a hook until `due_at`, unless somebody has claimed it since (`tries` is then another)."""
-        await self._database.write(partial(hooks.hook_failed, id_, tries, due_at, problem))
+        yield FAIL_HOOK, (id_, tries, due_at, problem)
 
-    async def put_off_hook(self, id_: str, tries: int, due_at: int) -> None:
+    @_in_one_transaction
+    def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
         """Release a hook until `due_at` as if it had not been claimed, unless somebody has claimed it since."""
-        await self._database.write(partial(hooks.put_off_hook, id_, tries, due_at))
+        yield PUT_OFF_HOOK, (id_, tries, due_at)
 
-    async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
+    @_in_one_transaction
+    def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
         """Give a hook up, unless somebody has claimed it since; the next one of its session is due `now`."""
-        await self._database.write(partial(hooks.park_hook, id_, tries, problem, now))
+        for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
+            yield FREE_NEXT, (now, session)
 
-    async def retry_hooks(self, ids: Sequence[str] | None, now: int) -> int:
+    @_in_one_transaction
+    def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Let hooks with these ids (None: all) be due `now`, parked ones with all their tries; returns how many.
 
         One that waits for an earlier one of its session goes on waiting, and is not counted; nor is one that is gone.
         """
-        return await self._database.write(partial(hooks.retry_hooks, ids, now))
+        if ids is None:
+            return len((yield RETRY_HOOKS, (now,)))
+        return len((yield Many(RETRY_HOOK, [(now, id_) for id_ in dict.fromkeys(ids)])))
 
-    async def drop_hooks(self, ids: Sequence[str] | None) -> int:
+    @_in_one_transaction
+    def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
         """Delete parked hooks with these ids (None: all parked ones); returns how many. Those that wait stay."""
-        return await self._database.write(partial(hooks.drop_hooks, ids))
+        if ids is None:
+            return len((yield DROP_HOOKS, ()))
+        return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
         """Up to `limit` hooks, parked ones first, each kind oldest first."""
-        return [hooks.hook_row(row) for row in await self._database.read(hooks.SELECT_HOOKS, limit)]
+        return [hook_row(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
         """How many there are."""
-        return HookCounts(*(await self._database.read(hooks.COUNT_HOOKS))[0])
+        return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
 
     # What is deleted
 
@@ -198,7 +468,7 @@ class Store:
             may_rewrite: whether all data may be rewritten, which blocks writers meanwhile, when older copies of what
                 was deleted are found in the files.
         """
-        return await retention.forget(self._database, numbers, dry_run=dry_run, may_rewrite=may_rewrite)
+        return await retention.forget(self.database, numbers, dry_run=dry_run, may_rewrite=may_rewrite)
 
     async def sweep(self, before: int, limit: int) -> int:
         """Delete a little of what is older than `before` (milliseconds since 1970).
@@ -207,11 +477,11 @@ class Store:
         many webhooks that belong to no call; and as many hooks. It costs the same however much is too old. Returns how
         many rows of these three kinds were deleted; 0: there are no more.
         """
-        return await self._database.write(partial(retention.sweep, before, limit))
+        return await self.database.write(partial(retention.sweep, before, limit))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
         """Delete revisions from before that no call uses, except those with a hash in `keep`; returns how many.
 
         It ends a sweep: what the sweep has deleted is then removed from the files too, as far as possible.
         """
-        return await retention.sweep_revisions(self._database, before, keep)
+        return await retention.sweep_revisions(self.database, before, keep)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from app.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
-from app.store.calls import SESSION_COLUMNS, session_row
+from app.store.rows import SESSION_COLUMNS, session_row
 
 
 class MemoryStore(Store):
     """Keeps its rows until the process ends."""
 
+    database: SqliteDatabase
+
     def __init__(self) -> None:
-        self.database = SqliteDatabase()
-        super().__init__(self.database)
+        super().__init__(SqliteDatabase())
 
     @property
     def sessions(self) -> dict[str, SessionRow]:

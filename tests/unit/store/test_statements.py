@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store import SqliteDatabase, Store, calls, hooks, open_store, records, retention
+from app.store import SqliteDatabase, Store, open_store, records, retention, store
 from app.store.sqlite_file import in_sqlite
 from tests.contract.store.postgres_stores import empty_database
 
 BY_KEY = {
     name: sql
-    for module in (calls, hooks, retention)
+    for module in (store, retention)
     for name, sql in vars(module).items()
     if name.isupper()
     and not name.startswith("_")

@@ -240,7 +240,7 @@ class OutOfFiles(Store):
 
     def records(self) -> Records:
         self._lent += 1
-        return super().records() if self._lent > 1 else NoFiles(self._database.reader())
+        return super().records() if self._lent > 1 else NoFiles(self.database)
 
 
 class NoFiles(Records):
