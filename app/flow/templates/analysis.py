@@ -15,11 +15,11 @@ from app.flow.rules import RULES
 from app.flow.scope import is_name
 from app.flow.templates.checker import Checker
 from app.flow.templates.environment import LOOP_FIELDS
-from app.flow.templates.escaping import CONTEXT_NAMES, Contexts, Misplaced, Written
+from app.flow.templates.escaping import Contexts, Misplaced, Written
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Occurrence, State, Walk, root_names, touched_names, used_env, whole_values
 from app.flow.templates.syntax import read_template
-from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
+from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 from app.flow.types import ANY, TYPES, ValueType, record
 
 MAX_LOOPS: Final = 2
@@ -67,7 +67,7 @@ class _Includes(NodeTransformer):
         """The nodes of a text."""
         body, faults = read_template(self.template, text)
         for fault in faults:
-            self._report(fault.code, fault.start, fault.length, fault.message, fault.cure)
+            self._report(*fault)
         tree = nodes.Template(body)
         self.generic_visit(tree)
         return tree.body
@@ -75,19 +75,18 @@ class _Includes(NodeTransformer):
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
         """A scope of its own, so that what a file sets stays in it."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
-        start = self.template.start(node.template)
-        length = self.template.end(node.template) - start
+        where = self.template.written_as(node.template)
         if name not in self.templates:
-            self._report("E323", start, length, *missing_file(name, self.templates))
+            self._report("E323", where, *missing_file(name, self.templates))
             return None
         self.count += 1
         if name in self.files:
             circle = " → ".join((*self.files[self.files.index(name) :], name))
-            self._report("E324", start, length, f"includes itself: {circle}")
+            self._report("E324", where, f"includes itself: {circle}")
         elif self.count > MAX_INCLUDES:
-            self._report("E311", start, length, f"more than {MAX_INCLUDES} includes")
+            self._report("E311", where, f"more than {MAX_INCLUDES} includes")
         elif len(self.templates[name]) > MAX_FILE:
-            self._report("E311", start, length, f"{name} has more than {MAX_FILE:,} characters")
+            self._report("E311", where, f"{name} has more than {MAX_FILE:,} characters")
         else:
             self.template.files.add(name)
             files, self.files = self.files, (*self.files, name)
@@ -96,8 +95,8 @@ class _Includes(NodeTransformer):
             return nodes.Scope(body, lineno=node.lineno)
         return None
 
-    def _report(self, code: str, start: int, length: int, message: str, cure: str | None = None) -> None:
-        self.issues.append(RULES[code].at(self.template.place_at(start, length), message, cure))
+    def _report(self, code: str, where: Token, message: str, cure: str | None = None) -> None:
+        self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
 
 class Analysis(Walk):
@@ -131,7 +130,7 @@ class Analysis(Walk):
         outside = self._outside
         if self._is_near(node):
             if self._loops >= MAX_LOOPS:
-                self.check.report_at("E311", self._tag(node), 2, f"loops nested more than {MAX_LOOPS} deep")
+                self.check.report("E311", self._tag(node), f"loops nested more than {MAX_LOOPS} deep")
             self._loops += 1
             super().loop(node, tested)
             self._loops -= 1
@@ -142,19 +141,19 @@ class Analysis(Walk):
         """Whether a block that is entered is not nested too deep."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
-            self.check.report_at("E311", self._tag(node), 2, f"tags nested more than {MAX_NESTED} deep")
+            self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
         return self._depth <= MAX_NESTED
 
-    def _tag(self, node: nodes.Node) -> int:
-        """Where the tag of a node begins."""
-        return self.template.token(node.lineno, -1).start
+    def _tag(self, node: nodes.Node) -> Token:
+        """What opens the tag of a node."""
+        return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
         """The context behind branches; E335 when they end differently."""
         context = self._contexts.joined(set(contexts))
         if context is None:
-            ends = sorted({CONTEXT_NAMES.get(context, "outside") for context in contexts})
-            self.check.report_at("E335", self._tag(node), 2, f"the branches end differently: {', '.join(ends)}")
+            message = "some of the branches end within quotes, a tag or a host, others elsewhere"
+            self.check.report("E335", self._tag(node), message)
         return contexts[0] if context is None else context
 
     def on_text(self, node: nodes.TemplateData) -> None:
@@ -162,13 +161,14 @@ class Analysis(Walk):
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
             message, cure = "a value in the name of a field", "write the name out, without braces"
-            self.check.report_at("E334", node.lineno, 1, message, cure)
+            self.check.report("E334", Token(node.lineno, "", ""), message, cure)
             context = ""
         if context == "torn":
             written = node.data.strip()
             message = f'"{written}" directly after a value changes where the URL leads'
             cure = "begin the path with one /, or write the scheme and the host in front"
-            self.check.report_at("E332", node.lineno + node.data.index(written), len(written), message, cure)
+            at = Token(node.lineno + node.data.index(written), "", written)
+            self.check.report("E332", at, message, cure)
             context = "path"
         self.state = self.state._replace(context=context)
         if not self._is_json and self.template.token(node.lineno).kind != "raw":
@@ -209,7 +209,7 @@ class Analysis(Walk):
         message = f'"{name}" is a name of the flow' if name in self._flow.shapes else f'"{name}" cannot be a name'
         if is_name(name) and name not in self._flow.shapes:
             message = f'"{name}" is set outside the loop, and a loop changes nothing outside itself'
-        self.check.report_at("E325", target.lineno, len(name), message)
+        self.check.report("E325", target, message)
 
     # values that are written
 
@@ -234,12 +234,11 @@ class Analysis(Walk):
         return Written(type_, all(fixed), is_url, self.check.shown(node))
 
     def _misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
+        where: nodes.Node | Token = node
         if fault.is_all_before:
             before = self.template.before(node).start
-            start = self.template.beginning(before)
-            self.check.report_at(fault.code, start, max(1, before - start), fault.message, fault.cure)
-        else:
-            self.check.report(fault.code, node, fault.message, fault.cure)
+            where = self.template.between(self.template.beginning(before), before)
+        self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
         """Whether everything in it may be said or sent. What is sent is kept with the call: nothing sensitive may."""
@@ -279,25 +278,20 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
     """Report closing braces that nothing opens (E320), and single braces around a known name (W303)."""
     singles = list(_SINGLE.finditer(text))
     for match in singles:
-        _check_single(check, match, start)
+        _check_single(check, match, Token(start + match.start(), "", match.group()))
     for match in _CLOSER.finditer(text):
-        if any(single.start() < match.start() < single.end() for single in singles):
-            continue
-        opener = {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
-        message = f'nothing opens this "{match.group()}"'
-        check.report_at("E320", start + match.start(), 2, message, f'write "{opener}" before it, or leave it out')
+        if not any(single.start() < match.start() < single.end() for single in singles):
+            closer, opener = match.group(), {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
+            cure = f'write "{opener}" before it, or leave it out'
+            check.report("E320", Token(start + match.start(), "", closer), f'nothing opens this "{closer}"', cure)
 
 
-def _check_single(check: Checker, match: re.Match[str], start: int) -> None:
-    name, rest, written = match["name"], match["rest"], match.group()
+def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
+    name, rest = match["name"], match["rest"]
     if len(match["end"]) > 1:
-        message, cure = f'"{written}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}"
-        check.report_at("E320", start + match.start(), len(written), message, cure)
-        return
-    is_known, filters = name in check.scope, re.findall(r"\|\s*(\w+)", rest)
-    if is_known or not FILTERS.keys().isdisjoint(filters):
-        meant = name if is_known else check.owner_of(name) or name
-        place = check.template.place_at(start + match.start(), len(written))
-        names = _NAME.findall(f"{meant}{rest}")
-        cure = f"write {{{{ {meant}{rest} }}}}"
-        check.issues.append(RULES["W303"].at(place, f'"{written}" is spoken as written', cure, names))
+        check.report("E320", where, f'"{where.text}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}")
+    elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
+        meant = name if name in check.scope else check.owner_of(name) or name
+        cure, names = f"write {{{{ {meant}{rest} }}}}", _NAME.findall(f"{meant}{rest}")
+        place = check.template.place(where)
+        check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', cure, names))

@@ -16,14 +16,16 @@ from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
 from app.flow.templates.foreign import FOREIGN
-from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names
-from app.flow.templates.tree import Template
+from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names, walk
+from app.flow.templates.tree import Template, Token
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
 from app.flow.zones import zone_cure
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
+_CASTS: Final = {"text": "number", "number": "text", "bool": "text", "list": 'join(", ")'}
+"""The filter that makes a value of one kind one of another."""
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
@@ -63,25 +65,30 @@ class Checker(NodeVisitor):
         self.types[node] = found
         return found
 
-    def check_test(self, node: nodes.Node) -> ValueType | None:
-        """The type of a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false."""
+    def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> ValueType | None:
+        """The type of a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false.
+
+        `before` is the comparison in front of it: `x == "a" or "b"` is meant to compare x with both.
+        """
         type_ = self.type_of(node)
-        if type_ is not None and self.is_bare:
-            self._need_bool(node, type_)
+        if self.is_bare and type_ is not None and type_.kind not in ("bool", "any"):
+            shown = self.shown(node)
+            cures = {"number": f"write {shown} != 0"} | dict.fromkeys(("list", "map"), f"write {shown} | length > 0")
+            cure = cures.get(
+                type_.kind, f'write {shown} == "{type_.sample}"' if type_.words else f'write {shown} != ""'
+            )
+            if before is not None and getattr(self.types[before.expr], "kind", "") == type_.kind:
+                cure = f"write {self.shown(before.expr)} {SIGNS[before.ops[0].op]} {shown}"
+            elif isinstance(node, nodes.Const):
+                cure = "write true or false, or a comparison"
+            self.report("E309", node, f"{shown} is {type_.described}, neither true nor false", cure)
         return type_
 
     def report(
-        self, code: str, node: nodes.Node, message: str, cure: str | None = None, *, undeclared: str = ""
+        self, code: str, where: nodes.Node | Token, message: str, cure: str | None = None, *, undeclared: str = ""
     ) -> None:
-        """Add an issue about an expression."""
-        self.issues.append(RULES[code].at(self.template.place(node), message, cure, undeclared=undeclared))
-
-    def report_at(
-        self, code: str, start: int, length: int, message: str, cure: str | None = None, *, undeclared: str = ""
-    ) -> None:
-        """Add an issue about `length` characters from `start`."""
-        place = self.template.place_at(start, length)
-        self.issues.append(RULES[code].at(place, message, cure, undeclared=undeclared))
+        """Add an issue about an expression or a part of the text."""
+        self.issues.append(RULES[code].at(self.template.place(where), message, cure, undeclared=undeclared))
 
     def shown(self, node: nodes.Node) -> str:
         """An expression as it is written, shortened."""
@@ -103,34 +110,33 @@ class Checker(NodeVisitor):
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> str | None:
         """The cure that makes a value one of another kind: a filter, or other quotes."""
         kind, shown = getattr(self.types[node], "kind", ""), self.shown(node)
-        if isinstance(node, nodes.Const) and kind == "text" and "number" in kinds and _NUMERIC.fullmatch(node.value):
-            return f"write {node.value} without quotes"
+        through = _CASTS.get(kind, "")
+        if isinstance(node, nodes.Const) and kind == "text":
+            return (
+                f"write {node.value} without quotes" if "number" in kinds and _NUMERIC.fullmatch(node.value) else None
+            )
         if isinstance(node, nodes.Const):
             return f'write "{shown}" in quotes' if kind == "number" and "text" in kinds else None
-        if kind == "list" and "text" in kinds:
-            return f'write {self._operand(node)} | join(", "), which makes a text of the list'
-        through = {"text": "number", "number": "text", "bool": "text"}.get(kind)
-        return f"write {self._operand(node)} | {through}" if through in kinds else None
-
-    def _operand(self, node: nodes.Node) -> str:
-        """An expression as a filter follows it."""
-        return f"({self.shown(node)})" if isinstance(node, nodes.Add | nodes.Sub) else self.shown(node)
+        if through not in kinds and not (kind == "list" and "text" in kinds):
+            return None
+        return f"write ({shown}) | {through}" if isinstance(node, nodes.BinExpr) else f"write {shown} | {through}"
 
     # what Jinja2 has, and the flow language has not
 
     def visit_Call(self, node: nodes.Call) -> None:
         """A function or a method (E310)."""
-        of, start = node.node, self.template.start(node)
+        of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
         cure = "functions are not available; filters are: `| length`, `| upper`, ..."
         if name in FOREIGN.calls:
             cure = f"write {value} | {FOREIGN.calls[name]}"
-        self.report_at("E310", start, node.lineno + 1 - start, f"{self.shown(of)}(...) calls a function", cure)
+        called = self.template.between(self.template.start(node), node.lineno + 1)
+        self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
     def visit_Pos(self, node: nodes.Pos) -> None:
         """A number behind a plus (E301)."""
-        self.report_at("E301", node.lineno, 1, "a value is missing here", FOREIGN.missing["+"])
+        self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
         """Values with commas between them, outside of a list; nothing between brackets (E301)."""
@@ -138,7 +144,7 @@ class Checker(NodeVisitor):
         if sign.text == "[":
             sign = self.template.key(node)
         message, cure = FOREIGN.misplaced[","][1:] if node.items else ("a value is missing here", None)
-        self.report_at("E301", sign.start, 1, message, cure)
+        self.report("E301", sign, message, cure)
 
     # literals, names and entries
 
@@ -157,11 +163,8 @@ class Checker(NodeVisitor):
     def _name(self, node: nodes.Name, beside: ValueType | None) -> ValueType | None:
         type_, name = self.scope.get(node.name), node.name
         if type_ is None:
-            cure = f"known are: {', '.join(sorted(self.scope))}"
-            if name == "event":
-                cure = "`event` is known in hooks only"
-            elif near := self.owner_of(name) or nearest(name, self.scope):
-                cure = f'did you mean "{near}"?'
+            near = self.owner_of(name) or nearest(name, self.scope)
+            cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(self.scope))}"
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
             self.report("E303", node, f'unknown name "{name}"', cure, undeclared=name)
@@ -184,20 +187,20 @@ class Checker(NodeVisitor):
     def visit_Getitem(self, node: nodes.Getitem) -> ValueType | None:
         """A part, or an entry that is named by a number or computed."""
         of, key = self.type_of(node.node), node.arg
-        if isinstance(key, nodes.Slice):
-            return self._part(node, key, of) if of is not None else None
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
             self.report("E310", key, "only a text or a whole number can be in brackets", 'write ["X-Tenant"] or [0]')
             return None
         if isinstance(key, nodes.Const) and self.template.token(node.lineno).text == ".":
-            number = str(key.value)
-            cure = f"write {self.shown(node.node)}[{number}]"
-            self.report_at("E302", node.lineno, 1 + len(number), "an entry of a list is named in brackets", cure)
+            written = self.template.between(node.lineno, self.template.end(node))
+            cure = f"write {self.shown(node.node)}[{key.value}]"
+            self.report("E302", written, "an entry of a list is named in brackets", cure)
             return None
-        if isinstance(key, nodes.Const):
-            return self._field(node, key.value, of) if of is not None else None
-        found = self.type_of(key, TYPES["text"] if of is not None and of.kind == "map" else None)
-        return self._entry(node, of, found) if of is not None and found is not None else None
+        if not isinstance(key, nodes.Const | nodes.Slice):
+            found = self.type_of(key, TYPES["text"] if of is not None and of.kind == "map" else None)
+            return self._entry(node, of, found) if of is not None and found is not None else None
+        if of is None:
+            return None
+        return self._part(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: ValueType) -> ValueType | None:
         """The type of an entry that is named by a fixed key."""
@@ -206,60 +209,48 @@ class Checker(NodeVisitor):
         if isinstance(key, int) and of.kind == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
-        shown, is_name = self.shown(node.node), isinstance(node.node, nodes.Name)
+        shown, token = self.shown(node.node), self.template.key(node)
         if found is not None:
-            if is_name and shown == "env":
-                self._check_env(node, str(key))
+            if shown == "env":
+                self._check_env(token, str(key))
             return found
-        cure = f"{of.described} has no fields; write {shown} alone"
         if of.fields:
             near = nearest(str(key), of.fields)
             cure = f'did you mean "{near}"?' if near else f"its fields are: {', '.join(of.fields)}"
-        elif of.is_record and is_name and shown == "hours":
+        elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
         elif of.kind == "map":
             cure = f'the keys of a map are texts: write {shown}["{key}"]'
         elif key in FOREIGN.calls:
             cure = f"write {shown} | {FOREIGN.calls[str(key)]}"
-        elif of.kind == "list":
-            cure = f"write the number of an entry, from 0: {shown}[0]"
-        token = self.template.key(node)
+        else:
+            cure = f"{of.described} has no fields; write {shown}{'[0]' if of.kind == 'list' else ' alone'}"
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
-        self.report_at("E304", token.start, self.template.key_length(node), message, cure, undeclared=token.text)
+        self.report("E304", self.template.whole_key(node), message, cure, undeclared=token.text)
         return None
 
-    def _check_env(self, node: nodes.Getattr | nodes.Getitem, name: str) -> None:
+    def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
-        if known is None or name in known:
-            return
-        cure = f"set {_PREFIX}{name} in the environment of the server"
-        if name.startswith(_PREFIX):
-            cure = f"the prefix is left out here: write env.{name.removeprefix(_PREFIX)}"
-        elif near := nearest(name, known):
-            cure = f'did you mean "{near}"?'
-        self.report_at("W302", self.template.key(node).start, len(name), f"{_PREFIX}{name} is not set", cure)
+        if known is not None and name not in known:
+            near = nearest(name.removeprefix(_PREFIX), known)
+            cure = f'did you mean "{near}"?' if near else f"set {_PREFIX}{name} in the environment of the server"
+            self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: ValueType, key: ValueType) -> ValueType | None:
         """The type of an entry that is named by a computed key."""
-        shown = self.shown(node.node)
-        if isinstance(node.node, nodes.Name) and node.node.name == "env":
+        shown, arg = self.shown(node.node), node.arg
+        if shown == "env":
             cure = f'write the name of the setting: {shown}["NAME"]'
-            self.report("E343", node.arg, "the name of a setting cannot be computed", cure)
-            return None
-        if of.kind == "list" and key.kind != "any" and key.name != "int":
-            message = f"an entry of a list is named by a whole number; {self.described(node.arg)}"
-            self.report("E343", node.arg, message, f"write {shown}[{self._operand(node.arg)} | int]")
-            return None
-        if of.kind == "map" and not self.require(node.arg, ("text",), "the name of an entry", "E343"):
-            return None
-        if of.kind in ("list", "map"):
+            self.report("E343", arg, "the name of a setting cannot be computed", cure)
+        elif of.kind == "list" and key.kind != "any" and key.name != "int":
+            message = f"an entry of a list is named by a whole number; {self.described(arg)}"
+            self.report("E343", arg, message, f"write {shown}[{self.shown(arg)} | int]")
+        elif of.kind not in ("list", "map", "any"):
+            where = self.template.whole_key(node)
+            self.report("E304", where, f"{self.described(node.node)} and has no entries", f"write {shown} alone")
+        elif of.kind != "map" or self.require(arg, ("text",), "the name of an entry", "E343"):
             return of.item or reduce(common, of.fields.values(), next(iter(of.fields.values()), ANY))
-        if of.kind != "any":
-            start = self.template.key(node).start
-            message = f"{self.described(node.node)} and has no entries"
-            self.report_at("E304", start, self.template.end(node) - start - 1, message, f"write {shown} alone")
-            return None
-        return ANY
+        return None
 
     def _part(self, node: nodes.Getitem, part: nodes.Slice, of: ValueType) -> ValueType | None:
         for bound in (part.start, part.stop, part.step):
@@ -285,8 +276,6 @@ class Checker(NodeVisitor):
 
     def visit_Not(self, node: nodes.Not) -> ValueType:
         """`not`, or `is not defined`."""
-        if isinstance(node.node, nodes.Test):
-            return self.visit_Test(node.node)
         self.check_test(node.node)
         return TYPES["bool"]
 
@@ -295,15 +284,8 @@ class Checker(NodeVisitor):
         left = self.check_test(node.left)
         if not self.is_bare:
             return common(left, self.type_of(node.right))
-        is_literal = isinstance(node.right, nodes.Const) and not isinstance(node.right.value, bool)
-        right = None if is_literal else self.type_of(node.right)
-        if is_literal or (right is not None and _is_half(node, right)):
-            last, shown = _last_comparison(node), self.shown(node.right)
-            sides = f"write {self.shown(last.expr)} {SIGNS[last.ops[0].op]} {shown}" if last else None
-            cure = sides or "write a comparison on both sides"
-            self.report("E309", node.right, f"{shown} is compared with nothing", cure)
-        elif right is not None:
-            self._need_bool(node.right, right)
+        compared = [each for each in walk(node.left) if isinstance(each, nodes.Compare)]
+        self.check_test(node.right, compared[-1] if compared else None)
         return TYPES["bool"]
 
     visit_Or = visit_And
@@ -311,25 +293,12 @@ class Checker(NodeVisitor):
     def visit_CondExpr(self, node: nodes.CondExpr) -> ValueType | None:
         """One of two values."""
         if self.is_bare or node.expr2 is None:
-            sign = self.template.operator(node.expr1)
-            fault = (
-                FOREIGN.misplaced["if"] if self.is_bare else ("E301", '"if" without "else"', 'write ... if ... else ""')
-            )
-            self.report_at(fault[0], sign.start, 2, *fault[1:])
+            lacks_else = ("E301", '"if" without "else"', 'write ... if ... else ""')
+            code, message, cure = FOREIGN.misplaced["if"] if self.is_bare else lacks_else
+            self.report(code, self.template.operator(node.expr1), message, cure)
             return None
         self.check_test(node.test)
         return common(self.type_of(node.expr1), self.type_of(node.expr2))
-
-    def _need_bool(self, node: nodes.Node, type_: ValueType) -> None:
-        """Report a test that is neither true nor false."""
-        if type_.kind in ("bool", "any"):
-            return
-        shown = self.shown(node)
-        cures = {"number": f"write {shown} != 0"} | dict.fromkeys(("list", "map"), f"write {shown} | length > 0")
-        cure = cures.get(type_.kind, f'write {shown} == "{type_.sample}"' if type_.words else f'write {shown} != ""')
-        if isinstance(node, nodes.Const):
-            cure = "write true or false, or a comparison"
-        self.report("E309", node, f"{shown} is {type_.described}, neither true nor false", cure)
 
     # comparisons
 
@@ -340,7 +309,7 @@ class Checker(NodeVisitor):
             sign, shown = self.template.operator(right), self.shown(right)
             last = f"{shown} {sign.text} {self.shown(node.ops[1].expr)}"
             cure = f"write {self.shown(left)} {SIGNS[op]} {shown} and {last}"
-            self.report_at("E310", sign.start, len(sign.text), "two comparisons in a row", cure)
+            self.report("E310", sign, "two comparisons in a row", cure)
             return None
         is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.shapes
         first, second = (right, left) if is_unknown else (left, right)
@@ -358,23 +327,20 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def _are_comparable(self, left: nodes.Expr, op: str, right: nodes.Expr) -> bool:
-        types = {node: self.types[node] or ANY for node in (left, right)}
-        kinds = {type_.kind for type_ in types.values()}
-        if len(kinds) == 1 or "any" in kinds:
+        kinds = {node: (self.types[node] or ANY).kind for node in (left, right)}
+        if len(set(kinds.values())) == 1 or "any" in kinds.values():
             return True
         const, other = (right, left) if isinstance(right, nodes.Const) else (left, right)
-        message, wanted = self.described(left, right), types[other]
+        where: nodes.Node | Token = const
+        cure = self._cast(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
-            text, number = (left, right) if types[left].kind == "text" else (right, left)
-            sign = self.template.operator(left)
-            self.report_at("E307", sign.start, len(SIGNS[op]), message, self._cast(text, [types[number].kind]))
-            return False
-        cure = self._cast(const, [wanted.kind]) or f"compare {self.shown(other)} with {wanted.described}"
-        if op in _ORDER and wanted.kind == "text":
-            cure = self._cast(other, ["number"]) or cure
-        elif wanted.kind == "bool" and str(const.value).lower() in ("true", "false"):
+            text, number = (left, right) if kinds[left] == "text" else (right, left)
+            where, cure = self.template.operator(left), self._cast(text, [kinds[number]])
+        elif op in _ORDER and kinds[other] == "text":
+            cure = self._cast(other, ["number"])
+        elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             cure = f"write {str(const.value).lower()} without quotes"
-        self.report("E307", const, message, cure)
+        self.report("E307", where, self.described(left, right), cure)
         return False
 
     def _check_word(self, node: nodes.Expr, beside: nodes.Expr) -> None:
@@ -398,13 +364,12 @@ class Checker(NodeVisitor):
     def _check_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
         """Check a text that is compared with a phone number, or with its beginning."""
         digits = _FILLING.sub("", written).removeprefix("+").removeprefix("00")
-        if digits.startswith("0"):
-            digits = ""
-        cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
         least = 1 if is_beginning else _LEAST_DIGITS
-        if digits != written and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
-            message = f'a number in a call is never written "{written}"'
-            self.report("W301", node, message, f'write "{digits}"' if digits else cure)
+        is_local = not digits or digits.startswith("0")
+        if (is_local or digits != written) and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
+            cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
+            cure = cure if is_local else f'write "{digits}"'
+            self.report("W301", node, f'a number in a call is never written "{written}"', cure)
 
     def _check_contained(self, left: nodes.Expr, op: str, right: nodes.Expr) -> None:
         type_, sought = self.types[right] or ANY, self.types[left] or ANY
@@ -430,10 +395,9 @@ class Checker(NodeVisitor):
         """A sum or a difference."""
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
-            start = self.template.key(field).start
-            key = self.template.source[start : self.template.end(node)]
-            cure = f'write {self.shown(field.node)}["{key}"]'
-            self.report_at("E304", start, len(key), f'"{key}" is read as a subtraction', cure)
+            key = self.template.between(self.template.key(field).start, self.template.end(node))
+            cure = f'write {self.shown(field.node)}["{key.text}"]'
+            self.report("E304", key, f'"{key.text}" is read as a subtraction', cure)
             return None
         left, right = self.type_of(node.left), self.type_of(node.right)
         return self._sum(node, left, right) if left is not None and right is not None else None
@@ -450,7 +414,7 @@ class Checker(NodeVisitor):
         if left is node or not isinstance(left, nodes.Getattr):
             return None
         of = known_type(self.scope, left.node)
-        return left if of is None or of.kind == "any" or (of.at("") is not None) else None
+        return left if of is None or of.kind == "any" or of.at("") is not None else None
 
     def _sum(self, node: nodes.Add | nodes.Sub, left: ValueType, right: ValueType) -> ValueType | None:
         """The type of a sum or a difference."""
@@ -459,17 +423,14 @@ class Checker(NodeVisitor):
             return ANY
         if kinds == {"number"}:
             return TYPES["int" if left.name == right.name == "int" else "number"]
-        if kinds == {"text"} and is_sum:
-            return TYPES["text"]
-        if kinds == {"list"} and is_sum:
-            return common(left, right) if left.kind == right.kind else TYPES["list"]
+        if is_sum and kinds in ({"text"}, {"list"}):
+            return common(left, right) if left.kind == right.kind else TYPES[kinds.pop()]
         work = "adds numbers, or joins texts or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
         casts = [self._cast(side, [kind]) for kind in wanted for side in (node.left, node.right)]
         cure = next(filter(None, casts), None) if kinds <= {"text", "number"} else None
-        sign = self.template.operator(node.left)
         message = f'"{node.operator}" {work}; {self.described(node.left, node.right)}'
-        self.report_at("E308", sign.start, 1, message, cure)
+        self.report("E308", self.template.operator(node.left), message, cure)
         return None
 
     def visit_Neg(self, node: nodes.Neg) -> ValueType | None:
@@ -484,19 +445,10 @@ class Checker(NodeVisitor):
 
     def visit_Filter(self, node: nodes.Filter) -> ValueType | None:
         """What a filter makes of its operand."""
-        for named in node.kwargs:
-            sign = self.template.before(named.value)
-            self.report_at("E302", sign.start, 1, "a filter takes values without names", "write the value alone")
-            return None
-        of, known = operand_of(node), FILTERS.get(node.name)
+        of = operand_of(node)
         type_, args = self.type_of(of), [self.type_of(arg) for arg in node.args]
+        known = self._known_filter(node, of)
         if known is None:
-            near = nearest(node.name, FILTERS)
-            cure = f'did you mean "{near}"?' if near else f"filters are: {', '.join(FILTERS)}"
-            cure = FOREIGN.filters.get(node.name, cure)
-            self.report_at("E305", node.lineno, len(node.name), f'unknown filter "{node.name}"', cure)
-            return None
-        if not self._is_well_formed(node, known):
             return None
         for arg, wanted in zip(node.args, known.args, strict=False):
             if wanted:
@@ -511,18 +463,25 @@ class Checker(NodeVisitor):
             return TYPES["text"] if type_.kind == "text" else type_.entry
         return known.gives if known.gives is not None else self._defaulted(node, type_, args)
 
-    def _is_well_formed(self, node: nodes.Filter, known: Filter) -> bool:
-        """Whether a filter has as many values in brackets as it takes, and `default` follows a name; E306 otherwise."""
-        of = operand_of(node)
-        if not known.needed <= len(node.args) <= len(known.args):
+    def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
+        """The filter that is named, if it is there and takes as many values as are written; E302, E305 or E306."""
+        known, name = FILTERS.get(node.name), Token(node.lineno, "name", node.name)
+        if node.kwargs:
+            sign = self.template.before(node.kwargs[0].value)
+            self.report("E302", sign, "a filter takes values without names", "write the value alone")
+        elif known is None:
+            near = nearest(node.name, FILTERS)
+            cure = f'did you mean "{near}"?' if near else f"filters are: {', '.join(FILTERS)}"
+            self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
+        elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"
-            self.report_at("E306", node.lineno, len(node.name), message, f"write {known.example}")
-            return False
-        if node.name == "default" and not may_be_missing(of):
-            message = f"default follows a name; {self.shown(of)} is computed"
-            self.report("E306", of, message, f"write {known.example} after the name within it")
-            return False
-        return True
+            self.report("E306", name, message, f"write {known.example}")
+        elif node.name == "default" and not may_be_missing(of):
+            cure = f"write {known.example} after the name within it"
+            self.report("E306", of, f"default follows a name; {self.shown(of)} is computed", cure)
+        else:
+            return known
+        return None
 
     def _check_part(self, node: nodes.Filter) -> None:
         """Check what a phone number is asked to begin with, to end with or to contain."""
@@ -537,9 +496,9 @@ class Checker(NodeVisitor):
     def _defaulted(self, node: nodes.Filter, type_: ValueType, args: list[ValueType | None]) -> ValueType:
         of = operand_of(node)
         if len(args) < 2 and self._is_always_there(of):
-            message = f"{self.shown(of)} is never missing, at most empty"
             cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
-            self.report_at("W304", node.lineno, len(node.name), message, cure)
+            name = Token(node.lineno, "name", node.name)
+            self.report("W304", name, f"{self.shown(of)} is never missing, at most empty", cure)
         return common(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
@@ -567,28 +526,28 @@ class Checker(NodeVisitor):
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).kind not in known.args:
             return True
-        cure, tried = _TRIED[node.name]
-        reasons = {kind: _why_not(known, value, arg.value) for kind, value in tried}
-        reason = reasons.get(type_.kind)
-        code = "E341"
-        if all(reasons.values()):
-            code, reason = "E342" if node.name == "in_zone" else "E340", next(iter(reasons.values()))
+        code, cure, tried = _TRIED[node.name]
+        reasons = {kind: _why_not(known, value, arg.value) for kind, value in tried.items()}
+        reason = next(iter(reasons.values()))
+        if not all(reasons.values()):
+            code, reason = "E341", reasons.get(type_.kind, "")
         if reason:
-            cure = cure or zone_cure(str(arg.value))
-            self.report(code, arg, f"{node.name} cannot take {self.shown(arg)}: {reason}", cure)
+            message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
+            self.report(code, arg, message, cure or zone_cure(str(arg.value)))
         return not reason
 
 
-_TRIED: Final[Mapping[str, tuple[str, tuple[tuple[str, Any], ...]]]] = {
-    "digits": ("write how many digits are in a group: 1 to 9", (("", "1"),)),
-    "in_zone": ("", (("", DATETIME.sample),)),
-    "list": ('write "and" or "or"', (("", []),)),
+_TRIED: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
+    "digits": ("E340", "write how many digits are in a group: 1 to 9", {"": "1"}),
+    "in_zone": ("E342", "", {"": DATETIME.sample}),
+    "list": ("E340", 'write "and" or "or"', {"": []}),
     "spoken": (
+        "E340",
         'write one of date, day, time, weekday, or a currency such as "GBP"',
-        (("datetime", DATETIME.sample), ("number", 1)),
+        {"datetime": DATETIME.sample, "number": 1},
     ),
 }
-"""What filters take in their brackets, and the values that they speak with it, by kind."""
+"""By filter: the rule for what can never be in its brackets, the cure, and the values that are tried, by kind."""
 
 
 def _why_not(known: Filter, value: Any, arg: Any) -> str:
@@ -620,22 +579,3 @@ def known_type(scope: ScopeTypes, node: nodes.Node) -> ValueType | None:
         return scope.get(node.name)
     of = known_type(scope, node.node) if isinstance(node, nodes.Getattr) else None
     return of.at(node.attr) if isinstance(node, nodes.Getattr) and of is not None and of.is_record else None
-
-
-def _is_half(node: nodes.And | nodes.Or, right: ValueType) -> bool:
-    """Whether `node` is `name == a or b`, with a `b` that is meant to be compared with `name` as well."""
-    last = _last_comparison(node)
-    if last is None or last.ops[0].op != "eq" or not isinstance(node.right, nodes.Name | nodes.Getattr):
-        return False
-    if right.kind not in ("text", "number") or right.words:
-        return False
-    other = getattr(last.ops[0].expr, "value", None)
-    return other is None or isinstance(other, str) == (right.kind == "text")
-
-
-def _last_comparison(node: nodes.And | nodes.Or) -> nodes.Compare | None:
-    """The comparison with == or != that is last before the right side; None without one."""
-    last = node.left
-    while isinstance(last, nodes.And | nodes.Or):
-        last = last.right if isinstance(last.right, nodes.Compare) else last.left
-    return last if isinstance(last, nodes.Compare) and last.ops[0].op in ("eq", "ne") else None

@@ -115,7 +115,7 @@ def compile_expression(
     node, fault = read_expression(template, text)
     check = Checker(template, scope, is_bare=True)
     if fault is not None:
-        check.report_at(*fault)
+        check.report(*fault)
     elif node is not None:
         check.check_test(node)
     if node is None or any(issue.is_error for issue in check.issues):
@@ -211,6 +211,5 @@ def _check_beginning(job: _Job, check: Checker) -> None:
     try:
         job.type.cast(written + ("1" if _PORT.search(written) else "x"))
     except ValueError as error:
-        start = len(written) - len(written.lstrip())
-        message = f'{job.what} cannot begin with "{written.strip()}"'
-        check.report_at("E313", start, len(written) - start, message, str(error))
+        beginning = check.template.between(len(written) - len(written.lstrip()), len(written))
+        check.report("E313", beginning, f'{job.what} cannot begin with "{written.strip()}"', str(error))

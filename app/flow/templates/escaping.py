@@ -373,22 +373,6 @@ def _url(context: str, value: Written) -> str:
     raise Misplaced("E332", f"{value.shown} decides where the URL leads")
 
 
-CONTEXT_NAMES = {
-    "tag": "in a tag",
-    '"': "in quotes",
-    "'": "in quotes",
-    **dict.fromkeys(_WITHIN, "in quotes"),
-    "backslash": "after a backslash",
-    "user": "before the @",
-    "host": "in the host",
-    "path": "after the host",
-    "base": "in the host",
-    "torn": "in the host",
-    "odd": "in no URL",
-}
-"""How messages call the contexts; any other is at the beginning or between."""
-
-
 CONTEXTS: dict[str, Contexts] = {
     "talk": Contexts(_after_talk, _talk, spoken=frozenset({"", "tag"})),
     "ssml": Contexts(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),

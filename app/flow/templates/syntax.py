@@ -58,8 +58,7 @@ class Fault(NamedTuple):
     """Something that cannot be read; without a cure, the rule's own is meant."""
 
     code: str
-    start: int
-    length: int
+    at: Token
     message: str
     cure: str | None = None
 
@@ -72,7 +71,7 @@ class Piece:
         opener: `{{`, `{%`, or "" for literal text.
         start, close: where it begins, and where it is closed.
         tokens: without those that open and close it.
-        fault: why it cannot be cut into tokens.
+        fault: why it cannot be read.
     """
 
     opener: str
@@ -83,7 +82,7 @@ class Piece:
 
     def refuse(self, code: str, at: Token, message: str, cure: str | None = None) -> None:
         """Note a fault at a token, unless there is one already."""
-        self.fault = self.fault or _fault(code, at, message, cure)
+        self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
     def expression(self) -> int:
@@ -113,10 +112,6 @@ class Piece:
             elif token.says(")", "]") and opened:
                 opened.pop()
         return opened[-1] if opened else None
-
-
-def _fault(code: str, at: Token, message: str, cure: str | None = None) -> Fault:
-    return Fault(code, at.start, max(1, len(at.text)), message, cure)
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
@@ -151,143 +146,132 @@ class _Scanner:
     def _cut(self, begin: int) -> Generator[Piece, None, int]:
         """The pieces up to the first braces with a fault; returns where the text behind them begins."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
-        token, kind = Token(begin, "", ""), "data"
-        try:
-            for token in self._tokens(begin):
-                if token.kind in ("variable_begin", "block_begin"):
-                    piece = Piece(token.text[:2], token.start)
-                elif token.kind in ("variable_end", "block_end") and piece is not None and not self.is_bare:
-                    piece.close = token.start
-                    yield piece
-                    piece = None
-                elif token.kind == "data":
-                    yield Piece("", token.start, [token._replace(kind=kind)], token.end)
-                elif piece is None:
-                    kind = "raw" if token.kind == "raw_begin" else "data"
-                elif fault := self._token_fault(piece, token):
-                    return (yield from self._broken(piece, fault))
-                elif token.kind != "whitespace":
-                    piece.tokens.append(token)
-        except TemplateSyntaxError:
-            if piece is not None:
-                return (yield from self._broken(piece, self._stopped_at(piece, token.end)))
-        return (yield from self._ended(piece, token))
-
-    def _ended(self, piece: Piece | None, token: Token) -> Generator[Piece, None, int]:
-        """What the end of the text leaves open; `token` is the last one."""
-        if piece is not None and not self.is_bare:
-            fault = Fault("E320", piece.start, 2, f'"{piece.opener}" is not closed', _closing(piece.opener))
-            return (yield from self._broken(piece, fault))
+        kind, opened = "data", ""
+        for token in self._tokens(begin):
+            if token.kind in ("variable_begin", "block_begin"):
+                piece = Piece(token.text[:2], token.start)
+            elif token.kind in ("variable_end", "block_end") and piece is not None and not self.is_bare:
+                piece.close = token.start
+                yield piece
+                piece = None
+            elif token.kind == "data":
+                yield Piece("", token.start, [token._replace(kind=kind)], token.end)
+            elif piece is not None and (fault := self._fault(piece, token)):
+                return (yield from self._broken(piece, fault))
+            elif piece is not None and token.kind not in ("whitespace", "end"):
+                piece.tokens.append(token)
+            elif piece is None and token.kind in ("end", "error") and opened in ("{#", "raw"):
+                at = Token(self.source.rindex("{", 0, token.start), "", "{#")
+                code, cure = ("E322", "close it with {% endraw %}") if opened == "raw" else ("E320", _closing("{#"))
+                yield Piece("", at.start, fault=Fault(code, at, f'"{opened}" is not closed', cure))
+            elif piece is None:
+                kind = "raw" if token.kind == "raw_begin" else "data"
+                opened = {"raw_begin": "raw", "comment_begin": "{#"}.get(token.kind, "")
         if piece is not None:
             yield piece
-        elif token.kind in ("raw_begin", "comment_begin"):
-            yield self._unclosed(token)
         return self.end
 
     def _tokens(self, begin: int) -> Iterator[Token]:
-        state, at = "variable" if self.is_bare else None, begin
+        """The tokens of Jinja2's lexer, then `end`, or `error` where it stops."""
+        state, at, kind = "variable" if self.is_bare else None, begin, "end"
         source = self.source.replace("\r", " ")  # Jinja2 would turn \r\n into one character
-        for _, kind, text in ENVIRONMENT.lexer.tokeniter(source[begin : self.end], None, None, state):
-            start = source.index(text, at)
-            token = Token(start, kind, self.source[start : start + len(text)])
-            at = token.end
-            yield token
+        try:
+            for _, token_kind, text in ENVIRONMENT.lexer.tokeniter(source[begin : self.end], None, None, state):
+                start = source.index(text, at)
+                at = start + len(text)
+                yield Token(start, token_kind, self.source[start:at])
+        except TemplateSyntaxError:
+            kind = "error"
+        yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
         """Braces with a fault, of which only the word of a tag is kept; returns where the text behind them begins."""
-        closer = self.source.find(_CLOSERS[piece.opener], fault.start)
+        at = fault.at
+        closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
-        if fault.code == "E320" and self.source[fault.start] in "}%":
-            piece.close = fault.start + fault.length
-        word = _WORD.match(self.source, piece.start) if piece.opener == "{%" and fault.start != piece.start else None
+        if fault.code == "E320" and self.source[at.start] in "}%":
+            piece.close = at.end
+        word = _WORD.match(self.source, piece.start) if piece.opener == "{%" and at.start != piece.start else None
         piece.tokens = [Token(word.start(1), "name", word[1])] if word else []
         piece.fault = fault
         yield piece
         return min(piece.close, self.end)
 
-    def _unclosed(self, token: Token) -> Piece:
-        """The piece of a comment or of `raw` without an end."""
-        start = self.source.rindex("{", 0, token.end)
-        code, word, cure = "E322", "raw", "close it with {% endraw %}"
-        if token.kind == "comment_begin":
-            code, word, cure = "E320", "{#", _closing("{#")
-        return Piece("", start, fault=Fault(code, start, 2, f'"{word}" is not closed', cure))
-
     # what is wrong with a single token
 
-    def _token_fault(self, piece: Piece, token: Token) -> Fault | None:
+    def _fault(self, piece: Piece, token: Token) -> Fault | None:
+        if token.kind == "end" and self.is_bare:
+            return None
+        if token.kind == "end":
+            opener = Token(piece.start, "", piece.opener)
+            return Fault("E320", opener, f'"{piece.opener}" is not closed', _closing(piece.opener))
         if len(piece.tokens) >= MAX_TOKENS - 1:
             message = f"an expression of more than {MAX_TOKENS} words and signs"
-            return Fault("E311", piece.tokens[0].start, 1, message)
+            return Fault("E311", piece.tokens[0]._replace(text=""), message)
+        if token.kind in ("operator", "variable_end", "error") and (fault := self._sign_fault(piece, token.start)):
+            return fault
+        if token.kind == "error":
+            return self._stopped(token)
         match token.kind:
-            case "operator" | "variable_end":
-                return self._sign_fault(piece, token.start)
             case "string" if escape := _UNKNOWN_ESCAPE.match(token.text):
-                message = f'"{escape[1]}" means nothing here'
-                return Fault("E301", token.start + escape.start(1), 2, message, "write \\\\ for a backslash")
+                at = Token(token.start + escape.start(1), "", escape[1])
+                return Fault("E301", at, f'"{at.text}" means nothing here', "write \\\\ for a backslash")
             case "name" if not token.text.isidentifier():
-                return _meaningless(token.start, token.text[0])
+                return _meaningless(token._replace(text=token.text[0]))
             case "integer" | "float" if not _NUMBER.match(self.source, token.start):
                 found = _LIKE_A_NUMBER.match(self.source, token.start)
-                whole = found[0] if found else token.text
-                cure = f'write at most 18 digits without a leading 0, or in quotes if it is a text: "{whole}"'
-                return Fault("E301", token.start, len(whole), f"{whole} is not a number", cure)
+                whole = token._replace(text=found[0] if found else token.text)
+                cure = f'write at most 18 digits without a leading 0, or in quotes if it is a text: "{whole.text}"'
+                return Fault("E301", whole, f"{whole.text} is not a number", cure)
         return None
 
-    def _stopped_at(self, piece: Piece, at: int) -> Fault:
-        """What is wrong where Jinja2's lexer stops."""
-        sign = self.source[at]
-        if fault := self._sign_fault(piece, at):
-            return fault
-        if sign in "\"'":
-            return Fault("E301", at, 1, f"the text that begins here has no closing {sign}", f"close it with {sign}")
-        if sign in ")]" and (control := _CONTROL.search(self.source, at, self.end)):
-            return _meaningless(control.start(), control[0])
-        if sign in ")]":
-            return Fault(FOREIGN.misplaced[sign][0], at, 1, *FOREIGN.misplaced[sign][1:])
-        return _meaningless(at, sign)
+    def _stopped(self, token: Token) -> Fault:
+        """Why Jinja2's lexer stops at a character; behind a bracket, a control character is what is wrong."""
+        if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
+            return _meaningless(Token(control.start(), "", control[0]))
+        if token.text in ")]":
+            code, message, cure = FOREIGN.misplaced[token.text]
+            return Fault(code, token, message, cure)
+        if token.text in "\"'":
+            message = f"the text that begins here has no closing {token.text}"
+            return Fault("E301", token, message, f"close it with {token.text}")
+        return _meaningless(token)
 
     def _sign_fault(self, piece: Piece, at: int) -> Fault | None:
         if braces := _BRACES.match(self.source, at):
-            return self._braces_fault(piece, at, braces[0])
+            return self._braces_fault(piece, Token(at, "", braces[0]))
         if piece.opener == "{%" and _HALF_CLOSED.match(self.source, at):
-            return Fault("E320", at, 1, '"{%" is closed by "%"', 'write "%}" here')
+            return Fault("E320", Token(at, "", "%"), '"{%" is closed by "%"', 'write "%}" here')
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
             code, cure = FOREIGN.operators[foreign[0]]
-            return Fault(code, at, len(foreign[0]), f'"{foreign[0]}" means nothing here', cure)
+            return Fault(code, Token(at, "", foreign[0]), f'"{foreign[0]}" means nothing here', cure)
         return None
 
-    def _braces_fault(self, piece: Piece, at: int, written: str) -> Fault:
-        code, closer, bracket = "E320", _CLOSERS[piece.opener], piece.open_bracket()
-        message = f'"{written}" within braces'
-        cure = f'write one pair of braces, closed by "{closer}"'
+    def _braces_fault(self, piece: Piece, at: Token) -> Fault:
+        written, closer, bracket = at.text, _CLOSERS[piece.opener], piece.open_bracket()
         if self.is_bare:
-            code, message = "E312", f'"{written}" in an expression'
-            cure = "write the names without braces; this is an expression already"
-            if written == "{":
-                cure = _NO_MAP
-        elif written == closer and bracket is not None:
+            cure = _NO_MAP if written == "{" else "write the names without braces; this is an expression already"
+            return Fault("E312", at, f'"{written}" in an expression', cure)
+        if written == closer and bracket is not None:
             return _bracket_not_closed(bracket)
-        elif written in ("}", "}}", "%}"):
-            message, cure = f'"{piece.opener}" is closed by "{written}"', f'write "{closer}" here'
-        elif written == "{" and self.source[at - 2 : at] == "{{":
-            message, cure = "three braces", "write two: {{ ... }}"
-        elif written == "{":
-            code, cure = "E310", _NO_MAP
-        return Fault(code, at, len(written), message, cure)
+        if written in ("}", "}}", "%}"):
+            return Fault("E320", at, f'"{piece.opener}" is closed by "{written}"', f'write "{closer}" here')
+        if written == "{" and self.source[at.start - 2 : at.start] != "{{":
+            return Fault("E310", at, f'"{written}" within braces', _NO_MAP)
+        return Fault("E320", at, f'"{written}" within braces', f'write one pair of braces, closed by "{closer}"')
 
 
 def _closing(opener: str) -> str:
     return f'close it with "{_CLOSERS[opener]}"'
 
 
-def _meaningless(at: int, sign: str) -> Fault:
-    shown = f'"{sign}"' if sign.isprintable() else f"the character U+{ord(sign):04X}"
-    return Fault("E301", at, 1, f"{shown} means nothing here")
+def _meaningless(at: Token) -> Fault:
+    shown = f'"{at.text}"' if at.text.isprintable() else f"the character U+{ord(at.text):04X}"
+    return Fault("E301", at, f"{shown} means nothing here")
 
 
 def _bracket_not_closed(bracket: Token) -> Fault:
-    return _fault("E301", bracket, f'the "{bracket.text}" that opens here is not closed', _closing(bracket.text))
+    return Fault("E301", bracket, f'the "{bracket.text}" that opens here is not closed', _closing(bracket.text))
 
 
 @dataclass(slots=True)
@@ -332,15 +316,16 @@ class _Reader:
                 self._write(nodes.TemplateData(piece.tokens[0].text, lineno=piece.start))
             faults += [piece.fault] if piece.fault else []
         for block in (*self.unclosed, *self.blocks[self.strays :]):
-            cure = f"close it with {{% end{block.word} %}}"
-            faults.append(Fault("E322", block.head.start, 2, f'"{block.word}" is not closed', cure))
-        return self.body, sorted(faults, key=lambda fault: fault.start)
+            head, cure = Token(block.head.start, "", "{%"), f"close it with {{% end{block.word} %}}"
+            faults.append(Fault("E322", head, f'"{block.word}" is not closed', cure))
+        return self.body, sorted(faults, key=lambda fault: fault.at)
 
-    def _add(self, node: nodes.Node) -> None:
-        (self.blocks[-1].body if self.blocks else self.body).append(node)
+    def _fill(self) -> list[nodes.Node]:
+        """The body that is being filled."""
+        return self.blocks[-1].body if self.blocks else self.body
 
     def _write(self, part: nodes.Expr) -> None:
-        body = self.blocks[-1].body if self.blocks else self.body
+        body = self._fill()
         if body and isinstance(output := body[-1], nodes.Output):
             output.nodes.append(part)
         else:
@@ -365,13 +350,13 @@ class _Reader:
                     cure = 'write the name of a file in quotes and nothing else: {% include "greeting.j2" %}'
                     piece.refuse("E321", word, '"include" takes one fixed file name', cure)
                 if (file := self._expression(piece)) is not None:
-                    self._add(nodes.Include(file, True, False, lineno=word.start))
+                    self._fill().append(nodes.Include(file, True, False, lineno=word.start))
             case _:
                 self._unknown(piece, word)
 
     def _open(self, piece: Piece, word: Token) -> None:
         if len(self.blocks) >= MAX_BLOCKS:
-            piece.refuse("E311", Token(piece.start, "", "{%"), f"tags nested more than {MAX_BLOCKS} deep")
+            piece.refuse("E311", Token(piece.start, "begin", "{%"), f"tags nested more than {MAX_BLOCKS} deep")
             return
         node: nodes.If | nodes.For
         if word.text == "if":
@@ -429,7 +414,7 @@ class _Reader:
         """Close the innermost block. What a loop without a readable head holds is left out."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
-            self._add(block.node)
+            self._fill().append(block.node)
 
     def _set(self, piece: Piece, word: Token) -> None:
         name = piece.at(1)
@@ -440,7 +425,7 @@ class _Reader:
             piece.refuse("E325", name, f'"{name.text}" cannot be a name')
         if (value := self._expression(piece)) is not None:
             target = nodes.Name(name.text, "store", lineno=name.start)
-            self._add(nodes.Assign(target, value, lineno=word.start))
+            self._fill().append(nodes.Assign(target, value, lineno=word.start))
 
     def _unknown(self, piece: Piece, word: Token) -> None:
         """Refuse a tag, once with its end; one that is likely to mean `if`, `for` or their ends is read as that."""
@@ -466,7 +451,7 @@ class _Reader:
             return None
         faults, first = list[Fault](), piece.at(0)
         if piece.opener == "{{" and first.says(*_TAGS) and piece.at(1).kind != "operator" and not self.is_bare:
-            faults = [_fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
+            faults = [Fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
         faults += _word_faults(piece)
         if not any(fault.code == "E311" for fault in faults):
             tokens = [*piece.tokens[piece.expression :], Token(piece.close, "block_end", "")]
@@ -481,7 +466,7 @@ class _Reader:
             if not is_read:
                 index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
                 faults.append(_explained(piece, index))
-        piece.fault = min(faults, key=lambda fault: fault.start, default=None)
+        piece.fault = min(faults, key=lambda fault: fault.at, default=None)
         plain: nodes.Expr | None = _Plain(self.template).visit(node) if piece.fault is None else None
         return plain
 
@@ -500,7 +485,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
         depth += token.says("(", "[") - token.says(")", "]")
         before, behind = piece.before(index), piece.at(index + 1)
         if depth + prefixes >= MAX_DEPTH:
-            yield Fault("E311", behind.start, 1, f"an expression nested more than {MAX_DEPTH} deep")
+            yield Fault("E311", behind._replace(text=""), f"an expression nested more than {MAX_DEPTH} deep")
         if token.kind == "string" and before is not None and before.kind == "string":
             yield _explained(piece, index)
         elif token.kind == "name" and piece.awaits_operand(index):
@@ -508,16 +493,16 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
                 token.says("in") and piece.at(index - 1).says("not") and not piece.awaits_operand(index - 1)
             )
             if token.text in FOREIGN.literals:
-                yield _fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
+                yield Fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
             elif token.says("not") and before is not None and before.says(*_TIGHT):
-                yield _fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
+                yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
             elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
                 yield _explained(piece, index)
         elif token.says("is"):
             asked = piece.at(index + 2 if behind.says("not") else index + 1).text
             if asked != "defined":
                 cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else 'to compare, write "=="')
-                yield _fault("E302", token, '"is" asks only whether something `is defined`', cure)
+                yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
 
 
 def _explained(piece: Piece, index: int) -> Fault:
@@ -525,30 +510,30 @@ def _explained(piece: Piece, index: int) -> Fault:
     token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
     if before is not None and before.says("|"):
         message = 'the name of a filter is missing after "|"'
-        return _fault("E301", token if token.kind != "end" else before, message, "such as `| upper`")
+        return Fault("E301", token if token.kind != "end" else before, message, "such as `| upper`")
     if before is not None and before.says("."):
         left = piece.at(index - 2)
         if left.kind in ("string", "integer", "float"):
             cure = "write two comparisons: name >= 1 and name <= 3"
-            return _fault("E310", left, "a range within an expression", cure)
+            return Fault("E310", left, "a range within an expression", cure)
         cure = f'such as `call.from`, or {left.text}["any-name"]'
-        return _fault("E301", before, 'the name of a field is missing after "."', cure)
+        return Fault("E301", before, 'the name of a field is missing after "."', cure)
     if piece.awaits_operand(index):
         is_behind = before is not None and before.says(*_INFIX) and not piece.awaits_operand(index - 1)
         if before is not None and is_behind and (token.kind == "end" or token.says(")", "]", ",")):
-            return _fault("E301", before, f'a value is missing after "{before.text}"', _VALUE)
+            return Fault("E301", before, f'a value is missing after "{before.text}"', _VALUE)
         if token.kind == "end" and bracket is not None and before is not None and before.says("[", "(", ","):
             return _bracket_not_closed(bracket)
-        return _fault("E301", token, "a value is missing here", FOREIGN.missing.get(token.text, _VALUE))
+        return Fault("E301", token, "a value is missing here", FOREIGN.missing.get(token.text, _VALUE))
     if token.kind == "end" and bracket is not None:
         return _bracket_not_closed(bracket)
     if token.kind == "operator" or token.says(*_WORDS):
         known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
-        return _fault(known[0], token, *known[1:])
+        return Fault(known[0], token, *known[1:])
     if token.kind == "name" and token.text in FOREIGN.words:
-        return _fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
+        return Fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"
-    return _fault("E301", token, message, "write an operator between them, such as == or and")
+    return Fault("E301", token, message, "write an operator between them, such as == or and")
 
 
 class _Plain(NodeTransformer):

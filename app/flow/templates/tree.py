@@ -130,14 +130,22 @@ class Template:
         """Where the text begins that an offset is in."""
         return max(base for base, _ in self._texts if base <= offset)
 
-    def place(self, node: nodes.Node) -> Place:
-        """The place of an expression."""
-        start = self.start(node)
-        return self.place_at(start, self.end(node) - start)
+    def between(self, start: int, end: int) -> Token:
+        """What is written between two offsets."""
+        return Token(start, "", self.source[start:end])
+
+    def written_as(self, node: nodes.Node) -> Token:
+        """What is written of an expression."""
+        return self.between(self.start(node), self.end(node))
+
+    def place(self, where: nodes.Node | Token) -> Place:
+        """The place of an expression, or of what is written."""
+        token = where if isinstance(where, Token) else self.written_as(where)
+        return self.place_at(token.start, max(1, len(token.text)))
 
     def shown(self, node: nodes.Node) -> str:
         """An expression as it is written, at most 40 characters on one line."""
-        return shorten(self.source[self.start(node) : self.end(node)])
+        return shorten(self.written_as(node).text)
 
     def start(self, node: nodes.Node) -> int:
         """The offset of an expression: its first token, without brackets around it."""
@@ -162,10 +170,10 @@ class Template:
         """The token of the key of an entry."""
         return self.token(node.lineno, 1)
 
-    def key_length(self, node: nodes.Node) -> int:
-        """How long a key is, without the brackets around it."""
+    def whole_key(self, node: nodes.Node) -> Token:
+        """All of a key, without the brackets around it."""
         end = self.end(node)
-        return end - self.key(node).start - (self.source[end - 1] == "]")
+        return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 
     def operator(self, left: nodes.Node) -> Token:
         """The token of the operator behind an operand."""
