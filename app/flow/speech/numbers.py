@@ -1,9 +1,12 @@
-"""Numbers, written so that a voice of the language reads them as one number."""
+"""Numbers and amounts of money, written so that a voice of the language reads them as one number.
+
+CLDR has the names of currencies, but neither what they are called in daily life nor their hundredths.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +14,21 @@ from typing import Any, Final
 
 import yaml
 from babel import Locale, UnknownLocaleError
-from babel.numbers import format_decimal, get_group_symbol, get_minus_sign_symbol
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    get_currency_name,
+    get_currency_precision,
+    get_group_symbol,
+    get_minus_sign_symbol,
+)
 
 _RENAMED = {"no": "nb"}
 _BLANKS = re.compile(r"[\u00a0\u2009\u202f]")
 _MARKS = re.compile(r"[\u200e\u200f]")
 _UNKNOWN = Locale("en", "US")
 _LARGE = 10**18
+_MILLION = 1_000_000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _FINEST = Decimal("0.001")
 
@@ -67,22 +78,74 @@ def number_of(value: object) -> Decimal | None:
 def number(value: Decimal, locale: Locale) -> str:
     """With the language's own marks and at most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
     rounded = value.quantize(_FINEST, ROUND_HALF_UP)
-    return signed(written(abs(rounded), locale), locale, is_negative=rounded < 0)
+    return _signed(_written(abs(rounded), locale), locale, is_negative=rounded < 0)
 
 
-def written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
+def amount(value: Decimal, currency: str, locale: Locale) -> str:
+    """`value` of a currency, rounded to its smallest unit; hundredths by their own name where it is known."""
+    code = currency.upper()
+    places = get_currency_precision(code)
+    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    has_words = word_of(locale, "and") is not None
+    said = _in_words(abs(rounded), code, places, locale) if has_words else _by_cldr(abs(rounded), code, locale)
+    return _signed(said, locale, is_negative=rounded < 0)
+
+
+def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
     """A number of 0 or more by the language's marks, or by a `pattern` of CLDR."""
-    return plain(format_decimal(value, pattern, locale=locale, group_separator=parts_thousands(locale)))
+    return plain(format_decimal(value, pattern, locale=locale, group_separator=_parts_thousands(locale)))
 
 
-def parts_thousands(locale: Locale) -> bool:
+def _parts_thousands(locale: Locale) -> bool:
     """Whether thousands are parted: not where a blank does it, which a voice may take for the end of a number."""
     return not get_group_symbol(locale).isspace()
 
 
-def signed(text: str, locale: Locale, *, is_negative: bool) -> str:
+def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
     """`text` with what says that it is below zero."""
     if not is_negative:
         return text
     word = word_of(locale, "minus")
     return f"{word} {text}" if word else f"{plain(get_minus_sign_symbol(locale))}{text}"
+
+
+def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
+    has_parts, groups = bool(value % 1), _parts_thousands(locale)
+    exact = value if has_parts else Decimal(int(value))
+    return plain(
+        format_currency(
+            exact, code, locale=locale, format_type="name", currency_digits=has_parts, group_separator=groups
+        )
+    )
+
+
+def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
+    """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; without a name for hundredths `12.50 rupees`."""
+    whole, parts = int(value), int(value % 1 * 100)
+    names = word_of(locale, "parts", code)
+    if value % 1 and names is None:
+        return f"{_written(value, locale, '#,##0.' + '0' * places)} {_unit(value, code, locale)}"
+    count = Decimal(whole)
+    units = f"{_written(count, locale)} {_millions_of(whole, code, locale)}{_unit(count, code, locale)}"
+    if names is None or not parts:
+        return units
+    cents = f"{parts} {_one_of(names, Decimal(parts), locale)}"
+    return f"{units} {word_of(locale, 'and')} {cents}" if whole else cents
+
+
+def _unit(count: Decimal, code: str, locale: Locale) -> str:
+    names = word_of(locale, "units", code)
+    if names:
+        return _one_of(names, count, locale)
+    name = plain(get_currency_name(code, count, locale))
+    return name.lower() if locale.language == "pt" else name
+
+
+def _one_of(names: Sequence[str], count: Decimal, locale: Locale) -> str:
+    return names[0] if locale.plural_form(count) == "one" else names[1]
+
+
+def _millions_of(whole: int, code: str, locale: Locale) -> str:
+    """The word between whole millions and what there are millions of: `un million d'euros`."""
+    word = word_of(locale, "millions_of") or "" if whole and whole % _MILLION == 0 else ""
+    return "d'" if word == "de " and locale.language == "fr" and code == "EUR" else word

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_time
+from babel.numbers import is_currency
 
-from app.flow.speech.clock import at_clock, clock
-from app.flow.speech.money import amount, is_currency
-from app.flow.speech.numbers import locale_of, number, number_of, plain, word_of
+from app.flow.speech.numbers import amount, locale_of, number, number_of, plain, word_of
 from app.flow.zones import find_zone
 
 Point: TypeAlias = datetime | date | time
@@ -39,9 +37,12 @@ def spoken(value: object, language: str, form: object = "") -> str:
     locale = locale_of(language)
     if not isinstance(form, str):
         raise ValueError("the way of speaking is a text")
-    if (count := number_of(value)) is not None:
-        return _number(count, form, locale)
-    return _point(_point_of(value), form, locale)
+    count = number_of(value)
+    if count is None:
+        return _point(_point_of(value), form, locale)
+    if form and not is_currency(form.upper()):
+        raise ValueError("a number is said as it is or as an amount of money")
+    return amount(count, form, locale) if form else number(count, locale)
 
 
 def in_zone(value: object, language: str, zone: object) -> datetime:
@@ -77,14 +78,6 @@ def _point_of(value: object) -> Point:
     raise ValueError("a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed")
 
 
-def _number(count: Decimal, form: str, locale: Locale) -> str:
-    if not form:
-        return number(count, locale)
-    if is_currency(form):
-        return amount(count, form, locale)
-    raise ValueError("a number is said as it is or as an amount of money")
-
-
 def _point(point: Point, form: str, locale: Locale) -> str:
     if not form and isinstance(point, datetime):
         return _day_and_time(point, locale)
@@ -104,10 +97,39 @@ def _day(moment: date, locale: Locale) -> str:
 
 def _day_and_time(moment: datetime, locale: Locale) -> str:
     """Weekday, day, month and time: `Thursday 5 March at 9 AM`."""
-    on, at = _day(moment, locale), at_clock(moment.time(), locale)
-    if at is not None:
-        return f"{on}{at}"
-    return plain(str(locale.datetime_formats["medium"]).format(clock(moment.time(), locale), on))
+    day, forms = _day(moment, locale), _clock_forms(locale)
+    said = clock(moment.time(), locale)
+    if forms is None:
+        return plain(str(locale.datetime_formats["medium"]).format(said, day))
+    return f"{day}{_form(forms, 'at', moment.time())}{said}"
+
+
+def clock(moment: time, locale: Locale) -> str:
+    """The time alone: `9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
+    forms, hour, minute = _clock_forms(locale), moment.hour, moment.minute
+    if forms is None:
+        return plain(format_time(moment, "short", locale=locale))
+    parts = [part for begin, part in forms.get("parts", {}).items() if begin <= hour]
+    return _form(forms, "minute" if minute else "hour", moment).format(
+        hour=hour,
+        twelfth=hour % 12 or 12,
+        minute=minute,
+        part=parts[-1] if parts else "",
+        hours=forms.get("hours", ("", ""))[hour > 1],
+        minutes=forms.get("minutes", ("", ""))[minute > 1],
+    )
+
+
+def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
+    """How times of day are told (see words.yaml); None for a language that has only the forms of CLDR."""
+    has_halves = "a" in locale.time_formats["short"].pattern
+    found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
+    return found or word_of(locale, "clock")
+
+
+def _form(forms: Mapping[str, Any], name: str, moment: time) -> str:
+    keys = (f"{name} {moment.hour}:{moment.minute:02}", f"{name} {moment.hour}", name)
+    return str(next(forms[key] for key in keys if key in forms))
 
 
 def _formatted(moment: date, pattern: str, locale: Locale) -> str:

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.speech import SPEAKERS
-from app.flow.speech.money import is_currency
 from app.flow.speech.times import FORMS
 
 CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
@@ -39,10 +38,6 @@ def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
     said = SPEAKERS[case["filter"]](value, case["language"], *args)
 
     assert case["expected"] == (said.isoformat() if isinstance(said, datetime) else said)
-
-
-def test_currencies_are_known_by_their_codes() -> None:
-    assert [is_currency(code) for code in ("GBP", "gbp", "GPB")] == [True, True, False]
 
 
 @settings(max_examples=150, deadline=None)
