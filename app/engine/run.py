@@ -13,7 +13,7 @@ from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
-from app.flow.hours.current import hours_view
+from app.flow.hours.calendar import hours_view
 from app.flow.language.outcomes import FAILURES
 from app.flow.language.returns import Redactor
 from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, StepHook, StepLookup, Target

@@ -104,7 +104,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     calendars: dict[str, Calendar] = {}
     for entry in entries:
         if entry.key.value not in fallen:
-            _check_name(entry.key, reader)
+            reader.check_name(entry.key, "hours", _NAME, "use letters, digits and _", taken=RESERVED)
             calendars[entry.key.value] = _read_calendar(entry, reader, dates)
     return calendars
 
@@ -112,16 +112,6 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
     """Path → text of the computed dates that the calendars are made of: a part of the revision of what uses them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}
-
-
-def _check_name(name: Text, reader: Reader) -> None:
-    if not _NAME.fullmatch(name.value):
-        tidied = re.sub(r"[^A-Za-z0-9_]+", "_", name.value).strip("_")
-        example = f", e.g. {tidied}" if _NAME.fullmatch(tidied) else ""
-        message = f'hours cannot be named "{name.value}"'
-        reader.report("E205", name.place, message, f"use letters, digits and _{example}")
-    elif name.value in RESERVED:
-        reader.report("E206", name.place, f'"{name.value}" is a word of the flow language')
 
 
 def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Calendar:

@@ -11,7 +11,6 @@ import importlib
 import json
 import re
 import warnings
-from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -38,8 +37,7 @@ MAX_DAYS: Final = 366
 MIN_YEAR, MAX_YEAR = 2000, 2100
 """Days that a range may have, and years that a date may have; our choice, so that typing errors are found."""
 
-_RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
-_DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
@@ -233,14 +231,12 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it begins, or that is longer
     than 366 days.
     """
-    found = _RANGE.fullmatch(text.value)
-    if found is None and ".." in text.value:
+    begin, dots, end = text.value.partition("..")
+    if end.startswith(".") or ".." in end:
         reader.report("E506", text.place, f'{what}: "{text.value}" is not a date')
         return ()
-    if found is None:
-        day = _read_date(text.value, 0, text, what, reader)
-        return () if day is None else (day,)
-    first, last = (_read_date(found[part], found.start(part), text, what, reader) for part in (1, 2))
+    first = _read_date(begin, 0, text, what, reader)
+    last = _read_date(end, len(begin) + 2, text, what, reader) if dots else first
     if first is None or last is None:
         return ()
     days = (last - first).days + 1
@@ -296,28 +292,27 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
     return SpecialHours(words.hours, words.name.strip(), entry.key.place) if words else SpecialHours(())
 
 
+def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
+    """The date that is written from `offset` of a text on."""
+    written = value.strip()
+    try:
+        day = date.fromisoformat(written) if _DATE.fullmatch(written) else None
+    except ValueError:  # such as the 30th of February
+        day = None
+    if day is not None and MIN_YEAR <= day.year <= MAX_YEAR:
+        return day
+    place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
+    cure = f"write a year from {MIN_YEAR} to {MAX_YEAR}" if day else _date_cure(written)
+    reader.report("E506", place, f'{what}: "{written}" is not a date', cure)
+    return None
+
+
 def _date_cure(written: str) -> str | None:
     """How a date in another notation (`24.12.2026`, `2026/12/24`) is written here; None for anything else."""
     found = _OTHER_DATE.fullmatch(written)
-    if found is None:
+    if found is None or _DATE.fullmatch(written):
         return None
     first, month, last = map(int, found.groups())
     year, day = (first, last) if first > last else (last, first)
     month, day = (day, month) if month > 12 else (month, day)
     return f"write {year}-{month:02}-{day:02}"
-
-
-def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """The date that is written from `offset` of a text on."""
-    written = value.strip()
-    place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
-    found = _DATE.fullmatch(written)
-    if found is None:
-        reader.report("E506", place, f'{what}: "{written}" is not a date', _date_cure(written))
-        return None
-    year, month, day = map(int, found.groups())
-    if MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:
-        return date(year, month, day)
-    cure = None if MIN_YEAR <= year <= MAX_YEAR else f"write a year from {MIN_YEAR} to {MAX_YEAR}"
-    reader.report("E506", place, f"{what}: there is no {written}", cure)
-    return None

@@ -17,8 +17,8 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING, _MORNING = 18 * 60, 8 * 60
 """A night service opens after the first and closes before the second; our choice."""
-_SPAN: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
-_OTHER_NOTATION: Final = re.compile(
+_SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
+_ANY_NOTATION: Final = re.compile(
     r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
     r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?",
     re.IGNORECASE,
@@ -194,10 +194,9 @@ def _pieces(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
-    found = _SPAN.fullmatch(text)
-    span = _span(*map(int, found.groups())) if found else None
-    if span is None:
-        meant = _MEANT.get(text.casefold()) or _meant_span(text) or _EXAMPLE
+    span = _span_of(text)
+    if span is None or not _SPAN.fullmatch(text):
+        meant = _MEANT.get(text.casefold()) or (shown_spans((span,)) if span else _EXAMPLE)
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', f"write {meant}")
         return None
     if span.start == span.end:
@@ -214,26 +213,21 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     return span
 
 
-def _meant_span(text: str) -> str:
-    """Two times in another notation (`9am-5.30pm`, `8-16h`) as they are written here; "" for anything else."""
-    found = _OTHER_NOTATION.fullmatch(text)
-    if found is None:
-        return ""
+def _span_of(text: str) -> Span | None:
+    """The span between two times of the day in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
+
+    None when there is no such time. An end at 00:00 is the end of the day.
+    """
+    found = _ANY_NOTATION.fullmatch(text)
     times = []
-    for hour, minute, half in (found.groups()[:3], found.groups()[3:]):
+    for hour, minute, half in (found.groups()[:3], found.groups()[3:]) if found else ():
         shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
-        times.append(f"{int(hour) + shift:02}:{minute or '00'}")
-    written = "-".join(times)
-    span = _SPAN.fullmatch(written)
-    return written if span and _span(*map(int, span.groups())) else ""
-
-
-def _span(hour: int, minute: int, end_hour: int, end_minute: int) -> Span | None:
-    """The span of two times of the day; None when there is no such time. An end at 00:00 is the end of the day."""
-    start, end = hour * 60 + minute, end_hour * 60 + end_minute
-    if minute > 59 or end_minute > 59 or start >= DAY_MINUTES or end > DAY_MINUTES:
+        times.append((int(hour) + shift) * 60 + int(minute or 0))
+        if int(minute or 0) > 59:
+            return None
+    if not times or times[0] >= DAY_MINUTES or times[1] > DAY_MINUTES:
         return None
-    return Span(start, DAY_MINUTES if end == 0 and start > 0 else end)
+    return Span(times[0], times[1] or (DAY_MINUTES if times[0] else 0))
 
 
 def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:

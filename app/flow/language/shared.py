@@ -23,8 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import ACTIONS, check_defaults, gather
-from app.flow.hours.calendar import Calendar
-from app.flow.hours.current import hours_type
+from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, as_node

@@ -10,8 +10,7 @@ from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
 from app.flow.checks.usage.conditions import Key, key_of
-from app.flow.hours.calendar import DAY_MINUTES, Calendar
-from app.flow.hours.current import hours_view
+from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.language.collect import Collect
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE

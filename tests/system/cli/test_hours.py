@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.hours import state_of
-from app.flow.hours.current import hours_view
+from app.flow.hours.calendar import hours_view
 from app.flow.loader import load
 from tests.system.cli.projects import SHOP, ncco, write_project
 

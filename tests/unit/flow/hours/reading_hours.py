@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.flow.hours.calendar import Calendar
-from app.flow.hours.current import CurrentHours, hours_view
+from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import Issue
 from app.flow.language.reader import Reader

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.hours.calendar import Calendar, Span, SpecialHours
-from app.flow.hours.current import hours_view
+from app.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
 from app.flow.nodes import Place
 from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
 

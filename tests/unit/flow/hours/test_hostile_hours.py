@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.flow.hours.current import hours_view
+from app.flow.hours.calendar import hours_view
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.hours.year import summarise
 from app.flow.language.reader import Reader

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from app.flow.hours.current import hours_type
+from app.flow.hours.calendar import hours_type
 from app.flow.types import DATETIME, TYPES
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 
