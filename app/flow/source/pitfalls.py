@@ -12,7 +12,6 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.nodes import Text
 from app.flow.rules import RULES
-from app.flow.source.brackets import braces
 from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,
@@ -25,6 +24,7 @@ from app.flow.source.source_file import (
     marks,
     quote,
 )
+from app.flow.source.syntax import braces
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"

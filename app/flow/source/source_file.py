@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol, cast
 
@@ -198,9 +199,19 @@ class Line:
         self.value = after + len(rest) - len(rest.lstrip())
 
     @property
-    def is_blank(self) -> bool:
-        """Whether it is empty or only a comment."""
-        return self.text.lstrip()[:1] in ("", "#")
+    def column(self) -> int:
+        """How far what follows its dashes is indented."""
+        return self.content - self.start
+
+    @property
+    def above(self) -> Line | None:
+        """The nearest line above that is neither blank nor a comment."""
+        return next(self.lines_above(), None)
+
+    def lines_above(self) -> Iterator[Line]:
+        """The lines above that are neither blank nor a comment, upwards."""
+        lines = (Line(self.source, number) for number in range(self.number - 1, 0, -1))
+        return (line for line in lines if line.text.lstrip()[:1] not in ("", "#"))
 
     @property
     def has_value(self) -> bool:

@@ -6,15 +6,18 @@ Each `find_*` looks for one kind of fault, and returns None when it is not that 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import yaml
 
 from app.flow.issues import Issue
-from app.flow.source import brackets
-from app.flow.source.fault import SyntaxFault, find_reserved
+from app.flow.rules import RULES
 from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,
+    FILLER,
     LIST_KEYS,
     MAP_KEYS,
     OPTION_KEYS,
@@ -25,27 +28,104 @@ from app.flow.source.source_file import (
     quote,
 )
 
+_CLOSERS = {"[": "]", "{": "}"}
+_NAME = r"[A-Za-z_][\w-]*"
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
+_BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
+_BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
+_VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
+_CLOSING_COMMENT = re.compile(r"\s+#.*[\]}]")
+_YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
+_TO_COMMA = re.compile(r"[,\[\]{}]")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
-_MISSING_COLON = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
-_KEY = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]|$)")
+_UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+[\[{{]")
+_KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
+_LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*$")
+_NEXT_KEY = re.compile(rf"([a-z0-9]\S*)\s+({_NAME})$")
+_EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
-_GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)(:|\uff1a)(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
-_EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
-_PAIR = re.compile(r"([a-z_]\w*)(?:\s+(\S+))?$")
+_GLUED_KEY = re.compile(rf"({_NAME})(:(?!//)(?=\S)|\uff1a)(.*)$")
+_PAIR = re.compile(rf"({_NAME})[ \t]*(?:=>?|[ \t]|$)[ \t]*(\S*)$")
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}|else) +(\S.*)")
-_INDENT_FURTHER = "if it continues the text above, indent it further than the key there"
+
+
+@dataclass(frozen=True)
+class SyntaxFault:
+    """Where the parser stopped.
+
+    Attributes:
+        source: the file.
+        problem: the parser's own words.
+        at: the offset where it stopped.
+        context_start: the offset where the construct that it was reading begins; `at` when it does not say.
+        last: the last event that it read.
+        in_flow: whether a `[` or `{` is open.
+    """
+
+    source: SourceFile
+    problem: str
+    at: int
+    context_start: int
+    last: yaml.Event
+    in_flow: bool
+
+    def mentions(self, *words: str) -> bool:
+        """Whether the parser's own words contain one of these."""
+        return any(word in self.problem for word in words)
+
+    @property
+    def char(self) -> str:
+        """The character where the parser stopped; "" at the end of the file."""
+        return self.source.parsed[self.at : self.at + 1]
+
+    @property
+    def opener(self) -> str:
+        """The character where the construct that it was reading begins."""
+        return self.source.parsed[self.context_start : self.context_start + 1]
+
+    @cached_property
+    def line(self) -> Line:
+        """The line where the parser stopped."""
+        return self.source.line_at(min(self.at, len(self.source.text)))
+
+    @cached_property
+    def first_line(self) -> Line:
+        """The line where the construct that it was reading begins."""
+        return self.source.line_at(self.context_start)
+
+    @property
+    def entry(self) -> str:
+        """What is written between the last comma or opening bracket and the place."""
+        begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
+        return self.source.text[begin : self.at]
+
+    def issue(self, code: str, start: int, end: int, message: str, cure: str | None = None) -> Issue:
+        """The issue about the characters from `start` to `end`."""
+        return RULES[code].at(self.source.place(start, end), message, cure)
+
+
+def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
+    """Where the text around `start` begins and ends, as its author meant it; `bare` is the line without its quotes."""
+    if not in_flow:
+        return start, line.content_end
+    at = start - line.start
+    begin = max(bare.rfind(char, 0, at) for char in "[{,:") + 1
+    begin += len(bare[begin:]) - len(bare[begin:].lstrip())
+    stop = re.compile(r"[,\[\]{}]|\s#|$").search(bare, at)
+    return line.start + min(begin, at), line.start + (stop.start() if stop else len(bare))
+
+
+# one character, or a few, that cannot be there
 
 
 def find_conflict(fault: SyntaxFault) -> Issue | None:
     """What Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
-    if found is None:
-        return None
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
-    return fault.issue("E101", found.start(), found.end(), "a Git conflict marker", cure)
+    return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
 
 
 def find_tab(fault: SyntaxFault) -> Issue | None:
@@ -54,8 +134,7 @@ def find_tab(fault: SyntaxFault) -> Issue | None:
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
         return None
-    cure = "indent with spaces, two for each level" if found >= 0 else "type a space instead"
-    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces", cure)
+    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces")
 
 
 def find_escape(fault: SyntaxFault) -> Issue | None:
@@ -63,30 +142,37 @@ def find_escape(fault: SyntaxFault) -> Issue | None:
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
-    message = f"{fault.source.text[at : at + 2]} means nothing between double quotes"
-    return fault.issue("E125", at, at + 2, message, "write \\\\ for a backslash, or put the text in single quotes")
+    return fault.issue("E125", at, at + 2, f"{fault.source.text[at : at + 2]} means nothing between double quotes")
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
     """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
-        if not is_quoted(fault.last):
-            return None
         first, end = marks(fault.last)
-        if not first.line < end.line == fault.line.number - 1:
+        if not is_quoted(fault.last) or not first.line < end.line == fault.line.number - 1:
             return None
         start = first.index
     mark = fault.source.text[start]
-    return fault.issue(
-        "E113", start, start + 1, f"this {mark} is not closed", f"write {mark} at the end of the text as well"
-    )
+    cure = f"write {mark} at the end of the text as well"
+    return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
 
 
-def find_key_without_colon(fault: SyntaxFault) -> Issue | None:
-    """`talk {text: Hello}`."""
-    found = None if fault.in_flow else _MISSING_COLON.match(fault.line.text)
-    return fault.missing_colon(fault.line.start + found.start(1), found[1], found[2]) if found else None
+def find_missing_colon(fault: SyntaxFault) -> Issue | None:
+    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: a key and, without a colon, its list or its map."""
+    source, line = fault.source, fault.line
+    if not fault.in_flow:
+        found, start = _UNKEYED_BRACKET.match(line.text), line.start
+    elif fault.mentions("',' or") and fault.char in _CLOSERS and fault.opener == "{":
+        found, start = _LAST_KEY.search(source.parsed[fault.context_start : fault.at]), fault.context_start
+    else:
+        return None
+    begin = start + found.start(1) if found else 0
+    if not found or (fault.in_flow and (begin < line.start or not _value(source.parsed[begin : line.end]))):
+        return None
+    opener = source.parsed[start + found.end() - 1] if not fault.in_flow else fault.char
+    cure = f"write {found[1]}: {opener}...{_CLOSERS[opener]}"
+    return fault.issue("E101", begin, begin + len(found[1]), f"a colon is missing after {found[1]}", cure)
 
 
 def find_missing_key(fault: SyntaxFault) -> Issue | None:
@@ -96,6 +182,66 @@ def find_missing_key(fault: SyntaxFault) -> Issue | None:
     if fault.char != ":" or not begins:
         return None
     return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
+
+
+def find_equals(fault: SyntaxFault) -> Issue | None:
+    """`{topic = sales}`."""
+    found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
+    if not fault.in_flow or not found:
+        return None
+    at = fault.line.start + found.start(2)
+    return fault.issue("E101", at, at + 1, "= is not YAML's colon", f"write {found[1]}: ...")
+
+
+def find_braces(fault: SyntaxFault) -> Issue | None:
+    """A text that begins with `{{` or `{%`, or holds them between brackets, without quotes."""
+    line = fault.line
+    for found in _BRACES.finditer(line.bare):
+        before = line.bare[: found.start()]
+        if line.start + found.start() <= fault.at and (fault.in_flow or _VALUE_START.search(before)):
+            return braces(fault.source, line, line.start + found.start(), in_flow=fault.in_flow)
+    return None
+
+
+def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issue:
+    """The issue that braces at `start` are not in quotes."""
+    key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
+    if key:
+        place = source.place(start, line.start + key.end(1))
+        return RULES["E124"].at(place, "a key cannot be computed", "write the word itself")
+    bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
+    begin, end = enclosing(line, bare, start, in_flow=in_flow)
+    message = "without quotes, YAML does not read these braces as a value to fill in"
+    cure = f"put quotes around the whole text: {quote(source.text[begin:end].rstrip())}"
+    return RULES["E107"].at(source.place(start, start + 2), message, cure)
+
+
+def find_reserved(fault: SyntaxFault) -> Issue | None:
+    """A text that begins with a character of YAML's own."""
+    at = fault.context_start
+    if not fault.opener or fault.opener not in "*&!|>":
+        if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
+            return None
+        at = fault.at
+    line, char = fault.source.line_at(at), fault.source.text[at]
+    whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
+    message = f"a text cannot begin with {char} without quotes"
+    return fault.issue("E108", at, at + 1, message, f"write {quote(whole or char)}")
+
+
+def find_hash(fault: SyntaxFault) -> Issue | None:
+    """A `#` between brackets, which made a comment of the closing bracket."""
+    for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
+        line = Line(fault.source, number)
+        found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
+        if found:
+            at = line.text.index("#", found.start())
+            code = "E108" if _VALUE_START.search(line.text[:at]) else "E104"
+            message = "YAML takes # and the rest of the line for a comment, the closing bracket too"
+            begin, end = enclosing(line, line.text, line.start + at, in_flow=True)
+            cure = f"write {quote(fault.source.text[begin:end].rstrip())}"
+            return fault.issue(code, line.start + at, line.start + at + 1, message, cure)
+    return None
 
 
 def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
@@ -110,26 +256,130 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
         return None
     if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
         return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', "write a comma before it")
-    text, mark = fault.source.text, fault.source.text[start]
-    stop = _text_end(fault, mark)
-    rest = text[end:stop]
-    whole = text[start:stop]
+    rest = re.compile(r"[^,\[\]{}]*" if fault.in_flow else r".*?(?=[ \t]+#|[ \t]*$)", re.MULTILINE)
+    stop = max(at + 1, getattr(rest.match(fault.source.text, at, line.end), "end", lambda: line.end)())
+    mark, whole = fault.source.text[start], fault.source.text[start:stop].rstrip()
     if line.key not in EXPRESSION_KEYS:
-        quoted = text[start:end]
-        two = rest[:1] in " \t"
-        whole = (quoted[1:-1] + rest).replace(mark, "") if two else quoted[1:] + rest.removesuffix(mark)
-    cure = "delete the comma" if rest.strip() == "," else f"write {quote(whole)}"
+        whole = whole.replace(mark, "") if between else whole[1:].removesuffix(mark)
+    cure = "delete the comma" if fault.char == "," else f"write {quote(whole)}"
     return fault.issue("E113", at, stop, "there is text after the closing quote", cure)
 
 
-def _text_end(fault: SyntaxFault, mark: str) -> int:
-    """Where the author meant the text to end: at the last quote that could close it, or where the value ends."""
+# brackets and commas
+
+
+def find_list_in_text(fault: SyntaxFault) -> Issue | None:
+    """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
+    source, line = fault.source, fault.line
+    colon = source.parsed.rfind(": ", line.start, fault.at)
+    if not fault.in_flow or not fault.mentions("',' or") or fault.char != "[" or colon < 0:
+        return None
+    before_bracket = source.parsed[colon + 1 : fault.at].strip()
+    start = fault.at - len(source.parsed[colon + 1 : fault.at].lstrip())
+    end = start + len(_value(source.parsed[start : line.end]))
+    if not before_bracket or _YAML_SYNTAX.search(before_bracket) or end == start:
+        return None
+    cure = f"put quotes around it: {quote(source.text[start:end])}"
+    return fault.issue("E114", start, end, "a text with brackets needs quotes here", cure)
+
+
+def _value(rest: str) -> str:
+    """The beginning of a line's rest up to the comma or the bracket that ends the value, with its own brackets.
+
+    "" when it goes on beyond the line.
+    """
+    depth = 0
+    for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
+        depth += (char in "[{") - (char in "]}")
+        if depth < 0 or (depth == 0 and char == ","):
+            return rest[:index].rstrip()
+    return ""
+
+
+def find_mismatch(fault: SyntaxFault) -> Issue | None:
+    """A list closed with `}` or a map closed with `]`, or what closes a bracket further out."""
+    opener, char, line = fault.opener, fault.char, fault.line
+    if not fault.mentions("',' or") or char not in ("]", "}"):
+        return None
+    outer = "{" if char == "}" else "["
+    before = line.bare[: fault.context_start - line.start]
+    if before.count(outer) > before.count(char):
+        return _unclosed(fault)
+    message, cure = f"{opener} is closed with {char}", f"write {_CLOSERS[opener]}"
+    if char == "]" and "}" in line.bare[fault.at - line.start :]:
+        message, cure = "no [ is open for this ]", "write [ where the list begins, or delete the ]"
+    return fault.issue("E114", fault.at, fault.at + 1, message, cure)
+
+
+def find_missing_comma(fault: SyntaxFault) -> Issue | None:
+    """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
+    source, at = fault.source, fault.at
+    if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
+        return None
+    if fault.char != ":":
+        is_apart = at > fault.context_start and source.parsed[at - 1] == " "
+        message, cure = "a comma is missing before this", "write a comma between the two"
+        return fault.issue("E114", at, at + 1, message, cure) if is_apart else None
+    found = _NEXT_KEY.fullmatch(fault.entry.rpartition(": ")[2].lstrip())
+    if not found:
+        return None
+    value, key = found.groups()
+    start = at - len(key)
+    if value.endswith(";"):
+        wrong = source.parsed.rindex(";", fault.context_start, start)
+        return fault.issue("E114", wrong, wrong + 1, "; is no comma", "write , instead")
+    return fault.issue("E114", start, at, f'a comma is missing before "{key}"', f"write {value}, {key}: ...")
+
+
+def find_second_colon(fault: SyntaxFault) -> Issue | None:
+    """`{talk: Hello: press 1}`."""
+    head, _, tail = fault.entry.partition(":")
+    if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
+        return None
     rest = fault.source.text[fault.at : fault.line.end]
-    patterns = (rf".*{mark}(?=[ \t]*$|[ \t]+\#)", r".*?(?=[ \t]*(?:[ \t]\#|$))")
-    if fault.in_flow:
-        patterns = (rf".*?{mark}(?=[ \t]*[,\]}}])", r".*?(?=[ \t]*(?:[,\[\]{}]|$))")
-    found = next((found for pattern in patterns if (found := re.match(pattern, rest))), None)
-    return fault.at + (found.end() if found else len(rest))
+    cure = f"put quotes around the text: {quote(tail.strip() + _TO_COMMA.split(rest)[0].rstrip())}"
+    if _KEY.match(rest[1:].lstrip(" \t")):
+        cure = "write a comma in place of this colon"
+    return fault.issue("E112", fault.at, fault.at + 1, f'a second colon under "{head.strip()}"', cure)
+
+
+def find_unclosed(fault: SyntaxFault) -> Issue | None:
+    """A bracket that is open where the next line's key, or the end of the file, shows that it was forgotten."""
+    problems = ("',' or", "node content", "end of stream", "expected ':'")
+    if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
+        return None
+    return _unclosed(fault)
+
+
+def _unclosed(fault: SyntaxFault) -> Issue:
+    at, opener = fault.context_start, fault.opener
+    return fault.issue("E114", at, at + 1, f"this {opener} is not closed", f"write {_CLOSERS[opener]} at its end")
+
+
+def find_stray(fault: SyntaxFault) -> Issue | None:
+    """A closing bracket or a comma too many."""
+    at, char = fault.at, fault.char
+    if char not in ("]", "}", ","):
+        return None
+    if char == "," and fault.in_flow:
+        return fault.issue("E103", at, at + 1, "there is nothing before this comma", "delete the comma")
+    cure = f"delete the {char}"
+    if at == fault.line.value:
+        cure = f"delete it; if it is a text, write {quote(fault.source.text[at : fault.line.content_end])}"
+    opener = {",": "bracket", "]": "[", "}": "{"}[char]
+    return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", cure)
+
+
+def find_text_after_bracket(fault: SyntaxFault) -> Issue | None:
+    """Something after a closing bracket on its line."""
+    before = fault.source.parsed[fault.line.start : fault.at].rstrip()
+    if not isinstance(fault.last, yaml.CollectionEndEvent) or not before.endswith(("]", "}")):
+        return None
+    cure = "delete it, or put quotes around the whole value if it is one text"
+    return fault.issue("E109", fault.at, fault.line.content_end, "there is text after the closing bracket", cure)
+
+
+# lines
 
 
 def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
@@ -148,11 +398,7 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
         return fault.issue("E112", at, end, "a colon at the end of a condition", "delete it")
     if _PARENTHESISED_MAP.match(text):
         return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
-    cure = f"put quotes around the text: {quote(text)}"
-    if _PAIRS.match(text):
-        cure = f"put braces around it: {{{text}}}"
-    elif _WORD.fullmatch(word):
-        cure += f'; if "{word}" is a key, write it on a line of its own'
+    cure = f"put braces around it: {{{text}}}" if _PAIRS.match(text) else f"put quotes around the text: {quote(text)}"
     return fault.issue("E112", at, at + 1, "a second colon in this line: YAML takes it for a key", cure)
 
 
@@ -165,17 +411,13 @@ def find_missing_space(fault: SyntaxFault) -> Issue | None:
     if _GLUED_DASH.match(text):
         return fault.issue("E116", start, start + 1, "a space is missing after the dash", f"write - {text[1:]}")
     if glued := _GLUED_KEY.match(text):
-        key, colon, value = (group for group in glued.groups() if group is not None)
+        key, colon, value = glued.groups()
         at = start + len(key)
         message = "a space is missing after the colon" if colon == ":" else f"{colon} is not YAML's colon"
         return fault.issue("E116", at, at + 1, message, f"write {key}: {value.strip()}")
-    cure = f"write a key and a colon before it; {_INDENT_FURTHER}"
-    if equals := _EQUALS.match(text):
-        cure = f"write {equals[1]}: {equals[2]}"
-    elif pair := _PAIR.match(text):
-        cure = f"write {pair[1]}: {pair[2] or '..'}" + ("" if pair[1] in COMMON_KEYS else f"; {_INDENT_FURTHER}")
-    elif text.startswith("//"):
-        cure = "begin a comment with #"
+    pair = _PAIR.match(text)
+    cure = f"write {pair[1]}: {pair[2] or '..'}" if pair else "write a key and a colon before it"
+    cure += "; if it continues the text above, indent it further than the key there"
     message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
     return fault.issue("E101", start, start + len(text), message, cure)
 
@@ -186,17 +428,17 @@ def _unkeyed(fault: SyntaxFault) -> Line | None:
         return fault.first_line
     if not fault.mentions("mapping values are not allowed", "did not find expected", "<block end>"):
         return None
-    line, above = fault.line, fault.above
+    line, above = fault.line, fault.line.above
     if fault.at == line.first and fault.char == "-":
         return line if fault.source.parsed[fault.at + 1 : fault.at + 2].strip() else None
     if line.colon != fault.at or above is None or above.key or above.content >= above.end:
         return None
-    head = fault.above_of(above)
+    head = above.above
     text = fault.source.text[above.content : above.content_end]
     is_deeper = head is not None and head.has_value and bool(head.key) and head.indent < above.indent
     if is_deeper and not _GLUED_KEY.match(text):
         return None  # it continues the text of the line above
-    return above if above.content == above.first or line.indent < above.content - above.start else None
+    return above if above.content == above.first or line.indent < above.column else None
 
 
 def find_list_after_key(fault: SyntaxFault) -> Issue | None:
@@ -216,106 +458,91 @@ def find_second_value(fault: SyntaxFault) -> Issue | None:
 
 
 def _second_value(fault: SyntaxFault) -> Issue | None:
-    line, head = fault.line, fault.above
-    while head and not head.key and head.content == head.first and (higher := fault.above_of(head)):
-        head = higher
+    line, head = fault.line, fault.line.above
+    while head and not head.key and head.content == head.first and head.above:
+        head = head.above
     if head is None:
         return None
     if head.key.startswith("-"):
         cure = f"write - {head.key[1:]}: ..."
         return fault.issue("E116", head.first, head.first + 1, "a space is missing after the dash", cure)
-    higher = fault.above_of(head)
-    if head.key in OPTION_KEYS and higher and higher.content - higher.start == line.indent > head.content - head.start:
+    higher = head.above
+    if head.key in OPTION_KEYS and higher and higher.column == line.indent > head.column:
         message = "this line begins further left than the lines around it, which belong to what is above it"
         return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
     name = head.key or fault.source.text[head.content : head.content_end]
-    message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
-    cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
     if found := _CONDITION.fullmatch(name):
-        cure = f"write {found[1]}: {found[2]}"
-        return fault.issue("E116", head.content, head.content_end, f"a colon is missing after {found[1]}", cure)
+        cure, message = f"write {found[1]}: {found[2]}", f"a colon is missing after {found[1]}"
+        return fault.issue("E116", head.content, head.content_end, message, cure)
+    message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
+    cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
     if not head.key:
-        message = f'the list item "{name}" in line {head.number} is a text; this line is indented below it'
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
     return fault.issue("E109", line.first, line.content_end, message, cure)
 
 
 def find_wrong_column(fault: SyntaxFault) -> Issue | None:
     """A line with an indentation that no block has."""
-    line, above = fault.line, fault.above
-    if fault.at != line.first or not fault.mentions(
-        "did not find expected", "expected <block end>", "<document start>"
-    ):
+    line, above = fault.line, fault.line.above
+    problems = ("did not find expected", "expected <block end>", "<document start>")
+    if fault.at != line.first or not fault.mentions(*problems):
         return None
-    columns, indent = _open_columns(fault), line.indent
-    if above and indent > above.content - above.start and above.has_value:
+    columns, indent = _open_columns(line), line.indent
+    if above and indent > above.column and above.has_value:
         return _second_value(fault)
     if indent in columns:
         return _wrong_kind(fault, columns)
     nearest = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
-    places = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
+    cure = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
     message = f"this line begins in column {indent + 1}, where no block does"
-    cure = places if indent else "begin the lines above at the left edge as well"
-    return fault.issue("E115", line.first, line.content_end, message, cure)
+    return fault.issue("E115", line.first, line.content_end, message, cure or "begin every line above further left")
 
 
-def _wrong_kind(fault: SyntaxFault, columns: dict[int, int]) -> Issue:
+def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
     """A key among list items, or a list item among keys."""
     line = fault.line
-    if dash := _stray_dash(fault):
-        message, cure = (
-            "this dash turns a key into a list item",
-            "delete the dash and the space after it: here are keys",
-        )
-        return fault.issue("E115", dash.first, dash.first + 1, message, cure)
+    if dash := _stray_dash(line):
+        cure = "delete the dash and the space after it: here are keys"
+        return fault.issue("E115", dash.first, dash.first + 1, "this dash turns a key into a list item", cure)
     if line.content > line.first:
-        beside = [each for each in fault.lines_above(line) if each.indent <= line.indent]
+        beside = [each for each in line.lines_above() if each.indent <= line.indent]
         first = next((at for at, each in enumerate(beside) if each.indent < line.indent), len(beside)) - 1
         if 0 <= first < len(beside) - 1 and beside[first + 1].key in LIST_KEYS:
             key = beside[first]
             cure = "write a dash and a space before it: it is an item of the list"
             return fault.issue("E115", key.first, key.content_end, f'"{key.key}" has no dash', cure)
-        message = "a list item is among keys"
-        items = (each for each in fault.lines_above(line) if each.content > each.first)
-        item = next(items, None)
-        cure = "indent it below the key whose list it belongs to"
-        cure = f"{_indent_by(item.indent)}, like the list item in line {item.number}" if item else cure
+        message, cure = "a list item is among keys", "indent it like the other items of the list it belongs to"
+    elif line.key in ("if", "else"):
+        message, cure = "a key is among list items", "write a dash and a space before it: it is a line of the list"
     else:
-        message = "a key is among list items"
-        cure = f"{_indent_by(line.indent + 2)} if it belongs to the item above"
-        if line.key in ("if", "else"):
-            cure = "write a dash and a space before it: it is a line of the list"
-        elif outer := [column for column in columns if column < line.indent]:
-            cure += f", or {_indent_by(max(outer))} (like line {columns[max(outer)]})"
+        message, cure = "a key is among list items", f"{_indent_by(line.indent + 2)} if it belongs to the item above"
+        outer = max((column for column in columns if column < line.indent), default=None)
+        cure += "" if outer is None else f", or {_indent_by(outer)} (like line {columns[outer]})"
     return fault.issue("E115", line.first, line.content_end, message, cure)
 
 
-def _stray_dash(fault: SyntaxFault) -> Line | None:
+def _stray_dash(line: Line) -> Line | None:
     """The one dash that makes a list item of what should be a key: of this line, or of the one above it."""
-    line, above = fault.line, None
-    alike = [line]
-    for above in fault.lines_above(line):
-        if above.indent < line.indent:
-            break
-        if above.indent == line.indent:
-            alike.append(above)
-    dashes = [other for other in alike if other.content > other.first and other.key]
-    is_map = above is not None and above.indent < line.indent and above.key in MAP_KEYS
-    return dashes[0] if is_map and len(dashes) == 1 and (dashes[0] is line or len(alike) <= 2) else None
+    head = next((above for above in line.lines_above() if above.indent < line.indent), None)
+    alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
+    alike = [each for each in alike if head is None or each.number > head.number]
+    dashes = [each for each in alike if each.content > each.first and each.key]
+    if head is None or head.key not in MAP_KEYS or len(dashes) != 1:
+        return None
+    return dashes[0] if dashes[0] is line or len(alike) <= 2 else None
 
 
-def _open_columns(fault: SyntaxFault) -> dict[int, int]:
-    """How far blocks above are indented → the last line that shows it."""
+def _open_columns(below: Line) -> dict[int, int]:
+    """How far blocks above a line are indented → the last line that shows it."""
     columns: dict[int, int] = {}
-    for line in reversed([*fault.lines_above(fault.line)]):
+    for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}
-        columns[line.indent] = columns[line.content - line.start] = line.number
+        columns[line.indent] = columns[line.column] = line.number
     return columns
 
 
 def _indent_by(spaces: int) -> str:
-    named = {0: "begin it at the left edge", 1: "indent it by 1 space"}
-    return named.get(spaces, f"indent it by {spaces} spaces")
+    return f"indent it by {spaces} space{'' if spaces == 1 else 's'}" if spaces else "begin it at the left edge"
 
 
 FINDERS = (
@@ -323,21 +550,20 @@ FINDERS = (
     find_tab,
     find_escape,
     find_unclosed_quote,
-    find_key_without_colon,
+    find_missing_colon,
     find_missing_key,
-    brackets.find_equals,
-    brackets.find_braces,
+    find_equals,
+    find_braces,
     find_reserved,
-    brackets.find_hash,
+    find_hash,
     find_text_after_quote,
-    brackets.find_list_in_text,
-    brackets.find_mismatch,
-    brackets.find_missing_colon,
-    brackets.find_missing_comma,
-    brackets.find_second_colon,
-    brackets.find_unclosed,
-    brackets.find_stray,
-    brackets.find_text_after_bracket,
+    find_list_in_text,
+    find_mismatch,
+    find_missing_comma,
+    find_second_colon,
+    find_unclosed,
+    find_stray,
+    find_text_after_bracket,
     find_colon_in_text,
     find_missing_space,
     find_list_after_key,
@@ -356,9 +582,7 @@ def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.
         context_start = bracket
     fault = SyntaxFault(source, str(error.problem), at, context_start, events[-1], bracket is not None)
     found = next((issue for find in FINDERS if (issue := find(fault))), None)
-    message = f"YAML cannot be read from here: {fault.problem}"
-    cure = "write `key: value`, one a line, indented with spaces, and texts in quotes"
-    return found or fault.issue("E101", at, at + 1, message, cure)
+    return found or fault.issue("E101", at, at + 1, f"YAML cannot be read from here: {fault.problem}")
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:
