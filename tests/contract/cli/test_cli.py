@@ -15,9 +15,11 @@ import yaml
 from tests.contract.command import ncco
 
 FOLDER = Path(__file__).parent
-HELP: dict[str, Any] = yaml.safe_load((FOLDER / "help.yaml").read_text(encoding="utf-8"))
-CODES: dict[str, str] = yaml.safe_load((FOLDER / "codes.yaml").read_text(encoding="utf-8"))
-PROJECTS: dict[str, dict[str, str]] = yaml.safe_load((FOLDER / "projects.yaml").read_text(encoding="utf-8"))
+HELP: dict[str, Any] = yaml.load((FOLDER / "help.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+CODES: dict[str, str] = yaml.load((FOLDER / "codes.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+PROJECTS: dict[str, dict[str, str]] = yaml.load(
+    (FOLDER / "projects.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 
 
 def _cases() -> list[Any]:

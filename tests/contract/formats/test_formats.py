@@ -19,7 +19,7 @@ from tests.contract.calls.cases import FOLDER, Exchange, load
 from tests.contract.calls.conversation import Conversation
 from tests.contract.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
 
-FORMATS: Final = yaml.safe_load(Path(__file__).with_name("formats.yaml").read_text(encoding="utf-8"))
+FORMATS: Final = yaml.load(Path(__file__).with_name("formats.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 EXCHANGES: Final = (
     Exchange(send="answer/tell"),
     Exchange(again=1),

@@ -109,7 +109,7 @@ CHANGES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(CHANGES), WEEKS, st.dictionaries(st.integers(-3, 3), TIMES), st.sets(st.integers(-3, 3)))
 def test_any_hours_are_right_around_a_change_of_the_clocks(
     change: tuple[str, date], week: dict[int, Times], special: dict[int, Times], closed: set[int]

@@ -39,7 +39,7 @@ def entries(**values: Node) -> Map:
     return Map(tuple(Entry(text(word), value) for word, value in values.items()), PLACE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(NODES, NODES, NODES, NODES)
 @example(text("UTC"), entries(mon=text("09:00-10:00")), Seq((), PLACE), entries())
 def test_whatever_is_written_gives_calendars_that_can_be_asked(
@@ -56,7 +56,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
     assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(NODES)
 def test_whatever_stands_under_hours_is_read(node: Node) -> None:
     reader = Reader(scope_types({}), {}, frozenset())

@@ -26,7 +26,7 @@ Case = dict[str, Any]
 
 def cases(file: str) -> list[Case]:
     """The menus of one of the two files."""
-    return list(yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")))
+    return list(yaml.load((FOLDER / file).read_text(encoding="utf-8"), yaml.CSafeLoader))
 
 
 def flow_of(case: Case) -> str:
