@@ -28,8 +28,7 @@ from app.web import health, webhooks
 from app.web.health import Drain
 from app.web.lifespan import CountedLookups, HookLog, make_lifespan
 from app.web.metrics import Metrics
-from app.web.responses import Failures, error_response
-from app.web.webhooks import DEADLINE_S, WebhookConfig
+from app.web.webhooks import DEADLINE_S, WebhookConfig, error_response
 
 if TYPE_CHECKING:
     from app.web.otel import Telemetry
@@ -149,8 +148,7 @@ def create_app(
         own = _OwnService(settings, counters, lines.bind(), clock, telemetry)
         service = own.calls
     readiness = health.Readiness(service, drain)
-    failures = Failures(service.failsafe, settings.body_limit, deadline_s)
-    config = WebhookConfig(settings, service, counters, lines.bind(), failures, dev, deadline_s, clock, telemetry)
+    config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock, telemetry)
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",

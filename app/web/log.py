@@ -18,9 +18,8 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from app.engine.secrets import Secrets
-from app.service.delivery import Delivery
+from app.service.delivery import Delivery, Reply
 from app.settings import Settings
-from app.web.responses import WebhookResponse
 
 TEXT_LIMIT: Final = 300
 """Characters of a text from outside in a line."""
@@ -178,17 +177,18 @@ def _without_values(_: object, __: str, line: EventDict) -> EventDict:
 def log_webhook(
     log: FilteringBoundLogger,
     request: Mapping[str, str],
-    response: WebhookResponse,
+    reply: Reply,
+    *,
+    status: int,
     seconds: float,
     delivery: Delivery | None,
-    *,
+    error: BaseException | None,
     shows_values: bool,
 ) -> None:
-    """Log one webhook, and what is known of its request.
+    """Log one webhook, what is known of its request, and the fault of ours behind it.
 
     `shows_values`: show messages of exceptions. In development only: they may hold a caller's number.
     """
-    reply = response.reply
     line: dict[str, Any] = {
         **request,
         "kind": _short(reply.kind),
@@ -197,13 +197,13 @@ def log_webhook(
         "step": reply.step,
         "uuid": _short(reply.uuid),
         "conversation_uuid": _short(reply.conversation_uuid),
-        "status": response.status_code,
+        "status": status,
         "ms": round(seconds * 1000, 2),
     }
     problem = _short(reply.problem or (delivery.problem if delivery is not None else ""))
-    if response.error is not None:
-        message = {"message": _message(response.error, delivery)} if shows_values else {}
-        log.error("webhook", **line, problem=problem, **_place(response.error), **message)
+    if error is not None:
+        message = {"message": _message(error, delivery)} if shows_values else {}
+        log.error("webhook", **line, problem=problem, **_place(error), **message)
     elif problem:
         log.warning("webhook", **line, problem=problem)
     else:

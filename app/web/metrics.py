@@ -17,7 +17,6 @@ from app.engine import LookupAnswer
 from app.flow.model import Project
 from app.service.delivery import Reply
 from app.vonage.signatures import REASONS
-from app.web.responses import WebhookResponse
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -78,9 +77,8 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
-    def webhook(self, response: WebhookResponse, seconds: float, route: str) -> None:
-        """Count one webhook."""
-        reply = response.reply
+    def webhook(self, route: str, reply: Reply, status: int, seconds: float) -> None:
+        """Count one webhook; `status` is the one of HTTP that it got."""
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
         self._seconds_of[route].observe(seconds)
         if route == "input" and reply.heard_in:
@@ -91,7 +89,7 @@ class Metrics:
             self._repeats.inc()
         if reply.is_failsafe:
             self._failsafes.inc()
-        if response.status_code == 503 and reply.outcome == "no-store":
+        if status == 503 and reply.outcome == "no-store":
             self._without_store.inc()
 
     def _new_series(self, kind: str, outcome: str) -> Counter:

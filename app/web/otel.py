@@ -32,12 +32,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
-from app.service.delivery import TRACED, TracedWebhook
+from app.service.delivery import TRACED, Reply, TracedWebhook
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Post, Verdict
 from app.store import HookRow
 from app.web.metrics import KINDS, ROUTES, result_of
-from app.web.responses import WebhookResponse
 
 CLOSE_S: Final = 3.0
 """Seconds that sending what is left may take when the server stops."""
@@ -123,9 +122,8 @@ class Telemetry:
         client.event_hooks = {"request": [inject]}
         return client
 
-    def webhook(self, response: WebhookResponse, seconds: float, route: str) -> None:
-        """Say on the current span what the webhook was."""
-        reply = response.reply
+    def webhook(self, route: str, reply: Reply, status: int, seconds: float, error: BaseException | None) -> None:
+        """Say on the current span what the webhook was, and which fault of ours is behind it."""
         kind = reply.kind if reply.kind in KINDS else "other"
         about: dict[str, AttributeValue] = {"ncco.route": route, "ncco.kind": kind, "ncco.outcome": reply.outcome}
         self._webhooks.record(seconds, about)
@@ -139,12 +137,12 @@ class Telemetry:
                 "ncco.heard_in": reply.heard_in,
                 "ncco.repeat": reply.is_repeat,
                 "ncco.failsafe": reply.is_failsafe,
-                "http.response.status_code": response.status_code,
+                "http.response.status_code": status,
             }
         )
-        if response.error is not None:  # its type alone: its text may hold what a caller said
-            span.set_attribute("error.type", type(response.error).__name__)
-        if response.error is not None or reply.is_failsafe or response.status_code >= 500:
+        if error is not None:  # its type alone: its text may hold what a caller said
+            span.set_attribute("error.type", type(error).__name__)
+        if error is not None or reply.is_failsafe or status >= 500:
             span.set_status(StatusCode.ERROR)
 
     async def trace_lookup(self, lookup: Lookup, asked: Awaitable[LookupAnswer]) -> LookupAnswer:

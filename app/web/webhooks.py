@@ -1,17 +1,20 @@
 """The webhook routes, which Vonage calls by POST or GET: each webhook is verified, read, answered, counted and logged.
 
-Whatever fails, a caller hears an NCCO.
+Whatever fails, a caller hears an NCCO, or Vonage gets a status that it understands.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -20,15 +23,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from app.errors import SignatureError, WrongSignature
+from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait, WrongSignature
+from app.ncco.webhooks import StatusWebhook, Webhook
 from app.service.calls import CallService
-from app.service.delivery import Delivery
+from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
 from app.settings import Settings
-from app.vonage.signatures import SEVERAL, Verifier, verify_payload
+from app.store.database import is_of_store
+from app.vonage import signatures
+from app.vonage.signatures import Verifier, verify_payload
 from app.web.log import log_webhook
 from app.web.metrics import Metrics
-from app.web.payloads import read_fields, read_query
-from app.web.responses import BodyTooLarge, Failures, WebhookResponse
 
 if TYPE_CHECKING:
     from app.web.otel import Telemetry
@@ -45,6 +49,39 @@ EXCESS: Final = 16
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
+DEPTH_LIMIT: Final = 64
+"""Levels of nesting. Our choice: real webhooks have four, and deeper ones are made to exhaust a stack."""
+FIELD_LIMIT: Final = 1000
+"""Fields of a form or a query."""
+LONGEST_NUMBER: Final = 100
+"""Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
+
+_FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
+
+PROBLEM_LIMIT: Final = 200
+"""Characters of the `ncco-problem` header."""
+
+_NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
+
+STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"})
+"""Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
+
+_SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
+_CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
+_CURES: Final = {
+    signatures.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
+    signatures.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    signatures.TOO_OLD: _CLOCK,
+    signatures.TOO_NEW: _CLOCK,
+    signatures.NOT_VALID_NOW: _CLOCK,
+    signatures.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must pass on both unchanged.",
+    signatures.SEVERAL: "Find out what adds a header on the way: a proxy must pass on Vonage's header alone.",
+}
+"""By reason; for any other reason the secret is the likeliest cause."""
+_SEND_AGAIN: Final = "Send it again; the server's log says more."
+_OWN_URLS: Final = "Callback URLs are written by this server into its NCCOs; they cannot be made up."
+
 
 @dataclass
 class WebhookConfig:
@@ -55,7 +92,6 @@ class WebhookConfig:
         calls: serves the calls.
         metrics: counts every webhook.
         log: gets one line for every webhook.
-        failures: makes the responses to webhooks that failed.
         dev: development: callback URLs start with the address of the request unless there is a public one.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
@@ -67,7 +103,6 @@ class WebhookConfig:
     calls: CallService
     metrics: Metrics
     log: FilteringBoundLogger
-    failures: Failures
     dev: bool = False
     deadline_s: float = DEADLINE_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -90,15 +125,13 @@ class WebhookRequest(Request):
     """A request to a webhook route.
 
     Attributes:
-        webhook: verified and parsed; only endpoints, which run after that, may look at it.
-        is_received: whether it is there.
+        delivery: the webhook, once it has been verified and parsed.
         is_read: whether the whole body has come.
         config: of the application.
         calls: serves the calls.
     """
 
-    webhook: Delivery
-    is_received = False
+    delivery: Delivery | None = None
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
@@ -107,9 +140,10 @@ class WebhookRequest(Request):
         self.calls: CallService = self.config.calls
 
     @property
-    def delivery(self) -> Delivery | None:
-        """The webhook, once it has been verified and parsed."""
-        return self.webhook if self.is_received else None
+    def webhook(self) -> Delivery:
+        """The webhook; only endpoints, which run once it is there, may look at it."""
+        assert self.delivery is not None  # noqa: S101 - for the type
+        return self.delivery
 
     async def receive_webhook(self) -> None:
         """Verify, read and parse. Raises SignatureError before the body of a stranger is read, BodyTooLarge."""
@@ -125,7 +159,7 @@ class WebhookRequest(Request):
         if config.verifier is not None:
             try:
                 if len(tokens) > 1:
-                    raise WrongSignature(SEVERAL)  # a proxy may have looked at another one
+                    raise WrongSignature(signatures.SEVERAL)  # a proxy may have looked at another one
                 token = config.verifier.token(tokens[0] if tokens else None)
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
@@ -142,11 +176,9 @@ class WebhookRequest(Request):
             fields, problem = written
         else:
             fields, problem = read_fields(body, content_type.lower())
-        base_url = config.base_url(self)
-        self.webhook = Delivery(
-            method, payload, fields, base_url, now, problem, came_at, query={} if is_get else written[0]
+        self.delivery = Delivery(
+            method, payload, fields, config.base_url(self), now, problem, came_at, query={} if is_get else written[0]
         )
-        self.is_received = True
 
     async def _read_body(self) -> bytes:
         """The whole body. Raises BodyTooLarge, ClientDisconnect."""
@@ -179,6 +211,213 @@ class WebhookRequest(Request):
             return
 
 
+Fields: TypeAlias = tuple[dict[str, Any], str]
+"""The fields of a webhook, and why there are none ("" when they could be read)."""
+
+
+def read_query(query: bytes) -> Fields:
+    """The fields of a query string: percent-decoded, blanks kept; of a doubled name the last counts.
+
+    The last, since Vonage appends its own behind what a configured URL already had.
+    """
+    try:
+        text = query.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
+    except ValueError:
+        return {}, f"the query has more than {FIELD_LIMIT} fields"
+
+
+def read_fields(body: bytes, content_type: bytes) -> Fields:
+    """The fields of a body: a JSON object or a form, whatever the content type calls it.
+
+    The content type only settles what is neither: a body that does not begin like a form is read as JSON.
+    """
+    if not body or body.isspace():
+        return {}, "the body is empty"
+    if content_type.startswith(b"multipart/"):
+        return {}, "the body is multipart, where JSON or a form is expected"
+    is_form = b"json" not in content_type and _FORM.match(body) is not None
+    return _read_form(body) if is_form else _read_json(body)
+
+
+def _read_form(body: bytes) -> Fields:
+    fields, problem = read_query(body.strip())
+    return fields, problem.replace("query", "form")
+
+
+def _read_json(body: bytes) -> Fields:
+    if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT and _is_deep(body):
+        return {}, f"the body is nested deeper than {DEPTH_LIMIT} levels"
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        value = _repaired(body)
+        if value is None:
+            return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
+    if not isinstance(value, dict):
+        return {}, f"the body is a JSON {_NAMES[type(value)]}, where an object is expected"
+    return value, ""
+
+
+_NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number", float: "number", type(None): "null"}
+
+
+def _is_deep(body: bytes) -> bool:
+    """Whether brackets outside of texts are open deeper than allowed; linear, without recursion."""
+    depth = 0
+    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
+        match bracket[0]:
+            case b"[" | b"{":
+                depth += 1
+                if depth > DEPTH_LIMIT:
+                    return True
+            case b"]" | b"}":
+                depth -= 1
+    return False
+
+
+def _repaired(body: bytes) -> Any:
+    """What a lenient reader makes of JSON that a strict one refuses: a call must not be lost to one bad letter.
+
+    Bytes that are no UTF-8 and halves of surrogate pairs become replacement characters; NaN, Infinity and numbers that
+    are too large become null; a byte order mark is skipped. None when it is no JSON at all.
+    """
+    try:
+        text = body.decode("utf-8-sig", "replace")
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short, strict=False)
+        return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _short(text: str) -> int | None:
+    return int(text) if len(text) <= LONGEST_NUMBER else None
+
+
+class WebhookResponse(Response):
+    """The response to a webhook.
+
+    Attributes:
+        reply: what the service decided, for the log and the metrics.
+        error: the fault of ours behind it, for the log; never sent.
+    """
+
+    media_type = "application/json"
+    background = None
+
+    def __init__(
+        self,
+        reply: Reply,
+        status_code: int = 200,
+        content: bytes | None = None,
+        *,
+        error: BaseException | None = None,
+        closes: bool = False,
+    ) -> None:
+        """Send `content`, or the NCCO of the reply. `closes` ends the connection after it."""
+        self.reply = reply
+        self.error = error
+        self.status_code = status_code
+        self.body: bytes = content if content is not None else reply.ncco or b""
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
+        if self.body:
+            self.raw_headers.append((b"content-type", b"application/json"))
+        if closes:
+            self.raw_headers.append((b"connection", b"close"))
+        if reply.problem:
+            problem = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
+            self.raw_headers.append((b"ncco-problem", problem.encode("ascii")))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as JSON: what is wrong, and what to do."""
+    return Response(_error_body(error, cure), status, headers, "application/json")
+
+
+def _error_body(error: str, cure: str) -> bytes:
+    return orjson.dumps({"error": error, "cure": cure})
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the limit."""
+
+
+class Failure(NamedTuple):
+    """What to send where no NCCO is played, and what the log and the metrics call it.
+
+    Attributes:
+        outcome: for the log and the metrics.
+        status: of HTTP.
+        problem, cure: the body.
+        is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
+        is_fault: whether it is our own fault, whose stack the log shows.
+    """
+
+    outcome: str
+    status: int
+    problem: str
+    cure: str = _SEND_AGAIN
+    is_playable: bool = False
+    is_fault: bool = False
+
+
+def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
+    """What an exception means; `path` is that of the route, with its parameter (`/webhooks/input/{wait}`)."""
+    limit = f"within {request.config.deadline_s:g} seconds"
+    is_last = path == "/webhooks/fallback"  # the last chance: the failsafe NCCO. Otherwise Vonage asks again after 503
+    match error:
+        case MissingSignature():  # Vonage may rarely forget to sign, and sends it again after a 503
+            return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
+        case SignatureError():
+            return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
+        case UnknownWait() if path.endswith("/{wait}"):
+            return Failure("unknown-wait", 404, str(error), _OWN_URLS)
+        case StoreUnavailable():
+            return Failure("no-store", 503, f"the store is away: {error}", is_playable=is_last)
+        case BodyTooLarge():
+            problem = f"the body is larger than {request.config.settings.body_limit} bytes"
+            return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
+        case TimeoutError() if is_of_store(error.__cause__):
+            return Failure("no-store", 503, f"the store is away: no answer of it {limit}", is_playable=is_last)
+        case TimeoutError() if not request.is_read:
+            return Failure("too-slow", 408, f"the body did not come {limit}", "Send it in one go.", is_playable=True)
+        case TimeoutError():
+            return Failure("failed", 503, f"no answer {limit}", is_playable=True, is_fault=True)
+    return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
+
+
+def failed(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
+    """The response to a webhook that ended in `error`. The connection is closed unless its whole body has come."""
+    failure, delivery = failure_of(error, request, path), request.delivery
+    route, fault, closes = path.split("/")[2], error if failure.is_fault else None, not request.is_read
+    webhook = delivery.webhook if delivery is not None else None
+    if not (failure.is_playable and plays_reply(path, webhook)):
+        reply = Reply(None, route, failure.outcome, problem=failure.problem)
+        body = _error_body(failure.problem, failure.cure)
+        return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
+    leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
+    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # who was called is connected in silence
+    reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
+    return WebhookResponse(reply, error=fault, closes=closes)
+
+
+def plays_reply(path: str, webhook: Webhook | None) -> bool:
+    """Whether Vonage plays the reply, so that a caller must hear something whatever happens."""
+    if path == "/webhooks/event/{wait}":
+        return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
+    return path != "/webhooks/event"
+
+
 class WebhookRoute(APIRoute):
     """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
 
@@ -198,11 +437,21 @@ class WebhookRoute(APIRoute):
         await response(scope, receive, send)
         if isinstance(response, WebhookResponse):
             seconds, config = perf_counter() - started, request.config
-            config.metrics.webhook(response, seconds, self.kind)
+            reply, status, error = response.reply, response.status_code, response.error
+            config.metrics.webhook(self.kind, reply, status, seconds)
             if config.telemetry is not None:
-                config.telemetry.webhook(response, seconds, self.kind)
+                config.telemetry.webhook(self.kind, reply, status, seconds, error)
             about = {"route": self.kind, "method": scope["method"]}
-            log_webhook(config.log, about, response, seconds, request.delivery, shows_values=config.dev)
+            log_webhook(
+                config.log,
+                about,
+                reply,
+                status=status,
+                seconds=seconds,
+                delivery=request.delivery,
+                error=error,
+                shows_values=config.dev,
+            )
 
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
@@ -218,15 +467,12 @@ class WebhookRoute(APIRoute):
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
-            return self._failed(request, cancelled)
+            return failed(cancelled, request, self.path)
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
                 config.metrics.signature_refused(error.reason)
-            return self._failed(request, error)
+            return failed(error, request, self.path)
         return response
-
-    def _failed(self, request: WebhookRequest, error: Exception) -> WebhookResponse:
-        return request.config.failures.response(error, self.path, request.delivery, is_read=request.is_read)
 
 
 def _require_playable(response: WebhookResponse, path: str) -> None:

@@ -18,7 +18,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.engine import LookupAnswer
 from app.service.delivery import Reply
 from app.web.metrics import Metrics
-from app.web.responses import WebhookResponse
 from tests.system.repository.tracked import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
@@ -37,11 +36,11 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 def scraped() -> dict[str, dict[str, set[str]]]:
     """Every sample of a server on which everything has happened once: its labels with their values."""
     metrics = Metrics()
-    metrics.webhook(WebhookResponse(Reply(b"[]", "answer", "answer")), 0.1, "answer")
+    metrics.webhook("answer", Reply(b"[]", "answer", "answer"), 200, 0.1)
     for outcome in ("unsigned", "wrong-signature"):
-        metrics.webhook(WebhookResponse(Reply(None, "answer", outcome), 401), 0.1, "answer")
+        metrics.webhook("answer", Reply(None, "answer", outcome), 401, 0.1)
     for result in ("nomatch", "noinput", "sales"):
-        metrics.webhook(WebhookResponse(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
+        metrics.webhook("input", Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu"), 200, 0.1)
     for answer in (
         LookupAnswer({}),
         LookupAnswer(None, "timed out after 5 ms", is_late=True),

@@ -25,7 +25,6 @@ from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
 from app.web.lifespan import CountedLookups, count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
-from app.web.responses import WebhookResponse
 from tests.contract.store.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
@@ -54,7 +53,7 @@ class OneAnswer:
 def counted(*replies: Reply, route: str = "answer") -> Metrics:
     metrics = Metrics()
     for reply in replies:
-        metrics.webhook(WebhookResponse(reply), 0.002, route)
+        metrics.webhook(route, reply, 200, 0.002)
     return metrics
 
 
