@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.flow.checks.project import check_project
-from app.flow.checks.usage.check import check_usage
+from app.flow.checks.usage import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar

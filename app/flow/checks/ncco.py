@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from itertools import product
+from typing import Any, Final, TypeAlias
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
@@ -12,13 +13,13 @@ from app.flow.actions.connect import Connect
 from app.flow.actions.do import Document
 from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
-from app.flow.checks.trying import others
 from app.flow.issues import Issue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed, Literal
+from app.flow.types import SAMPLE, Sample
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
 from app.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
@@ -167,7 +168,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[Issue]:
     """The issue of an NCCO as one of the flow file; nothing when another value would not break the rule."""
-    number, *path = [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]] or ["0"]
+    number, *path = path_of(issue) or ["0"]
     if not tried:
         return
     if int(number) == len(tried):
@@ -189,6 +190,11 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
         yield _report(issue, place)
 
 
+def path_of(issue: NccoIssue) -> list[str]:
+    """The keys and positions that lead to what an issue is about, that of the action first."""
+    return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
+
+
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
     """Whether a rule is broken for all data of a call: by the author's SSML, or by what a map or list lacks."""
     if isinstance(value, Object | Array):
@@ -199,3 +205,50 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> Issue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
     return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)
+
+
+# other typical texts, for filters that reject a text of letters
+
+
+TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
+"""One of them fits each filter: a date in digits, a number, a point in time."""
+
+MOST_TEXTS: Final = 3
+"""How many texts are tried in every combination; of more, all are the same."""
+
+
+def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
+    """The same names with other texts, for a value that cannot be computed with these.
+
+    Args:
+        names: what is in scope, with samples for what only a call knows.
+        used: the names that the value looks up.
+    """
+    roots = {name.partition(".")[0] for name in used}
+    own = {name: sample for name, sample in names.items() if name in roots}
+    count = _count(own)
+    rows: Iterable[tuple[str, ...]] = product(TEXTS, repeat=count)
+    if not count or count > MOST_TEXTS:
+        rows = ((text,) * count for text in TEXTS if count)
+    for row in rows:
+        yield {**names, **_with_texts(own, iter(row))}
+
+
+def _count(sample: Any) -> int:
+    if _is_text(sample):
+        return 1
+    if isinstance(sample, Mapping):
+        return sum(map(_count, sample.values()))
+    return sum(map(_count, sample)) if isinstance(sample, list | tuple) else 0
+
+
+def _is_text(sample: Any) -> bool:
+    return (isinstance(sample, Sample) and sample.text == SAMPLE) or (isinstance(sample, str) and sample == SAMPLE)
+
+
+def _with_texts(sample: Any, texts: Iterator[str]) -> Any:
+    if _is_text(sample):
+        return Sample(next(texts)) if isinstance(sample, Sample) else next(texts)
+    if isinstance(sample, Mapping) and not isinstance(sample, Sample):
+        return {name: _with_texts(inner, texts) for name, inner in sample.items()}
+    return type(sample)(_with_texts(inner, texts) for inner in sample) if isinstance(sample, list | tuple) else sample

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
-from app.flow.checks.usage.conditions import Key, key_of
+from app.flow.checks.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.language.collect import Collect
 from app.flow.model import Flow

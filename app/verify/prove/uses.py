@@ -10,7 +10,7 @@ from jinja2 import nodes
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.actions.values import CallField, Localised, leaves
-from app.flow.checks.usage.facts import sent
+from app.flow.checks.facts import sent
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
 from app.flow.templates import Computed, Expression, Native

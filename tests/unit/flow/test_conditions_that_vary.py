@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.checks.usage.conditions import Domains
+from app.flow.checks.conditions import Domains
 from app.flow.loader import load
 from app.flow.model import Variable
 from app.flow.nodes import Place, Text

@@ -1,18 +1,26 @@
-"""What is declared and never used: W630 to W637."""
+"""The checks over whole flows: of what is declared, set, read and tested from the first step to the last."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from app.flow.checks.usage.facts import Facts
+from app.flow.checks.actions import check_actions
+from app.flow.checks.conditions import check_conditions
+from app.flow.checks.facts import Facts, facts_of
+from app.flow.checks.secrets import SensitiveReads
+from app.flow.checks.unset import check_never_set, check_unset
 from app.flow.issues import Issue
 from app.flow.language.locales import Locale
 from app.flow.language.shared import Sections
 from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
 from app.flow.rules import RULES
+
+if TYPE_CHECKING:
+    from app.flow.language.flow import ReadFlow
+
 
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
@@ -22,7 +30,41 @@ _USES: Final = (
 """Sections, what W635 says of a part that nothing uses, and its cure."""
 
 
-def check_flow(facts: Facts) -> Iterator[Issue]:
+def check_usage(
+    flows: Iterable[ReadFlow | None],
+    shared: Sections,
+    unused: Iterable[str],
+    found: Iterable[Issue] = (),
+    *,
+    is_whole: bool,
+) -> Iterator[Issue]:
+    """The issues of the flows without errors: next to an error, an unused name may just be misspelt elsewhere.
+
+    Args:
+        flows: every flow file; None for one that could not be read.
+        shared: the shared parts.
+        unused: the template files that no flow takes.
+        found: the issues so far.
+        is_whole: these are all flows of the project. Only then is a shared part, a template or a locale unused.
+    """
+    files = tuple(flows)
+    meant = frozenset[str]().union(*(issue.names for issue in found))
+    each = facts_of((flow for flow in files if flow is not None), meant)
+    by_name = {facts.flow.name: facts for facts in reversed(each)}
+    secrets = SensitiveReads(each)
+    for facts in each:
+        yield from _declared(facts)
+        yield from check_unset(facts, by_name)
+        yield from check_never_set(facts)
+        yield from secrets.check(facts)
+        yield from check_conditions(facts)
+        yield from check_actions(facts)
+    if is_whole and each and len(each) == len(files):
+        yield from _shared(shared, each)
+        yield from _templates(name for name in unused if name not in meant)
+
+
+def _declared(facts: Facts) -> Iterator[Issue]:
     """What one flow declares and does not use."""
     yield from _variables(facts)
     yield from _outside(facts)
@@ -70,7 +112,7 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
                 yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
 
 
-def check_shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
+def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
     """W635 for each shared part that no flow of the project uses; W637 for locales that no call can choose."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
@@ -87,7 +129,7 @@ def _locales(locales: list[Locale]) -> Iterator[Issue]:
         yield RULES["W637"].at(locales[1].place, message, cure)
 
 
-def check_templates(unused: Iterable[str]) -> Iterator[Issue]:
+def _templates(unused: Iterable[str]) -> Iterator[Issue]:
     """W636 for each file of templates/ that nothing uses. One that says what the folder is for is no template."""
     for name in unused:
         path = PurePosixPath(name)

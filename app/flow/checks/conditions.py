@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
+from app.flow.checks.facts import Facts, tests_of
 from app.flow.checks.graph import direction
-from app.flow.checks.usage.facts import Facts, tests_of
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
-from app.flow.checks.usage.facts import Facts, parts_of, reads_in, returned_by, tests_of, used_in
+from app.flow.checks.facts import Facts, parts_of, reads_in, returned_by, tests_of, used_in
 from app.flow.issues import Issue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.rules import RULES

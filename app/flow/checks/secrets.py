@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from app.flow.actions.do import values_in
-from app.flow.checks.usage.facts import (
+from app.flow.checks.facts import (
     Facts,
     Used,
     asked_in,

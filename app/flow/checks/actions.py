@@ -1,0 +1,340 @@
+"""What the actions of a flow say and dial.
+
+Targets that cannot work (W640, W645, W647), words that break a rule (E401, W401, E313), texts that are too long (W641),
+and days without a name (W639).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import product
+from math import prod
+from typing import Any, Final, TypeAlias
+
+from jinja2 import nodes
+
+from app.errors import RenderError
+from app.flow.actions.action import Action
+from app.flow.actions.connect import ADDRESS_FIELDS, Connect, ConnectTarget
+from app.flow.actions.do import actions_of
+from app.flow.actions.values import Object, find, leaves
+from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
+from app.flow.checks.ncco import as_sent, path_of
+from app.flow.hours.calendar import Calendar
+from app.flow.issues import Issue
+from app.flow.language.exits import Branch
+from app.flow.model import Step, Value
+from app.flow.nodes import Place
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes
+from app.flow.templates import Computed, Native
+from app.flow.templates.checker import known_type
+from app.flow.templates.references import Reference, walk
+from app.flow.types import ValueType
+from app.ncco import check
+from app.ncco.ssml import MAX_TALK_CHARACTERS
+
+_OURS = "to"
+"""The field of `call` that is a number of ours."""
+
+
+def check_actions(facts: Facts) -> Iterator[Issue]:
+    """All of them, for every step of a flow."""
+    yield from _check_parties(facts)
+    yield from _check_errors(facts)
+    yield from _check_words(facts)
+    yield from _check_lengths(facts)
+    yield from _check_nameless(facts)
+
+
+def _parties(step: Step) -> Iterator[ConnectTarget]:
+    """Whom a step dials."""
+    for part in step.parts:
+        yield from part.targets if isinstance(part, Connect) else ()
+
+
+def _check_parties(facts: Facts) -> Iterator[Issue]:
+    """W640 for the number that the call came in on, W647 for a `from` that is not ours."""
+    for step in facts.flow.steps.values():
+        for target in _parties(step):
+            yield from _dialled(target, facts.flow.numbers)
+            yield from _from(target)
+
+
+def _dialled(target: ConnectTarget, numbers: Collection[str]) -> Iterator[Issue]:
+    number = find(target.fields["endpoint"], ("0", "number"))
+    if isinstance(number, Object):
+        return
+    shown = number.render({}) if number.is_literal else ""
+    if shown in numbers or _is_called_number(number):
+        why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
+        message = f"{why}: a caller who is put through here starts again"
+        yield RULES["W640"].at(number.place, message)
+
+
+def _is_called_number(value: Value) -> bool:
+    """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
+    match value.template.body if isinstance(value, Computed) else []:
+        case [nodes.Output(nodes=parts)]:
+            said = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
+            return all(_is_our_number(part) for part in said)
+    return False
+
+
+def _is_our_number(node: nodes.Node) -> bool:
+    match node:
+        case nodes.Getattr(node=nodes.Name(name="call"), attr=attr):
+            return bool(attr == _OURS)
+    return False
+
+
+def _from(target: ConnectTarget) -> Iterator[Issue]:
+    """A phone is only dialled from a number of ours. What the caller has or gives is none.
+
+    Source: NCCO reference, Connect (`from`).
+    """
+    value = target.fields.get("from") if target.kind == "phone" else None
+    for need in needs_in(value) if value is not None else ():
+        if need.name == "input" or (need.name == "call" and need.field != _OURS):
+            message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: this never connects"
+            yield RULES["W647"].at(need.place, message)
+            return
+
+
+def _check_errors(facts: Facts) -> Iterator[Issue]:
+    """W645 for an `error` that leads to a step which fails for the same reason.
+
+    A step is not entered again in the turn in which it has failed.
+    """
+    error, steps = facts.flow.error, facts.flow.steps
+    for step in steps.values():
+        if step.error is not None and step.error.step == step.name:
+            message = f'when the step "{step.name}" fails, this leads back to it, but it is not tried again'
+            yield RULES["W645"].at(step.error.place, message)
+    led = [name for name, step in steps.items() if step.error is None]
+    if error is not None and led == [error.step]:
+        message = f'only the step "{error.step}" itself leads here when it fails, and it is not tried again'
+        yield RULES["W645"].at(error.place, message)
+    dialled = {name: frozenset(_computed(step)) for name, step in steps.items()}
+    reported: set[Place] = set()
+    for name, computed in dialled.items():
+        target = steps[name].error or error
+        if target is None or target.step == name or target.place in reported:
+            continue
+        if computed & dialled.get(str(target.step), frozenset()):
+            reported.add(target.place)
+            message = f'when the step "{name}" cannot dial, this leads to "{target.step}", which dials the same'
+            yield RULES["W645"].at(target.place, message)
+
+
+def _computed(step: Step) -> Iterator[str]:
+    """The addresses that a step computes, as they are written."""
+    for target in _parties(step):
+        each = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        yield from (value.source for value in each if isinstance(value, Computed | Native))
+
+
+_MOST: Final = 20
+"""How many combinations of words are tried; our choice."""
+
+Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""The words that each name, or field of a name, can be."""
+
+
+def _check_words(facts: Facts) -> Iterator[Issue]:
+    """E401, W401 or E313, once for each field that a declared word breaks a rule with: each word is tried."""
+    scope = facts.source.scope
+    if not any(map(_has_words, scope.shapes.values())):
+        return
+    samples = scope.samples()
+    for step in facts.flow.steps.values():
+        for action in (action for part in parts_of(step) for action in actions_of(part)):
+            for name, value in action.fields.items():
+                if name != "text" and not value.is_literal:
+                    yield from _field(action, value, scope, samples)
+
+
+def _has_words(type_: ValueType) -> bool:
+    return bool(type_.words) or any(map(_has_words, type_.fields.values()))
+
+
+def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[Issue]:
+    for leaf in leaves(value):
+        words = _words(leaf, scope)
+        if words and prod(map(len, words.values())) <= _MOST:
+            each = (dict(zip(words, said, strict=True)) for said in product(*words.values()))
+            found = [issue for said in each if (issue := _try(action, leaf, said, samples)) is not None]
+            yield from sorted(found, key=lambda issue: not issue.is_error)[:1]
+
+
+def _words(leaf: Value, scope: ScopeTypes) -> Words:
+    """What decides on a value, when nothing but declared words does; else nothing."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for read in reads_in(leaf):
+        type_ = scope.get(read.name) if not read.is_given else None
+        if type_ is not None and type_.is_record and read.field:
+            type_ = type_.fields.get(read.field)
+        if type_ is None or not type_.words:
+            return {}
+        found[read.name, read.field] = type_.words
+    return found
+
+
+def _try(action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]) -> Issue | None:
+    """The rule that is broken when the names are these words."""
+    names = dict(samples)
+    for (name, field), word in said.items():
+        names[name] = {**names[name], field: word} if field else word
+    shown = " and ".join(f'{".".join(filter(None, name))} is "{word}"' for name, word in said.items())
+    try:
+        leaf.render(names)
+    except RenderError as error:
+        return RULES["E313"].at(leaf.place, f"this does not fit when {shown}: {error.message}", "allow other words")
+    whole = Object(action.fields, action.place)
+    for issue in check([as_sent(action, names)]):
+        if find(whole, path_of(issue)[1:]) is leaf:
+            rule = RULES["E401" if issue.is_error else "W401"]
+            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.cure)
+            return replace(found, ncco_rule=issue.code)
+    return None
+
+
+_TAG = re.compile(r"<[^>]*>")
+_LONGEST = {"int": 19, "number": 20, "bool": 5, "phone": 15}
+"""Characters of a value of a type."""
+
+_APART = frozenset({"digits", "spell"})
+"""Filters that set a comma and a blank behind each character."""
+
+
+def _check_lengths(facts: Facts) -> Iterator[Issue]:
+    """W641 for every talk that is too long when its values are at their longest.
+
+    That is known where the type of a value says so: one of some words, a number, true or false, the digits that a
+    `collect` takes. Of any other text nothing is counted.
+    """
+    written = facts.written
+    entered = {
+        name: max(digits[1] for digits in each if digits is not None)
+        for name, each in facts.collected.items()
+        if None not in each and name not in written
+    }
+    measure = _Measure(facts.source.scope, entered)
+    for text in (text for step in facts.flow.steps.values() for text in _texts_of(step)):
+        longest = measure.block(text.template.body)
+        if longest > MAX_TALK_CHARACTERS:
+            message = (
+                f"this text has {longest:,} characters when its values are at their longest; "
+                f"{MAX_TALK_CHARACTERS:,} can be said"
+            )
+            yield RULES["W641"].at(text.place, message)
+
+
+def _texts_of(step: Step) -> Iterator[Computed]:
+    """Every computed text that a step says."""
+    for part in parts_of(step):
+        text = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
+        if text is not None and not text.is_literal:
+            yield from (leaf for leaf in leaves(text) if isinstance(leaf, Computed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """Counts what texts and values have at most.
+
+    Attributes:
+        scope: the types of names.
+        entered: the most digits of variables that callers key in.
+    """
+
+    scope: ScopeTypes
+    entered: Mapping[str, int]
+
+    def block(self, body: Iterable[nodes.Node]) -> int:
+        """The characters of a text without its tags, and of what it includes."""
+        return sum(self._part(part) for part in body)
+
+    def _part(self, part: nodes.Node) -> int:
+        match part:
+            case nodes.Output():
+                return self.block(part.nodes)
+            case nodes.TemplateData():
+                return len(_TAG.sub("", part.data))
+            case nodes.If():
+                return max(self.block(body) for body in (part.body, *(arm.body for arm in part.elif_), part.else_))
+            case nodes.For():
+                return self.block(part.body) + self.block(part.else_)
+            case nodes.Scope():
+                return self.block(part.body)
+            case nodes.Expr():
+                return self.value(part)
+        return 0
+
+    def value(self, node: nodes.Expr) -> int:
+        """The characters of a value; 0 where its type does not say."""
+        match node:
+            case nodes.Const(value=str() as text):
+                return len(text)
+            case nodes.Name(name=name) if name in self.entered:
+                return self.entered[name]
+            case nodes.Getitem(arg=nodes.Slice(start=low, stop=nodes.Const(value=int() as high))) if high > 0:
+                first = low.value if isinstance(low, nodes.Const) and low.value else 0
+                return max(0, high - max(first, 0))
+            case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
+                return max(self.value(then), self.value(other))
+            case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
+                return self.value(left) + self.value(right)
+            case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
+                return 3 * self.value(of) if name in _APART else max([self.value(of), *map(self.value, args)])
+        return self._typed(node)
+
+    def _typed(self, node: nodes.Expr) -> int:
+        shape = known_type(self.scope, node)
+        if shape is None:
+            return 0
+        return max(map(len, shape.words)) if shape.words else _LONGEST.get(shape.name, 0)
+
+
+def _check_nameless(facts: Facts) -> Iterator[Issue]:
+    """W639 for each calendar, at the first place where a text says the name of a day that may have none.
+
+    A flow that asks for the name anywhere is believed to say it where there is one. A step is believed to be for
+    holidays, unless a line of a `branch` that leads to it asks for changed days (`override`).
+    """
+    steps = facts.flow.steps.values() if "hours" in facts.read else ()
+    if any(_is_day_name(need) for step in steps for test in tests_of(step) for need in needs_in(test)):
+        return
+    texts = ((step, text) for step in steps for text in _texts_of(step) if "hours" in text.used_names)
+    spoken = [(step, need) for step, text in texts for need in needs_in(text) if _is_day_name(need) and need.is_bare]
+    reported: set[str] = set()
+    for step, need in sorted(spoken, key=lambda each: each[1].place):
+        name = str(need.path[0])
+        calendar = facts.flow.calendars[name]
+        day = None if name in reported else _first_nameless(calendar, _reasons(facts, step))
+        if day is not None:
+            reported.add(name)
+            cure = f"name it under `holidays`: `{{{day}: stocktaking}}`"
+            if day in calendar.override:
+                cure = f"name it next to its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
+            message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
+            yield RULES["W639"].at(need.place, message, cure)
+
+
+def _is_day_name(need: Reference) -> bool:
+    return need.name == "hours" and need.path[1:] == ("holiday",)
+
+
+def _reasons(facts: Facts, step: Step) -> frozenset[str]:
+    """For which of the two reasons a call comes to a step, as far as the branches that lead to it ask."""
+    branches = [each.exit for each in facts.flow.steps.values() if isinstance(each.exit, Branch)]
+    tests = [arm.condition.node for each in branches for arm in each.arms if arm.target.step == step.name]
+    asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
+    return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})
+
+
+def _first_nameless(calendar: Calendar, reasons: frozenset[str]) -> date | None:
+    dates = {"holiday": calendar.holidays.keys() - calendar.override.keys(), "override": calendar.override.keys()}
+    return min((day for reason in reasons for day in dates[reason] if not calendar.holiday_on(day)), default=None)
