@@ -14,7 +14,7 @@ from app.flow.actions.do import Document
 from app.flow.actions.values import find
 from app.flow.language.outcomes import DETECTED, On
 from app.flow.model import Flow
-from app.verify.prove.graph import NOWHERE, StateSpace, Transition
+from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
@@ -63,9 +63,9 @@ def text_of(scenarios: Iterable[WrittenScenario]) -> str:
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
     """The shortest call with a violation; None for what never happens."""
-    if violation.transition == NOWHERE or violation.kind not in BOUNDS:
+    if violation.turn is None or violation.kind not in BOUNDS:
         return None
-    path = proof.paths.to(violation.transition)
+    path = proof.paths.to(violation.turn)
     if violation.kind in _SILENT:
         path = [_without_acting(proof, each) for each in path]
     call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
@@ -94,8 +94,7 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
 
 def _without_acting(proof: Proof, transition: Transition) -> Transition:
     """The same turn of a caller who does nothing, where that leads to the same state."""
-    ends = (transition.source, transition.target)
-    others = (each for each in proof.space.transitions if (each.source, each.target) == ends)
+    others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
     return next((each for each in others if "silence" in each.trigger.line), transition)
 
 
@@ -104,8 +103,8 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
     script, kind = list(body["script"]), violation.kind
     if kind in _UNHEARD and script and "hear" in script[-1]:
         script.pop()
-    if kind == "lost_webhook":
-        heard = proof.space.transitions[violation.transition].heard
+    if kind == "lost_webhook" and violation.turn is not None:
+        heard = violation.turn.heard
         begun = [] if script else [_BEGUN]
         answered = [*begun, {"fault": "gone"}, "silence"]
         script += answered if heard.listens else [_until(heard.prompt), {"fault": "gone"}]
@@ -244,7 +243,7 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
 def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
     """What triggers a turn, with the fault of its webhook; then what is heard of it."""
     each, before = path[number], path[number - 1] if number else None
-    fault, is_automatic = _fault_of(path, number), _is_automatic(proof.space, each)
+    fault, is_automatic = _fault_of(path, number), _is_automatic(each)
     if fault and not is_automatic:
         if before is not None and before.trigger.kind == each.trigger.kind == "dial":
             yield {"wait": "5s"}  # the end of the first dial is reported before the next one begins
@@ -252,10 +251,10 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
     if each.trigger.kind == "held" and before is not None and not fault:
         yield _until_held(_hold(proof, path, number).seconds, before)
     asks_party = before is not None and any("onAnswer" in end for end in _endpoints(before))
-    party = _party_of(proof.space, each, joining if asks_party else [])
+    party = _party_of(proof.flow, each, joining if asks_party else [])
     yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
     following = _fault_of(path, number + 1)
-    if following and _is_automatic(proof.space, path[number + 1]):
+    if following and _is_automatic(path[number + 1]):
         yield from (_until(each.ncco.heard.prompt), {"fault": following})
         return
     if each.trigger.fault != "away" and (each.is_failsafe or fault == "refused"):
@@ -277,12 +276,12 @@ def _fault_of(path: list[Transition], number: int) -> str:
     return "refused" if is_refused else ""
 
 
-def _is_automatic(space: StateSpace, transition: Transition) -> bool:
+def _is_automatic(transition: Transition) -> bool:
     """Whether its webhook comes after something was played, without anybody doing anything."""
     trigger = transition.trigger
-    if transition.source < 0 or trigger.wait < 0 or trigger.kind == "dial":
+    if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
-    return space.states[transition.source].session.waits[trigger.wait].kind == "notify"
+    return transition.source.session.waits[trigger.wait].kind == "notify"
 
 
 def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:
@@ -297,18 +296,18 @@ def _pressed(trigger: Trigger) -> Any:
     return {"speak": text} if text else str(trigger.line.get("press", ""))
 
 
-def _party_of(space: StateSpace, transition: Transition, joining: list[Any]) -> dict[str, Any]:
+def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[str, Any]:
     """What the dialled party does beside the outcome.
 
     Args:
-        space: of the transition.
+        root: the flow.
         transition: one in which a dial is over.
         joining: what a party who hears a flow presses to be joined; [] if none hears any.
     """
     outcome, party = transition.dial_outcome, dict[str, Any]()
     if outcome == "completed":
-        session = space.states[transition.source].session
-        exit_ = space.root.named(session.at).steps[session.step].exit
+        flow, step = transition.before
+        exit_ = root.named(flow).steps[step].exit
         party |= {"talks": _HANGS_UP_AFTER} if isinstance(exit_, On) and "human" in exit_.lines else {}
     if joining and outcome in ("completed", *DETECTED):
         party["presses"] = joining

@@ -1,84 +1,107 @@
-"""The state space of a flow as a graph: states that calls wait in, the turns between them, and paths through both.
-
-Faults are left out, and so is what dialled parties hear, unless a function says otherwise.
-"""
+"""The state space of a flow as a graph: states that calls wait in, the turns between them, and paths through both."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
-from typing import Any, Final, Literal, NamedTuple
-
-import orjson
+from operator import itemgetter
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from app.engine import Call, Session
 from app.engine.outcome import APART
 from app.flow.model import Flow
-from app.ncco import Issue, check
+from app.ncco import Issue
 from app.verify.outcomes import Key
-from app.verify.prove.listening import ENDLESS, RINGS_S, TALKED, Listened, listen
+from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, Listened
 from app.verify.prove.triggers import Answers, Trigger
 
-END: Final = -1
-START: Final = -2
-NOWHERE: Final = -1
-UNROLLED: Final = "unrolled"
-"""How the keys of states begin that repeat others in a call that counts its dials."""
 Sort = Literal["acts", "held", "passes", "leg", "fault"]
 """acts: the caller has chosen or given something. held: held on. leg: the first turn of a dialled party. passes: else.
 """
+Where: TypeAlias = tuple[str, str]
+"""A flow and one of its steps."""
 
 
 class PlayedNcco(NamedTuple):
     """What is played, what Vonage would refuse of it, and what the caller hears; a dialled party, with `is_party`."""
 
-    actions: list[dict[str, Any]]
+    actions: Sequence[Mapping[str, Any]]
     issues: tuple[Issue, ...]
     heard: Listened
     is_party: bool = False
 
 
-NOTHING: Final = PlayedNcco([], (), TALKED)
+NOTHING: Final = PlayedNcco((), (), CONVERSATION)
 """What the server sends when a conversation ends."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
+class State:
+    """A place where calls wait.
+
+    Attributes:
+        number: from 0, in the order in which states are found.
+        session: of the call that reached it first. first: the turn that led there.
+        key: what distinguishes it, without failed tries; None where it repeats a state in a call that counts its dials.
+    """
+
+    number: int
+    session: Session
+    key: Any
+    first: Transition = field(init=False)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it repeats another one."""
+        return self.key is None
+
+    @property
+    def where(self) -> Where:
+        """The step in which the call waits."""
+        return self.session.at or self.session.flow, self.session.step
+
+
+@dataclass(frozen=True, eq=False)
 class Transition:
     """One turn: what happened in a state, and where it led.
 
     Attributes:
-        source, target: numbers of states; START and END.
+        source: where the call has waited; None for its first turn.
+        target: where it waits then; None when it is over.
         trigger: what came in. call: the call, for its first turn.
         moment: when. is_timed: it may be another turn at another moment.
-        answers: the answers of lookups.
-        entered: the steps that were entered, as (flow, step).
-        taken: the outcomes.
-        failed: (flow, step, code, why).
+        env: the variables of the server, which differ between calls and not within a call.
+        before: the step in which the call has waited; its first one, for its first turn.
         sort: how the call goes on.
         ncco: what is played.
-        behind: for the first turn of a dialled party, the transition that dialled; else NOWHERE.
+        answers: the answers of lookups.
+        entered: the steps that were entered.
+        taken: the outcomes.
+        failed: (flow, step, code, why).
+        dialled_by: for the first turn of a dialled party, the turn that dialled.
         is_failsafe: nothing of the flow could be played.
-        env: the variables of the server.
     """
 
-    source: int
-    target: int
+    source: State | None
+    target: State | None
     trigger: Trigger
     moment: datetime
+    env: Mapping[str, str]
+    before: Where
     sort: Sort
     ncco: PlayedNcco = NOTHING
     answers: Answers = ()
-    entered: tuple[tuple[str, str], ...] = ()
+    entered: tuple[Where, ...] = ()
     taken: tuple[Key, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
     call: Call | None = None
-    behind: int = NOWHERE
+    dialled_by: Transition | None = None
     is_failsafe: bool = False
     is_timed: bool = False
-    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def heard(self) -> Listened:
@@ -100,26 +123,24 @@ class Transition:
         """The outcome of the dial that triggered it; "" for any other trigger."""
         return str(self.trigger.line.get("dial", {}).get("outcome", ""))
 
-
-class State(NamedTuple):
-    """A place where calls wait.
-
-    Attributes:
-        session, moment: of the call that reached it first. first: the transition of that call.
-        key: what distinguishes it, by `States`.
-        env: the variables of the server, which differ between calls and not within a call.
-    """
-
-    session: Session
-    first: int
-    moment: datetime
-    key: Any
-    env: Mapping[str, str]
+    @property
+    def where(self) -> Where:
+        """The step that it led to; the one before if it has entered none."""
+        return self.entered[-1] if self.entered else self.before
 
     @property
-    def is_unrolled(self) -> bool:
-        """Whether it repeats another one."""
-        return bool(self.key[0] == UNROLLED)
+    def previous(self) -> Transition | None:
+        """The turn before it on the first path that was found to it; for a dialled party, the turn that dialled."""
+        return self.source.first if self.source is not None else self.dialled_by
+
+    @property
+    def first_path(self) -> list[Transition]:
+        """The turns of the first path that was found to it, and itself."""
+        path, before = [self], self.previous
+        while before is not None:
+            path.append(before)
+            before = before.previous
+        return path[::-1]
 
 
 class SearchLimits(NamedTuple):
@@ -134,7 +155,7 @@ class StateSpace:
     """Everything that was found.
 
     Attributes:
-        states, transitions: by number.
+        out: the turns that begin in each state; the first turns of all calls and dialled parties in None.
         nccos: how many different NCCOs were played.
         stopped: why the exploration has stopped early; "" when it has not.
         seconds: how long it took.
@@ -143,133 +164,57 @@ class StateSpace:
     root: Flow
     states: list[State] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+    out: defaultdict[State | None, list[Transition]] = field(default_factory=lambda: defaultdict(list))
     nccos: int = 0
     stopped: str = ""
     seconds: float = 0.0
 
-    def first_path_to(self, number: int) -> list[Transition]:
-        """The transitions of the first path that was found to a transition, and that one."""
-        path: list[Transition] = []
-        while number >= 0:
-            each = self.transitions[number]
-            path.append(each)
-            number = each.behind if each.behind >= 0 else self.states[each.source].first if each.source >= 0 else -1
-        return path[::-1]
+    def new_state(self, session: Session, key: Any = None) -> State:
+        """A state that the next transition leads to."""
+        self.states.append(State(len(self.states), session, key))
+        return self.states[-1]
 
-    def step_before(self, transition: Transition) -> tuple[str, str]:
-        """The step in which the call has waited, as (flow, step); its first one, for its first turn."""
-        if transition.source < 0:
-            return transition.entered[0] if transition.entered else (self.root.name, self.root.start)
-        session = self.states[transition.source].session
-        return session.at or self.root.name, session.step
+    def add(self, made: Transition) -> None:
+        """Add a turn."""
+        self.transitions.append(made)
+        self.out[made.source].append(made)
+        if made.target is not None and not hasattr(made.target, "first"):
+            made.target.first = made
 
-    def step_after(self, transition: Transition) -> tuple[str, str]:
-        """The step that a turn led to; the one before if it has entered none."""
-        return transition.entered[-1] if transition.entered else self.step_before(transition)
-
-
-@dataclass(slots=True)
-class Nccos:
-    """The NCCOs that were played; each is checked and listened to once."""
-
-    _found: dict[tuple[bytes, bool], PlayedNcco] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def of(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
-        """An NCCO with its issues and its sound. A party that declines hangs up: the room it waits in is not heard."""
-        key = (orjson.dumps(actions), is_party)
-        if key not in self._found:
-            errors = tuple(issue for issue in check(actions) if issue.severity == "error")
-            heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
-            self._found[key] = PlayedNcco(actions, errors, listen(heard), is_party)
-        return self._found[key]
-
-
-_CALM: Final = frozenset({"acts", "held", "passes"})
-
-
-def components(successors: Mapping[int, Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components, each after those that it leads to (Kosaraju, without recursion)."""
-    order = _by_finish(successors, successors)
-    predecessors: dict[int, list[int]] = {node: [] for node in successors}
-    for node, targets in successors.items():
-        for target in targets:
-            predecessors[target].append(node)
-    found: list[list[int]] = []
-    seen: set[int] = set()
-    for start in reversed(order):
-        if start not in seen:
-            group, waiting = [], [start]
-            seen.add(start)
-            while waiting:
-                group.append(node := waiting.pop())
-                fresh = [each for each in predecessors[node] if each not in seen]
-                seen.update(fresh)
-                waiting += fresh
-            found.append(group)
-    return found[::-1]
-
-
-def _by_finish(successors: Mapping[int, Sequence[int]], starts: Collection[int]) -> list[int]:
-    """The nodes in the order in which a depth-first search leaves them."""
-    order: list[int] = []
-    seen: set[int] = set()
-    for start in starts:
-        waiting = [] if start in seen else [(start, iter(successors[start]))]
-        seen.add(start)
-        while waiting:
-            node, rest = waiting[-1]
-            following = next((each for each in rest if each not in seen), None)
-            if following is None:
-                order.append(node)
-                waiting.pop()
-            else:
-                seen.add(following)
-                waiting.append((following, iter(successors[following])))
-    return order
+    @property
+    def entered(self) -> frozenset[Where]:
+        """The steps that some call enters."""
+        return frozenset(where for each in self.transitions for where in each.entered)
 
 
 class Graph:
-    """The states of calls, without those that are unrolled, and the transitions between them."""
+    """What happens in a state space when nothing fails, without states that are repeated."""
 
     def __init__(self, space: StateSpace) -> None:
-        self._space = space
-        unrolled = {number for number, state in enumerate(space.states) if state.is_unrolled}
-        self._out: dict[int, list[int]] = {number: [] for number in range(len(space.states)) if number not in unrolled}
-        self._first: list[int] = []
-        for number, each in enumerate(space.transitions):
-            if each.source == START:
-                self._first.append(number)
-            elif each.sort in _CALM and not unrolled & {each.source, each.target}:
-                self._out[each.source].append(number)
+        self._beginnings = space.out[None]
+        self.out = {
+            state: [each for each in space.out[state] if each.sort != "fault" and not _is_repeated(each)]
+            for state in space.states
+            if not state.is_repeated
+        }
 
-    def _transition(self, number: int) -> Transition:
-        return self._space.transitions[number]
+    def _after(self, turn: Transition) -> list[Transition]:
+        return self.out[turn.target] if turn.target is not None else []
 
-    def trapped(self) -> list[int]:
+    def trapped(self) -> list[State]:
         """The states from which no path leads to the end of the call."""
-        before: dict[int, list[int]] = {number: [] for number in self._out}
-        waiting: list[int] = []
-        for source, numbers in self._out.items():
-            for target in (self._transition(number).target for number in numbers):
-                (waiting if target == END else before[target]).append(source)
-        free: set[int] = set()
+        before: dict[State, list[State]] = {state: [] for state in self.out}
+        waiting: list[State] = []
+        for source, out in self.out.items():
+            for each in out:
+                (waiting if each.target is None else before[each.target]).append(source)
+        free: set[State] = set()
         while waiting:
             state = waiting.pop()
             if state not in free:
                 free.add(state)
                 waiting += before[state]
-        return [number for number in self._out if number not in free]
-
-    def steps_after(self, state: int) -> set[tuple[str, str]]:
-        """The steps of the states that a state leads to."""
-        sessions = [self._space.states[target].session for target in self._targets(state)]
-        return {(session.at or self._space.root.name, session.step) for session in sessions}
-
-    def _targets(self, state: int) -> list[int]:
-        return [target for number in self._out[state] if (target := self._transition(number).target) != END]
+        return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
         """The shortest cycle of each component in which a call stays although the caller does nothing.
@@ -277,139 +222,148 @@ class Graph:
         Without `dialling`, only those in which nobody is dialled.
         """
         passing = {
-            state: [each for each in map(self._transition, numbers) if each.sort == "passes" and each.target != END]
-            for state, numbers in self._out.items()
+            state: [each for each in out if each.sort == "passes" and (dialling or not each.dials)]
+            for state, out in self.out.items()
         }
-        if not dialling:
-            passing = {state: [each for each in out if not each.dials] for state, out in passing.items()}
-        successors = {state: [each.target for each in out] for state, out in passing.items()}
-        for group in components(successors):
-            if len(group) > 1 or group[0] in successors[group[0]]:
-                yield _cycle_in(set(group), passing)
+        cycles = (_cycle_in(group, passing) for group in components(passing))
+        return filter(None, cycles)
 
-    def silences(self, most: float) -> Iterator[tuple[int, float]]:
+    def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
         """For each turn, the longest silence that the caller hears in it, with the silence before it.
 
         A silence that was longer than `most` before a turn belongs to the turns before.
         """
-        quiet: dict[int, float] = dict.fromkeys(self._out, 0.0)
-        calm = [*self._first, *(number for numbers in self._out.values() for number in numbers)]
-        for number in sorted(calm, key=lambda number: (not self._transition(number).heard.is_heard, number)):
-            each = self._transition(number)
+        quiet: dict[State | None, float] = defaultdict(float)
+        turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
+        for each in sorted(turns, key=lambda each: not each.heard.is_heard):
             heard = each.heard
-            before = quiet[each.source] if each.source >= 0 else 0.0
+            before = quiet[each.source]
             carried = 0.0 if before > most else before
             last = heard.last if heard.is_heard else carried + heard.last
-            yield number, max(carried + heard.lead, heard.longest, last)
-            if each.target >= 0:
+            yield each, max(carried + heard.lead, heard.longest, last)
+            if each.target is not None:
                 behind = heard.last if heard.is_heard else before + heard.last
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
-    def party_waits(self) -> Iterator[tuple[int, float]]:
+    def party_waits(self) -> Iterator[tuple[Transition, float]]:
         """The last turn of each dialled party who does nothing but listen, and after how many seconds it is over."""
-        for first in self._first:
-            if self._transition(first).sort == "leg":
-                number, seconds, seen = first, self._lasts(first), {first}
-                while following := self._unanswered(self._transition(number).target) - seen:
-                    number = min(following)
-                    seen.add(number)
-                    seconds += self._lasts(number)
-                yield number, seconds
+        for first in (each for each in self._beginnings if each.sort == "leg"):
+            path, following = list[Transition](), [first]
+            while following:
+                path.append(following[0])
+                following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
+            yield path[-1], sum(_lasts(each.heard) for each in path)
 
-    def _lasts(self, number: int) -> float:
-        heard = self._transition(number).heard
-        return ENDLESS if heard.is_endless else heard.prompt + heard.listens
-
-    def _unanswered(self, state: int) -> set[int]:
-        """The turns that follow when nobody does anything."""
-        out = {number: self._transition(number) for number in self._out.get(state, [])}
-        acts = {"press", "speak"}
-        return {number for number, each in out.items() if each.sort == "passes" and not acts & each.trigger.line.keys()}
-
-    def longest(self) -> tuple[int, int]:
+    def longest(self) -> tuple[int, Transition]:
         """How many steps the longest path enters, with its last transition; a cycle counts once."""
-        found = components({state: self._targets(state) for state in self._out})
-        group_of = {state: index for index, group in enumerate(found) for state in group}
-        longest: list[tuple[int, int]] = [(0, -1)] * len(found)
-        best = (0, -1)
+        groups = components(self.out)
+        group_of = {state: number for number, group in enumerate(groups) for state in group}
+        longest: list[tuple[int, Transition | None]] = []
 
-        def extend(steps: int, number: int) -> None:
-            nonlocal best
-            target = self._transition(number).target
-            path = (steps + len(self._transition(number).entered), number)
-            if target < 0:
-                best = max(best, path, key=lambda each: each[0])
-            elif path[0] > longest[group_of[target]][0]:
-                longest[group_of[target]] = path
+        def from_(turn: Transition) -> tuple[int, Transition]:
+            steps, last = (0, None) if turn.target is None else longest[group_of[turn.target]]
+            return steps + len(turn.entered), last or turn
 
-        for number in self._first:
-            extend(0, number)
-        for index in reversed(range(len(found))):  # components come after those that they lead to
-            steps, last = longest[index]
-            if last < 0:
-                continue
-            steps += self._steps_within(set(found[index]))
-            best = max(best, (steps, last), key=lambda each: each[0])
-            for number in (number for state in found[index] for number in self._out[state]):
-                target = self._transition(number).target
-                if target < 0 or group_of[target] != index:
-                    extend(steps, number)
-        return best
+        for number, group in enumerate(groups):  # each comes after those that it leads to
+            turns = [each for state in group for each in self.out[state]]
+            inner = [each for each in turns if each.target is not None and group_of[each.target] == number]
+            steps, last = max(((0, None), *(from_(each) for each in turns if each not in inner)), key=itemgetter(0))
+            longest.append((steps + len({where for each in inner for where in each.entered}), last))
+        return max(map(from_, self._beginnings), key=itemgetter(0))
 
-    def _steps_within(self, group: set[int]) -> int:
-        """How many different steps are entered between the states of a component."""
-        within = (self._transition(number) for state in group for number in self._out[state])
-        return len({step for each in within if each.target in group for step in each.entered})
-
-    def person(self) -> tuple[float, int]:
-        """After how many seconds somebody is rung by the quickest path, and by which transition; NOWHERE for nobody."""
-        best: tuple[float, int] = (ENDLESS, NOWHERE)
+    def person(self) -> tuple[float, Transition | None]:
+        """After how many seconds somebody is rung by the quickest path, and by which turn; None for nobody."""
+        best: tuple[float, Transition | None] = (ENDLESS, None)
         ticket = count()
-        waiting = [(0.0, next(ticket), number) for number in self._first if self._transition(number).sort != "leg"]
-        done: set[int] = set()
+        waiting = [(0.0, next(ticket), each) for each in self._beginnings if each.sort != "leg"]
+        done: set[State | None] = {None}
         while waiting:
-            at, _, number = heapq.heappop(waiting)
-            each = self._transition(number)
+            at, _, each = heapq.heappop(waiting)
             if each.heard.person is not None and at + each.heard.person < best[0]:
-                best = (at + each.heard.person, number)
-            if each.target < 0 or each.target in done or at >= best[0]:
-                continue
-            done.add(each.target)
-            for following in self._out[each.target]:
-                seconds = at + each.heard.prompt + _answers_after(self._transition(following), each)
-                heapq.heappush(waiting, (seconds, next(ticket), following))
+                best = (at + each.heard.person, each)
+            if each.target not in done and at < best[0]:
+                done.add(each.target)
+                for following in self._after(each):
+                    seconds = at + each.heard.prompt + _answers_after(following, each)
+                    heapq.heappush(waiting, (seconds, next(ticket), following))
         return best
 
 
-def _answers_after(transition: Transition, before: Transition) -> float:
+def _is_repeated(turn: Transition) -> bool:
+    return any(state is not None and state.is_repeated for state in (turn.source, turn.target))
+
+
+def _is_passive(turn: Transition) -> bool:
+    """Whether it follows when nobody does anything."""
+    return turn.sort == "passes" and not {"press", "speak"} & turn.trigger.line.keys()
+
+
+def _lasts(heard: Listened) -> float:
+    return ENDLESS if heard.is_endless else heard.prompt + heard.listens
+
+
+def _answers_after(turn: Transition, before: Transition) -> float:
     """Seconds until something happens, after everything was played."""
-    if transition.trigger.kind == "dial":
+    if turn.trigger.kind == "dial":
         return before.heard.rings or RINGS_S
-    return before.heard.listens if "silence" in transition.trigger.line else 0.0
+    return before.heard.listens if "silence" in turn.trigger.line else 0.0
 
 
-def _cycle_in(group: set[int], passing: Mapping[int, list[Transition]]) -> list[Transition]:
-    """The shortest cycle within a component that begins at its first state."""
-    start = min(group)
-    within = {state: [each for each in passing[state] if each.target in group] for state in group}
-    return _shortest_path(start, lambda state: within[state], lambda each: each.target == start)
+def components(out: Mapping[State, Sequence[Transition]]) -> list[list[State]]:
+    """The strongly connected components of states, each after those that it leads to (Kosaraju)."""
+    successors = {state: [each.target for each in turns if each.target is not None] for state, turns in out.items()}
+    predecessors: dict[State, list[State]] = {state: [] for state in successors}
+    for state, targets in successors.items():
+        for target in targets:
+            predecessors[target].append(state)
+    order = [state for group in _searched(successors, successors) for state in group]
+    return _searched(predecessors, reversed(order))[::-1]
 
 
-def _shortest_path(
-    start: int, out: Callable[[int], Iterable[Transition]], is_last: Callable[[Transition], bool]
+def _searched(successors: Mapping[State, Sequence[State]], starts: Iterable[State]) -> list[list[State]]:
+    """What a depth-first search reaches from each start and from none before, in the order in which it leaves them."""
+    found: list[list[State]] = []
+    seen: set[State] = set()
+    for start in starts:
+        group, path = list[State](), [] if start in seen else [(start, iter(successors[start]))]
+        seen.add(start)
+        while path:
+            state, rest = path[-1]
+            following = next((each for each in rest if each not in seen), None)
+            if following is None:
+                group.append(state)
+                path.pop()
+            else:
+                seen.add(following)
+                path.append((following, iter(successors[following])))
+        found += [group] if group else []
+    return found
+
+
+def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
+    """The shortest cycle within a component that begins at its first state; [] for none."""
+    start, within = min(group, key=lambda state: state.number), set(group)
+
+    def out(state: State | None) -> Iterator[Transition]:
+        return (each for each in passing[state or start] if each.target in within)
+
+    return shortest_path(start, out, lambda each: each.target is start)
+
+
+def shortest_path(
+    start: State | None, out: Callable[[State | None], Iterable[Transition]], is_last: Callable[[Transition], bool]
 ) -> list[Transition]:
-    """The shortest path from a state that ends with a transition for which `is_last` holds; [] for none."""
-    before: dict[int, Transition] = {}
-    waiting, reached = [start], {start, END}
+    """The shortest path from a state that ends with a turn for which `is_last` holds; [] for none."""
+    before: dict[State | None, Transition] = {}
+    waiting = [start]
     for state in waiting:
         for each in out(state):
             if is_last(each):
                 path = [each]
-                while path[-1].source != start:
+                while path[-1].source is not start:
                     path.append(before[path[-1].source])
                 return path[::-1]
-            if each.target not in reached:
-                reached.add(each.target)
+            if each.target not in (None, start) and each.target not in before:
                 before[each.target] = each
                 waiting.append(each.target)
     return []
@@ -420,86 +374,76 @@ class Paths:
 
     def __init__(self, space: StateSpace) -> None:
         self._space = space
-        self._out: dict[int, list[int]] = {}
-        self._legs = [each for each in space.transitions if each.sort == "leg"]
-        for number, each in enumerate(space.transitions):
-            if each.sort not in ("leg", "fault"):
-                self._out.setdefault(each.source, []).append(number)
+        self._legs = [each for each in space.out[None] if each.sort == "leg"]
 
     @property
     def moments(self) -> list[datetime]:
         """Every moment at which something was decided by it, and that of the first turn."""
-        all_ = self._space.transitions
-        return list(dict.fromkeys([all_[0].moment, *(each.moment for each in all_ if each.is_timed)]))
+        turns = self._space.transitions
+        return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
-    def to(self, number: int) -> list[Transition]:
-        """The shortest path to a transition and that one; at one moment, if there is such a path."""
-        each = self._space.transitions[number]
-        if each.behind >= 0:
-            return [*self.to(each.behind), each]
-        if each.source < 0:
-            return [each]
-        first = self._space.transitions[self._space.states[each.source].first]
-        if first.behind >= 0 or first.sort in ("leg", "fault"):
-            return self._space.first_path_to(number)
-        moments = [each.moment] if each.is_timed else self.moments
-        paths = (self._search(START, moment, frozenset({each.source})) for moment in moments)
+    def to(self, last: Transition) -> list[Transition]:
+        """The shortest path to a turn and that one; at one moment, if there is such a path."""
+        if last.dialled_by is not None:
+            return [*self.to(last.dialled_by), last]
+        if last.source is None:
+            return [last]
+        moments = [last.moment] if last.is_timed else self.moments
+        paths = (self._search(None, moment, lambda each: each.target is last.source) for moment in moments)
         found = min(filter(None, paths), key=len, default=None)
-        return self._space.first_path_to(number) if found is None else [*found, each]
+        return [*found, last] if found else last.first_path
 
-    def held_at(self, state: int) -> list[Transition]:
+    def held_at(self, state: State | None) -> list[Transition]:
         """The turns in which a caller who is held in this state stays held."""
-        out = (self._space.transitions[number] for number in self._out.get(state, ()))
-        return [each for each in out if each.sort == "held"]
+        return [each for each in self._space.out[state] if each.sort == "held"]
 
     def covering(self, wanted: Set[Key]) -> list[tuple[datetime, list[Transition]]]:
         """A small set of paths that takes each of `wanted` that can be; each goes on while there is more to take."""
         left, found = set(wanted), list[tuple[datetime, list[Transition]]]()
         for moment in self.moments:
-            while path := self._tour(START, moment, left):
+            while path := self._tour(None, moment, left):
                 found.append((moment, path))
         for leg in self._legs:
-            while not left.isdisjoint(leg.taken) or self._search(leg.target, leg.moment, frozenset(), left):
+            while not left.isdisjoint(leg.taken) or self._taking(leg, leg.moment, left):
                 left.difference_update(leg.taken)
-                rest = self._tour(leg.target, leg.moment, left)
-                found.append((leg.moment, [*self.to(leg.behind), leg, *rest]))
+                found.append((leg.moment, [*self.to(leg), *self._tour(leg, leg.moment, left)]))
         return found
 
     def joining(self) -> list[Transition]:
         """What some dialled party does who hears a flow and is then joined; [] if none hears any."""
-        return next((path for first in self._legs if (path := self.to_joined(first))), [])
+        return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
-    def to_joined(self, first: Transition) -> list[Transition]:
+    def to_joined(self, leg: Transition) -> list[Transition]:
         """The turns of a dialled party up to being joined, by its first one; [] if none leads there."""
-        if first.target == END:
-            return [first] if _joins(first) else []
-        return self._search(first.target, first.moment, frozenset({END}), joins=True)
+        if _is_joined(leg):
+            return [leg]
+        return self._search(leg, leg.moment, _is_joined)
 
-    def _search(
-        self, start: int, moment: datetime, states: Set[int], keys: Collection[Key] = (), *, joins: bool = False
-    ) -> list[Transition]:
-        """The shortest path from a state to one of `states`, or through one of `keys`; [] for none."""
-
-        def out(state: int) -> Iterator[Transition]:
-            found = (self._space.transitions[number] for number in self._out.get(state, ()))
-            return (each for each in found if not each.is_timed or each.moment == moment)
-
-        def is_last(each: Transition) -> bool:
-            is_target = each.target in states and (not joins or _joins(each))
-            return is_target or any(key in keys for key in each.taken)
-
-        return _shortest_path(start, out, is_last)
-
-    def _tour(self, start: int, moment: datetime, left: set[Key]) -> list[Transition]:
+    def _tour(self, after: Transition | None, moment: datetime, left: set[Key]) -> list[Transition]:
         tour: list[Transition] = []
-        state = start
-        while state != END and (path := self._search(state, moment, frozenset(), left)):
+        while path := self._taking(after, moment, left):
             left.difference_update(*(each.taken for each in path))
             tour += path
-            state = path[-1].target
+            after = path[-1]
         return tour
 
+    def _taking(self, after: Transition | None, moment: datetime, keys: Set[Key]) -> list[Transition]:
+        """The shortest path to a turn that takes one of `keys`; [] for none."""
+        return self._search(after, moment, lambda each: not keys.isdisjoint(each.taken))
 
-def _joins(transition: Transition) -> bool:
+    def _search(
+        self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
+    ) -> list[Transition]:
+        """The shortest path at one moment from the beginning, or after a turn, to one for which `is_last` holds."""
+
+        def out(state: State | None) -> Iterator[Transition]:
+            turns = (each for each in self._space.out[state] if each.sort not in ("leg", "fault"))
+            return (each for each in turns if not each.is_timed or each.moment == moment)
+
+        is_over = after is not None and after.target is None
+        return [] if is_over else shortest_path(after.target if after else None, out, is_last)
+
+
+def _is_joined(turn: Transition) -> bool:
     """Whether a dialled party is joined after it has heard this."""
-    return transition.target != END or dict(APART) not in transition.ncco.actions
+    return turn.target is None and dict(APART) not in turn.ncco.actions

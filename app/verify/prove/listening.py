@@ -53,7 +53,7 @@ class Listened(NamedTuple):
     is_endless: bool = False
 
 
-TALKED: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
+CONVERSATION: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 """A conversation."""
 
 

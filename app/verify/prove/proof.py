@@ -17,9 +17,7 @@ from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.properties import (
     CallLimits,
-    Explored,
     Violation,
-    entered_in,
     is_certain,
     unreached,
     violations,
@@ -66,11 +64,6 @@ class Proof:
     def paths(self) -> Paths:
         """The paths through it."""
         return Paths(self.space)
-
-    @cached_property
-    def entered(self) -> frozenset[tuple[str, str]]:
-        """The steps that some caller enters, as (flow, step)."""
-        return entered_in(self.space)
 
     @property
     def taken(self) -> frozenset[tuple[str, str, str]]:
@@ -132,7 +125,7 @@ def prove(
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(space, literals, values.chosen)
     limits = call_limits or CallLimits()
-    found = tuple(violations(Explored(space, limits, is_certain=is_sure)))
+    found = tuple(violations(space, limits, is_certain=is_sure))
     return Proof(flow, space, found, dict(values.chosen), variables, states.left, limits, is_sure)
 
 
@@ -148,7 +141,7 @@ def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violat
     proofs = list(proofs)
     if any(proof.space.stopped for proof in proofs):
         return []
-    entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
+    entered = frozenset[tuple[str, str]]().union(*(proof.space.entered for proof in proofs))
     run = {name for proof in proofs for name in flows_run_from(proof.flow)} - {proof.flow.name for proof in proofs}
     is_sure = all(proof.is_certain for proof in proofs)
     return [each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure)]

@@ -1,13 +1,13 @@
 """The properties that every call must have, and their violations in a state space.
 
-`rules.yaml` is the table of them: what each violation means and its usual cure. `_CHECKS` are the functions that find
-them. Each violation is reported once for a step.
+`rules.yaml` is the table of them: what each violation means and its usual cure. `_TURN_CHECKS` find those of a single
+turn, `_CHECKS` those of whole calls. Each violation is reported once for a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
 from app.verify.outcomes import FlowOutcome, outcomes_of
-from app.verify.prove.graph import END, NOWHERE, Graph, Paths, StateSpace, Transition
+from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import RETURNED, Literals
 from app.verify.prove.states import texts_of
@@ -58,8 +58,9 @@ class Violation(NamedTuple):
 
     Attributes:
         kind: its name in `rules.yaml`. message: in one sentence. place: the step or line that it concerns.
-        transition: the number of the turn in which it happens; NOWHERE for what never happens.
+        turn: in which it happens; None for what never happens.
         severity: `warning` where it is only known of the values that were tried, which represent others.
+        code: of the failed step.
     """
 
     kind: str
@@ -68,8 +69,9 @@ class Violation(NamedTuple):
     place: Place
     message: str
     cure: str
-    transition: int = NOWHERE
+    turn: Transition | None = None
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
 
     @property
     def is_error(self) -> bool:
@@ -77,169 +79,207 @@ class Violation(NamedTuple):
         return self.severity == "error"
 
 
+@dataclass(frozen=True, slots=True)
 class Explored:
     """A state space with everything that the checks look at.
 
-    Args:
-        space: what was explored.
+    Attributes:
         call_limits: the limits that every call must keep.
         is_certain: whether no call at all takes what was not found.
     """
 
-    def __init__(self, space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> None:
-        self.space = space
-        self.call_limits = call_limits
-        self.is_certain = is_certain
-        self.graph = Graph(space)
+    space: StateSpace
+    graph: Graph
+    call_limits: CallLimits
+    is_certain: bool
 
-    @cached_property
-    def turns(self) -> list[tuple[int, Transition, tuple[str, str]]]:
-        """Every transition with its number and the step that it leads to."""
-        return [(number, each, self.space.step_after(each)) for number, each in enumerate(self.space.transitions)]
-
-    def step(self, where: tuple[str, str]) -> Step:
+    def step(self, where: Where) -> Step:
         """A step by (flow, step)."""
         return self.space.root.named(where[0]).steps[where[1]]
 
-    def found(
-        self, kind: str, where: tuple[str, str], message: str, transition: int = NOWHERE, **other: Any
-    ) -> Violation:
+    def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
         """A violation at a step, with the cure of its rule unless `other` has another."""
         fields = {"place": self.step(where).place, "cure": RULES[kind].cure} | other
-        return Violation(kind, *where, fields.pop("place"), message, fields.pop("cure"), transition, **fields)
+        return Violation(kind, *where, message=message, turn=turn, **fields)
 
 
-def violations(explored: Explored) -> Iterator[Violation]:
+def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
     """Every violation, each once for a step."""
-    seen: set[tuple[str, ...]] = set()
-    for check in _CHECKS:
-        for violation in check(explored):
-            key = (check.__name__, *violation[:3], violation.message if check is _failing else "")
+    explored = Explored(space, Graph(space), call_limits, is_certain)
+    found = [*((check, check(explored)) for check in _CHECKS)]
+    by_turn = ((check, check(explored, each)) for check in _TURN_CHECKS for each in space.transitions)
+    seen: set[tuple[Any, ...]] = set()
+    for check, violations in (*by_turn, *found):
+        for violation in violations:
+            key = (check, *violation[:3], violation.code)
             if key not in seen:
                 seen.add(key)
                 yield violation
 
 
-# NCCOs and error exits
+# what may be wrong in one turn
 
 
-def _refused(explored: Explored) -> Iterator[Violation]:
-    for number, each, where in explored.turns:
-        for issue in each.ncco.issues[:1]:
-            message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
-            yield explored.found("refused_ncco", where, message, number, cure=issue.cure)
+def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    for issue in turn.ncco.issues[:1]:
+        message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
+        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.cure)
 
 
-def _failing(explored: Explored) -> Iterator[Violation]:
+def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Error exits that no fault has led to, unless the step handles them itself."""
-    seen = set()
-    for number, each, _ in explored.turns:
-        for flow, step, code, because in each.failed if each.sort != "fault" else ():
-            is_ncco = code.startswith("N")
-            if (flow, step, code) in seen or (not is_ncco and explored.step((flow, step)).error is not None):
-                continue
-            seen.add((flow, step, code))
-            what = "an NCCO that Vonage would refuse" if is_ncco else "a value that cannot be computed"
-            message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
-            other: dict[str, Any] = {}
-            if code == "R102":
-                message = (
-                    f'a caller who does nothing repeats step "{step}" until it takes its error exit: {code} {because}'
-                )
-                other["cure"] = RULES["circle"].cure
-            elif code == _UNESCAPABLE and _has_line_end(explored.space, each):
-                message = f'a value has a line end, and step "{step}" takes its error exit: {code} {because}'
-                other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
-            yield explored.found("invalid_ncco" if is_ncco else "error_exit", (flow, step), message, number, **other)
+    for flow, step, code, because in turn.failed if turn.sort != "fault" else ():
+        is_ncco = code.startswith("N")
+        if not is_ncco and explored.step((flow, step)).error is not None:
+            continue
+        what = "an NCCO that Vonage would refuse" if is_ncco else "a value that cannot be computed"
+        message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
+        other: dict[str, Any] = {}
+        if code == "R102":
+            message = f'a caller who does nothing repeats step "{step}" until it takes its error exit: {code} {because}'
+            other = {"cure": RULES["circle"].cure}
+        elif code == _UNESCAPABLE and _has_line_end(turn):
+            message = f'a value has a line end, and step "{step}" takes its error exit: {code} {because}'
+            other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
+        kind = "invalid_ncco" if is_ncco else "error_exit"
+        yield explored.found(kind, (flow, step), message, turn, code=code, **other)
 
 
-def _has_line_end(space: StateSpace, each: Transition) -> bool:
+def _has_line_end(turn: Transition) -> bool:
     """Whether a lookup or variable has a text of two lines. They are rare where headers and URLs are filled."""
-    session = space.states[each.source].session if each.source >= 0 else None
-    known = (session.lookups, session.variables) if session is not None else ()
-    return any(
-        "\n" in text for value in (*known, *(answer.value for _, answer in each.answers)) for text in texts_of(value)
-    )
+    known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
+    return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
 
 
-# the end of a call
-
-
-def _trapped(explored: Explored) -> Iterator[Violation]:
-    """States from which no call ends."""
-    space, seen = explored.space, set[tuple[str, str]]()
-    for number in explored.graph.trapped() if not space.stopped else ():
-        state = space.states[number]
-        here, near = (state.session.at or space.root.name, state.session.step), explored.graph.steps_after(number)
-        if here not in seen and not near & seen:
-            message = f'a call that reaches step "{here[1]}" never ends, whatever the caller does'
-            yield explored.found("trap", here, message, state.first)
-        seen |= {here, *near}
-
-
-def _endless(explored: Explored) -> Iterator[Violation]:
+def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Prompts that never end and that no input can interrupt."""
-    for number, each, where in explored.turns:
-        if each.heard.is_endless:
-            message = f'the prompt of step "{where[1]}" never ends, and nothing leads out of it'
-            cure = "play it a few times and lead on, to a person or a voicemail; `hold` repeats it with a bound"
-            yield explored.found("trap", where, message, number, cure=cure)
+    if turn.heard.is_endless:
+        message = f'the prompt of step "{turn.where[1]}" never ends, and nothing leads out of it'
+        cure = "play it a few times and lead on, to a person or a voicemail; `hold` repeats it with a bound"
+        yield explored.found("trap", turn.where, message, turn, cure=cure)
 
 
-def _cycles(explored: Explored) -> Iterator[Violation]:
-    """Cycles in which a call stays although the caller does nothing."""
-    space, seen = explored.space, set[tuple[str, str]]()
-    for cycle in explored.graph.cycles(dialling=False):
-        steps = list(dict.fromkeys(map(space.step_before, cycle)))
-        if not seen & set(steps):
-            names = " → ".join(step for _, step in [*steps, steps[0]])
-            message = f"a caller who does nothing loops forever: {names}"
-            yield explored.found("circle", steps[0], message, space.transitions.index(cycle[-1]))
-        seen |= {*steps} if not seen & set(steps) else set()
-
-
-def _dead_ends(explored: Explored) -> Iterator[Violation]:
+def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Calls that end without a word. One that ends by the caller's choice or after a conversation is meant.
 
     A flow that only other flows run returns to them when it has outcomes.
     """
     root = explored.space.root
     returns = bool(root.outcomes) and not root.is_startable
-    for number, each, where in explored.turns:
-        is_silent_end = each.target == END and not each.heard.is_heard and each.heard.last != ENDLESS
-        if not is_silent_end or each.is_party or each.sort == "fault" or each.failed:
-            continue
-        is_meant = each.sort == "acts" or each.dial_outcome in _TALKED or returns
-        if each.dial_outcome not in DETECTED and not (is_meant and not each.entered):
-            why = each.taken[-1][2] if each.taken else "at its beginning"
-            yield explored.found(
-                "dead_end", where, f'the call ends without a word in step "{where[1]}" ({why})', number
-            )
+    if (
+        not (turn.target is None and not turn.heard.is_heard and turn.heard.last != ENDLESS)
+        or turn.is_party
+        or turn.sort == "fault"
+        or turn.failed
+    ):
+        return
+    is_meant = turn.sort == "acts" or turn.dial_outcome in _TALKED or returns
+    if turn.dial_outcome not in DETECTED and not (is_meant and not turn.entered):
+        why = turn.taken[-1][2] if turn.taken else "at its beginning"
+        message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
+        yield explored.found("dead_end", turn.where, message, turn)
 
 
-# silence
+def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    if not turn.is_party and not turn.heard.is_caught:
+        is_input = bool(turn.heard.listens)
+        what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
+        message = f'if {what} of step "{turn.where[1]}" is lost, the caller hears nothing more'
+        cure = "delete `tail: false`, or say something after it" if is_input else "say something before it"
+        yield explored.found("lost_webhook", turn.where, message, turn, cure=cure)
+
+
+def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    is_failure = turn.sort == "fault" or bool(turn.failed)
+    if is_failure and not turn.is_party and not turn.heard.is_heard and turn.target is None:
+        where = turn.failed[-1][:2] if turn.failed else turn.before
+        message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
+        yield explored.found("silent_fault", where, message, turn)
+
+
+def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    """Steps of error exits that fail themselves."""
+    if turn.sort == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
+        where = turn.entered[-1]
+        why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
+        message = f'step "{where[1]}" of an error exit fails itself, and the caller hears only the failsafe{why}'
+        yield explored.found("failsafe", where, message, turn)
+
+
+def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("menu_options")
+    for where in turn.entered if limit else ():
+        menu = explored.step(where).exit
+        if limit and isinstance(menu, Choices) and len(menu.choices) > limit.most:
+            message = f'the menu "{where[1]}" has {len(menu.choices)} choices, and the limit is {limit.most}'
+            yield explored.found("menu_options", where, message, turn, place=menu.place)
+
+
+def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("prompt_seconds")
+    is_own = turn.sort != "fault" and not turn.is_failsafe and not turn.is_party
+    if limit and is_own and turn.heard.prompt > limit.most:
+        seconds = f"{turn.heard.prompt:.0f} seconds"
+        message = f'the caller listens for {seconds} up to step "{turn.where[1]}", and the limit is {limit.most}'
+        yield explored.found("prompt_seconds", turn.where, message, turn)
+
+
+_TURN_CHECKS: Final[tuple[Callable[[Explored, Transition], Iterator[Violation]], ...]] = (
+    _refused,
+    _failing,
+    _endless,
+    _dead_ends,
+    _lost_webhooks,
+    _silent_faults,
+    _failsafes,
+    _too_many_options,
+    _too_long_prompts,
+)
+
+# what may be wrong in whole calls
+
+
+def _trapped(explored: Explored) -> Iterator[Violation]:
+    """States from which no call ends."""
+    seen = set[Where]()
+    for state in explored.graph.trapped() if not explored.space.stopped else ():
+        near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
+        if state.where not in seen and not near & seen:
+            message = f'a call that reaches step "{state.where[1]}" never ends, whatever the caller does'
+            yield explored.found("trap", state.where, message, state.first)
+        seen |= {state.where, *near}
+
+
+def _cycles(explored: Explored) -> Iterator[Violation]:
+    """Cycles in which a call stays although the caller does nothing."""
+    seen = set[Where]()
+    for cycle in explored.graph.cycles(dialling=False):
+        steps = list(dict.fromkeys(each.before for each in cycle))
+        if not seen & set(steps):
+            names = " → ".join(step for _, step in [*steps, steps[0]])
+            yield explored.found("circle", steps[0], f"a caller who does nothing loops forever: {names}", cycle[-1])
+            seen |= set(steps)
 
 
 def _silences(explored: Explored) -> Iterator[Violation]:
-    most, turns = explored.call_limits.silence_s, explored.turns
-    for number, seconds in explored.graph.silences(most):
-        _, each, _ = turns[number]
+    most = explored.call_limits.silence_s
+    for turn, seconds in explored.graph.silences(most):
         if seconds > most:
-            where = _quiet_step(explored, each)
-            who, kind = ("other party", "silent_party") if each.is_party else ("caller", "silence")
+            where = _quiet_step(explored, turn)
+            who, kind = ("other party", "silent_party") if turn.is_party else ("caller", "silence")
             message = f'the {who} hears nothing {_duration(seconds)} in step "{where[1]}"'
             cure = f"play something, so that silence lasts at most {most:g} seconds"
-            yield explored.found(kind, where, message, number, cure=cure)
+            yield explored.found(kind, where, message, turn, cure=cure)
 
 
-def _quiet_step(explored: Explored, each: Transition) -> tuple[str, str]:
+def _quiet_step(explored: Explored, turn: Transition) -> Where:
     """The step of a turn that is silent: the last one that waits, or where that is shorter, the one that asks."""
-    waits = [float(action.get("timeout", 0)) for action in each.ncco.actions if action["action"] == "wait"]
-    if max(waits, default=0.0) > each.heard.listens:
-        for where in reversed(each.entered):
+    waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
+    if max(waits, default=0.0) > turn.heard.listens:
+        for where in reversed(turn.entered):
             if any(action.word == "wait" for part in explored.step(where).parts for action in actions_of(part)):
                 return where
-    return explored.space.step_after(each)
+    return turn.where
 
 
 def _silent_whispers(explored: Explored) -> Iterator[Violation]:
@@ -247,21 +287,18 @@ def _silent_whispers(explored: Explored) -> Iterator[Violation]:
 
     Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
     """
-    for number, seconds in explored.graph.party_waits():
-        path = explored.space.first_path_to(number)
-        each = next(each for each in reversed(path) if not each.is_party)
-        if seconds > explored.call_limits.silence_s and not _has_ringback(each):
-            where = explored.space.step_after(each)
-            message = (
-                f'the caller hears nothing {_duration(seconds)} while the other party of step "{where[1]}" is asked'
-            )
+    for last, seconds in explored.graph.party_waits():
+        dialling = next(each for each in reversed(last.first_path) if not each.is_party)
+        if seconds > explored.call_limits.silence_s and not _has_ringback(dialling):
+            step = dialling.where[1]
+            message = f'the caller hears nothing {_duration(seconds)} while the other party of step "{step}" is asked'
             cure = "give `onAnswer` a `ringbackTone`, or ask the other party more briefly"
-            yield explored.found("silence", where, message, number, cure=cure)
+            yield explored.found("silence", dialling.where, message, last, cure=cure)
 
 
-def _has_ringback(each: Transition) -> bool:
+def _has_ringback(dialling: Transition) -> bool:
     """Whether the caller hears a tone while any dialled party hears a flow."""
-    connects = [action for action in each.ncco.actions if action["action"] == "connect"]
+    connects = [action for action in dialling.ncco.actions if action["action"] == "connect"]
     dialled = ((action, end) for action in connects for end in action["endpoint"] if "onAnswer" in end)
     return all({"ringbackTone", "ringback"} & {*action, *end["onAnswer"]} for action, end in dialled)
 
@@ -270,49 +307,13 @@ def _duration(seconds: float) -> str:
     return "forever" if seconds == ENDLESS else f"for {seconds:.0f} seconds"
 
 
-# faults
-
-
-def _lost_webhooks(explored: Explored) -> Iterator[Violation]:
-    for number, each, where in explored.turns:
-        if not each.is_party and not each.heard.is_caught:
-            is_input = bool(each.heard.listens)
-            what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
-            message = f'if {what} of step "{where[1]}" is lost, the caller hears nothing more'
-            cure = "delete `tail: false`, or say something after it" if is_input else "say something before it"
-            yield explored.found("lost_webhook", where, message, number, cure=cure)
-
-
-def _silent_faults(explored: Explored) -> Iterator[Violation]:
-    for number, each, _ in explored.turns:
-        is_failure = each.sort == "fault" or bool(each.failed)
-        if is_failure and not each.is_party and not each.heard.is_heard and each.target == END:
-            where = each.failed[-1][:2] if each.failed else explored.space.step_before(each)
-            message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
-            yield explored.found("silent_fault", where, message, number)
-
-
-def _failsafes(explored: Explored) -> Iterator[Violation]:
-    """Steps of error exits that fail themselves."""
-    for number, each, _ in explored.turns:
-        if each.sort == "fault" and not each.is_party and each.is_failsafe and each.entered:
-            where = each.entered[-1]
-            why = f": {each.failed[-1][2]} {each.failed[-1][3]}" if each.failed else ""
-            message = f'step "{where[1]}" of an error exit fails itself, and the caller hears only the failsafe{why}'
-            yield explored.found("failsafe", where, message, number)
-
-
-# dialled parties, steps and limits
-
-
 def _never_joined(explored: Explored) -> Iterator[Violation]:
     """Dials whose other party hears a flow that never lets it be joined, whatever the party does."""
     space, paths = explored.space, Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
-    for each in space.transitions if not space.stopped else ():
-        if each.sort == "leg":
-            dialling = space.step_after(space.transitions[each.behind])
-            legs.setdefault((*dialling, space.step_after(each)[0]), []).append(each)
+    for each in space.out[None] if not space.stopped else ():
+        if each.dialled_by is not None:
+            legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
         if not any(map(paths.to_joined, firsts)):
             message = f'no party that step "{step}" dials is ever joined with the caller: flow "{heard}" accepts nobody'
@@ -322,84 +323,47 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("steps")
     most = limit.most if limit else explored.call_limits.steps
-    steps, number = explored.graph.longest() if not explored.space.stopped else (0, NOWHERE)
-    if steps > most:
-        where = explored.turns[number][2]
-        place = limit.place if limit else explored.step(where).place
+    steps, last = explored.graph.longest()
+    if steps > most and not explored.space.stopped:
+        place = limit.place if limit else explored.step(last.where).place
         message = f"a call may enter {steps} steps, and the limit is {most}"
-        yield explored.found("steps", where, message, number, place=place)
-
-
-def _too_many_options(explored: Explored) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("menu_options")
-    for number, each, _ in explored.turns if limit else ():
-        for where in each.entered:
-            exit_ = explored.step(where).exit
-            if limit and isinstance(exit_, Choices) and len(exit_.choices) > limit.most:
-                message = f'the menu "{where[1]}" has {len(exit_.choices)} choices, and the limit is {limit.most}'
-                yield explored.found("menu_options", where, message, number, place=exit_.place)
-
-
-def _too_long_prompts(explored: Explored) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("prompt_seconds")
-    for number, each, where in explored.turns if limit else ():
-        is_own = each.sort != "fault" and not each.is_failsafe and not each.is_party
-        if limit and is_own and each.heard.prompt > limit.most:
-            seconds = f"{each.heard.prompt:.0f} seconds"
-            message = f'the caller listens for {seconds} up to step "{where[1]}", and the limit is {limit.most}'
-            yield explored.found("prompt_seconds", where, message, number)
+        yield explored.found("steps", last.where, message, last, place=place)
 
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("seconds_to_person")
     if limit is None or explored.space.stopped:
         return
-    seconds, number = explored.graph.person()
-    if number == NOWHERE:
+    seconds, turn = explored.graph.person()
+    if turn is None:
         cure = "connect the caller somewhere, or delete the limit"
         root = explored.space.root.name
         yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
     elif seconds > limit.most:
         message = f"the quickest path to a person takes {seconds:.0f} seconds, and the limit is {limit.most}"
-        yield explored.found("seconds_to_person", explored.turns[number][2], message, number, place=limit.place)
+        yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
     """Steps of this flow; those of other flows may be reached from elsewhere: see `never_run`."""
     space = explored.space
     if not space.stopped:
-        yield from unreached(space.root, flows_run_from(space.root), entered_in(space), is_certain=explored.is_certain)
+        yield from unreached(space.root, flows_run_from(space.root), space.entered, is_certain=explored.is_certain)
 
 
 _CHECKS: Final[tuple[Callable[[Explored], Iterator[Violation]], ...]] = (
-    _refused,
-    _failing,
     _trapped,
-    _endless,
     _cycles,
-    _dead_ends,
     _silences,
     _silent_whispers,
-    _lost_webhooks,
-    _silent_faults,
-    _failsafes,
     _never_joined,
     _too_many_steps,
-    _too_many_options,
-    _too_long_prompts,
     _far_from_a_person,
     _unreachable,
 )
 
 
-def entered_in(space: StateSpace) -> frozenset[tuple[str, str]]:
-    """The steps that some call enters, as (flow, step)."""
-    return frozenset(key for each in space.transitions for key in each.entered)
-
-
-def unreached(
-    flow: Flow, flows: Mapping[str, Flow], entered: Set[tuple[str, str]], *, is_certain: bool
-) -> Iterator[Violation]:
+def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
     """The steps of one of `flows` that no call enters, without those that only an error exit leads to."""
     reached = entered | _after_errors(flows, entered)
     for step in flow.steps.values():
@@ -414,7 +378,7 @@ def unreached(
             yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
 
 
-def _after_errors(flows: Mapping[str, Flow], entered: Set[tuple[str, str]]) -> set[tuple[str, str]]:
+def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
     """The steps that an error exit of one of these steps may lead to, whatever has failed there.
 
     An exit that sets nothing and leads to one of these steps leads to nothing new.
@@ -422,7 +386,7 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[tuple[str, str]]) -> s
     errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
     led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
     waiting = [where for where, error in led_to if where not in entered or error.sets]
-    found: set[tuple[str, str]] = set()
+    found: set[Where] = set()
     while waiting:
         name, step = where = waiting.pop()
         if where not in found:
@@ -432,7 +396,7 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[tuple[str, str]]) -> s
     return found
 
 
-def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[tuple[str, str]]:
+def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:
     """The step that a target leads to; for a return, the steps that any flow which runs this one goes on with."""
     if target.step is not None:
         yield flow.name, target.step
@@ -473,7 +437,7 @@ def _deciding(step: Step) -> Iterator[Path]:
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
     """The outcomes that no call has taken, of steps that one has entered."""
-    taken, entered = {key for each in space.transitions for key in each.taken}, entered_in(space)
+    taken, entered = {key for each in space.transitions for key in each.taken}, space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):
         if (each.flow, each.step) in entered and each[:3] not in taken:
             yield each

@@ -167,11 +167,6 @@ class States:
         return self._bounds[key]
 
 
-def without_tries(key: Key) -> Key:
-    """The key without how often the step was tried, on which the result of a decision does not depend."""
-    return key[:-3]
-
-
 def _is_given(session: Session, value: Any) -> bool:
     """Whether a text is exactly what the call, the caller or a lookup has given."""
     given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])

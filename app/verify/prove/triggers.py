@@ -258,12 +258,11 @@ def _notified(step: Step, wait: Wait) -> Iterator[Trigger]:
 
 
 def faults_at(session: Session) -> Iterator[Trigger]:
-    """What can go wrong between Vonage and the server where a session waits."""
+    """What can go wrong between Vonage and the server where a session waits, while the store is there."""
     for wait in session.waits:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Trigger("fault", {}, wait.index, fault="unreadable")
     yield Trigger("fault", {}, fault="refused")
-    yield Trigger("fault", {}, fault="away")
 
 
 # turns
@@ -342,7 +341,7 @@ class Turns:
         return self._answers[key]
 
 
-def context_at(now: datetime, env: Mapping[str, str], dials: int) -> TurnContext:
+def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
     """What a turn may look at; `dials` is how often a call may dial."""
     return TurnContext(now, _link, _mask, env, FAILSAFE, ANY_NUMBER, dials)
 

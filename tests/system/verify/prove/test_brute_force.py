@@ -24,11 +24,7 @@ MODEST = settings(
 
 def calm(proof: Proof) -> list[Transition]:
     """The turns that no fault has led to."""
-    edges = [edge for edge in proof.space.transitions if edge.sort != "fault"]
-    space = proof.space
-    firsts = [space.states[edge.source].first if edge.source >= 0 else -1 for edge in edges]
-    paths = [space.first_path_to(first) for first in firsts]
-    return [edge for edge, path in zip(edges, paths, strict=True) if all(each.sort != "fault" for each in path)]
+    return [edge for edge in proof.space.transitions if all(each.sort != "fault" for each in edge.first_path)]
 
 
 def agree(seen: Seen, proof: Proof) -> None:
@@ -43,7 +39,7 @@ def agree(seen: Seen, proof: Proof) -> None:
         return
     assert set() == seen.entered - entered
     assert set() == seen.failed - failed
-    assert not seen.ends or any(edge.target < 0 for edge in turns)
+    assert not seen.ends or any(edge.target is None for edge in turns)
     assert set() == seen.tested - tested
     assert not seen.is_whole or (entered, failed, tested) == (seen.entered, seen.failed, seen.tested)
 

@@ -17,10 +17,9 @@ WAITING = [path for path in GOOD if path.stem != "conference"]
 FAULTS = ("away", "refused", "unreadable")
 
 
-def faulty(proof: Proof, fault: str) -> list[int]:
-    """The edges of a fault that befalls the caller, by number."""
-    edges = enumerate(proof.space.transitions)
-    return [number for number, edge in edges if edge.trigger.fault == fault and not edge.is_party]
+def faulty(proof: Proof, fault: str) -> list[Transition]:
+    """The edges of a fault that happens to the caller."""
+    return [edge for edge in proof.space.transitions if edge.trigger.fault == fault and not edge.is_party]
 
 
 def is_heard(edge: Transition) -> bool:
@@ -31,8 +30,8 @@ def is_heard(edge: Transition) -> bool:
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
     (proof,) = proofs_of(project_of(path))
-    waiting = {number for number, state in enumerate(proof.space.states) if not state.session.parent}
-    away = [proof.space.transitions[number] for number in faulty(proof, "away")]
+    waiting = {state for state in proof.space.states if not state.session.parent}
+    away = faulty(proof, "away")
 
     assert waiting <= {edge.source for edge in away}
     assert all(map(is_heard, away))
@@ -42,8 +41,8 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
     project = project_of(path)
     (proof,) = proofs_of(project)
-    numbers = [(fault, number) for fault in FAULTS for number in faulty(proof, fault)[:4]]
-    written = [scenario_of(proof, proof.paths.to(number), f"{fault} {number}") for fault, number in numbers]
+    edges = [(fault, number, edge) for fault in FAULTS for number, edge in enumerate(faulty(proof, fault)[:4])]
+    written = [scenario_of(proof, proof.paths.to(edge), f"{fault} {number}") for fault, number, edge in edges]
     suite = play_all(project, written)
 
     assert [] == [f"{each.scenario.name}: {each.differences[0].message}" for each in suite.results if not each.holds]

@@ -80,8 +80,9 @@ def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
     fault = next(each for each in proof.violations if each.kind == "error_exit")
 
     assert found(proof) == {("error_exit", "ring")}
-    assert sum(each.dials for each in proof.space.first_path_to(fault.transition)) == 10
-    assert ("test", "sorry") in proof.entered
+    assert fault.turn is not None
+    assert sum(each.dials for each in fault.turn.first_path) == 10
+    assert ("test", "sorry") in proof.space.entered
 
 
 def test_a_step_of_another_flow_that_only_faults_lead_to_is_not_unreachable() -> None:
