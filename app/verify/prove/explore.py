@@ -17,8 +17,8 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from app.engine import Call, Session, Turn, Wait, begin, begin_called, fail, resume
-from app.engine.called import APART
 from app.engine.interpreter import Playing
+from app.engine.outcome import APART
 from app.engine.scope import call_record
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
