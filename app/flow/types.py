@@ -190,7 +190,7 @@ def _int(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE and value == int(value):
         return int(value)
-    raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 20'}")
+    raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 2'}")
 
 
 def _number(value: object) -> int | float:
@@ -198,7 +198,7 @@ def _number(value: object) -> int | float:
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return value
-    raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 20 or 0.5'}")
+    raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 2 or 0.5'}")
 
 
 _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?", re.IGNORECASE)

@@ -142,7 +142,7 @@ class MapField:
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
-        found = reader.map(node, what)
+        found = reader.map(node, what, f"write a map here: `{{{next(iter(self.fields))}: ..}}`")
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:

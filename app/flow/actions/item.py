@@ -121,7 +121,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
     """E202 for every field beside an item that takes none."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
-        reader.report("E202", entry.key.place, message, f"it takes {what} only")
+        reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes {what} only")
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:

@@ -234,7 +234,8 @@ def _lookup(name: str, found: list[_StepRead], presence: Presence) -> Iterator[I
             continue  # a guarded text that several steps say has an answer in one of them
         if presence.is_reached(step) and not presence.may_have(step, name):
             message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
-            cure = f"add `lookup: {name}` to a step before this one"
+            where = "a step before this one" if each.is_early else "this step, or to one before it"
+            cure = f"add `lookup: {name}` to {where}"
             yield RULES["E630"].at(each.read.place, message, cure)
             return
         if presence.may_lack(step, name) and not each.is_guarded:

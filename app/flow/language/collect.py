@@ -25,6 +25,7 @@ from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
+from app.flow.rules import RULES
 from app.flow.scope import variable_type
 from app.flow.templates import Expression
 from app.flow.types import ValueType
@@ -47,7 +48,7 @@ def _read_into(node: Node, what: str, reader: Reader) -> Variable | None:
 
 def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
     """The lowest and the highest number of digits."""
-    text = reader.text(node, what)
+    text = reader.text(node, what, RULES["E246"].cure)
     if text is None:
         return None
     found = _DIGITS.fullmatch(text.value)

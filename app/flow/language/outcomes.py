@@ -222,7 +222,7 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
     for key, _ in observed:
-        cure = "write `completed` for what follows the conversation; what only observes it belongs under `events`"
+        cure = "delete it, or write `completed` for what follows; what only observes a call belongs under `events`"
         reader.report(
             "E262", key.place, f"`{key.value}` cannot steer a call", cure if key.value == "answered" else None
         )

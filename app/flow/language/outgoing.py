@@ -358,6 +358,7 @@ def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: R
     if name.value in reader.hooks or name.value in reader.lookups:
         noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
         message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`"
+        cure += f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
     elif name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, and hides any {kind.noun} of that name'
         cure = "give the variable another name"
@@ -375,4 +376,4 @@ def _read_params(definition: Definition, node: Node | None, place: Place, reader
         cure = f"write `{{{shown}}}` here" if params else "write its name alone"
         reader.report("E201", node.place, f"{what} needs a map of its params", cure)
         return ()
-    return read_given(node, params, what, place, reader, form=f"- {definition.name}: {{{{{{}}}}}}")
+    return read_given(node, params, what, place, reader, form=f"{{{definition.name}: {{..}}}}")

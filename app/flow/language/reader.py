@@ -91,9 +91,9 @@ class Reader:
         """`node` as a list; E201 otherwise."""
         return self._shaped(node, Seq, what, cure)
 
-    def text(self, node: Node, what: str) -> Text | None:
+    def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
         """`node` as a text; E201 otherwise."""
-        return self._shaped(node, Text, what, None)
+        return self._shaped(node, Text, what, cure)
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
         if isinstance(node, shape):
@@ -242,6 +242,8 @@ def read_fields(
             continue
         meant = meaning_of(word, hints or {})
         message = f'{what} has no "{word}"'
+        if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
+            meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
         if meant is None:
             reader.unknown(code, entry.key, known, message)
             meant = nearest(word, known)

@@ -130,7 +130,7 @@ def read_given(
     place: Place,
     reader: Reader,
     *,
-    form: str = "with: {{{}}}",
+    form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
     """What a `with` gives to `params`; E270 for what they do not have, E271 for what they lack.
 
@@ -140,7 +140,7 @@ def read_given(
         what: what takes them, for messages: `the flow "voicemail"`.
         place: where to report what is missing.
         reader: what values are compiled with.
-        form: how they are given, `{}` for what is missing.
+        form: how they are given, `..` for what is missing.
     """
     if node is not None and reader.map(node, f"`with` of {what}", "write `with: {name: value}`") is None:
         return ()
@@ -156,7 +156,8 @@ def read_given(
     missing = [name for name, param in params.items() if param.is_required and name not in written]
     if missing and written <= params.keys():
         needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
-        reader.report("E271", place, f"{what} needs {needed}", f"write `{form.format(shown)}`")
+        cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
+        reader.report("E271", place, f"{what} needs {needed}", cure)
     return given
 
 
@@ -317,5 +318,5 @@ def _check_outcome(name: Text, reader: Reader) -> None:
     elif not own.outcomes:
         if any(issue.code == "E273" for issue in reader.issues):
             return
-        cure = f"add `outcomes: [{name.value}]` to the flow"
+        cure = f"add `outcomes: [{name.value}]` to the flow, with every other outcome that it returns"
     reader.unknown("E273", name, own.outcomes, message, cure)

@@ -53,6 +53,8 @@ def read_type(node: Node, what: str, reader: Reader) -> DeclaredType | None:
         return DeclaredType(text.value) if text else None
     meant = meaning_of(text.value, HINTS["type"])
     message, cure = f'there is no type "{text.value}"', f"write `{meant}`" if meant else None
+    if len(parts := re.split(r" *[|,/] *", text.value)) > 1:
+        cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown("E203", text, DECLARABLE, message, cure)
     return None
 

@@ -33,7 +33,10 @@ _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _SPOKEN_KEYS = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
-_NO_COLON = "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]"
+_NO_COLON = (
+    "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]; "
+    "between two conditions write `and`"
+)
 _LATE_COLON = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS | COMMON_KEYS))}) +(\S.*)")
 _MISSING_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
@@ -214,7 +217,7 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
     start = marks(event)[0].index
     if event.value:
         message = f"{event.value} means nothing at all in YAML"
-        cure = f'write "{event.value}" in quotes if it is a word, or "" for an empty text'
+        cure = f'write a value: "{event.value}" in quotes if it is a word, "" for an empty text'
         return RULES["E103"].at(source.extent(event), message, cure), ""
     found = _COMMENT.match(source.parsed, start)
     if found and (not found[2].strip() or (key is not None and key.value in _KEYPRESS_KEYS)):

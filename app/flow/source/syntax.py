@@ -48,7 +48,7 @@ _EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(rf"({_NAME})(:(?!//)(?=\S)|\uff1a)(.*)$")
-_PAIR = re.compile(rf"({_NAME})[ \t]*(?:=>?|[ \t]|$)[ \t]*(\S*)$")
+_PAIR = re.compile(rf"({_NAME})[ \t]*(?:=>?|->|[ \t]|$)[ \t]*(\S*)$")
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}|else) +(\S.*)")
 
 
@@ -353,7 +353,8 @@ def find_unclosed(fault: SyntaxFault) -> Issue | None:
 
 def _unclosed(fault: SyntaxFault) -> Issue:
     at, opener = fault.context_start, fault.opener
-    return fault.issue("E114", at, at + 1, f"this {opener} is not closed", f"write {_CLOSERS[opener]} at its end")
+    cure = f"write {_CLOSERS[opener]} at its end, or delete {opener}"
+    return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 
 
 def find_stray(fault: SyntaxFault) -> Issue | None:
@@ -446,7 +447,7 @@ def find_list_after_key(fault: SyntaxFault) -> Issue | None:
     if not fault.mentions("sequence entries are not allowed"):
         return None
     rest = fault.source.text[fault.at : fault.line.content_end]
-    cure = f"begin the list on the next line, two spaces deeper; for a text, put it in quotes: {quote(rest)}"
+    cure = f"begin the list on the next line, or delete the dash; for a text, write {quote(rest)}"
     message = f'a list cannot begin on the line of "{fault.line.key or "the key"}"'
     return fault.issue("E115", fault.at, fault.at + 1, message, cure)
 
@@ -509,9 +510,12 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
         first = next((at for at, each in enumerate(beside) if each.indent < line.indent), len(beside)) - 1
         if 0 <= first < len(beside) - 1 and beside[first + 1].key in LIST_KEYS:
             key = beside[first]
-            cure = "write a dash and a space before it: it is an item of the list"
+            cure = "write a dash and a space before it, and two spaces before each line that belongs to it"
             return fault.issue("E115", key.first, key.content_end, f'"{key.key}" has no dash', cure)
-        message, cure = "a list item is among keys", "indent it like the other items of the list it belongs to"
+        message, cure = (
+            "a list item is among keys",
+            "indent it like the other items of its list, or begin the lines above with a dash",
+        )
     elif line.key in ("if", "else"):
         message, cure = "a key is among list items", "write a dash and a space before it: it is a line of the list"
     else:

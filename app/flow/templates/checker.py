@@ -163,8 +163,8 @@ class Checker(NodeVisitor):
     def _name(self, node: nodes.Name, beside: ValueType | None) -> ValueType | None:
         type_, name = self.scope.get(node.name), node.name
         if type_ is None:
-            near = self.owner_of(name) or nearest(name, self.scope)
-            cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(self.scope))}"
+            near = " or ".join(f'"{each}"' for each in (self.owner_of(name), nearest(name, self.scope)) if each)
+            cure = f"did you mean {near}?" if near else f"known are: {', '.join(sorted(self.scope))}"
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
             self.report("E303", node, f'unknown name "{name}"', cure, undeclared=name)
@@ -336,6 +336,8 @@ class Checker(NodeVisitor):
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where, cure = self.template.operator(left), self._cast(text, [kinds[number]])
+        elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
+            cure = f"compare with one of: {', '.join(allowed)}"
         elif op in _ORDER and kinds[other] == "text":
             cure = self._cast(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
@@ -429,6 +431,8 @@ class Checker(NodeVisitor):
         wanted = ("number", "text") if is_sum else ("number",)
         casts = [self._cast(side, [kind]) for kind in wanted for side in (node.left, node.right)]
         cure = next(filter(None, casts), None) if kinds <= {"text", "number"} else None
+        if is_sum and "list" in kinds:
+            cure = f"write [{self.shown(node.left if right.kind == 'list' else node.right)}]"
         message = f'"{node.operator}" {work}; {self.described(node.left, node.right)}'
         self.report("E308", self.template.operator(node.left), message, cure)
         return None
@@ -543,7 +547,7 @@ _TRIED: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "list": ("E340", 'write "and" or "or"', {"": []}),
     "spoken": (
         "E340",
-        'write one of date, day, time, weekday, or a currency such as "GBP"',
+        'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
         {"datetime": DATETIME.sample, "number": 1},
     ),
 }

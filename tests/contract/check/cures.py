@@ -17,7 +17,7 @@ _FRAGMENTS = [
         rf"{_WRITE} (.+?)(?=$|;|,? or | in quotes| without | for | here\b| at | instead| under| where| before| with )",
         rf"{_WRITE} (.+)$",
         r"write ([a-z]{2}-[A-Z]{2})",
-        r"write (?:a|a whole) (?:number|duration)(?: of \w+)?,? from (\S+?)(?: to|,|$)",
+        r"write (?:a|a whole) (?:number|duration|date)(?: of \w+)?,? from (\S+?)(?: to|,|$)",
         r"in brackets: (.+)$",
         r"such as (\S+?)[,;.]?(?= |$)",
         r"(?:one|name) of:? (?:the )?([\w.-]+)",

@@ -32,33 +32,46 @@ def _cases(kind: str) -> list[Any]:
     ]
 
 
-def _issues(name: str, case: dict[str, Any], root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The issues of a project with the edit, and its files."""
-    project = _project(name)
-    changed = case.get("in", next(iter(project["files"])))
-    old, new = case["replace"]
-    assert project["files"][changed].count(old) == 1
-    files = {**project["files"], changed: project["files"][changed].replace(old, new)}
+def _files(name: str, case: dict[str, Any], *edits: str) -> dict[str, str]:
+    """The files of a project, with edits of a case one after another."""
+    files = dict(_project(name)["files"])
+    changed = case.get("in", next(iter(files)))
+    for edit in edits:
+        old, new = case[edit]
+        assert files[changed].count(old) == 1
+        files[changed] = files[changed].replace(old, new)
+    return files
+
+
+def _issues(name: str, files: dict[str, str], root: Path) -> list[dict[str, Any]]:
     for path, text in files.items():
         (root / path).parent.mkdir(exist_ok=True)
         (root / path).write_bytes(text.encode())
-    env = {f"FLOW_{setting}": value for setting, value in project["env"].items()}
+    env = {f"FLOW_{setting}": value for setting, value in _project(name)["env"].items()}
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=root, env=env)
-    return json.loads(result.stdout)["issues"], files
+    issues: list[dict[str, Any]] = json.loads(result.stdout)["issues"]
+    return issues
+
+
+def _shown(issues: list[dict[str, Any]]) -> list[str]:
+    return ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in issues]
 
 
 @pytest.mark.parametrize(("name", "case"), _cases("faults"))
-def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_path: Path) -> None:
-    issues, files = _issues(name, case, tmp_path)
+def test_a_fault_is_one_issue_at_its_place_whose_cure_helps(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+    faulty = _files(name, case, "replace")
+    issues = _issues(name, faulty, tmp_path)
 
-    assert ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in issues] == [case["issue"]]
+    assert _shown(issues) == [case["issue"]]
+    after = _files(name, case, "replace", "applied") if "applied" in case else _project(name)["files"]
     if "cured" in case:
         (issue,) = issues
-        text = files[issue["file"]]
-        ways = cured(text, issue["line"], issue["column"], issue["length"], issue["cure"])
-        assert _project(name)["files"][issue["file"]] in ways, issue["cure"]
+        ways = cured(faulty[issue["file"]], issue["line"], issue["column"], issue["length"], issue["cure"])
+        assert after[issue["file"]] in ways, issue["cure"]
+    if "applied" in case:
+        assert _shown(_issues(name, after, tmp_path)) == ([case["left"]] if "left" in case else [])
 
 
 @pytest.mark.parametrize(("name", "case"), _cases("right"))
 def test_what_is_right_has_no_issue(name: str, case: dict[str, Any], tmp_path: Path) -> None:
-    assert _issues(name, case, tmp_path)[0] == []
+    assert _issues(name, _files(name, case, "replace"), tmp_path) == []

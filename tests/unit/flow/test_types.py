@@ -77,8 +77,8 @@ def nested(depth: int) -> object:
 
 
 ENTRIES = "entries that are texts, numbers, true or false, lists or maps are needed"
-WHOLE = "a whole number is needed, such as 20"
-NUMBER = "a number is needed, such as 20 or 0.5"
+WHOLE = "a whole number is needed, such as 2"
+NUMBER = "a number is needed, such as 2 or 0.5"
 PHONE = "a phone number is needed: 7 to 15 digits with the country code, such as 447700900123"
 URL = "a URL is needed, such as https://example.com/hold.mp3"
 

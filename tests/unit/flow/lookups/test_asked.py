@@ -67,7 +67,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("lookup", "fault"),
     [
-        ("customer", 'E271 the lookup "customer" needs "item" → write `- customer: {item: ..}`'),
+        ("customer", 'E271 the lookup "customer" needs "item" → write `{customer: {item: ..}}`'),
         (
             "[{customer: a}]",
             'E201 the lookup "customer" needs a map of its params → write `{item: .., size: ..}` here',
@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         ("[{customer: {itm: a}}]", 'E270 the lookup "customer" takes no "itm" → did you mean "item"?'),
         (
             "[{customer: {item: a, size: big}}]",
-            'E313 `size` cannot be "big" → a whole number is needed, such as 20',
+            'E313 `size` cannot be "big" → a whole number is needed, such as 2',
         ),
         (
             "[{customer: {item: '{{ pin }}'}}]",

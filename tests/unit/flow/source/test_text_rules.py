@@ -60,7 +60,8 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
         ("a: |", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
         (
             "{a}",
-            "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]",
+            "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]; "
+            "between two conditions write `and`",
         ),
         ("steps:\na:\n  do: x", 'indent line 2 and what belongs to it by two more spaces, or delete "steps:"'),
         ("talk: Hello: press 1", 'put quotes around the text: "Hello: press 1"'),
