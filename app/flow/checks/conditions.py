@@ -273,7 +273,7 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
 def _meant(test: Expression, written: str, other: str) -> str | None:
     """The other one of `and` and `or`, where comparisons are joined."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
-    return f'did you mean "{other}" in the place of "{written}"?' if is_meant else None
+    return f'write "{other}" in the place of "{written}", or keep one of the comparisons' if is_meant else None
 
 
 def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:
