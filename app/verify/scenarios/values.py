@@ -61,9 +61,9 @@ class ScenarioReader(Reader):
         """`node` as a map; S101 otherwise."""
         return None if _is_empty(node) else super().map(node, what, cure)
 
-    def text(self, node: Node, what: str) -> Text | None:
+    def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
         """`node` as a text; S101 otherwise."""
-        return None if _is_empty(node) else super().text(node, what)
+        return None if _is_empty(node) else super().text(node, what, cure)
 
 
 def _is_empty(node: Node) -> bool:
