@@ -25,8 +25,8 @@ from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.ncco.webhooks import FallbackWebhook, recognise
-from app.service.policy import Policy
-from app.service.rows import REFUSED, mask
+from app.service.calls import Policy
+from app.service.delivery import REFUSED, mask
 from app.service.tokens import MAC_BYTES, make_token
 from app.store import RevisionRow, Timeline
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final, TypeAlias, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias, TypeVar
 
 import orjson
 
@@ -32,11 +32,12 @@ from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
 from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
-from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
-from app.service.library import Library
-from app.service.policy import Policy
-from app.service.rows import (
+from app.service.delivery import (
+    END_OF_INPUT,
+    JOIN_SILENTLY,
     REFUSED,
+    Delivery,
+    Reply,
     answer_row,
     hook_rows,
     mask,
@@ -48,6 +49,7 @@ from app.service.rows import (
     turn_row,
     webhook_row,
 )
+from app.service.library import Library
 from app.service.tokens import make_token, read_token
 from app.store import HookRow, SessionRow, Store, WebhookRow
 
@@ -85,6 +87,25 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
     """The answers of a server that has no lookup client."""
     return tuple(LookupAnswer(None, "this server asks nobody") for _ in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the service must know besides flows and store.
+
+    Attributes:
+        keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
+        failsafe: a valid NCCO, played when nothing else can be.
+        env: variables for flows by name, the prefix `FLOW_` taken off.
+        dial_allow: prefixes that computed numbers may have.
+        dial_limit: how often one call may dial.
+    """
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    failsafe: tuple[Mapping[str, Any], ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
 
 
 class CallService:

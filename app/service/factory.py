@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from app.flow.model import Project
-from app.service.calls import CallService, LookUp, no_lookups
+from app.service.calls import CallService, LookUp, Policy, no_lookups
 from app.service.library import Library
 from app.service.lookups import LookupClient
 from app.service.outbox import Poster, Signer
 from app.service.outgoing import new_client
-from app.service.policy import Policy
 from app.store import Store
 
 

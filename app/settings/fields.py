@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Priva
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
-from app.service.policy import Policy
+from app.service.calls import Policy
 from app.settings import values
 from app.settings.secrets import derived_keys, stored_secret
 from app.vonage.signatures import Verifier

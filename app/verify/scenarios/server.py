@@ -20,9 +20,8 @@ from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Seq
 from app.flow.types import ValueType
-from app.service.calls import CallService, LookUp, no_lookups
+from app.service.calls import CallService, LookUp, Policy, no_lookups
 from app.service.factory import make_service
-from app.service.policy import Policy
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import (

@@ -18,9 +18,8 @@ from app.cli.server_under_test import BareSettings
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.service.calls import LookUp, no_lookups
+from app.service.calls import LookUp, Policy, no_lookups
 from app.service.factory import make_service
-from app.service.policy import Policy
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import Application

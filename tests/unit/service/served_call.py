@@ -11,10 +11,9 @@ import orjson
 
 from app.flow.loader import load_files
 from app.flow.model import CallbackKind
-from app.service.calls import CallService
+from app.service.calls import CallService, Policy
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
-from app.service.policy import Policy
 from app.store import Store
 
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"

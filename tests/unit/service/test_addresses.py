@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.addresses import is_allowed
+from app.service.outgoing import is_allowed
 
 PUBLIC = "93.184.216.34"
 
