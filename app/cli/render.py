@@ -17,9 +17,9 @@ from app.cli import options
 from app.cli.environment import flow_variables, folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_named, load_without_errors
-from app.service.calls import Policy
+from app.service.calls import CallService, Policy
 from app.service.delivery import Delivery, Reply
-from app.service.factory import make_service
+from app.service.library import Library
 from app.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -117,7 +117,7 @@ def command(
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
         store = open_store("memory://")
-        service = make_service(store, lambda: found.project, policy)
+        service = CallService(store, Library(store, lambda: found.project), policy)
         await store.open()
         await service.library.reload()
         reply = await service.answer(webhook(), flow)

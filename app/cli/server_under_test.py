@@ -20,7 +20,9 @@ from app.cli.environment import flow_variables, server_settings, variables
 from app.cli.output import CannotRun
 from app.flow.model import Project
 from app.service.calls import CallService
-from app.service.factory import Network
+from app.service.lookups import LookupClient, lookups_of_turn
+from app.service.outbox import Poster, Signer
+from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
@@ -76,17 +78,18 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
         yield None
         return
     settings = server_settings()
-    network = Network(
-        settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
-    )
+    budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
+    lookups = LookupClient(budget_ms, hosts, settings.flows.resolve().parent)
+    async with new_client(hosts) as client:
+        poster = Poster(client, Signer(settings.hook_secrets))
 
-    async def post(hook: HookRow) -> str:
-        return hook.problem or (await network.post(hook, datetime.now(UTC))).problem
+        async def post(hook: HookRow) -> str:
+            return hook.problem or (await poster(hook, datetime.now(UTC))).problem
 
-    try:
-        yield Outside(flow_variables(), lambda: network.lookups.for_turn().ask, post)
-    finally:
-        await network.close()
+        try:
+            yield Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
+        finally:
+            await lookups.close()
 
 
 @asynccontextmanager

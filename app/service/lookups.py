@@ -9,10 +9,10 @@ import re
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import httpx
 import orjson
@@ -38,33 +38,27 @@ _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
-class LookupAnswerer(Protocol):
-    """What answers a single lookup. Others may wrap it, to count or to trace."""
-
-    @property
-    def budget_ms(self) -> int:
-        """What all lookups of a turn may take together."""
-
-    def clock(self) -> float:
-        """Monotonic seconds."""
-
-    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """What the lookup gives within `left_ms`. Never raises."""
+Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
+"""Answers one lookup within so many milliseconds; never raises. Others may wrap it, to count or to trace."""
 
 
-class TurnLookups:
-    """Answers the lookups of one turn: those of one step side by side, all within one budget."""
+def lookups_of_turn(
+    ask: Ask, budget_ms: int, clock: Callable[[], float] = time.monotonic
+) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
+    """Answers the lookups of one turn: those of one step side by side, all within one budget.
 
-    def __init__(self, answerer: LookupAnswerer) -> None:
-        self._answerer = answerer
-        self.left_ms: float = answerer.budget_ms
+    It gives one answer for each, in their order, and never raises: one that failed has a problem instead of a value.
+    """
+    left_ms = float(budget_ms)
 
-    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order. Never raises; one that failed has a problem instead of a value."""
-        start = self._answerer.clock()
-        answers = await asyncio.gather(*(self._answerer.answer(lookup, self.left_ms) for lookup in lookups))
-        self.left_ms -= (self._answerer.clock() - start) * 1000
+    async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        nonlocal left_ms
+        start = clock()
+        answers = await asyncio.gather(*(ask(lookup, left_ms) for lookup in lookups))
+        left_ms -= (clock() - start) * 1000
         return tuple(answers)
+
+    return look_up
 
 
 class LookupClient:
@@ -74,7 +68,7 @@ class LookupClient:
         budget_ms: what all lookups of one turn may take together.
         private_hosts: names that may lead to private addresses.
         modules: the folder whose Python modules flows may name; None: installed modules only.
-        http: the client to use, which is then not closed here.
+        http: the client to use, which is closed with this.
         breakers: with other limits than the usual ones.
         clock: monotonic seconds.
     """
@@ -90,18 +84,13 @@ class LookupClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.budget_ms = budget_ms
-        self.clock = clock
-        self._http = http or new_client(private_hosts)
-        self._owns_http = http is None
+        self.http = http or new_client(private_hosts)
+        self._clock = clock
         self._breakers = breakers or CircuitBreakers()
         self._functions = PythonFunctions(modules)
         self._cache = AnswerCache(clock)
         self._shared: dict[bytes, asyncio.Task[bytes]] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()
-
-    def for_turn(self) -> TurnLookups:
-        """What answers the lookups of one turn, which share one budget."""
-        return TurnLookups(self)
 
     async def close(self) -> None:
         """Cancel what is still being asked, and close every connection."""
@@ -110,12 +99,11 @@ class LookupClient:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_MS / 1000)
-        if self._owns_http:
-            await self._http.aclose()
+        await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
         """What one lookup gives within its own time limit and `left_ms`. Never raises."""
-        start = self.clock()
+        start = self._clock()
         request: LookupRequest = lookup.request
         try:
             body, is_cached = await self._body(request, lookup.key, left_ms)
@@ -129,7 +117,7 @@ class LookupClient:
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
     def _ms_since(self, start: float) -> int:
-        return round((self.clock() - start) * 1000)
+        return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
         """JSON text, and whether it comes from the cache. Raises LookupFailure."""
@@ -196,7 +184,7 @@ class LookupClient:
                 async with asyncio.timeout(limit_ms / 1000):
                     if request.method == "PYTHON":
                         return await self._functions.call(request.function, request.arguments)
-                    return await fetch(self._http, request, key)
+                    return await fetch(self.http, request, key)
             except TimeoutError:
                 raise LookupFailure(f"timed out after {limit_ms} ms", is_outage=True, is_late=True) from None
 

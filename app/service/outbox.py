@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -85,8 +85,8 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 """Makes one try at this time (aware, UTC); never raises."""
 
 
-class Listener(Protocol):
-    """Gets the results, for the log and the metrics. Its methods never raise."""
+class Listener:
+    """Gets the results, for the log and the metrics; this one does nothing. Its methods never raise."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
         """One try is over; the next is in `next_s` seconds. None: the hook was sent, or parked."""
@@ -96,19 +96,6 @@ class Listener(Protocol):
 
     def troubled(self, problem: str) -> None:
         """The store could not be read or written. No hook is lost."""
-
-
-class SilentListener:
-    """A listener that does nothing."""
-
-    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """See `Listener`."""
-
-    def counted(self, counts: HookCounts) -> None:
-        """See `Listener`."""
-
-    def troubled(self, problem: str) -> None:
-        """See `Listener`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +311,7 @@ class Sender:
         self._store = store
         self._post = post
         self._schedule = schedule or Schedule()
-        self._listener = listener or SilentListener()
+        self._listener = listener or Listener()
         self._clock = clock
         self._poll_s = poll_s
         self._slots = slots

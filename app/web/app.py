@@ -17,16 +17,11 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from app.flow.loader import load_files
 from app.service.calls import CallService
-from app.service.factory import Network, make_service
-from app.service.lookups import LookupAnswerer, TurnLookups
-from app.service.outbox import Post, Schedule, Sender
 from app.settings import Settings
-from app.store import open_store
 from app.web import health, webhooks
 from app.web.health import Drain
-from app.web.lifespan import CountedLookups, HookLog, make_lifespan
+from app.web.lifespan import OwnService, make_lifespan
 from app.web.metrics import Metrics
 from app.web.webhooks import DEADLINE_S, WebhookConfig, error_response
 
@@ -143,9 +138,9 @@ def create_app(
     counters, drain = metrics or Metrics(), Drain()
     if telemetry is None and service is None:
         telemetry = find_telemetry(lines)
-    own: _OwnService | None = None
+    own: OwnService | None = None
     if service is None:
-        own = _OwnService(settings, counters, lines.bind(), clock, telemetry)
+        own = OwnService(settings, counters, lines.bind(), clock, telemetry)
         service = own.calls
     readiness = health.Readiness(service, drain)
     config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock, telemetry)
@@ -159,7 +154,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its own would show texts of exceptions
         routes=_routes(dev),
-        lifespan=None if own is None else make_lifespan(config, own.network, own.sender, readiness, drain),
+        lifespan=None if own is None else make_lifespan(config, own, readiness, drain),
     )
     app.state.calls = service
     app.state.webhooks = config
@@ -178,44 +173,6 @@ def _routes(dev: bool) -> list[BaseRoute]:
     if dev:
         routers.append(health.dev_router)
     return [route for router in routers for route in router.routes]
-
-
-class _OwnService:
-    """The service of the settings, with what runs beside it. Raises SettingsError.
-
-    Attributes:
-        calls: its store is not open and its flows are not loaded.
-        network: asks lookups and sends hooks; to be closed.
-        sender: sends the hooks of the store while it runs.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
-        clock: Callable[[], datetime],
-        telemetry: Telemetry | None,
-    ) -> None:
-        policy = settings.policy()
-        store = open_store(settings.database_url)
-        self.network = Network(
-            settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
-        )
-        answerer: LookupAnswerer = CountedLookups(self.network.lookups, metrics, log)
-        post: Post = self.network.post
-        if telemetry is not None:
-            telemetry.mark(self.network.lookup_http)
-            answerer, post = telemetry.traced_lookups(answerer), telemetry.traced_hooks(post)
-        schedule = Schedule(settings.hook_tries)
-        self.sender = Sender(store, post, schedule, HookLog(metrics, log), clock=clock)
-        self.calls = make_service(
-            store,
-            lambda: load_files(settings.flows, settings.templates, policy.env),
-            policy,
-            look_ups=lambda: TurnLookups(answerer).ask,
-            hooks_written=self.sender.wake,
-        )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -11,25 +11,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
 from app.errors import StoreError, StoreUnusable
+from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.delivery import milliseconds
-from app.service.factory import Network
-from app.service.lookups import LookupAnswerer
-from app.service.outbox import Sender, Signer, Verdict
+from app.service.library import Library
+from app.service.lookups import Ask, LookupClient, lookups_of_turn
+from app.service.outbox import Listener, Post, Poster, Schedule, Sender, Signer, Verdict
+from app.service.outgoing import new_client
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
 from app.store import HookCounts, HookRow, Store
+from app.store import open_store as store_at
 from app.web.health import Drain, Readiness
 from app.web.metrics import Metrics
 from app.web.watcher import SECRETS_LOOK_S, FlowReader, SecretsReader, UseSecrets, watch_flows
 from app.web.webhooks import WebhookConfig
+
+if TYPE_CHECKING:
+    from app.web.otel import Telemetry
 
 RETRY_S: Final = 1.0
 """How often a store that is away is tried again."""
@@ -137,18 +143,6 @@ async def count_calls(
         await asyncio.sleep(count_s)
 
 
-def make_sweeper(days: int, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> Sweeper:
-    """What deletes old calls, and logs how many."""
-
-    def log_sweep(swept: Swept) -> None:
-        if swept.problem:
-            log.warning("old calls not deleted", **swept._asdict())
-        else:
-            log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
-
-    return Sweeper(service.store, service.library, days, log_sweep, clock=clock)
-
-
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
@@ -159,14 +153,21 @@ async def delete_old_calls(
             days = (await service.store.schema()).retention_days or 0
         except StoreError:
             await asyncio.sleep(RETRY_S)
+
+    def log_sweep(swept: Swept) -> None:
+        if swept.problem:
+            log.warning("old calls not deleted", **swept._asdict())
+        else:
+            log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
+
     if days:
-        await make_sweeper(days, service, log, clock).run()
+        await Sweeper(service.store, service.library, days, log_sweep, clock=clock).run()
     elif setting is None and service.store.is_durable:
         cure = "set NCCO_RETENTION_DAYS to the days that they are needed, or to 0 to keep them"
         log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
 
 
-class HookLog:
+class HookLog(Listener):
     """Logs and counts what happens to hooks, without any value of their calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
@@ -196,27 +197,21 @@ class HookLog:
         self._log.error("hooks not sent", problem=problem)
 
 
-class CountedLookups:
-    """Answers lookups as `answerer` does, counts the results, and logs why a caller gets a default."""
+def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
+    """`ask`, whose results are counted; why a caller gets a default is logged."""
 
-    def __init__(self, answerer: LookupAnswerer, metrics: Metrics, log: FilteringBoundLogger) -> None:
-        self._answerer = answerer
-        self._metrics = metrics
-        self._log = log
-        self.clock = answerer.clock
-        self.budget_ms = answerer.budget_ms
-
-    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """The answer within `left_ms`. Never raises."""
-        answer = await self._answerer.answer(lookup, left_ms)
-        self._metrics.looked_up(lookup.name, answer)
+    async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
+        answer = await ask(lookup, left_ms)
+        metrics.looked_up(lookup.name, answer)
         accepts, problem = getattr(lookup.request, "accepts", None), answer.problem
         if not problem and accepts is not None and not accepts(answer.value):
             problem = "the answer does not fit `returns`"
         if problem and not answer.is_unknown:
             cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
-            self._log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
+            log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer
+
+    return counted
 
 
 COLLECT_AFTER: Final = 50_000
@@ -226,9 +221,47 @@ looking at them again and again takes a good part of the processor time of an an
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def make_lifespan(
-    config: WebhookConfig, network: Network, sender: Sender, readiness: Readiness, drain: Drain
-) -> Lifespan:
+class OwnService:
+    """The service of the settings, with what runs beside it. Raises SettingsError.
+
+    Attributes:
+        calls: its store is not open and its flows are not loaded.
+        lookups: asks lookups; to be closed.
+        signer: signs hooks.
+        hook_client: sends hooks; to be closed.
+        sender: sends the hooks of the store while it runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        clock: Callable[[], datetime],
+        telemetry: Telemetry | None,
+    ) -> None:
+        policy = settings.policy()
+        store = store_at(settings.database_url)
+        hosts = settings.private_hosts
+        self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
+        self.signer = Signer(settings.hook_secrets)
+        self.hook_client = new_client(hosts)
+        post: Post = Poster(self.hook_client, self.signer)
+        ask = counted_lookups(self.lookups.answer, metrics, log)
+        if telemetry is not None:
+            telemetry.mark(self.lookups.http)
+            ask, post = telemetry.traced_lookups(ask), telemetry.traced_hooks(post)
+        self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
+        self.calls = CallService(
+            store,
+            Library(store, lambda: load_files(settings.flows, settings.templates, policy.env)),
+            policy,
+            look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
+            hooks_written=self.sender.wake,
+        )
+
+
+def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, drain: Drain) -> Lifespan:
     """Opens the store, reads the flows, and runs the background tasks; closes in the reverse order."""
     settings, metrics, log, clock = config.settings, config.metrics, config.log, config.clock
     service = config.calls
@@ -240,8 +273,9 @@ def make_lifespan(
             if config.telemetry is not None:
                 stack.push_async_callback(config.telemetry.close)
             opened = await enter(open_store(service.store, log))
-            stack.push_async_callback(network.close)
-            await enter(running(after(opened, sender.run)))  # when it stops, running tries get a few seconds
+            stack.push_async_callback(own.lookups.close)
+            stack.push_async_callback(own.hook_client.aclose)
+            await enter(running(after(opened, own.sender.run)))  # when it stops, running tries get a few seconds
             reader = FlowReader((settings.flows, settings.templates), service.library, metrics, log)
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
             if opened.is_set():
@@ -257,7 +291,7 @@ def make_lifespan(
                 await enter(running(after(opened, partial(watch_flows, reader))))
             confirmed = asyncio.Event()
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
-            use_secrets = partial(_use_secrets, config, network.signer)
+            use_secrets = partial(_use_secrets, config, own.signer)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(drain, settings.drain_s, log))
             gc.freeze()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -33,7 +33,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
 from app.service.delivery import TRACED, Reply, TracedWebhook
-from app.service.lookups import LookupAnswerer
+from app.service.lookups import Ask
 from app.service.outbox import Post, Verdict
 from app.store import HookRow
 from app.web.metrics import KINDS, ROUTES, result_of
@@ -94,9 +94,24 @@ class Telemetry:
 
         return traced
 
-    def traced_lookups(self, answerer: LookupAnswerer) -> LookupAnswerer:
+    def traced_lookups(self, ask: Ask) -> Ask:
         """What answers lookups, with a span around each."""
-        return _TracedLookups(answerer, self)
+
+        async def traced(lookup: Lookup, left_ms: float) -> LookupAnswer:
+            if (webhook := TRACED.get()) is not None:
+                webhook.lookups += 1
+            with self._span(f"look-up {lookup.name}", SpanKind.CLIENT) as span:
+                address = lookup.request.function or _host(lookup.request.url)
+                span.set_attributes({"ncco.lookup": lookup.name, "ncco.step": lookup.step, "server.address": address})
+                answer = await ask(lookup, left_ms)
+                result = result_of(answer)
+                self._lookups.record(answer.ms / 1000, {"ncco.lookup": lookup.name, "ncco.result": result})
+                span.set_attributes({"ncco.result": result, "ncco.ms": answer.ms})
+                if answer.problem:
+                    span.set_status(StatusCode.ERROR)
+            return answer
+
+        return traced
 
     def traced_hooks(self, post: Post) -> Post:
         """What sends hooks, with a span around each try."""
@@ -145,21 +160,6 @@ class Telemetry:
         if error is not None or reply.is_failsafe or status >= 500:
             span.set_status(StatusCode.ERROR)
 
-    async def trace_lookup(self, lookup: Lookup, asked: Awaitable[LookupAnswer]) -> LookupAnswer:
-        """The answer to a lookup, with a span around it."""
-        if (webhook := TRACED.get()) is not None:
-            webhook.lookups += 1
-        with self._span(f"look-up {lookup.name}", SpanKind.CLIENT) as span:
-            address = lookup.request.function or _host(lookup.request.url)
-            span.set_attributes({"ncco.lookup": lookup.name, "ncco.step": lookup.step, "server.address": address})
-            answer = await asked
-            result = result_of(answer)
-            self._lookups.record(answer.ms / 1000, {"ncco.lookup": lookup.name, "ncco.result": result})
-            span.set_attributes({"ncco.result": result, "ncco.ms": answer.ms})
-            if answer.problem:
-                span.set_status(StatusCode.ERROR)
-        return answer
-
     @contextmanager
     def _span(self, name: str, kind: SpanKind, headers: Mapping[str, object] | None = None) -> Iterator[Span]:
         """The current span within, in the trace that `headers` name.
@@ -193,20 +193,6 @@ class Telemetry:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await ended.wait()
-
-
-class _TracedLookups:
-    """Answers lookups as `answerer` does, with a span around each."""
-
-    def __init__(self, answerer: LookupAnswerer, telemetry: Telemetry) -> None:
-        self._answerer = answerer
-        self._telemetry = telemetry
-        self.clock = answerer.clock
-        self.budget_ms = answerer.budget_ms
-
-    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """The answer within `left_ms`. Never raises."""
-        return await self._telemetry.trace_lookup(lookup, self._answerer.answer(lookup, left_ms))
 
 
 def _host(url: str) -> str:

@@ -21,7 +21,7 @@ from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Seq
 from app.flow.types import ValueType
 from app.service.calls import CallService, LookUp, Policy, no_lookups
-from app.service.factory import make_service
+from app.service.library import Library
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import (
@@ -172,7 +172,8 @@ class LocalServer:
         self._database = FailingDatabase()
         self.store = _CallStore(self._database)
         policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY), env=self.env, dial_allow=dial_allow)
-        self._service = make_service(self.store, lambda: project, policy, look_ups=lambda: self.look_up)
+        library = Library(self.store, lambda: project)
+        self._service = CallService(self.store, library, policy, look_ups=lambda: self.look_up)
         self._app = make_app(self._service, lambda: self._clock.now, self.log)
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 import pytest
 
 from app.service.calls import CallService
-from app.service.lookups import CircuitBreakers, LookupClient
+from app.service.lookups import CircuitBreakers, LookupClient, lookups_of_turn
 from tests.contract.store.memory_store import MemoryStore
 from tests.unit.service.lookup_server import (
     Behaviour,
@@ -75,7 +75,7 @@ async def open_office(crm: LookUpServer, client: LookupClient, flows: Path, env:
     shelf = library(store, flows)
     read = await shelf.reload()
     assert not read.has_errors, read.issues
-    service = CallService(store, shelf, policy, look_ups=lambda: client.for_turn().ask)
+    service = CallService(store, shelf, policy, look_ups=lambda: lookups_of_turn(client.answer, client.budget_ms))
     return Office(service, store, crm)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from app.service.calls import CallService
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, lookups_of_turn
 from tests.contract.store.memory_store import MemoryStore
 from tests.system.examples.example_projects import EXAMPLES
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
@@ -47,7 +47,9 @@ async def ring(asked: LookUpServer) -> AsyncIterator[Ring]:
             env = {setting: asked.url("").rstrip("/"), "CRM_TOKEN": "t0ken"}
             shelf = library(store, EXAMPLES / example / "flows")
             policy = replace(POLICY, env=env, dial_allow=("4477",))
-            service = CallService(store, shelf, policy, look_ups=lambda: client.for_turn().ask)
+            service = CallService(
+                store, shelf, policy, look_ups=lambda: lookups_of_turn(client.answer, client.budget_ms)
+            )
             await shelf.reload()
             call = ServedCall(service)
             await call.ring(to=to, uuid=LEG)

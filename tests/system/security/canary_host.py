@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from app.flow.loader import load_files
 from app.service.calls import CallService, Policy
 from app.service.library import Library
-from app.service.lookups import LookupClient, TurnLookups
+from app.service.lookups import LookupClient, lookups_of_turn
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
 from app.web import create_app
@@ -127,7 +127,8 @@ async def canary_host(
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PROJECT, http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
-    service = CallService(store, library, policy, look_ups=lambda: TurnLookups(spans.otel.traced_lookups(asking)).ask)
+    ask = spans.otel.traced_lookups(asking.answer)
+    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(ask, asking.budget_ms))
     app = create_app(
         settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s, telemetry=spans.otel
     )

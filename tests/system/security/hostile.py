@@ -22,7 +22,7 @@ from app.flow.model import Flow
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.library import Library
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, lookups_of_turn
 from app.settings import load_settings
 from app.web import create_app
 from tests.contract.store.memory_store import MemoryStore
@@ -164,7 +164,7 @@ async def open_sample(folder: Path, seed: int) -> Sample:
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     asking = LookupClient(http=http)
-    service = CallService(store, library, policy, look_ups=lambda: asking.for_turn().ask)
+    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
     app = create_app(settings, service=service, log=log, clock=lambda: sample.now)
     starts = tuple(_start(flow) for flow in read.flows.values() if flow.is_startable)

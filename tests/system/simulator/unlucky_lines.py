@@ -18,8 +18,8 @@ from app.cli.server_under_test import BareSettings
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.service.calls import LookUp, Policy, no_lookups
-from app.service.factory import make_service
+from app.service.calls import CallService, LookUp, Policy, no_lookups
+from app.service.library import Library
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import Application
@@ -149,7 +149,8 @@ class Server:
         policy = Policy(keys=(b"signs the callbacks of calls that nobody makes",), failsafe=failsafe, env=env,
                         dial_allow=ANYBODY)  # fmt: skip
         self.look_up: LookUp = no_lookups
-        self.service = make_service(self._store, lambda: line.project, policy, look_ups=lambda: self.look_up)
+        library = Library(self._store, lambda: line.project)
+        self.service = CallService(self._store, library, policy, look_ups=lambda: self.look_up)
         settings = BareSettings(
             public_url=BASE, database_url="memory://", signature_secret=SECRET, api_key=APPLICATION.api_key
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, lookups_of_turn
 
 
 def lookup(request: LookupRequest, name: str = "customer", key: str = "leg:1:flow.step.customer") -> Lookup:
@@ -19,7 +19,7 @@ def get(url: str, **more: Any) -> LookupRequest:
 
 async def ask(client: LookupClient, *requests: LookupRequest) -> tuple[LookupAnswer, ...]:
     """The answers of a turn that asks all of them at once."""
-    return await client.for_turn().ask(tuple(lookup(request) for request in requests))
+    return await lookups_of_turn(client.answer, client.budget_ms)(tuple(lookup(request) for request in requests))
 
 
 async def ask_one(client: LookupClient, request: LookupRequest) -> LookupAnswer:

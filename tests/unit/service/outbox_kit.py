@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.service.outbox import Sender, Verdict
+from app.service.outbox import Listener, Sender, Verdict
 from app.store import HookCounts, HookRow, Store
 from tests.contract.store.stored_rows import NOON_MS, webhook_row
 
@@ -53,7 +53,7 @@ class ScriptedPost:
 
 
 @dataclass(slots=True)
-class Heard:
+class Heard(Listener):
     """A listener."""
 
     told: list[tuple[str, str, float | None]] = field(default_factory=list)

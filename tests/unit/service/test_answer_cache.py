@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.flow.language.lookups import LookupRequest
-from app.service.lookups import AnswerCache, LookupClient, cache_key
+from app.service.lookups import AnswerCache, LookupClient, cache_key, lookups_of_turn
 from tests.unit.service.asking import ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer, broken_json, failing, good, html
 
@@ -97,14 +97,12 @@ async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
     client: LookupClient, server: LookUpServer
 ) -> None:
     request = lookup(get(server.url("slow"), cache_ms=30_000))
-    hasty = client.for_turn()
-    hasty.left_ms = 50
+    hasty = lookups_of_turn(client.answer, 50)
 
-    (short,) = await hasty.ask((request,))
-    (kept,) = await client.for_turn().ask((request,))
-    (hit,) = await hasty.ask((request,))
-    hasty.left_ms = 0
-    (still,) = await hasty.ask((request,))
+    (short,) = await hasty((request,))
+    (kept,) = await lookups_of_turn(client.answer, client.budget_ms)((request,))
+    (hit,) = await hasty((request,))
+    (still,) = await lookups_of_turn(client.answer, 0)((request,))
 
     assert short.problem.startswith("timed out after 50 ms, which were left of 2000 ms")
     assert ("", "") == (kept.problem, hit.problem)

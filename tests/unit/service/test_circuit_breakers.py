@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, lookups_of_turn
 from tests.unit.service.asking import ask, ask_one, get, lookup
 from tests.unit.service.conftest import PAUSE_S
 from tests.unit.service.lookup_server import LookUpServer, failing, good, missing, slow
@@ -76,10 +76,8 @@ async def test_another_host_is_asked_all_the_same(client: LookupClient, server: 
 
 
 async def test_a_host_that_was_cut_short_by_another_has_not_failed(client: LookupClient, server: LookUpServer) -> None:
-    short = [client.for_turn() for _ in range(6)]
-    for turn in short:
-        turn.left_ms = 20
-        await turn.ask((lookup(get(server.url("silent"))),))
+    for _ in range(6):
+        await lookups_of_turn(client.answer, 20)((lookup(get(server.url("silent"))),))
 
     assert "" == (await ask_one(client, get(server.url("good")))).problem
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, lookups_of_turn
 from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
 from tests.unit.service.asking import ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer
@@ -64,7 +64,8 @@ async def test_a_key_with_strange_characters_or_too_many_is_a_header_all_the_sam
 ) -> None:
     request = get(server.url("good"))
 
-    answers = await client.for_turn().ask((lookup(request, key="a\r\nX: y\ud800"), lookup(request, key="k" * 300)))
+    lookups = (lookup(request, key="a\r\nX: y\ud800"), lookup(request, key="k" * 300))
+    answers = await lookups_of_turn(client.answer, client.budget_ms)(lookups)
 
     heads = "".join(server.requests)
     assert ["", ""] == [answer.problem for answer in answers]
@@ -182,13 +183,13 @@ async def test_the_look_ups_of_a_step_are_asked_side_by_side(client: LookupClien
 
 async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> None:
     client = LookupClient(budget_ms=500)
-    turn = client.for_turn()
+    turn = lookups_of_turn(client.answer, client.budget_ms)
     slow, silent = lookup(get(server.url("slow"))), lookup(get(server.url("silent"), timeout_ms=450))
 
-    (first,) = await turn.ask((slow,))
-    (second,) = await turn.ask((silent,))
-    (third,) = await turn.ask((slow,))
-    (another,) = await client.for_turn().ask((slow,))
+    (first,) = await turn((slow,))
+    (second,) = await turn((silent,))
+    (third,) = await turn((slow,))
+    (another,) = await lookups_of_turn(client.answer, client.budget_ms)((slow,))
     await client.close()
 
     assert "" == first.problem
@@ -242,17 +243,6 @@ async def test_why_a_host_cannot_be_asked_is_told(error: Exception, problem: str
         raise error
 
     assert problem == (await ask_one(answering(fail), get("https://crm.example.com"))).problem
-
-
-async def test_a_client_that_was_given_is_left_open() -> None:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: httpx.Response(200, json={"a": 1})))
-    client = LookupClient(http=http)
-
-    answer = await ask_one(client, get("https://crm.example.com"))
-    await client.close()
-
-    assert ({"a": 1}, False) == (answer.value, http.is_closed)
-    await http.aclose()
 
 
 async def test_closing_ends_what_is_still_asked(server: LookUpServer) -> None:

@@ -20,10 +20,10 @@ from app.flow.issues import Issue
 from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply, milliseconds
-from app.service.lookups import TurnLookups
+from app.service.lookups import Ask, lookups_of_turn
 from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
-from app.web.lifespan import CountedLookups, count_calls
+from app.web.lifespan import count_calls, counted_lookups
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from tests.contract.store.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
@@ -35,19 +35,13 @@ def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-class OneAnswer:
+def giving(answer: LookupAnswer) -> Ask:
     """Whatever is asked, this comes of it."""
 
-    budget_ms = 2000
+    async def ask(lookup: Lookup, left_ms: float) -> LookupAnswer:
+        return answer
 
-    def __init__(self, given: LookupAnswer) -> None:
-        self._given = given
-
-    def clock(self) -> float:
-        return 0.0
-
-    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        return self._given
+    return ask
 
 
 def counted(*replies: Reply, route: str = "answer") -> Metrics:
@@ -142,10 +136,10 @@ def test_lookups_stop_growing() -> None:
 async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
     metrics = Metrics()
     late = LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)
-    asking = CountedLookups(OneAnswer(late), metrics, structlog.get_logger())
+    ask = counted_lookups(giving(late), metrics, structlog.get_logger())
     lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
 
-    answers = await TurnLookups(asking).ask(lookups)
+    answers = await lookups_of_turn(ask, 2000)(lookups)
 
     assert ["timed out after 5 ms"] * 2 == [answer.problem for answer in answers]
     assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
@@ -163,8 +157,8 @@ async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
 async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, problems: list[str]) -> None:
     request = SimpleNamespace(accepts=lambda value: value["tier"] == "gold")
     with capture_logs() as lines:
-        answerer = CountedLookups(OneAnswer(answer), Metrics(), structlog.get_logger())
-        await answerer.answer(Lookup("menu", "customer", request, "key", "acme"), 2000)
+        ask = counted_lookups(giving(answer), Metrics(), structlog.get_logger())
+        await ask(Lookup("menu", "customer", request, "key", "acme"), 2000)
 
     assert [("warning", "acme", "customer", problem) for problem in problems] == [
         (line["log_level"], line["flow"], line["lookup"], line["problem"]) for line in lines
