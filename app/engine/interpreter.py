@@ -27,8 +27,9 @@ from app.engine.session import (
     WaitRef,
 )
 from app.errors import RenderError
-from app.flow.language.hooks import event_record
-from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, StepHook, StepLookup, Target
+from app.flow.language.hooks import SentHook, event_record
+from app.flow.language.lookups import AskedLookup
+from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, Target
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")
@@ -122,14 +123,14 @@ def ask(run: Run, step: Step) -> Playing[None]:
         _hear_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
 
 
-def _key(run: Run, step: Step, lookup: StepLookup) -> str:
+def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
     """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
-def _hear_answers(run: Run, step: Step, answers: list[tuple[StepLookup, LookupAnswer]]) -> None:
+def _hear_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
     """Put answers that came together into scope: another answer may repeat what is sensitive in one."""
     problems = run.keep([(lookup, *lookup.read(answer.value, answer.problem)) for lookup, answer in answers])
     for (lookup, answer), problem in zip(answers, problems, strict=True):
@@ -397,6 +398,6 @@ def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _render(run: Run, hooks: tuple[StepHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
+def _render(run: Run, hooks: tuple[SentHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
     names = run.names() | {"event": event_record(name, webhook), "flow": run.flow.name, "step": step}
     return tuple(hook.render(names) for hook in hooks)

@@ -14,9 +14,11 @@ from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Tur
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
 from app.flow.hours.calendar import hours_view
+from app.flow.language.hooks import SentHook
+from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import FAILURES
 from app.flow.language.returns import Redactor
-from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, StepHook, StepLookup, Target
+from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
 
@@ -165,7 +167,7 @@ class Run:
         if name in self._scope.secrets and not is_literal:
             self.secrets.learn(value)
 
-    def keep(self, read: list[tuple[StepLookup, Mapping[str, Any], str]]) -> list[str]:
+    def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
         """Put answers of lookups that came together into scope; returns why each is not real, "" when it is.
 
         What they should not repeat becomes tokens: first every answer is searched for what is sensitive.
@@ -187,7 +189,7 @@ class Run:
             problems.append(why)
         return problems
 
-    def send(self, hook: StepHook, names: Mapping[str, Any]) -> None:
+    def send(self, hook: SentHook, names: Mapping[str, Any]) -> None:
         """Add a hook, which is sent after the reply. Raises RenderError."""
         self.hooks.append(hook.render(names))
 

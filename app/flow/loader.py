@@ -6,6 +6,7 @@ Each flow also gets the flows that a call may reach from it.
 from __future__ import annotations
 
 import hashlib
+from collections import UserDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -225,12 +226,12 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
     return {**shared, **own}
 
 
-class TrackedTemplates(Mapping[str, str]):
-    """The templates; records which of them are read, since those are part of a flow's revision."""
+class TrackedTemplates(UserDict[str, str]):
+    """The templates by name; records which of them are read, since those are part of a flow's revision."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
-        self._templates = templates
-        self._used: set[str] = set()
+        super().__init__(templates)
+        self._used: dict[str, str] = {}
         self._unused = dict.fromkeys(templates)
 
     def unused(self) -> tuple[str, ...]:
@@ -239,24 +240,13 @@ class TrackedTemplates(Mapping[str, str]):
 
     def pop_used(self) -> dict[str, str]:
         """The templates that were read since the last call, path → text."""
-        taken = {f"{_TEMPLATES}{name}": self._templates[name] for name in sorted(self._used)}
-        self._used.clear()
-        return taken
+        used, self._used = self._used, {}
+        return dict(sorted(used.items()))
 
     def __getitem__(self, name: str) -> str:
-        text = self._templates[name]
-        self._used.add(name)
+        text = self._used[f"{_TEMPLATES}{name}"] = super().__getitem__(name)
         self._unused.pop(name, None)
         return text
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._templates
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._templates)
-
-    def __len__(self) -> int:
-        return len(self._templates)
 
 
 def revision_of(sources: Mapping[str, str]) -> str:

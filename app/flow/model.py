@@ -18,6 +18,8 @@ from app.flow.paths import Path
 from app.flow.types import TYPES
 
 if TYPE_CHECKING:
+    from app.flow.language.hooks import SentHook
+    from app.flow.language.lookups import AskedLookup
     from app.flow.templates import Expression
 
 
@@ -312,37 +314,6 @@ class Edge:
     fills: str = ""
 
 
-__all__ = [
-    "Again",
-    "Asked",
-    "Assignment",
-    "Callback",
-    "CallbackKind",
-    "Decision",
-    "Draft",
-    "Edge",
-    "Exit",
-    "Flow",
-    "Frame",
-    "Go",
-    "Jump",
-    "Limit",
-    "Next",
-    "Outcome",
-    "Param",
-    "Part",
-    "Project",
-    "Runs",
-    "Signature",
-    "Step",
-    "StepHook",
-    "StepLookup",
-    "Target",
-    "Value",
-    "Variable",
-]
-
-
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A declared variable; `type_name` is one of `app.flow.types.TYPES`, `default` is of that type already.
@@ -395,42 +366,6 @@ class Signature:
     returns: Mapping[str, Variable] = field(default_factory=dict)
     is_whole: bool = True
     places: Mapping[str, Place] = field(default_factory=dict)
-
-
-class StepLookup(Protocol):
-    """A lookup as a step asks it."""
-
-    @property
-    def name(self) -> str:
-        """Under which its answer is in scope."""
-
-    @property
-    def place(self) -> Place:
-        """Where the step names it."""
-
-    def request(self, names: Mapping[str, Any]) -> Any:
-        """What to ask. Raises RenderError."""
-
-    def read(self, value: Any, problem: str) -> tuple[Mapping[str, Any], str]:
-        """What is in scope from now on, and why it is not what was answered ("" when it is)."""
-
-    def redact(self, answer: Mapping[str, Any], redactor: Any) -> tuple[Mapping[str, Any], str]:
-        """The answer with sensitive values masked, and why that failed (see `app.flow.language.returns.Redactor`)."""
-
-
-class StepHook(Protocol):
-    """A hook as a step or a flow names it."""
-
-    @property
-    def name(self) -> str:
-        """Of the hook."""
-
-    @property
-    def place(self) -> Place:
-        """Where it is named."""
-
-    def render(self, names: Mapping[str, Any]) -> Any:
-        """What is sent (`app.flow.language.hooks.Hook`). Raises RenderError."""
 
 
 class Exit(Protocol):
@@ -488,9 +423,9 @@ class Step:
     exit: Exit
     error: Target | None = None
     tail: bool = True
-    asks: tuple[StepLookup, ...] = ()
-    sends: tuple[StepHook, ...] = ()
-    events: Mapping[str, tuple[StepHook, ...]] = field(default_factory=dict)
+    asks: tuple[AskedLookup, ...] = ()
+    sends: tuple[SentHook, ...] = ()
+    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
 
 
 class Limit(NamedTuple):
@@ -541,7 +476,7 @@ class Flow:
     calendars: Mapping[str, Any] = field(default_factory=dict)
     default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
-    events: Mapping[str, tuple[StepHook, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)

@@ -58,23 +58,21 @@ def pairs(value: object) -> ItemsView[str, object]:
     return value.items()
 
 
-def kept_list(value: object) -> list[object]:
-    """A copy of a list, as JSON can keep it with the call. Raises ValueError."""
-    budget = _SizeBudget()
-    return [budget.kept(item) for item in entries(value)]
+def _list(value: object) -> object:
+    """A copy, as JSON can keep it with the call."""
+    return _SizeBudget().kept(entries(value), 0)
 
 
-def kept_map(value: object) -> dict[str, object]:
-    """A copy of a map, as JSON can keep it with the call. Raises ValueError."""
-    budget = _SizeBudget()
-    return {str(key): budget.kept(item) for key, item in pairs(value)}
+def _map(value: object) -> object:
+    """A copy, as JSON can keep it with the call."""
+    return _SizeBudget().kept(dict(pairs(value)), 0)
 
 
 class _SizeBudget:
     """Limits the size and depth of one list or map."""
 
     def __init__(self) -> None:
-        self.left = MAX_ENTRIES
+        self.left = MAX_ENTRIES + 1
 
     def kept(self, value: object, depth: int = 1) -> object:
         """An entry as JSON has it: a point in time becomes its text."""
@@ -103,6 +101,7 @@ class ValueType:
 
     Attributes:
         name: as a flow file writes it (`text`, `int`, ...).
+        cast: a value as this type. Raises ValueError with a sentence that says what is needed.
         kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
         sample: a typical value, to try a step out with.
         words: the allowed words, when only those are allowed.
@@ -116,17 +115,13 @@ class ValueType:
     name: str
     kind: str
     sample: Any = field(compare=False)
-    convert: Callable[[object], object] = field(compare=False)
+    cast: Callable[[object], object] = field(compare=False)
     words: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     item: ValueType | None = None
     fields: Mapping[str, ValueType] = field(default_factory=dict)
     is_record: bool = False
     may_be_empty: bool = False
-
-    def cast(self, value: object) -> object:
-        """`value` as this type. Raises ValueError with a sentence that says what is needed."""
-        return self.convert(value)
 
     @property
     def described(self) -> str:
@@ -212,17 +207,13 @@ def _in_seconds(value: object) -> str:
     return f" of seconds is needed: write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}"
 
 
-_MEANT_BOOLS = {**dict.fromkeys(("yes", "on", "true"), "true"), **dict.fromkeys(("no", "off", "false"), "false")}
-_BOOLS = {"true": True, "false": False, "True": True, "False": False}
-
-
 def _bool(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip() in _BOOLS:
-        return _BOOLS[value.strip()]
-    meant = _MEANT_BOOLS.get(value.strip().lower()) if isinstance(value, str) else None
-    raise ValueError(f"true or false is needed: write {meant}" if meant else "true or false is needed")
+    written = str(value).strip() if isinstance(value, bool | str) else ""
+    if written in ("true", "True", "false", "False"):
+        return written in ("true", "True")
+    meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+    cure = f": write {meant[written.lower()]}" if written.lower() in meant else ""
+    raise ValueError(f"true or false is needed{cure}")
 
 
 def _phone(value: object) -> str:
@@ -257,10 +248,6 @@ def _datetime(value: object) -> datetime:
     raise ValueError("a point in time is needed")
 
 
-def _any(value: object) -> object:
-    return value
-
-
 TYPES: dict[str, ValueType] = {
     "text": ValueType("text", "text", SAMPLE, write),
     "int": ValueType("int", "number", 1, _int),
@@ -268,8 +255,8 @@ TYPES: dict[str, ValueType] = {
     "bool": ValueType("bool", "bool", True, _bool),
     "phone": ValueType("phone", "text", "447700900123", _phone),
     "url": ValueType("url", "text", "https://example.com/sample", _url),
-    "list": ValueType("list", "list", (SAMPLE,), kept_list),
-    "map": ValueType("map", "map", {}, kept_map),
+    "list": ValueType("list", "list", (SAMPLE,), _list),
+    "map": ValueType("map", "map", {}, _map),
 }
 """The types that an author may name, by name."""
 
@@ -279,7 +266,7 @@ CALLER_URL = replace(TYPES["text"], sample=TYPES["url"].sample)
 DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=UTC), _datetime)
 """`now`."""
 
-ANY = ValueType("any", "any", SAMPLE, _any)
+ANY = ValueType("any", "any", SAMPLE, lambda value: value)
 """What only the running call knows: an entry of a list, of a map or of `call.custom_data`."""
 
 
@@ -297,23 +284,23 @@ def list_of(item: ValueType) -> ValueType:
     if item == ANY:
         return TYPES["list"]
 
-    def convert(value: object) -> list[object]:
+    def cast(value: object) -> list[object]:
         return [_within(f"[{at}]", item, entry) for at, entry in enumerate(entries(value))]
 
-    return ValueType("list", "list", [item.sample], convert, item=item)
+    return ValueType("list", "list", [item.sample], cast, item=item)
 
 
 def record(fields: Mapping[str, ValueType]) -> ValueType:
     """The type of a map that has every one of `fields`, each of its type; what else it has is left out."""
 
-    def convert(value: object) -> dict[str, object]:
+    def cast(value: object) -> dict[str, object]:
         found = dict(pairs(value))
         if missing := [name for name in fields if found.get(name) is None]:
             raise ValueError(f"a map with the entry {missing[0]} is needed")
         return {name: _within(name, type_, found[name]) for name, type_ in fields.items()}
 
     sample = {name: type_.sample for name, type_ in fields.items()}
-    return ValueType("map", "map", sample, convert, fields=fields, is_record=True)
+    return ValueType("map", "map", sample, cast, fields=fields, is_record=True)
 
 
 class Sample(dict[str, Any]):
@@ -364,23 +351,23 @@ def _within(step: str, type_: ValueType, value: object) -> object:
 def words(*allowed: str) -> ValueType:
     """The type of a text that is one of `allowed`."""
 
-    def convert(value: object) -> str:
+    def cast(value: object) -> str:
         if isinstance(value, str) and value in allowed:
             return value
         near = nearest(value, allowed) if isinstance(value, str) else None
         hint = f'; did you mean "{near}"?' if near else ""
         raise ValueError(f"one of {', '.join(allowed)} is needed{hint}")
 
-    return ValueType("words", "text", allowed[0], convert, allowed)
+    return ValueType("words", "text", allowed[0], cast, allowed)
 
 
 def url_of(*hosts: str) -> ValueType:
     """The type of a URL whose host is one of `hosts`, which are in lower case; any port is allowed."""
 
-    def convert(value: object) -> str:
+    def cast(value: object) -> str:
         url = str(TYPES["url"].cast(value))
         if urlsplit(url).hostname not in hosts:
             raise ValueError(f"a URL of {' or '.join(hosts)} is needed")
         return url
 
-    return replace(TYPES["url"], sample=f"https://{hosts[0]}/sample", convert=convert, hosts=hosts)
+    return replace(TYPES["url"], sample=f"https://{hosts[0]}/sample", cast=cast, hosts=hosts)

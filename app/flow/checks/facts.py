@@ -10,7 +10,7 @@ from app.flow.actions.do import values_in
 from app.flow.actions.values import leaves
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
-from app.flow.model import Assignment, Flow, Part, Signature, Step, StepHook, Target, Value
+from app.flow.model import Assignment, Flow, Part, Signature, Step, Target, Value
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Reference, references
 
@@ -39,7 +39,7 @@ class Used(NamedTuple):
 
 def used_in(step: Step) -> Iterator[Used]:
     """Everything that a step computes and tests."""
-    for asked in [asking for asking in step.asks if isinstance(asking, AskedLookup)]:
+    for asked in step.asks:
         yield from asked_in(asked)
     yield from _assigned(step.sets)
     yield from sent(step.sends)
@@ -72,9 +72,9 @@ def asked_in(asked: AskedLookup) -> Iterator[Used]:
     yield from (Used(given.value, is_early=True) for given in asked.given)
 
 
-def sent(sendings: Iterable[StepHook]) -> Iterator[Used]:
+def sent(sendings: Iterable[SentHook]) -> Iterator[Used]:
     """What hooks send."""
-    for hook in [sending for sending in sendings if isinstance(sending, SentHook)]:
+    for hook in sendings:
         own = OWN_NAMES.union(hook.definition.params)
         yield from (Used(value, is_sent=True, own=own) for value in hook.definition.values)
         yield from (Used(given.value, is_sent=True) for given in hook.given)
@@ -193,11 +193,11 @@ class Facts:
                 if "hours" in names:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
-    def _add_hooks(self, sendings: Iterable[StepHook]) -> None:
+    def _add_hooks(self, sendings: Iterable[SentHook]) -> None:
         """A hook without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
-            if isinstance(sending, SentHook) and sending.definition.body is None:
+            if sending.definition.body is None:
                 self.read.update(sending.variables)
 
     def _target(self, target: Target | None) -> None:

@@ -25,7 +25,6 @@ from app.flow.checks.facts import (
     tests_of,
 )
 from app.flow.issues import Issue
-from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.paths import is_inner, path_of, root_of, written
@@ -131,7 +130,7 @@ class _SensitivePaths:
     def _step(self, step: Step, entered: State) -> None:
         """Follow everything that a step reads and where it leads, in the order in which a call comes to it."""
         name = step.name
-        asked = [used for asking in step.asks if isinstance(asking, AskedLookup) for used in asked_in(asking)]
+        asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
         sensitive_paths = self.facts.flow.sensitive_paths
         answers = [written(each.name, path) for each in step.asks for path in sensitive_paths.get(each.name, ())]

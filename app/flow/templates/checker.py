@@ -16,7 +16,7 @@ from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
 from app.flow.templates.foreign import FOREIGN
-from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names, walk
+from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.tree import Template, Token
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
 from app.flow.zones import zone_cure
@@ -55,6 +55,15 @@ class Checker(NodeVisitor):
         self.issues = issues if issues is not None else []
         self.types: dict[nodes.Node, ValueType | None] = {}
         self.given: Given = {}
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found is more than a warning."""
+        return any(issue.is_error for issue in self.issues)
+
+    def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
+        """The names, sensitive fields and settings that a whole text of one expression looks up."""
+        return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: ValueType | None = None) -> ValueType | None:
         """The type of an expression; None when something in it is wrong, which is reported.

@@ -18,7 +18,6 @@ from app.flow.templates.analysis import Analysis, check_braces, read_with_includ
 from app.flow.templates.checker import Checker
 from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.filters import LANGUAGE
-from app.flow.templates.references import Occurrence, touched_names, used_env
 from app.flow.templates.syntax import read_expression
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
@@ -109,19 +108,18 @@ def compile_expression(
 ) -> tuple[Expression | None, list[Issue]]:
     """The condition that `text` is, or None with the issues that prevent it; its filters speak `language`."""
     template = Template(text)
+    check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:
         message = f"an expression of more than {MAX_LENGTH:,} characters"
         return None, [RULES["E311"].at(text.at(0), message)]
     node, fault = read_expression(template, text)
-    check = Checker(template, scope, is_bare=True)
     if fault is not None:
         check.report(*fault)
     elif node is not None:
         check.check_test(node)
-    if node is None or any(issue.is_error for issue in check.issues):
+    if node is None or check.has_errors:
         return None, check.issues
-    names, env = touched_names(Occurrence(template, node, "output"), scope.unspoken), used_env(node)
-    return Expression(text.place, TYPES["bool"], text.value, template, language, names, env), check.issues
+    return Expression(text.place, TYPES["bool"], text.value, template, language, *check.used(node)), check.issues
 
 
 def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
@@ -152,7 +150,7 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
         is_name = re.split(r"\W", text, maxsplit=1)[0] in job.scope.shapes
         cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
         check.issues.append(RULES["E313"].at(_whole(job.text), f'{job.what} cannot be "{shorten(text)}"', cure))
-    if any(issue.is_error for issue in check.issues):
+    if check.has_errors:
         return None, check.issues
     if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
         message = f'"{text}" is the text that is written here, not the value of {path[1]}'
@@ -171,11 +169,10 @@ def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | No
     if shape is not None and shape.kind not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")
-    if any(issue.is_error for issue in check.issues):
+    if check.has_errors:
         return None, check.issues
-    names, env = touched_names(Occurrence(template, node, "output"), job.scope.unspoken), used_env(node)
-    shown = check.shown(node)
-    return Native(job.place, wanted, shown, template, job.language, names, env, frozenset(job.files)), check.issues
+    about = (job.place, wanted, check.shown(node), template, job.language)
+    return Native(*about, *check.used(node), frozenset(job.files)), check.issues
 
 
 def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value | None, list[Issue]]:
@@ -185,21 +182,11 @@ def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value
     analysis.block(template.body)
     if escape == "url":
         _check_beginning(job, check)
-    if any(issue.is_error for issue in check.issues):
+    if check.has_errors:
         return None, check.issues
-    value = Computed(
-        job.place,
-        job.type,
-        job.text.value,
-        template,
-        job.language,
-        frozenset(analysis.used_names),
-        frozenset(analysis.used_env),
-        frozenset(template.files),
-        escape,
-        analysis.escapers,
-    )
-    return value, check.issues
+    about = (job.place, job.type, job.text.value, template, job.language)
+    used = (frozenset(analysis.used_names), frozenset(analysis.used_env), frozenset(template.files))
+    return Computed(*about, *used, escape, analysis.escapers), check.issues
 
 
 def _check_beginning(job: _Job, check: Checker) -> None:

@@ -15,14 +15,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, Undefined, UndefinedError
+from jinja2 import StrictUndefined, UndefinedError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from app.flow.scope import header
 from app.flow.templates.escaping import ESCAPERS
-from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default
+from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_missing
 from app.flow.types import MAX_ITEMS
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
@@ -58,10 +58,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=Missing)
         self.globals.clear()
-        self.tests = {"defined": lambda value: not _is_missing(value)}
+        self.tests = {"defined": lambda value: not is_missing(value)}
         self.filters = {name: _passing_missing(known.apply) for name, known in FILTERS.items()}
         self.filters |= {name: _passing_missing(apply) for name, apply in OPERATORS.items()}
-        self.filters |= {"default": _default, "_items": _items, "_list": _list, **ESCAPERS}
+        self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Nothing: `_entry` reads entries."""
@@ -80,16 +80,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return {}
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or isinstance(value, Undefined)
-
-
 def _passing_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which gives back a missing operand, so that a `default` behind it finds it."""
 
     def passing(*operands: Any) -> Any:
         for operand in operands:
-            if operand is None or isinstance(operand, Undefined):
+            if is_missing(operand):
                 return operand
         try:
             return apply(*operands)
@@ -97,10 +93,6 @@ def _passing_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
             return Missing(name=str(absent))
 
     return passing
-
-
-def _default(value: Any, otherwise: Any = "", also_empty: Any = False) -> Any:
-    return otherwise if _is_missing(value) else default(value, otherwise, also_empty)
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
@@ -137,27 +129,18 @@ def _sip_header(headers: Any, name: Any) -> str:
     return header(headers, name)
 
 
-_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "lteq": operator.le,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "in": lambda item, items: item in items,
-    "notin": lambda item, items: item not in items,
+COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
+    "eq": ("==", operator.eq),
+    "ne": ("!=", operator.ne),
+    "lt": ("<", operator.lt),
+    "lteq": ("<=", operator.le),
+    "gt": (">", operator.gt),
+    "gteq": (">=", operator.ge),
+    "in": ("in", lambda item, items: item in items),
+    "notin": ("not in", lambda item, items: item not in items),
 }
-SIGNS: Final = {
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "lteq": "<=",
-    "gt": ">",
-    "gteq": ">=",
-    "in": "in",
-    "notin": "not in",
-}
-"""How the comparisons of Jinja2 are written."""
+"""By Jinja2's name: how a comparison is written, and what it does."""
+SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 
 def compare(op: str, left: Any, right: Any) -> bool:
@@ -165,7 +148,7 @@ def compare(op: str, left: Any, right: Any) -> bool:
     if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
         raise Unfit(f'"{SIGNS[op]}" needs a list')
     try:
-        return bool(_COMPARE[op](left, right))
+        return bool(COMPARISONS[op][1](left, right))
     except TypeError:
         raise Unfit(f'"{SIGNS[op]}" cannot compare {_described(left, right)}') from None
 
@@ -187,12 +170,6 @@ def _subtract(left: Any, right: Any) -> Any:
     if _is_number(left) and _is_number(right):
         return left - right
     raise Unfit(f'"-" cannot be computed with {_described(left, right)}')
-
-
-def _negative(of: Any) -> Any:
-    if not _is_number(of):
-        raise Unfit('"-" needs a number')
-    return -of
 
 
 def _cut(of: Any, low: int | str, high: int | str) -> Any:
@@ -221,12 +198,12 @@ def _described(left: Any, right: Any) -> str:
 
 def _list(entries: list[Any]) -> Any:
     """A list, unless one of its entries is missing: then that."""
-    return next((entry for entry in entries if _is_missing(entry)), entries)
+    return next((entry for entry in entries if is_missing(entry)), entries)
 
 
 def _items(value: Any) -> list[Any]:
     """What a loop goes over: a list of bounded length. A missing one is refused: it is not an empty one."""
-    if _is_missing(value):
+    if is_missing(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):
         raise Unfit("a loop goes over a list")
@@ -241,7 +218,7 @@ OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "_computed_entry": _computed_entry,
     "_cut": _cut,
     "_entry": _entry,
-    "_negative": _negative,
+    "_negative": lambda of: _subtract(0, of),
     "_sip_header": _sip_header,
     "_subtract": _subtract,
 }

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from jinja2 import Undefined
+
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, write
 
 MAX_TEXT = 10_000
@@ -74,9 +76,14 @@ def bounded(text: str) -> str:
     return text
 
 
+def is_missing(value: object) -> bool:
+    """Whether the call does not have a value."""
+    return value is None or isinstance(value, Undefined)
+
+
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
     """`otherwise` in place of a missing value; with `also_empty` also in place of an empty one."""
-    return otherwise if also_empty and not value else value
+    return otherwise if is_missing(value) or (also_empty and not value) else value
 
 
 def _text(value: object) -> str:

@@ -7,8 +7,8 @@ import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, Final, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, Final, TypeAlias
 from urllib.parse import unquote
 
 import jinja2
@@ -45,9 +45,6 @@ _OPERATORS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Sub: "_subtract",
     nodes.Neg: "_negative",
 }
-MOST_KEPT: Final = 8_192
-"""How many compiled texts are kept for other fields that hold the same."""
-
 _RESULT: Final = "result"
 
 
@@ -64,25 +61,10 @@ class Program:
 
     def offset_of(self, error: BaseException) -> int | None:
         """The offset of the value or the tag that has raised an error."""
-        lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _is_of(self._compiled, frame)]
+        name = self._compiled.filename or "<template>"
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code.co_filename == name]
         return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
-
-
-@lru_cache(maxsize=MOST_KEPT)
-def program(template: Template, language: str, escapers: tuple[tuple[int, str], ...]) -> Program:
-    """A template, compiled once for all fields that hold the same text."""
-    return Program(template, language, dict(escapers))
-
-
-def _is_of(template: jinja2.Template, frame: Any) -> bool:
-    return bool(frame.f_code.co_filename == (template.filename or "<template>"))
-
-
-@lru_cache(maxsize=MOST_KEPT)
-def compiled_condition(template: Template, language: str) -> Run:
-    """The one expression of a template, compiled once for all fields that hold the same text."""
-    (node,) = template.written()
-    return compiled_expression(template, node, language)
 
 
 def compiled_expression(template: Template, node: nodes.Node, language: str) -> Run:
@@ -205,10 +187,7 @@ class Literal:
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
 
-    @property
-    def is_literal(self) -> bool:
-        """True."""
-        return True
+    is_literal: ClassVar = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value."""
@@ -243,10 +222,7 @@ class _Computing:
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
 
-    @property
-    def is_literal(self) -> bool:
-        """False."""
-        return False
+    is_literal: ClassVar = False
 
     def _error(self, code: str, message: str, place: Place | None = None) -> RenderError:
         return RenderError(code, message, str(place or self.place), self.used_names)
@@ -264,7 +240,7 @@ class _OneExpression(_Computing):
 
     @cached_property
     def _run(self) -> Run:
-        return compiled_condition(self.template, self.language)
+        return compiled_expression(self.template, self.node, self.language)
 
     def _computed(self, names: Mapping[str, Any]) -> Any:
         try:
@@ -314,7 +290,7 @@ class Computed(_Computing):
 
     @cached_property
     def _program(self) -> Program:
-        return program(self.template, self.language, tuple(self.escapers.items()))
+        return Program(self.template, self.language, self.escapers)
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""

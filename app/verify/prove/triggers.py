@@ -19,7 +19,6 @@ from app.engine.outcome import CONNECTED
 from app.flow.actions.values import Object
 from app.flow.language.collect import Collect
 from app.flow.language.exits import HELD, Hold
-from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
@@ -334,9 +333,8 @@ class Turns:
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
             asks = self.root.named(lookup.flow).steps[lookup.step].asks
-            asking = next(each for each in asks if each.name == lookup.name)
-            returns = asking.definition.returns if isinstance(asking, AskedLookup) else None
-            real = self.values.answers(lookup.flow, lookup.name, returns) if returns is not None else []
+            asked = next(each for each in asks if each.name == lookup.name)
+            real = self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
             self._answers[key] = (*map(LookupAnswer, real), DOWN)
         return self._answers[key]
 

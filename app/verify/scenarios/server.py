@@ -16,7 +16,7 @@ import httpx
 from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError, StoreUnavailable
-from app.flow.language.lookups import AskedLookup, LookupDefinition
+from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Seq
 from app.flow.types import ValueType
@@ -411,7 +411,6 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
         for flow in flows
         for step in flow.steps.values()
         for asked in step.asks
-        if isinstance(asked, AskedLookup)
     }
 
 

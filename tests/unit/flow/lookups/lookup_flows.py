@@ -71,8 +71,7 @@ def asked_of(definition: str, lookup: str = "customer") -> tuple[AskedLookup, ..
     step = f"hello:\n  lookup: {lookup}\n  do: [{{talk: Hello.}}]\n  goto: end\n"
     project = project_of(definition, step)
     assert not project.has_errors, project.issues
-    asked = project.flows["test"].steps["hello"].asks
-    return tuple(each for each in asked if isinstance(each, AskedLookup))
+    return project.flows["test"].steps["hello"].asks
 
 
 def definition_of(definition: str) -> LookupDefinition:
