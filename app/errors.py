@@ -18,7 +18,13 @@ from __future__ import annotations
 
 
 class AppError(Exception):
-    """Anything this server raises on purpose."""
+    """Anything this server raises on purpose.
+
+    Attributes:
+        cure: one sentence that says what to do; "" if nothing can be done.
+    """
+
+    cure = ""
 
 
 class SettingsError(AppError):
@@ -26,7 +32,6 @@ class SettingsError(AppError):
 
     Attributes:
         setting: the environment variable's name.
-        cure: one sentence that says what to write instead.
     """
 
     def __init__(self, setting: str, message: str, cure: str) -> None:
@@ -78,13 +83,7 @@ class UnknownWait(AppError):
 
 
 class StoreError(AppError):
-    """The store could not do what was asked.
-
-    Attributes:
-        cure: one sentence that says what to do; "" if nothing can be done.
-    """
-
-    cure = ""
+    """The store could not do what was asked."""
 
 
 class StoreUnavailable(StoreError):

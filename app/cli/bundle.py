@@ -11,8 +11,8 @@ import click
 
 from app.cli import options
 from app.cli.environment import folders, server_settings
-from app.cli.output import FINE, ISSUES, CannotRun, columns, print_json
-from app.cli.project import Source, load_without_errors
+from app.cli.output import FINE, CannotRun, columns, print_json
+from app.cli.project import Source
 from app.engine.builder import error_prompts, failsafe_drafts
 from app.flow.model import Flow, Project
 from app.settings import Settings
@@ -58,11 +58,7 @@ def command(*, output: Path, flows: Path | None, templates: Path | None, form: L
     and connects; otherwise the failsafe NCCO.
     """
     settings = server_settings()
-    found = load_without_errors(Source(*folders(flows, templates)), env={})
-    if found is None:
-        click.echo("nothing is written while the flows have errors", err=True)
-        return ISSUES
-    nccos = _nccos(found.project, settings)
+    nccos = _nccos(Source(*folders(flows, templates)).load_sound({}).project, settings)
     files = _write(output, nccos)
     if form == "json":
         print_json({"folder": str(output), "files": files, "nccos": nccos})
@@ -114,8 +110,7 @@ def _text(document: Any) -> str:
 def _write(folder: Path, nccos: Iterable[Ncco]) -> list[str]:
     """Write the files, the index last; their paths within the folder.
 
-    Files of an earlier bundle that this one does not have are deleted. Raises CannotRun for a folder with other files,
-    and for one that cannot be written.
+    Files of an earlier bundle that this one does not have are deleted. Raises CannotRun for a folder with other files.
     """
     texts = {each["file"]: _text(each["ncco"]) for each in nccos}
     texts |= {path.name: path.read_text(encoding="utf-8") for path in sorted(HOST_FILES.iterdir())}
@@ -125,18 +120,15 @@ def _write(folder: Path, nccos: Iterable[Ncco]) -> list[str]:
         raise CannotRun(
             f"{folder} holds something other than a bundle", "name an empty folder, or one that does not exist"
         )
-    try:
-        for name, text in texts.items():
-            file = folder / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draft = file.with_name(f".{file.name}.draft")
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            draft.replace(file)  # a web host that serves the folder meanwhile never sees half of a file
-        for earlier in folder.glob("numbers/*.json"):
-            if f"numbers/{earlier.name}" not in texts:
-                earlier.unlink()
-    except OSError as error:
-        raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be written") from error
+    for name, text in texts.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.draft")
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(file)  # a web host that serves the folder meanwhile never sees half of a file
+    for earlier in folder.glob("numbers/*.json"):
+        if f"numbers/{earlier.name}" not in texts:
+            earlier.unlink()
     return sorted(texts)
 
 

@@ -6,16 +6,18 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Final, Literal
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from app.cli import options
-from app.cli.database import find_call, find_database, opened_records
-from app.cli.output import FINE, ISSUES, counted, print_json, shows_colours
+from app.cli.database import find_call, find_database, opened
+from app.cli.output import FINE, counted, print_json, shows_colours
 from app.cli.recorded_calls import call_document, entries_of, hook_document
 from app.flow.report import printable
 from app.service.calls import LONGEST_CALL_MS
@@ -29,19 +31,19 @@ SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
 _ACTION_WORDS: Final = {
-    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
-    "transfer": "conversationId",
+    "talk": "text", "stream": "streamUrl", "connect": "endpoint", "input": "type", "conversation": "name",
+    "notify": "payload", "wait": "timeout", "transfer": "conversationId",
 }  # fmt: skip
 """The field that says most of an action."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _since(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | datetime | None:
-    """So long ago, or a point in time."""
+def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """So long ago, or a point in time, perhaps without a time zone."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
-        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -96,14 +98,14 @@ def command(
     session: str | None,
     number: str,
     flow: str,
-    since: timedelta | datetime | None,
+    since: datetime | None,
     is_open: bool,
     has_failed: bool,
     limit: int,
     zone: tzinfo,
     whole: bool,
     follow: bool,
-    form: Literal["text", "json"],
+    form: str,
 ) -> int:
     """Show the newest calls, or the timeline of the one whose SESSION (the leg's uuid, or how it begins) is given.
 
@@ -114,52 +116,43 @@ def command(
         raise click.UsageError("one call is named; leave out the options that choose among calls")
     if session is None and whole:
         raise click.UsageError("--ncco is for one call: name it")
-    earliest = _earliest(since, zone)
+    earliest = int((since if since.tzinfo else since.replace(tzinfo=zone)).timestamp() * 1000) if since else 0
     if is_open:
         earliest = max(earliest, _now() - LONGEST_CALL_MS)
-    wanted = CallFilter(number, flow, earliest, is_open, has_failed)
+    wanted = CallFilter(number, flow, max(0, earliest), is_open, has_failed)
     screen = CallPrinter(zone, is_json=form == "json", whole=whole)
     database = find_database()
 
-    async def show() -> int:
-        async with opened_records(database) as records:
+    async def show() -> None:
+        async with opened(database.records()) as records:
             if session is not None:
-                return await _show_one(records, session, screen, follow=follow)
-            if follow:
+                timeline = await find_call(records, session)
+                if follow:
+                    await _follow_call(records, timeline, screen)
+                else:
+                    screen.print_timeline(timeline)
+            elif follow:
                 async for call in follow_calls(records, wanted, limit):
                     screen.print_call(call)
-            found = [call for call in await records.calls(limit + 1, None, wanted) if call.session.leg or not is_open]
-            screen.print_list(found[:limit], has_more=len(found) > limit)
-        return FINE
+            else:
+                found = [
+                    each for each in await records.calls(limit + 1, None, wanted) if each.session.leg or not is_open
+                ]
+                screen.print_list(found[:limit], has_more=len(found) > limit)
 
-    try:
-        return asyncio.run(show())
-    except (KeyboardInterrupt, BrokenPipeError):
-        return FINE
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        asyncio.run(show())
+    return FINE
 
 
 def _now() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
-def _earliest(since: timedelta | datetime | None, zone: tzinfo) -> int:
-    """Milliseconds since 1970; 0 for any time."""
-    if since is None:
-        return 0
-    if isinstance(since, timedelta):
-        since = datetime.now(UTC) - since
-    return max(0, int((since if since.tzinfo else since.replace(tzinfo=zone)).timestamp() * 1000))
-
-
-async def _show_one(records: Records, name: str, screen: CallPrinter, *, follow: bool) -> int:
-    """Print the timeline of a call; ISSUES when there is no such call."""
-    timeline = await find_call(records, name)
-    if timeline is None:
-        return ISSUES
-    if not follow:
-        screen.print_timeline(timeline)
-        return FINE
-    screen.print_heading(timeline.call)
+async def _follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:
+    """Print the webhooks of a call as they come, until the call is forgotten."""
+    screen.print_heading(call.call)
+    timeline: Timeline | None = call
     seen: set[str] = set()
     while timeline is not None:
         for entry in entries_of(timeline):
@@ -167,8 +160,7 @@ async def _show_one(records: Records, name: str, screen: CallPrinter, *, follow:
                 seen.add(entry.webhook.id)
                 screen.print_entry(entry.document)
         await asyncio.sleep(POLL_S)
-        timeline = await records.timeline(timeline.call.session.id)
-    return FINE
+        timeline = await records.timeline(call.call.session.id)
 
 
 async def follow_calls(
@@ -187,29 +179,28 @@ async def follow_calls(
         await asyncio.sleep(poll_s)
 
 
+@dataclass(frozen=True, slots=True)
 class CallPrinter:
     """Prints calls, for a person or a program.
 
-    Args:
+    Attributes:
         zone: of the times that a person reads.
         whole: whether NCCOs are printed as they went out.
     """
 
-    def __init__(self, zone: tzinfo, *, is_json: bool, whole: bool) -> None:
-        self._zone = zone
-        self._is_json = is_json
-        self._whole = whole
-        # A program gets whole ids, a person those that fit.
-        self._id_size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
+    zone: tzinfo
+    is_json: bool
+    whole: bool
 
     def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
         """Calls as a table."""
-        if self._is_json:
+        if self.is_json:
             print_json({"calls": [call_document(call, _now()) for call in calls], "more": has_more})
             return
         if calls:
-            names = ("call", f"began ({self._zone})", "from", "to", "flow", "revision")
-            click.echo(f"{self._cells(names)} turns     took  state")
+            click.echo(
+                self._row("call", f"began ({self.zone})", "from", "to", "flow", "revision", "turns", "took", "state")
+            )
         else:
             click.echo("no calls", err=True)
         for call in calls:
@@ -220,22 +211,23 @@ class CallPrinter:
     def print_call(self, row: CallRow) -> None:
         """One call, on one line."""
         call = call_document(row, _now())
-        if self._is_json:
+        if self.is_json:
             print_json(call, is_line=True)
             return
         id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
-        began, revision = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}", call["revision"][:SHORT_HASH]
-        cells = self._cells((id_[: self._id_size], began, *others, revision))
-        click.echo(_coloured(call, f"{cells} {call['turns']:>5} {_duration(call['seconds']):>8}  {state_of(call)}"))
+        began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
+        rest = (call["revision"][:SHORT_HASH], call["turns"], _duration(call["seconds"]), state_of(call))
+        click.echo(_coloured(call, self._row(id_, began, *others, *rest)))
 
-    def _cells(self, values: Sequence[str]) -> str:
-        sizes = (self._id_size, max(19, len(f"began ({self._zone})")), 15, 15, 14, SHORT_HASH)
-        return " ".join(f"{value:<{size}}" for value, size in zip(values, sizes, strict=True))
+    def _row(self, id_: str, *cells: object) -> str:
+        """The cells of a call. A program gets whole ids, a person those that fit."""
+        size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
+        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {}".format(*cells)
 
     def print_timeline(self, timeline: Timeline) -> None:
         """One call, with all its webhooks, turns and hooks."""
         entries = [entry.document for entry in entries_of(timeline)]
-        if self._is_json:
+        if self.is_json:
             hooks = [hook_document(hook) for hook in timeline.hooks]
             print_json({"call": call_document(timeline.call, _now()), "timeline": entries, "hooks": hooks})
             return
@@ -249,21 +241,24 @@ class CallPrinter:
 
     def print_heading(self, row: CallRow) -> None:
         """What is above a timeline; nothing in JSON."""
-        if self._is_json:
+        if self.is_json:
             return
         call = call_document(row, _now())
-        shown = {name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow")}
+        shown = {
+            name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
+        }
         dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
-        click.echo(f"call {shown['id']}{dialled_by}")
-        click.echo(f"  from {shown['from']} to {shown['to']}")
-        click.echo(f"  flow {shown['flow']}, revision {call['revision'][:SHORT_HASH] or '-'}")
-        began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
         state = f"{_duration(call['seconds'])}: {_coloured(call, state_of(call))}"
-        click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {state}")
+        began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
+        click.echo(f"""\
+call {shown["id"]}{dialled_by}
+  from {shown["from"]} to {shown["to"]}
+  flow {shown["flow"]}, revision {shown["revision"][:SHORT_HASH]}
+  began {began:%Y-%m-%d %H:%M:%S} {self.zone}, {turns}, {state}""")
 
     def print_entry(self, entry: Mapping[str, Any]) -> None:
         """One webhook with its turn."""
-        if self._is_json:
+        if self.is_json:
             print_json(entry, is_line=True)
             return
         turn = entry["turn"]
@@ -273,19 +268,25 @@ class CallPrinter:
         time = f"{self._time(entry['at']):%H:%M:%S.%f}"[:12]
         line = f"{time}  {printable(entry['kind'])}{what}{again}{took}"
         click.echo(click.style(line, fg="cyan") if shows_colours() else line)
-        if turn is None:
-            return
-        ncco = ["nothing: the call continues as it was"]
-        if turn["ncco"] is not None:
-            ncco = [printable(action_summary(action)) for action in turn["ncco"]]
-            if self._whole:
-                ncco = ["", *json.dumps(turn["ncco"], ensure_ascii=False, indent=2).splitlines()]
-        for label, lines in (("why", _reasons(turn["why"])), ("ncco", ncco)):
-            for number, each in enumerate(lines):
-                click.echo(f"    {'' if number else label:<4} {each}".rstrip())
+        if turn is not None:
+            _print_labelled("why", _reasons(turn["why"]))
+            _print_labelled("ncco", self._ncco_lines(turn["ncco"]))
+
+    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None) -> Iterable[str]:
+        if ncco is None:
+            return ["nothing: the call continues as it was"]
+        if self.whole:
+            return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
+        return (printable(action_summary(action)) for action in ncco)
 
     def _time(self, at: str) -> datetime:
-        return datetime.fromisoformat(at).astimezone(self._zone)
+        return datetime.fromisoformat(at).astimezone(self.zone)
+
+
+def _print_labelled(label: str, lines: Iterable[str]) -> None:
+    """Lines below a webhook, the first of them behind a label."""
+    for number, line in enumerate(lines):
+        click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 
 
 def state_of(call: Mapping[str, Any]) -> str:
@@ -310,13 +311,8 @@ def _coloured(call: Mapping[str, Any], line: str) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    """`0:03:05`; `?` when it is unknown."""
+    return "?" if seconds is None else str(timedelta(seconds=max(0, round(seconds))))
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -332,25 +328,7 @@ def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def action_summary(action: Mapping[str, Any]) -> str:
-    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
+    """An action of an NCCO in one line, with the field that says most of it."""
     name = str(action.get("action", "?"))
     value = action.get(_ACTION_WORDS.get(name, ""))
-    words = "" if value is None else json.dumps(value, ensure_ascii=False)
-    match name:
-        case "connect":
-            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
-            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
-            words += f", for {action['timeout']} s" if "timeout" in action else ""
-        case "input":
-            most = (action.get("dtmf") or {}).get("maxDigits")
-            words = " or ".join(str(kind) for kind in action.get("type") or ())
-            words += f", up to {most} digits" if most and most > 1 else ""
-        case "record":
-            ends = ("endOnKey", "endOnSilence", "timeOut")
-            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
-    return f"{name} {words}".rstrip()
-
-
-def _address(endpoint: Mapping[str, Any]) -> str:
-    names = ("number", "uri", "user", "extension", "domain")
-    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")
+    return name if value is None else f"{name} {json.dumps(value, ensure_ascii=False)}"

@@ -15,7 +15,7 @@ import click
 from app.cli import options
 from app.cli.environment import DOTENV, folders
 from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, counted, shows_colours
-from app.cli.project import Findings, Source, load_source, source_at
+from app.cli.project import LoadedProject, Source, source_at
 from app.flow.report import Format, printable, report
 from app.flow.stamps import Stamps, stamps
 
@@ -84,7 +84,7 @@ def _check(sources: Sequence[Source], form: Format, today: datetime | None) -> t
     day = (today or datetime.now(UTC)).date()
     gc.disable()
     try:
-        findings = [load_source(source, today=day) for source in sources]
+        findings = [source.load(today=day) for source in sources]
     finally:
         gc.enable()
     issues = [issue for found in findings for issue in found.issues]
@@ -95,7 +95,7 @@ def _check(sources: Sequence[Source], form: Format, today: datetime | None) -> t
     return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
 
 
-def _no_issues(findings: list[Findings]) -> str:
+def _no_issues(findings: list[LoadedProject]) -> str:
     files = len({name for found in findings for name in found.texts})
     flows = sum(len(found.project.flows) for found in findings)
     return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
 
 import click
 
 from app.cli import options
-from app.cli.database import find_database, reporting_faults
+from app.cli.database import find_database, opened
 from app.cli.output import FINE, ISSUES, print_json
 from app.store import Schema
 
@@ -31,19 +30,14 @@ def command() -> None:
 
 @command.command("status", short_help="Show the schema; change nothing.")
 @options.output("text", "json")
-def status(form: Literal["text", "json"]) -> int:
+def status(form: str) -> int:
     """Show the schema of the database; change nothing.
 
     Exit codes: 0 it is the newest, 1 it is older or does not exist yet, 2 it is newer than this version knows, belongs
     to another program, or cannot be reached.
     """
     database = find_database()
-
-    async def read() -> Schema:
-        async with reporting_faults():
-            return await database.schema()
-
-    schema, label = asyncio.run(read()), database.label
+    schema, label = asyncio.run(database.schema()), database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
     elif not schema.missing:
@@ -64,11 +58,9 @@ def upgrade() -> int:
     database = find_database()
 
     async def run() -> Schema:
-        async with reporting_faults():
-            before = await database.schema()
-            await database.open()
-            await database.close()
-        return before
+        before = await database.schema()
+        async with opened(database):
+            return before
 
     before = asyncio.run(run())
     if not before.missing:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values
 
 from app.cli.output import CannotRun
-from app.errors import SettingsError
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -23,10 +22,8 @@ def variables() -> Mapping[str, str]:
     """The environment variables, and those of `.env` that it does not set. Raises CannotRun if `.env` is unreadable."""
     try:
         found = dotenv_values(DOTENV)
-    except OSError as error:
-        raise CannotRun(f"{DOTENV}: {error.strerror}", "make it readable, or delete it") from error
-    except UnicodeDecodeError as error:
-        raise CannotRun(f"{DOTENV}: byte {error.start + 1} is not UTF-8", "save it as UTF-8, or delete it") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRun(f"{DOTENV} cannot be read", "make it a readable file of UTF-8 text, or delete it") from error
     return {name: value for name, value in found.items() if value is not None} | os.environ
 
 
@@ -59,15 +56,7 @@ def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
 
 
 def server_settings() -> Settings:
-    """The settings of the server. Raises CannotRun, which lists every fault."""
+    """The settings of the server. Raises SettingsError."""
     from app.settings import load_settings  # noqa: PLC0415 - takes as long to import as a small project takes to check
 
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise settings_refused(error) from error
-
-
-def settings_refused(error: SettingsError) -> CannotRun:
-    """What is wrong with the settings: the first fault with its cure, then the others, one per line."""
-    return CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())]))
+    return load_settings()

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 
 from app.cli import options
 from app.cli.environment import folders
-from app.cli.output import FINE, ISSUES, CannotRun
-from app.cli.project import Source, flow_named, load_source, print_errors
+from app.cli.output import FINE, CannotRun
+from app.cli.project import FlowsHaveErrors, Source, flow_named
 from app.flow.graph import Drawing, as_dot, as_mermaid, draw
 
 GRAPHVIZ_LIMIT_S: Final = 60.0
@@ -36,20 +36,12 @@ Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow, or dot is
 @options.flows
 @options.templates
 @options.output("mermaid", "dot", "svg")
-def command(
-    flow: str | None,
-    flows: Path | None,
-    templates: Path | None,
-    form: Literal["mermaid", "dot", "svg"],
-    *,
-    errors: bool,
-) -> int:
+def command(flow: str | None, flows: Path | None, templates: Path | None, form: str, *, errors: bool) -> int:
     """Draw FLOW with the flows that it runs; without FLOW, every flow of the project."""
-    found = load_source(Source(*folders(flows, templates)))
+    found = Source(*folders(flows, templates)).load()
     known = found.project.flows
     if flow not in known and found.has_errors and (flow is None or _is_in_a_file(flow, found.texts.values())):
-        print_errors(found)
-        return ISSUES
+        raise FlowsHaveErrors(found)
     drawn = tuple(known[name] for name in sorted(known)) if flow is None else (flow_named(flow, known),)
     writers = {"mermaid": as_mermaid, "dot": as_dot, "svg": _as_svg}
     click.echo(writers[form](draw(drawn, errors=errors)), nl=False)

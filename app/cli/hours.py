@@ -11,8 +11,8 @@ import click
 
 from app.cli import options
 from app.cli.environment import folders
-from app.cli.output import FINE, ISSUES, CannotRun, columns, counted, print_json
-from app.cli.project import Source, did_you_mean, load_without_errors, path_of
+from app.cli.output import FINE, CannotRun, columns, counted, print_json
+from app.cli.project import Source, did_you_mean
 from app.flow.hours.calendar import Calendar, CurrentHours, Span, hours_view
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 from app.flow.hours.weekly import DAYS, shown_days, shown_duration, shown_spans, shown_time
@@ -41,16 +41,12 @@ def command(
     """Show when the opening hours NAME are open in a year; without NAME, list all opening hours."""
     if name is None and year is not None:
         raise click.UsageError("--year needs the NAME of opening hours")
-    source = Source(*folders(flows, templates))
-    found = load_without_errors(source)
-    if found is None:
-        return ISSUES
-    now = datetime.now(UTC)
-    calendars = dict(sorted(found.project.calendars.items()))
+    source, now = Source(*folders(flows, templates)), datetime.now(UTC)
+    calendars = dict(sorted(source.load_sound().project.calendars.items()))
     if name is not None and name not in calendars:
         raise CannotRun(f'there are no hours "{name}"', did_you_mean(name, calendars))
     moments = hours_view(calendars, now)
-    files = {each: path_of(calendar.place.file, source) for each, calendar in calendars.items()}
+    files = {each: source.path_of(calendar.place.file) for each, calendar in calendars.items()}
     if name is not None:
         calendar = calendars[name]
         surveyed = summarise(calendar, year or now.astimezone(calendar.zone).year)

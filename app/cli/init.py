@@ -44,30 +44,20 @@ def command(folder: Path, *, force: bool) -> int:
     files = _files()
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
-    try:
-        for name in written:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files[name], encoding="utf-8")
-    except OSError as error:
-        cure = "name a folder that can be written"
-        raise CannotRun(f"{printable(str(error.filename))}: {error.strerror}", cure) from error
+    for name in written:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[name], encoding="utf-8")
     _print_next(folder, written, kept)
     return FINE
 
 
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
     """Raises CannotRun for a folder with files other than those of Git, unless it is forced."""
-    shown = printable(str(folder))
-    try:
-        has_files = folder.is_dir() and any(path.name != ".git" for path in folder.iterdir())
-    except OSError as error:
-        raise CannotRun(f"{shown}: {error.strerror}", "name a folder that can be read") from error
     if folder.exists() and not folder.is_dir():
-        raise CannotRun(f"{shown} is a file", "name a folder that does not exist yet")
-    if has_files and not force:
-        cure = "name a new folder; or add what is missing with --force"
-        raise CannotRun(f"{shown} has files in it", cure)
+        raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
+    if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):
+        raise CannotRun(f"{folder} has files in it", "name a new folder; or add what is missing with --force")
 
 
 def _files() -> dict[str, str]:

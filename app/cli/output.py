@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import click
 
+from app.errors import AppError, StoreError
+
 FINE: Final = 0
 ISSUES: Final = 1
 CANNOT_RUN: Final = 2
@@ -35,7 +37,10 @@ class CannotRun(click.ClickException):
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Run a command; its exit code, also when it is interrupted or nothing reads its output. Raises CannotRun."""
+    """Run a command; its exit code, also when it is interrupted or nothing reads its output.
+
+    Raises CannotRun, also for a setting, a database or a file that cannot be used.
+    """
     _open_closed_streams()
     try:
         code = command() or FINE
@@ -44,11 +49,17 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
+    except StoreError as error:
+        cure = error.cure or "try it again in a moment"
+        raise CannotRun(f"the store cannot be used: {error}", cure) from error
+    except AppError as error:
+        if not error.cure:
+            raise
+        raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
     except OSError as error:
         if error.filename is not None:  # not of standard output, which has no name
-            name = str(error.filename)[:_LONGEST_NAME]
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
-            raise CannotRun(f"{name}: {error.strerror}", cure) from error
+            raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
         if error.errno not in _DISK_FULL:
             raise
         _flush_streams()
@@ -78,6 +89,18 @@ def _flush_streams() -> None:
 def shows_colours() -> bool:
     """Whether standard output is a terminal with colours, and neither NO_COLOR nor TERM=dumb is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def read_text(file: str | Path) -> str:
+    """The text of a file, or of standard input for "-", without its byte order mark. Raises CannotRun."""
+    try:
+        with click.open_file(file, "rb") as opened:
+            data: bytes = opened.read()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{file}: byte {error.start + 1} is not UTF-8", "save the file as UTF-8") from error
+    except OSError as error:
+        raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
 
 
 def print_json(document: Any, *, is_line: bool = False) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 import click
 
 from app.cli.environment import flow_variables, folders, project_folders
-from app.cli.output import CannotRun, shows_colours
+from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
 from app.flow.files import read_project
 from app.flow.issues import Issue
 from app.flow.loader import load
@@ -34,11 +34,52 @@ class Source:
     templates: Path
     files: tuple[Path, ...] = ()
 
+    def path_of(self, name: str) -> str:
+        """`flows/acme.yaml` as a path that the user can open."""
+        for folder, path in (("flows", self.flows), ("templates", self.templates)):
+            if name == folder or name.startswith(f"{folder}/"):
+                return (path / name.removeprefix(folder).lstrip("/")).as_posix()
+        return name
+
+    def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
+        """Load the project, with the variables of the environment unless `env` is given; `today` as in `load`.
+
+        Raises CannotRun when its folder, or a file that was named, cannot be read at all.
+        """
+        if not self.flows.is_dir():
+            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+            raise CannotRun(f"there is no folder of flows at {self.flows}", cure)
+        texts, unread = self._read_files() if self.files else read_project(self.flows, self.templates)
+        variables = flow_variables() if env is None else env
+        project = load(texts, variables, extent="files" if self.files else "project", today=today)
+        issues = tuple(
+            replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
+            for issue in (*unread, *project.issues)
+        )
+        return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
+
+    def load_sound(self, env: Mapping[str, str] | None = None) -> LoadedProject:
+        """Load the project. Raises CannotRun, FlowsHaveErrors."""
+        loaded = self.load(env)
+        if loaded.has_errors:
+            raise FlowsHaveErrors(loaded)
+        return loaded
+
+    def _read_files(self) -> tuple[dict[str, str], list[Issue]]:
+        """The named files and the files that they need, with every template of the project. Raises CannotRun."""
+        texts, issues = read_project(self.flows, self.templates)
+        flows = {f"flows/{file.name}": read_text(file) for file in self.files}
+        beside = {name: text for name, text in texts.items() if name.startswith("flows/") and name not in flows}
+        templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
+        faults = [issue for issue in issues if issue.place.file.startswith("templates/")]
+        return _needed_by(flows, beside) | flows | templates, faults
+
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class LoadedProject:
     """What was loaded. Issues and texts carry paths that the user can open."""
 
+    source: Source
     project: Project
     issues: tuple[Issue, ...]
     texts: Mapping[str, str]
@@ -47,6 +88,20 @@ class Findings:
     def has_errors(self) -> bool:
         """Whether the project cannot be used, for example because a file cannot be read."""
         return any(issue.is_error for issue in self.issues)
+
+
+class FlowsHaveErrors(click.ClickException):
+    """The flows have errors, which are printed to standard error; ends with 1. `ncco check` shows warnings, too."""
+
+    exit_code = ISSUES
+
+    def __init__(self, loaded: LoadedProject) -> None:
+        errors = [issue for issue in loaded.issues if issue.is_error]
+        super().__init__(report(errors, loaded.texts, "text", shows_colours()))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the errors."""
+        click.echo(self.message, file=file, nl=False, err=True, color=shows_colours())
 
 
 def source_at(path: Path, templates: Path | None) -> Source:
@@ -65,60 +120,12 @@ def source_at(path: Path, templates: Path | None) -> Source:
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
     """The project that a word of the command line means, and the flow; "" when it means no flow. Raises CannotRun."""
     here = Source(*folders(flows, templates))
-    if what is None:
-        return here, ""
-    path = Path(what)
-    is_path = path.exists() or path.suffix.lower() in SUFFIXES or "/" in what
-    if is_path and flows is None:
-        # A flow may have the name of a folder.
-        is_flow = "/" not in what and here.flows.is_dir() and what in load_source(here).project.flows
-        if not is_flow:
-            return source_at(path, templates), ""
-    return here, what
-
-
-def load_source(source: Source, env: Mapping[str, str] | None = None, *, today: date | None = None) -> Findings:
-    """Load a project, with the variables of the environment unless `env` is given; `today` as in `load`.
-
-    Raises CannotRun when a folder or a file of it cannot be read at all.
-    """
-    if not source.flows.is_dir():
-        cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-        raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
-    try:
-        texts, unread = _read_files(source) if source.files else read_project(source.flows, source.templates)
-    except OSError as error:
-        raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be read") from error
-    variables = flow_variables() if env is None else env
-    project = load(texts, variables, extent="files" if source.files else "project", today=today)
-    issues = (
-        replace(issue, place=issue.place._replace(file=path_of(issue.place.file, source)))
-        for issue in (*unread, *project.issues)
-    )
-    return Findings(project, tuple(issues), {path_of(name, source): text for name, text in texts.items()})
-
-
-def path_of(name: str, source: Source) -> str:
-    """`flows/acme.yaml` as a path that the user can open."""
-    for folder, path in (("flows", source.flows), ("templates", source.templates)):
-        if name == folder or name.startswith(f"{folder}/"):
-            return (path / name.removeprefix(folder).lstrip("/")).as_posix()
-    return name
-
-
-def load_without_errors(source: Source, env: Mapping[str, str] | None = None) -> Findings | None:
-    """Load a project; None when it has errors, which are printed to standard error. Raises CannotRun."""
-    found = load_source(source, env)
-    if not found.has_errors:
-        return found
-    print_errors(found)
-    return None
-
-
-def print_errors(found: Findings) -> None:
-    """Print the errors of a project to standard error; `ncco check` shows its warnings."""
-    errors = [issue for issue in found.issues if issue.is_error]
-    click.echo(report(errors, found.texts, "text", shows_colours()), nl=False, err=True, color=shows_colours())
+    path = Path(what or "")
+    if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
+        return here, what or ""
+    # A flow may have the name of a folder.
+    is_flow = "/" not in what and here.flows.is_dir() and what in here.load().project.flows
+    return (here, what) if is_flow else (source_at(path, templates), "")
 
 
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
@@ -128,12 +135,10 @@ def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
     return flows[name]
 
 
-def flow_of_file(source: Source, found: Findings) -> str:
+def flow_of_file(loaded: LoadedProject) -> str:
     """The flow of the one file that was named; "" when a whole project was."""
-    if len(source.files) != 1:
-        return ""
-    place = f"flows/{source.files[0].name}"
-    return next((flow.name for flow in found.project.flows.values() if flow.place.file == place), "")
+    places = [f"flows/{file.name}" for file in loaded.source.files]
+    return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -143,32 +148,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
 
 
-def _read_files(source: Source) -> tuple[dict[str, str], list[Issue]]:
-    """The named files and the files that they need, with every template of the project."""
-    texts, issues = read_project(source.templates, source.templates)
-    templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
-    flows = {f"flows/{file.name}": _read_file(file) for file in source.files}
-    return _needed_by(flows, source.flows) | flows | templates, [
-        issue for issue in issues if issue.place.file.startswith("templates/")
-    ]
+def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Which `others` the flows in `texts` need: shared parts, and the flows that they run.
 
-
-def _read_file(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
-    except UnicodeDecodeError as error:
-        raise CannotRun(f"{file}: byte {error.start + 1} is not UTF-8", "save the file as UTF-8") from error
-
-
-def _needed_by(texts: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The files of `folder` that the flows in `texts` need: shared parts, and the flows that they run.
-
-    Other flows of the folder are left out: the user did not ask about their faults.
+    The rest is left out: the user did not ask about its faults.
     """
-    found, _ = read_project(folder, folder / "none")
-    others = {path: text for path, text in found.items() if path not in texts}
     file_of_flow = {name: path for path, text in others.items() for name in _NAMED.findall(text)[:1]}
     own = {name for text in texts.values() for name in _NAMED.findall(text)[:1]}
     needed = {path: text for path, text in others.items() if _SHARED.search(text) and not _NAMED.search(text)}

@@ -16,7 +16,7 @@ import click
 from app.cli import options
 from app.cli.environment import flow_variables
 from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json, shows_colours
-from app.cli.project import Source, did_you_mean, flow_of_file, load_without_errors, path_of, source_of
+from app.cli.project import Source, flow_named, flow_of_file, source_of
 from app.cli.rehearsal import Rehearsed, rehearse
 from app.flow.issues import Issue
 from app.flow.model import Flow, Project
@@ -92,10 +92,8 @@ def command(
     Every caller, lookup, opening hour and dialled party is tried, with everything that may fail on the way.
     """
     source, name = source_of(what, flows, templates)
-    found = load_without_errors(source)
-    if found is None:
-        return ISSUES
-    name = name or flow_of_file(source, found)
+    found = source.load_sound()
+    name = name or flow_of_file(found)
     now, env = datetime.now(UTC), flow_variables()
     bounds, call_limits = SearchLimits(states, seconds), CallLimits(silence, steps)
     proofs = [
@@ -128,11 +126,9 @@ def command(
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     """The flow of that name; for "" those that calls begin in, by name. Raises CannotRun."""
-    if name and name not in flows:
-        raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, flows))
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
-    return [flows[name]] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
+    return [flow_named(name, flows)] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +172,7 @@ def _without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation]
 
 
 def _issue(violation: Violation, source: Source) -> Issue:
-    place = violation.place._replace(file=path_of(violation.place.file, source))
+    place = violation.place._replace(file=source.path_of(violation.place.file))
     return Issue(violation.kind, violation.severity, place, violation.message, violation.cure)
 
 

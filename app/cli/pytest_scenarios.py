@@ -6,16 +6,15 @@ import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.cli.environment import server_settings
-from app.cli.output import CannotRun
-from app.cli.project import Source, load_source, path_of
+from app.cli.project import Source
 from app.cli.server_under_test import make_app
+from app.errors import SettingsError
 from app.flow.report import report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
@@ -64,14 +63,14 @@ def _stage_of(project: Path, config: pytest.Config) -> ProjectStage:
     if project not in stages:
         home = Path(os.path.relpath(project))
         source = Source(home / "flows", home / "templates")
-        found = load_source(source, {})
+        found = source.load({})
         errors = [issue for issue in found.issues if issue.is_error]
         if errors:
             raise pytest.Collector.CollectError(report(errors, found.texts))
         try:
             dial_allow = server_settings().dial_allow
-        except CannotRun as error:
-            raise pytest.Collector.CollectError(error.message) from error
+        except SettingsError as error:
+            raise pytest.Collector.CollectError(str(error)) from error
         runner = asyncio.Runner()
         config.add_cleanup(runner.close)
         stages[project] = ProjectStage(source, LocalStage(found.project, make_app, dial_allow), runner)
@@ -90,7 +89,7 @@ class ScenarioItem(pytest.Item):
         """Play it. Raises ScenarioDiffers."""
         result = self.at.runner.run(play(self.at.stage, self.scenario))
         if not result.holds:
-            raise ScenarioDiffers(as_text(result, partial(path_of, source=self.at.source), Ink(is_on=False)))
+            raise ScenarioDiffers(as_text(result, self.at.source.path_of, Ink(is_on=False)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was heard, with the first difference marked; a traceback for anything but a difference."""

@@ -25,7 +25,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     `lost`: its end was never reported, or never will be, since it has no leg. `step` is where it is or ended.
     """
     session = row.session
-    state = _json_object(session.state)
+    state: Mapping[str, Any] = orjson.loads(session.state or b"{}")
     call, flow, step = state.get("call", {}), str(state.get("at", "")), str(state.get("step", ""))
     ended_at = session.updated_at if session.is_over else None
     if session.is_over:
@@ -51,15 +51,6 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     }
 
 
-def _json_object(text: bytes) -> Mapping[str, Any]:
-    """{} for anything else, so that a damaged row can still be shown."""
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One webhook of a call.
@@ -78,7 +69,8 @@ class TimelineEntry:
     @property
     def inputs(self) -> Mapping[str, Any]:
         """What its turn had besides the webhook: its time, and the answers of lookups."""
-        return _json_object(self.turn.inputs) if self.turn is not None else {}
+        found: Mapping[str, Any] = orjson.loads((self.turn and self.turn.inputs) or b"{}")
+        return found
 
     @property
     def document(self) -> dict[str, Any]:
@@ -91,7 +83,7 @@ class TimelineEntry:
                 "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
                 "lookups": inputs.get("lookups", {}),
                 "why": orjson.loads(self.turn.trace),
-                "ncco": orjson.loads(self.turn.ncco) if self.turn.ncco else None,
+                "ncco": orjson.loads(self.turn.ncco or b"null"),
             }
         # What a second delivery of an input holds is always masked.
         is_masked = self.is_again and row.kind.startswith("input") and MASKED.encode() in row.body

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import click
 
 from app.cli import options
+from app.cli.database import opened
 from app.cli.environment import flow_variables, folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
-from app.cli.project import Source, flow_named, load_without_errors
+from app.cli.project import Source, flow_named
 from app.service.calls import CallService, Policy
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
@@ -99,10 +100,8 @@ def command(
     `--format json` prints it on one line; without it, it is indented and standard error says where the call waits.
     Lookups are not asked: they take their defaults.
     """
-    found = load_without_errors(Source(*folders(flows, templates)))
-    if found is None:
-        return ISSUES
-    named = flow_named(flow, found.project.flows)
+    project = Source(*folders(flows, templates)).load_sound().project
+    named = flow_named(flow, project.flows)
     if not named.is_startable:
         raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")
     settings = server_settings()
@@ -116,17 +115,14 @@ def command(
 
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
-        store = open_store("memory://")
-        service = CallService(store, Library(store, lambda: found.project), policy)
-        await store.open()
-        await service.library.reload()
-        reply = await service.answer(webhook(), flow)
-        for keys in digits:
-            reply = await service.resume("input", _input_token(reply, keys), webhook(dtmf={"digits": keys}))
-        records = store.records()
-        await records.open()
-        (call,) = await records.calls(1)
-        timeline = await records.timeline(call.session.id)
+        async with opened(open_store("memory://")) as store, opened(store.records()) as records:
+            service = CallService(store, Library(store, lambda: project), policy)
+            await service.library.reload()
+            reply = await service.answer(webhook(), flow)
+            for keys in digits:
+                reply = await service.resume("input", _input_token(reply, keys), webhook(dtmf={"digits": keys}))
+            (call,) = await records.calls(1)
+            timeline = await records.timeline(call.session.id)
         return reply, json.loads(timeline.turns[-1].trace) if timeline is not None else []
 
     reply, trace = asyncio.run(play())

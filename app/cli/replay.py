@@ -15,7 +15,7 @@ import click
 import orjson
 
 from app.cli import options
-from app.cli.database import find_call, find_database, opened_records
+from app.cli.database import find_call, find_database, opened
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.recorded_calls import MASKED, TimelineEntry, entries_of
@@ -57,15 +57,12 @@ def command(*, session: str, form: Literal["text", "json"]) -> int:
     """
     database, settings = find_database(), server_settings()
 
-    async def read() -> tuple[Timeline, RevisionRow | None] | None:
-        async with opened_records(database) as records:
+    async def read() -> tuple[Timeline, RevisionRow | None]:
+        async with opened(database.records()) as records:
             timeline = await find_call(records, session)
-            return timeline and (timeline, await records.revision(timeline.call.session.revision))
+            return timeline, await records.revision(timeline.call.session.revision)
 
-    found = asyncio.run(read())
-    if found is None:
-        return ISSUES
-    timeline, revision = found
+    timeline, revision = asyncio.run(read())
     policy = Policy((KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
     turns = list(replay(timeline, _flow(timeline, revision), policy))
     if form == "json":

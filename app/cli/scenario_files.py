@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from app.cli.environment import folders
 from app.cli.output import CannotRun
-from app.cli.project import Source, load_source
+from app.cli.project import Source
 from app.verify.scenarios.files import FOLDERS, SUFFIXES, files_in, files_of, project_of
 
 
@@ -17,9 +16,6 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
     """Project → its scenario files by name; the project in this folder without paths. Raises CannotRun."""
     if not paths or flows is not None:
         source = Source(*folders(flows, templates))
-        if not source.flows.is_dir():
-            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-            raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
     found: dict[Source, tuple[Path, ...]] = {}
     for path in paths:
@@ -37,17 +33,12 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
     """The scenario files at some paths; those of the project in `home` without any. Raises CannotRun for none."""
     found: dict[Path, None] = {}
     for path in paths or (home,):
-        if not path.exists():
-            cure = "name a project folder, a folder of scenarios, or a scenario file"
-            raise CannotRun(f"{path} does not exist", cure)
-        if path.is_file() and path.suffix.lower() not in SUFFIXES:
-            raise CannotRun(f"{path} is not a scenario file", "name a .yaml file, or the project's folder")
-        is_project = not paths or (path / "flows").is_dir()
-        files = (path,) if path.is_file() else files_of(path) if is_project else tuple(files_in(path))
+        if path.is_file():
+            files: Iterable[Path] = (path,) if path.suffix.lower() in SUFFIXES else ()
+        else:
+            files = files_of(path) if not paths or (path / "flows").is_dir() else tuple(files_in(path))
         if not files:
-            project = project_of(path)
-            folder = (path if project is None else Path(os.path.relpath(project))) / FOLDERS[0]
-            cure = f"write the first one into {folder.as_posix()}/, see docs/how-to/test-a-flow.md"
+            cure = f"name a project, or a folder or .yaml file of scenarios; those of a project are in {FOLDERS[0]}/"
             raise CannotRun(f"there are no scenarios in {path}", cure)
         found.update(dict.fromkeys(files))
     return tuple(found)
@@ -57,7 +48,6 @@ def first_numbers(files: Iterable[Path]) -> dict[str, str]:
     """The first number of each flow, by name, in the projects of scenario files; faults do not matter."""
     found: dict[str, str] = {}
     for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
-        with suppress(CannotRun):
-            flows = load_source(Source(home / "flows", home / "templates"), {}).project.flows
-            found |= {name: flow.numbers[0] for name, flow in flows.items() if flow.numbers and name not in found}
+        flows = Source(home / "flows", home / "templates").load({}).project.flows
+        found = {name: flow.numbers[0] for name, flow in flows.items() if flow.numbers} | found
     return found

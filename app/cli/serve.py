@@ -13,10 +13,11 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.environment import folders, settings_refused
+from app.cli.database import opened
+from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
-from app.cli.project import Findings, Source, load_source
-from app.errors import SettingsError, StoreError, StoreUnusable
+from app.cli.project import LoadedProject, Source
+from app.errors import StoreError
 from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Project, Step
 from app.flow.report import printable, report
@@ -58,28 +59,23 @@ def command(
     """Run the server, and print the URLs to enter at Vonage."""
     if flows is not None and templates is None:
         flows, templates = folders(flows, None)
-    try:
-        settings = load_settings(host=host, port=port, flows=flows, templates=templates)
-        settings.require_safe(dev)
-        _check_workers(settings.database_url, workers)
-        found = load_source(Source(settings.flows, settings.templates), settings.policy().env)
-        _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
-        project = _served(settings, found, dev=dev)
-        if project is None:
-            _say("the server does not start while its flows have errors")
-            return ISSUES
-        database = _database(settings.database_url)
+    settings = load_settings(host=host, port=port, flows=flows, templates=templates)
+    settings.require_safe(dev)
+    _check_workers(settings.database_url, workers)
+    found = Source(settings.flows, settings.templates).load(settings.policy().env)
+    _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
+    project = _served(settings, found, dev=dev)
+    if project is None:
+        _say("the server does not start while its flows have errors")
+        return ISSUES
+    database = _database(settings.database_url)
 
-        def greet(host: str, port: int) -> None:
-            bound = settings.model_copy(update={"host": host, "port": port})
-            _say(greeting(bound, project.flows.values(), dev=dev, database=database))
+    def greet(host: str, port: int) -> None:
+        bound = settings.model_copy(update={"host": host, "port": port})
+        _say(greeting(bound, project.flows.values(), dev=dev, database=database))
 
-        with suppress(KeyboardInterrupt):  # Ctrl-C before the server handles signals
-            serve(settings, dev=dev, workers=workers, ready=greet)
-    except SettingsError as error:
-        raise settings_refused(error) from error
-    except StoreUnusable as error:
-        raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
+    with suppress(KeyboardInterrupt):  # Ctrl-C before the server handles signals
+        serve(settings, dev=dev, workers=workers, ready=greet)
     return FINE
 
 
@@ -99,7 +95,7 @@ def _check_workers(database_url: str, workers: int) -> None:
         _say(_ONE_WRITER)
 
 
-def _served(settings: Settings, found: Findings, *, dev: bool) -> Project | None:
+def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project | None:
     """The flows on disk, or the ones that were served before; None when there are none without errors.
 
     The earlier ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
@@ -129,19 +125,12 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 
     Writes nothing, and creates no file. `read` are the flows on disk.
     """
-    records = open_store(database_url).records()
-    try:
-        await records.open()
-        try:
+    row = None
+    with suppress(StoreError):
+        async with opened(open_store(database_url).records()) as records:
             row = await records.revision(RELEASED)
-        finally:
-            await records.close()
-    except StoreError:
-        return None
-    project = None if row is None else project_of(row, read)
-    if row is None or project is None:
-        return None
-    return project, datetime.fromtimestamp(row.created_at / 1000, UTC)
+    project = row and project_of(row, read)
+    return (project, datetime.fromtimestamp(row.created_at / 1000, UTC)) if row and project else None
 
 
 def _database(url: str) -> str:

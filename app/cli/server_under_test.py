@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Any
 
 import click
 import structlog
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
 from app.cli import options
 from app.cli.environment import flow_variables, server_settings, variables
 from app.cli.output import CannotRun
+from app.cli.scenario_files import first_numbers
 from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.lookups import LookupClient, lookups_of_turn
@@ -26,36 +27,17 @@ from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
-from app.verify.scenarios.runner import LocalStage
+from app.verify.scenarios.runner import LocalStage, RemoteStage
 from app.verify.scenarios.server import BASE, BROKEN, Outside
 from app.web import create_app
 from app.web.webhooks import DEADLINE_S
-
-START_IT: Final = "start it, or write its answer URL as you would enter it at Vonage"
-"""What to do when no server listens at an answer URL."""
-
-
-class BareSettings(Settings):
-    """Settings without the environment, so that a scenario behaves alike on every machine."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed to the constructor."""
-        return (init_settings,)
 
 
 def make_app(
     service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
 ) -> ASGIApp:
     """The server; its warnings and errors are added to `log`, one sentence each. `deadline_s` as in `create_app`."""
-    settings = BareSettings(public_url=BASE, database_url="memory://")
+    settings = Settings.model_construct(public_url=BASE)  # without the environment: alike on every machine
     return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
 
 
@@ -72,34 +54,27 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 
 
 @asynccontextmanager
-async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
-    """With `--live`, what asks lookups and sends hooks as the server would; None without it. Raises CannotRun."""
-    if not is_live:
-        yield None
-        return
-    settings = server_settings()
-    budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
-    lookups = LookupClient(budget_ms, hosts, settings.flows.resolve().parent)
-    async with new_client(hosts) as client:
-        poster = Poster(client, Signer(settings.hook_secrets))
-
-        async def post(hook: HookRow) -> str:
-            return hook.problem or (await poster(hook, datetime.now(UTC))).problem
-
-        try:
-            yield Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
-        finally:
-            await lookups.close()
-
-
-@asynccontextmanager
 async def local_stage(
     project: Project, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[LocalStage]:
-    """Where calls to a project are played; `deadline_s` as in `create_app`. Raises CannotRun."""
-    make = partial(make_app, deadline_s=deadline_s)
-    async with live_outside(is_live=is_live) as outside:
-        yield LocalStage(project, make, server_settings().dial_allow, outside=outside, chaos=chaos)
+    """Where calls to a project are played; `deadline_s` as in `create_app`. Raises CannotRun, SettingsError.
+
+    With `is_live` lookups are asked and hooks are sent as the server would.
+    """
+    settings, outside = server_settings(), None
+    async with AsyncExitStack() as exits:
+        if is_live:
+            budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
+            lookups = LookupClient(budget_ms, hosts, settings.flows.resolve().parent)
+            exits.push_async_callback(lookups.close)
+            poster = Poster(await exits.enter_async_context(new_client(hosts)), Signer(settings.hook_secrets))
+
+            async def post(hook: HookRow) -> str:
+                return hook.problem or (await poster(hook, datetime.now(UTC))).problem
+
+            outside = Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
+        make = partial(make_app, deadline_s=deadline_s)
+        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos)
 
 
 def is_url(what: str | None) -> bool:
@@ -130,14 +105,16 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def remote_application(answer_url: str, remote: Mapping[str, Any]) -> Application:
+def remote_stage(
+    answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path]
+) -> RemoteStage:
     """The server at a URL, whose webhooks are signed with the account of the environment, if it has a secret.
 
-    Without a method it is asked by GET. Raises CannotRun.
+    A scenario of a project that names a flow calls the flow's number. Without a method it is asked by GET.
     """
     known = variables()
     secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
-    return Application(
+    application = Application(
         answer_url,
         remote["event_url"],
         remote["fallback_url"],
@@ -146,6 +123,7 @@ def remote_application(answer_url: str, remote: Mapping[str, Any]) -> Applicatio
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID", ""),
     )
+    return RemoteStage(application, chaos=chaos, numbers=first_numbers(scenarios))
 
 
 def refuse_remote(remote: Mapping[str, Any]) -> None:

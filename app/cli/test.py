@@ -6,30 +6,25 @@ import asyncio
 import codecs
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import click
 
 from app.cli import options
 from app.cli.output import FINE, ISSUES, CannotRun, counted, shows_colours
-from app.cli.project import Source, load_without_errors, path_of
-from app.cli.scenario_files import find_files, find_scenarios, first_numbers
-from app.cli.server_under_test import START_IT, local_stage, refuse_remote, remote_application, remote_options
+from app.cli.project import FlowsHaveErrors, Source
+from app.cli.scenario_files import find_files, find_scenarios
+from app.cli.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
 from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.report import report
-from app.simulator import Application
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
 from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text, unjudged_as_text
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import RemoteStage, Rename, Stage, Suite, run_suite
-from app.verify.scenarios.server import NoServer
-
-Form: TypeAlias = Literal["text", "json", "github", "junit"]
-Play: TypeAlias = Callable[[Stage, Sequence[ScenarioFile], Rename], Coroutine[Any, Any, Suite]]
-"""Plays files of scenarios somewhere: `_play` with the options of the command."""
+from app.verify.scenarios.runner import Rename, Stage, Suite, run_suite
 
 DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".mmd": as_mermaid,
@@ -92,7 +87,7 @@ def command(
     url: str,
     flows: Path | None,
     templates: Path | None,
-    form: Form,
+    form: str,
     **remote: Any,
 ) -> int:
     """Play scenarios against the real server, in virtual time: no phone rings, and no lookup is asked.
@@ -104,68 +99,73 @@ def command(
     """
     began = time.perf_counter()
     play = partial(_play, words=words, form=form, update=update)
+    suites: list[Suite] = []
+    scenarios: Mapping[Source, Sequence[Path]] = {}
     if url:
         of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
             raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
-        played: list[Suite | None] = [_play_url(play, remote_application(url, remote), paths, chaos)]
+        found = find_files(paths)
+        server = nullcontext(remote_stage(url, remote, chaos=chaos, scenarios=found))
+        suites.append(asyncio.run(play(server, found, str)))
     else:
         refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
-        if graph is not None:
-            _check_drawing(graph, len(scenarios))
-        if live:
-            click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
-        played = []
-        for source, files in scenarios.items():
-            if form == "text" and len(scenarios) > 1:
-                click.echo(_ink(form)(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
-            played.append(_play_project(play, source, files, live=live, chaos=chaos))
-    suites = [suite for suite in played if suite is not None]
-    if len(suites) == len(played) and not any(suite.results or suite.issues for suite in suites):
+    if graph is not None and graph.suffix not in DRAWINGS:
+        raise CannotRun(f"{graph} is not the name of a drawing", "write a name that ends in .mmd or .dot")
+    if graph is not None and len(scenarios) > 1:
+        raise CannotRun("a drawing shows one project", "name one project")
+    suites += _play_projects(play, scenarios, form, live=live, chaos=chaos)
+    is_whole = len(suites) >= len(scenarios)
+    if is_whole and not any(suite.results or suite.issues for suite in suites):
         raise CannotRun(f"no scenario holds the words {words}", "run `ncco test` without -k to see their names")
     written = [file.name for suite in suites for file in suite.files if _update(file, suite)] if update else []
     short = _shortfalls(suites, least)
-    reports: dict[Form, Callable[[], str]] = {
-        "text": lambda: "".join(f"{line}\n" for line in _summary(suites, written, short, time.perf_counter() - began)),
-        "json": lambda: as_json(suites, short=tuple(short)),
+    reports: Mapping[str, Callable[[], str]] = {
+        "text": lambda: "\n".join([*_summary(suites, written, short, time.perf_counter() - began), ""]),
+        "json": lambda: as_json(suites, short=short),
         "github": lambda: as_github(suites, needs_all=least is not None),
         "junit": lambda: as_junit(suites),
     }
     click.echo(reports[form](), nl=False, color=shows_colours())
-    if graph is not None:
-        _write_drawing(graph, suites)
-    is_wrong = any(suite.differing or suite.has_errors for suite in suites) or bool(short)
-    return ISSUES if is_wrong or len(suites) < len(played) else FINE
+    if graph is not None and suites:
+        graph.write_text(DRAWINGS[graph.suffix](paint(suites[0].coverage)), encoding="utf-8")
+    is_fine = is_whole and not short and not any(suite.differing or suite.has_errors for suite in suites)
+    return FINE if is_fine else ISSUES
 
 
-def _play_url(play: Play, server: Application, paths: Sequence[Path], chaos: int | None) -> Suite:
-    """Play scenarios on a server at a URL. Raises CannotRun."""
-    files = read_files(find_files(paths))
-    stage = RemoteStage(server, chaos=chaos, numbers=first_numbers(file.path for file in files))
-    try:
-        return asyncio.run(play(stage, files, str))
-    except NoServer as error:
-        raise CannotRun(str(error), START_IT) from error
-
-
-def _play_project(play: Play, source: Source, files: Sequence[Path], *, live: bool, chaos: int | None) -> Suite | None:
-    """Play the scenarios of a project; None when its flows have errors. Raises CannotRun."""
-    found = load_without_errors(source)
-    if found is None:
-        return None
-
-    async def run() -> Suite:
-        async with local_stage(found.project, is_live=live, chaos=chaos) as stage:
-            return await play(stage, read_files(files), partial(path_of, source=source))
-
-    return asyncio.run(run())
+def _play_projects(
+    play: Callable[..., Coroutine[Any, Any, Suite]],
+    scenarios: Mapping[Source, Sequence[Path]],
+    form: str,
+    *,
+    live: bool,
+    chaos: int | None,
+) -> Iterator[Suite]:
+    """Play the scenarios of each project, unless its flows have errors, which are printed. Raises CannotRun."""
+    if live:
+        click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
+    for source, files in scenarios.items():
+        if form == "text" and len(scenarios) > 1:
+            click.echo(_ink(form)(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
+        try:
+            project = source.load_sound().project
+        except FlowsHaveErrors as error:
+            error.show()
+        else:
+            yield asyncio.run(play(local_stage(project, is_live=live, chaos=chaos), files, source.path_of))
 
 
 async def _play(
-    stage: Stage, files: Sequence[ScenarioFile], rename: Rename, *, words: str, form: Form, update: bool
+    server: AbstractAsyncContextManager[Stage],
+    files: Sequence[Path],
+    rename: Rename,
+    *,
+    words: str,
+    form: str,
+    update: bool,
 ) -> Suite:
-    """Play scenarios; in text form, print each difference at once, then which outcomes are left."""
+    """Play scenarios; in text form, print each difference at once, then which outcomes are left. Raises NoServer."""
     ink = _ink(form)
 
     def played(result: Result) -> None:
@@ -173,9 +173,10 @@ async def _play(
             shown = unjudged_as_text(result, ink) if result.holds else as_text(result, rename, ink)
             click.echo(shown, color=shows_colours())
 
-    suite = await run_suite(stage, files, words, leaves_open=update, played=played, rename=rename)
+    async with server as stage:
+        suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)
     if form == "text":
-        texts = {file.name: file.text for file in files}
+        texts = {file.name: file.text for file in suite.files}
         click.echo(report(suite.issues, texts, "text", shows_colours()), nl=False, color=shows_colours())
         if suite.results:
             for line in told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out):
@@ -183,22 +184,19 @@ async def _play(
     return suite
 
 
-def _ink(form: Form) -> Ink:
+def _ink(form: str) -> Ink:
     """Colours of the text form."""
     return Ink(shows_colours() and form == "text")
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
-    """Write what was heard into a file that asks for it; whether it changed. Raises CannotRun."""
+    """Write what was heard into a file that asks for it; whether it changed."""
     heard = [pair for result in suite.results if result.scenario.place.file == file.name for pair in result.heard]
     text = updated(file.text, heard)
     if text == file.text:
         return False
-    try:
-        mark = codecs.BOM_UTF8 if file.path.read_bytes().startswith(codecs.BOM_UTF8) else b""
-        file.path.write_bytes(mark + text.encode())
-    except OSError as error:
-        raise CannotRun(f"{file.path} cannot be written: {error.strerror}", "make it writable") from error
+    mark = codecs.BOM_UTF8 if file.path.read_bytes().startswith(codecs.BOM_UTF8) else b""
+    file.path.write_bytes(mark + text.encode())
     return True
 
 
@@ -232,20 +230,3 @@ def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[st
         parts.append(f"{percent(100 * taken / outcomes)} of the outcomes taken ({taken} of {outcomes})")
     left_out = sum(suite.left_out for suite in suites)
     yield ", ".join([*parts, f"{took_s:.1f} s"]) + (f"; {left_out} left out by -k" if left_out else "")
-
-
-def _check_drawing(path: Path, projects: int) -> None:
-    """Raises CannotRun for a name without the suffix of a drawing, and for several projects."""
-    if path.suffix not in DRAWINGS:
-        raise CannotRun(f"{path} is not the name of a drawing", "write a name that ends in .mmd or .dot")
-    if projects != 1:
-        raise CannotRun("a drawing shows one project", "name one project, whose flows have no errors")
-
-
-def _write_drawing(path: Path, suites: Sequence[Suite]) -> None:
-    """Write the flows with what was taken. Raises CannotRun."""
-    _check_drawing(path, len(suites))
-    try:
-        path.write_text(DRAWINGS[path.suffix](paint(suites[0].coverage)), encoding="utf-8")
-    except OSError as error:
-        raise CannotRun(f"{path} cannot be written: {error.strerror}", "name a file in a folder that exists") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, counted, shows_colours
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, counted, read_text, shows_colours
 from app.flow import issues as flow_issues
 from app.flow.nodes import Place
 from app.flow.report import Format, report
@@ -41,7 +40,7 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 the file is missing
 def command(file: str, form: Format) -> int:
     """Check the NCCO in FILE (JSON; - reads standard input) against every rule of the platform."""
     name = "<stdin>" if file == "-" else file
-    text = _read(file, name)
+    text = read_text(file)
     faults, document = faults_of(name, text)
     if form == "json":
         errors = sum(fault.issue.is_error for fault in faults)
@@ -55,18 +54,6 @@ def command(file: str, form: Format) -> int:
     if any(fault.issue.code == NOT_JSON for fault in faults):
         return CANNOT_RUN
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
-
-
-def _read(file: str, name: str) -> str:
-    """The text of a file or of standard input. Raises CannotRun."""
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read, or - for standard input") from error
-    except UnicodeDecodeError as error:
-        message = f"{name}: byte {error.start + 1} is not UTF-8"
-        raise CannotRun(message, "save the file as UTF-8, the only encoding of JSON") from error
 
 
 @dataclass(frozen=True, slots=True)

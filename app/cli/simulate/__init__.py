@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +19,9 @@ from click.core import ParameterSource
 
 from app.cli import options
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
-from app.cli.project import Source, did_you_mean, flow_of_file, load_without_errors, path_of, source_of
-from app.cli.scenario_files import find_scenarios, first_numbers
-from app.cli.server_under_test import START_IT, is_url, local_stage, refuse_remote, remote_application, remote_options
+from app.cli.project import Source, flow_of_file, source_of
+from app.cli.scenario_files import find_scenarios
+from app.cli.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
 from app.cli.simulate.saving import append, check_path
@@ -34,7 +33,7 @@ from app.verify.scenarios.files import project_of, read_files
 from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, fitted, play
-from app.verify.scenarios.server import Circumstances, NoServer, PlacedCall
+from app.verify.scenarios.server import Circumstances, PlacedCall
 from app.verify.scenarios.values import ScenarioReader
 from app.web.webhooks import DEADLINE_S
 
@@ -199,44 +198,34 @@ def command(
     you answer lookups yourself, elsewhere their defaults apply.
     """
     _check_options(context, script, save)
+    if live:
+        click.echo("live: lookups are asked, and hooks are sent", err=True)
     server: AbstractAsyncContextManager[Stage]
+    source, name = None, ""
     if is_url(what):
         if live or env:
             raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
-        source, name = None, ""
-        numbers = first_numbers([script]) if script is not None else {}
-        server = nullcontext(
-            RemoteStage(
-                remote_application(what or "", remote),
-                chaos=chaos,
-                numbers=numbers,
-            )
-        )
+        scripts = [script] if script is not None else []
+        server = nullcontext(remote_stage(what or "", remote, chaos=chaos, scenarios=scripts))
     else:
         refuse_remote(remote)
         source, name = _source(what, script, flows, templates)
-        found = load_without_errors(source)
-        if found is None:
-            return ISSUES
-        name = name or flow_of_file(source, found)
+        loaded = source.load_sound()
+        name = name or flow_of_file(loaded)
         patience_s = DEADLINE_S if script is not None else PATIENCE_S
-        server = local_stage(found.project, is_live=live, chaos=chaos, deadline_s=patience_s)
-    if live:
-        click.echo("live: lookups are asked, and hooks are sent", err=True)
-    screen = Screen(shows, partial(path_of, source=source) if source is not None else str)
+        server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=patience_s)
+    call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
+    met = Circumstances(Parties(other=None), streams, chaos)
+    screen = Screen(shows, source.path_of if source is not None else str)
 
     async def run() -> int:
         async with server as stage:
             if script is not None:
-                return await _play_script(stage, script, words, screen, is_real_time=real_time)
-            call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
-            met = Circumstances(Parties(other=None), streams, chaos)
+                return await _play_script(stage, script, words, screen, is_paced=real_time)
             return await Simulation(stage, source, call, met, env, screen).run(save, is_real_time=real_time)
 
     try:
         return asyncio.run(run())
-    except NoServer as error:
-        raise CannotRun(str(error), START_IT) from error
     except KeyboardInterrupt:
         click.echo("\nthe call was left")
         return FINE
@@ -252,7 +241,7 @@ def _source(what: str | None, script: Path | None, flows: Path | None, templates
     return source_of(what, flows, templates)
 
 
-async def _play_script(stage: Stage, script: Path, words: str, screen: Screen, *, is_real_time: bool) -> int:
+async def _play_script(stage: Stage, script: Path, words: str, screen: Screen, *, is_paced: bool) -> int:
     """Play the scenarios of a file that hold some words; FINE when they hold. Raises CannotRun, NoServer."""
     (file,) = read_files((script,))
     ready, issues = fitted(stage, [file])
@@ -264,7 +253,7 @@ async def _play_script(stage: Stage, script: Path, words: str, screen: Screen, *
     is_fine = not any(issue.is_error for issue in issues)
     for scenario in wanted:
         result = await play(stage, scenario)
-        await screen.show_played(result, is_paced=is_real_time)
+        await screen.show_played(result, is_paced=is_paced)
         is_fine = is_fine and result.holds
     return FINE if is_fine else ISSUES
 
@@ -276,7 +265,6 @@ class Simulation:
     Attributes:
         source: the project; None for a server at a URL.
         call: as the person described it. env: variables of flows.
-        person: answers the lookups of a project. talk: the call once it is placed.
     """
 
     stage: Stage
@@ -285,93 +273,83 @@ class Simulation:
     met: Circumstances
     env: Mapping[str, str]
     screen: Screen
-    person: Person | None = None
-    talk: TerminalCall | None = None
 
     async def run(self, save: Path | None, *, is_real_time: bool) -> int:
         """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
         if save is not None:
             check_path(save)
         prompt, fitted = Prompt(), self._fitted()
-        async with self._placed(fitted, prompt) as line:
-            stage = self.stage if isinstance(self.stage, LocalStage) else None
-            talk = self.talk = TerminalCall(line, prompt, self.screen, stage, is_real_time=is_real_time)
-            talk.save = str(save) if save is not None else ""
+        stage = self.stage if isinstance(self.stage, LocalStage) else None
+        outside = stage.outside if stage is not None else None
+        person = Person(self.stage.flows, prompt, self.screen, outside.look_ups() if outside is not None else None)
+        self._announce(fitted)
+        async with self._placed(fitted, person) as line:
+            talk = TerminalCall(line, prompt, self.screen, stage, is_real_time=is_real_time)
+            talk.save = str(save or "")
+            person.show_news = talk.show_news
             try:
                 await talk.hold()
             except AppError as error:
                 self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
                 return ISSUES
-        result = talk.result
         if talk.save:
-            hooks = [hook.name for hook in result.hooks]
-            self._save(Path(talk.save), fitted, talk, {"end": result.ended} | ({"hooks": hooks} if hooks else {}))
-        is_failsafe = result.ended == "failsafe"
-        if is_failsafe:
+            self._save(Path(talk.save), fitted, talk, person)
+        if talk.result.ended == "failsafe":
             self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
-        return ISSUES if self.screen.faults or is_failsafe or result.broken else FINE
+        is_faulty = talk.result.ended == "failsafe" or talk.result.broken or any(line.complaints)
+        return ISSUES if is_faulty else FINE
 
     def _fitted(self) -> ScenarioCall:
         """The call with its number and flow. Raises CannotRun when no flow takes it."""
-        known, call = {flow.name: flow for flow in self.stage.flows}, self.call
-        if self.source is not None and call.flow and call.flow not in known:
-            raise CannotRun(
-                f'there is no flow "{call.flow}", nor a project of that name', did_you_mean(call.flow, known)
-            )
-        startable = [flow for flow in known.values() if flow.is_startable]
-        if not call.flow and not call.to and len(startable) > 1 and not any(flow.default for flow in startable):
-            names = ", ".join(sorted(flow.name for flow in startable))
-            raise CannotRun("it is not clear which flow is called", f"name one of {names}, or a number with --to")
         reader = ScenarioReader()
-        fitted = self.stage.fit_call(call, reader)
-        if reader.issues:
-            raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
+        fitted = self.stage.fit_call(self.call, reader)
+        for issue in reader.issues:
+            raise CannotRun(issue.message, issue.cure)
         return fitted
 
-    @asynccontextmanager
-    async def _placed(self, call: ScenarioCall, prompt: Prompt) -> AsyncIterator[PlacedCall]:
-        """Place the call."""
-        stage, flow = self.stage, self.call.flow or call.flow
-        whom = stage.application.answer_url if isinstance(stage, RemoteStage) else f"flow {flow}" if flow else ""
-        where, at = f"{whom} at " if whom else "", call.made_at.isoformat(" ", "minutes")
-        self.screen.say(printable(f"{call.user or call.from_} calls {where}{call.to}, {at}"), "bold")
+    def _announce(self, call: ScenarioCall) -> None:
+        """Say who calls whom, and when."""
+        flow, at = self.call.flow or call.flow, call.made_at.isoformat(" ", "minutes")
+        whom = f"flow {flow}" if flow else ""
+        if isinstance(self.stage, RemoteStage):
+            whom = self.stage.application.answer_url
+        self.screen.say(
+            printable(f"{call.user or call.from_} calls {f'{whom} at ' if whom else ''}{call.to}, {at}"), "bold"
+        )
         if self.met.chaos is not None:
             self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
-        if isinstance(stage, RemoteStage):
-            async with stage.ring(call, self.met) as line:
+
+    @asynccontextmanager
+    async def _placed(self, call: ScenarioCall, person: Person) -> AsyncIterator[PlacedCall]:
+        """Place the call."""
+        if isinstance(self.stage, RemoteStage):
+            async with self.stage.ring(call, self.met) as line:
                 yield line
             return
-        outside = stage.outside
-        look_ups = outside.look_ups() if outside is not None else None
-        self.person = Person(stage.flows, prompt, self.screen, look_ups, self._show_news)
         # Servers that are asked may remember calls by their ids.
-        seed = secrets.token_hex(16) if outside is not None else SEED
-        yield await stage.ring(call, self.met, look_up=self.person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S)
+        seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
+        yield await self.stage.ring(call, self.met, look_up=person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S)
 
-    async def _show_news(self) -> None:
-        if self.talk is not None:
-            await self.talk.show_news()
-
-    def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, expected: Mapping[str, Any]) -> None:
+    def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, person: Person) -> None:
         """Write the call as a scenario. Raises CannotRun."""
         check_path(path)
-        call, script = self.call, talk.recorder.script
+        call, script, hooks = self.call, talk.recorder.script, [hook.name for hook in talk.result.hooks]
         call = fitted if self.source is not None and not (call.flow or call.to) else call
         body = {
             "call": {**call.as_written(), "at": call.made_at.isoformat()},
             "env": dict(self.env),
             "streams": {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()},
-            "given": self.person.given if self.person is not None else {},
+            "given": person.given,
             "script": [step.as_written() for step in script],
-            "expect": expected,
+            "expect": {"end": talk.result.ended} | ({"hooks": hooks} if hooks else {}),
         }
         name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:
-        file = shlex.quote(str(path))
+        words = ["ncco", "test", str(path)]
         if isinstance(self.stage, RemoteStage):
-            return f"ncco test {file} --url {shlex.quote(self.stage.application.answer_url)}"
-        flows, home = self.source.flows if self.source is not None else Path(), project_of(path)
-        is_at_home = home is not None and (home / "flows").resolve() == flows.resolve()
-        return f"ncco test {file}" if is_at_home else f"ncco test {file} --flows {shlex.quote(str(flows))}"
+            words += ["--url", self.stage.application.answer_url]
+        elif self.source is not None and project_of(path) != self.source.flows.resolve().parent:
+            words += ["--flows", str(self.source.flows)]
+        return shlex.join(words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
@@ -22,8 +21,7 @@ MOST_SHOWN: Final = 8
 """Phrases that a hint lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What a person types that the caller does not do: to see something, `save` to a file, `leave`, or `listen` on."""
 
     name: str
@@ -73,9 +71,8 @@ def _say(text: str) -> Typed | None:
     if not said:
         return None
     best, *others = said
-    return steps.SpeakStep(
-        speech=steps.SpokenInput(text=best.text, confidence=best.confidence, alternatives=tuple(others))
-    )
+    speech = steps.SpokenInput(text=best.text, confidence=best.confidence, alternatives=tuple(others))
+    return steps.SpeakStep(speech=speech)
 
 
 class Form(NamedTuple):
@@ -86,24 +83,17 @@ class Form(NamedTuple):
     usage: str
 
 
-_SAY: Final = Form(
-    ".+",
-    lambda found: _say(found[0]),
-    "write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser",
-)
 _FORMS: Final[Mapping[str, Form]] = {
     "press": Form(_KEYS, _press, "write the keys to press: digits, * and #, such as `press 1`"),
-    "say": _SAY,
-    "speak": _SAY,
+    **dict.fromkeys(
+        ("say", "speak"),
+        Form(".+", lambda found: _say(found[0]), "write what is said, such as `say sales`, or `say sales ~0.4`"),
+    ),
     "wait": Form(_SECONDS, _wait, "write how long to wait, at most an hour, such as `wait 5` or `wait 2m`"),
     "record": Form(
-        rf"(?:{_SECONDS})?\s*([0-9*#]{{1,40}})?",
-        _record,
-        "write how long the caller speaks, and a key that ends it if any, such as `record 12 #`",
+        rf"(?:{_SECONDS})?\s*([0-9*#]{{1,40}})?", _record, "write how long the caller speaks, such as `record 12 #`"
     ),
-    "save": Form(
-        ".+", lambda found: Command("save", found[0]), "write a file, such as `save tests/scenarios/calls.yaml`"
-    ),
+    "save": Form(".+", lambda found: Command("save", found[0]), "write a file, such as `save tests/scenarios/a.yaml`"),
 }
 _ALONE: Final[Mapping[str, Typed]] = {
     **dict.fromkeys(("?", "help"), Command("help")),
@@ -144,13 +134,11 @@ def _most_likely(moment: CallMoment) -> Typed:
     match moment.kind:
         case "record":
             return steps.RecordStep()
-        case "dial":
-            return _read_party("answers", moment) or Command("leave")
         case "idle":
             return steps.HangUpStep()
         case "input":
             return steps.SilenceStep()
-    return Command("listen")
+    return (_read_party("answers", moment) if moment.kind == "dial" else None) or Command("listen")
 
 
 def _read(piece: str, moment: CallMoment) -> Typed:
@@ -197,15 +185,12 @@ OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 PARTY_FORM: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
 _OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *steps.OUTCOMES), key=len, reverse=True))})(?![^\W_])")
-_FACTS: Final[Mapping[str, Callable[[re.Match[str]], dict[str, Any]]]] = {
-    r"(?:the )?caller (?:hangs|hang) up": lambda _: {"hangs_up": "caller"},
-    # One text for each time that keys are awaited; `-` is silence.
-    r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)": lambda match: {
-        "presses": tuple(keys.strip().replace("-", "") for keys in match[1].split(","))
-    },
-    rf"(?:(rings|talks)\s+)?{_SECONDS}\b": lambda match: {match[1] or "talks": _seconds(match[2], match[3])},
-}
-"""What is said of a party besides the outcome."""
+_FACT: Final = re.compile(
+    r"(?P<caller>(?:the )?caller hangs? up)"
+    r"|presses\s+(?P<keys>[0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)"
+    rf"|(?:(?P<what>rings|talks)\s+)?{_SECONDS}\b"
+)
+"""What is said of a party besides the outcome; `-` among its keys is silence."""
 
 
 def ways_of_party(dialled: Waited) -> tuple[str, ...]:
@@ -224,12 +209,14 @@ def _read_party(text: str, moment: CallMoment) -> steps.DialStep | None:
     if found is None:
         return None
     facts: dict[str, Any] = {}
-    rest = said[found.end() :]
-    for pattern, read in _FACTS.items():
-        for match in re.finditer(pattern, rest):
-            facts |= read(match)
-        rest = re.sub(pattern, " ", rest)
-    if left := rest.strip(" ,"):
+    for fact in _FACT.finditer(said, found.end()):
+        if fact["caller"]:
+            facts["hangs_up"] = "caller"
+        elif fact["keys"]:
+            facts["presses"] = tuple(keys.strip().replace("-", "") for keys in fact["keys"].split(","))
+        else:
+            facts[fact["what"] or "talks"] = _seconds(*fact.groups()[-2:])
+    if left := _FACT.sub(" ", said[found.end() :]).strip(" ,"):
         raise Mistake(f'"{left}" says nothing about the party; write {PARTY_FORM}')
     address = moment.waited.address if moment.waited is not None else ""
     outcome: Any = SAID.get(found[0], found[0])
@@ -299,22 +286,20 @@ def ways_of_input(waited: Waited, asked: Asked | None) -> Hint:
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}
-    listens, press = "speech" in waited.takes, ""
-    if asked is None:
-        most = int(dtmf.get("maxDigits", 4))
-        end = ", # ends them" if dtmf.get("submitOnHash") else ""
-        press = "press a key" if most == 1 else f"press up to {most} keys{end}"
-        press = press if "dtmf" in waited.takes else ""
-    else:
-        written, firsts = {fold(phrase): phrase for phrase in phrases}, dict[str, str]()
-        for phrase, name in asked.phrases.items():
-            firsts.setdefault(name, written.get(phrase, phrase))
-        keys, phrases, listens = asked.keys, list(firsts.values()), asked.free_speech
-        if asked.lengths is not None:
-            low, high = asked.lengths
-            press = f"press {low} keys" if low == high else f"press {low} to {high} keys, then #"
+    lengths = (1, int(dtmf.get("maxDigits", 4))) if "dtmf" in waited.takes else None
+    listens = "speech" in waited.takes
+    if asked is not None:
+        written = {fold(phrase): phrase for phrase in phrases}
+        firsts = {name: written.get(phrase, phrase) for phrase, name in reversed(list(asked.phrases.items()))}
+        phrases = [firsts[name] for name in dict.fromkeys(asked.phrases.values())]
+        keys, lengths, listens = asked.keys, asked.lengths, asked.free_speech
+    press = ""
     if keys:
         press = f"press {_or([f'{key} ({name})' for key, name in keys.items()])}"
+    elif lengths is not None:
+        low, high = lengths
+        end = ", # ends them" if dtmf.get("submitOnHash") else ""
+        press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
     say = f"say {_or(phrases)}" if phrases else "say something" if listens else ""
     text = printable(", or ".join(way for way in (press, say) if way))
     return Hint(text, (*keys, *(f"say {phrase}" for phrase in phrases), "silence"))

@@ -21,7 +21,7 @@ from app.cli.simulate.commands import (
 )
 from app.cli.simulate.prompts import Prompt
 from app.cli.simulate.saving import Recorder, check_path
-from app.cli.simulate.screen import News, Screen, noted
+from app.cli.simulate.screen import Screen, faults_of, noted
 from app.flow.report import printable
 from app.simulator import BETWEEN_KEYS_S, CallMoment
 from app.store import HookRow
@@ -62,7 +62,7 @@ class TerminalCall:
         self._is_interrupted = self._is_hurried = False
         self._is_stale = self._is_first = True
         self._moment = CallMoment(0, "until")
-        self._seen_hooks = self._seen_log = 0
+        self._seen_hooks = 0
         self.result = Result(Scenario())
         self.recorder = Recorder(self._call)
         self.save = ""
@@ -103,25 +103,23 @@ class TerminalCall:
                 if isinstance(typed, Command) and typed.name != "listen":
                     self._obey(typed)
                 elif piece:
-                    self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
+                    self._refuse_after_end(piece)
+
+    def _refuse_after_end(self, what: str) -> None:
+        self._screen.say(printable(f"the call is over, so this was not done: {what}"), "yellow")
 
     async def show_news(self) -> None:
-        """Print everything that has happened since the last time."""
+        """Print everything that has happened since the last time; send the hooks, if they shall be."""
         await self._line.look(self.result)
-        news = [*self._screen.news_of(self.result), *self._screen.faults_of(self._line, is_local=bool(self._stage))]
-        self._screen.show([*news, *await self._news_of_server()])
-
-    async def _news_of_server(self) -> list[News]:
-        """Its warnings, and its hooks, which are sent if they shall be."""
-        hooks, log = self.result.hooks[self._seen_hooks :], self.result.log[self._seen_log :]
-        self._seen_hooks, self._seen_log = len(self.result.hooks), len(self.result.log)
+        news = [*self._screen.news_of(self.result), *faults_of(self._line, is_local=bool(self._stage))]
+        news += [noted(self._call.at, 2, ("log", *each), each[1], "yellow") for each in enumerate(self.result.log)]
         zero_s = self._line.vonage.clock.at(self._call.zero_ms).timestamp()
         outside = self._stage.outside if self._stage is not None else None
-        found = [noted(self._call.at, 2, text, "yellow") for text in log]
+        hooks, self._seen_hooks = self.result.hooks[self._seen_hooks :], len(self.result.hooks)
         for hook in hooks:
             at = (hook.created_at + 1) / 1000 - zero_s  # the store cuts off the fraction of a millisecond
-            found.append(noted(at, 2, await _sent(hook, outside), "yellow"))
-        return found
+            news.append(noted(at, 2, hook.id, await _sent(hook, outside), "yellow"))
+        self._screen.show(news)
 
     async def _next_line(self) -> str | None:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""
@@ -190,7 +188,7 @@ class TerminalCall:
                 await self._listen()
             if self._call.is_over:
                 if left := "; ".join(pieces[number:]):
-                    self._screen.say(printable(f"the call is over, so this was not done: {left}"), "yellow")
+                    self._refuse_after_end(left)
                 return
             try:
                 typed = read_piece(piece, self._moment)
@@ -266,20 +264,21 @@ class TerminalCall:
 
     def _obey(self, command: Command) -> None:
         """Do what the caller takes no notice of."""
-        if command.name == "listen":
-            self._is_hurried = self._is_stale = True
-        elif command.name == "help":
-            self._screen.say(HELP)
-        elif command.name == "save":
-            try:
-                check_path(Path(command.file))
-            except CannotRun as error:
-                self._screen.say(printable(error.message), "red")
-                return
-            self.save = command.file
-            self._screen.say(f"the call will be written to {command.file} when it is over", "dim")
-        else:
-            self._screen.show_asked(command.name, self.result)
+        match command:
+            case Command("listen"):
+                self._is_hurried = self._is_stale = True
+            case Command("help"):
+                self._screen.say(HELP)
+            case Command("save", file):
+                try:
+                    check_path(Path(file))
+                except CannotRun as error:
+                    self._screen.say(error.message, "red")
+                    return
+                self.save = file
+                self._screen.say(f"the call will be written to {file} when it is over", "dim")
+            case _:
+                self._screen.show_asked(command.name, self.result)
 
 
 async def _sent(hook: HookRow, outside: Outside | None) -> str:

@@ -8,9 +8,7 @@ import re
 import shlex
 import signal
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any, Final
 
@@ -94,27 +92,16 @@ class Prompt:
         """It holds up everything else, which has to wait for the line anyway."""
         if self.is_person:
             click.echo(ask, nl=False)
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # the event loop's only notes it for later
         try:
-            with _interruptible():
-                line = sys.stdin.readline()
+            line = sys.stdin.readline()
         except KeyboardInterrupt:
             line = ""
+        finally:
+            signal.signal(signal.SIGINT, handler)
         if not line and self.is_person:
             click.echo()
         return line.rstrip("\r\n") if line else None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a blocking read; the event loop's own handler would only note it for later."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class Person:
@@ -123,22 +110,17 @@ class Person:
     Args:
         flows: those of the project.
         outside: asks the network instead; None: lookups are not sent.
-        show_news: prints what has happened so far.
+
+    Attributes:
+        show_news: prints what has happened so far in the call; None: it has not been placed yet.
     """
 
-    def __init__(
-        self,
-        flows: Iterable[Flow],
-        prompt: Prompt,
-        screen: Screen,
-        outside: LookUp | None,
-        show_news: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: LookUp | None) -> None:
         self._definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen
         self._outside = outside
-        self._show_news = show_news
+        self.show_news: Callable[[], Awaitable[None]] | None = None
         self._given: dict[str, list[Any]] = {}
 
     @property
@@ -149,7 +131,8 @@ class Person:
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
-        await self._show_news()
+        if self.show_news is not None:
+            await self.show_news()
         return tuple([await self._answer(lookup) for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
@@ -209,9 +192,7 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
         name, is_given, value = word.partition("=")
         if not is_given or name not in known:
             raise ValueError(f'"{word}" gives no field a value; its fields are: {", ".join(known)}')
-        returned = known[name]
-        is_text = returned.kind == "text"
-        found[name] = value if is_text else json.loads(value)
+        found[name] = value if known[name].kind == "text" else json.loads(value)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from app.cli.output import CannotRun
+from app.cli.output import CannotRun, read_text
 from app.simulator import CallMoment, Leg
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import SUFFIXES, scenario_text
@@ -73,7 +73,7 @@ def check_path(path: Path) -> None:
         raise CannotRun(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
     if path.is_dir():
         raise CannotRun(f"{path} is a folder", "name a file in it")
-    _names(path, _read(path))
+    _names_in(path)
     found = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
         raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
@@ -84,28 +84,21 @@ def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptSte
 
     Raises CannotRun.
     """
-    text = _read(path)
-    taken, name, number = {*_names(path, text), "defaults"}, name_of(script), 2
+    taken, name, number = {*_names_in(path), "defaults"}, name_of(script), 2
     free = name
     while free in taken:
         free, number = f"{name} ({number})", number + 1
-    whole = (f"{text.rstrip()}\n\n" if text.strip() else text) + scenario_text(free, body)
-    _names(path, whole)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(whole, encoding="utf-8")
-    except OSError as error:
-        raise CannotRun(f"{path} cannot be written: {error.strerror}", "name a file in a folder of your own") from error
+    before = read_text(path).rstrip() if path.exists() else ""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text((f"{before}\n\n" if before else "") + scenario_text(free, body), encoding="utf-8")
     return free
 
 
 def name_of(script: Sequence[steps.ScriptStep]) -> str:
     """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
     acts = [words for step in script if (words := _in_words(step))]
-    shown = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts
-    if not shown:
-        return "a caller listens to the end"
-    return f"a caller {' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}"
+    *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
+    return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _in_words(step: steps.ScriptStep) -> str:
@@ -126,20 +119,10 @@ def _in_words(step: steps.ScriptStep) -> str:
     return ""
 
 
-def _read(path: Path) -> str:
-    if not path.exists():
-        return ""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"{path} cannot be read: {error}", "name another file") from error
-
-
-def _names(path: Path, text: str) -> frozenset[str]:
-    """The names of the scenarios of a file. Raises CannotRun when it has faults."""
+def _names_in(path: Path) -> frozenset[str]:
+    """The names of the scenarios of a file, which need not exist. Raises CannotRun when it has faults."""
+    text = read_text(path) if path.exists() else ""
     scenarios, issues = read_scenarios(path.as_posix(), text) if text.strip() else ((), [])
-    first = next((issue for issue in issues if issue.is_error), None)
-    if first is not None:
-        where = f"{path}:{first.place.line}"
-        raise CannotRun(f"{where} has a fault, so nothing is added: {first.message}", first.cure)
+    for first in (issue for issue in issues if issue.is_error):
+        raise CannotRun(f"{first.place} has a fault, so nothing is added: {first.message}", first.cure)
     return frozenset(scenario.name for scenario in scenarios)

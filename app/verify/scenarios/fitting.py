@@ -55,7 +55,7 @@ class Fitting:
             return call
         only = default or (startable[0] if len(startable) == 1 else None)
         if only is None:
-            cure = f"add `flow:`, one of: {_listed(flow.name for flow in startable)}"
+            cure = f"name the flow, one of: {_listed(flow.name for flow in startable)}"
             reader.report("S106", call.place, "it is not clear which flow takes the call", cure)
             return call
         if only.numbers:

@@ -41,7 +41,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_told(tmp_path: Path) -> None:
 
     assert (
         2,
-        "Error: tests/scenarios/shop.yaml cannot be written: Permission denied\n  cure: make it writable\n",
+        "Error: tests/scenarios/shop.yaml: Permission denied\n  cure: change its permissions, or name another\n",
     ) == (
         code,
         said,

@@ -275,7 +275,7 @@ def test_variables_are_given() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere"], 'there is no flow "nowhere", nor a project of that name'),
+        (["nowhere"], 'there is no flow "nowhere"'),
         (["shp"], 'did you mean "shop"?'),
         (["no/such/folder"], "no/such/folder does not exist"),
         (["--event-url", "https://example.com"], "--event-url is for a server at a URL"),
@@ -322,8 +322,8 @@ def test_several_flows_need_a_name_or_a_number(tmp_path: Path) -> None:
     write_project(tmp_path, other=SHOP.replace("flow: shop", "flow: other").replace("460000", "460001"))
 
     assert 2 == call().exit_code
-    assert "it is not clear which flow is called" in call().output
-    assert "name one of other, shop, or a number with --to" in call().output
+    assert "it is not clear which flow takes the call" in call().output
+    assert "name the flow, one of: other, shop" in call().output
     assert 0 == call("other").exit_code
     assert 0 == call("--to", "442079460001").exit_code
     assert "no flow takes calls to 442079460009" in call("--to", "442079460009").output

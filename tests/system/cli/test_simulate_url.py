@@ -61,13 +61,13 @@ def test_its_second_fault_is_told(address: str) -> None:
 
     assert 1 == done.exit_code
     assert "N104 /0/action: " in done.output
-    assert f"input webhook (POST {address}/choice): Invalid NCCO." in done.output
+    assert f"input     POST {address}/choice  200 Invalid NCCO" in done.output
 
 
 def test_the_protocol_shows_what_is_played(address: str) -> None:
     done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
 
-    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert f"answer    GET {address}/answer  200: talk, input" in done.output
     assert '  "from": "447700900123",' in done.output
     assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
 
@@ -89,7 +89,7 @@ def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) ->
     shows = ("--show", "why", "--show", "ncco", "--show", "webhooks")
     done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news", *shows)
 
-    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert f"answer    GET {address}/answer  200: talk, input" in done.output
     assert '[{"action": "talk", "text": "There is no news."}]' in done.output
     assert "not judged: event (no --event-url was given)" in done.output
 
@@ -150,8 +150,8 @@ def test_a_reply_that_changes_nothing_is_told() -> None:
         done = call(f"{address}/answer", typed="12#\nsay nothing\nwhy\nwebhook\nhangup\n")
 
     assert 0 == done.exit_code, done.output
-    assert "[press up to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
-    assert f"input webhook (POST {address}/quiet): status 200 changes nothing" in done.output
+    assert "[press 1 to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
+    assert f"input     POST {address}/quiet  200" in done.output
     assert "speech is not accepted here; press keys" in done.output
     assert '"Still here."' in done.output
 

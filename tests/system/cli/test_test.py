@@ -56,7 +56,7 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert (folder / "a.dot").read_text().startswith("digraph")
     assert ("", "Error: a.png is not the name of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
     assert "1 scenario played, all hold" in done[3].stdout
-    assert "no/a.mmd cannot be written" in done[3].stderr
+    assert "no/a.mmd: No such file" in done[3].stderr
 
 
 def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path)
     done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
 
     assert [2, 2, 2] == [each.exit_code for each in done]
-    assert [True] * 3 == ["write the first one into shop/tests/scenarios/, see" in each.stderr for each in done]
+    assert [True] * 3 == ["those of a project are in tests/scenarios/" in each.stderr for each in done]
 
 
 def test_several_projects_are_told_apart(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import structlog
+from pydantic import SecretStr
 
-from app.cli.server_under_test import BareSettings
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
 from app.service.calls import CallService, LookUp, Policy, no_lookups
 from app.service.library import Library
+from app.settings import Settings
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import Application
@@ -151,8 +152,8 @@ class Server:
         self.look_up: LookUp = no_lookups
         library = Library(self._store, lambda: line.project)
         self.service = CallService(self._store, library, policy, look_ups=lambda: self.look_up)
-        settings = BareSettings(
-            public_url=BASE, database_url="memory://", signature_secret=SECRET, api_key=APPLICATION.api_key
+        settings = Settings.model_construct(
+            public_url=BASE, signature_secret=SecretStr(SECRET), api_key=APPLICATION.api_key
         )
         self.now = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
         self.app = create_app(settings, service=self.service, clock=lambda: self.now, log=_silent())
