@@ -173,10 +173,12 @@ def read_json(node: Node, what: str, reader: Reader) -> Value | None:
 def read_json_map(node: Map, what: str, reader: Reader) -> Object:
     """A map of such values; a key with braces is reported (E411) and left out."""
     values: dict[str, Value | None] = {}
-    for key, inner in node.entries:
+    for entry in node.entries:
+        key, inner = entry
         if has_braces(key):
             reader.report("E411", key.place, f'the key "{key.value}" has braces')
         else:
+            reader.warn_of_own_name(entry)
             values[key.value] = read_json(inner, f"`{key.value}` of {what}", reader)
     return Object({name: value for name, value in values.items() if value is not None}, node.place)
 

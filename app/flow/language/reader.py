@@ -160,6 +160,13 @@ class Reader:
         self.issues.extend(issues)
         return value
 
+    def warn_of_own_name(self, entry: Entry) -> None:
+        """W305 for `reason: reason`, where a variable has that name."""
+        key, value = entry
+        if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
+            message = f'"{key.value}" is the text that is written here, not the value of {key.value}'
+            self.report("W305", value.place, message, f'write "{{{{ {key.value} }}}}"', [key.value])
+
     def expression(self, node: Node, what: str) -> Expression | None:
         """A bare expression: the text of `if`, `until` and `check`."""
         text = self.text(node, what)

@@ -78,6 +78,7 @@ def _assigned(
         if variable is None:
             report_strange(entry)
         elif (value := read_value(entry.value, variable, reader)) is not None:
+            reader.warn_of_own_name(entry)
             _check_secrecy(value, variable, reader, where(variable.name))
             found.append(Assignment(variable.name, value, entry.key.place))
     return tuple(found)
