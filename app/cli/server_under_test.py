@@ -22,7 +22,7 @@ from app.cli.scenario_files import first_numbers
 from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.lookups import LookupClient, lookups_of_turn
-from app.service.outbox import Poster, Signer
+from app.service.outbox import Poster
 from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator import Application
@@ -67,7 +67,7 @@ async def local_stage(
             budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
             lookups = LookupClient(budget_ms, hosts, settings.flows.resolve().parent)
             exits.push_async_callback(lookups.close)
-            poster = Poster(await exits.enter_async_context(new_client(hosts)), Signer(settings.hook_secrets))
+            poster = Poster(await exits.enter_async_context(new_client(hosts)), settings.hook_secrets)
 
             async def post(hook: HookRow) -> str:
                 return hook.problem or (await poster(hook, datetime.now(UTC))).problem

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
-from app.engine import (
-    Call,
-    Lookup,
-    LookupAnswer,
-    Session,
-    TraceLine,
-    Turn,
-    TurnContext,
-    Wait,
-    WaitRef,
-    begin,
-    begin_called,
-    fail,
-    hang_up,
-    observe,
-    refusal,
-    resume,
-)
+from app import engine
+from app.engine import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
+from app.engine.interpreter import Playing, Result
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
@@ -53,8 +38,6 @@ from app.service.library import Library
 from app.service.tokens import make_token, read_token
 from app.store import HookRow, SessionRow, Store, WebhookRow
 
-Result = TypeVar("Result")
-Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
 LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """Answers lookups side by side, one answer for each, in their order. Never raises."""
 
@@ -75,12 +58,6 @@ _ANSWERED: Final = (-1, -1)
 """The turn and the wait of an answer webhook, which answers none."""
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
-_KINDS: Final[Mapping[str, CallbackKind]] = {
-    "input": "input",
-    "notify": "notify",
-    "event": "event",
-    "onanswer": "onanswer",
-}
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
@@ -161,13 +138,13 @@ class CallService:
             return await self._answer_without_flow(delivery, id_, flow)
         given = {} if flow is None else delivery.params(found.params)
         try:
-            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
+            return await self._open(id_, engine.begin(found, id_, call, self._surroundings(delivery), given), delivery)
         except AlreadyOpen:
             id_ = await self._answered_session(id_, call)
         if (repeat := await self._repeat_answer(id_, delivery)) is not None:
             return repeat
         try:  # the leg was transferred into the same flow
-            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
+            return await self._open(id_, engine.begin(found, id_, call, self._surroundings(delivery), given), delivery)
         except AlreadyOpen:
             repeat = await self._repeat_answer(id_, delivery)
             return repeat or self._failsafe("answer", "the call is known, its first turn is not", call)
@@ -194,14 +171,8 @@ class CallService:
         """Record an event of the application. `completed` of a call's own leg ends its session."""
         webhook = delivery.webhook
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
-        row = webhook_row(
-            delivery,
-            delivery.kind,
-            leg,
-            status=status_of(webhook),
-            key=self.policy.keys[0],
-            hides=True if isinstance(webhook, InputWebhook) else None,
-        )
+        hides = True if isinstance(webhook, InputWebhook) else None
+        row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
             hooks: list[HookRow] = []  # the store leaves them out when the calls have ended meanwhile
             for call in await self.store.calls_of(leg):
@@ -226,8 +197,7 @@ class CallService:
     async def _open(self, id_: str, playing: Playing[Turn], delivery: Delivery) -> Reply:
         """Make and write the first turn of a call. Raises AlreadyOpen."""
         turn = await self._play(playing)
-        webhook = answer_row(delivery, id_, self.policy.keys[0])
-        return await self._write_first(turn, webhook, delivery)
+        return await self._write_first(turn, self._answer_row(id_, delivery), delivery)
 
     async def _write_first(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
         ncco, now = orjson.dumps(turn.ncco), webhook.received_at
@@ -253,11 +223,11 @@ class CallService:
         stored = await self.store.reply(id_, *_ANSWERED, "")
         if stored is None:
             return None
-        await self._record_answer(id_, delivery, kind)
+        await self._record(self._answer_row(id_, delivery, kind))
         return Reply.repeat(stored, kind, delivery.call)
 
-    async def _record_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> None:
-        await self._record(answer_row(delivery, id_, self.policy.keys[0], kind))
+    def _answer_row(self, id_: str, delivery: Delivery, kind: str = "answer") -> WebhookRow:
+        return answer_row(delivery, id_, self.policy.keys[0], kind)
 
     async def _answer_without_flow(self, delivery: Delivery, id_: str, flow: str | None) -> Reply:
         """The failsafe NCCO, unless the call began when a flow still took it."""
@@ -266,7 +236,7 @@ class CallService:
         id_ = await self._answered_session(id_, delivery.call)
         if (repeat := await self._repeat_answer(id_, delivery)) is not None:
             return repeat
-        problem, row = _why_no_flow(delivery, flow), answer_row(delivery, id_, self.policy.keys[0])
+        problem, row = _why_no_flow(delivery, flow), self._answer_row(id_, delivery)
         session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
         trace = (TraceLine("failed", "", "failsafe", because=problem),)
         turn = Turn([dict(action) for action in self.policy.failsafe], session, trace, "answer", is_failsafe=True)
@@ -297,8 +267,8 @@ class CallService:
         flow = await self._flow_of(parent)
         if flow is None:
             return await self._join_silently(id_, delivery, _lost_revision(parent))
-        turn = await self._play(begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
-        webhook = answer_row(delivery, id_, self.policy.keys[0], "onanswer")
+        turn = await self._play(engine.begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
+        webhook = self._answer_row(id_, delivery, "onanswer")
         try:
             return await self._write_first(turn, webhook, delivery, leg=delivery.call.uuid or id_)
         except AlreadyOpen:
@@ -306,7 +276,7 @@ class CallService:
             return repeat or await self._join_silently(id_, delivery, "the party is known, its first turn is not")
 
     async def _join_silently(self, id_: str, delivery: Delivery, problem: str) -> Reply:
-        await self._record_answer(id_, delivery, "onanswer")
+        await self._record(self._answer_row(id_, delivery, "onanswer"))
         return self._failsafe("onanswer", problem, delivery.call, is_called=True)
 
     async def _refusals(self, session: Session) -> frozenset[str]:
@@ -316,7 +286,7 @@ class CallService:
             if wait.runs is not None:
                 row = await self.store.load(called_id(WaitRef("onanswer", session.id, session.turn, wait.index)))
                 party = from_json(row.state) if row is not None else None
-                found.add(refusal(party.returned, is_over=party.is_over) if party is not None else "")
+                found.add(engine.refusal(party.returned, is_over=party.is_over) if party is not None else "")
         return frozenset(found - {""})
 
     # Waits
@@ -334,7 +304,7 @@ class CallService:
             return self._failsafe(delivery.kind, _lost_revision(session), session.call, is_called=is_called)
         seen = await self._seen(session, ref)
         read = None if delivery.problem else delivery.webhook
-        turn = await self._play(resume(flow, session, wait, read, self._surroundings(delivery), seen=seen))
+        turn = await self._play(engine.resume(flow, session, wait, read, self._surroundings(delivery), seen=seen))
         hooks = self._event_hooks(flow, session, ref, delivery)
         if turn is None:
             await self._record_on_wait(webhook, hooks, ref, delivery)
@@ -367,8 +337,7 @@ class CallService:
 
     def _wait_row(self, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:
         status = "" if ref.kind == "input" else status_of(delivery.webhook)
-        key = self.policy.keys[0]
-        return webhook_row(delivery, delivery.kind, ref.session, ref, status=status, key=key, hides=hides)
+        return webhook_row(self.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
 
     async def _record_on_wait(
         self, webhook: WebhookRow, hooks: Sequence[HookRow], ref: WaitRef, delivery: Delivery
@@ -394,7 +363,7 @@ class CallService:
             return await self.answer(delivery)
         url, reason, original = webhook.original_url or "", webhook.reason or "", delivery.original
         if found := _CALLBACK_PATH.search(url):
-            return await self._fall_back_on_wait(_KINDS[found[1]], found[2], reason, original)
+            return await self._fall_back_on_wait(cast(CallbackKind, found[1]), found[2], reason, original)
         named = _ANSWER_PATH.search(url)
         if webhook.original_type == "event" and named is None:
             return await self._fall_back_on_event(original)
@@ -419,7 +388,7 @@ class CallService:
         rows = [row] if row is not None else await self.store.calls_of(leg)
         if not rows:
             return await self.answer(delivery)
-        await self._record(webhook_row(delivery, "fallback", rows[0].id, key=self.policy.keys[0], hides=True))
+        await self._record(webhook_row(self.policy.keys[0], delivery, "fallback", rows[0].id, hides=True))
         return Reply.recorded(from_json(rows[0].state), "fallback")
 
     async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
@@ -444,7 +413,7 @@ class CallService:
             if stored is not None:
                 return Reply.repeat(stored, "fallback", session.call, session)
             ref = WaitRef("event", id_, *cause)
-            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, key=self.policy.keys[0], hides=True)
+            webhook = webhook_row(self.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
             if row.is_over:
                 await self._record(webhook)
                 return Reply.recorded(session, "fallback")
@@ -452,7 +421,7 @@ class CallService:
             if flow is None:
                 break
             because = "Vonage refused the NCCO it was sent"
-            turn = await self._play(fail(flow, session, self._surroundings(delivery), because))
+            turn = await self._play(engine.fail(flow, session, self._surroundings(delivery), because))
             try:
                 return await self._advance(row, turn, webhook, delivery, "input")
             except Conflict:
@@ -501,7 +470,7 @@ class CallService:
         """The hooks of an event on a wait; the store leaves out those of a second delivery."""
         if flow is None or delivery.problem or ref.kind != "event":
             return ()
-        hooks = observe(flow, session, ref, delivery.webhook, self._surroundings(delivery))
+        hooks = engine.observe(flow, session, ref, delivery.webhook, self._surroundings(delivery))
         return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def _hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
@@ -512,7 +481,7 @@ class CallService:
             return ()
         statuses = await self.store.statuses(session.id, session.turn)
         seen = frozenset(status.partition(":")[0] for _, status in statuses)
-        hooks = hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
+        hooks = engine.hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
         return hook_rows(hooks, row.id, delivery.received_ms)
 
     async def _advance(

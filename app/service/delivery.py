@@ -296,13 +296,13 @@ def status_of(webhook: Webhook) -> str:
 
 
 def webhook_row(
+    key: bytes,
     delivery: Delivery,
     kind: str,
     session: str,
     ref: WaitRef | None = None,
     *,
     status: str = "",
-    key: bytes,
     hides: bool | None = None,
 ) -> WebhookRow:
     """The webhook as it came, or with tokens in it; see `body_of` for `key` and `hides`."""

@@ -34,7 +34,6 @@ ANSWER_LIMIT: Final = 64 * 1024
 """Bytes of an answer that are read, only to use the connection again; its content does not matter."""
 ANSWER_S: Final = 1.0
 
-FIRST_S: Final = 5.0
 FACTOR: Final = 4.0
 LONGEST_S: Final = 6 * 60 * 60.0
 """Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: a receiver may be down for a night."""
@@ -43,23 +42,13 @@ JITTER: Final = 0.25
 
 LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
-LIMIT_S: Final = 30.0
-"""How long a try may take, and the writing of its result: both end within the lease."""
-SLOTS: Final = 64
-"""Hooks that one process sends at once."""
 SLOW_SHARE: Final = 4
 """A receiver that did not answer in time gets one slot in so many until it does; further hooks are postponed."""
 PUT_OFF_S: Final = 30.0
-POLL_S: Final = 1.0
-"""How often to look for hooks whose time has come, or that another process has written."""
 COUNT_S: Final = 5.0
 """How often to count what waits, for the metrics."""
 WAKE_AFTER_S: Final = 0.05
 """From a wake-up to the first look: the reply to the caller is out by then."""
-LOOK_S: Final = 3.0
-"""How long the store may take to give out hooks. What it gave out too late is tried again later."""
-DRAIN_S: Final = 5.0
-"""Seconds that running tries get when the server stops; what is not finished is tried again at the next start."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
@@ -100,17 +89,28 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often to try, and when.
+    """How often to try, and when; how many at once, and for how long.
 
     Attributes:
         tries: after that many a hook is parked.
         draw: gives a random number from 0 to 1.
         first_s: seconds before the second try.
+        poll_s: how often to look for hooks whose time has come, or that another process has written.
+        slots: hooks that one process sends at once.
+        drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
+            start.
+        look_s: how long the store may take to give out hooks. What it gave out too late is tried again later.
+        limit_s: how long a try may take, and the writing of its result: both end within the lease.
     """
 
     tries: int = 10
     draw: Callable[[], float] = random.random
-    first_s: float = FIRST_S
+    first_s: float = 5.0
+    poll_s: float = 1.0
+    slots: int = 64
+    drain_s: float = 5.0
+    look_s: float = 3.0
+    limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
         """Seconds to wait after so many tries (at least 1), not less than the receiver asked for, within bounds."""
@@ -119,45 +119,25 @@ class Schedule:
         return max(own, min(asked_s, LONGEST_S))
 
 
-class Signer:
-    """Signs hooks by the convention of Standard Webhooks, with each of its secrets, so that they can be rotated.
-
-    Args:
-        secrets: `whsec_` and base64, as `app.settings` has checked them. None: nothing is signed.
-    """
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self.take(secrets)
-
-    def take(self, secrets: Iterable[str]) -> None:
-        """Sign with these secrets from now on."""
-        self._keys = tuple(Webhook(secret) for secret in secrets)
-
-    def headers(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of one try. `now` is aware, UTC: a receiver accepts none that is older than 5 minutes.
-
-        Source: Standard Webhooks, Webhook Metadata and Signature scheme.
-        """
-        headers = {"webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
-        if self._keys:
-            signatures = (key.sign(msg_id=id_, timestamp=now, data=body) for key in self._keys)
-            headers["webhook-signature"] = " ".join(signatures)
-        return headers
-
-
 class Poster:
-    """Makes one try to post a hook.
+    """Makes one try to post a hook, signed by the convention of Standard Webhooks.
+
+    It is signed with each of the secrets, so that they can be rotated.
 
     Args:
         client: shared; follows no redirects.
-        signer: makes the headers of the convention.
+        secrets: `whsec_` and base64, as `app.settings` has checked them. None: nothing is signed.
         try_s: seconds that one try may take.
     """
 
-    def __init__(self, client: httpx.AsyncClient, signer: Signer, try_s: float = TRY_S) -> None:
-        self._client = client
-        self._signer = signer
+    def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_S) -> None:
+        self.client = client
         self._try_s = try_s
+        self.take_secrets(secrets)
+
+    def take_secrets(self, secrets: Iterable[str]) -> None:
+        """Sign with these secrets from now on."""
+        self._keys = tuple(Webhook(secret) for secret in secrets)
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
         """Post it once; `now` is aware, UTC."""
@@ -180,13 +160,24 @@ class Poster:
             "content-type": "application/json",
             "idempotency-key": hook.id,
             **orjson.loads(hook.headers),
-            **self._signer.headers(hook.id, now, hook.body.decode()),
+            **self._signature(hook.id, now, hook.body.decode()),
         }
         encoded = [(name.encode(), text.encode()) for name, text in headers.items()]
-        async with self._client.stream("POST", hook.url, content=hook.body, headers=encoded) as answer:
+        async with self.client.stream("POST", hook.url, content=hook.body, headers=encoded) as answer:
             verdict = _verdict(answer, now)
             await _drain(answer)
         return verdict
+
+    def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
+        """The headers of the convention. `now` is aware, UTC: a receiver accepts none that is older than 5 minutes.
+
+        Source: Standard Webhooks, Webhook Metadata and Signature scheme.
+        """
+        headers = {"webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
+        if self._keys:
+            signatures = (key.sign(msg_id=id_, timestamp=now, data=body) for key in self._keys)
+            headers["webhook-signature"] = " ".join(signatures)
+        return headers
 
 
 def _failure(error: httpx.RequestError) -> Verdict:
@@ -291,7 +282,6 @@ class Sender:
         schedule: when to try again, and how often.
         listener: gets the results.
         clock: the time, aware, UTC.
-        poll_s, slots, drain_s, look_s, limit_s: see the constants.
     """
 
     def __init__(
@@ -302,23 +292,13 @@ class Sender:
         listener: Listener | None = None,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        poll_s: float = POLL_S,
-        slots: int = SLOTS,
-        drain_s: float = DRAIN_S,
-        look_s: float = LOOK_S,
-        limit_s: float = LIMIT_S,
     ) -> None:
         self._store = store
         self._post = post
         self._schedule = schedule or Schedule()
         self._listener = listener or Listener()
         self._clock = clock
-        self._poll_s = poll_s
-        self._slots = slots
-        self._receivers = Receivers(max(1, slots // SLOW_SHARE))
-        self._drain_s = drain_s
-        self._look_s = look_s
-        self._limit_s = limit_s
+        self._receivers = Receivers(max(1, self._schedule.slots // SLOW_SHARE))
         self._woken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -338,15 +318,15 @@ class Sender:
         try:
             while True:
                 self._woken.clear()
-                is_fine = await self._succeeds(self._look(), self._look_s)
-                if not (is_fine and await self._succeeds(self._wait(), self._look_s + self._poll_s)):
-                    await asyncio.sleep(self._poll_s)
+                is_fine = await self._succeeds(self._look(), self._schedule.look_s)
+                if not (is_fine and await self._succeeds(self._wait(), self._schedule.look_s + self._schedule.poll_s)):
+                    await asyncio.sleep(self._schedule.poll_s)
         finally:
             await self._drain()
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._poll_s):
+            async with asyncio.timeout(self._schedule.poll_s):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
@@ -370,7 +350,7 @@ class Sender:
     async def _look(self) -> None:
         """Begin to send the hooks whose time has come, as far as there are slots."""
         await self._count()
-        while (free := self._slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
+        while (free := self._schedule.slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
             now = self._now()
             claimed = await self._store.claim_hooks(now, now + LEASE_MS, free)
             if not claimed:  # another host has claimed them
@@ -412,10 +392,10 @@ class Sender:
 
     async def _try(self, hook: HookRow) -> Verdict:
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(self._schedule.limit_s):
                 return await self._post(hook, self._clock())
         except TimeoutError:
-            return Verdict("again", f"no end of it within {self._limit_s:g} s", is_slow=True)
+            return Verdict("again", f"no end of it within {self._schedule.limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
             await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
             raise
@@ -437,12 +417,12 @@ class Sender:
     async def _write(self, written: Awaitable[None]) -> bool:
         """Whether it could be written; if not, the hook is tried again after its lease."""
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(self._schedule.limit_s):
                 await written
         except StoreUnavailable as error:
             self._listener.troubled(str(error))
         except TimeoutError:
-            self._listener.troubled(f"the store wrote nothing within {self._limit_s:g} s")
+            self._listener.troubled(f"the store wrote nothing within {self._schedule.limit_s:g} s")
         else:
             return True
         return False
@@ -452,7 +432,7 @@ class Sender:
             self._timer.cancel()
         if not self._running:
             return
-        _, late = await asyncio.wait(self._running, timeout=self._drain_s)
+        _, late = await asyncio.wait(self._running, timeout=self._schedule.drain_s)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -23,12 +23,11 @@ from app.service.calls import CallService
 from app.service.delivery import milliseconds
 from app.service.library import Library
 from app.service.lookups import Ask, LookupClient, lookups_of_turn
-from app.service.outbox import Listener, Post, Poster, Schedule, Sender, Signer, Verdict
+from app.service.outbox import Listener, Post, Poster, Schedule, Sender, Verdict
 from app.service.outgoing import new_client
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
-from app.store import HookCounts, HookRow, Store
-from app.store import open_store as store_at
+from app.store import HookCounts, HookRow, Store, open_store
 from app.web.health import Drain, Readiness
 from app.web.metrics import Metrics
 from app.web.watcher import SECRETS_LOOK_S, FlowReader, SecretsReader, UseSecrets, watch_flows
@@ -69,7 +68,7 @@ async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
 
 
 @asynccontextmanager
-async def open_store(
+async def opened_store(
     store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
 ) -> AsyncIterator[asyncio.Event]:
     """Open the store, and close it in the end. The event is set once it is open.
@@ -227,8 +226,7 @@ class OwnService:
     Attributes:
         calls: its store is not open and its flows are not loaded.
         lookups: asks lookups; to be closed.
-        signer: signs hooks.
-        hook_client: sends hooks; to be closed.
+        poster: makes one try to send a hook; its client is to be closed.
         sender: sends the hooks of the store while it runs.
     """
 
@@ -241,12 +239,11 @@ class OwnService:
         telemetry: Telemetry | None,
     ) -> None:
         policy = settings.policy()
-        store = store_at(settings.database_url)
+        store = open_store(settings.database_url)
         hosts = settings.private_hosts
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
-        self.signer = Signer(settings.hook_secrets)
-        self.hook_client = new_client(hosts)
-        post: Post = Poster(self.hook_client, self.signer)
+        self.poster = Poster(new_client(hosts), settings.hook_secrets)
+        post: Post = self.poster
         ask = counted_lookups(self.lookups.answer, metrics, log)
         if telemetry is not None:
             telemetry.mark(self.lookups.http)
@@ -272,9 +269,9 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             enter = stack.enter_async_context
             if config.telemetry is not None:
                 stack.push_async_callback(config.telemetry.close)
-            opened = await enter(open_store(service.store, log))
+            opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
-            stack.push_async_callback(own.hook_client.aclose)
+            stack.push_async_callback(own.poster.client.aclose)
             await enter(running(after(opened, own.sender.run)))  # when it stops, running tries get a few seconds
             reader = FlowReader((settings.flows, settings.templates), service.library, metrics, log)
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
@@ -291,7 +288,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
                 await enter(running(after(opened, partial(watch_flows, reader))))
             confirmed = asyncio.Event()
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
-            use_secrets = partial(_use_secrets, config, own.signer)
+            use_secrets = partial(_use_secrets, config, own.poster)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(drain, settings.drain_s, log))
             gc.freeze()
@@ -301,12 +298,12 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
     return lifespan
 
 
-def _use_secrets(config: WebhookConfig, signer: Signer, fresh: Settings) -> None:
+def _use_secrets(config: WebhookConfig, poster: Poster, fresh: Settings) -> None:
     """Use new secrets everywhere, or nowhere if one of them is wrong. Raises SettingsError."""
     verifier, keys, hook_secrets = fresh.verifier(), fresh.keys(), fresh.hook_secrets
     config.verifier = verifier
     config.calls.take_keys(keys)
-    signer.take(hook_secrets)
+    poster.take_secrets(hook_secrets)
 
 
 async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, reads: bool) -> None:

@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from app.service.outbox import Poster, Sender, Signer
+from app.service.outbox import Poster, Sender
 from app.service.outgoing import new_client
 from app.store import SqliteDatabase, Store
 from tests.contract.store.stored_rows import hook_row, new_call
@@ -23,7 +23,7 @@ async def main(how: str, path: str, url: str) -> None:
     await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1", url=f"{url}/h1"), hook_row("h2", url=f"{url}/h2")])
     if how == "send":
         async with new_client() as client:
-            task = asyncio.create_task(Sender(store, Poster(client, Signer())).run())
+            task = asyncio.create_task(Sender(store, Poster(client)).run())
             await asyncio.to_thread(sys.stdin.readline)
             del task
     os.kill(os.getpid(), signal.SIGKILL)

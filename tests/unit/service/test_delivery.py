@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import Poster, Schedule, Sender, Signer
+from app.service.outbox import Poster, Schedule, Sender
 from app.service.outgoing import new_client
 from app.store import HookRow, SqliteDatabase, Store
 from tests.contract.store.stored_rows import hook_row
@@ -26,7 +26,7 @@ from tests.unit.service.receiver import Answer, Receiver, receiving
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-QUICK = Schedule(tries=8, first_s=0.001)
+QUICK = Schedule(tries=8, first_s=0.001, poll_s=0.02)
 
 
 @pytest_asyncio.fixture
@@ -42,10 +42,8 @@ async def sending(store: Store, ahead_s: float = 0.0, try_s: float = 5.0) -> Asy
     """A sender on `store`, whose clock is `ahead_s` ahead."""
     heard = Heard()
     async with new_client() as client:
-        poster = Poster(client, Signer([SECRET]), try_s=try_s)
-        sender = Sender(
-            store, poster, QUICK, heard, clock=lambda: datetime.now(UTC) + timedelta(seconds=ahead_s), poll_s=0.02
-        )
+        poster = Poster(client, [SECRET], try_s=try_s)
+        sender = Sender(store, poster, QUICK, heard, clock=lambda: datetime.now(UTC) + timedelta(seconds=ahead_s))
         async with running(sender):
             yield heard
 

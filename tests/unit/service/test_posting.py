@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Signer, Verdict
+from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Verdict
 from app.service.outgoing import new_client
 from app.store import HookRow
 from tests.contract.server import free_port
@@ -38,7 +38,7 @@ def hook(receiver: Receiver, path: str = "/voicemails", **changes: Any) -> HookR
 async def test_hook_arrives_as_it_was_written(receiver: Receiver, client: httpx.AsyncClient) -> None:
     row = hook(receiver, headers='{"X-Team": "Kölsch", "Content-Type": "application/cloudevents+json"}'.encode())
 
-    verdict = await Poster(client, Signer())(row, NOW)
+    verdict = await Poster(client)(row, NOW)
 
     [post] = receiver.posts
 
@@ -53,7 +53,7 @@ async def test_hook_arrives_as_it_was_written(receiver: Receiver, client: httpx.
 
 async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx.AsyncClient) -> None:
     row = hook(receiver, body='{"type": "voicemail_saved", "data": {"team": "größe"}}'.encode())
-    await Poster(client, Signer([SECRET, OTHER]))(row, datetime.now(UTC))
+    await Poster(client, [SECRET, OTHER])(row, datetime.now(UTC))
 
     [post] = receiver.posts
 
@@ -83,20 +83,20 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
 async def test_status_decides(expected: Verdict, answer: Answer, receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(answer)
 
-    assert expected == await Poster(client, Signer())(hook(receiver), NOW)
+    assert expected == await Poster(client)(hook(receiver), NOW)
 
 
 async def test_receiver_may_name_the_moment_to_come_again(receiver: Receiver, client: httpx.AsyncClient) -> None:
     now = NOW.replace(microsecond=0)
     receiver.answering(Answer(503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
 
-    assert Verdict("again", "status 503", 90.0) == await Poster(client, Signer())(hook(receiver), now)
+    assert Verdict("again", "status 503", 90.0) == await Poster(client)(hook(receiver), now)
 
 
 async def test_redirect_is_not_followed(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(307, {"location": f"{receiver.url}/elsewhere"}))
 
-    verdict = await Poster(client, Signer())(hook(receiver), NOW)
+    verdict = await Poster(client)(hook(receiver), NOW)
 
     assert Verdict("again", "status 307: redirects are not followed") == verdict
     assert ["/voicemails"] == receiver.paths
@@ -105,7 +105,7 @@ async def test_redirect_is_not_followed(receiver: Receiver, client: httpx.AsyncC
 async def test_slow_receiver_is_not_waited_for(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(after_s=1.0))
 
-    verdict = await Poster(client, Signer(), try_s=0.1)(hook(receiver), NOW)
+    verdict = await Poster(client, try_s=0.1)(hook(receiver), NOW)
 
     assert Verdict("again", "no answer within 0.1 s", is_slow=True) == verdict
 
@@ -113,17 +113,17 @@ async def test_slow_receiver_is_not_waited_for(receiver: Receiver, client: httpx
 async def test_endless_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(chunks=10 * ANSWER_LIMIT // 1_000))
 
-    assert Verdict("sent") == await Poster(client, Signer(), try_s=5)(hook(receiver), NOW)
+    assert Verdict("sent") == await Poster(client, try_s=5)(hook(receiver), NOW)
 
 
 async def test_dripping_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(chunks=100, every_s=0.05))
 
-    assert Verdict("sent") == await Poster(client, Signer(), try_s=3)(hook(receiver), NOW)
+    assert Verdict("sent") == await Poster(client, try_s=3)(hook(receiver), NOW)
 
 
 async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -> None:
-    verdict = await Poster(client, Signer())(hook_row(url=f"http://127.0.0.1:{free_port()}/"), NOW)
+    verdict = await Poster(client)(hook_row(url=f"http://127.0.0.1:{free_port()}/"), NOW)
 
     assert "again" == verdict.outcome
     assert verdict.problem
@@ -149,7 +149,7 @@ async def test_what_a_receiver_sends_is_told_by_no_fault(
 
     async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        verdict = await Poster(client, Signer())(hook_row(url=f"http://127.0.0.1:{port}/"), NOW)
+        verdict = await Poster(client)(hook_row(url=f"http://127.0.0.1:{port}/"), NOW)
 
     assert Verdict("again", problem) == verdict
 
@@ -158,7 +158,7 @@ async def test_public_name_that_leads_into_our_network_is_not_reached(receiver: 
     async with new_client(resolve=lambda host, port: ["127.0.0.1"]) as client:
         row = hook_row(url=f"http://crm.example.com:{receiver.port}/")
 
-        verdict = await Poster(client, Signer())(row, NOW)
+        verdict = await Poster(client)(row, NOW)
 
     assert Verdict("again", "crm.example.com leads to a private address") == verdict
     assert [] == receiver.posts
@@ -179,5 +179,5 @@ async def test_hook_that_cannot_be_sent_is_not_tried_again(
 ) -> None:
     row = hook(receiver)._replace(**changes)
 
-    assert Verdict("never", problem) == await Poster(client, Signer())(row, NOW)
+    assert Verdict("never", problem) == await Poster(client)(row, NOW)
     assert [] == receiver.posts

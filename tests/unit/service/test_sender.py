@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -70,7 +71,7 @@ async def store() -> AsyncIterator[AwayStore]:
 
 @pytest.fixture
 def sender(store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard) -> Sender:
-    return Sender(store, post, FIXED, heard, clock=clock, poll_s=0.01, slots=4, drain_s=0.2)
+    return Sender(store, post, replace(FIXED, poll_s=0.01, slots=4, drain_s=0.2), heard, clock=clock)
 
 
 async def test_hook_that_waits_at_the_start_is_sent_and_gone(
@@ -187,7 +188,7 @@ async def test_hook_whose_tries_never_ended_is_parked_without_another(
 async def test_wake_up_sends_without_waiting_for_the_next_look(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
-    sender = Sender(store, post, FIXED, heard, clock=clock, poll_s=60)
+    sender = Sender(store, post, replace(FIXED, poll_s=60), heard, clock=clock)
     async with running(sender):
         await until(lambda: heard.counts)
         await put(store, hook_row("h1"))
@@ -291,7 +292,7 @@ async def test_what_hangs_for_ever_keeps_no_slot(clock: Clock, heard: Heard) -> 
     store, post = StuckStore(), ScriptedPost(held={"h0": asyncio.Event()})
     await store.open()
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(3)))
-    async with running(Sender(store, post, FIXED, heard, clock=clock, poll_s=0.01, slots=2, limit_s=0.05)):
+    async with running(Sender(store, post, replace(FIXED, poll_s=0.01, slots=2, limit_s=0.05), heard, clock=clock)):
         await until(lambda: len(heard.problems) >= 2)
         store.is_stuck = False
         post.held.clear()
@@ -312,7 +313,7 @@ async def test_fault_of_one_try_stops_nothing_else(
         return await post(hook, now)
 
     await put(store, hook_row("h1"), hook_row("h2", session="leg-2"))
-    async with running(Sender(store, faulty, FIXED, heard, clock=clock, poll_s=0.01)):
+    async with running(Sender(store, faulty, replace(FIXED, poll_s=0.01), heard, clock=clock)):
         await until(lambda: heard.told and heard.problems)
 
     assert ["RuntimeError: a fault"] == heard.problems
@@ -352,7 +353,7 @@ async def test_end_does_not_wait_for_ever_and_what_is_late_is_due_at_once(
 async def test_the_sending_outlives_whatever_becomes_of_a_look(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
 ) -> None:
-    sender = Sender(store, post, FIXED, heard, clock=clock, poll_s=0.01, look_s=0.05)
+    sender = Sender(store, post, replace(FIXED, poll_s=0.01, look_s=0.05), heard, clock=clock)
     store.away.add(how)
     await put(store, hook_row("h1"))
     async with running(sender):
@@ -382,7 +383,7 @@ class BusyStore(MemoryStore):
 async def test_what_another_host_holds_is_not_asked_for_all_the_time(post: ScriptedPost) -> None:
     store = BusyStore()
     await store.open()
-    async with running(Sender(store, post, FIXED, poll_s=60)):
+    async with running(Sender(store, post, replace(FIXED, poll_s=60))):
         await asyncio.sleep(0.05)
 
     assert 1 == store.claims

@@ -11,7 +11,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.web.lifespan import after, open_store
+from app.web.lifespan import after, opened_store
 from tests.contract.store.memory_store import MemoryStore
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")
@@ -41,7 +41,7 @@ class Scripted(MemoryStore):
 async def seen(store: Scripted, patience_s: float = 1.0) -> tuple[list[bool], list[MutableMapping[str, Any]]]:
     """Whether it was open at first and in the end, and what was logged."""
     with capture_logs() as lines:
-        async with open_store(store, structlog.get_logger(), patience_s=patience_s, retry_s=0.001) as opened:
+        async with opened_store(store, structlog.get_logger(), patience_s=patience_s, retry_s=0.001) as opened:
             at_first = opened.is_set()
             await asyncio.wait_for(after(opened, store.check), 5)
             return [at_first, opened.is_set()], lines
@@ -72,7 +72,7 @@ async def test_another_problem_is_told_too() -> None:
 
 async def test_a_store_that_is_wrong_is_no_start() -> None:
     with capture_logs() as lines, pytest.raises(StoreUnusable):
-        async with open_store(Scripted(STRANGE), structlog.get_logger()):
+        async with opened_store(Scripted(STRANGE), structlog.get_logger()):
             pass
 
     assert [("store unusable", str(STRANGE), STRANGE.cure)] == [
@@ -89,7 +89,7 @@ async def test_a_store_that_takes_long_holds_up_nobody() -> None:
 
 async def test_nobody_waits_on_for_a_store_when_the_server_ends() -> None:
     store = Scripted(60.0)
-    async with asyncio.timeout(5), open_store(store, structlog.get_logger(), patience_s=0.01) as opened:
+    async with asyncio.timeout(5), opened_store(store, structlog.get_logger(), patience_s=0.01) as opened:
         is_done = opened.is_set()
 
     assert (False, 1) == (is_done, store.closed)
