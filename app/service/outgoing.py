@@ -258,25 +258,13 @@ def _as_httpx() -> Iterator[None]:
         yield
     except _FAULTS as error:
         kind = getattr(httpx, type(error).__name__, httpx.TransportError)
-        if isinstance(error, _Unresolved):
-            kind = NoAddress
-        elif isinstance(error, _Refused):
-            kind = PrivateAddress
-        elif isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
             kind = UntrustedCertificate
         elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
             kind = Disconnected
         raise kind(str(error)) from error
     except OSError as error:  # a TLS record that cannot be decrypted, which httpcore lets through
         raise httpx.ReadError("the TLS connection failed") from error
-
-
-class _Unresolved(httpcore.ConnectError):
-    """The host has no address."""
-
-
-class _Refused(httpcore.ConnectError):
-    """The host has no address that it may lead to."""
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -296,7 +284,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address of `host` that answers, IPv4 first. Raises httpcore.ConnectError."""
+        """A connection to the first address of `host` that answers, IPv4 first.
+
+        Raises NoAddress, PrivateAddress, and what httpcore raises.
+        """
         *others, last = await self._addresses(host, port)
         for address in others:
             limit = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
@@ -314,16 +305,16 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             found = await self._resolved(host, port)
         allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
         if not allowed:
-            raise _Refused(f"{host} leads to a private address")
+            raise PrivateAddress(f"{host} leads to a private address")
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
         try:
             found = await self._threads.run(host, partial(self._resolve, host, port))
         except (OSError, UnicodeError) as error:
-            raise _Unresolved(f"{host} has no address") from error
+            raise NoAddress(f"{host} has no address") from error
         if not found:
-            raise _Unresolved(f"{host} has no address")
+            raise NoAddress(f"{host} has no address")
         return found
 
 

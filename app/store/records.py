@@ -48,14 +48,9 @@ SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
 
 SELECT_CALLS_LIKE: Final = f"{_CALL} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
 
-SELECT_TURNS: Final = """
-    SELECT number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
-    FROM turns
-    WHERE call_key = $1
-    ORDER BY number
-"""
+SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:])} FROM turns WHERE call_key = $1 ORDER BY number"
 
-_WEBHOOK: Final = "key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at"
+_WEBHOOK: Final = f"key, {', '.join(WebhookRow._fields)}"
 
 SELECT_WEBHOOKS: Final = f"SELECT {_WEBHOOK} FROM webhooks WHERE call_key = $1 ORDER BY key"
 

@@ -207,7 +207,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, m
 async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     """Every row that contains one of the numbers, and the webhooks of the same leg or conversation."""
     calls = {key async for key, state in _pieces(database, _CALLS) if wanted.are_in(state)}
-    calls |= {call async for call, _, *documents in _turns(database) if wanted.are_in(*documents)}
+    calls |= {call async for call, _, *documents in _pieces(database, _TURNS, 2) if wanted.are_in(*documents)}
     named = [(key, call) async for key, call, body in _pieces(database, _WEBHOOKS) if wanted.are_in(body)]
     calls |= {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
@@ -223,20 +223,13 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     return _MatchingRows(calls, counted, webhooks, hooks)
 
 
-async def _pieces(database: Database, sql: str) -> AsyncIterator[Row]:
-    key = -1
-    while rows := await database.read(sql, key, PIECE):
+async def _pieces(database: Database, sql: str, keys: int = 1) -> AsyncIterator[Row]:
+    """The rows of a query in the order of their keys, which are the first `keys` columns."""
+    key, *more = [-1] * keys
+    while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:
             yield row
-        key = rows[-1][0]
-
-
-async def _turns(database: Database) -> AsyncIterator[Row]:
-    call, number = -1, -1
-    while rows := await database.read(_TURNS, call, PIECE, number):
-        for row in rows:
-            yield row
-        call, number = rows[-1][:2]
+        key, *more = rows[-1][:keys]
 
 
 async def _delete(database: Database, found: _MatchingRows) -> None:

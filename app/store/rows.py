@@ -9,12 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-SESSION_COLUMNS: Final = "id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at"
-
-HOOK_COLUMNS: Final = (
-    "id, session, name, url, headers, body, created_at, due_at, leased_until, tries, problem, is_parked"
-)
-
 
 class WebhookRow(NamedTuple):
     """A webhook as it came (secrets masked).
@@ -56,6 +50,15 @@ class SessionRow(NamedTuple):
     is_over: bool
     created_at: int
     updated_at: int
+
+
+SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
+
+
+def session_row(row: Sequence[Any]) -> SessionRow:
+    """The session of a row of `SESSION_COLUMNS`; SQLite gives 0 and 1 for truth values."""
+    found = SessionRow(*row)
+    return found._replace(is_over=bool(found.is_over))
 
 
 class TurnRow(NamedTuple):
@@ -115,6 +118,15 @@ class HookRow(NamedTuple):
     tries: int = 0
     problem: str = ""
     is_parked: bool = False
+
+
+HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
+
+
+def hook_row(row: Sequence[Any]) -> HookRow:
+    """The hook of a row of `HOOK_COLUMNS`."""
+    hook = HookRow(*row)
+    return hook._replace(is_parked=bool(hook.is_parked))
 
 
 class HookCounts(NamedTuple):
@@ -204,15 +216,3 @@ class Forgotten(NamedTuple):
     hooks: int = 0
     revisions: int = 0
     traces: int = 0
-
-
-def session_row(row: Sequence[Any]) -> SessionRow:
-    """The session of a row of `SESSION_COLUMNS`."""
-    found = SessionRow(*row)
-    return found._replace(is_over=bool(found.is_over))
-
-
-def hook_row(row: Sequence[Any]) -> HookRow:
-    """The hook of a row of `HOOK_COLUMNS`."""
-    hook = HookRow(*row)
-    return hook._replace(is_parked=bool(hook.is_parked))

@@ -126,20 +126,17 @@ async def count_calls(
 ) -> None:
     """Count the open calls now and then, for the metrics."""
     while True:
-        records = store.records()
+        begun, records = time.monotonic(), store.records()
         try:
             await records.open()
-            while True:
-                begun = time.monotonic()
-                metrics.calls_open(await records.count_open(milliseconds(clock() - COUNTED)))
-                await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
+            metrics.calls_open(await records.count_open(milliseconds(clock() - COUNTED)))
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
         except Exception as error:  # noqa: BLE001 - a passing fault (no file left to open) must not end the counting
             log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
         finally:
             await records.close()
-        await asyncio.sleep(count_s)
+        await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
 
 
 async def delete_old_calls(
