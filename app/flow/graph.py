@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from app.flow.actions.action import CONNECTED, Action
 from app.flow.actions.connect import Connect, address_of
@@ -30,38 +30,24 @@ Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
 or, with coverage, an edge that calls have taken or never taken."""
 
 
-class NodeStyle(NamedTuple):
-    """How a node is written in DOT, and what opens and closes it in Mermaid."""
-
-    dot: str
-    opening: str
-    closing: str
-
-
-class ArrowStyle(NamedTuple):
-    """How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
-
-    dot: str
-    mermaid: str
-    colour: str = ""
-
-
-NODE_STYLES: Final[Mapping[NodeKind, NodeStyle]] = {
-    "start": NodeStyle("oval", "([", "])"),
-    "step": NodeStyle("box", "[", "]"),
-    "ask": NodeStyle("hexagon", "{{", "}}"),
-    "decide": NodeStyle("diamond", "{", "}"),
-    "hold": NodeStyle("parallelogram", "[/", "/]"),
-    "run": NodeStyle("component", "[[", "]]"),
-    "end": NodeStyle("circle", "((", "))"),
+NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
+    "start": ("oval", "([", "])"),
+    "step": ("box", "[", "]"),
+    "ask": ("hexagon", "{{", "}}"),
+    "decide": ("diamond", "{", "}"),
+    "hold": ("parallelogram", "[/", "/]"),
+    "run": ("component", "[[", "]]"),
+    "end": ("circle", "((", "))"),
 }
-ARROW_STYLES: Final[Mapping[Stroke, ArrowStyle]] = {
-    "plain": ArrowStyle("", "-->"),
-    "dotted": ArrowStyle("style=dashed", "-.->"),
-    "error": ArrowStyle('style=dashed, color="#cc0000"', "-.->", "#c00"),
-    "taken": ArrowStyle('penwidth=2, color="#009900"', "==>", "#090"),
-    "missed": ArrowStyle('color="#cc0000"', "-->", "#c00"),
+"""The shape of a node in DOT, and what opens and closes it in Mermaid."""
+ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
+    "plain": ("", "-->", ""),
+    "dotted": ("style=dashed", "-.->", ""),
+    "error": ('style=dashed, color="#cc0000"', "-.->", "#c00"),
+    "taken": ('penwidth=2, color="#009900"', "==>", "#090"),
+    "missed": ('color="#cc0000"', "-->", "#c00"),
 }
+"""How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
 NODE_KINDS: Final[Mapping[str, NodeKind]] = {
     Choices.word: "ask",
     Collect.word: "ask",
@@ -125,10 +111,11 @@ class _FlowDrawer:
     key: str
     flow: Flow
     ends: dict[str, GraphNode] = field(default_factory=dict)
-    steps: dict[str, str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.steps = {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
+    @property
+    def steps(self) -> dict[str, str]:
+        """The key of each step, by its name."""
+        return {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
 
     @property
     def entry_key(self) -> str:
@@ -255,16 +242,16 @@ def as_mermaid(drawing: Drawing) -> str:
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
         for node in flow.nodes:
-            shape = NODE_STYLES[node.kind]
-            lines.append(f'    {node.key}{shape.opening}"{_in_mermaid(node.lines)}"{shape.closing}')
+            _, opening, closing = NODE_SHAPES[node.kind]
+            lines.append(f'    {node.key}{opening}"{_in_mermaid(node.lines)}"{closing}')
         lines.append("  end")
     for arrow in drawing.arrows:
         label = f'|"{_in_mermaid(arrow.lines)}"|' if arrow.lines else ""
-        lines.append(f"  {arrow.start} {ARROW_STYLES[arrow.stroke].mermaid}{label} {arrow.end}")
-    for stroke, line in ARROW_STYLES.items():
+        lines.append(f"  {arrow.start} {ARROW_STYLES[arrow.stroke][1]}{label} {arrow.end}")
+    for stroke, (_, _, colour) in ARROW_STYLES.items():
         numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == stroke]
-        if numbers and line.colour:
-            lines.append(f"  linkStyle {','.join(numbers)} stroke:{line.colour}")
+        if numbers and colour:
+            lines.append(f"  linkStyle {','.join(numbers)} stroke:{colour}")
     return "\n".join([*lines, ""])
 
 
@@ -295,12 +282,12 @@ def as_dot(drawing: Drawing) -> str:
     for flow in drawing.subgraphs:
         lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
         lines += [
-            f"    {node.key} [shape={NODE_STYLES[node.kind].dot}, label={_in_dot(node.lines)}];" for node in flow.nodes
+            f"    {node.key} [shape={NODE_SHAPES[node.kind][0]}, label={_in_dot(node.lines)}];" for node in flow.nodes
         ]
         lines.append("  }")
     for arrow in drawing.arrows:
         label = f"label={_in_dot(arrow.lines)}" if arrow.lines else ""
-        options = ", ".join(filter(None, (label, ARROW_STYLES[arrow.stroke].dot)))
+        options = ", ".join(filter(None, (label, ARROW_STYLES[arrow.stroke][0])))
         lines.append(f"  {arrow.start} -> {arrow.end}{f' [{options}]' if options else ''};")
     return "\n".join([*lines, "}", ""])
 

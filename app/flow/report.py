@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from app.flow.issues import Issue, by_place
 
@@ -33,42 +33,29 @@ def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format =
         return _json(ordered)
     if format == "github":
         return "".join(map(_annotation, ordered))
-    return _text(ordered, sources, _TerminalColours(colour))
+    return _text(ordered, sources, _coloured if colour else lambda text, colour: text)
 
 
-class _TerminalColours:
-    """Colours text for a terminal, or leaves it alone."""
-
-    def __init__(self, is_on: bool) -> None:
-        self.is_on = is_on
-
-    def __call__(self, text: str, colour: str) -> str:
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.is_on else text
+Colouring: TypeAlias = Callable[[str, str], str]
+"""Text, and the name of its colour → the text for a terminal."""
 
 
-def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: _TerminalColours) -> str:
+def _coloured(text: str, colour: str) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: Colouring) -> str:
     if not issues:
         return ""
-    lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in _files(issues) if file in sources}
+    files = {issue.place.file for issue in issues}
+    lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in files if file in sources}
     blocks: list[str] = []
     for file, group in groupby(issues, key=lambda issue: issue.place.file):
         found = tuple(group)
-        blocks += [_heading(file, found, colours)] if len(_files(issues)) > 1 else []
+        if len(files) > 1:
+            blocks.append(colours(f"{printable(file)}: {_numbers(found)}", "heading") + "\n")
         blocks += [_block(issue, lines.get(file, ()), colours) for issue in found]
-    return "\n".join([*blocks, _count(issues) + "\n"])
-
-
-def _heading(file: str, issues: Sequence[Issue], colours: _TerminalColours) -> str:
-    """The heading above a file's issues when several files have issues."""
-    return f"{colours(f'{printable(file)}: {_numbers(issues)}', 'heading')}\n"
-
-
-def _files(issues: Iterable[Issue]) -> set[str]:
-    return {issue.place.file for issue in issues}
-
-
-def _count(issues: Sequence[Issue]) -> str:
-    return f"{_numbers(issues)} in {_plural(len(_files(issues)), 'file')}"
+    return "\n".join([*blocks, f"{_numbers(issues)} in {_plural(len(files), 'file')}\n"])
 
 
 def _numbers(issues: Sequence[Issue]) -> str:
@@ -81,7 +68,7 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _block(issue: Issue, lines: Sequence[str], colours: _TerminalColours) -> str:
+def _block(issue: Issue, lines: Sequence[str], colours: Colouring) -> str:
     """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
@@ -102,26 +89,18 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
     before, width = _width(cells[:start]), max(1, _width(cells[start : start + length]))
     front = ""
     if _width(cells) > _WIDEST and before > _LEAD:
-        index = _first_within(cells, before - _LEAD)
+        index = _fitting(cells, before - _LEAD)
         front, before = "...", before - _width(cells[:index]) + 3
         cells = cells[index:]
-    return front + _cut(cells), before, min(width, max(1, _WIDEST - before))
+    shown = cells[: _fitting(cells, _WIDEST + 1) - 1] if _width(cells) > _WIDEST else cells
+    cut = "..." if len(shown) < len(cells) else ""
+    return front + "".join(shown) + cut, before, min(width, max(1, _WIDEST - before))
 
 
-def _first_within(cells: Sequence[str], columns: int) -> int:
-    """How many cells must go so that at least `columns` columns go."""
-    gone = accumulate((_width([cell]) for cell in cells), initial=0)
-    return next(index for index, width in enumerate(gone) if width >= columns)
-
-
-def _cut(cells: Sequence[str]) -> str:
-    text, width = "", 0
-    for cell in cells:
-        width += _width([cell])
-        if width > _WIDEST:
-            return text + "..."
-        text += cell
-    return text
+def _fitting(cells: Sequence[str], columns: int) -> int:
+    """How many cells it takes to fill at least `columns` columns."""
+    filled = accumulate((_width([cell]) for cell in cells), initial=0)
+    return next(index for index, width in enumerate(filled) if width >= columns)
 
 
 def _cell(char: str) -> str:

@@ -44,7 +44,7 @@ from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path
 from app.flow.templates.analysis import read_with_includes
 from app.flow.templates.escaping import CONTEXTS
-from app.flow.templates.references import Occurrence, Walk, references_in
+from app.flow.templates.references import Occurrence, Reference, Walk, references_in
 from app.flow.templates.tree import Template
 
 _NO_URL: Final = frozenset({"bool", "int", "number"})
@@ -95,9 +95,10 @@ def tainted(flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[
     shared = tuple(shared)
     edges: Edges = defaultdict(set)
     for name, node in flows.items():
-        scope = _Scope(name, (node, *shared), templates)
+        reader = _EdgeReader(name, (node, *shared), templates, flows)
         for part in (node, *(each for one in shared if (each := one.get("defaults")) is not None)):
-            _connect(part, scope, flows, edges)
+            for source, target in reader.edges(part):
+                edges[source].add(target)
     filled = _reachable(CALLER, edges, flows, _NO_URL)
     kept = _reachable(SETTING, edges, flows, _NO_SETTING)
     return Tainted(_variables(filled, Aspect.BEGINNING, flows), _variables(kept, Aspect.ANY, flows))
@@ -123,45 +124,6 @@ def _variables(cells: set[Cell], aspect: Aspect, flows: Iterable[str]) -> dict[s
     }
 
 
-def _connect(node: Node, scope: _Scope, flows: Mapping[str, Map], edges: Edges) -> None:
-    """Add the edges for everything in the nodes of a flow that fills a variable."""
-    if isinstance(node, Seq):
-        for item in node.items:
-            _connect(item, scope, flows, edges)
-    elif isinstance(node, Map):
-        for source, target in (*_moves(node, scope), *_runs(node, scope, flows), *_collects(node, scope)):
-            edges[source].add(target)
-        for entry in node.entries:
-            _connect(entry.value, scope, flows, edges)
-
-
-def _moves(node: Map, scope: _Scope) -> Iterator[tuple[Cell, Cell]]:
-    """What `set` and `with` of a map fill: source and target."""
-    other = node.get("run")
-    callee = other.value if isinstance(other, Text) else ""
-    is_returned = node.get("return") is not None
-    for values, flow in ((node.get("set"), scope.flow), (node.get("with") if callee else None, callee)):
-        for entry in values.entries if isinstance(values, Map) else ():
-            for source, aspect in _sources(entry.value, scope):
-                yield source, Cell(flow, entry.key.value, aspect, is_returned and flow == scope.flow)
-
-
-def _runs(node: Map, scope: _Scope, flows: Mapping[str, Map]) -> Iterator[tuple[Cell, Cell]]:
-    """What a sub-flow returns: source and target."""
-    other = node.get("run")
-    callee = other.value if isinstance(other, Text) else ""
-    for name in _names_under(flows.get(callee), "returns"):
-        for aspect in Aspect:
-            yield Cell(callee, name, aspect, is_returned=True), Cell(scope.flow, name, aspect)
-
-
-def _collects(node: Map, scope: _Scope) -> Iterator[tuple[Cell, Cell]]:
-    """The variable that a `collect` fills: source and target."""
-    into = node.get("into")
-    if isinstance(into, Text):
-        yield from ((CALLER, Cell(scope.flow, into.value, aspect)) for aspect in Aspect)
-
-
 def _names_under(node: Map | None, section: str) -> tuple[str, ...]:
     declared = node.get(section) if node is not None else None
     return tuple(entry.key.value for entry in declared.entries) if isinstance(declared, Map) else ()
@@ -179,18 +141,54 @@ def _is_declared_as(types: Collection[str], flow: Map | None, name: str) -> bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
-    """What the names in the texts of a flow mean.
+class _EdgeReader:
+    """Reads the edges of one flow.
 
     Attributes:
         flow: its name.
         nodes: of the flow, then of the shared files; the first that declares a lookup decides.
         templates: file name → text.
+        flows: the nodes of every flow, by name.
     """
 
     flow: str
     nodes: tuple[Map, ...]
     templates: Mapping[str, str]
+    flows: Mapping[str, Map]
+
+    def edges(self, node: Node) -> Iterator[tuple[Cell, Cell]]:
+        """Source and target of everything in a node that fills a variable."""
+        if isinstance(node, Map):
+            yield from self._filled(node)
+        for inner in _inner(node):
+            yield from self.edges(inner)
+
+    def _filled(self, node: Map) -> Iterator[tuple[Cell, Cell]]:
+        """What a map fills by `set` and `with`, by what a sub-flow returns, and by `collect`."""
+        other, into = node.get("run"), node.get("into")
+        callee = other.value if isinstance(other, Text) else ""
+        yield from self._assigned(node.get("set"), self.flow, is_returned=node.get("return") is not None)
+        yield from self._assigned(node.get("with"), callee) if callee else ()
+        for aspect in Aspect:
+            for name in _names_under(self.flows.get(callee), "returns"):
+                yield Cell(callee, name, aspect, is_returned=True), Cell(self.flow, name, aspect)
+            if isinstance(into, Text):
+                yield CALLER, Cell(self.flow, into.value, aspect)
+
+    def _assigned(self, values: Node | None, flow: str, *, is_returned: bool = False) -> Iterator[tuple[Cell, Cell]]:
+        for entry in values.entries if isinstance(values, Map) else ():
+            for source, aspect in self._sources(entry.value):
+                yield source, Cell(flow, entry.key.value, aspect, is_returned)
+
+    def _sources(self, node: Node) -> Iterator[tuple[Cell, Aspect]]:
+        """The cells that a written value is computed of, each with the aspect of the result that it decides."""
+        for inner in _inner(node):
+            yield from self._sources(inner)
+        if isinstance(node, Text) and ("{{" in node.value or "{%" in node.value):
+            template, _ = read_with_includes(node, self.templates)
+            values = _SourceWalk(template, self)
+            values.block(template.body)
+            yield from values.found
 
     def cell(self, name: str, path: Path, aspect: Aspect) -> Cell | None:
         """Where the value comes from that a name and a way into it lead to; None when no caller decides it."""
@@ -226,62 +224,26 @@ def _is_url(node: Node | None, path: Path) -> bool:
     return isinstance(node, Map) and path[0] is not None and _is_url(node.get(path[0]), path[1:])
 
 
-def _sources(node: Node, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
-    """The cells that a written value is computed of, each with the aspect of the result that it decides."""
+def _inner(node: Node) -> Iterable[Node]:
+    """The nodes in a list or a map."""
     if isinstance(node, Seq):
-        for item in node.items:
-            yield from _sources(item, scope)
-    elif isinstance(node, Map):
-        for entry in node.entries:
-            yield from _sources(entry.value, scope)
-    else:
-        for value in values_in(node, scope.templates):
-            any_part = scope.cell(value.name, value.path, Aspect.ANY)
-            beginning = scope.cell(value.name, value.path, Aspect.BEGINNING)
-            if any_part is not None:
-                yield any_part, Aspect.ANY
-            source = beginning if value.is_whole and value.context == "" else any_part
-            if source is not None and value.context != "path":
-                yield source, Aspect.BEGINNING
+        return node.items
+    return [entry.value for entry in node.entries] if isinstance(node, Map) else ()
 
 
 _URL: Final = CONTEXTS["url"]
 
 
-class UrlValue(NamedTuple):
-    """A value that a text is made of.
+class _SourceWalk(Walk):
+    """Finds what a text is computed of, by the place of each value in a URL.
 
-    Attributes:
-        name, path: the name that an expression goes into, and how far.
-        is_whole: the value may be in the text as it is; otherwise something is computed of it.
-        context: where it is, as `CONTEXTS["url"]` says: "" at the beginning, `path` behind the host, ...
+    Names that the text gives are replaced by what they stand for; what only decides on branches is left out.
     """
 
-    name: str
-    path: Path
-    is_whole: bool
-    context: str
-
-
-def values_in(text: Text, templates: Mapping[str, str]) -> Iterable[UrlValue]:
-    """The values of a text and of the files that it includes, without those that only decide on branches.
-
-    Names that the text gives are replaced by what they stand for.
-    """
-    if "{{" not in text.value and "{%" not in text.value:
-        return ()
-    template, _ = read_with_includes(text, templates)
-    values = _UrlValues(template)
-    values.block(template.body)
-    return values.found
-
-
-class _UrlValues(Walk):
-    """Finds the values of a text, each with its place in a URL."""
-
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, reader: _EdgeReader) -> None:
         super().__init__(template)
-        self.found: list[UrlValue] = []
+        self.reader = reader
+        self.found: list[tuple[Cell, Aspect]] = []
 
     def on_text(self, node: nodes.TemplateData) -> None:
         """Follow the URL."""
@@ -290,10 +252,20 @@ class _UrlValues(Walk):
     def on_value(self, occurrence: Occurrence) -> None:
         """Keep what a value that is written is made of."""
         if occurrence.role == "output":
-            context = self.state.context
-            held = (each for each in references_in(occurrence) if each.is_held)
-            self.found += [UrlValue(each.name, each.path, each.is_whole, context) for each in held]
-            self.state = self.state._replace(context=_URL.after_value(context))
+            for each in references_in(occurrence):
+                if each.is_held:
+                    self._add(each)
+            self.state = self.state._replace(context=_URL.after_value(self.state.context))
+
+    def _add(self, value: Reference) -> None:
+        context = self.state.context
+        any_part = self.reader.cell(value.name, value.path, Aspect.ANY)
+        is_beginning = value.is_whole and context == ""
+        source = self.reader.cell(value.name, value.path, Aspect.BEGINNING) if is_beginning else any_part
+        if any_part is not None:
+            self.found.append((any_part, Aspect.ANY))
+        if source is not None and context != "path":
+            self.found.append((source, Aspect.BEGINNING))
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
         """The place behind branches; where they end differently, the next value may decide the host."""
