@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal
 
 from app.flow.actions.action import CONNECTED, Action
@@ -104,7 +105,7 @@ def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
     return Drawing(tuple(drawer.subgraph() for drawer in drawers.values()), tuple(arrows))
 
 
-@dataclass(slots=True)
+@dataclass
 class _FlowDrawer:
     """Draws one flow; its ends are added when an arrow leads to them."""
 
@@ -112,7 +113,7 @@ class _FlowDrawer:
     flow: Flow
     ends: dict[str, GraphNode] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def steps(self) -> dict[str, str]:
         """The key of each step, by its name."""
         return {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}

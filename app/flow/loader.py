@@ -31,10 +31,8 @@ from app.flow.source.source_file import SourceFile
 from app.flow.taint import tainted
 
 
-def link(
-    read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]
-) -> dict[str, tuple[Flow, dict[str, str]]]:
-    """Each flow with its `subs`, and the sources of all of them.
+def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
+    """Each flow with its `subs`, the sources of all of them, and its revision.
 
     A flow that leads to one with an error is left out, as that one is.
 
@@ -42,7 +40,7 @@ def link(
         read: the flows without errors, by name.
         sources: path → text of what each is made of, by name.
     """
-    found: dict[str, tuple[Flow, dict[str, str]]] = {}
+    found: dict[str, Flow] = {}
     for name, one in read.items():
         names = _reach(name, read)
         if one.flow is None or names is None:
@@ -51,7 +49,7 @@ def link(
         # the layout of an NCCO depends on the flow in which the call began, so each sub-flow has its own memo
         subs = {other: replace(flow, sound=set()) for other, flow in others.items()}
         texts = {path: text for other in names for path, text in sources[other].items()}
-        found[name] = (replace(one.flow, subs=subs), texts)
+        found[name] = replace(one.flow, subs=subs, sources=texts, revision=revision_of(texts))
     return found
 
 
@@ -210,8 +208,7 @@ def _project(
             dates = calendar_sources((*context.shared.calendars.values(), *own))
             sources[file.read.name] = {file.path: file.text, **file.templates, **shared_sources, **dates}
     flows = link({one.name: one for one in reversed(read) if one.flow is not None}, sources)
-    sealed = {name: replace(flow, sources=used, revision=revision_of(used)) for name, (flow, used) in flows.items()}
-    return Project(sealed, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, sealed))
+    return Project(flows, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, flows))
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:

@@ -148,6 +148,7 @@ _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
+@dataclass(eq=False)
 class Misplaced(Exception):
     """A value where none is allowed.
 
@@ -156,12 +157,10 @@ class Misplaced(Exception):
         is_all_before: the issue is about the text in front of the value.
     """
 
-    def __init__(self, code: str, message: str, cure: str | None = None, *, is_all_before: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.cure = cure
-        self.is_all_before = is_all_before
+    code: str
+    message: str
+    cure: str | None = None
+    is_all_before: bool = False
 
 
 class Written(NamedTuple):

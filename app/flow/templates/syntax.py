@@ -344,7 +344,9 @@ class _Reader:
             case "endif" | "endfor" | "endraw":
                 self._finish(piece, word)
             case "set":
-                self._set(piece, word)
+                target = self._target(piece, "=", "write {% set name = value %}")
+                if (value := self._expression(piece)) is not None:
+                    self._fill().append(nodes.Assign(target, value, lineno=word.start))
             case "include":
                 if len(piece.tokens) != 1 and [token.kind for token in piece.tokens[1:]] != ["string"]:
                     cure = 'write the name of a file in quotes and nothing else: {% include "greeting.j2" %}'
@@ -363,17 +365,11 @@ class _Reader:
             test = self._expression(piece) or nodes.Const(False, lineno=word.start)
             node = nodes.If(test, [], [], [], lineno=word.start)
         else:
-            name = piece.at(1)
-            if name.kind != "name" or not piece.at(2).says("in"):
-                cure = "a loop has one name and goes over a list: {% for item in list %}"
-                piece.refuse("E320", word, "a loop that cannot be read", cure)
-            elif name.says(*_CONSTANTS):
-                piece.refuse("E325", name, f'"{name.text}" cannot be a name')
-            elif behind := next((token for token in piece.tokens[3:] if token.says("if", "recursive")), None):
+            target = self._target(piece, "in", "write {% for item in list %}, with one name")
+            if behind := next((token for token in piece.tokens[3:] if token.says("if", "recursive")), None):
                 cure = "write {% if test %} within the loop"
                 piece.refuse("E321", behind, f'"{behind.text}" in the head of a loop', cure)
             items = self._expression(piece) or nodes.List([], lineno=word.start)
-            target = nodes.Name(name.text, "store", lineno=name.start)
             node = nodes.For(target, items, [], [], None, False, lineno=word.start)
         self.blocks.append(_Block(piece, node, node.body))
 
@@ -416,16 +412,15 @@ class _Reader:
         if block.word == "if" or block.head.fault is None:
             self._fill().append(block.node)
 
-    def _set(self, piece: Piece, word: Token) -> None:
-        name = piece.at(1)
-        if name.kind != "name" or not piece.at(2).says("="):
-            self.refused.add("set")
-            piece.refuse("E320", word, '"set" that cannot be read', "write {% set name = value %}")
+    def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
+        """The name that `for` or `set` gives, with the sign behind it."""
+        word, name = piece.at(0), piece.at(1)
+        if name.kind != "name" or not piece.at(2).says(sign):
+            self.refused.add(word.text)
+            piece.refuse("E320", word, f'"{word.text}" that cannot be read', cure)
         elif name.says(*_CONSTANTS):
             piece.refuse("E325", name, f'"{name.text}" cannot be a name')
-        if (value := self._expression(piece)) is not None:
-            target = nodes.Name(name.text, "store", lineno=name.start)
-            self._fill().append(nodes.Assign(target, value, lineno=word.start))
+        return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
         """Refuse a tag, once with its end; one that is likely to mean `if`, `for` or their ends is read as that."""
