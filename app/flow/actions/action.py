@@ -87,6 +87,12 @@ def literal(fields: Mapping[str, Value], name: str) -> Any:
     return value.render({}) if value is not None and value.is_literal else None
 
 
+def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
+    """Whether a flag is true, or may be in some call."""
+    value = fields.get(name)
+    return value is not None and (not value.is_literal or value.render({}) is True)
+
+
 _ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
 """Fields that rules between actions look at."""
 

@@ -18,14 +18,14 @@ on:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.actions.action import DIAL_FAILURES, Action, observer
-from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, entries_in, read_list
+from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
+from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied, find
 from app.flow.language.reader import Reader, read_fields
@@ -50,48 +50,30 @@ ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 """The fields of an endpoint that say what is dialled."""
 
 
-def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
-    """The type and fields of an endpoint that is written as a text; None after E405."""
-    kind = _by_scheme(text.value)
-    if kind is None and ("{{" in text.value or "{%" in text.value or _NUMBER.fullmatch(text.value)):
-        return "phone", _field("number", text)
-    if kind is not None:
-        return kind, _field("uri", text)
-    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address')
-    return None
-
-
-def _field(name: str, text: Text) -> Map:
-    return Map((Entry(Text(name, text.place), text),), text.place)
-
-
-def _by_scheme(text: str) -> str | None:
+def _kind_of(text: str) -> str | None:
+    """The type of an endpoint that is written as a text: a number or an address; None for anything else."""
     lowered = text.strip().lower()
-    return next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
+    kind = next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
+    is_number = "{{" in text or "{%" in text or _NUMBER.fullmatch(text)
+    return kind or ("phone" if is_number else None)
 
 
-def type_of(target: Map, known: Collection[str], reader: Reader) -> str | None:
+def _type_of(target: Map, reader: Reader) -> str | None:
     """The type of an endpoint that is written as a map: its `type`, else by its fields; None after E405."""
-    written = target.get("type")
+    written, uri = target.get("type"), target.get("uri")
     if written is None:
-        return _inferred(target, reader)
+        kind = _kind_of(uri.value) if isinstance(uri, Text) else None
+        if kind in (None, "phone"):
+            kind = next((kind for kind, fields in BY_FIELDS if fields <= set(target.keys())), None)
+        if kind is None:
+            reader.report("E405", target.place, "this target does not say what it connects to")
+        return kind
     text = reader.text(written, "type")
-    if text is None:
-        return None
-    if text.value not in known:
-        meant = ENDPOINT_NAMES.get(text.value.lower())
-        reader.unknown("E405", text._replace(value=meant or text.value), known, f'there is no endpoint "{text.value}"')
-        return None
-    return text.value
-
-
-def _inferred(target: Map, reader: Reader) -> str | None:
-    names, uri = set(target.keys()), target.get("uri")
-    kind = _by_scheme(uri.value) if isinstance(uri, Text) else None
-    kind = kind or next((kind for kind, fields in BY_FIELDS if fields <= names), None)
-    if kind is None:
-        reader.report("E405", target.place, "this target does not say what it connects to")
-    return kind
+    if text is None or text.value in ENDPOINT_TYPES:
+        return text.value if text else None
+    meant = text._replace(value=ENDPOINT_NAMES.get(text.value.lower(), text.value))
+    reader.unknown("E405", meant, ENDPOINT_TYPES, f'there is no endpoint "{text.value}"')
+    return None
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
@@ -152,31 +134,26 @@ def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:
-        _check_secrecy(runs, reader)
-        _check_outcomes(runs, name.place, reader)
+        _check_answering(runs, name.place, reader)
     return runs
 
 
-def _check_outcomes(runs: Runs, place: Place, reader: Reader) -> None:
-    """W286 for an outcome whose name says that the call is not connected, when it connects it."""
-    signature = reader.flows.get(runs.flow)
-    for outcome in signature.outcomes if signature else ():
-        if outcome.lower() in _REFUSING:
-            message = f'"{outcome}" of the flow "{runs.flow}" joins the parties'
-            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties apart"
-            reader.report("W286", place, message, cure)
+def _check_answering(runs: Runs, place: Place, reader: Reader) -> None:
+    """What the other party may not hear or decide.
 
-
-def _check_secrecy(runs: Runs, reader: Reader) -> None:
-    """E286 for a sensitive param: its value would be stored until the other party answers."""
+    E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome whose name
+    says that the call is not connected, when it connects it.
+    """
     signature = reader.flows.get(runs.flow)
-    for given in runs.given:
+    for given in runs.given if signature else ():
         param = signature.params.get(given.name) if signature else None
         if param is not None and param.variable.sensitive:
-            message = (
-                f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be stored until somebody answers'
-            )
+            message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be stored for some time'
             reader.report("E286", given.place, message)
+    for outcome in signature.outcomes if signature else ():
+        if outcome.lower() in _REFUSING:
+            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties apart"
+            reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" joins the parties', cure)
 
 
 _IN_TURN = "\0number"
@@ -202,21 +179,14 @@ class CurrentNumber(Supplied):
 def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
     """The list that the `number` of a phone computes; None for a single one. E287 for what can be no number."""
     text = endpoint.get("number")
-    item = entries_in(text, reader)
-    if text is None:
+    computed = computed_type(text, reader)
+    is_list = computed is not None and computed.kind == "list" and computed.entry is not None
+    dialled = computed.entry if is_list and computed is not None else computed
+    if text is None or dialled is None:
         return None
-    if item is None:
-        single = computed_type(text, reader)
-        if single is not None and _never_fits(single):
-            message = f"this is {single.described}, not a phone number"
-            cure = "let it be a phone number: a lookup declares it with `returns: {number: phone}`"
-            reader.report("E287", text.place, message, cure)
-        return None
-    if item.name not in _DIALLED or _never_fits(item):
-        message = f"every entry of this list is {item.described}, not a phone number"
-        cure = "let it be a list of phone numbers: a lookup declares it with `returns: {numbers: [phone]}`"
-        reader.report("E287", text.place, message, cure)
-    return read_list(text, TYPES["list"], reader, "the list of numbers")
+    if _never_fits(dialled) or (is_list and dialled.name not in _DIALLED):
+        reader.report("E287", text.place, f"what is dialled is {dialled.described}, not a phone number")
+    return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
 
 
 def _never_fits(type_: ValueType) -> bool:
@@ -259,8 +229,13 @@ class ConnectTarget(Action):
         """
         if self.kind == "websocket":
             return False
-        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+        return any(not part.is_literal for part in self.addresses)
+
+    @property
+    def addresses(self) -> tuple[Value, ...]:
+        """What is dialled, as far as it is written."""
+        found = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        return tuple(value for value in found if not isinstance(value, Object))
 
     @property
     def kind(self) -> str:
@@ -357,17 +332,11 @@ def read_connect(item: Item, reader: Reader) -> Connect | None:
     targets = [_read_target(node, common, answers, item.place, reader) for node in nodes]
     read = tuple(target for target in targets if target is not None)
     if read and len(read) == len(nodes):
-        _check_answered(answers, read, reader)
-        return Connect(item.place, read, isinstance(main, Seq))
-    return None
-
-
-def _check_answered(answers: tuple[Entry, ...], targets: tuple[ConnectTarget, ...], reader: Reader) -> None:
-    """E202 for an `onAnswer` beside a list without any phone."""
-    for entry in answers:
-        if not any(target.kind == "phone" for target in targets):
+        for entry in answers if not any(target.kind == "phone" for target in read) else ():
             message = f"`{entry.key.value}` has no effect: none of these targets is a phone"
             reader.report("E202", entry.key.place, message, "delete it, or add a phone to the list")
+        return Connect(item.place, read, isinstance(main, Seq))
+    return None
 
 
 def _read_target(
@@ -386,15 +355,36 @@ def _read_target(
     if found is None:
         return None
     kind, endpoint, outer = found
-    beside = (*common, *answers) if kind == "phone" else common
-    return _target(kind, endpoint, gather(outer, beside, place), place, reader)
+    fields = gather(outer, (*common, *answers) if kind == "phone" else common, place)
+    heard, numbers = None, None
+    if kind == "phone":
+        endpoint, fields = _with_answer(endpoint, fields, reader)
+        endpoint, heard = read_answering(endpoint, reader)
+        numbers = read_numbers(endpoint, reader)
+    inner: dict[str, Value] = {"type": Constant(kind, endpoint.place)}
+    if kind == "websocket":
+        inner["content-type"] = Constant(_AUDIO, endpoint.place)
+    if numbers is not None:
+        inner["number"] = CurrentNumber(numbers.place, numbers.used_names)
+        endpoint = endpoint.without("number")
+    inner |= endpoint_shape(kind).read_fields(endpoint, reader, f"the {kind} endpoint")
+    written = action_shape("connect").read_fields(fields.without("endpoint"), reader, "connect")
+    is_shown = kind == "phone" and "from" not in written and not may_be_true(written, "randomFromNumber")
+    wire: dict[str, Value] = {"from": OurNumber(place)} if is_shown else {}
+    wire |= {**written, "endpoint": Array((Object(inner, endpoint.place),), endpoint.place)}
+    callback = observer("connect", has_url="eventUrl" in written, records=False)
+    return ConnectTarget("connect", place, wire, callback, numbers=numbers, heard=heard)
 
 
 def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
-    """The type of an endpoint, its fields, and the fields of `connect` that are written with it."""
+    """The type of an endpoint, its fields, and the fields of `connect` that are written with it; None after E405."""
     if isinstance(node, Text):
-        found = endpoint_of(node, reader)
-        return None if found is None else (*found, ())
+        kind = _kind_of(node.value)
+        if kind is None:
+            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address')
+            return None
+        field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
+        return kind, Map((field,), node.place), ()
     target = reader.map(node, "a target of `connect`")
     if target is None:
         return None
@@ -405,7 +395,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
         cure = "write several targets as a list under `connect:`" if isinstance(wrapped, Seq) else None
         reader.report("E405", wrapped.place, "`endpoint` is not one endpoint", cure)
         return None
-    kind = type_of(wrapped or target, ENDPOINT_TYPES, reader)
+    kind = _type_of(wrapped or target, reader)
     if kind is None:
         return None
     if wrapped is not None:
@@ -422,54 +412,19 @@ def _is_of_connect(name: str, kind: str) -> bool:
     return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
-def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> ConnectTarget:
-    endpoint, fields = _with_answer(kind, endpoint, fields, reader)
-    heard, numbers = None, None
-    if kind == "phone":
-        endpoint, heard = read_answering(endpoint, reader)
-        numbers = read_numbers(endpoint, reader)
-    inner = _read_endpoint(kind, endpoint, numbers, reader)
-    outer = action_shape("connect").read_fields(fields.without("endpoint"), reader, "connect")
-    array = Array((Object(inner, endpoint.place),), endpoint.place)
-    callback = observer("connect", has_url="eventUrl" in outer, records=False)
-    wire = {**_caller(kind, outer, place), **outer, "endpoint": array}
-    return ConnectTarget("connect", place, wire, callback, numbers=numbers, heard=heard)
-
-
-def _with_answer(kind: str, endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
+def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
     """The endpoint of a phone with the `onAnswer` written next to it, and the fields without that."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
-    if kind != "phone" or not beside:
-        return endpoint, fields
     for entry in beside:
         if entry.key.value != ON_ANSWER:
             message = f'connect has no "{entry.key.value}"'
             reader.report("E202", entry.key.place, message, f'did you mean "{ON_ANSWER}"?')
-    rest = fields.without(*(entry.key.value for entry in beside))
     own = () if endpoint.get(ON_ANSWER) is not None else beside
     named = tuple(Entry(Text(ON_ANSWER, entry.key.place), entry.value) for entry in own)
+    rest = fields.without(*(entry.key.value for entry in beside))
     return Map((*endpoint.entries, *named), endpoint.place), rest
 
 
 def _is_answer(name: str) -> bool:
     """Whether a key is `onAnswer`, or that in another spelling."""
     return name.replace("_", "").replace("-", "").lower() == ON_ANSWER.lower()
-
-
-def _read_endpoint(kind: str, endpoint: Map, numbers: Value | None, reader: Reader) -> dict[str, Value]:
-    """The fields of the endpoint; the number of a list is the one whose turn it is."""
-    rest = endpoint if numbers is None else endpoint.without("number")
-    read = endpoint_shape(kind).read_fields(rest, reader, f"the {kind} endpoint")
-    inner: dict[str, Value] = {"type": Constant(kind, endpoint.place)}
-    if kind == "websocket":
-        inner["content-type"] = Constant(_AUDIO, endpoint.place)
-    if numbers is not None:
-        inner["number"] = CurrentNumber(numbers.place, numbers.used_names)
-    return inner | read
-
-
-def _caller(kind: str, fields: Mapping[str, Value], place: Place) -> dict[str, Value]:
-    """Our number as `from` of a call to a phone, unless `from` or `randomFromNumber: true` is written."""
-    random = fields.get("randomFromNumber")
-    is_random = random is not None and (not random.is_literal or random.render({}) is True)
-    return {} if kind != "phone" or "from" in fields or is_random else {"from": OurNumber(place)}

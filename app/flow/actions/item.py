@@ -140,37 +140,31 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
 
 def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
     """What an item of `do` says; None once its faults are reported (E402, E403)."""
-    if not isinstance(node, Map):
-        _report_no_map(node, known, reader)
+    if isinstance(node, Seq):
+        reader.report("E402", node.place, "an item of `do` is a list, not an action")
+        return None
+    if isinstance(node, Text):
+        word, _, rest = node.value.partition(" ")
+        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else FOREIGN.get(node.value.lower())
+        reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
     pasted = node.get("action")
     return _spell_named(node, known, reader) if pasted is None else _spell_pasted(node, pasted, known, reader)
-
-
-def _report_no_map(node: Text | Seq, known: Collection[str], reader: Reader) -> None:
-    """An action without a colon, a list, or anything else."""
-    if isinstance(node, Seq):
-        reader.report("E402", node.place, "an item of `do` is a list, not an action")
-        return
-    word, _, rest = node.value.partition(" ")
-    cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else FOREIGN.get(node.value.lower())
-    reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
 
 
 def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
     word = reader.text(pasted, "action")
     if word is None:
         return None
-    if word.value not in known or word.value in ("ncco", "checkpoint"):
+    if word.value not in ACTIONS:
         _report_unknown(word, known, reader)
         return None
-    beside = node.without("action").entries
     doubled = node.entry(word.value)
     if doubled is not None and not _is_field(word.value, word.value):
         message = f"`action: {word.value}` and `{word.value}:` are in one item"
         reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
         return None
-    return Item(word.value, word.place, None, _without_step_words(beside, word.value, reader))
+    return Item(word.value, word.place, None, _without_step_words(node.without("action").entries, word.value, reader))
 
 
 def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
@@ -184,8 +178,7 @@ def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | No
         _report_unknown(leading, known, reader)
         return None
     for entry in named[1:]:
-        message = f"`{word}` and `{entry.key.value}` are in one item"
-        reader.report("E403", entry.key.place, message, "begin each action with a dash of its own")
+        reader.report("E403", entry.key.place, f"`{word}` and `{entry.key.value}` are in one item")
     rest = tuple(entry for entry in node.entries if entry not in named)
     return Item(word, place, named[0].value, _without_step_words(rest, word, reader))
 
@@ -199,14 +192,14 @@ def _names(node: Map, known: Collection[str]) -> list[Entry]:
 
 
 def _is_field(name: str, word: str) -> bool:
-    return word not in ("ncco", "checkpoint") and name in action_shape(word).fields
+    return word in ACTIONS and name in action_shape(word).fields
 
 
 def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
-    if not node.entries:
+    keys = [entry.key for entry in node.entries]
+    if not keys:
         reader.report("E402", node.place, "an item of `do` is empty")
         return
-    keys = [entry.key for entry in node.entries]
     first = next((key for key in keys if key.value.lower() in FOREIGN or nearest(key.value, known)), keys[0])
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
@@ -218,11 +211,8 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
 
 
 def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
-    message, cure = f'there is no action "{word.value}"', FOREIGN.get(word.value.lower())
-    if cure is not None:
-        reader.report("E402", word.place, message, cure)
-    else:
-        reader.unknown("E402", word, known, message)
+    cure = FOREIGN.get(word.value.lower())
+    reader.unknown("E402", word, known, f'there is no action "{word.value}"', cure)
 
 
 def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
@@ -263,9 +253,8 @@ def _merge(entry: Entry, inherited: Node | None) -> Entry:
 
 def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The entries under the names that are sent."""
-    names = ((entry.key, _SECOND_SPELLINGS.get(entry.key.value, entry.key.value)) for entry in entries)
     return tuple(
-        Entry(key._replace(value=name), entry.value) for (key, name), entry in zip(names, entries, strict=True)
+        Entry(key._replace(value=_SECOND_SPELLINGS.get(key.value, key.value)), value) for key, value in entries
     )
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from app.flow.actions.action import Action, literal, observer
+from app.flow.actions.action import Action, literal, may_be_true, observer
 from app.flow.actions.fields import Field, JsonField, ListField, LocalField, action_shape
 from app.flow.actions.item import Item, gather, has_duplicate, rename
 from app.flow.actions.values import Constant, Localised, localised
@@ -125,11 +125,10 @@ def read_action(item: Item, reader: Reader) -> Action | None:
         return Action(item.word, item.place, values)
     written = gather(rename(own), rename(item.inherited), item.place)
     values = fields.read_fields(written, reader, item.word)
-    record = values.get("record")
     callback = observer(
         item.word,
         has_url="eventUrl" in values,
-        records=record is not None and (not record.is_literal or record.render({}) is True),
+        records=may_be_true(values, "record"),
         is_asynchronous=literal(values, "mode") == "asynchronous",
     )
     return Action(item.word, item.place, values, callback)

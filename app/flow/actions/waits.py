@@ -72,31 +72,27 @@ def with_input(
 def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> bool:
     """Whether what is written on the `input` can hear what the exit needs; E406 and E412 otherwise."""
     before = len(reader.issues)
-
-    def refuse(value: Value, message: str, cure: str) -> None:
-        reader.report("E406", value.place, message, cure)
-
     for name in _FILLED_FOR_INPUT:
         if name in written.fields:
             message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
             reader.report("E412", written.fields[name].place, message, "leave it out")
     if written.literal("mode") == "asynchronous":
         message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
-        refuse(written.fields["mode"], message, "leave `mode` out")
+        reader.report("E406", written.fields["mode"].place, message)
     kinds = written.literal("type")
     for kind in needs.get("type", ()):
         if kinds is not None and kind not in kinds:
-            asked = "keys" if kind == "dtmf" else "speech"
-            message = f"`type` lacks {kind}, and the exit at line {place.line} asks for {asked}"
-            refuse(written.fields["type"], message, f"add {kind}, or leave `type` out")
+            message = f"`type` lacks {kind}, and the exit at line {place.line} asks for it"
+            reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
     settings = _member(written, "dtmf")
     most, required = literal(settings, "maxDigits"), needs.get("dtmf", {}).get("maxDigits", 0)
     if most is not None and most < required:
         message = f"maxDigits is {most}, and the exit waits for up to {required} digits"
-        refuse(settings["maxDigits"], message, "leave `maxDigits` out: it follows from what is asked")
+        reader.report("E406", settings["maxDigits"].place, message)
     if literal(settings, "submitOnHash") and needs.get("hash_chooses"):
         message = "with submitOnHash the key # ends the input, so it cannot be a choice"
-        refuse(settings["submitOnHash"], message, "leave `submitOnHash` out, or give the choice another key")
+        cure = "leave `submitOnHash` out, or give the choice another key"
+        reader.report("E406", settings["submitOnHash"].place, message, cure)
     return len(reader.issues) == before
 
 
@@ -167,21 +163,12 @@ def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
     true it stays true, even if a following prompt says false.
     """
     kind = getattr(before[-1], "word", "") if before else ""
-    first = len(before)
-    while kind in _PROMPTS and first and _may_barge(before[first - 1], kind):
-        first -= 1
-    barging = tuple(_barging(part, place) for part in before[first:])
-    return (*before[:first], *barging)
-
-
-def _may_barge(part: Part, kind: str) -> bool:
-    return isinstance(part, Action) and part.word == kind and part.literal("bargeIn") is not False
-
-
-def _barging(part: Part, place: Place) -> Part:
-    if not isinstance(part, Action) or "bargeIn" in part.fields:
-        return part
-    return part.with_fields({"bargeIn": Constant(True, place)})
+    barging: list[Part] = []
+    for part in reversed(before if kind in _PROMPTS else ()):
+        if not isinstance(part, Action) or part.word != kind or part.literal("bargeIn") is False:
+            break
+        barging.append(part if "bargeIn" in part.fields else part.with_fields({"bargeIn": Constant(True, place)}))
+    return (*before[: len(before) - len(barging)], *reversed(barging))
 
 
 _BEEPING = ("default", "detect_beep")
@@ -192,19 +179,18 @@ def _fits(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
+    mode, behavior = literal(members, "mode"), members.get("behavior", simple)
     if "beep" in named and simple is not None:
         reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
-        return False
-    mode, behavior = members.get("mode"), members.get("behavior", simple)
-    if "beep" in named and mode is not None and mode.is_literal and mode.render({}) not in _BEEPING:
-        message = f"mode {mode.render({})} does not listen for the beep that `on` names"
-        reader.report("E410", mode.place, message, "write `mode: detect_beep`, or leave it out")
-        return False
-    if named and behavior is not None and behavior.is_literal and behavior.render({}) != "continue":
+    elif "beep" in named and mode not in (None, *_BEEPING):
+        message = f"mode {mode} does not listen for the beep that `on` names"
+        reader.report("E410", members["mode"].place, message, "write `mode: detect_beep`, or leave it out")
+    elif named and behavior is not None and behavior.is_literal and behavior.render({}) != "continue":
         message = f"with `hangup` the call is over before `on: {min(named)}` can decide"
         reader.report("E410", behavior.place, message, "write `continue`, or leave it out")
-        return False
-    return True
+    else:
+        return True
+    return False
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
@@ -281,52 +267,47 @@ def _with_connect(
     parts: tuple[Part, ...], detections: frozenset[str], completed_ends: bool, place: Place, reader: Reader
 ) -> tuple[Part, ...]:
     connect = _only_connect(parts, place, reader)
-    if connect is None or not _is_free(connect, detections, reader):
+    free = [_is_free(target, detections, reader) for target in connect.targets] if connect is not None else []
+    if connect is None or not all(free):
         return parts
-    waiting = connect.with_fields(
-        {"eventType": Constant("synchronous", place)}, Callback("event", "connect", steers=True)
-    )
-    waiting = replace(
-        waiting, targets=tuple(_complete_detection(target, detections, place) for target in waiting.targets)
-    )
+    synchronous = {"eventType": Constant("synchronous", place)}
+    waiting = connect.with_fields(synchronous, Callback("event", "connect", steers=True))
+    targets = tuple(_complete_detection(target, detections, place) for target in waiting.targets)
     before = tuple(_opening(part) for part in parts[:-1]) if connect.rings_several else parts[:-1]
     behind = () if completed_ends and not connect.names_flow else (checkpoint(CONNECTED, place, steers=True),)
-    return (*before, waiting, *behind)
+    return (*before, replace(waiting, targets=targets), *behind)
 
 
 def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Connect | None:
     """The one connect at the end of `do`; E408 otherwise."""
     connects = [part for part in parts if isinstance(part, Connect)]
-    last = parts[-1] if parts else None
-    if isinstance(last, Connect) and len(connects) == 1:
-        return last
-    if len(connects) > 1:
+    if len(connects) == 1 and parts[-1] is connects[0]:
+        return connects[0]
+    if not connects:
+        message = "`on` names outcomes of a `connect`, and this step has none"
+        if parts and isinstance(parts[-1], Document):
+            message = "`on` cannot steer a `connect` inside an `ncco` document"
+        reader.report("E408", place, message)
+    elif len(connects) > 1:
         message = "this step has more than one `connect`, so it is unclear whose outcome `on` means"
         cure = "write one `connect` with a list of targets, or one step for each"
         reader.report("E408", connects[1].place, message, cure)
-    elif connects:
-        behind = parts[parts.index(connects[0]) + 1]
-        message = "something follows the `connect` whose outcome `on` decides on"
-        reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
     else:
-        message = "`on` names outcomes of a `connect`, and this step has none"
-        if isinstance(last, Document):
-            message = "`on` cannot steer a `connect` inside an `ncco` document"
-        reader.report("E408", place, message)
+        message = "something follows the `connect` whose outcome `on` decides on"
+        behind = parts[parts.index(connects[0]) + 1]
+        reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
     return None
 
 
-def _is_free(connect: Connect, detections: frozenset[str], reader: Reader) -> bool:
+def _is_free(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
     """Whether the fields allow the outcomes that `on` names; E410 and E412 otherwise."""
-    free = True
-    for target in connect.targets:
-        for name in _FILLED_FOR_CONNECT:
-            value = target.fields.get(name)
-            if value is not None and not (name == "eventType" and target.literal(name) == "synchronous"):
-                reader.report("E412", value.place, f"`{name}` is written on a connect whose outcome `on` decides on")
-                free = False
-        free = _fits(target, detections, reader) and free
-    return free
+    filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
+    if target.literal("eventType") == "synchronous":
+        filled.remove("eventType")
+    for name in filled:
+        message = f"`{name}` is written on a connect whose outcome `on` decides on"
+        reader.report("E412", target.fields[name].place, message)
+    return _fits(target, detections, reader) and not filled
 
 
 def _opening(part: Part) -> Part:

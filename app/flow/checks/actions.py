@@ -18,7 +18,7 @@ from jinja2 import nodes
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
-from app.flow.actions.connect import ADDRESS_FIELDS, Connect, ConnectTarget
+from app.flow.actions.connect import Connect, ConnectTarget
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
@@ -133,8 +133,7 @@ def _check_errors(facts: Facts) -> Iterator[Issue]:
 def _computed(step: Step) -> Iterator[str]:
     """The addresses that a step computes, as they are written."""
     for target in _parties(step):
-        each = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        yield from (value.source for value in each if isinstance(value, Computed | Native))
+        yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
 
 _MOST: Final = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
@@ -123,10 +123,9 @@ def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
     waiting = deque([start])
     while waiting and goal not in before:
         node = waiting.popleft()
-        for target, edge in graph[node].items():
-            if target not in before:
-                before[target] = (node, edge)
-                waiting.append(target)
+        new = {target: (node, edge) for target, edge in graph[node].items() if target not in before}
+        before |= new
+        waiting += new
     path = [before[goal]] if goal in before else []
     while path and path[-1][0] != start:
         path.append(before[path[-1][0]])
@@ -135,18 +134,18 @@ def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
 
 def _group(start: N, graph: Graph[N]) -> set[N]:
     """The nodes that are on some cycle with one that is on a cycle."""
-    before: dict[N, dict[N, Edge]] = {node: {} for node in graph}
+    before: dict[N, set[N]] = {node: set() for node in graph}
     for node, edges in graph.items():
-        for target, edge in edges.items():
-            before[target][node] = edge
+        for target in edges:
+            before[target].add(node)
     ahead, behind = _closure(start, graph), _closure(start, before)
     return ahead & behind
 
 
-def _closure(start: N, graph: Graph[N]) -> set[N]:
+def _closure(start: N, graph: Mapping[N, Collection[N]]) -> set[N]:
     found, waiting = {start}, [start]
     while waiting:
-        new = graph[waiting.pop()].keys() - found
+        new = set(graph[waiting.pop()]) - found
         found |= new
         waiting += new
     return found
@@ -297,16 +296,12 @@ class _FlowEdges:
         if name in self._returned or flow is None:
             return self._returned.get(name, set())
         self._returned[name] = set()
-        found: set[str] = set()
-        entered: set[str] = set()
-        waiting = [flow.start or ""]
-        while waiting:
-            step = waiting.pop()
-            if step in entered or step not in flow.steps:
-                continue
-            entered.add(step)
-            targets = [edge.target for edge in self._open(flow.steps[step])]
-            found |= {target.returns for target in targets if target.returns}
-            waiting += [target.step for target in targets if target.step]
+        found, entered, waiting = set[str](), set[str](), [flow.start]
+        for step in waiting:
+            if step is not None and step in flow.steps and step not in entered:
+                entered.add(step)
+                targets = [edge.target for edge in self._open(flow.steps[step])]
+                found |= {target.returns for target in targets if target.returns}
+                waiting += [target.step for target in targets]
         self._returned[name] = found
         return found

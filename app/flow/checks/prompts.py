@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from app.flow.actions.action import Action
+from app.flow.actions.action import Action, may_be_true
 from app.flow.actions.values import Localised, Object, in_locale
 from app.flow.checks.prompt_text import Language, Mention, NamedKey, PromptText, read_prompt
 from app.flow.issues import Issue
@@ -196,8 +196,7 @@ def _voice(talk: Action, locale: str, reader: Reader) -> str:
 def _ends_with_hash(action: Action) -> bool:
     """Whether it is an `input` that the hash key ends, or can end."""
     dtmf = action.fields.get("dtmf")
-    value = dtmf.members.get("submitOnHash") if isinstance(dtmf, Object) else None
-    return value is not None and (not value.is_literal or value.render({}) is True)
+    return isinstance(dtmf, Object) and may_be_true(dtmf.members, "submitOnHash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +277,9 @@ def _is_forbidden(text: PromptText, mention: Mention) -> bool:
 def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> Issue:
     which = "not every menu that says so" if prompt.is_inherited else "no choice of this menu"
     message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
-    keys = [key for entry in menu for key in entry.keys]
+    keys = ", ".join(key for entry in menu for key in entry.keys) or "none"
     written = key.key if key.key.isdigit() else f'"{key.key}"'
-    cure = f"add `dtmf: {written}` to the choice that is meant, or ask the caller to speak"
-    if keys:
-        cure = f"the keys are {', '.join(keys)}: say one of them, or add a choice with `dtmf: {written}`"
+    cure = f"the keys are {keys}: say one of them, or add a choice with `dtmf: {written}`"
     return RULES["W600"].at(prompt.place(key.start, key.end), message, cure)
 
 
@@ -311,12 +308,9 @@ def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
 
 
 def _not_mentioned(entry: MenuEntry) -> Issue:
-    if entry.keys:
-        message = f'no prompt of this menu names the key {" or ".join(entry.keys)} of the choice "{entry.name}"'
-        cure = f'say e.g. "for {entry.name.replace("_", " ")}, press {entry.keys[0]}", or delete the choice'
-    else:
-        message = f'no prompt of this menu offers the choice "{entry.name}", which is chosen by speech'
-        cure = f'say e.g. "say {entry.phrases[0]}", or delete the choice'
+    said = f"press {entry.keys[0]}" if entry.keys else f"say {entry.phrases[0]}"
+    message = f'no prompt of this menu offers the choice "{entry.name}"'
+    cure = f'say e.g. "for {entry.name.replace("_", " ")}, {said}", or delete the choice'
     return RULES["W601"].at(entry.place, message, cure)
 
 

@@ -143,12 +143,9 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
 
 
 _ZONE_CURES: Final = {
-    name: f"write {zone}, or the zone of another city"
-    for name, zone in (
-        ("EST", "America/New_York"),
-        ("MST", "America/Denver"),
-        ("HST", "Pacific/Honolulu"),
-    )
+    "EST": "write America/New_York, or the zone of another city",
+    "MST": "write America/Denver, or the zone of another city",
+    "HST": "write Pacific/Honolulu, or the zone of another city",
 }
 
 
@@ -208,20 +205,16 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)
     message = f'hours "{calendar.name}" never open' + (f" after {last}" if last else "")
-    cure = "name the days that are open under `week`, e.g. mon-fri: 09:00-17:30"
-    if last:
-        cure += f"; or ask hours.{calendar.name}.reopens before you say next_open"
-    reader.report("W522", calendar.place, message, cure)
+    reader.report("W522", calendar.place, message)
 
 
 def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[Issue]:
     """W524 for each entry of an `override` whose dates are all before `today`."""
     last: dict[tuple[Place, str], date] = {}
     for calendar in calendars:
-        for day, special in calendar.override.items():
+        for day, special in sorted(calendar.override.items()):
             if special.place is not None:
-                key = (special.place, calendar.name)
-                last[key] = max(day, last.get(key, day))
+                last[special.place, calendar.name] = day
     for (place, name), day in last.items():
         if day < today:
             yield RULES["W524"].at(place, f'this override of hours "{name}" ended on {day}')

@@ -234,8 +234,8 @@ def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) 
     before: Span | None = None
     for span, place in sorted(spans):
         if before is not None and span.start < before.end:
+            joined = Span(before.start, max(before.end, span.end))
             message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
-            joined = shown_spans((Span(before.start, max(before.end, span.end)),))
-            rest = f"write {shown_spans((Span(before.end, span.end),))} here, or" if span.end > before.end else "write"
-            reader.report("E503", place, message, f"{rest} {joined} for both")
-        before = span if before is None or span.end > before.end else before
+            reader.report("E503", place, message, f"write {shown_spans((joined,))} for both")
+            span = joined  # noqa: PLW2901 - what follows is compared with both
+        before = span

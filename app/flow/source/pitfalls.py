@@ -93,15 +93,14 @@ def _property(source: SourceFile, event: yaml.Event) -> Issue:
     start, stop = (mark.index for mark in marks(event))
     found = _PROPERTIES.match(source.parsed, start)
     name = found[0].rstrip() if found else source.text[start]
-    end = start + len(name)
-    whole = source.text[start : max(end, stop)]
-    cure = "delete it"
+    whole = source.text[start : max(start + len(name), stop)]
+    is_text = isinstance(event, yaml.ScalarEvent) and not event.style
+    cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
     if source.line_at(start).key in EXPRESSION_KEYS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
-    elif isinstance(event, yaml.ScalarEvent) and not event.style:
-        cure = f"delete it; if it is a text, write {quote(whole)}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
-    return RULES[code].at(source.place(start, end), f"{name} is {what}, which flow files do not have", cure)
+    message = f"{name} is {what}, which flow files do not have"
+    return RULES[code].at(source.place(start, start + len(name)), message, cure)
 
 
 def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
@@ -138,11 +137,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | Non
     if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
     message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
-    cure = (
-        f"write {quote(text.strip(_TYPOGRAPHIC_QUOTES))}"
-        if text[-1] in _TYPOGRAPHIC_QUOTES
-        else "use straight quotes for the whole text"
-    )
+    cure = f"write {quote(text.strip(_TYPOGRAPHIC_QUOTES))}" if text[-1] in _TYPOGRAPHIC_QUOTES else None
     return RULES["E118"].at(source.place(start, start + 1), message, cure)
 
 

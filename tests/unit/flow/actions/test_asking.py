@@ -131,12 +131,12 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
         ),
         (
             "- input: {type: [dtmf]}",
-            "E406 1:17 `type` lacks speech, and the exit at line 90 asks for speech | add speech",
+            "E406 1:17 `type` lacks speech, and the exit at line 90 asks for it | add speech",
         ),
-        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, and the exit at line 90 asks for keys | add dtmf"),
+        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, and the exit at line 90 asks for it | add dtmf"),
         (
             "- input: {dtmf: {maxDigits: 2}}",
-            "E406 1:29 maxDigits is 2, and the exit waits for up to 3 digits | leave `maxDigits` out",
+            "E406 1:29 maxDigits is 2, and the exit waits for up to 3 digits | leave the field out",
         ),
         ("- input: {dtmf: {submitOnHash: true}}", "E406 1:32 with submitOnHash the key # ends the input"),
         ("- input: {}\n- input: {}", "E407 2:3 this step has more than one `input` | ask once per step"),

@@ -67,18 +67,16 @@ def test_a_list_is_told_by_its_type(connect: str, lists: list[bool]) -> None:
     [('"{{ oncall.flags }}"', "true or false"), ('"{{ oncall.people }}"', "a map")],
 )
 def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None:
-    assert [
-        f"E287 every entry of this list is {what}, not a phone number"
-        " → let it be a list of phone numbers: a lookup declares it with `returns: {numbers: [phone]}`"
-    ] == faults_of(steps(connect), HEAD)
+    message = f"E287 what is dialled is {what}, not a phone number"
+
+    assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
 @pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
 def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
-    assert [
-        "E287 this is one of a, b, not a phone number"
-        " → let it be a phone number: a lookup declares it with `returns: {number: phone}`"
-    ] == faults_of(steps(connect), HEAD)
+    message = "E287 what is dialled is one of a, b, not a phone number"
+
+    assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
 @pytest.mark.parametrize("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
