@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.flow.actions.action import Action, literal, may_be_true, observer
 from app.flow.actions.fields import Field, JsonField, ListField, LocalField, action_shape
@@ -27,31 +27,23 @@ _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.it
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """The voice of a talk, and the reader for its values.
-
-    Attributes:
-        reader: knows the language that values are said in.
-        inherited: the fields of `defaults` that still count.
-        fields: the voice of each locale.
-    """
-
-    reader: Reader
-    inherited: tuple[Entry, ...]
-    fields: Mapping[str, Value]
-
-
-def voice_of(own: tuple[Entry, ...], inherited: tuple[Entry, ...], reader: Reader) -> Voice:
-    """The voice of a talk with these fields."""
+def read_talk(item: Item, own: tuple[Entry, ...], reader: Reader) -> Action:
+    """A talk with the voice that it is said in."""
     written = {entry.key.value for entry in own}
-    if "language" in written:
-        return Voice(_speaking(_literal("language", own), reader), inherited, {})
-    if not reader.locales:
-        return Voice(_speaking(_literal("language", inherited), reader), inherited, {})
-    fields = {word: _by_locale(word, inherited, reader) for word in VOICE if word not in written}
-    kept = tuple(entry for entry in inherited if entry.key.value not in VOICE)
-    return Voice(reader, kept, {word: value for word, value in fields.items() if value is not None})
+    inherited, voice = item.inherited, dict[str, Value]()
+    speaking = reader
+    if "language" in written or not reader.locales:
+        speaking = _speaking(_literal("language", own if "language" in written else inherited), reader)
+    else:
+        voice = {
+            word: value for word in VOICE if word not in written and (value := _by_locale(word, inherited, reader))
+        }
+        inherited = tuple(entry for entry in inherited if entry.key.value not in VOICE)
+    fields = gather(own, inherited, item.place)
+    values = {**action_shape("talk").read_fields(fields, speaking, "talk"), **voice}
+    if voice:
+        check_translated(own, values.get("text"), reader)
+    return Action("talk", item.place, values)
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
@@ -71,27 +63,17 @@ def _speaking(language: str, reader: Reader) -> Reader:
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value | None:
     """One option of the voice in each locale; None when it is not written."""
     locales: Mapping[str, Locale] = reader.locales
-    default = _inherited(word, inherited, reader)
-    spoken = _literal("language", inherited).lower()
-    heirs = {
-        name: default
-        for name, locale in locales.items()
-        if default is not None and word not in locale.options and spoken in {"", locale.language.lower()}
-    }
-    if not heirs and not any(word in locale.options for locale in locales.values()):
-        return None
-    found = {name: heirs.get(name) or _of(locale, word) for name, locale in locales.items()}
-    return localised(found, next(iter(found.values())).place)
-
-
-def _inherited(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value | None:
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
-    return None if node is None else action_shape("talk").fields[word].read(node, reader, f"`{word}` of talk")
-
-
-def _of(locale: Locale, word: str) -> Value:
-    """An option of a locale, at its place."""
-    return Constant(locale.options.get(word, _UNWRITTEN[word]), locale.place_of(word))
+    default = action_shape("talk").fields[word].read(node, reader, f"`{word}` of talk") if node else None
+    spoken = _literal("language", inherited).lower()
+    found: dict[str, Value] = {}
+    is_written = False
+    for name, locale in locales.items():
+        inherits = default is not None and word not in locale.options and spoken in {"", locale.language.lower()}
+        is_written = is_written or inherits or word in locale.options
+        own = Constant(locale.options.get(word, _UNWRITTEN[word]), locale.place_of(word))
+        found[name] = default if inherits and default is not None else own
+    return localised(found, next(iter(found.values())).place) if is_written else None
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader) -> None:
@@ -115,16 +97,10 @@ def read_action(item: Item, reader: Reader) -> Action | None:
     own = _own_fields(item, reader)
     if own is None:
         return None
-    fields = action_shape(item.word)
     if item.word == "talk":
-        voice = voice_of(own, item.inherited, reader)
-        written = gather(own, voice.inherited, item.place)
-        values = {**fields.read_fields(written, voice.reader, item.word), **voice.fields}
-        if voice.fields:
-            check_translated(own, values.get("text"), reader)
-        return Action(item.word, item.place, values)
+        return read_talk(item, own, reader)
     written = gather(rename(own), rename(item.inherited), item.place)
-    values = fields.read_fields(written, reader, item.word)
+    values = action_shape(item.word).read_fields(written, reader, item.word)
     callback = observer(
         item.word,
         has_url="eventUrl" in values,

@@ -5,7 +5,7 @@ And what is never there: variables that are read and that nothing sets (W646).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, parts_of, reads_in, returned_by, tests_of, used_in
 from app.flow.issues import Issue
 from app.flow.model import Edge, Part, Step, Value, Variable
+from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference
@@ -91,6 +92,10 @@ class Presence:
         """Whether a call may enter a step with a name."""
         return name in self.entered[step].maybe
 
+    def may_be_answered(self, read: _EarlyRead) -> bool:
+        """Whether the lookup that a step reads may have been asked by then."""
+        return self.may_have(read.step, read.name) or read.name in self.own[read.step]
+
     def is_reached(self, step: str) -> bool:
         """Whether a call may enter a step at all."""
         return not _REACHED.isdisjoint(self.entered[step].maybe)
@@ -130,29 +135,35 @@ _EMPTY = frozenset({"text", "phone", "url"})
 """Types whose empty value cannot be spoken or dialled."""
 
 
-@dataclass(frozen=True, slots=True)
-class _StepRead:
-    """A read of a name in a step."""
+class _EarlyRead(NamedTuple):
+    """A read of a lookup, or of a text that may be empty.
 
-    step: Step
-    read: Reference
+    Attributes:
+        place: where.
+        step: the step that reads it.
+        name: what is read.
+        is_early: it is computed before the lookups of the step are answered.
+        is_guarded: something around it asks whether there is a value.
+    """
+
+    place: Place
+    step: str
+    name: str
     is_early: bool = False
     is_guarded: bool = False
 
 
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
     """One issue for each name, at the first place where it is read too early."""
-    lookups = facts.read & facts.source.sections.lookups.keys()
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
-    asking = _lookup_reads(facts, lookups) if lookups else {}
-    saying = _said_reads(facts, texts) if texts.keys() & facts.read else {}
+    asking, saying = sorted(_lookup_reads(facts)), sorted(_said_reads(facts, texts.keys()))
     if not asking and not saying:
         return
     presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
-    for name, found in asking.items():
-        yield from _lookup(name, found, presence)
-    for name, found in saying.items():
-        yield from _text(texts[name], found, presence)
+    answered = {read.place for read in asking if presence.may_be_answered(read)}
+    found = {read.name: issue for read in reversed(asking) if (issue := _lookup(read, presence, answered))}
+    found |= {read.name: issue for read in reversed(saying) if (issue := _text(read, presence))}
+    yield from found.values()
 
 
 def check_never_set(facts: Facts) -> Iterator[Issue]:
@@ -164,7 +175,8 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
     never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
-    said = _said_reads(facts, {name: variable for name, variable in never.items() if _begins_empty(variable)})
+    begun = {name for name, variable in never.items() if _begins_empty(variable)}
+    said = {read.name for read in _said_reads(facts, begun)}
     for name, variable in never.items():
         if name not in said:
             shown = _EMPTIES.get(variable.type_name, '""')
@@ -184,27 +196,24 @@ def _begins_empty(variable: Variable) -> bool:
     return not variable.has_default and variable.type_name in _EMPTY and not variable.words
 
 
-def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_StepRead]]:
+def _lookup_reads(facts: Facts) -> Iterator[_EarlyRead]:
     """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
-    found: dict[str, list[_StepRead]] = {}
-    file = facts.flow.place.file
-    for step in facts.flow.steps.values():
+    names, file = facts.read & facts.source.sections.lookups.keys(), facts.flow.place.file
+    for step in facts.flow.steps.values() if names else ():
         for source, is_early, is_sent, own in used_in(step):
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
                 is_own = read.is_bare or read.place.file == file
                 if is_own and read.name in names and read.name not in own:
-                    found.setdefault(read.name, []).append(_StepRead(step, read, is_early, not read.is_bare))
-    return found
+                    yield _EarlyRead(read.place, step.name, read.name, is_early, not read.is_bare)
 
 
-def _said_reads(facts: Facts, texts: Mapping[str, Variable]) -> dict[str, list[_StepRead]]:
-    found: dict[str, list[_StepRead]] = {}
-    for step in facts.flow.steps.values():
+def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_EarlyRead]:
+    """The reads of texts in what a step says or dials, those that nothing guards."""
+    for step in facts.flow.steps.values() if texts & facts.read else ():
         for value in (value for part in parts_of(step) for value in _said(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_bare and read.name in texts:
-                    found.setdefault(read.name, []).append(_StepRead(step, read))
-    return found
+                    yield _EarlyRead(read.place, step.name, read.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
@@ -222,35 +231,26 @@ def _said(part: Part) -> Iterator[Value]:
             yield value
 
 
-def _lookup(name: str, found: list[_StepRead], presence: Presence) -> Iterator[Issue]:
-    def is_answered(step: str) -> bool:
-        return presence.may_have(step, name) or name in presence.own[step]
-
-    answered = {each.read.place for each in found if is_answered(each.step.name)}
-    for each in sorted(found, key=lambda each: each.read.place):
-        step = each.step.name
-        is_own = name in presence.own[step]
-        if (is_own and not each.is_early) or (each.is_guarded and each.read.place in answered):
-            continue  # a guarded text that several steps say has an answer in one of them
-        if presence.is_reached(step) and not presence.may_have(step, name):
-            message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
-            where = "a step before this one" if each.is_early else "this step, or to one before it"
-            cure = f"add `lookup: {name}` to {where}"
-            yield RULES["E630"].at(each.read.place, message, cure)
-            return
-        if presence.may_lack(step, name) and not each.is_guarded:
-            message = f'a call may come here without asking the lookup "{name}"'
-            cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
-            yield RULES["W638"].at(each.read.place, message, cure)
-            return
+def _lookup(read: _EarlyRead, presence: Presence, answered: Set[Place]) -> Issue | None:
+    """E630 or W638. A guarded text that several steps say is answered when it is in one of them."""
+    name, step = read.name, read.step
+    if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
+        return None
+    if presence.is_reached(step) and not presence.may_have(step, name):
+        message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
+        where = "a step before this one" if read.is_early else "this step, or to one before it"
+        return RULES["E630"].at(read.place, message, f"add `lookup: {name}` to {where}")
+    if read.is_guarded or not presence.may_lack(step, name):
+        return None
+    message = f'a call may come here without asking the lookup "{name}"'
+    cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
+    return RULES["W638"].at(read.place, message, cure)
 
 
-def _text(variable: Variable, found: list[_StepRead], presence: Presence) -> Iterator[Issue]:
-    name = variable.name
-    for each in sorted(found, key=lambda each: each.read.place):
-        step = each.step.name
-        if name not in presence.own[step] and presence.may_lack(step, name):
-            message = f'"{name}" is empty here, unless a step before sets it'
-            cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
-            yield RULES["W639"].at(each.read.place, message, cure)
-            return
+def _text(read: _EarlyRead, presence: Presence) -> Issue | None:
+    """W639."""
+    name = read.name
+    if name in presence.own[read.step] or not presence.may_lack(read.step, name):
+        return None
+    cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
+    return RULES["W639"].at(read.place, f'"{name}" is empty here, unless a step before sets it', cure)

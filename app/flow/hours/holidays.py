@@ -205,10 +205,8 @@ def _is_known(
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
     near = bare if bare in names else alike or nearest(value, (*names, *aliases))
     cure = f'did you mean "{aliases.get(near, near)}"?' if near else f"known are: {', '.join(names)}"
-    if not names:
-        cure = f"delete `{word}`: {region.country} has only one"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
-    reader.report(code, region.written.values[word].place, message, cure)
+    reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")
     return False
 
 

@@ -18,7 +18,6 @@ from app.flow.source.source_file import (
     LIST_KEYS,
     MAP_KEYS,
     Line,
-    Mark,
     SourceFile,
     is_quoted,
     marks,
@@ -141,7 +140,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | Non
     return RULES["E118"].at(source.place(start, start + 1), message, cure)
 
 
-def _continued(source: SourceFile, start: Mark, end: Mark) -> Issue | None:
+def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | None:
     """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
     first = start.line + 1
     for number in range(first + 1, end.line + 2):
@@ -159,7 +158,7 @@ def _continued(source: SourceFile, start: Mark, end: Mark) -> Issue | None:
     return None
 
 
-def _late_closing_quote(source: SourceFile, start: Mark, end: Mark) -> Issue | None:
+def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | None:
     """A quote that was not closed, so that the text goes on to the next quote below."""
     above = Line(source, start.line + 1)
     lines = [Line(source, number) for number in range(above.number + 1, end.line + 2)]

@@ -7,7 +7,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol, cast
+from typing import cast
 
 import yaml
 
@@ -34,24 +34,8 @@ _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
 
-class Mark(Protocol):
-    """A position from the parser; the C and the Python parser have different classes for it."""
-
-    @property
-    def index(self) -> int:
-        """Characters from the start of the text."""
-
-    @property
-    def line(self) -> int:
-        """From 0."""
-
-    @property
-    def column(self) -> int:
-        """From 0."""
-
-
-def marks(event: yaml.Event) -> tuple[Mark, Mark]:
-    """Where an event starts and ends."""
+def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
+    """Where an event starts and ends. The parser in C has a class of its own for marks, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
@@ -108,30 +92,32 @@ class SourceFile:
 
     def replace_invalid_characters(self) -> list[Issue]:
         """Report invisible and forbidden characters, at most twenty, and replace them in `parsed`."""
-        found = [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each)]
+        found = self._invalid_characters()
         if found:
             self.parsed = _INVALID.sub(_replacement, self.text)
-        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MAX_ISSUES]]
+        return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[Issue]:
         """Report them, at most twenty, but no spaces: this text is a template, not YAML."""
-        found = [
-            each for each in _INVALID.finditer(self.text) if each.lastgroup != "space" and not self._is_allowed(each)
-        ]
-        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MAX_ISSUES]]
+        found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
+        return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
+
+    def _invalid_characters(self) -> list[re.Match[str]]:
+        return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each)]
 
     def _is_allowed(self, found: re.Match[str]) -> bool:
         """Whether it is a direction mark in a line with Hebrew or Arabic letters."""
         line = self.line_at(found.start()).text
         return found.lastgroup == "direction" and any(unicodedata.bidirectional(char) in ("R", "AL") for char in line)
 
-    def _invalid_character(self, start: int, end: int) -> Issue:
+    def _invalid_character(self, found: re.Match[str]) -> Issue:
+        start, end = found.span(found.lastgroup or 0)
         char = self.text[start]
         name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"
-        place = self.place(start, end)
+        what, cure = "an invisible character", "delete it"
         if unicodedata.category(char) == "Zs":
-            return RULES["E117"].at(place, f"a space that YAML does not know ({name})", "type a normal space instead")
-        return RULES["E117"].at(place, f"an invisible character ({name})", "delete it")
+            what, cure = "a space that YAML does not know", "type a normal space instead"
+        return RULES["E117"].at(self.place(start, end), f"{what} ({name})", cure)
 
 
 def _replacement(found: re.Match[str]) -> str:
