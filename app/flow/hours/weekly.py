@@ -233,9 +233,10 @@ def _span_of(text: str) -> Span | None:
 def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
     before: Span | None = None
     for span, place in sorted(spans):
+        end = span.end if before is None else max(before.end, span.end)
         if before is not None and span.start < before.end:
-            joined = Span(before.start, max(before.end, span.end))
             message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
-            reader.report("E503", place, message, f"write {shown_spans((joined,))} for both")
-            span = joined  # noqa: PLW2901 - what follows is compared with both
-        before = span
+            rest = f"write {shown_spans((Span(before.end, end),))} here, or" if end > before.end else "write"
+            cure = f"{rest} {shown_spans((Span(before.start, end),))} for both"
+            reader.report("E503", place, message, cure)
+        before = span if before is None or span.end > before.end else before
