@@ -28,7 +28,7 @@ from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied, find
-from app.flow.language.reader import Reader, read_fields
+from app.flow.language.reader import HINTS, Reader, read_fields
 from app.flow.language.targets import read_run
 from app.flow.model import Callback, Draft, Frame, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -92,11 +92,6 @@ _TONES = ("ringbackTone", "ringback")
 _NAMED = "https://example.com/webhooks"
 """A placeholder for our URL, which each call fills in."""
 
-_HINTS = {
-    "flow goto ncco answer": "run",
-    "params args set": "with",
-    "on": "the flow returns its result with `return`: see `onAnswer` in the documentation",
-}
 _REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Outcomes that sound like a failed dial but are not one."""
 
@@ -130,7 +125,7 @@ def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
         reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)
     kept = node.without("url")
-    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=_HINTS)
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=HINTS["on_answer"])
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:

@@ -73,29 +73,21 @@ class SpeechField:
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
+        is_file = isinstance(node, Map)
         if isinstance(node, Map):
-            return self._read_file(node, reader, what)
-        text = reader.text(node, what)
+            file = read_fields(node, ("template",), what, reader).get("template")
+            text = None if file is None else reader.text(file, f"`template` of {what}")
+        else:
+            text = reader.text(node, what)
         if text is None:
             return None
-        if text.value in reader.templates:
+        if not is_file and text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not what is in the file'
             cure = f"write `{{template: {text.value}}}`"
             reader.report("W414", text.place, message, cure, names=[text.value])
-        escape, language = speech_escape(text.value), reader.language
-        value, issues = compile_value(text, TYPES["text"], escape, reader.scope, reader.templates, language=language)
-        reader.issues.extend(issues)
-        return value
-
-    def _read_file(self, node: Map, reader: Reader, what: str) -> Value | None:
-        name = read_fields(node, ("template",), what, reader).get("template")
-        text = None if name is None else reader.text(name, f"`template` of {what}")
-        if text is None:
-            return None
-        escape = speech_escape(reader.templates.get(text.value, ""))
-        value, issues = compile_file(
-            text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language
-        )
+        escape = speech_escape(reader.templates.get(text.value, "") if is_file else text.value)
+        make = compile_file if is_file else compile_value
+        value, issues = make(text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language)
         reader.issues.extend(issues)
         return value
 
@@ -333,7 +325,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
     if shape.title == "record":
-        foreign |= dict.fromkeys(("email", "mail", "sms"), "write `events: {record: hook}` in the step instead")
+        foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
     return foreign | by_word
 
 

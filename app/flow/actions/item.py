@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
-import yaml
-
 from app.flow.actions.fields import MapField, action_shape
-from app.flow.language.reader import Reader
+from app.flow.language.reader import HINTS, Reader, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
 from app.ncco.suggest import nearest
@@ -88,9 +85,8 @@ def _has_websocket(node: Node) -> bool:
     return any(_has_websocket(child) for child in inner)
 
 
-_WORDS = yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader)
-FOREIGN: Final[Mapping[str, str]] = {word: each["cure"] for each in _WORDS for word in each["words"]}
-"""By name in small letters: what an action of another platform is called here."""
+FOREIGN: Final = HINTS["action"]
+"""What actions of other platforms are called here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
         return None
     if isinstance(node, Text):
         word, _, rest = node.value.partition(" ")
-        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else FOREIGN.get(node.value.lower())
+        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else meaning_of(node.value, FOREIGN)
         reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
     pasted = node.get("action")
@@ -174,7 +170,7 @@ def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | No
         return None
     word, place = named[0].key.value, named[0].key.place
     leading = node.entries[0].key
-    if leading.value.lower() in FOREIGN and leading.value not in known and not _is_field(leading.value, word):
+    if meaning_of(leading.value, FOREIGN) and leading.value not in known and not _is_field(leading.value, word):
         _report_unknown(leading, known, reader)
         return None
     for entry in named[1:]:
@@ -200,7 +196,7 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
     if not keys:
         reader.report("E402", node.place, "an item of `do` is empty")
         return
-    first = next((key for key in keys if key.value.lower() in FOREIGN or nearest(key.value, known)), keys[0])
+    first = next((key for key in keys if meaning_of(key.value, FOREIGN) or nearest(key.value, known)), keys[0])
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
         reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
@@ -211,7 +207,7 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
 
 
 def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
-    cure = FOREIGN.get(word.value.lower())
+    cure = meaning_of(word.value, FOREIGN)
     reader.unknown("E402", word, known, f'there is no action "{word.value}"', cure)
 
 

@@ -229,6 +229,15 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
     return {name: (frozenset.intersection(*each), _NO_NAMES.union(*each)) for name, each in found.items()}
 
 
+def brought_back(
+    returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What is surely set, and what may be, when a flow comes back: with the outcome of a label, else with any."""
+    each = [returned[label]] if label in returned else list(returned.values())
+    surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
+    return surely, _NO_NAMES.union(*(maybe for _, maybe in each))
+
+
 def targets_of(facts: Facts) -> Iterator[Target]:
     """Everywhere that the steps of a flow lead to."""
     for step in facts.flow.steps.values():

@@ -16,6 +16,7 @@ from app.flow.checks.facts import (
     Facts,
     Used,
     asked_in,
+    brought_back,
     names_asked_for,
     needs_in,
     reads_in,
@@ -113,12 +114,9 @@ class _SensitivePaths:
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
         """Whether a call may wait before it comes back with this; what is set then for sure, and what may be."""
-        each = [label] if label in self.returned else list(self.returned)
-        sets = [returned_by(self.facts)[outcome] for outcome in each]
-        waits = any(self.returned[outcome][_TURN] for outcome in each)
-        nothing = frozenset[str]()
-        sure = frozenset.intersection(*(names for names, _ in sets)) if sets else nothing
-        return waits, sure, nothing.union(*(names for _, names in sets))
+        sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
+        waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
+        return waits, *brought_back(sets, label)
 
     def _enter(self, step: str, state: State) -> None:
         known = self._entered.get(step)

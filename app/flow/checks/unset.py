@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
-from app.flow.checks.facts import Facts, parts_of, reads_in, returned_by, tests_of, used_in
+from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
 from app.flow.issues import Issue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.nodes import Place
@@ -109,20 +109,12 @@ class Presence:
             if edge.target.step in self.facts.flow.steps:
                 surely, maybe = tested | _assigned(edge), _NO_NAMES
                 if run is not None and run.comes_back:
-                    found, maybe = self._returned(run.flow, edge.label)
+                    found, maybe = brought_back(self.returned.get(run.flow, {}), edge.label)
                     surely |= found
                 yield Way(str(edge.target.step), surely, surely | maybe)
         if step.error is not None and step.error.step is not None:
             sets = frozenset(assignment.name for assignment in step.error.sets)
             yield Way(step.error.step, sets, sets)
-
-    def _returned(self, flow: str, label: str) -> tuple[frozenset[str], frozenset[str]]:
-        """What is surely set, and what may be, when another flow returns the outcome of `label`."""
-        found = self.returned.get(flow, {})
-        each = [found[label]] if label in found else list(found.values())
-        if not each:
-            return _NO_NAMES, _NO_NAMES
-        return frozenset.intersection(*(surely for surely, _ in each)), _NO_NAMES.union(*(maybe for _, maybe in each))
 
 
 def _assigned(edge: Edge) -> frozenset[str]:

@@ -25,7 +25,7 @@ from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
-from app.flow.language.reader import Reader, fallen_out, is_missing
+from app.flow.language.reader import HINTS, Reader, fallen_out, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.scope import RESERVED
@@ -68,13 +68,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
 class HoursWords(FlowModel):
     """One entry of `hours`."""
 
-    hints: ClassVar = {
-        "tz zone": "timezone",
-        "days weekly schedule hours opening_hours": "week",
-        "exceptions except special specials dates": "override",
-        "country subdivision": "write it under `holidays`: {country: GB}",
-        "closed": "write dates that are closed under `holidays`: [2026-12-24]",
-    }
+    hints: ClassVar = HINTS["calendar"]
     cures: ClassVar = {
         "timezone": "write `timezone: Europe/London`",
         "week": "write `week: {mon-fri: 09:00-17:30}`",

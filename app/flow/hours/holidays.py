@@ -21,7 +21,7 @@ from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, listed
-from app.flow.language.reader import Reader, is_missing
+from app.flow.language.reader import HINTS, Reader, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.ncco.suggest import nearest
 
@@ -44,11 +44,7 @@ _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[
 class Region(FlowModel):
     """A country or a part of it, whose public holidays are used."""
 
-    hints: ClassVar = {
-        "subdiv state province region prov county canton": "subdivision",
-        "lang locale names": "language",
-        "code": "country",
-    }
+    hints: ClassVar = HINTS["region"]
     cures: ClassVar = {"country": "write `country: GB`"}
     is_named: ClassVar = True
 
@@ -259,11 +255,7 @@ def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, 
 class SpecialDate(FlowModel):
     """An entry of `override` with a name."""
 
-    hints: ClassVar = {
-        "open times spans time week": "hours",
-        "reason title label holiday text": "name",
-        "from to start end opens closes": "write both times as `hours: 09:00-12:00`",
-    }
+    hints: ClassVar = HINTS["special_date"]
     cures: ClassVar = {"hours": "write `hours: closed`, or `hours: 09:00-12:00`"}
     is_named: ClassVar = True
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
-from app.flow.language.reader import Reader, is_missing
+from app.flow.language.reader import HINTS, Reader, is_missing, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 
@@ -24,22 +24,10 @@ _ANY_NOTATION: Final = re.compile(
     re.IGNORECASE,
 )
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
-_MEANT: Final = {
-    **dict.fromkeys(("off", "no", "none", "null", "~", "-", "false", "shut", "close", "never", "holiday"), CLOSED),
-    **dict.fromkeys(("open", "always", "24h", "24/7", "24", "all day", "true", "yes", "on"), "00:00-24:00"),
-}
 _EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several with commas between them, or closed"
 
 _FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBERS: Final = {name: number for names in (DAYS, _FULL) for number, name in enumerate(names)}
-_HINTS: Final = {
-    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "write mon-fri"),
-    **dict.fromkeys(("weekend", "weekends"), "write sat,sun"),
-    **dict.fromkeys(("daily", "everyday", "all"), "write mon-sun"),
-    **dict.fromkeys(("holiday", "holidays", "ph"), "write `holidays` next to `week`, not in it"),
-    **dict.fromkeys(("else", "otherwise", "rest", "other"), "delete it: a day that is not named is closed"),
-    "override": "write `override` next to `week`, not in it",
-}
 _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
 
@@ -159,7 +147,7 @@ def _days_of(piece: str) -> list[int] | None:
 def _day_cure(word: str) -> str:
     if _DATE.fullmatch(word):
         return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
-    if hint := _HINTS.get(word.lower()):
+    if hint := meaning_of(word, HINTS["day of the week"]):
         return hint
     meant = "-".join(map(_near_day, word.split("-")))
     return f'did you mean "{meant}"?' if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
@@ -196,8 +184,8 @@ def _pieces(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
     if span is None or not _SPAN.fullmatch(text):
-        meant = _MEANT.get(text.casefold()) or (shown_spans((span,)) if span else _EXAMPLE)
-        reader.report("E501", place, f'{what}: "{text}" is not a range of hours', f"write {meant}")
+        cure = meaning_of(text, HINTS["hours of a day"]) or f"write {shown_spans((span,)) if span else _EXAMPLE}"
+        reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
     if span.start == span.end:
         reader.report("E502", place, f"{what}: {text} ends when it begins")
