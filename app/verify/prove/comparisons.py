@@ -6,7 +6,8 @@ A value that is compared only with 3 and with 5 makes a difference below 3, at 3
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import islice, pairwise, product
 from math import ceil, floor
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -64,33 +65,48 @@ class TextPart(NamedTuple):
         return text[:at] + self.text + text[at + len(self.text) :]
 
 
-class Compared(NamedTuple):
-    """What a value is compared with.
+@dataclass(slots=True)
+class Compared:
+    """What a value is compared with; everything in the order in which it is written.
 
     Attributes:
-        literals: texts and numbers, in the order in which they are written.
+        literals: texts and numbers.
         form: the form that the value must have: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
             `user`, `sip`, or "" for any.
         names: every path that shares these literals, the flow first ("" for names of all flows).
         parts: what parts of the text are compared with. lengths: what its length is compared with.
         offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
+        joins: the texts that the value is joined into.
+        keys: the paths whose values are keys of this map.
         marks: what else is known of the value.
             truth: it is asked whether there is anything: "", 0 or an empty list.
             related: it is compared with another value. changed: it is not only compared as it is, with literals.
             rises, sinks: an assignment adds a literal, or subtracts one. free: an assignment computes it otherwise.
             joined: it is a text made of others. decides: it is not only spoken, sent or kept.
             bounded: it is a number in an option of an action. headed: it is in a header, which takes no line end.
-            read: some expression reads it.
     """
 
-    literals: tuple[Any, ...] = ()
+    literals: dict[Any, None] = field(default_factory=dict)
     form: str = ""
     names: tuple[Path, ...] = ()
-    parts: tuple[TextPart, ...] = ()
+    parts: dict[TextPart, None] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
-    offsets: tuple[float, ...] = ()
-    steps: tuple[float, ...] = ()
-    marks: frozenset[str] = frozenset({"changed"})
+    offsets: dict[float, None] = field(default_factory=dict)
+    steps: dict[float, None] = field(default_factory=dict)
+    joins: dict[Pieces, None] = field(default_factory=dict)
+    keys: dict[Path, None] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
+
+    def add(self, literal: object) -> None:
+        """Add a literal that is a text or a number."""
+        if isinstance(literal, str | int | float) and not isinstance(literal, bool):
+            self.literals[literal] = None
+
+    def update(self, other: Compared) -> None:
+        """Add all that another value is compared with, which is compared with this one."""
+        for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
+            getattr(self, name).update(getattr(other, name))
+        self.form = self.form or other.form
 
     def has(self, mark: str) -> bool:
         """Whether a mark is set."""
@@ -111,7 +127,7 @@ class Compared(NamedTuple):
         """The numbers at which a comparison changes its result."""
         return self._moved(self.offsets)
 
-    def _moved(self, offsets: tuple[float, ...]) -> tuple[float, ...]:
+    def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
         found = [number for each in self.literals if (number := _number(each)) is not None]
         moved = [each + step for each in found for offset in offsets for step in (-offset, offset)]
         return tuple(dict.fromkeys([*found, *moved[: max(0, MOST_NUMBERS - len(found))]]))
@@ -132,11 +148,10 @@ class Compared(NamedTuple):
             length = max(low, part.low + len(part.text))
             if length <= high:
                 yield part.written_into(self._filler(part.text) * length)
-        for first in self.parts[:MOST_PAIRS]:
-            for second in self.parts[:MOST_PAIRS]:
-                length = max(low, first.low + len(first.text) + second.low + len(second.text))
-                if first.where != second.where and length <= high:
-                    yield second.written_into(first.written_into(self._filler() * length))
+        for first, second in product(islice(self.parts, MOST_PAIRS), repeat=2):
+            length = max(low, first.low + len(first.text) + second.low + len(second.text))
+            if first.where != second.where and length <= high:
+                yield second.written_into(first.written_into(self._filler() * length))
         for number in self.lengths:
             yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
 

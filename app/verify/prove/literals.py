@@ -6,8 +6,7 @@ Values that are compared with each other, or assigned to each other, share their
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import nodes
 
@@ -20,7 +19,6 @@ from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, walk
 from app.verify.prove.comparisons import (
     Compared,
-    Pieces,
     TextPart,
     fillings,
     growth_of,
@@ -67,33 +65,13 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What the expressions of a flow say of one path; the attributes of `Compared`, as sets in their order."""
-
-    literals: dict[Any, None] = field(default_factory=dict)
-    parts: dict[TextPart, None] = field(default_factory=dict)
-    offsets: dict[float, None] = field(default_factory=dict)
-    steps: dict[float, None] = field(default_factory=dict)
-    pieces: dict[Pieces, None] = field(default_factory=dict)
-    marks: set[str] = field(default_factory=set)
-    form: str = ""
-    keys: dict[Path, None] = field(default_factory=dict)
-    """The paths whose values are keys of this map."""
-
-    def add(self, literal: object) -> None:
-        """Add a literal that is a text or a number."""
-        if isinstance(literal, str | int | float) and not isinstance(literal, bool):
-            self.literals[literal] = None
-
-
 class Literals:
     """The literals of a flow and of those that a call may run from it."""
 
     def __init__(self, root: Flow) -> None:
         self.root = root
         self._parent: dict[Path, Path] = {}
-        self._notes: dict[Path, _Notes] = {}
+        self._noted: dict[Path, Compared] = {}
         self._compared: dict[Path, Compared] = {}
         flows = flows_run_from(root).values()
         for flow in flows:
@@ -105,7 +83,7 @@ class Literals:
 
     def of(self, flow: str, path: Path) -> Compared:
         """What the value at a path of a flow is compared with."""
-        return self._compared.get(self._top(_qualified(flow, path)), Compared())
+        return self._compared.get(self._top(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
         """Every path that begins with a name and is read anywhere."""
@@ -114,8 +92,8 @@ class Literals:
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
         """The texts that are looked up as keys of a map."""
-        keys = [key for name in self.of(flow, path).names for key in self._of(name).keys]
-        yield from dict.fromkeys(text for key in keys for text in self._compared[self._top(key)].texts)
+        keys = (self._compared[self._top(key)].texts for key in self.of(flow, path).keys)
+        yield from dict.fromkeys(text for texts in keys for text in texts)
 
     # reading
 
@@ -125,7 +103,7 @@ class Literals:
                 self._read(flow.name, occurrence)
             for path, decides in reads(use.source):
                 if decides or use.weight == DECIDES:
-                    self._of(_qualified(flow.name, path)).marks.add("decides")
+                    self._at(flow.name, path).marks.add("decides")
             self._note_types(flow.name, use.source)
         for step in flow.steps.values():
             self._note_fields(flow.name, step)
@@ -154,12 +132,12 @@ class Literals:
                 case _:
                     pass
         for tested in filter(None, map(path_of, tested_for_truth(occurrence))):
-            self._of(_qualified(flow, tested)).marks.add("truth")
+            self._at(flow, tested).marks.add("truth")
 
     def _note_form(self, flow: str, node: nodes.Node, form: str) -> None:
         path = path_of(node)
         if path is not None:
-            self._of(_qualified(flow, path)).form = form
+            self._at(flow, path).form = form
             self._mark_changed([_qualified(flow, path)])
 
     def _note_types(self, flow: str, source: Value | Expression) -> None:
@@ -168,7 +146,7 @@ class Literals:
             is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
             form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
             for path in paths_of(leaf) if form or leaf.type.words else ():
-                notes = self._of(_qualified(flow, path))
+                notes = self._at(flow, path)
                 notes.form = notes.form or form
                 notes.literals |= dict.fromkeys(leaf.type.words)
 
@@ -176,13 +154,13 @@ class Literals:
         """Note what the fields of actions require: forms of texts, ranges of numbers, headers without line ends."""
         for leaf, form in (each for part in step.parts for action in actions_of(part) for each in _forms_in(action)):
             for path in paths_of(leaf):
-                self._of(_qualified(flow, path)).form = form
+                self._at(flow, path).form = form
         for use in played_by(step):
             for leaf in templates_in(use.source):
                 is_headed = isinstance(leaf, Computed) and leaf.escape == "header"
                 mark = "bounded" if _FORM_BY_TYPE.get(leaf.type.name) == "number" else "headed" if is_headed else ""
                 for path in paths_of(leaf) if mark else ():
-                    self._of(_qualified(flow, path)).marks.add(mark)
+                    self._at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
         """Note that an entry of a list or map is read, which may be missing."""
@@ -193,11 +171,11 @@ class Literals:
                 self._of(path).literals |= known
                 self._mark_changed([path])
                 if of is not None:
-                    self._of(_qualified(flow, of)).keys[path] = None
+                    self._at(flow, of).keys[path] = None
             return
         number = node.arg.value if isinstance(node.arg, nodes.Const) else None
         if isinstance(number, int) and of is not None:
-            self._of(_qualified(flow, (*of, LENGTH))).add(number if number >= 0 else -number - 1)
+            self._at(flow, (*of, LENGTH)).add(number if number >= 0 else -number - 1)
 
     def _compare(self, flow: str, node: nodes.Compare) -> None:
         left, right = node.expr, node.ops[0].expr
@@ -217,7 +195,7 @@ class Literals:
                         notes.add(const.value)
                 notes.offsets |= dict.fromkeys(offsets_in(side))
                 pieces = pieces_of(side)
-                notes.pieces |= {pieces: None} if len(pieces) > 1 else {}
+                notes.joins |= {pieces: None} if len(pieces) > 1 else {}
 
     def _compare_part(self, flow: str, held: nodes.Node, part: TextPart | None, others: tuple[nodes.Node, ...]) -> None:
         """Note that a part of a text is compared."""
@@ -267,7 +245,7 @@ class Literals:
             notes.marks |= growth_of(occurrence.node)
             notes.steps |= dict.fromkeys(offsets_in(occurrence.node))
         pieces = dict.fromkeys(joined_in(value))
-        notes.pieces |= pieces
+        notes.joins |= pieces
         notes.marks |= {"joined", "changed"} if pieces else set()
 
     def _join_returned(self, flow: Flow) -> None:
@@ -281,9 +259,12 @@ class Literals:
 
     # summing up
 
-    def _of(self, path: Path) -> _Notes:
+    def _of(self, path: Path) -> Compared:
         self._top(path)
-        return self._notes.setdefault(path, _Notes())
+        return self._noted.setdefault(path, Compared())
+
+    def _at(self, flow: str, path: Path) -> Compared:
+        return self._of(_qualified(flow, path))
 
     def _top(self, path: Path) -> Path:
         while self._parent.setdefault(path, path) != path:
@@ -312,34 +293,24 @@ class Literals:
         return names
 
     def _sum_up(self) -> None:
-        classes = self._classes()
-        for top, paths in classes.items():
+        for top, paths in self._classes().items():
             self._compared[top] = self._sum_of(paths)
-        for top, compared in self._compared.items():
-            measured = [length for path in classes[top] if (length := (*path, LENGTH)) in self._parent]
-            lengths = [int(number) for path in measured for number in self._compared[self._top(path)].numbers]
-            if lengths:
-                self._compared[top] = compared._replace(lengths=tuple(dict.fromkeys(lengths)))
+        for compared in self._compared.values():
+            measured = [self._top(length) for path in compared.names if (length := (*path, LENGTH)) in self._parent]
+            numbers = (number for top in measured for number in self._compared[top].numbers)
+            compared.lengths = tuple(dict.fromkeys(map(int, numbers)))
 
     def _sum_of(self, paths: list[Path]) -> Compared:
-        notes = [self._notes[path] for path in paths if path in self._notes]
-        marks = set[str]().union(*(each.marks for each in notes))
-        literals = dict.fromkeys(literal for each in notes for literal in each.literals)
-        if "related" in marks:
-            literals |= dict.fromkeys(text for path in paths for text in _common_texts(self.root, path))
-        for pieces in dict.fromkeys(pieces for each in notes for pieces in each.pieces):
-            for text in [each for each in literals if isinstance(each, str)]:
-                literals |= dict.fromkeys(fillings(pieces, text))
-        return Compared(
-            tuple(literals),
-            next((each.form for each in notes if each.form), ""),
-            tuple(paths),
-            tuple(dict.fromkeys(part for each in notes for part in each.parts)),
-            (),
-            tuple(dict.fromkeys(offset for each in notes for offset in each.offsets)),
-            tuple(dict.fromkeys(step for each in notes for step in each.steps)),
-            frozenset(marks),
-        )
+        """What values are compared with that share their literals."""
+        total = Compared(names=tuple(paths))
+        for path in paths:
+            total.update(self._noted.get(path, Compared()))
+        if total.has("related"):
+            total.literals |= dict.fromkeys(text for path in paths for text in _common_texts(self.root, path))
+        for pieces in total.joins:
+            for text in total.texts:
+                total.literals |= dict.fromkeys(fillings(pieces, text))
+        return total
 
 
 def _qualified(flow: str, path: Path) -> Path:

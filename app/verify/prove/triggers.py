@@ -6,7 +6,7 @@ Each is a `Trigger`. The engine then plays the turn once for every combination o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from math import prod
@@ -181,11 +181,13 @@ class Triggers:
     def _collected(self, flow: Flow, collect: Collect) -> Compared:
         """What the value is compared with, by its variable, by `input` and in variables of the server."""
         compared = self.values.literals.of(flow.name, (collect.into,))
-        every = (compared, self._input("digits"), self._input("text"))
-        literals = [literal for each in every for literal in each.literals]
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
-        parts = tuple(dict.fromkeys(part for each in every for part in each.parts))
-        return compared._replace(literals=tuple(dict.fromkeys([*literals, *env, *collect.type.words])), parts=parts)
+        found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))
+        for each in (self._input("digits"), self._input("text")):
+            found.literals |= each.literals
+            found.parts |= each.parts
+        found.literals |= dict.fromkeys((*env, *collect.type.words))
+        return found
 
 
 def pressed(wait: Wait, digits: str) -> Trigger:
