@@ -6,7 +6,7 @@ somebody is dialled, so neither is silence; waiting for an answer is, as long as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from app.simulator.durations import Durations, is_spoken, longest_pause
@@ -21,7 +21,6 @@ _WAIT_S: Final = 10.0
 """Source: NCCO reference, Wait (timeout)."""
 RINGS_S: Final = 20.0
 """How long it is taken to ring before nobody answers, where the connect does not say."""
-_SOUNDS: Final = frozenset({"record", "connect", "transfer"})
 
 
 class Listened(NamedTuple):
@@ -57,35 +56,19 @@ CONVERSATION: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 """A conversation."""
 
 
-class _Sounds:
-    """Listens to an NCCO, action by action."""
+class _Sound(NamedTuple):
+    """What is heard for some seconds, or nothing; `pause`: the longest silence within."""
 
-    def __init__(self) -> None:
-        self.at = 0.0
-        self.quiet = 0.0
-        self.lead = 0.0
-        self.longest = 0.0
-        self.is_heard = False
-
-    def sound(self, seconds: float) -> None:
-        """Something is heard."""
-        if not self.is_heard:
-            self.lead, self.is_heard = self.quiet, True
-        else:
-            self.longest = max(self.longest, self.quiet)
-        self.quiet = 0.0
-        self.at += 0.0 if seconds == ENDLESS else seconds
-
-    def silence(self, seconds: float) -> None:
-        """Nothing is heard."""
-        self.quiet += seconds
-        self.at += 0.0 if seconds == ENDLESS else seconds
+    seconds: float
+    is_heard: bool = True
+    pause: float = 0.0
 
 
 def listen(ncco: list[dict[str, Any]]) -> Listened:
     """What a caller hears of an NCCO."""
-    sounds = _Sounds()
-    listens, rings, person, caught = 0.0, 0.0, None, True
+    sounds: list[_Sound] = []
+    listens, rings, person = 0.0, 0.0, None
+    caught = not any(action["action"] == "notify" for action in ncco)
     for number, action in enumerate(ncco):
         word = action["action"]
         if word == "input" and action.get("mode") != "asynchronous":
@@ -93,15 +76,22 @@ def listen(ncco: list[dict[str, Any]]) -> Listened:
             caught = any(each["action"] in ("talk", "stream", "connect") for each in ncco[number + 1 :])
             break
         if word == "connect" and person is None:
-            person, rings = sounds.at, float(action.get("timeout", RINGS_S))
-        _hear(sounds, action)
-    if not listens and not sounds.is_heard:
-        caught = not any(each["action"] == "notify" for each in ncco)
-    prompt = sounds.at if person is None else person
-    sounds.silence(listens)
-    lead, last = (sounds.lead, sounds.quiet) if sounds.is_heard else (sounds.quiet, sounds.quiet)
-    endless = _is_endless(ncco)
-    return Listened(lead, sounds.longest, last, prompt, listens, rings, person, sounds.is_heard, caught, endless)
+            person, rings = _lasts(sounds), float(action.get("timeout", RINGS_S))
+        sounds += _sounds(action)
+    is_heard = any(sound.is_heard for sound in sounds)
+    prompt = _lasts(sounds) if person is None else person
+    silences = [0.0]
+    for sound in (*sounds, _Sound(listens, is_heard=False)):
+        silences += [sound.pause, 0.0] if sound.is_heard else []
+        silences[-1] += 0.0 if sound.is_heard else sound.seconds
+    lead, last = silences[0], silences[-1]
+    longest = max(silences[1:-1], default=0.0)
+    is_caught = caught or (is_heard and not listens)
+    return Listened(lead, longest, last, prompt, listens, rings, person, is_heard, is_caught, _is_endless(ncco))
+
+
+def _lasts(sounds: Iterable[_Sound]) -> float:
+    return sum(sound.seconds for sound in sounds if sound.seconds != ENDLESS)
 
 
 def _is_endless(ncco: list[dict[str, Any]]) -> bool:
@@ -113,30 +103,21 @@ def _is_endless(ncco: list[dict[str, Any]]) -> bool:
     return False
 
 
-def _hear(sounds: _Sounds, action: Mapping[str, Any]) -> None:
+def _sounds(action: Mapping[str, Any]) -> Iterator[_Sound]:
     match action["action"]:
         case "talk":
-            text, loop = str(action["text"]), _loop(action)
-            seconds = DURATIONS.talk(text, str(action.get("language", "en-US"))) * loop
-            if not is_spoken(text):
-                sounds.silence(seconds if text else 0.0)
-                return
-            sounds.sound(seconds)
-            sounds.longest = max(sounds.longest, longest_pause(text))
+            text = str(action["text"])
+            seconds = DURATIONS.talk(text, str(action.get("language", "en-US"))) * _loop(action)
+            yield _Sound(seconds if text else 0.0, is_spoken(text), longest_pause(text))
         case "stream":
-            sounds.sound(DURATIONS.stream(str(action["streamUrl"][0])) * _loop(action))
+            yield _Sound(DURATIONS.stream(str(action["streamUrl"][0])) * _loop(action))
         case "wait":
-            sounds.silence(float(action.get("timeout", _WAIT_S)))
+            yield _Sound(float(action.get("timeout", _WAIT_S)), is_heard=False)
         case "conversation":
             waits = str(action.get("startOnEnter", "true")).lower() == "false"
-            if waits and "musicOnHoldUrl" not in action:
-                sounds.silence(ENDLESS)
-            else:
-                sounds.sound(0.0)
-        case word if word in _SOUNDS:
-            sounds.sound(0.0)
-        case _:
-            pass
+            yield _Sound(ENDLESS, is_heard=not waits or "musicOnHoldUrl" in action)
+        case "record" | "connect" | "transfer":
+            yield _Sound(0.0)
 
 
 def _loop(action: Mapping[str, Any]) -> float:

@@ -91,65 +91,51 @@ class States:
 
     def bounded(self, session: Session) -> Session:
         """The session with its counters, texts and lists bounded, and without the number of its dials."""
-        variables = self._clamped(session, session.at or self.root.name, session.variables)
+        variables = self._bounded(session, session.at or self.root.name, session.variables)
         callers = tuple(
-            level._replace(variables=self._clamped(session, level.flow, level.variables)) for level in session.callers
+            level._replace(variables=self._bounded(session, level.flow, level.variables)) for level in session.callers
         )
         faults = min(session.asr_errors, ASR_ERRORS)
         return session._replace(
             variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=1
         )
 
-    def _clamped(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _bounded(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ((name, old, self._kept(flow, name, old)) for name, old in variables.items())
         changed = {name: value for name, old, value in kept if value != old and not _is_given(session, old)}
         return {**variables, **changed} if changed else variables
 
     def _kept(self, flow: str, name: str, value: Any) -> Any:
+        """A number within its bounds; a list that others are added to, or a text that is joined to others, cut."""
+        compared = self.literals.of(flow, (name,))
+        decides = (flow, name) in self.liveness.deciding
         match value:
-            case list():
-                return self._shortened(flow, name, value)
-            case str():
-                return self._cut(flow, name, value)
-            case int() | float() if not isinstance(value, bool):
+            case bool():
+                return value
+            case int() | float():
                 return self._clamp(flow, name, value)
-        return value
+            case list() if compared.has("free"):
+                default = self.root.named(flow).variables[name].default
+                lengths = (*compared.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
+                most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
+            case str() if compared.has("joined") and decides:
+                texts = (*compared.texts, *(part.text for part in compared.parts))
+                most = max([0, *compared.lengths, *map(len, texts)]) + NARROW
+            case _:
+                return value
+        if len(value) > most:
+            self.shortened[flow, name] = most
+        return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
         bound = self._bound(flow, name)
         if bound.low <= value <= bound.high:
             return value
         is_alike = bound.is_high_alike if value > bound.high else bound.is_low_alike
-        if not is_alike and self._matters(flow, name):
+        is_free = self.literals.of(flow, (name,)).has("free")  # a sum of others may become too large anywhere
+        if not is_alike and (is_free or (flow, name) in self.liveness.deciding):
             self.left[flow, name] = (bound.low, bound.high)
         return bound.low if value < bound.low else bound.high
-
-    def _shortened(self, flow: str, name: str, value: list[Any]) -> list[Any]:
-        """A list that others are added to."""
-        compared = self.literals.of(flow, (name,))
-        if not compared.has("free"):
-            return value
-        default = self.root.named(flow).variables[name].default
-        lengths = (*compared.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
-        most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
-        if len(value) > most and self._matters(flow, name):
-            self.shortened[flow, name] = most
-        return value[:most]
-
-    def _cut(self, flow: str, name: str, value: str) -> str:
-        """A text that is joined to others again and again."""
-        compared = self.literals.of(flow, (name,))
-        if not compared.has("joined") or (flow, name) not in self.liveness.deciding:
-            return value
-        parts = (len(part.text) for part in compared.parts)
-        most = max([0, *compared.lengths, *map(len, compared.texts), *parts]) + NARROW
-        if len(value) > most:
-            self.shortened[flow, name] = most
-        return value[:most]
-
-    def _matters(self, flow: str, name: str) -> bool:
-        """Whether anything depends on a variable; a sum of others may become too large anywhere."""
-        return (flow, name) in self.liveness.deciding or self.literals.of(flow, (name,)).has("free")
 
     def _bound(self, flow: str, name: str) -> Bound:
         """One below the least number that it is compared with to one above the greatest, or farther."""

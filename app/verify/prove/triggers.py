@@ -290,36 +290,22 @@ class Turns:
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Every turn that `begin` may lead to."""
+        """Every turn that `begin` may lead to: it is begun again for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
-            script = waiting.pop()
-            others: list[tuple[tuple[LookupAnswer, ...], ...]] = []
-            yield self._play(begin(), script, others)
-            waiting.extend(reversed(others))
-
-    def _play(
-        self,
-        playing: Playing[Turn] | Playing[Turn | None],
-        script: tuple[tuple[LookupAnswer, ...], ...],
-        others: list[tuple[tuple[LookupAnswer, ...], ...]],
-    ) -> PlayedTurn:
-        """One turn with the answers of a script; where it asks more, the scripts for other answers go to `others`."""
-        answers: list[tuple[str, LookupAnswer]] = []
-        given: tuple[tuple[LookupAnswer, ...], ...] = ()
-        try:
-            lookups = next(playing)
-            while True:
-                if len(given) < len(script):
-                    chosen = script[len(given)]
-                else:
-                    chosen, *rest = self._choices(lookups)
-                    others.extend((*given, other) for other in rest)
-                given = (*given, chosen)
-                answers += [(lookup.name, answer) for lookup, answer in zip(lookups, chosen, strict=True)]
-                lookups = playing.send(chosen)
-        except StopIteration as done:
-            return PlayedTurn(done.value, tuple(answers))
+            known, playing = waiting.pop(), begin()
+            given, answers, others = known[:0], list[tuple[str, LookupAnswer]](), []
+            try:
+                lookups = next(playing)
+                while True:
+                    chosen, *rest = known[len(given) :][:1] or self._choices(lookups)
+                    others += [(*given, other) for other in rest]
+                    given = (*given, chosen)
+                    answers += [(lookup.name, answer) for lookup, answer in zip(lookups, chosen, strict=True)]
+                    lookups = playing.send(chosen)
+            except StopIteration as done:
+                yield PlayedTurn(done.value, tuple(answers))
+            waiting += reversed(others)
 
     def _choices(self, lookups: tuple[Lookup, ...]) -> list[tuple[LookupAnswer, ...]]:
         each = [self._of(lookup) for lookup in lookups]
