@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from app.engine import Call, LookupAnswer
+from app.engine import LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.flow.actions.do import Document
-from app.flow.actions.values import find
 from app.flow.language.outcomes import DETECTED, On
 from app.flow.model import Flow
 from app.verify.prove.graph import Transition
@@ -129,12 +128,9 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
         body["env"] = dict(path[0].env)
-    dialled = set[str]().union(*map(_computed_endpoints, flows_run_from(proof.flow).values()))
-    if dialled:
-        addresses = ("sip:", "sips:") if "sip" in dialled else ()
-        body["dial_allow"] = [*"123456789", *_premium_prefixes(path), *addresses]
-    given = _given(proof, path)
-    if given:
+    if any(map(_computes_endpoints, flows_run_from(proof.flow).values())):
+        body["dial_allow"] = _prefixes([end for each in path for end in _endpoints(each)])
+    if given := _given(proof, path):
         body["given"] = given
     body["script"] = _script(proof, path)
     if any(each.is_failsafe and each.trigger.fault != "away" for each in path):
@@ -146,21 +142,20 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
     )
 
 
-def _computed_endpoints(flow: Flow) -> set[str]:
-    """The types of endpoint whose number or address a call may compute."""
+def _computes_endpoints(flow: Flow) -> bool:
+    """Whether a call may compute whom it dials."""
     parts = [part for step in flow.steps.values() for part in step.parts]
-    if any(isinstance(part, Document) and not part.value.is_literal for part in parts):
-        return {"phone", "sip"}
-    parties = (target for part in parts for target in getattr(part, "targets", ()))
-    computed = (party for party in parties if party.numbers is not None or party.is_computed)
-    return {str(find(party.fields["endpoint"], ("0", "type")).render({})) for party in computed}
+    parties = [party for part in parts for party in getattr(part, "targets", ())]
+    is_computed = any(isinstance(part, Document) and not part.value.is_literal for part in parts)
+    return is_computed or any(party.numbers is not None or party.is_computed for party in parties)
 
 
-def _premium_prefixes(path: list[Transition]) -> list[str]:
-    """The prefixes of premium-rate numbers that are dialled, which are only allowed by name."""
-    endpoints = [end for each in path for action in each.ncco.actions for end in action.get("endpoint", ())]
+def _prefixes(endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What may be dialled: all usual numbers, and premium-rate numbers and addresses where they are dialled."""
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
-    return [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
+    premium = [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
+    is_sip = any(endpoint["type"] == "sip" for endpoint in endpoints)
+    return [*"123456789", *premium, *(("sip:", "sips:") if is_sip else ())]
 
 
 def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
@@ -170,26 +165,20 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     is_numbered = call.to in proof.flow.numbers or proof.flow.default
     facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
     facts |= {"from": call.from_number} if call.from_number != CALLER else {}
-    facts |= {"user": call.from_user} if call.from_user else {}
-    facts |= {"sip": dict(call.sip)} if call.sip else {}
-    facts |= {"custom_data": dict(call.custom_data)} if call.custom_data else {}
-    facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", _implied_type(call)) else {}
+    others = {"user": call.from_user, "sip": dict(call.sip), "custom_data": dict(call.custom_data)}
+    facts |= {name: value for name, value in others.items() if value}
+    is_sip = bool(call.sip) or call.from_number.startswith("sip:")
+    implied = "app" if call.from_user or call.custom_data else "sip" if is_sip else "phone"
+    facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
     is_timed = any(each.is_timed for each in proof.space.transitions)
     return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})
-
-
-def _implied_type(call: Call) -> str:
-    """The endpoint type that the other facts of a call imply."""
-    if call.from_user or call.custom_data:
-        return "app"
-    return "sip" if call.sip or call.from_number.startswith("sip:") else "phone"
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
     """The answers of each lookup in turn. While a caller is held, lookups are asked again and again."""
     answers: dict[str, list[Any]] = {}
     for number, each in enumerate(path):
-        rounds = _hold(proof, path, number).rounds if each.trigger.kind == "held" else 1
+        rounds = _hold(proof, path, number)[0] if each.trigger.kind == "held" else 1
         for name, answer in each.answers:
             answers.setdefault(name, []).extend([_answer(answer)] * rounds)
     return {name: each[0] if all(one == each[0] for one in each) else each for name, each in answers.items()}
@@ -201,21 +190,14 @@ def _answer(answer: LookupAnswer) -> Any:
     return {"value": answer.value} if isinstance(answer.value, Mapping) and len(answer.value) == 1 else answer.value
 
 
-class _Hold(NamedTuple):
-    """How often the prompt of a hold is played until it ends, and for how many seconds."""
-
-    rounds: int
-    seconds: float
-
-
-def _hold(proof: Proof, path: list[Transition], number: int) -> _Hold:
-    """How long a caller is held up to a transition of the path."""
-    first = path[number - 1].ncco.heard.prompt
+def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
+    """How often the prompt of a hold is played up to a turn of the path, and for how many seconds."""
+    first = path[number - 1].heard.prompt
     each = path[number]
-    again = next((other.ncco.heard.prompt for other in proof.paths.held_at(each.source)), first)
+    again = next((other.heard.prompt for other in proof.paths.held_at(each.source)), first)
     over = each.trigger.waited - first
     rounds = 1 + (math.ceil(over / again) if over > 0 and again > 0 else 0)
-    return _Hold(rounds, first + (rounds - 1) * again)
+    return rounds, first + (rounds - 1) * again
 
 
 # the script
@@ -228,7 +210,7 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
     for number, each in enumerate(path):
         if each.trigger.kind == "leg":
             presses = []
-            lasting = sum(other.ncco.heard.prompt + other.ncco.heard.listens for other in path[number:])
+            lasting = sum(other.heard.prompt + other.heard.listens for other in path[number:])
             talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
             script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
         elif presses is not None:
@@ -249,13 +231,13 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
             yield {"wait": "5s"}  # the end of the first dial is reported before the next one begins
         yield {"fault": fault}
     if each.trigger.kind == "held" and before is not None and not fault:
-        yield _until_held(_hold(proof, path, number).seconds, before)
+        yield _until_held(_hold(proof, path, number)[1], before)
     asks_party = before is not None and any("onAnswer" in end for end in _endpoints(before))
     party = _party_of(proof.flow, each, joining if asks_party else [])
     yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
     following = _fault_of(path, number + 1)
     if following and _is_automatic(path[number + 1]):
-        yield from (_until(each.ncco.heard.prompt), {"fault": following})
+        yield from (_until(each.heard.prompt), {"fault": following})
         return
     if each.trigger.fault != "away" and (each.is_failsafe or fault == "refused"):
         return

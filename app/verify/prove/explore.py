@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
@@ -22,13 +21,14 @@ from app.engine.outcome import APART
 from app.engine.scope import call_record
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
-from app.flow.model import Flow
 from app.ncco import check
-from app.verify.outcomes import ENTERED, Files, Following, by_file, outcomes_of
-from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, Sort, State, StateSpace, Transition, Where
+from app.verify.outcomes import ENTERED, Following, by_file, outcomes_of
+from app.verify.prove.environment import calls_to, settings_of
+from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, Sort, State, StateSpace, Transition
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
-from app.verify.prove.states import MANY, NARROW, WIDE, States
+from app.verify.prove.samples import Representatives
+from app.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States
 from app.verify.prove.triggers import (
     FAILSAFE,
     NO_DIAL_LIMIT,
@@ -52,52 +52,48 @@ Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
 """Plays a turn at a moment."""
 
 
-@dataclass(slots=True)
 class Explorer:
     """Explores one flow.
 
-    Attributes:
-        calls: the calls that it begins with, each with each of `envs`.
+    Args:
+        values: of everything that comes from outside.
         moments: at which anything may happen.
-        reads_input: whether an expression reads `input`: then it matters by which key a choice was made.
+        bounds: where to stop.
         progress: called every few seconds with the number of states found and the number that wait.
     """
 
-    root: Flow
-    calls: Sequence[Call]
-    moments: Sequence[datetime]
-    envs: Sequence[Env]
-    states: States
-    liveness: Liveness
-    triggers: Triggers
-    turns: Turns
-    bounds: SearchLimits
-    reads_input: bool
-    progress: Callable[[int, int], None] = lambda _found, _waiting: None
-    space: StateSpace = field(init=False)
-    _files: Files = field(init=False)
-    _undecided: set[Where] = field(init=False)
-    """The first steps of flows in which nothing is decided."""
-    _states: dict[Any, State] = field(default_factory=dict)
-    _taken: set[Any] = field(default_factory=set)
-    """What was taken in each state, however often it was tried."""
-    _waiting: deque[State] = field(default_factory=deque)
-    _heard: set[Any] = field(default_factory=set)
-    """What dialled parties hear."""
-    _nccos: dict[Any, PlayedNcco] = field(default_factory=dict)
-    _began: float = field(default_factory=time.monotonic)
-    _reported: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.space = StateSpace(self.root)
-        flows = flows_run_from(self.root).values()
+    def __init__(
+        self,
+        values: Representatives,
+        moments: Sequence[datetime],
+        bounds: SearchLimits,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.root = root = values.literals.root
+        self.space = StateSpace(root)
+        self.liveness = Liveness(root)
+        self.states = States(root, values.literals, self.liveness)
+        self._calls = calls_to(root, values)
+        self._envs: Sequence[Env] = settings_of(values)
+        self._triggers, self._turns = Triggers(root, values), Turns(root, values)
+        self._moments, self._bounds, self._progress = moments, bounds, progress
+        self._reads_input = any(values.literals.paths_of("", "input"))
+        flows = flows_run_from(root).values()
         self._files = by_file(flows)
         firsts = [outcomes_of(flow)[0] for flow in flows]
         self._undecided = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
+        self._known: dict[Any, State] = {}
+        self._waiting = deque[State]()
+        self._taken = set[Any]()
+        """What was taken in each state, however often it was tried."""
+        self._heard = set[Any]()
+        """What dialled parties hear."""
+        self._nccos: dict[Any, PlayedNcco] = {}
+        self._began = self._reported = time.monotonic()
 
     def explore(self) -> StateSpace:
         """Explore everything: first without faults, then what faults lead to."""
-        for call, env in product(self.calls, self.envs):
+        for call, env in product(self._calls, self._envs):
             self._answer(call, env)
         self._continue()
         for loop in Graph(self.space).cycles(dialling=True):
@@ -118,7 +114,7 @@ class Explorer:
             state = self._waiting.popleft()
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            for trigger in self.triggers.at(state.session):
+            for trigger in self._triggers.at(state.session):
                 self._happen(state, trigger)
         self._waiting.clear()
 
@@ -126,11 +122,11 @@ class Explorer:
         now = time.monotonic()
         if now - self._reported > _PROGRESS_S:
             self._reported = now
-            self.progress(len(self.space.states), len(self._waiting))
-        if len(self.space.states) > self.bounds.states:
-            self.space.stopped = f"{self.bounds.states:,} states"
-        elif now - self._began > self.bounds.seconds:
-            self.space.stopped = f"{self.bounds.seconds:g} seconds"
+            self._progress(len(self.space.states), len(self._waiting))
+        if len(self.space.states) > self._bounds.states:
+            self.space.stopped = f"{self._bounds.states:,} states"
+        elif now - self._began > self._bounds.seconds:
+            self.space.stopped = f"{self._bounds.seconds:g} seconds"
         return bool(self.space.stopped)
 
     # what happens
@@ -141,7 +137,7 @@ class Explorer:
         def play(now: datetime) -> Playing[Turn]:
             return begin(self.root, "leg", call, context_at(now, env))
 
-        for moment, played in self._at_moments(self.moments[0], None, play):
+        for moment, played in self._at_moments(self._moments[0], None, play):
             self._add(None, Trigger("call"), moment, env, played, call=call)
 
     def _happen(self, state: State, trigger: Trigger) -> None:
@@ -175,7 +171,7 @@ class Explorer:
         """
         is_party, first = bool(state.session.parent), state.first
         ncco = self._played([] if is_party else list(map(dict, FAILSAFE)), is_party=is_party)
-        trigger = self.triggers.at(state.session)[0]._replace(fault="away")
+        trigger = self._triggers.at(state.session)[0]._replace(fault="away")
         lost = Transition(state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=True)
         self.space.add(lost)
 
@@ -190,7 +186,7 @@ class Explorer:
         session = source.session._replace(dialled=min(DIALS, dialled))
         for each in islice(cycle(loop), (DIALS + 1) * len(loop)):
             play = partial(self._resume, session, each.trigger, each.env, each.moment, DIALS)
-            played = next((played for played in self.turns.of(play) if played.answers == each.answers), None)
+            played = next((played for played in self._turns.of(play) if played.answers == each.answers), None)
             if played is None or played.turn is None:
                 return
             session = played.turn.session
@@ -208,20 +204,20 @@ class Explorer:
 
         Where an outcome is taken again, one turn is enough: what follows it is known.
         """
-        playing = self.turns.of(partial(play, first))
+        playing = self._turns.of(partial(play, first))
         turns = [next(playing)]
         is_known = before is not None and self._is_known(before, turns[0].turn)
         turns += [] if is_known else playing
         looks = any(self._reads_time(before, played.turn) for played in turns)
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
-        for moment in (each for each in self.moments if looks and each != first and not is_known):
-            for played in self.turns.of(partial(play, moment)):
+        for moment in (each for each in self._moments if looks and each != first and not is_known):
+            for played in self._turns.of(partial(play, moment)):
                 yield moment, played._replace(is_timed=True)
 
     def _is_known(self, state: State, turn: Turn | None) -> bool:
         """Whether a turn takes an outcome that was taken in this state before, and nothing else decides."""
         exit_ = self.root.named(state.where[0]).steps[state.where[1]].exit
-        if turn is None or self.reads_input or not isinstance(exit_, Choices | On):
+        if turn is None or self._reads_input or not isinstance(exit_, Choices | On):
             return False
         taken = [key for key in self._follow(state, turn).taken[:1] if key[:2] == state.where]
         session = turn.session
@@ -290,18 +286,18 @@ class Explorer:
         """The state that a session is in; None when it is over."""
         if session.is_over:
             return None
-        self.states.margin = WIDE if len(self.space.states) < MANY else NARROW
+        self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
         session = self.states.bounded(session)
-        key = (self.envs.index(env), *self.states.key(session, moment))
-        if key not in self._states:
-            self._states[key] = self.space.new_state(session, key[:-3])
-            self._waiting.append(self._states[key])
-        return self._states[key]
+        key = (self._envs.index(env), *self.states.key(session, moment))
+        if key not in self._known:
+            self._known[key] = self.space.new_state(session, key[:-3])
+            self._waiting.append(self._known[key])
+        return self._known[key]
 
     def _call_party(self, session: Session, wait: Wait, dialling: Transition) -> None:
         """Play what a dialled party hears, once."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
-        key = (self.envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
+        key = (self._envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
         if key in self._heard:
             return
         self._heard.add(key)

@@ -6,7 +6,10 @@ Values that are compared with each other, or assigned to each other, share their
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from dataclasses import dataclass, field
+from itertools import islice, pairwise, product
+from math import ceil, floor
+from typing import Any, Final
 
 from jinja2 import nodes
 
@@ -17,37 +20,31 @@ from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, walk
-from app.verify.prove.comparisons import (
-    Compared,
+from app.verify.prove.expressions import (
+    ENTRY,
+    LENGTH,
+    RETURNED,
+    Path,
+    Pieces,
     TextPart,
+    expressions_of,
     fillings,
     growth_of,
     is_literal_comparison,
+    is_plain,
     joined_in,
     offsets_in,
     part_of,
-    pieces_of,
-    tested_for_truth,
-    texts_in,
-)
-from app.verify.prove.uses import (
-    DECIDES,
-    ENTRY,
-    LENGTH,
-    Path,
-    assigned,
-    expressions_of,
-    flows_run_from,
-    is_plain,
     path_of,
     paths_in,
     paths_of,
-    played_by,
+    pieces_of,
     reads,
-    runs_of,
     templates_in,
-    uses_in,
+    tested_for_truth,
+    texts_in,
 )
+from app.verify.prove.uses import DECIDES, assigned, flows_run_from, played_by, runs_of, uses_in
 
 NUMBER: Final = "442079460000"
 """The number that is called where a flow has none."""
@@ -55,14 +52,148 @@ CALLER: Final = "447700900123"
 """Who calls, unless the flow reads `call.from`."""
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
-RETURNED: Final = "\0returned"
-"""The first name of the path of a value that a flow returns."""
 _FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
 _FORM_BY_FILTER: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
 """Filters that accept only texts of one form."""
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """Fields of actions and endpoints that accept only texts of one form; see `_forms_in` for `uri`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
+MOST_NUMBERS: Final = 24
+"""Numbers of one value that others are counted from."""
+MOST_PAIRS: Final = 6
+"""Parts of one text that are combined two by two."""
+LONGEST_TEXT: Final = 40
+"""Characters of a text that is made to have some part or length."""
+_FILLERS: Final = "2345678901"
+
+
+@dataclass(slots=True)
+class Compared:
+    """What a value is compared with; everything in the order in which it is written.
+
+    Attributes:
+        literals: texts and numbers.
+        form: the form that the value must have: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
+            `user`, `sip`, or "" for any.
+        names: every path that shares these literals, the flow first ("" for names of all flows).
+        parts: what parts of the text are compared with. lengths: what its length is compared with.
+        offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
+        joins: the texts that the value is joined into.
+        keys: the paths whose values are keys of this map.
+        marks: what else is known of the value.
+            truth: it is asked whether there is anything: "", 0 or an empty list.
+            related: it is compared with another value. changed: it is not only compared as it is, with literals.
+            rises, sinks: an assignment adds a literal, or subtracts one. free: an assignment computes it otherwise.
+            joined: it is a text made of others. decides: it is not only spoken, sent or kept.
+            bounded: it is a number in an option of an action. headed: it is in a header, which takes no line end.
+    """
+
+    literals: dict[Any, None] = field(default_factory=dict)
+    form: str = ""
+    names: tuple[Path, ...] = ()
+    parts: dict[TextPart, None] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
+    offsets: dict[float, None] = field(default_factory=dict)
+    steps: dict[float, None] = field(default_factory=dict)
+    joins: dict[Pieces, None] = field(default_factory=dict)
+    keys: dict[Path, None] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
+
+    def add(self, literal: object) -> None:
+        """Add a literal that is a text or a number."""
+        if isinstance(literal, str | int | float) and not isinstance(literal, bool):
+            self.literals[literal] = None
+
+    def update(self, other: Compared) -> None:
+        """Add all that another value is compared with, which is compared with this one."""
+        for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
+            getattr(self, name).update(getattr(other, name))
+        self.form = self.form or other.form
+
+    def has(self, mark: str) -> bool:
+        """Whether a mark is set."""
+        return mark in self.marks
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is compared with literals as it is and in no other way: the values tried represent all others."""
+        return "changed" not in self.marks
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The numbers among the literals, and those that reach one by addition; a text of digits is a number too."""
+        return self._moved((*self.offsets, *self.steps))
+
+    @property
+    def borders(self) -> tuple[float, ...]:
+        """The numbers at which a comparison changes its result."""
+        return self._moved(self.offsets)
+
+    def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
+        found = [number for each in self.literals if (number := _number(each)) is not None]
+        moved = [each + step for each in found for offset in offsets for step in (-offset, offset)]
+        return tuple(dict.fromkeys([*found, *moved[: max(0, MOST_NUMBERS - len(found))]]))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts among the literals."""
+        return tuple(each for each in self.literals if isinstance(each, str))
+
+    def excludes(self, text: str) -> bool:
+        """Whether a text is none of the literals, has none of the parts and none of the lengths."""
+        parts = any(part.text and part.is_in(text) for part in self.parts)
+        return not parts and text not in self.literals and len(text) not in self.lengths
+
+    def made(self, low: int, high: int) -> Iterator[str]:
+        """Texts of `low` to `high` characters with each part, with each two parts, and of each length."""
+        for part in self.parts:
+            length = max(low, part.low + len(part.text))
+            if length <= high:
+                yield part.written_into(self._filler(part.text) * length)
+        for first, second in product(islice(self.parts, MOST_PAIRS), repeat=2):
+            length = max(low, first.low + len(first.text) + second.low + len(second.text))
+            if first.where != second.where and length <= high:
+                yield second.written_into(first.written_into(self._filler() * length))
+        for number in self.lengths:
+            yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
+
+    def written(self, shortest: int = 0) -> list[str]:
+        """Texts for each literal, part and length, and for numbers around the literals where texts are read as such."""
+        texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_TEXT)]
+        if self.form == "number" or not self.texts:
+            texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
+        return texts
+
+    def _filler(self, beside: str = "") -> str:
+        """A digit that is in none of the parts, if there is one."""
+        known = beside + "".join(part.text for part in self.parts)
+        return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
+    """Each number and its neighbours; for numbers that are not whole also the middle between two of them."""
+    found = list(dict.fromkeys(numbers))
+    if is_whole:
+        whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)
+        return list(dict.fromkeys(number for numbers in whole for number in numbers))
+    near = [each for number in found for each in (number - 1, number, number + 1)]
+    half = [(low + high) / 2 for low, high in pairwise(sorted(found))]
+    return list(dict.fromkeys(int(each) if float(each).is_integer() else each for each in (*near, *half)))
+
+
+def different(values: Iterable[Any]) -> list[Any]:
+    """The values without repetitions; they may be lists."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 class Literals:
@@ -225,9 +356,8 @@ class Literals:
                 self._of(path[:-1]).marks.add("changed")
 
     def _assign(self, flow: Flow, step: Step) -> None:
-        for kind, where, assignment in assigned(flow, step):
-            own = (RETURNED, where) if kind == "returned" else (where,)
-            self._flows_into(flow.name, (*own, assignment.name), assignment.value)
+        for into, value in assigned(flow, step):
+            self._flows_into(flow.name, into, value)
         if isinstance(step.exit, Collect):
             self._top((flow.name, step.exit.into))
 

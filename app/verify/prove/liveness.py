@@ -13,18 +13,16 @@ from typing import Final, Literal, TypeAlias
 from app.flow.language.collect import Collect
 from app.flow.language.menu import Choices
 from app.flow.model import Assignment, Edge, Flow, Step, Target
+from app.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from app.verify.prove.uses import (
     DECIDES,
-    LENGTH,
-    Path,
     Use,
     asked_by,
+    assigned,
     flows_run_from,
     given_to,
     lines_of,
-    names_that_may_fail,
     played_by,
-    reads,
     runs_of,
     sent_by,
     tested_by,
@@ -61,67 +59,58 @@ class Liveness:
 
     def __post_init__(self) -> None:
         for flow in flows_run_from(self.root).values():
-            solver = _Solver(flow)
-            for step in flow.steps.values():
-                self._note(solver, step)
+            steps = [_StepLiveness(flow, step, self.live) for step in flow.steps.values()]
+            changed = len(steps)
+            while changed:
+                changed = sum(each.settle() for each in reversed(steps))
+            for each in steps:
+                self._note(each)
         for (flow_name, _, when), live in self.live.items():
             if when != "entering":
                 self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
-    def _note(self, solver: _Solver, step: Step) -> None:
-        key = (solver.flow.name, step.name)
-        played, asked = _reads(played_by(step)), _reads(asked_by(step))
-        left = _joined(solver.after(step), solver.error(step))
-        waiting = _joined(_reads(tested_by(step)), left)
+    def _note(self, each: _StepLiveness) -> None:
+        step, key = each.step, (each.flow.name, each.step.name)
+        left = _joined(each.after(), each.error())
+        waiting = _joined(each.tested, left)
         if step.exit.asks_again:
-            waiting = _joined(_without(waiting, {each.name for each in step.asks}), asked)
-        self.live[*key, "entering"] = solver.entering[step.name]
-        self.live[*key, "waiting"] = _joined(waiting, played)
+            waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
+        self.live[*key, "waiting"] = _joined(waiting, each.played)
         if runs_of(step) is not None:
             self.live[*key, "ran"] = left
-        values: list[Assignment] = list(step.sets)
-        for edge in step.exit.edges():
-            values += [*edge.sets, *edge.target.sets, *given_to(edge.target)]
-        assigned = _reads(Use(each.value, DECIDES) for each in values)
-        own = _joined(played, asked, assigned, _reads(sent_by(step)), _reads(tested_by(step)))
-        self.timed |= {key} if _reads_time(played) else set()
+        assigned_ = (Use(value, DECIDES) for _, value in assigned(each.flow, step))
+        own = _joined(each.played, each.asked, each.tested, each.sent, _reads(assigned_))
+        self.timed |= {key} if _reads_time(each.played) else set()
         self.looks |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
 
 
-class _Solver:
-    """The values that matter on entering each step of one flow, as a fixed point."""
+class _StepLiveness:
+    """What matters around one step; `live` is what is known so far of all of them."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-        self.entering: dict[str, Live] = {name: {} for name in flow.steps}
-        self._own = {
-            name: _joined(_reads(played_by(step)), _reads(tested_by(step)), _reads(sent_by(step)))
-            for name, step in flow.steps.items()
-        }
-        self._asked = {name: _reads(asked_by(step)) for name, step in flow.steps.items()}
-        changed = True
-        while changed:
-            changed = False
-            for step in reversed(tuple(flow.steps.values())):
-                live = self._on_entering(step)
-                changed |= live != self.entering[step.name]
-                self.entering[step.name] = live
+    def __init__(self, flow: Flow, step: Step, live: dict[tuple[str, str, When], Live]) -> None:
+        self.flow, self.step, self._live = flow, step, live
+        self.played, self.tested = _reads(played_by(step)), _reads(tested_by(step))
+        self.asked, self.sent = _reads(asked_by(step)), _reads(sent_by(step))
 
-    def _on_entering(self, step: Step) -> Live:
-        ran = runs_of(step)
+    def settle(self) -> bool:
+        """Compute again what matters on entering it; whether that has changed."""
+        ran = runs_of(self.step)
         given = _reads(Use(each.value, DECIDES) for each in given_to(ran)) if ran is not None else {}
-        live = _before(step.sets, _joined(self._own[step.name], self.after(step), given))
-        live = _joined(_without(live, {asking.name for asking in step.asks}), self._asked[step.name])
-        return _joined(live, self.error(step))
+        live = _before(self.step.sets, _joined(self.played, self.tested, self.sent, self.after(), given))
+        live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
+        key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
+        is_new = self._live.get(key) != live
+        self._live[key] = live
+        return is_new
 
-    def after(self, step: Step) -> Live:
-        """What matters after a step."""
-        return _joined(*(self._along(step, edge) for edge in lines_of(step)))
+    def after(self) -> Live:
+        """What matters after the step."""
+        return _joined(*map(self._along, lines_of(self.step)))
 
-    def _along(self, step: Step, edge: Edge) -> Live:
+    def _along(self, edge: Edge) -> Live:
         live = _before(edge.sets, self._at(edge.target))
-        if edge.passes_input and isinstance(step.exit, Choices | Collect):
+        if edge.passes_input and isinstance(self.step.exit, Choices | Collect):
             live = _without(live, {"input", *([edge.fills] if edge.fills else [])})
         return live
 
@@ -129,12 +118,12 @@ class _Solver:
         if target.returns:
             return _reads(Use(each.value, DECIDES) for each in target.sets)
         if target.step is not None:
-            return _before(target.sets, self.entering.get(target.step, {}))
+            return _before(target.sets, self._live.get((self.flow.name, target.step, "entering"), {}))
         return _before(target.sets, _reads(Use(each.value, DECIDES) for each in given_to(target)))
 
-    def error(self, step: Step) -> Live:
-        """What matters at the error exit of a step."""
-        error = step.error or self.flow.error
+    def error(self) -> Live:
+        """What matters at the error exit of the step."""
+        error = self.step.error or self.flow.error
         return self._at(error) if error is not None else {}
 
 

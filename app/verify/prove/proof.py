@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 from app.flow.model import Flow
 from app.verify.outcomes import FlowOutcome, outcomes_of
-from app.verify.prove.calls import calls_to, moments_of, settings_of, variables_for
+from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
 from app.verify.prove.graph import Paths, SearchLimits, StateSpace
 from app.verify.prove.literals import Literals
-from app.verify.prove.liveness import Liveness
 from app.verify.prove.properties import (
     CallLimits,
     Violation,
@@ -22,10 +21,8 @@ from app.verify.prove.properties import (
     unreached,
     violations,
 )
-from app.verify.prove.states import States
-from app.verify.prove.triggers import Triggers, Turns
+from app.verify.prove.samples import Representatives
 from app.verify.prove.uses import flows_run_from
-from app.verify.prove.values import Representatives
 
 Status = Literal["proved", "walked", "stopped", "refuted"]
 
@@ -96,29 +93,13 @@ def prove(
         call_limits: the limits that every call must keep.
         progress: called every few seconds with the number of states found and the number that wait.
     """
-    literals, liveness = Literals(flow), Liveness(flow)
-    variables = variables_for(flow, literals, env or {})
-    values = Representatives(literals, variables)
-    moments = moments_of(flow, literals, now)
-    states = States(flow, literals, liveness)
-    explorer = Explorer(
-        flow,
-        calls_to(flow, values),
-        moments.all,
-        settings_of(literals, variables),
-        states,
-        liveness,
-        Triggers(flow, values),
-        Turns(flow, values),
-        bounds or SearchLimits(),
-        any(literals.paths_of("", "input")),
-        progress,
-    )
-    space = explorer.explore()
-    if liveness.tests_now:
-        values.chosen["now"] = tuple(moment.isoformat() for moment in moments.all)
-    for calendar in moments.over:
-        values.chosen[f"hours.{calendar}"] = (f"dates from {now:%Y-%m-%d} on",)
+    literals = Literals(flow)
+    values = Representatives(literals, variables_for(flow, literals, env or {}))
+    moments = moments_of(flow, values, now)
+    explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
+    space, states = explorer.explore(), explorer.states
+    if explorer.liveness.tests_now:
+        values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
     for name, (low, high) in states.left.items():
         values.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
     for name, most in states.shortened.items():
@@ -126,7 +107,7 @@ def prove(
     is_sure = is_certain(space, literals, values.chosen)
     limits = call_limits or CallLimits()
     found = tuple(violations(space, limits, is_certain=is_sure))
-    return Proof(flow, space, found, dict(values.chosen), variables, states.left, limits, is_sure)
+    return Proof(flow, space, found, dict(values.chosen), values.env, states.left, limits, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

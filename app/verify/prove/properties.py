@@ -19,26 +19,15 @@ from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
 from app.verify.outcomes import FlowOutcome, outcomes_of
+from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where
 from app.verify.prove.listening import ENDLESS
-from app.verify.prove.literals import RETURNED, Literals
+from app.verify.prove.literals import Literals
 from app.verify.prove.states import texts_of
-from app.verify.prove.uses import (
-    DECIDES,
-    ENTRY,
-    LENGTH,
-    Path,
-    flows_run_from,
-    lines_of,
-    paths_of,
-    played_by,
-    runs_of,
-    targets_of,
-    tested_by,
-)
+from app.verify.prove.uses import DECIDES, flows_run_from, lines_of, played_by, runs_of, targets_of, tested_by
 
 RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, File(__file__).with_name("rules.yaml"))
-_TALKED: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
+_CONVERSED: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
 """Dial outcomes after which the caller has spoken with somebody, or does so now: a party whom machine detection has
 judged is joined with the caller if no NCCO comes back. Source: webhook reference, machine detection (`continue`).
 """
@@ -173,7 +162,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
         or turn.failed
     ):
         return
-    is_meant = turn.sort == "acts" or turn.dial_outcome in _TALKED or returns
+    is_meant = turn.sort == "acts" or turn.dial_outcome in _CONVERSED or returns
     if turn.dial_outcome not in DETECTED and not (is_meant and not turn.entered):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'

@@ -11,19 +11,21 @@ from app.engine import Session
 from app.engine.outcome import ASR_ERRORS, REACHED
 from app.engine.scope import call_record
 from app.flow.model import Flow
+from app.verify.prove.expressions import LENGTH, Path
 from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness, When, kept_paths
-from app.verify.prove.uses import DECIDES, LENGTH, Path
-from app.verify.prove.values import LONGEST_LIST
+from app.verify.prove.samples import LONGEST_LIST
+from app.verify.prove.uses import DECIDES
 
 Key: TypeAlias = tuple[Any, ...]
 
 MOST_ITEMS: Final = LONGEST_LIST + 1
 """Entries of a list that are distinguished: one more than any lookup gives."""
-WIDE: Final = 5
-NARROW: Final = 2
-MANY: Final = 1_000
-"""States after which numbers go NARROW beyond their literals, not WIDE."""
+MARGIN: Final = 5
+"""How far numbers go beyond their literals where their end is unknown."""
+SMALL_MARGIN: Final = 2
+"""The same, as soon as there are MANY_STATES."""
+MANY_STATES: Final = 1_000
 
 
 class Bound(NamedTuple):
@@ -48,7 +50,7 @@ class States:
     root: Flow
     literals: Literals
     liveness: Liveness
-    margin: int = WIDE
+    margin: int = MARGIN
     left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
     _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
@@ -120,7 +122,7 @@ class States:
                 most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
             case str() if compared.has("joined") and decides:
                 texts = (*compared.texts, *(part.text for part in compared.parts))
-                most = max([0, *compared.lengths, *map(len, texts)]) + NARROW
+                most = max([0, *compared.lengths, *map(len, texts)]) + SMALL_MARGIN
             case _:
                 return value
         if len(value) > most:

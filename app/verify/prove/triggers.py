@@ -23,8 +23,8 @@ from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.settings.values import DEFAULT, read_failsafe
-from app.verify.prove.comparisons import Compared, around
-from app.verify.prove.values import LONGEST_TEXT, Representatives
+from app.verify.prove.literals import Compared, around
+from app.verify.prove.samples import Representatives
 
 Kind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -161,19 +161,14 @@ class Triggers:
             if said:
                 self.values.chosen["input.text"] = tuple(said)
             return [unusual, *said, *(f"{phrase} {text}" for phrase in _phrases(asked) for text in said if text)]
-        compared = self._collected(flow, step.exit)
-        texts = [text for text in (*compared.texts, *(part.text for part in compared.parts)) if text]
-        texts += compared.made(0, LONGEST_TEXT)
-        if compared.form == "number" or not compared.texts:
-            texts += [f"{number:g}" for number in around(compared.numbers, is_whole=False)]
+        texts = list(filter(None, self._collected(flow, step.exit).written()))
         self.values.chosen[f"{flow.name}.{step.exit.into}"] = tuple(dict.fromkeys([*texts, unusual]))
         return [*texts, unusual]
 
     def _unusual(self, flow: Flow, step: Step) -> str:
         """Words that match no phrase and no literal."""
-        compared = [self._input("text")]
-        compared += [self._collected(flow, step.exit)] if isinstance(step.exit, Collect) else []
-        return next((text for text in _UNUSUAL if all(each.excludes(text) for each in compared)), _UNUSUAL[0])
+        compared = self._collected(flow, step.exit) if isinstance(step.exit, Collect) else self._input("text")
+        return next(filter(compared.excludes, _UNUSUAL), _UNUSUAL[0])
 
     def _input(self, name: str) -> Compared:
         return self.values.literals.of("", ("input", name))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, islice, product
+from math import prod
 from typing import Any, Final, TypeVar
 
 from app.flow.language.returns import Returned
 from app.flow.types import TYPES, ValueType
-from app.verify.prove.comparisons import Compared, around, different
-from app.verify.prove.literals import Literals
-from app.verify.prove.uses import ENTRY, LENGTH, Path
+from app.verify.prove.expressions import ENTRY, LENGTH, Path
+from app.verify.prove.literals import Compared, Literals, around, different
 
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
 """Answers of one lookup that are tried in every combination; see `combined` for more."""
-LONGEST_TEXT: Final = 40
-"""Characters of a text that is made to have some part or length."""
 LONGEST_LIST: Final = 2
 """Entries of a list whose length nothing tests."""
 MOST_ENTRIES: Final = 25
@@ -55,7 +53,7 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
 }
 _UNREPEATED: Final = "kept to itself"
-"""A sensitive text that nothing reads. An open text with the same value would be masked."""
+"""A sensitive text. An open text with the same value would be masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
@@ -75,31 +73,17 @@ class Representatives:
     literals: Literals
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-
-    def of_type(self, type_: ValueType, compared: Compared, name: str) -> list[Any]:
-        """Values of a type; `name` is what they are values of."""
-        if type_.words:
-            return list(type_.words)
-        if type_.name == "bool":
-            return [False, True]
-        found = _numbers(type_.name, compared) if type_.kind == "number" else _texts(type_, compared)
-        self.chosen[name] = tuple(found)
-        return found
+    _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
+    """The sensitive fields of lookups, after the flow."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
         """Answers of a lookup that represent all others."""
-        found = self._records(flow, (name,), returns.type)
-        for way in returns.secrets:
-            fields = [each for each in way if each is not None]
-            compared = self.literals.of(flow, (name, *fields))
-            if len(fields) == len(way) and not compared.has("related") and compared.excludes(_UNREPEATED):
-                found = [_with_secret(answer, fields) for answer in found]
-                key = ".".join((name, *fields))
-                if key in self.chosen:
-                    self.chosen[key] = tuple(map(_secret, self.chosen[key]))
-        return found
+        self._secrets |= {(flow, name, *way) for way in returns.secrets}
+        return self._records(flow, (name,), returns.type)
 
     def _values(self, flow: str, path: Path, type_: ValueType) -> list[Any]:
+        if type_.name == "bool":
+            return [False, True]
         if type_.kind == "map":
             return self._records(flow, path, type_) if type_.is_record else self._maps(flow, path)
         if type_.kind == "list" and type_.item is not None:
@@ -107,7 +91,11 @@ class Representatives:
             return self._lists(flow, path, _with_another(items, type_.item))
         if type_.kind == "list":
             return self._lists(flow, path, ["something", "something else"])
-        found = self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+        if type_.words:
+            return list(type_.words)
+        compared = self.literals.of(flow, path)
+        found = _numbers(type_.name, compared) if type_.kind == "number" else _texts(type_, compared)
+        self.chosen[".".join(path)] = tuple(found)
         return different([*found, ""]) if type_.may_be_empty else found
 
     def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
@@ -121,9 +109,7 @@ class Representatives:
 
     def _maps(self, flow: str, path: Path) -> list[Any]:
         """An empty map, and maps with every entry that is read."""
-        known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
-        fields = {each[len(path)] for each in known if len(each) > len(path)} - {ENTRY, LENGTH}
-        fields |= set(self.literals.keys_of(flow, path))
+        fields = {*self._fields_read(flow, path), *self.literals.keys_of(flow, path)} - {ENTRY, LENGTH}
         choices = {name: self._untyped(flow, (*path, name)) for name in sorted(fields)}
         self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
@@ -135,27 +121,30 @@ class Representatives:
         return different([*compared.texts, *numbers, *([] if numbers else _others(TYPES["text"], compared))])
 
     def _records(self, flow: str, path: Path, type_: ValueType) -> list[dict[str, Any]]:
-        known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
-        read = {each[len(path)] for each in known if len(each) > len(path)}
+        read = self._fields_read(flow, path)
         choices = {
             name: self._values(flow, (*path, name), inner) if name in read else [_unread(inner)]
             for name, inner in type_.fields.items()
         }
+        for name in [name for name in choices if (flow, *path, name) in self._secrets]:
+            choices[name] = self._unrepeated(flow, (*path, name), choices[name])
         found, how = combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
 
+    def _unrepeated(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
+        """Values of a sensitive field without texts that others have too."""
+        compared, key = self.literals.of(flow, path), ".".join(path)
+        if compared.has("related") or not compared.excludes(_UNREPEATED):
+            return values
+        found = [_UNREPEATED if value in _USUAL["text"] else value for value in values]
+        self.chosen |= {key: tuple(found)} if key in self.chosen else {}
+        return found
 
-def _with_secret(answer: Mapping[str, Any], way: Sequence[str]) -> dict[str, Any]:
-    """The answer with a sensitive field that equals no open text."""
-    first, *further = way
-    inner = answer[first]
-    return {**answer, first: _with_secret(inner, further) if further else _secret(inner)}
-
-
-def _secret(value: Any) -> Any:
-    return _UNREPEATED if value in _USUAL["text"] else value
+    def _fields_read(self, flow: str, path: Path) -> set[str]:
+        known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
+        return {each[len(path)] for each in known if len(each) > len(path)}
 
 
 def _with_another(items: list[Any], item: ValueType) -> list[Any]:
@@ -194,10 +183,7 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
 
 def _texts(type_: ValueType, compared: Compared) -> list[Any]:
     """Each literal, each text with the parts that are compared, another text, and "", which is always possible."""
-    made = compared.made(_SHORTEST.get(type_.name, 0), LONGEST_TEXT)
-    written = [*compared.texts, *(part.text for part in compared.parts), *made]
-    if compared.form == "number" or not compared.texts:
-        written += [f"{number:g}" for number in around(compared.numbers, is_whole=False)]
+    written = compared.written(_SHORTEST.get(type_.name, 0))
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
     only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
     if only and not type_.hosts:
@@ -239,10 +225,7 @@ def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Na
 
     For more than `most` combinations: each two values together, or each value once if that is still too much.
     """
-    size = 1
-    for values in choices.values():
-        size *= len(values)
-    if size <= most:
+    if prod(map(len, choices.values())) <= most:
         return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
     pairs = list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
     return (pairs, EACH_PAIR) if len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)

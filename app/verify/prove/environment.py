@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jinja2 import UndefinedError, nodes
 
@@ -17,10 +17,10 @@ from app.flow.templates import LANGUAGE
 from app.flow.templates.filters import Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Run, compiled_expression
-from app.verify.prove.comparisons import Compared, different
-from app.verify.prove.literals import CALLER, NUMBER, Literals
-from app.verify.prove.uses import Path, assigned, expressions_of, flows_run_from, templates_in, uses_in
-from app.verify.prove.values import LONGEST_TEXT, Representatives, combined
+from app.verify.prove.expressions import Path, expressions_of, templates_in
+from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
+from app.verify.prove.samples import Representatives, combined
+from app.verify.prove.uses import assigned, flows_run_from, uses_in
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
@@ -30,6 +30,7 @@ NO_NUMBERS: Final = ("anonymous", "", "sip:caller@example.com")
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """What calls come from. Source: webhook reference, Answer (endpoint_type)."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
+_USUAL: Final = {"to": (NUMBER, *_OTHER_NUMBERS), "from": (CALLER, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _FROM: Final = ("call", "from")
@@ -64,9 +65,10 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
             yield path, _endpoints(compared)
             continue
         known = [*texts, *([""] if compared.has("truth") or is_optional else [])]
-        usual = [each for each in _usual(root, path) if each not in known]
+        numbers = root.numbers if path[1] == "to" else ()
+        usual = [each for each in (*numbers, *_USUAL.get(path[1], _OTHER_TEXTS)) if each not in known]
         other = next((each for each in usual if compared.excludes(each)), "something else")
-        found = list(dict.fromkeys([*usual[:1], other, *(root.numbers if path[1] == "to" else ()), *known]))
+        found = list(dict.fromkeys([*usual[:1], other, *numbers, *known]))
         if path[1] == "to":
             found = [each for each in found if each in root.numbers or not _is_numbered(root)]
         is_spoken = path == _FROM or (is_optional and not texts)
@@ -106,26 +108,18 @@ def _with_parts(compared: Compared, fact: str) -> list[str]:
     return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
 
 
-def _usual(root: Flow, path: Path) -> tuple[str, ...]:
-    match path[1]:
-        case "to":
-            return (*root.numbers, NUMBER, *_OTHER_NUMBERS)
-        case "from":
-            return (CALLER, *_OTHER_NUMBERS)
-    return _OTHER_TEXTS
-
-
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
     """The call with these facts, as it may come in: an app user has no number, and only such a call brings data.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
-    call, sip, custom = base, dict[str, str](), dict[str, Any]()
+    call, data = base, {"sip": dict[str, Any](), "custom_data": dict[str, Any]()}
     for path, value in facts.items():
-        if path[1] in ("sip", "custom_data"):
-            (sip if path[1] == "sip" else custom).update({path[2]: value} if len(path) > 2 and value else {})
-        else:
+        if path[1] not in data:
             call = call._replace(**{_CALL_FIELDS.get(path[1], path[1]): value})
+        elif len(path) > 2 and value:
+            data[path[1]][path[2]] = value
+    sip, custom = data.values()
     if call.from_user or custom or call.endpoint_type == "app":
         user = call.from_user or _OTHER_TEXTS[0]
         return call._replace(from_user=user, from_number="", endpoint_type="app", sip={}, custom_data=custom)
@@ -153,9 +147,9 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     return found
 
 
-def settings_of(literals: Literals, base: Mapping[str, str]) -> list[dict[str, str]]:
+def settings_of(values: Representatives) -> list[dict[str, str]]:
     """The variables as they may be set: as they are, and to each literal that one of them is compared with."""
-    choices = {name: [value, *_other_settings(literals, name, value)] for name, value in base.items()}
+    choices = {name: [value, *_other_settings(values.literals, name, value)] for name, value in values.env.items()}
     return combined(choices, MOST_SETTINGS)[0]
 
 
@@ -191,14 +185,7 @@ _MAY_END: Final = ("reopens", "next_open", "next_close")
 _COMPARING: Final = frozenset({"contains", "starts_with", "ends_with"})
 
 
-class Moments(NamedTuple):
-    """The moments from now on, and the calendars, by name, that had others which are over."""
-
-    all: tuple[datetime, ...]
-    over: tuple[str, ...] = ()
-
-
-def moments_of(root: Flow, literals: Literals, now: datetime) -> Moments:
+def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
     """The first moment of each kind from `now` on; `now` alone without any hours.
 
     Two moments are of one kind when every calendar is open or closed for the same reason, and every question about
@@ -207,16 +194,18 @@ def moments_of(root: Flow, literals: Literals, now: datetime) -> Moments:
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:
-        return Moments((now,))
+        return (now,)
     moments = sorted(dict.fromkeys([*_changes(calendars, now), *(_asked_at(now) if questions else ())]))
     results = _results(questions, moments)
     found: dict[Any, datetime] = {}
     for moment in sorted(moments, key=lambda at: at < now):
-        kind = tuple(_kind(calendar, moment, literals) for calendar in calendars)
+        kind = tuple(_kind(calendar, moment, values.literals) for calendar in calendars)
         found.setdefault((kind, results[moment]), moment)
     coming = tuple(moment for moment in found.values() if moment >= now)
-    is_over = len(coming) < len(found)
-    return Moments(coming, tuple(each.name for each in calendars if is_over and _special_days(each)))
+    for calendar in calendars:
+        if len(coming) < len(found) and _special_days(calendar):
+            values.chosen[f"hours.{calendar.name}"] = (f"dates from {now:%Y-%m-%d} on",)
+    return coming
 
 
 # opening hours
@@ -277,8 +266,8 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
             if isinstance(part, nodes.Compare) or is_filter:
                 yield occurrence._replace(node=part)
     for step in flow.steps.values():
-        for _, _, assignment in assigned(flow, step):
-            yield from expressions_of(assignment.value)
+        for _, value in assigned(flow, step):
+            yield from expressions_of(value)
 
 
 def _asked_at(now: datetime) -> Iterator[datetime]:
