@@ -129,7 +129,7 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
     if path[0].env:
         body["env"] = dict(path[0].env)
     if any(map(_computes_endpoints, flows_run_from(proof.flow).values())):
-        body["dial_allow"] = _prefixes([end for each in path for end in _endpoints(each)])
+        body["dial_allow"] = _prefixes(end for each in path for end in _endpoints(each))
     if given := _given(proof, path):
         body["given"] = given
     body["script"] = _script(proof, path)
@@ -150,12 +150,11 @@ def _computes_endpoints(flow: Flow) -> bool:
     return is_computed or any(party.numbers is not None or party.is_computed for party in parties)
 
 
-def _prefixes(endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What may be dialled: all usual numbers, and premium-rate numbers and addresses where they are dialled."""
+def _prefixes(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What may be dialled: all numbers and addresses; premium-rate numbers are only allowed by their own prefix."""
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
     premium = [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
-    is_sip = any(endpoint["type"] == "sip" for endpoint in endpoints)
-    return [*"123456789", *premium, *(("sip:", "sips:") if is_sip else ())]
+    return [*"123456789", *premium, "sip:", "sips:"]
 
 
 def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:

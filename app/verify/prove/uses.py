@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent, tests_of
-from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Step, Target, Value
 from app.flow.templates import Expression
 from app.verify.prove.expressions import RETURNED, Path
@@ -36,8 +35,7 @@ def flows_run_from(root: Flow) -> dict[str, Flow]:
 
 def asked_by(step: Step) -> Iterator[Use]:
     """What its lookups send."""
-    asked = (each for each in step.asks if isinstance(each, AskedLookup))
-    yield from (Use(used.source, SPOKEN) for each in asked for used in asked_in(each))
+    yield from (Use(used.source, SPOKEN) for asked in step.asks for used in asked_in(asked))
 
 
 def sent_by(step: Step) -> Iterator[Use]:
