@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from app.service.calls import CallService
 from app.settings import Settings
 from app.web import health, webhooks
-from app.web.health import Drain
+from app.web.health import Readiness
 from app.web.lifespan import OwnService, make_lifespan
 from app.web.metrics import Metrics
 from app.web.webhooks import DEADLINE_S, WebhookConfig, error_response
@@ -67,9 +67,9 @@ class RequestHeadMiddleware:
     its response, so that clients connect to another host.
     """
 
-    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
         self._app = app
-        self._drain = drain
+        self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -87,7 +87,7 @@ class RequestHeadMiddleware:
             parts = [part for part in path.split("/") if part]
             if parts[:1] == ["webhooks"]:
                 scope["path"] = "/" + "/".join(parts)
-        await self._app(scope, receive, _closing(send) if self._drain.has_begun else send)
+        await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
 
 
 def _closing(send: Send) -> Send:
@@ -135,14 +135,14 @@ def create_app(
         SettingsError: the service cannot be made from the settings.
     """
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
-    counters, drain = metrics or Metrics(), Drain()
+    counters = metrics or Metrics()
     if telemetry is None and service is None:
         telemetry = find_telemetry(lines)
     own: OwnService | None = None
     if service is None:
         own = OwnService(settings, counters, lines.bind(), clock, telemetry)
         service = own.calls
-    readiness = health.Readiness(service, drain)
+    readiness = Readiness(service)
     config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock, telemetry)
     app = FastAPI(
         title="NCCO server",
@@ -154,14 +154,14 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its own would show texts of exceptions
         routes=_routes(dev),
-        lifespan=None if own is None else make_lifespan(config, own, readiness, drain),
+        lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
     app.state.calls = service
     app.state.webhooks = config
     app.state.readiness = readiness
     if telemetry is not None:
         app.add_middleware(telemetry.middleware)
-    app.add_middleware(RequestHeadMiddleware, drain=drain)
+    app.add_middleware(RequestHeadMiddleware, readiness=readiness)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app

@@ -27,12 +27,6 @@ dev_router = APIRouter(tags=["health"])
 """What is served beside the webhooks in development alone."""
 
 
-class Drain:
-    """Whether the server is draining: it answers, is not ready, and closes each connection after its response."""
-
-    has_begun = False
-
-
 class Readiness:
     """Whether new calls can be taken. A server that drains takes none.
 
@@ -40,12 +34,14 @@ class Readiness:
 
     Args:
         calls: serves the calls.
-        drain: whether the server drains.
+
+    Attributes:
+        is_draining: the server answers, is not ready, and closes each connection after its response.
     """
 
-    def __init__(self, calls: CallService, drain: Drain) -> None:
+    def __init__(self, calls: CallService) -> None:
+        self.is_draining = False
         self._calls = calls
-        self._drain = drain
         self._store_problem = "the store has not been checked yet"
 
     async def probe_forever(self) -> None:
@@ -75,7 +71,7 @@ class Readiness:
         must not take every host out of service. They are listed under `rejected`, as are unconfirmed removals.
         """
         library = self._calls.library
-        reasons = [DRAINING] if self._drain.has_begun else []
+        reasons = [DRAINING] if self.is_draining else []
         if not library.current.flows:
             reasons.append("no flows are loaded")
         if self._store_problem:

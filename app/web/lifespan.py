@@ -28,7 +28,7 @@ from app.service.outgoing import new_client
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
 from app.store import HookCounts, HookRow, Store, open_store
-from app.web.health import Drain, Readiness
+from app.web.health import Readiness
 from app.web.metrics import Metrics
 from app.web.watcher import SECRETS_LOOK_S, FlowReader, SecretsReader, UseSecrets, watch_flows
 from app.web.webhooks import WebhookConfig
@@ -255,7 +255,7 @@ class OwnService:
         )
 
 
-def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, drain: Drain) -> Lifespan:
+def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
     """Opens the store, reads the flows, and runs the background tasks; closes in the reverse order."""
     settings, metrics, log, clock = config.settings, config.metrics, config.log, config.clock
     service = config.calls
@@ -287,7 +287,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
             use_secrets = partial(_use_secrets, config, own.poster)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
-            await enter(draining_on_sigterm(drain, settings.drain_s, log))
+            await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
             gc.set_threshold(COLLECT_AFTER)
             yield
@@ -313,7 +313,7 @@ async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, rea
 
 
 @asynccontextmanager
-async def draining_on_sigterm(drain: Drain, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
+async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """Delay the effect of SIGTERM by `drain_s` seconds, for as long as the application runs.
 
     A second SIGTERM ends the delay, except in a worker: it gets one from its supervisor, and possibly another one from
@@ -334,7 +334,7 @@ async def draining_on_sigterm(drain: Drain, drain_s: float, log: FilteringBoundL
     def on_sigterm() -> None:
         nonlocal timer
         if timer is None:
-            drain.has_begun = True
+            readiness.is_draining = True
             timer = loop.call_later(drain_s, end)
             log.info("leaving", drain_s=drain_s)
         elif multiprocessing.parent_process() is None:

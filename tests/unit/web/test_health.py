@@ -14,7 +14,7 @@ from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.library import Library
 from app.web import create_app
-from app.web.health import Drain, Readiness
+from app.web.health import Readiness
 from tests.contract.store.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 
@@ -104,11 +104,10 @@ async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
 
 
 async def test_a_draining_server_is_not_ready() -> None:
-    drain = Drain()
-    readiness = Readiness(cast(CallService, await calls_with(project())), drain)
+    readiness = Readiness(cast(CallService, await calls_with(project())))
     await readiness.probe()
     before = readiness.state()["ready"]
-    drain.has_begun = True
+    readiness.is_draining = True
 
     assert (True, False) == (before, readiness.state()["ready"])
 
