@@ -167,7 +167,10 @@ def to_json(session: Session) -> bytes:
 
 
 def _without_empty(fields: dict[str, Any], optional: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value or name not in optional}
+    for name in optional:
+        if not fields[name]:
+            del fields[name]
+    return fields
 
 
 def from_json(state: bytes) -> Session:

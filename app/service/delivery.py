@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from operator import itemgetter
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -49,8 +48,6 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
 _TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
-_CALL_TEXTS: Final = itemgetter(*_TEXT_FIELDS)
-_NO_TEXTS: Final = dict.fromkeys(_TEXT_FIELDS, "")
 _ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
 _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
@@ -116,7 +113,7 @@ class Delivery:
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
-        to, number, user, uuid, conversation, region, endpoint = map(as_text, _CALL_TEXTS({**_NO_TEXTS, **fields}))
+        to, number, user, uuid, conversation, region, endpoint = [as_text(fields.get(name)) for name in _TEXT_FIELDS]
         if fields.get("uuid") is None:
             uuid = as_text(fields.get("call_uuid"))
         custom_data = fields.get("custom_data", query.get("custom_data"))
