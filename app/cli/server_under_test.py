@@ -25,10 +25,10 @@ from app.service.lookups import LookupClient, lookups_of_turn
 from app.service.outbox import Poster
 from app.service.outgoing import new_client
 from app.settings import Settings
-from app.simulator import Application
+from app.simulator.delivery import Application
 from app.store import HookRow
-from app.verify.scenarios.runner import LocalStage, RemoteStage
-from app.verify.scenarios.server import BASE, BROKEN, Outside
+from app.verify.scenarios.runner import BASE, BROKEN, LocalStage, RemoteStage
+from app.verify.scenarios.server import Outside
 from app.web import create_app
 from app.web.webhooks import DEADLINE_S
 

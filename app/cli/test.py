@@ -22,7 +22,7 @@ from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.report import report
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
-from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text, unjudged_as_text
+from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import Rename, Stage, Suite, run_suite
 
@@ -170,8 +170,7 @@ async def _play(
 
     def played(result: Result) -> None:
         if form == "text" and (not result.holds or result.unjudged):
-            shown = unjudged_as_text(result, ink) if result.holds else as_text(result, rename, ink)
-            click.echo(shown, color=shows_colours())
+            click.echo(as_text(result, rename, ink), color=shows_colours())
 
     async with server as stage:
         suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)

@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.simulator import payloads
 from app.simulator.conversations import SimulatedConversation, Sound
-from app.simulator.delivery import Message, ReplyResult
-from app.simulator.legs import Identity, Leg, Waited
-from app.simulator.parties import (
-    DETAILS,
-    ENDLESS,
-    FAILURES,
-    MACHINES,
-    SOMEBODY,
-    Behaviour,
-    Words,
-    address_of,
-)
+from app.simulator.delivery import ReplyResult, replacement
+from app.simulator.legs import Action, Identity, Leg, Ncco, Waited
+from app.simulator.parties import DETAILS, ENDLESS, MACHINES, SOMEBODY, Behaviour, Words, address_of
 from app.simulator.scheduler import Process, Signal, Steps, first_of
 
 if TYPE_CHECKING:
     from app.simulator.platform import Vonage
-    from app.simulator.player import Action, Ncco, Playback
+    from app.simulator.player import Playback
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -44,7 +35,6 @@ class Dial:
 
     def __init__(self, playback: Playback, action: Action) -> None:
         platform, caller = playback.platform, playback.leg
-        self._playback = playback
         self._platform = platform
         self._caller = caller
         self._action = action
@@ -53,10 +43,11 @@ class Dial:
         self._is_synchronous = action.get("eventType") == "synchronous"
         self._is_socket = self._endpoint["type"] == "websocket"
         identity = Identity(
-            platform.ids.leg(), "outbound", self._endpoint["type"], self._address, self._from(),
+            next(platform.ids).hex, "outbound", self._endpoint["type"], self._address, self._from(),
             headers=self._endpoint.get("headers") or {},
         )  # fmt: skip
-        self._leg = platform.new_leg(identity, SimulatedConversation(caller.conversation.uuid), action, caller.root)
+        alone = SimulatedConversation(caller.conversation.uuid)
+        self._leg = Leg(identity, platform, alone, platform.target(action), caller.root)
         caller.dialled.append(self._leg)
         self.ringing = self._ring()
 
@@ -66,13 +57,13 @@ class Dial:
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from self._behaviour()
         longest = float(self._action.get("timeout", 60))
-        rung = (self._platform.clock.ms - self._leg.started_ms) / 1000
+        rung = self._leg.at
         rings = 0.0 if self._is_socket else behaviour.rings_s
         if behaviour.outcome == "timeout" or rings >= longest:
             behaviour, rings = replace(behaviour, outcome="timeout"), longest
         if (yield from first_of(self._leg.declined, within=rings - rung)) is not None:
             behaviour = replace(behaviour, outcome="rejected")
-        if behaviour.outcome in FAILURES:
+        if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
 
@@ -105,21 +96,14 @@ class Dial:
 
     def _decided(self) -> Steps[Behaviour]:
         """Wait until somebody decides; a timeout when that takes too long."""
-        decided, choices = Signal(), [Behaviour("timeout")]
-
-        def decide(behaviour: Behaviour) -> None:
-            choices.append(behaviour)
-            decided.fire()
-
         caller = self._caller
-        caller.decided = decide
+        caller.decision, caller.decided = Behaviour("timeout"), Signal()
         caller.wait_for_party(Waited("dial", self._action, address=self._address))
         try:
-            yield from first_of(decided, within=float(self._action.get("timeout", 60)))
+            yield from first_of(caller.decided, within=float(self._action.get("timeout", 60)))
         finally:
-            caller.decided = None
             caller.wait_no_more()
-        return choices[-1]
+        return caller.decision
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
         """Nobody answers; with eventType synchronous some replies count. Source: webhook reference, Connect events."""
@@ -133,15 +117,11 @@ class Dial:
         self._leg.over.fire()
         asking = self._ask(status, detail=detail, sip_code=sip_code)
         platform.complete_after(self._leg, status)
-        return (yield from _replacement(asking))
+        return (yield from replacement(asking))
 
     def _ask(self, status: str, **extra: Any) -> Process[ReplyResult]:
         """Send a state whose reply is played."""
-        leg = self._leg
-        fields = payloads.status(leg, status, self._platform.clock.now, **extra)
-        url, method, conversation = leg.event_url, leg.event_method, self._caller.conversation.uuid
-        message = Message("event", url, method, fields, leg.root.uuid, is_played=True, conversation=conversation)
-        return self._platform.deliveries.ask(message)
+        return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
         """Somebody picks up. Source: NCCO reference, Phone (dtmfAnswer): the keys are sent at once."""
@@ -156,10 +136,10 @@ class Dial:
         if events and events[0].holds and not leg.over.is_fired:
             if self._is_gone_before(events[0], behaviour):
                 return (yield from self._together(behaviour, ()))
-            replacement = yield from self._detect(events)
+            ncco = yield from self._detect(events)
             events = ()
-            if replacement is not None:
-                return replacement
+            if ncco is not None:
+                return ncco
         if leg.over.is_fired or leg.is_guest:
             return None  # it is gone, or its own NCCO has moved it into another conversation
         self._join()
@@ -176,13 +156,14 @@ class Dial:
             self.ringing.stop()
         leg.conversation.join(leg)
         fields = payloads.answer(leg, platform.application.region_url)
-        result = yield from platform.ask("onanswer", url, "GET", fields, leg)
+        asking = platform.ask("onanswer", (url, "GET"), fields, leg)
+        ncco = yield from replacement(asking)
         if leg.over.is_fired:
             return
-        if result.failure:
+        if asking.result is None or asking.result.failure:
             platform.end(leg, "platform")
             return
-        leg.player = platform.scheduler.spawn(self._playback.play_for(leg, result.ncco or []))
+        leg.player = platform.scheduler.spawn(platform.play(leg, ncco or []))
         script = platform.scheduler.spawn(_follow(platform, leg, behaviour))
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)
@@ -193,8 +174,7 @@ class Dial:
 
         Source: webhook reference, Machine detection (about 5 s of analysis); that there is no event then is inferred.
         """
-        passed = (self._platform.clock.ms - (self._leg.answered_ms or 0)) / 1000
-        return behaviour.outcome in SOMEBODY and behaviour.talks_s < detection.after_s - passed
+        return behaviour.outcome in SOMEBODY and behaviour.talks_s < detection.after_s - self._leg.at
 
     def _join(self) -> None:
         leg, caller = self._leg, self._caller
@@ -207,15 +187,13 @@ class Dial:
 
     def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
         """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""
-        leg, platform, begun_ms = self._leg, self._platform, self._platform.clock.ms
+        leg, platform, begun_s = self._leg, self._platform, self._leg.at
         limit = float(self._action.get("limit") or 7200)
         ends = min(behaviour.talks_s, limit)
-        latest = ends + (begun_ms - (leg.answered_ms or 0)) / 1000
-        replacement = yield from self._detect(tuple(event for event in events if event.after_s < latest))
-        if replacement is not None or leg.over.is_fired:
-            return replacement
-        passed = (platform.clock.ms - begun_ms) / 1000
-        if (yield from first_of(leg.over, within=ends - passed)) is not None:
+        ncco = yield from self._detect(tuple(event for event in events if event.after_s < begun_s + ends))
+        if ncco is not None or leg.over.is_fired:
+            return ncco
+        if (yield from first_of(leg.over, within=begun_s + ends - leg.at)) is not None:
             return None
         if behaviour.talks_s > limit:
             platform.end(leg, "platform")
@@ -235,30 +213,23 @@ class Dial:
         """
         asking = self._ask("disconnected")
         self._platform.end(self._leg, "user")
-        return (yield from _replacement(asking))
+        return (yield from replacement(asking))
 
     def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
         """Send what was detected. Source: webhook reference, Machine detection."""
         leg = self._leg
         for event in events:
-            passed = (self._platform.clock.ms - (leg.answered_ms or 0)) / 1000
-            if (yield from first_of(leg.over, within=event.after_s - passed)) is not None:
+            if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
                 return None
             if event.hangs_up:
                 self._platform.send_status(leg, event.status, sub_state=event.sub_state)
                 self._platform.end(leg, "platform")
                 return None
-            replacement = yield from _replacement(self._ask(event.status, sub_state=event.sub_state))
-            if replacement is not None:
+            ncco = yield from replacement(self._ask(event.status, sub_state=event.sub_state))
+            if ncco is not None:
                 self._platform.end(leg, "platform")
-                return replacement
+                return ncco
         return None
-
-
-def _replacement(asking: Process[ReplyResult]) -> Steps[Ncco | None]:
-    """The NCCO that a reply brings, once it is there."""
-    yield from first_of(asking.done)
-    return asking.result.ncco if asking.result is not None else None
 
 
 def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:

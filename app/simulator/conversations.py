@@ -14,30 +14,7 @@ from app.simulator.scheduler import Signal, Steps, pause
 if TYPE_CHECKING:
     from app.simulator.platform import Vonage
 
-
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """The audio settings of a leg in a conversation. Source: NCCO reference, Conversation (canSpeak, canHear, mute).
-
-    Attributes:
-        can_speak: uuids of legs that hear this one; None: everyone.
-        can_hear: uuids of legs that this one hears; None: everyone.
-        is_muted: whether no other leg hears it.
-    """
-
-    can_speak: frozenset[str] | None = None
-    can_hear: frozenset[str] | None = None
-    is_muted: bool = False
-
-
-def audio_of(action: Mapping[str, Any]) -> Audio:
-    """The audio settings of a conversation or transfer action."""
-    speak, hear = action.get("canSpeak"), action.get("canHear")
-    return Audio(
-        None if speak is None else frozenset(speak),
-        None if hear is None else frozenset(hear),
-        str(action.get("mute", "")).lower() == "true",
-    )
+NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(eq=False, slots=True)
@@ -79,7 +56,7 @@ class SimulatedConversation:
     Attributes:
         uuid: its conversation_uuid.
         name: of a named conversation; "" for that of a call.
-        legs: who is in it, with the audio settings of each, in the order of joining.
+        legs: who is in it, in the order of joining, each with the action that has brought it there.
         started: a named conversation has begun: its parties hear each other.
         controller: the leg whose NCCO is played in it; None for a named one.
         moderators: legs that end it when they leave.
@@ -90,17 +67,16 @@ class SimulatedConversation:
     def __init__(self, uuid: str, name: str = "") -> None:
         self.uuid = uuid
         self.name = name
-        self.legs: dict[Leg, Audio] = {}
-        self.over = Signal()
+        self.legs: dict[Leg, Mapping[str, Any]] = {}
+        self.over, self.started = Signal(), Signal()
         self.recordings: list[Recording] = []
         self.controller: Leg | None = None
         self.moderators: set[Leg] = set()
-        self.started = Signal()
         self.sounds: list[Sound] = []
 
-    def join(self, leg: Leg, audio: Audio | None = None) -> None:
+    def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
         """A leg joins; it hears what is being played."""
-        self.legs[leg] = audio or Audio()
+        self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
             sound.reach(leg)
@@ -124,16 +100,18 @@ class SimulatedConversation:
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
-            if listener is not speaker and self.hears(listener, speaker):
+            if listener is not speaker and self._hears(listener, speaker):
                 listener.hears("voice", text, seconds)
 
-    def hears(self, listener: Leg, speaker: Leg) -> bool:
-        """Whether one leg hears another: both sides must allow it."""
+    def _hears(self, listener: Leg, speaker: Leg) -> bool:
+        """Whether one leg hears another: both sides must allow it.
+
+        Source: NCCO reference, Conversation (canSpeak, canHear, mute).
+        """
         speaks, hears = self.legs[speaker], self.legs[listener]
-        if speaks.is_muted:
-            return False
-        allowed = speaks.can_speak is None or listener.uuid in speaks.can_speak
-        return allowed and (hears.can_hear is None or speaker.uuid in hears.can_hear)
+        is_muted = str(speaks.get("mute", "")).lower() == "true"
+        is_allowed = listener.uuid in speaks.get("canSpeak", (listener.uuid,))
+        return not is_muted and is_allowed and speaker.uuid in hears.get("canHear", (speaker.uuid,))
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
@@ -146,42 +124,39 @@ class Recording:
     Args:
         leg: for whose call.
         action: the record or conversation action that asked for it.
+
+    Attributes:
+        begun, ended: when; `ended` is None as long as it goes on.
     """
 
     def __init__(self, platform: Vonage, leg: Leg, action: Mapping[str, Any]) -> None:
         self._platform = platform
-        self._leg = leg
-        self._conversation = leg.conversation
         self._action = action
-        self._uuid = platform.ids.dashed()
-        self._begun = platform.clock.now
-        self.is_over = False
+        self.leg = leg
+        self.conversation = leg.conversation
+        self.uuid = str(next(platform.ids))
+        self.begun = platform.clock()
+        self.ended: datetime | None = None
 
     def end(self) -> None:
         """It ends now, and its webhook follows after a while; a second time changes nothing.
 
         Source: webhook reference, Record and Transcription.
         """
-        if not self.is_over:
-            self.is_over = True
-            self._platform.scheduler.spawn(self._report(self._platform.clock.now))
+        if self.ended is None:
+            self.ended = self._platform.clock()
+            self._platform.scheduler.spawn(self._report((self.ended - self.begun).total_seconds()))
 
-    def _report(self, ended: datetime) -> Steps[None]:
+    def _report(self, seconds: float) -> Steps[None]:
         platform, action = self._platform, self._action
         yield from pause(platform.application.recording_s)
-        seconds = (ended - self._begun).total_seconds()
-        url = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
         size = int(seconds * BYTES_A_SECOND[self._format()])
-        fields = payloads.record(
-            (url, self._uuid), (self._begun, ended), size, self._conversation.uuid, platform.clock.now
-        )
-        platform.send("record", fields, self._leg, action)
+        fields = payloads.record(self, platform.new_file(), size)
+        platform.send("record", platform.target(action), fields, self.leg)
         if action.get("transcription") is not None:
             yield from pause(platform.application.transcription_s)
-            url = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
-            target = {**action, **action["transcription"]}
-            fields = payloads.transcription(self._uuid, url, self._conversation.uuid)
-            platform.send("transcription", fields, self._leg, target)
+            target = platform.target({**action, **action["transcription"]})
+            platform.send("transcription", target, payloads.transcription(self, platform.new_file()), self.leg)
 
     def _format(self) -> str:
         """Source: NCCO reference, Record (format): wav is the default for more than two channels."""

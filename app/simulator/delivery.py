@@ -1,4 +1,4 @@
-"""Delivers webhooks: signed, retried, then to the fallback; and judges the replies.
+"""Delivers the webhooks of an application: signed, retried, then to the fallback; and judges the replies.
 
 Chaos is bad luck on the network, drawn from a seed: the same seed gives the same faults.
 
@@ -9,25 +9,82 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import UUID
 
 from app.ncco import Issue, check
 from app.simulator import payloads
-from app.simulator.application import Application
-from app.simulator.legs import Ids
-from app.simulator.scheduler import Process, Scheduler, Steps, pause
+from app.simulator.scheduler import Process, Scheduler, Steps, first_of, pause
 from app.simulator.servers import (
     Method,
     Request,
     Response,
     Server,
     authorization,
-    encoded,
+    compact_json,
     payload_hash,
     with_query,
 )
+
+if TYPE_CHECKING:
+    from app.simulator.legs import Leg
+
+STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
+"""Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the dashboard knows of an application, and which reading of the documents the platform follows.
+
+    Attributes:
+        answer_url: asked for the first NCCO. event_url: gets everything else that has no URL of its own.
+        fallback_url: asked when a request that expects an NCCO has failed; "" for none.
+        answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
+        signature_secret: of the account; "" sends unsigned webhooks.
+        numbers: of this application; a connect to a phone from any other fails. (): every number is ours.
+        connect_s, answer_s, event_s: time-outs in seconds. Source: delivery rules.
+        retries: how often a failed request is sent again: 1 by the current support article, 2 by former ones.
+        retry_after_s: seconds before it is; unverified but for one blog.
+        empty_array: what `[]` in reply to an event does: nothing, or it replaces the NCCO and so ends the call.
+        object_reply: what an object such as {"status": "ok"} in reply to an event is: an invalid NCCO, or nothing.
+        steering: statuses of a synchronous connect whose reply counts.
+        completed_after: failures of a dial that a `completed` follows; declined calls get none. Unverified in detail.
+        speech_when_off: what `speech` holds when an input asked for keys alone: an empty list of results, or the error
+            "Speech was not enabled". Both were seen.
+        records_block: whether a record with an end condition is waited for. Source: NCCO reference, Record; its own
+            table and introduction disagree.
+        detection_s: seconds until machine detection knows who answered.
+        recording_s, transcription_s: seconds from the end of a recording to its webhook, and from there to its text.
+        region_url: the REST host that webhooks name.
+    """
+
+    answer_url: str
+    event_url: str
+    fallback_url: str = ""
+    answer_method: Method = "POST"
+    event_method: Method = "POST"
+    signature_secret: str = ""
+    api_key: str = ""
+    application_id: str = ""
+    numbers: tuple[str, ...] = ()
+    connect_s: float = 1.0
+    answer_s: float = 5.0
+    event_s: float = 10.0
+    retries: int = 1
+    retry_after_s: float = 1.0
+    empty_array: Literal["ignore", "replace"] = "ignore"
+    object_reply: Literal["invalid", "ignore"] = "invalid"
+    steering: frozenset[str] = STEERING
+    completed_after: frozenset[str] = frozenset({"busy", "cancelled", "timeout"})
+    speech_when_off: Literal["results", "error"] = "results"
+    records_block: bool = True
+    detection_s: float = 5.0
+    recording_s: float = 0.64
+    transcription_s: float = 10.0
+    region_url: str = "https://api-eu-3.vonage.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,33 +243,8 @@ def _changes_nothing(document: Any, application: Application) -> bool:
     return document is None or (document == [] and application.empty_array == "ignore")
 
 
-SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
-NOT_RETRIEVED = "failed to retrieve the ncco"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One webhook that is to be delivered.
-
-    Attributes:
-        kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        fields: what it says.
-        call: the leg of the inbound call that it belongs to.
-        is_played: whether the call waits for the reply, and plays an NCCO in it.
-        is_answer: whether nothing runs yet that could go on.
-        conversation: for an error event.
-        is_spared: whether chaos leaves it alone.
-    """
-
-    kind: str
-    url: str
-    method: Method
-    fields: Mapping[str, Any]
-    call: str
-    is_played: bool = False
-    is_answer: bool = False
-    conversation: str = ""
-    is_spared: bool = False
+SYNTAX_ERROR: Final = "Syntax error in NCCO. Invalid value type or action."
+NOT_RETRIEVED: Final = "failed to retrieve the ncco"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,32 +264,35 @@ class Attempt:
     fault: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class WebhookDelivery:
     """A webhook, how it was delivered, and its result. A line of the log.
 
     Attributes:
+        kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
+        fields: what it says.
+        leg: whom it is about.
+        is_played: whether the call waits for the reply, and plays an NCCO in it.
+        is_answer: whether nothing runs yet that could go on.
+        is_spared: whether chaos leaves it alone.
         at: seconds of the clock when it was due.
         attempts: every request; that of the fallback is a delivery of its own.
         result: of the last attempt; None while there is none.
         is_over: whether no further attempt will be made.
     """
 
-    at: float
-    message: Message
+    kind: str
+    url: str
+    method: Method
+    fields: Mapping[str, Any]
+    leg: Leg
+    is_played: bool = False
+    is_answer: bool = False
+    is_spared: bool = False
+    at: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     result: ReplyResult | None = None
     is_over: bool = False
-
-    @property
-    def kind(self) -> str:
-        """Which webhook it is."""
-        return self.message.kind
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """What it says."""
-        return self.message.fields
 
     @property
     def ncco(self) -> list[dict[str, Any]] | None:
@@ -269,7 +304,7 @@ class Deliveries:
     """Delivers, and keeps the log."""
 
     def __init__(
-        self, scheduler: Scheduler, server: Server, application: Application, ids: Ids, chaos: Chaos | None
+        self, scheduler: Scheduler, server: Server, application: Application, ids: Iterator[UUID], chaos: Chaos | None
     ) -> None:
         self._scheduler = scheduler
         self._server = server
@@ -278,72 +313,78 @@ class Deliveries:
         self._chaos = chaos
         self.log: list[WebhookDelivery] = []
 
-    def send(self, message: Message) -> Process[ReplyResult] | None:
-        """Deliver without waiting; without a URL nothing is sent (None), and an error event is only logged."""
-        if message.url:
-            return self._scheduler.spawn(self._attempts(message))
-        if message.kind == "error":
-            self.log.append(WebhookDelivery(self._scheduler.clock.ms / 1000, message, is_over=True))
-        return None
+    def send(self, delivery: WebhookDelivery) -> None:
+        """Deliver without waiting; without a URL nothing is sent, and an error event is only logged."""
+        if delivery.url:
+            self._scheduler.spawn(self._attempts(delivery))
+        else:
+            delivery.is_over = True
+            if delivery.kind == "error":
+                self._begin(delivery)
 
-    def ask(self, message: Message) -> Process[ReplyResult]:
+    def ask(self, delivery: WebhookDelivery) -> Process[ReplyResult]:
         """Deliver something whose reply is played; the process comes to what is played in the end.
 
         It runs by itself: a party that hangs up meanwhile does not take the request back.
         """
-        return self._scheduler.spawn(self._instruction(message))
+        return self._scheduler.spawn(self._instruction(delivery))
 
-    def _instruction(self, message: Message) -> Steps[ReplyResult]:
+    def _instruction(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
         """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO continues."""
-        if not message.url:
+        if not delivery.url:
             return ReplyResult()
-        result = yield from self._attempts(message)
-        if result.failure and self._application.fallback_url:
+        own = self._application
+        result = yield from self._attempts(delivery)
+        if result.failure and own.fallback_url:
             if result.failure == INVALID:
-                self._report(message, SYNTAX_ERROR)
-            result = yield from self._attempts(self._fallback_of(message, result.failure))
+                self._report(delivery, SYNTAX_ERROR)
+            kind = "answer" if delivery.is_answer else "event"
+            fields = payloads.fallback(delivery.fields, delivery.url, kind, result.failure)
+            result = yield from self._attempts(
+                WebhookDelivery(
+                    "fallback", own.fallback_url, own.answer_method, fields, delivery.leg,
+                    is_played=True, is_answer=delivery.is_answer,
+                )
+            )  # fmt: skip
         if result.failure:
-            self._report(message, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
+            self._report(delivery, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
         return result
 
-    def _fallback_of(self, message: Message, reason: str) -> Message:
-        fields = payloads.fallback(message.fields, message.url, "answer" if message.is_answer else "event", reason)
-        url, method = self._application.fallback_url, self._application.answer_method
-        return replace(message, kind="fallback", url=url, method=method, fields=fields)
-
-    def _report(self, message: Message, reason: str) -> None:
+    def _report(self, delivery: WebhookDelivery, reason: str) -> None:
         """The error event: of each NCCO with a fault, and when nothing has helped (the latter unverified in detail).
 
         Source: webhook reference, Answer (reply) and Error.
         """
-        fields = payloads.error(reason, message.conversation, self._scheduler.clock.now)
-        own = self._application
-        self.send(Message("error", own.event_url, own.event_method, fields, message.call))
+        own, leg = self._application, delivery.leg
+        self.send(WebhookDelivery("error", own.event_url, own.event_method, payloads.error(leg, reason), leg))
 
-    def _attempts(self, message: Message) -> Steps[ReplyResult]:
-        delivery = WebhookDelivery(self._scheduler.clock.ms / 1000, message)
+    def _begin(self, delivery: WebhookDelivery) -> None:
+        delivery.at = self._scheduler.clock.ms / 1000
         self.log.append(delivery)
-        fault = self._next_fault(message)
+
+    def _attempts(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
+        self._begin(delivery)
+        fault = self._next_fault(delivery)
         if fault.late_s:
             yield from pause(fault.late_s)
         result = yield from self._attempt(delivery, fault)
-        for _ in range(self._application.retries if result.is_retried else 0):
-            yield from pause(self._application.retry_after_s)
-            result = yield from self._attempt(delivery, fault.of_retry)
+        for _ in range(self._application.retries):
             if not result.is_retried:
                 break
+            yield from pause(self._application.retry_after_s)
+            result = yield from self._attempt(delivery, fault.of_retry)
         delivery.is_over = True
         return result
 
-    def _next_fault(self, message: Message) -> NetworkFault:
+    def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
         """A fallback is never disturbed: it is what recovers from all other faults."""
-        if self._chaos is None or message.kind == "fallback" or message.is_spared:
+        if self._chaos is None or delivery.kind == "fallback" or delivery.is_spared:
             return NO_FAULT
-        return self._chaos.next_fault(is_awaited=message.is_played)
+        return self._chaos.next_fault(is_awaited=delivery.is_played)
 
     def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault) -> Steps[ReplyResult]:
-        message, sent_at = delivery.message, self._scheduler.clock.ms / 1000
-        request = self._request(message, is_signed=not fault.is_unsigned)
+        sent_at = self._scheduler.clock.ms / 1000
+        request = self._request(delivery, is_signed=not fault.is_unsigned)
         response: Response = yield request
         if fault.is_doubled:
             self._scheduler.spawn(_again(request, fault.again_s))
@@ -352,26 +393,32 @@ class Deliveries:
         if fault.loses_reply:
             yield from pause(request.answer_s)
             response = Response(0, failure="timeout", seconds=request.answer_s)
-        result = read_reply(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
+        result = read_reply(response, self._application, is_played=delivery.is_played, is_answer=delivery.is_answer)
         delivery.attempts.append(Attempt(sent_at, request, response, result, _described(fault)))
         delivery.result = result
         return result
 
-    def _request(self, message: Message, *, is_signed: bool) -> Request:
-        own = self._application
-        is_post = message.method == "POST"
-        url = message.url if is_post else with_query(message.url, message.fields)
-        body = encoded(message.fields) if is_post else b""
+    def _request(self, delivery: WebhookDelivery, *, is_signed: bool) -> Request:
+        own, method, url, body = self._application, delivery.method, delivery.url, b""
         headers = {"user-agent": "Apache-HttpAsyncClient/4.1 (simulated)"}
-        if is_post:
+        if method == "POST":
+            body = compact_json(delivery.fields).encode()
             headers["content-type"] = "application/json"
+        else:
+            url = with_query(url, delivery.fields)
         if is_signed and own.signature_secret:
-            hashed = payload_hash(message.method, url, body)
+            hashed, jti = payload_hash(method, url, body), str(next(self._ids))
             accounts = {"api_key": own.api_key, "application_id": own.application_id}
-            headers |= authorization(own.signature_secret, self._server.now, self._ids.dashed(), hashed, **accounts)
-        is_awaited = message.is_played and message.kind != "fallback"
-        answer_s = own.answer_s if message.is_played else own.event_s
-        return Request(message.method, url, headers, body, own.connect_s, answer_s, is_awaited)
+            headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
+        is_awaited = delivery.is_played and delivery.kind != "fallback"
+        answer_s = own.answer_s if delivery.is_played else own.event_s
+        return Request(method, url, headers, body, own.connect_s, answer_s, is_awaited)
+
+
+def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
+    """The NCCO that a reply brings, once it is there; None when it changes nothing."""
+    yield from first_of(asking.done)
+    return asking.result.ncco if asking.result is not None else None
 
 
 def _again(request: Request, seconds: float) -> Steps[None]:

@@ -2,116 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.simulator import payloads
-from app.simulator.legs import InputQueue, Leg, PartyInput, PressedKey, Speech, Waited
+from app.simulator.delivery import Application, replacement
+from app.simulator.legs import Action, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
 from app.simulator.scheduler import Steps, milliseconds
 
 if TYPE_CHECKING:
-    from app.simulator.player import Action, Ncco, Playback
+    from app.simulator.player import Playback
 
-NOT_ENABLED: Final = "Speech was not enabled"
-OVERRIDDEN: Final = "Speech overridden by DTMF"
-"""Source: webhook reference, Input (speech.error)."""
-
-
-Collected: TypeAlias = Mapping[str, Any]
+Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What goes into the webhook: its `speech` and `dtmf`."""
-
-
-class Collector:
-    """Collects for one input action.
-
-    Args:
-        action: the input action, with real types.
-        speech_when_off: what `speech` holds when only keys are asked for.
-
-    Attributes:
-        deadline_ms: when it is over unless something more comes; None before `begin`.
-    """
-
-    def __init__(self, action: Mapping[str, Any], speech_when_off: Literal["results", "error"]) -> None:
-        dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
-        self.takes = frozenset(action["type"])
-        self.deadline_ms: int | None = None
-        self._time_out = milliseconds(dtmf.get("timeOut", 3))
-        self._max_digits = max(int(dtmf.get("maxDigits", 4)), 1)
-        self._submits_on_hash = bool(dtmf.get("submitOnHash"))
-        self._start_timeout = milliseconds(speech.get("startTimeout", 10))
-        self._end_on_silence = milliseconds(speech.get("endOnSilence", 2.0))
-        self._max_duration = milliseconds(speech.get("maxDuration", 60))
-        self._speech_when_off = speech_when_off
-        self._digits = ""
-        self._spoken: Speech | None = None
-        self._spoken_since = 0
-        self._is_too_long = False
-
-    def begin(self, now_ms: int) -> None:
-        """Nothing is played any more, and the time-outs run (unverified: from the end of the prompts).
-
-        Without a word or key an input for both is over when that for speech would be (unverified).
-        Source: NCCO reference, DTMF Input Settings (timeOut), Speech Recognition Settings (startTimeout).
-        """
-        if self.deadline_ms is None:
-            self.deadline_ms = now_ms + (self._start_timeout if "speech" in self.takes else self._time_out)
-
-    def take(self, given: PartyInput, now_ms: int) -> Collected | None:
-        """Something is pressed or said; what has been collected when that is the end of it."""
-        if isinstance(given, PressedKey):
-            return self._take_key(given.digit, now_ms)
-        if not self._digits:
-            self._take_speech(given, now_ms)
-        return None
-
-    def expire(self) -> Collected:
-        """The deadline has come. Source: NCCO reference, Input (eventUrl); webhook reference, Input."""
-        if self._digits:
-            return self._keys(timed_out=True)
-        if self._spoken is not None:
-            return {"speech": self._heard(self._spoken), "dtmf": {"digits": None, "timed_out": False}}
-        if "speech" not in self.takes:
-            return self._keys(timed_out=True)
-        nothing: Mapping[str, Any] = {"timeout_reason": "start_timeout", "results": []}
-        is_for_both = "dtmf" in self.takes
-        return {"speech": nothing, "dtmf": {"digits": "" if is_for_both else None, "timed_out": is_for_both}}
-
-    def _take_key(self, digit: str, now_ms: int) -> Collected | None:
-        """Source: NCCO reference, DTMF Input Settings (maxDigits, submitOnHash); without submitOnHash, # is a digit."""
-        if digit == "#" and self._submits_on_hash:
-            return self._keys(timed_out=False)
-        self._digits += digit
-        if len(self._digits) >= self._max_digits:
-            return self._keys(timed_out=False)
-        self.deadline_ms = now_ms + self._time_out
-        return None
-
-    def _take_speech(self, speech: Speech, now_ms: int) -> None:
-        """Source: NCCO reference, Speech Recognition Settings (endOnSilence, maxDuration)."""
-        if self._spoken is None:
-            self._spoken_since = now_ms
-        self._spoken = speech
-        ends = now_ms + milliseconds(speech.seconds) + self._end_on_silence
-        latest = self._spoken_since + self._max_duration
-        self._is_too_long = now_ms + milliseconds(speech.seconds) > latest
-        self.deadline_ms = min(ends, latest)
-
-    def _keys(self, *, timed_out: bool) -> Collected:
-        """Keys win over speech. Source: webhook reference, Input (Speech overridden by DTMF)."""
-        speech: Mapping[str, Any] = {"results": []}
-        if "speech" in self.takes:
-            speech = {"error": OVERRIDDEN}
-        elif self._speech_when_off == "error":
-            speech = {"error": NOT_ENABLED}
-        return {"speech": speech, "dtmf": {"digits": self._digits, "timed_out": timed_out}}
-
-    def _heard(self, spoken: Speech) -> Mapping[str, Any]:
-        if spoken.error:
-            return {"error": spoken.error}
-        reason = "max_duration" if self._is_too_long else "end_on_silence_timeout"
-        return {"timeout_reason": reason, "results": [dict(each) for each in spoken.results]}
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -121,72 +24,103 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     Source: webhook reference, Input (reply; unverified for input).
     """
     if action.get("mode") == "asynchronous":
-        return (yield from _each_key(playback, action))
+        yield from _each_key(playback, action)
+        return None
     platform, leg = playback.platform, playback.leg
-    waited = Waited("input", action, frozenset(action["type"]))
-    leg.open = waited
+    leg.open = Waited("input", action, frozenset(action["type"]))
     try:
-        collected = yield from _collected(playback, action, waited)
+        collected = yield from _collected(playback, action, leg.open)
     finally:
         leg.wait_no_more()
     speech = dict(collected["speech"])
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
-        speech["recording_url"] = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
-    fields = payloads.collected(leg, {**collected, "speech": speech}, platform.clock.now)
-    result = yield from platform.ask("input", *platform.target(action), fields, leg)
-    return result.ncco
+        speech["recording_url"] = platform.new_file()
+    fields = payloads.collected(leg, {**collected, "speech": speech})
+    return (yield from replacement(platform.ask("input", platform.target(action), fields, leg)))
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    clock, leg = playback.platform.clock, playback.leg
-    collector = Collector(action, playback.platform.application.speech_when_off)
-    queue = InputQueue()
-    with ExitStack() as listening:
-        if "dtmf" in waited.takes:
-            listening.enter_context(leg.collected_in(queue, PressedKey))
-        if "speech" in waited.takes and (speaker := _speaker(leg, action)) is not None:
-            listening.enter_context(speaker.collected_in(queue, Speech))
+    """What is pressed or said up to the key that ends the input, or to a time-out. Keys win over speech.
+
+    Time-outs count from the end of the prompts (unverified); of an input for both it is that of speech (unverified).
+    Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
+    """
+    clock, leg, takes = playback.platform.clock, playback.leg, waited.takes
+    dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
+    time_out_ms, most = milliseconds(dtmf.get("timeOut", 3)), max(int(dtmf.get("maxDigits", 4)), 1)
+    digits, spoken_ms = "", 0
+    said: Mapping[str, Any] | None = None
+    is_timed_out = True
+    with InputQueue(*_sources(leg, takes, speech)) as queue:
         given = yield from playback.play_until(queue)
-        collector.begin(clock.ms)
         if given is None:
             leg.wait_for_party(waited)
+        first_ms = milliseconds(speech.get("startTimeout", 10)) if "speech" in takes else time_out_ms
+        deadline_ms = clock.ms + first_ms
         while True:
-            if given is not None and (collected := collector.take(given, clock.ms)) is not None:
-                return collected
-            deadline_ms = collector.deadline_ms or 0
+            if isinstance(given, PressedKey):
+                is_submitted = given.digit == "#" and bool(dtmf.get("submitOnHash"))
+                digits += "" if is_submitted else given.digit
+                if is_submitted or len(digits) >= most:
+                    is_timed_out = False
+                    break
+                deadline_ms = clock.ms + time_out_ms
+            elif given is not None and not digits:
+                spoken_ms = clock.ms if said is None else spoken_ms
+                ends_ms = clock.ms + milliseconds(given.seconds)
+                latest_ms = spoken_ms + milliseconds(speech.get("maxDuration", 60))
+                reason = "max_duration" if ends_ms > latest_ms else "end_on_silence_timeout"
+                heard = {"timeout_reason": reason, "results": [dict(each) for each in given.results]}
+                said = {"error": given.error} if given.error else heard
+                deadline_ms = min(ends_ms + milliseconds(speech.get("endOnSilence", 2.0)), latest_ms)
             given = yield from queue.take(within=(deadline_ms - clock.ms) / 1000)
             if given is None:
-                return collector.expire()
+                break
+    if digits or not is_timed_out or "speech" not in takes:
+        keys = {"digits": digits, "timed_out": is_timed_out}
+        return {"speech": _overridden(takes, playback.platform.application), "dtmf": keys}
+    if said is not None:
+        return {"speech": said, "dtmf": {"digits": None, "timed_out": False}}
+    is_for_both = "dtmf" in takes
+    nothing = {"digits": "" if is_for_both else None, "timed_out": is_for_both}
+    return {"speech": {"timeout_reason": "start_timeout", "results": []}, "dtmf": nothing}
 
 
-def _speaker(leg: Leg, action: Action) -> Leg | None:
-    """Whose speech is taken. Source: NCCO reference, Speech Recognition Settings (uuid): the first leg of the call."""
-    wanted = (action.get("speech") or {}).get("uuid")
-    if not wanted:
-        return leg
-    return next((other for other in leg.conversation.legs if other.uuid == wanted[0]), None)
+def _overridden(takes: frozenset[str], application: Application) -> Mapping[str, Any]:
+    """What `speech` holds beside keys. Source: webhook reference, Input (speech.error)."""
+    if "speech" in takes:
+        return {"error": "Speech overridden by DTMF"}
+    is_error = application.speech_when_off == "error"
+    return {"error": "Speech was not enabled"} if is_error else {"results": []}
 
 
-def _each_key(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
+    """Whose input is taken. Source: NCCO reference, Speech Recognition Settings (uuid): the first leg of the call."""
+    if "dtmf" in takes:
+        yield leg, PressedKey
+    if "speech" in takes:
+        wanted = (speech.get("uuid") or [leg.uuid])[0]
+        yield from ((other, Speech) for other in leg.conversation.legs if other.uuid == wanted)
+
+
+def _each_key(playback: Playback, action: Action) -> Steps[None]:
     """Asynchronous mode: the NCCO continues, and each key is sent at once for as long as the leg lives (unverified).
 
     Source: NCCO reference, Input (mode).
     """
-    leg, queue = playback.leg, InputQueue()
-    with leg.collected_in(queue, PressedKey):
+    queue = InputQueue((playback.leg, PressedKey))
+    with queue:  # until it is known whether a key cuts the prompts
         first = yield from playback.play_until(queue)
-    process = playback.platform.scheduler.spawn(_send_keys(playback, action, first))
-    leg.processes.append(process)
-    return None
+    if first is not None:
+        queue.put(first)
+    playback.leg.processes.append(playback.platform.scheduler.spawn(_send_keys(playback, action, queue)))
 
 
-def _send_keys(playback: Playback, action: Action, first: PartyInput | None) -> Steps[None]:
-    platform, leg, queue = playback.platform, playback.leg, InputQueue()
-    with leg.collected_in(queue, PressedKey):
-        key = first
+def _send_keys(playback: Playback, action: Action, queue: InputQueue) -> Steps[None]:
+    platform, leg = playback.platform, playback.leg
+    with queue:
         while True:
-            if isinstance(key, PressedKey):
-                dtmf = {"digits": key.digit, "timed_out": False}
-                fields = payloads.collected(leg, {"dtmf": dtmf}, platform.clock.now)
-                platform.send("input", fields, leg, action)
             key = yield from queue.take(within=None)
+            if isinstance(key, PressedKey):
+                fields = payloads.collected(leg, {"dtmf": {"digits": key.digit, "timed_out": False}})
+                platform.send("input", platform.target(action), fields, leg)

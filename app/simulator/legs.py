@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from app.errors import AppError
 from app.simulator.parties import Behaviour
@@ -36,33 +36,17 @@ class NothingToDecide(AppError):
     """No dial waits for a decision."""
 
 
-class Ids:
-    """Makes ids of a seed and a counter. Source: webhook reference, identifiers (opaque, in these forms)."""
-
-    def __init__(self, seed: str = "") -> None:
-        self._seed = seed
-        self._count = 0
-
-    def leg(self) -> str:
-        """32 hexadecimal digits without dashes, as live legs have."""
-        return self._next().hex
-
-    def conversation(self) -> str:
-        """`CON-` and a dashed uuid."""
-        return f"CON-{self._next()}"
-
-    def dashed(self) -> str:
-        """A dashed uuid: recordings, files, tokens."""
-        return str(self._next())
-
-    def _next(self) -> uuid.UUID:
-        self._count += 1
-        digest = hashlib.sha256(f"{self._seed}:{self._count}".encode()).digest()
-        return uuid.UUID(bytes=digest[:16], version=4)
+def ids_of(seed: str) -> Iterator[uuid.UUID]:
+    """The same ids for the same seed. Source: webhook reference, identifiers (opaque)."""
+    for count in itertools.count(1):
+        yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
 
 Action: TypeAlias = dict[str, Any]
 """An action of an NCCO."""
+Ncco: TypeAlias = list[Action]
+Target: TypeAlias = tuple[str, Method]
+"""Where webhooks go: URL and method."""
 Kind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
@@ -121,11 +105,25 @@ PartyInput: TypeAlias = PressedKey | Speech
 
 
 class InputQueue:
-    """What a party has done since the queue was opened, in order; nothing is lost between two calls of `take`."""
+    """What parties do while it is open, in order; nothing is lost between two calls of `take`. Open it with `with`.
 
-    def __init__(self) -> None:
+    Args:
+        sources: legs, each with the kind of input that is collected of it.
+    """
+
+    def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
+        self._sources = sources
         self._items: deque[PartyInput] = deque()
         self._arrived = Signal()
+
+    def __enter__(self) -> Self:
+        for leg, kind in self._sources:
+            leg.listeners.append((self, kind))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for leg, kind in self._sources:
+            leg.listeners.remove((self, kind))
 
     def put(self, item: PartyInput) -> None:
         """Add an input."""
@@ -214,7 +212,7 @@ class Leg:
     Attributes:
         conversation: the conversation that it is in.
         root: the leg of the inbound call that it belongs to; itself for that one.
-        event_url, event_method: where its states go.
+        target: where its states go.
         open: what its party can do something about: the input that listens, also while a prompt still plays; the
             recording; the dial to decide on.
         waited: the same while nothing has been done about it and nothing is played; None when it plays on by itself.
@@ -222,7 +220,8 @@ class Leg:
         processes: end with it, the player among them.
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
         dialled: the legs of parties that it has dialled, which end with it. recordings: that end with it.
-        decided: tells the dial that waits what comes of it; None while none waits.
+        decision, decided: what comes of the dial that waits for that, and that it was said.
+        listeners: queues that collect what its party does, each one kind of input.
         performed: of a root, the NCCO actions of its call that were performed, as they were written, in order.
         problem: why it could not be dialled at all; "" when it could.
         declined: its party has refused the call.
@@ -234,18 +233,15 @@ class Leg:
         identity: Identity,
         platform: Vonage,
         conversation: SimulatedConversation,
-        *,
-        event_url: str,
-        event_method: Method,
-        root: Leg | None,
+        target: Target,
+        root: Leg | None = None,
     ) -> None:
         self.identity = identity
         self.uuid = identity.uuid
         self.platform = platform
         self.clock = platform.clock
         self.conversation = conversation
-        self.event_url = event_url
-        self.event_method: Method = event_method
+        self.target = target
         self.root = root or self
         self.is_guest = False
         self.started_ms = self.clock.ms
@@ -254,17 +250,16 @@ class Leg:
         self.ended_by: EndedBy | None = None
         self.waited: Waited | None = None
         self.open: Waited | None = None
-        self.waits = Signal()
         self.player: Process[Any] | None = None
         self.processes: list[Process[Any]] = []
-        self.decided: Callable[[Behaviour], None] | None = None
+        self.decision = Behaviour("timeout")
         self.dialled: list[Leg] = []
         self.problem = ""
         self.recordings: list[Recording] = []
         self.performed: list[Mapping[str, Any]] = []
-        self.declined, self.over = Signal(), Signal()
+        self.waits, self.declined, self.decided, self.over = Signal(), Signal(), Signal(), Signal()
+        self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
         self._heard: list[tuple[int, Heard]] = []
-        self._listeners: list[tuple[InputQueue, type[PartyInput]]] = []
 
     @property
     def name(self) -> str:
@@ -290,8 +285,7 @@ class Leg:
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
         """The webhooks of its call with their replies, also those of parties that it has dialled."""
-        root = self.root.uuid
-        return tuple(delivery for delivery in self.platform.deliveries.log if delivery.message.call == root)
+        return tuple(delivery for delivery in self.platform.log if delivery.leg.root is self.root)
 
     @property
     def zero_ms(self) -> int:
@@ -319,19 +313,9 @@ class Leg:
         """Its party does something; it goes to every queue that collects that kind of input."""
         if self.waited is not None and self.waited.is_met_by(given):
             self.waited = None
-        for queue, kind in self._listeners:
+        for queue, kind in self.listeners:
             if isinstance(given, kind):
                 queue.put(given)
-
-    @contextmanager
-    def collected_in(self, queue: InputQueue, *kinds: type[PartyInput]) -> Iterator[None]:
-        """Put what its party does from now on into a queue, as far as it is of these kinds."""
-        listeners = [(queue, kind) for kind in kinds]
-        self._listeners += listeners
-        try:
-            yield
-        finally:
-            self._listeners = [entry for entry in self._listeners if entry not in listeners]
 
     def pressing(self, digits: str) -> Steps[None]:
         """Its party presses keys one after another."""
@@ -391,30 +375,23 @@ class Leg:
             return CallMoment(self.at, self.waited.kind, self.waited)
         return CallMoment(self.at, otherwise)
 
-    async def press(self, digits: str, at: float | None = None) -> None:
-        """Press keys (0 to 9, * and #), now or `at` seconds since the answer. Raises CallIsOver."""
-        await self._do(self.pressing(digits), at)
+    async def press(self, digits: str) -> None:
+        """Press keys (0 to 9, * and #). Raises CallIsOver."""
+        await self._do(self.pressing(digits))
 
-    async def speak(
-        self,
-        *results: str | tuple[str, float],
-        at: float | None = None,
-        seconds: float | None = None,
-        error: str = "",
-    ) -> None:
-        """Say something, now or `at` seconds since the answer. Raises CallIsOver.
+    async def speak(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> None:
+        """Say something. Raises CallIsOver.
 
         Args:
             results: what the recogniser understands, best first: the text (then it is sure), or text and confidence.
                 None: a noise that it makes nothing of.
-            at: seconds since the answer.
             seconds: how long it takes; as long as the first text needs by default.
             error: what the recogniser says instead of results.
         """
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
         lasts = self.platform.durations.speech(guesses[0][0] if guesses else "") if seconds is None else seconds
-        await self._do(self.speaking(lasts, wire, error), at)
+        await self._do(self.speaking(lasts, wire, error))
 
     async def silence(self) -> None:
         """Stay silent until the input times out or the recording ends; plays on to the next one if there is none."""
@@ -425,36 +402,23 @@ class Leg:
 
     async def decide(self, behaviour: Behaviour) -> None:
         """Say what the party does that is being dialled. Raises NothingToDecide when no dial waits."""
-        if self.decided is None:
+        if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
-        self.waited = None
-        self.decided(behaviour)
+        self.waited, self.decision = None, behaviour
+        self.decided.fire()
 
-    async def hang_up(self, at: float | None = None) -> None:
-        """Hang up, now or `at` seconds since the answer; nothing happens when the call is over by then.
-
-        A party that is being dialled declines the call.
-        """
-        if at is not None:
-            await self._reach(at)
+    async def hang_up(self) -> None:
+        """Hang up; nothing happens when the call is over. A party that is being dialled declines the call."""
         if self.is_answered or self.identity.direction == "inbound":
             self.platform.end(self, "user")
         else:
             self.declined.fire()
         await self.platform.scheduler.advance(lambda: True)
 
-    async def _do(self, steps: Steps[None], at: float | None) -> None:
-        if at is not None:
-            await self._reach(at)
+    async def _do(self, steps: Steps[None]) -> None:
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
         given = self.platform.scheduler.spawn(steps)
         self.processes.append(given)
         await self.platform.scheduler.advance(lambda: given.is_over)
-
-    async def _reach(self, at: float) -> None:
-        until_ms = self.zero_ms + milliseconds(at)
-        if until_ms < self.clock.ms:
-            raise ValueError(f"{at:g} s have passed: it is {self.at:g} s since the answer")
-        await self.platform.scheduler.advance(lambda: self.is_over, until_ms)

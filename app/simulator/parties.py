@@ -12,7 +12,6 @@ Outcome: TypeAlias = Literal[
 ]  # fmt: skip
 """The result of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
 
-FAILURES: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed"})
 SOMEBODY: Final = frozenset({"answered", "completed"})
 """Outcomes that do not say what machine detection finds: a person, unless that one hangs up before it is found."""
 MACHINES: Final = frozenset({"machine", "beep"})
@@ -23,7 +22,7 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "rejected": ("declined", 603),
     "failed": ("cannot_route", 404),
 }
-"""`detail` and `sip_code` by outcome. Source: webhook reference, Call status events."""
+"""The failures, each with its `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
 ENDLESS: Final = float("inf")
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from app.simulator.legs import Leg
+if TYPE_CHECKING:
+    from app.simulator.conversations import Recording
+    from app.simulator.legs import Leg
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -54,7 +56,7 @@ def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fie
     return {"reason": reason, "original_request": {"url": url, "type": kind}, **fields}
 
 
-def status(leg: Leg, name: str, now: datetime, **extra: Any) -> Fields:
+def status(leg: Leg, name: str, **extra: Any) -> Fields:
     """Source: webhook reference, Call status events; WebSocket guide for legs of that type (no direction)."""
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
@@ -69,72 +71,71 @@ def status(leg: Leg, name: str, now: datetime, **extra: Any) -> Fields:
     fields |= {key: value for key, value in extra.items() if value is not None}
     if name == "answered":
         fields |= {"start_time": None, "rate": None, "network": None}
-    return fields | {"timestamp": stamp(now)}
+    return fields | {"timestamp": stamp(leg.clock())}
 
 
-def completed(leg: Leg, now: datetime) -> Fields:
+def completed(leg: Leg) -> Fields:
     """The last event of a leg. Source: webhook reference, Call status events (completed)."""
     end_ms = leg.clock.ms if leg.ended_ms is None else leg.ended_ms
     start_ms = end_ms if leg.answered_ms is None else leg.answered_ms
     seconds = (end_ms - start_ms) / 1000
-    extra: Fields = {
-        "start_time": whole_seconds(leg.clock.at(start_ms)),
-        "end_time": whole_seconds(leg.clock.at(end_ms)),
-        "duration": str(round(seconds)),
-        "rate": f"{RATE_EUR:.8f}",
-        "price": f"{RATE_EUR * seconds / 60:.8f}",
-        "network": NETWORK,
-        "disconnected_by": leg.ended_by,
-        "sip_code": 200,
-    }
-    return status(leg, "completed", now, **extra)
+    return status(
+        leg,
+        "completed",
+        start_time=whole_seconds(leg.clock.at(start_ms)),
+        end_time=whole_seconds(leg.clock.at(end_ms)),
+        duration=str(round(seconds)),
+        rate=f"{RATE_EUR:.8f}",
+        price=f"{RATE_EUR * seconds / 60:.8f}",
+        network=NETWORK,
+        disconnected_by=leg.ended_by,
+        sip_code=200,
+    )
 
 
-def collected(leg: Leg, parts: Mapping[str, Any], now: datetime) -> Fields:
+def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
     """What an input has collected: `dtmf` and `speech`; of an asynchronous one only `dtmf`.
 
     Source: webhook reference, Input.
     """
-    return {**parts} | of_leg(leg) | {"timestamp": stamp(now)}
+    return {**parts} | of_leg(leg) | {"timestamp": stamp(leg.clock())}
 
 
-def notify(payload: object, conversation: str, now: datetime) -> Fields:
+def notify(leg: Leg, payload: object) -> Fields:
     """Source: webhook reference, Notify: nested, without a leg."""
-    return {"payload": payload, "conversation_uuid": conversation, "timestamp": stamp(now)}
+    return {"payload": payload, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
-def transfer(leg: Leg, left: str, joined: str, now: datetime) -> Fields:
-    """Source: webhook reference, Transfer; `type` as live traffic has it."""
-    fields = {"conversation_uuid_from": left, "type": "transfer", "uuid": leg.uuid, "conversation_uuid_to": joined}
-    return fields | {"timestamp": stamp(now)}
+def transfer(leg: Leg, left: str) -> Fields:
+    """Source: webhook reference, Transfer; `type` as live traffic has it. `left`: the uuid of a conversation."""
+    joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
+    return {"conversation_uuid_from": left, "type": "transfer"} | joined
 
 
-def error(reason: str, conversation: str, now: datetime) -> Fields:
+def error(leg: Leg, reason: str) -> Fields:
     """Source: webhook reference, Error."""
-    return {"reason": reason, "conversation_uuid": conversation, "timestamp": stamp(now)}
+    return {"reason": reason, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
-def record(
-    ids: tuple[str, str], times: tuple[datetime, datetime], size: int, conversation: str, now: datetime
-) -> Fields:
-    """Source: webhook reference, Record. `ids` are URL and uuid of the recording; `size` is in bytes."""
+def record(recording: Recording, url: str, size: int) -> Fields:
+    """Source: webhook reference, Record. `size` is in bytes."""
     return {
-        "start_time": whole_seconds(times[0], "Z"),
-        "recording_url": ids[0],
+        "start_time": whole_seconds(recording.begun, "Z"),
+        "recording_url": url,
         "size": size,
-        "recording_uuid": ids[1],
-        "end_time": whole_seconds(times[1], "Z"),
-        "conversation_uuid": conversation,
-        "timestamp": stamp(now),
+        "recording_uuid": recording.uuid,
+        "end_time": whole_seconds(recording.ended or recording.begun, "Z"),
+        "conversation_uuid": recording.conversation.uuid,
+        "timestamp": stamp(recording.leg.clock()),
     }
 
 
-def transcription(recording: str, url: str, conversation: str) -> Fields:
+def transcription(recording: Recording, url: str) -> Fields:
     """Source: webhook reference, Transcription: no timestamp."""
     return {
-        "conversation_uuid": conversation,
+        "conversation_uuid": recording.conversation.uuid,
         "type": "record",
-        "recording_uuid": recording,
+        "recording_uuid": recording.uuid,
         "status": "transcribed",
         "transcription_url": url,
     }

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.simulator import payloads
-from app.simulator.application import Application
 from app.simulator.conversations import SimulatedConversation
-from app.simulator.delivery import Chaos, Deliveries, Message, ReplyResult, WebhookDelivery
+from app.simulator.delivery import Application, Chaos, Deliveries, ReplyResult, WebhookDelivery, replacement
 from app.simulator.durations import Durations
-from app.simulator.legs import EndedBy, Identity, Ids, Leg
+from app.simulator.legs import EndedBy, Identity, Leg, Ncco, Target, ids_of
 from app.simulator.parties import Parties
 from app.simulator.player import Playback
-from app.simulator.scheduler import LONGEST_MS, Scheduler, Steps, VirtualClock, first_of, milliseconds
-from app.simulator.servers import Method, Request, Response, Server, in_time
+from app.simulator.scheduler import LONGEST_MS, Process, Scheduler, Steps, VirtualClock, milliseconds
+from app.simulator.servers import Request, Response, Server, in_time
 
 
 class Vonage:
@@ -49,23 +48,16 @@ class Vonage:
         self.clock = clock
         self.parties = Parties() if parties is None else parties
         self.durations = durations or Durations()
-        self.ids = Ids(seed)
+        self.ids = ids_of(seed)
         self._server = server
         self.scheduler = Scheduler(clock, self._deliver)
-        self.deliveries = Deliveries(self.scheduler, server, application, Ids(f"tokens of {seed}"), chaos)
+        self.deliveries = Deliveries(self.scheduler, server, application, ids_of(f"tokens of {seed}"), chaos)
         self.conversations: dict[str, SimulatedConversation] = {}
         self.named: dict[str, SimulatedConversation] = {}
 
     async def _deliver(self, request: Request) -> Response:
         """Send a request; a response that comes too late is a time-out."""
         return in_time(request, await self._server.deliver(request))
-
-    def new_inbound_leg(self, identity: Identity) -> Leg:
-        """The leg of a caller, alone in a conversation of its own."""
-        conversation = SimulatedConversation(self.ids.conversation())
-        leg = self.new_leg(identity, conversation, {})
-        self.own_conversation(leg, conversation)
-        return leg
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
         """Put a leg into a conversation that its own NCCO controls."""
@@ -81,23 +73,12 @@ class Vonage:
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
             conversation = self.named[name] = SimulatedConversation(
-                conversation.uuid if conversation is not None else self.ids.conversation(), name
+                conversation.uuid if conversation is not None else f"CON-{next(self.ids)}", name
             )
             self.conversations[conversation.uuid] = conversation
         return conversation
 
-    def new_leg(
-        self,
-        identity: Identity,
-        conversation: SimulatedConversation,
-        action: Mapping[str, Any],
-        root: Leg | None = None,
-    ) -> Leg:
-        """A leg that is about to ring; its states go where `action` says, else to the application's event URL."""
-        url, method = self.target(action)
-        return Leg(identity, self, conversation, event_url=url, event_method=method, root=root)
-
-    def target(self, action: Mapping[str, Any]) -> tuple[str, Method]:
+    def target(self, action: Mapping[str, Any]) -> Target:
         """Where webhooks of an action go. Source: webhooks guide, precedence: the most specific URL wins."""
         written = action.get("eventUrl")
         if not written:
@@ -105,30 +86,26 @@ class Vonage:
         url = written if isinstance(written, str) else written[0]
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
-    def send(self, kind: str, fields: Mapping[str, Any], leg: Leg, action: Mapping[str, Any] | None = None) -> None:
-        """Send a webhook whose reply does not matter; without an action, to the application's event URL."""
-        url, method = self.target(action or {})
-        self.deliveries.send(Message(kind, url, method, fields, leg.root.uuid))
+    def new_file(self) -> str:
+        """The URL of a recording or its text."""
+        return f"{self.application.region_url}/v1/files/{next(self.ids)}"
+
+    def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
+        """Send a webhook whose reply does not matter."""
+        self.deliveries.send(WebhookDelivery(kind, *target, fields, leg))
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
         """Send a state of a leg to where its states go."""
-        fields = payloads.status(leg, name, self.clock.now, **extra)
-        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
+        self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
 
-    def send_completed(self, leg: Leg) -> None:
-        """Send the last event of a leg."""
-        fields = payloads.completed(leg, self.clock.now)
-        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
+    def ask(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> Process[ReplyResult]:
+        """Send a webhook whose reply is played."""
+        is_answer = kind in ("answer", "onanswer")
+        return self.deliveries.ask(WebhookDelivery(kind, *target, fields, leg, is_played=True, is_answer=is_answer))
 
-    def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[ReplyResult]:
-        """Send a webhook and wait for what is played because of it."""
-        message = Message(
-            kind, url, method, fields, leg.root.uuid, is_played=True, is_answer=kind in ("answer", "onanswer"),
-            conversation=leg.conversation.uuid,
-        )  # fmt: skip
-        process = self.deliveries.ask(message)
-        yield from first_of(process.done)
-        return process.result or ReplyResult()
+    def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
+        """Play an NCCO for a leg."""
+        return Playback(self, leg).play(ncco)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
         """A leg ends, and with it what belongs to it: its NCCO, recordings, the legs that it has dialled.
@@ -152,7 +129,7 @@ class Vonage:
                 self.end(other, "platform")
         leg.over.fire()
         if leg.is_answered or by == "platform":  # the latter without an answer is unverified
-            self.send_completed(leg)
+            self.send("event", leg.target, payloads.completed(leg), leg)
         else:
             self.send_status(leg, "cancelled")
             self.complete_after(leg, "cancelled")
@@ -169,7 +146,7 @@ class Vonage:
     def complete_after(self, leg: Leg, status: str) -> None:
         """The `completed` that follows some failures. Source: support article 360057200092."""
         if status in self.application.completed_after:
-            self.send_completed(leg)
+            self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
         """A leg leaves its conversation, and what depended on it ends.
@@ -203,11 +180,11 @@ class Vonage:
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
         """Send an event of a leg; `fields` come over those that every event has."""
-        url, method = self.target({})
-        now, conversation = payloads.stamp(self.clock.now), leg.conversation.uuid
+        now, conversation = payloads.stamp(self.clock()), leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
-        delivery = self.deliveries.send(Message("event", url, method, fields, leg.root.uuid, is_spared=True))
-        await self.scheduler.advance(lambda: delivery is None or delivery.is_over)
+        delivery = WebhookDelivery("event", *self.target({}), fields, leg, is_spared=True)
+        self.deliveries.send(delivery)
+        await self.scheduler.advance(lambda: delivery.is_over)
 
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
@@ -235,13 +212,32 @@ class Vonage:
             custom_data: what a Client SDK application sends along.
         """
         identity = Identity(
-            self.ids.leg(), "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
+            next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
-        leg = self.new_inbound_leg(identity)
-        leg.player = self.scheduler.spawn(_answer(self, leg))
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = Leg(identity, self, conversation, self.target({}))
+        self.own_conversation(leg, conversation)
+        leg.player = self.scheduler.spawn(self._answer(leg))
         leg.processes.append(leg.player)
         await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
         return leg
+
+    def _answer(self, leg: Leg) -> Steps[None]:
+        """Ask what to do with the call, and do it.
+
+        Source: webhook reference, Answer: replying answers the call; without an NCCO, also from the fallback, it is
+        ended.
+        """
+        own = self.application
+        self.send_status(leg, "started")
+        self.send_status(leg, "ringing")
+        fields = payloads.answer(leg, own.region_url)
+        ncco = yield from replacement(self.ask("answer", (own.answer_url, own.answer_method), fields, leg))
+        if ncco is not None:
+            leg.answered_ms = self.clock.ms
+            self.send_status(leg, "answered")
+            yield from self.play(leg, ncco)
+        self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
         """Let virtual time pass: `seconds` of it, or until nothing more happens by itself, at most a day.
@@ -250,20 +246,3 @@ class Vonage:
         """
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)
-
-
-def _answer(platform: Vonage, leg: Leg) -> Steps[None]:
-    """Ask what to do with the call, and do it.
-
-    Source: webhook reference, Answer: replying answers the call; without an NCCO, also from the fallback, it is ended.
-    """
-    own = platform.application
-    platform.send_status(leg, "started")
-    platform.send_status(leg, "ringing")
-    fields = payloads.answer(leg, own.region_url)
-    result = yield from platform.ask("answer", own.answer_url, own.answer_method, fields, leg)
-    if result.ncco is not None:
-        leg.answered_ms = platform.clock.ms
-        platform.send_status(leg, "answered")
-        yield from Playback(platform, leg).play(result.ncco)
-    platform.end(leg, "platform")

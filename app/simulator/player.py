@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.ncco.actions import ACTIONS
 from app.simulator import payloads
 from app.simulator.connect import connect
-from app.simulator.conversations import Audio, Recording, SimulatedConversation, audio_of
+from app.simulator.conversations import Recording, SimulatedConversation
+from app.simulator.delivery import replacement
 from app.simulator.input import collect
-from app.simulator.legs import InputQueue, Kind, Leg, PartyInput, PressedKey, Speech, Waited
+from app.simulator.legs import Action, InputQueue, Kind, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
 from app.simulator.scheduler import Process, Signal, Steps, first_of, milliseconds, pause
 
 if TYPE_CHECKING:
     from app.simulator.platform import Vonage
-
-Action: TypeAlias = dict[str, Any]
-Ncco: TypeAlias = list[Action]
 
 
 class Playback:
@@ -35,34 +33,27 @@ class Playback:
         self.barges = False
         self._behind: deque[Action] = deque()
         self._playing: Process[None] | None = None
-        self._written: dict[int, Action] = {}
 
     def play(self, ncco: Ncco) -> Steps[None]:
         """Play an NCCO, which has been checked, and each that replaces it; then nothing is done with the leg."""
         pending = self.load(ncco)
         while pending:
-            action = pending.popleft()
+            action, written = pending.popleft()
             # Not before its turn: a prompt may wait for those that are played before it.
-            self.leg.root.performed.append(self._written[id(action)])
-            replacement = yield from PERFORMERS[action["action"]](self, action)
-            if replacement is not None:
-                pending = self.load(replacement)
+            self.leg.root.performed.append(written)
+            following = yield from PERFORMERS[action["action"]](self, action)
+            if following is not None:
+                pending = self.load(following)
         yield from first_of(self.quiet)
 
-    def play_for(self, leg: Leg, ncco: Ncco) -> Steps[None]:
-        """Play an NCCO for another leg."""
-        return Playback(self.platform, leg).play(ncco)
+    def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
+        """The actions of an NCCO that replaces the one before, each in its canonical form and as it is written.
 
-    def load(self, ncco: Ncco) -> deque[Action]:
-        """The actions of an NCCO that replaces the one before, in their canonical form.
-
-        That is numbers where digits were written as text, and arrays where single values were written.
+        In the canonical form numbers and arrays are where digits were written as text, and single values.
         """
         self.barges = False
         self.silence()
-        actions = [ACTIONS[action["action"]].from_ncco(action).to_ncco() for action in ncco]
-        self._written = {id(action): written for action, written in zip(actions, ncco, strict=True)}
-        return deque(actions)
+        return deque((ACTIONS[action["action"]].from_ncco(action).to_ncco(), action) for action in ncco)
 
     def prompt(self, action: Action) -> Steps[None]:
         """Play a `talk` or `stream`, or begin to play it when the input behind it may cut it short.
@@ -133,34 +124,25 @@ BEEP_S: Final = 0.5
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
-def prompt(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """See `Playback.prompt`."""
-    yield from playback.prompt(action)
-    return None
-
-
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Send the payload; an NCCO in the reply replaces this one, an empty reply continues it.
 
     Source: NCCO reference, Notify.
     """
     leg, platform = playback.leg, playback.platform
-    url, method = platform.target(action)
-    fields = payloads.notify(action["payload"], leg.conversation.uuid, platform.clock.now)
-    result = yield from platform.ask("notify", url, method, fields, leg)
-    return result.ncco
+    fields = payloads.notify(leg, action["payload"])
+    return (yield from replacement(platform.ask("notify", platform.target(action), fields, leg)))
 
 
-def wait(_: Playback, action: Action) -> Steps[Ncco | None]:
+def wait(_: Playback, action: Action) -> Steps[None]:
     """Let time pass: 10 seconds by default; values outside 0.1 to 7200 become the nearest limit.
 
     Source: NCCO reference, Wait.
     """
     yield from pause(min(max(float(action.get("timeout", 10)), 0.1), 7200.0))
-    return None
 
 
-def record(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def record(playback: Playback, action: Action) -> Steps[None]:
     """Record from now on: until a condition is met, or without one until the call ends while the NCCO continues.
 
     Whether an NCCO waits for the condition is disputed (`Application.records_block`). Source: NCCO reference, Record.
@@ -172,25 +154,23 @@ def record(playback: Playback, action: Action) -> Steps[Ncco | None]:
         beep.stop()
     recording = Recording(platform, leg, action)
     leg.recordings.append(recording)
-    if not any(action.get(name) is not None for name in CONDITIONS):
-        return None
-    if not platform.application.records_block:
+    is_ended_by_itself = any(action.get(name) is not None for name in CONDITIONS)
+    if is_ended_by_itself and platform.application.records_block:
+        leg.wait_for_party(Waited("record", action))
+        try:
+            yield from _until_over(playback, action, recording)
+        finally:
+            leg.wait_no_more()
+    elif is_ended_by_itself:
         leg.processes.append(platform.scheduler.spawn(_until_over(playback, action, recording)))
-        return None
-    leg.wait_for_party(Waited("record", action))
-    try:
-        yield from _until_over(playback, action, recording)
-    finally:
-        leg.wait_no_more()
-    return None
 
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
     """Wait for the first condition: seconds of silence, a key, or the longest time."""
-    clock, queue = playback.platform.clock, InputQueue()
+    clock, leg = playback.platform.clock, playback.leg
     silence, longest = action.get("endOnSilence"), action.get("timeOut")
     quiet_ms, begun_ms = clock.ms, clock.ms
-    with playback.leg.collected_in(queue, PressedKey, Speech):
+    with InputQueue((leg, PressedKey), (leg, Speech)) as queue:
         while True:
             ends = [] if longest is None else [begun_ms + milliseconds(longest)]
             ends += [] if silence is None else [quiet_ms + milliseconds(silence)]
@@ -202,29 +182,32 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
     recording.end()
 
 
-def converse(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Move the leg into the named conversation and stay there until that ends; then the NCCO continues (unverified)."""
+def converse(playback: Playback, action: Action) -> Steps[None]:
+    """Move the leg into the named conversation and stay there until that ends; then the NCCO continues (unverified).
+
+    Source: NCCO reference, Conversation (record): from when a moderator, or anybody in a standard one, joins.
+    """
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversation_named(action["name"])
-    _move(playback, leg, conversation, audio_of(action))
+    _move(playback, leg, conversation, action)
     if action.get("endOnExit"):
         conversation.moderators.add(leg)
     if action.get("startOnEnter", True):
         conversation.started.fire()
-        _record_once(playback, conversation, action)
-    yield from _on_hold(playback, conversation, action)
+        if action.get("record") and not conversation.recordings:
+            conversation.recordings.append(Recording(platform, leg, action))
+    yield from _on_hold(leg, conversation, action)
     yield from first_of(conversation.over)
     if leg in conversation.legs:
         conversation.leave(leg)
         platform.own_conversation(leg, SimulatedConversation(conversation.uuid))
-    return None
 
 
-def _on_hold(playback: Playback, conversation: SimulatedConversation, action: Action) -> Steps[None]:
+def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
     """Wait for the moderator, with music if there is any. Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
-    leg, music = playback.leg, action.get("musicOnHoldUrl")
+    music = action.get("musicOnHoldUrl")
     url = music[0] if isinstance(music, list) else music
     number = leg.hears("music", url or "", None, action)
     try:
@@ -233,13 +216,7 @@ def _on_hold(playback: Playback, conversation: SimulatedConversation, action: Ac
         leg.cut(number)
 
 
-def _record_once(playback: Playback, conversation: SimulatedConversation, action: Action) -> None:
-    """Source: NCCO reference, Conversation (record): from when a moderator, or anybody in a standard one, joins."""
-    if action.get("record") and not conversation.recordings:
-        conversation.recordings.append(Recording(playback.platform, playback.leg, action))
-
-
-def transfer(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def transfer(playback: Playback, action: Action) -> Steps[None]:
     """Move all legs of this conversation into another one, whose NCCO controls them from now on.
 
     Source: NCCO reference, Transfer. That the call ends with an error event when there is no such conversation is
@@ -248,36 +225,33 @@ def transfer(playback: Playback, action: Action) -> Steps[Ncco | None]:
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversations.get(action["conversationId"])
     if conversation is None or not conversation.legs:
-        reason = f"Conversation {action['conversationId']} not found"
-        platform.send("error", payloads.error(reason, leg.conversation.uuid, platform.clock.now), leg)
+        fields = payloads.error(leg, f"Conversation {action['conversationId']} not found")
+        platform.send("error", platform.target({}), fields, leg)
         platform.end(leg, "platform")
-        yield from first_of()
-        return None  # pragma: no cover - the leg has ended, and its player with it
-    legs = list(leg.conversation.legs)
-    leg.conversation.controller = None
-    for moved in legs:
-        _move(playback, moved, conversation, audio_of(action))
-        moved.is_guest = True
-        if moved.player is not None:
-            moved.player.cancel()
-    yield from first_of()
-    return None  # pragma: no cover - the player was cancelled
+    else:
+        leg.conversation.controller = None
+        for moved in tuple(leg.conversation.legs):
+            _move(playback, moved, conversation, action)
+            moved.is_guest = True
+            if moved.player is not None:
+                moved.player.cancel()
+    yield from first_of()  # this player was cancelled
 
 
-def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, audio: Audio) -> None:
+def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, action: Action) -> None:
     """Source: webhook reference, Transfer: also raised when a conversation action moves a leg."""
     platform, left = playback.platform, leg.conversation.uuid
     platform.leave(leg)
     for listener in conversation.legs:
         listener.hears("joined", leg.name)
-    conversation.join(leg, audio)
+    conversation.join(leg, action)
     if left != conversation.uuid:
-        platform.send("transfer", payloads.transfer(leg, left, conversation.uuid, platform.clock.now), leg)
+        platform.send("transfer", platform.target({}), payloads.transfer(leg, left), leg)
 
 
 PERFORMERS: Final[Mapping[str, Perform]] = {
-    "talk": prompt,
-    "stream": prompt,
+    "talk": Playback.prompt,
+    "stream": Playback.prompt,
     "input": collect,
     "record": record,
     "notify": notify,

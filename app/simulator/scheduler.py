@@ -35,29 +35,23 @@ class NoProgress(AppError):
 
 
 class VirtualClock:
-    """The time of one simulation, in whole milliseconds; calling it gives `now`, as the server under test wants it."""
+    """The time of one simulation, in whole milliseconds.
+
+    Attributes:
+        ms: milliseconds since the start; moved on by the scheduler only.
+    """
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start.astimezone(UTC)
         self.ms = 0
-        """Milliseconds since the start."""
-
-    @property
-    def now(self) -> datetime:
-        """The time it is, aware, UTC."""
-        return self.at(self.ms)
 
     def __call__(self) -> datetime:
-        """The time it is."""
-        return self.now
+        """The time it is, aware, UTC."""
+        return self.at(self.ms)
 
     def at(self, ms: int) -> datetime:
         """The time it was, or will be, `ms` milliseconds after the start."""
         return self._start + timedelta(milliseconds=ms)
-
-    def move_to(self, ms: int) -> None:
-        """Move on to `ms` milliseconds after the start; never back."""
-        self.ms = max(self.ms, ms)
 
 
 def milliseconds(seconds: float) -> int:
@@ -116,15 +110,15 @@ class Process(Generic[T]):
     Attributes:
         done: happens when it has ended or was cancelled.
         result: what it came to; None before, and when it was cancelled.
+        turn: how often it was resumed; what was to wake it in an earlier turn is out of date.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
-        self.steps = steps
+        self._steps = steps
         self.done = Signal()
         self.result: T | None = None
         self.turn = 0
-        self.is_cancelled = False
-        self._is_running = False
+        self._is_cancelled = self._is_running = False
 
     @property
     def is_over(self) -> bool:
@@ -133,10 +127,8 @@ class Process(Generic[T]):
 
     def cancel(self) -> None:
         """End it where it is; its `finally` blocks still run. A process may cancel itself: it ends at its next wait."""
-        if self.is_over or self.is_cancelled:
-            return
-        self.is_cancelled = True
-        if not self._is_running:
+        self._is_cancelled = True
+        if not (self.is_over or self._is_running):
             self._close()
 
     def step(self, value: object) -> Command | None:
@@ -144,21 +136,22 @@ class Process(Generic[T]):
         self.turn += 1
         self._is_running = True
         try:
-            command = self.steps.send(value)
+            command = self._steps.send(value)
         except StopIteration as stop:
             self.result = stop.value
             self.done.fire()
             return None
         finally:
             self._is_running = False
-        if self.is_cancelled:
-            self._close()
-            return None
-        return command
+        if not self._is_cancelled:
+            return command
+        self._close()
+        return None
 
     def _close(self) -> None:
         self.turn += 1
-        self.steps.close()
+        self._is_running = True
+        self._steps.close()
         self.done.fire()
 
 
@@ -197,16 +190,15 @@ class Scheduler:
         """
         await asyncio.sleep(0)  # other tasks get a turn, and Ctrl-C too
         await self._settle()
+        limit = latest_ms if until_ms is None else until_ms
         while not stop():
             moment = self._next_moment()
-            limit = latest_ms if until_ms is None else until_ms
             if moment is None or (limit is not None and moment > limit):
-                if until_ms is not None:
-                    self.clock.move_to(until_ms)
+                self.clock.ms = max(self.clock.ms, until_ms or 0)
                 return
             if moment > self.clock.ms:
                 self._steps = 0
-            self.clock.move_to(moment)
+            self.clock.ms = moment
             while self._timers and self._timers[0][0] == moment:
                 self._ready.append(heapq.heappop(self._timers)[2:])
             await self._settle()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["GET", "POST"]
 Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def in_time(request: Request, response: Response) -> Response:
     return Response(0, seconds=request.answer_s, failure="timeout")
 
 
-def encoded(fields: Mapping[str, Any]) -> bytes:
-    """The body of a POST: compact JSON in UTF-8."""
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+def compact_json(value: object) -> str:
+    """JSON as webhooks carry it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_query(url: str, fields: Mapping[str, Any]) -> str:
@@ -92,14 +92,10 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
 
     Source: webhook reference, the two kinds of request (GET).
     """
-    pairs = [(name, _as_parameter(value)) for name, value in fields.items() if value is not None]
+    texts = {name: value if isinstance(value, str) else compact_json(value) for name, value in fields.items()}
+    query = urlencode([pair for pair in texts.items() if fields[pair[0]] is not None], quote_via=quote, safe="")
     parts = urlsplit(url)
-    query = urlencode(pairs, quote_via=quote, safe="")
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
-
-
-def _as_parameter(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def payload_hash(method: Method, url: str, body: bytes) -> str:
@@ -107,11 +103,8 @@ def payload_hash(method: Method, url: str, body: bytes) -> str:
 
     Whether letters beyond ASCII are escaped in that JSON is not documented; here they are not.
     """
-    if method == "POST":
-        return hashlib.sha256(body).hexdigest()
-    fields = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    return hashlib.sha256(body if method == "POST" else compact_json(query).encode()).hexdigest()
 
 
 def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **accounts: str) -> Mapping[str, str]:
@@ -129,60 +122,24 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
     return {"authorization": f"Bearer {jwt.encode(claims, secret, algorithm='HS256')}"}
 
 
-App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+class HttpServer:
+    """Any webhook server, in any language, at the URLs of the application; enter it with `async with`.
 
-
-class AsgiServer:
-    """Any ASGI application; the caller starts and stops it.
+    Its clock is the real one, so tokens are issued at the real time; the timestamps of webhooks stay virtual. A request
+    takes no virtual time.
 
     Args:
-        app: the application.
-        clock: the virtual clock; give the application the same one. A request takes no virtual time.
-        patience_s: real seconds after which a request that hangs counts as a time-out.
+        transport: of httpx; None: the network.
+        patience_s: real seconds after which a request counts as a time-out; None: those of the request.
 
     Attributes:
-        faults: what the application has raised; the platform sees a status 500 for it.
+        faults: what an application in this process has raised; the platform sees a status 500 for it.
     """
 
-    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
-        self._transport = httpx.ASGITransport(app, client=("203.0.113.1", 40000))
-        self._clock = clock
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False)
         self._patience_s = patience_s
         self.faults: list[Exception] = []
-
-    @property
-    def now(self) -> datetime:
-        """Virtual time."""
-        return self._clock.now
-
-    async def deliver(self, request: Request) -> Response:
-        """Pass a request to the application."""
-        try:
-            async with asyncio.timeout(self._patience_s):
-                sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
-                reply = await self._transport.handle_async_request(sent)
-                body = await reply.aread()
-        except TimeoutError:
-            return Response(0, failure="timeout")
-        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
-            self.faults.append(fault)
-            return Response(500)
-        return Response(reply.status_code, _lower_case(reply.headers), body)
-
-
-class HttpServer:
-    """Any webhook server, in any language, at the URLs of the application; close it, or enter it with `async with`.
-
-    Its clock is the real one, so tokens are issued at the real time; the timestamps of webhooks stay virtual.
-
-    Args:
-        measures: whether the real seconds of a request pass on the virtual clock too; then two runs differ a little.
-        transport: of httpx, for tests; None: the network.
-    """
-
-    def __init__(self, *, measures: bool = False, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._client = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
-        self._measures = measures
 
     @property
     def now(self) -> datetime:
@@ -193,26 +150,18 @@ class HttpServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def deliver(self, request: Request) -> Response:
         """Send a request. Redirects are not followed: to the platform they are bad statuses (unverified)."""
-        begun = time.perf_counter()
-        response = await self._send(request)
-        seconds = time.perf_counter() - begun if self._measures else 0.0
-        return replace(response, seconds=seconds)
-
-    async def _send(self, request: Request) -> Response:
-        timeout = httpx.Timeout(request.answer_s, connect=request.connect_s)
+        limits = {"timeout": httpx.Timeout(request.answer_s, connect=request.connect_s).as_dict()}
         try:
-            async with asyncio.timeout(request.connect_s + request.answer_s):
-                reply = await self._client.request(
-                    request.method, request.url, headers=request.headers, content=request.body, timeout=timeout
+            async with asyncio.timeout(self._patience_s or request.connect_s + request.answer_s):
+                sent = httpx.Request(
+                    request.method, request.url, headers=request.headers, content=request.body, extensions=limits
                 )
+                reply = await self._transport.handle_async_request(sent)
+                body = await reply.aread()
         except httpx.ConnectTimeout:
             return Response(0, failure="connect timeout")
         except (httpx.TimeoutException, TimeoutError):
@@ -221,8 +170,26 @@ class HttpServer:
             return Response(0, failure="closed")
         except (httpx.HTTPError, httpx.InvalidURL):
             return Response(0, failure="reset")
-        return Response(reply.status_code, _lower_case(reply.headers), reply.content)
+        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
+            self.faults.append(fault)
+            return Response(500)
+        return Response(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, body)
 
 
-def _lower_case(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+class AsgiServer(HttpServer):
+    """Any ASGI application in this process; the caller starts and stops it.
+
+    Args:
+        app: the application.
+        clock: the virtual clock; give the application the same one.
+        patience_s: real seconds after which a request that hangs counts as a time-out.
+    """
+
+    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
+        super().__init__(httpx.ASGITransport(app, client=("203.0.113.1", 40000)), patience_s)
+        self._clock = clock
+
+    @property
+    def now(self) -> datetime:
+        """Virtual time."""
+        return self._clock()

@@ -28,7 +28,7 @@ from app.cli.simulate.saving import append, check_path
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.report import printable, report
-from app.simulator import Parties
+from app.simulator.parties import Parties
 from app.verify.scenarios.files import project_of, read_files
 from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import FROM, ScenarioCall

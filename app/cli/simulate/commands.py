@@ -12,7 +12,7 @@ from app.flow.model import Asked, Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
 from app.ncco.suggest import nearest
-from app.simulator import CallMoment, Waited
+from app.simulator.legs import CallMoment, Waited
 from app.verify.scenarios import script as steps
 
 LONGEST_S: Final = 3600.0

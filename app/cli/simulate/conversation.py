@@ -23,7 +23,7 @@ from app.cli.simulate.prompts import Prompt
 from app.cli.simulate.saving import Recorder, check_path
 from app.cli.simulate.screen import Screen, faults_of, noted
 from app.flow.report import printable
-from app.simulator import BETWEEN_KEYS_S, CallMoment
+from app.simulator.legs import BETWEEN_KEYS_S, CallMoment
 from app.store import HookRow
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.model import Scenario
@@ -244,7 +244,7 @@ class TerminalCall:
     @property
     def _inputs(self) -> int:
         """How many inputs have reported what was pressed or said."""
-        return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
+        return sum(delivery.kind == "input" and delivery.is_played for delivery in self._call.log)
 
     async def _wait(self, step: steps.WaitStep) -> None:
         """Let time pass, at most to where another party is dialled: the person decides the outcome."""

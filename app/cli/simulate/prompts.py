@@ -23,7 +23,7 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import LookUp
-from app.verify.scenarios.server import lookups_of
+from app.verify.scenarios.fitting import lookups_of
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
 """What is completed: the last command of a line. The completer reads it from right to left."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun, read_text
-from app.simulator import CallMoment, Leg
+from app.simulator.legs import CallMoment, Leg
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import SUFFIXES, scenario_text
 from app.verify.scenarios.listener import SPOKEN, plain

@@ -13,7 +13,7 @@ import click
 
 from app.cli.output import shows_colours
 from app.flow.report import printable
-from app.simulator import WebhookDelivery
+from app.simulator.delivery import WebhookDelivery
 from app.verify.scenarios.reports import Ink, as_text, decision, entry
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import Rename
@@ -119,7 +119,7 @@ class Screen:
 
     def show_asked(self, what: str, result: Result) -> None:
         """What a person asks for in a call."""
-        played = [each for each in result.webhooks if each.message.is_played]
+        played = [each for each in result.webhooks if each.is_played]
         if what == "ncco":
             for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:
                 self._show_json(ncco)
@@ -155,7 +155,7 @@ class Screen:
         return [
             (sent.at - result.answered_s, number, webhook_line(sent, result).lstrip())
             for number, sent in enumerate(result.webhooks)
-            if sent.message.is_played
+            if sent.is_played
         ]
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Behaviour, CallIsOver, CallMoment, Parties
+from app.simulator.legs import CallIsOver, CallMoment
+from app.simulator.parties import Behaviour, Parties
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, in_order
 from app.verify.scenarios.result import Difference, Result

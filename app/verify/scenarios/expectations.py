@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import DISCONNECTED
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.ncco.suggest import nearest
-from app.simulator import Heard
 from app.simulator.durations import is_spoken, longest_pause
+from app.simulator.legs import Heard
 from app.verify.scenarios.caller import FOREVER
 from app.verify.scenarios.listener import in_order
 from app.verify.scenarios.result import Decided, Difference, Result
@@ -36,13 +36,13 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     if expect.end is not None and result.ended not in (expect.end, "failsafe"):
         message = "the call ends in another way"
         yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
-    if expect.seconds is not None and not expect.seconds.holds(result.seconds):
+    if expect.seconds is not None and not expect.seconds.low <= result.seconds <= expect.seconds.high:
         wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
         yield Difference(expect.at("seconds"), "the call has another length", wanted, found, at=result.seconds)
-    for text in [in_order((excerpt.text or "" for excerpt in expect.said), result.transcript)]:
-        if text is not None:
-            at = next(excerpt.place for excerpt in expect.said if (excerpt.text or "") == text)
-            yield Difference(at, "this is not heard, or not in this order", text, at=result.seconds)
+    missing = in_order((excerpt.text or "" for excerpt in expect.said), result.transcript)
+    if missing is not None:
+        at = next(excerpt.place for excerpt in expect.said if (excerpt.text or "") == missing)
+        yield Difference(at, "this is not heard, or not in this order", missing, at=result.seconds)
     yield from _check_variables(result)
     yield from _check_hooks(result)
     yield from _check_ncco(result)
@@ -119,6 +119,10 @@ _CHOSEN: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
 _AT_ONCE_S: Final = 0.01
 
 
+Moment: TypeAlias = tuple[float, str]
+"""When something has happened, in seconds of the call, and what."""
+
+
 class AudibleSpan(NamedTuple):
     """Something is heard, or the caller speaks into a recording, from `start` to `end` seconds of the call."""
 
@@ -129,30 +133,24 @@ class AudibleSpan(NamedTuple):
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
     """One difference for each fault that the scenario excludes and that has happened."""
-    for name, bound in result.scenario.expect.without.items():
-        at, message = _found(name, bound.most, result, flows) or (None, "")
-        if at is not None:
-            entry = next((number for number, heard in enumerate(result.transcript) if heard.at >= at), None)
-            yield Difference(bound.place, f"{name}: {message}", entry=entry, at=at, fault=name)
-
-
-def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tuple[float, str] | None:
-    """When it has happened, and what; None when it has not."""
-    judges: dict[str, Callable[[], tuple[float, str] | None]] = {
-        "silence": lambda: _silence(result.transcript, result.seconds, bound),
-        "silent_party": lambda: _silent_party(result, bound),
-        "error_exit": lambda: _failure(result, is_ncco=False),
-        "invalid_ncco": lambda: _failure(result, is_ncco=True),
-        "refused_ncco": lambda: _refused(result),
-        "failsafe": lambda: _failsafe(result),
-        "steps": lambda: _steps(result, bound),
-        "menu_options": lambda: _options(result, bound, flows),
-        "seconds_to_person": lambda: _person(result, bound),
-        "prompt_seconds": lambda: _prompt(result, bound),
-        **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda: _dead_end(result)),
-        **dict.fromkeys(FOREVER, lambda: _forever(result)),
+    checks: Mapping[str, Callable[[float], Moment | None]] = {
+        "silence": lambda bound: _silence(result.transcript, result.seconds, bound),
+        "silent_party": lambda bound: _silent_party(result, bound),
+        "error_exit": lambda _: _failure(result, is_ncco=False),
+        "invalid_ncco": lambda _: _failure(result, is_ncco=True),
+        "refused_ncco": lambda _: _refused(result),
+        "failsafe": lambda _: _failsafe(result),
+        "steps": lambda bound: _steps(result, bound),
+        "menu_options": lambda bound: _options(result, bound, flows),
+        "seconds_to_person": lambda bound: _person(result, bound),
+        "prompt_seconds": lambda bound: _prompt(result, bound),
+        **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda _: _dead_end(result)),
+        **dict.fromkeys(FOREVER, lambda _: _forever(result)),
     }
-    return judges[name]()
+    for name, bound in result.scenario.expect.without.items():
+        if (found := checks[name](bound.most)) is not None:
+            entry = next((number for number, heard in enumerate(result.transcript) if heard.at >= found[0]), None)
+            yield Difference(bound.place, f"{name}: {found[1]}", entry=entry, at=found[0], fault=name)
 
 
 def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
@@ -181,7 +179,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
     return [AudibleSpan(heard.at, over - longest, is_heard=True), AudibleSpan(over, over, is_heard=True)]
 
 
-def _dead_end(result: Result) -> tuple[float, str] | None:
+def _dead_end(result: Result) -> Moment | None:
     """The platform hangs up, and nothing was heard since something was decided, or was asked for in vain."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
@@ -203,11 +201,11 @@ def _is_meant(last: list[Decided]) -> bool:
     return any(line.did == "heard" and line.what in _CHOSEN for line in last)
 
 
-def _forever(result: Result) -> tuple[float, str] | None:
+def _forever(result: Result) -> Moment | None:
     return (result.seconds, "the call goes on forever when nobody does anything more") if result.is_endless else None
 
 
-def _silent_party(result: Result, bound: float) -> tuple[float, str] | None:
+def _silent_party(result: Result, bound: float) -> Moment | None:
     """Of each who was dialled, from answering to being joined; who hangs up before has not waited."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
@@ -217,12 +215,12 @@ def _silent_party(result: Result, bound: float) -> tuple[float, str] | None:
     return None
 
 
-def _failsafe(result: Result) -> tuple[float, str] | None:
+def _failsafe(result: Result) -> Moment | None:
     found = next((line for line in result.decided if line.did == "failed" and line.what == "failsafe"), None)
     return None if found is None else (found.at, f"the failsafe is all that is heard: {found.because}")
 
 
-def _silence(transcript: Iterable[Heard], end: float, bound: float) -> tuple[float, str] | None:
+def _silence(transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:
     quiet_since = 0.0
     for sound in (*sounds(transcript, end), AudibleSpan(end, end, is_heard=False)):
         if sound.start - quiet_since > bound + _AT_ONCE_S:
@@ -231,7 +229,7 @@ def _silence(transcript: Iterable[Heard], end: float, bound: float) -> tuple[flo
     return None
 
 
-def _failure(result: Result, *, is_ncco: bool) -> tuple[float, str] | None:
+def _failure(result: Result, *, is_ncco: bool) -> Moment | None:
     failed = (line for line in result.decided if line.did == "failed" and line.step)
     found = next((line for line in failed if line.what.startswith("N") == is_ncco), None)
     if found is None:
@@ -239,21 +237,21 @@ def _failure(result: Result, *, is_ncco: bool) -> tuple[float, str] | None:
     return found.at, f'step "{found.step}" takes its error exit: {found.what} {found.because}'
 
 
-def _refused(result: Result) -> tuple[float, str] | None:
+def _refused(result: Result) -> Moment | None:
     for sent in result.webhooks:
         if sent.result is not None and sent.result.failure == "Invalid NCCO." and sent.is_over:
             return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.result.problem}"
     return None
 
 
-def _steps(result: Result, bound: float) -> tuple[float, str] | None:
+def _steps(result: Result, bound: float) -> Moment | None:
     entered = [line for line in result.decided if line.did == "entered"]
     if len(entered) <= bound:
         return None
     return entered[int(bound)].at, f"the call enters {len(entered)} steps, and the limit is {bound:g}"
 
 
-def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float, str] | None:
+def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | None:
     for line in result.decided:
         for flow in flows if line.did == "entered" else ():
             step = flow.steps.get(line.step)
@@ -265,13 +263,13 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float
     return None
 
 
-def _person(result: Result, bound: float) -> tuple[float, str] | None:
+def _person(result: Result, bound: float) -> Moment | None:
     """The seconds until a phone rings, or until the call ends if none does."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
     return (bound, f"no phone rings for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
 
 
-def _prompt(result: Result, bound: float) -> tuple[float, str] | None:
+def _prompt(result: Result, bound: float) -> Moment | None:
     """From one reply to where the caller can answer, somebody is rung, or the call ends."""
     turns = sorted({line.at for line in result.decided})
     for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):

@@ -65,17 +65,12 @@ def _read(path: Path) -> ScenarioFile:
     name = path.as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        return _unreadable(path, name, str(error.strerror))
-    except UnicodeDecodeError as error:
-        return _unreadable(path, name, f"byte {error.start + 1} is not UTF-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"byte {error.start + 1} is not UTF-8"
+        issue = RULES["S110"].at(Place(name, 1, 1), f"the file cannot be read: {why}")
+        return ScenarioFile(path, name, "", (), (issue,))
     scenarios, issues = read_scenarios(name, text)
     return ScenarioFile(path, name, text, scenarios, tuple(issues))
-
-
-def _unreadable(path: Path, name: str, why: str) -> ScenarioFile:
-    issue = RULES["S110"].at(Place(name, 1, 1), f"the file cannot be read: {why}")
-    return ScenarioFile(path, name, "", (), (issue,))
 
 
 _BREAK: Final = re.compile(r"(\r\n|\r|\n)")

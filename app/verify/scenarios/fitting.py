@@ -1,20 +1,29 @@
-"""Whether scenarios fit the flows of their project: numbers, flows, lookups, hooks and variables that exist."""
+"""Whether scenarios fit the flows of their project, and the answers that they give to its lookups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, TypeVar
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
+from app.engine import Lookup, LookupAnswer
+from app.flow.language.lookups import LookupDefinition
 from app.flow.language.reader import Reader
 from app.flow.model import Flow
-from app.flow.nodes import Map, Place
+from app.flow.nodes import Map, Node, Place, Seq
+from app.flow.types import ValueType
 from app.ncco.suggest import nearest
-from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, Scenario, ScenarioCall
-from app.verify.scenarios.server import lookups_of
+from app.service.calls import LookUp
+from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
+from app.verify.scenarios.values import json_of
 
+_ENV: Final = re.compile(r"\benv\.(\w+)")
+_UNANSWERED: Final = "the scenario gives no answer"
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
+Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
+"""By the name of the flow and that of the lookup."""
 
 
 class Fitting:
@@ -117,3 +126,90 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
         for scenario in scenarios
         if all(word in f"{scenario.place.file} {scenario.name}".lower() for word in wanted)
     )
+
+
+def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
+    """A value for every variable that flows read: an address that leads nowhere."""
+    texts = {path: text for flow in flows for path, text in flow.sources.items()}
+    names = {name for text in texts.values() for name in _ENV.findall(text)}
+    return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+
+
+def lookups_of(flows: Iterable[Flow]) -> Definitions:
+    """The lookups that the steps of some flows ask."""
+    return {
+        (flow.name, asked.name): asked.definition
+        for flow in flows
+        for step in flow.steps.values()
+        for asked in step.asks
+    }
+
+
+class Answers:
+    """The answers of one call, each lookup's in turn.
+
+    Args:
+        given: what the scenario answers.
+        definitions: the lookups of its flows.
+        outside: asks those that the scenario says nothing about; None: they are not answered.
+
+    Attributes:
+        unanswered: the names of those that were not answered.
+        misfits: the names of those whose answer does not fit what they declare, each with what is wrong.
+    """
+
+    def __init__(
+        self, given: Mapping[str, GivenAnswers], definitions: Definitions, outside: LookUp | None = None
+    ) -> None:
+        self._given = given
+        self._definitions = definitions
+        self._outside = outside
+        self._asked: dict[str, int] = {}
+        self._answered: dict[str, LookupAnswer] = {}
+        self.unanswered: list[str] = []
+        self.misfits: dict[str, str] = {}
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order; what is asked twice with one key gets the same answer."""
+        for lookup in lookups:
+            if lookup.key not in self._answered:
+                self._answered[lookup.key] = await self._answer(lookup)
+        return tuple([self._answered[lookup.key] for lookup in lookups])
+
+    @property
+    def notes(self) -> Iterable[str]:
+        """Which lookups took their default though nothing says so, a sentence each."""
+        for name in dict.fromkeys(self.unanswered):
+            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
+        for name, problem in self.misfits.items():
+            yield f'the answer of the lookup "{name}" does not fit, so its default was used: {problem}'
+
+    async def _answer(self, lookup: Lookup) -> LookupAnswer:
+        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        if name is None and self._outside is not None:
+            return (await self._outside((lookup,)))[0]
+        if name is None:
+            self.unanswered.append(lookup.name)
+            return LookupAnswer(None, _UNANSWERED)
+        answers, number = self._given[name].answers, self._asked.get(name, 0)
+        self._asked[name] = number + 1
+        answer = answers[min(number, len(answers) - 1)]
+        if isinstance(answer, NoAnswer):
+            ms = lookup.request.timeout_ms
+            return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
+        definition = self._definitions.get((lookup.flow, lookup.name))
+        value = _answer_of(answer.node, definition.returns.type if definition else None)
+        if definition is not None and (problem := definition.read(value)[1]):
+            self.misfits[lookup.name] = problem
+        return LookupAnswer(value)
+
+
+def _answer_of(node: Node, type_: ValueType | None) -> Any:
+    """What a lookup answers, as JSON. A text that is declared as one may look like a number."""
+    if isinstance(node, Map):
+        fields = type_.fields if type_ else {}
+        return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
+    if isinstance(node, Seq):
+        item = type_.item if type_ else None
+        return [_answer_of(each, item) for each in node.items]
+    return node.value if type_ and type_.kind == "text" else json_of(node)

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from app.simulator import Heard
+from app.simulator.legs import Heard
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
 """Kinds of what is heard: speech by its text, audio files by their URL."""

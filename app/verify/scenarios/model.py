@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import nextafter
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGuard
 
 from pydantic import Field
@@ -13,20 +14,11 @@ from pydantic import Field
 from app.flow.issues import Issue, by_place
 from app.flow.language.base import ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import TEXT, JsonSchema, ref
-from app.flow.language.reader import Reader
+from app.flow.language.reader import Reader, items
 from app.flow.language.schema import Names, resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
-from app.verify.scenarios.script import (
-    KINDS,
-    DialStep,
-    EndStep,
-    HearStep,
-    RecordStep,
-    ScriptStep,
-    UntilStep,
-    read_script,
-)
+from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from app.verify.scenarios.values import (
     EXCERPTS,
     SECONDS,
@@ -35,10 +27,10 @@ from app.verify.scenarios.values import (
     ScenarioModel,
     ScenarioReader,
     UpperLimit,
-    items,
     json_of,
     listed,
     named,
+    read_as,
     read_json,
     read_seconds,
     read_word,
@@ -55,46 +47,37 @@ YEARS: Final = range(2000, 2101)
 """When calls can be made: opening hours need some room in the calendar on both sides."""
 ENDLESS: Final = float("inf")
 
-BOUNDS: Final[Mapping[str, float]] = {
-    "dead_end": 0,
-    "silent_fault": 0,
-    "lost_webhook": 0,
+COUNTED: Final[Mapping[str, float]] = {
     "silence": 20,
     "silent_party": 20,
-    "error_exit": 0,
-    "invalid_ncco": 0,
-    "refused_ncco": 0,
-    "failsafe": 0,
-    "circle": 0,
-    "trap": 0,
     "steps": 500,
     "menu_options": 9,
     "prompt_seconds": 60,
     "seconds_to_person": 60,
 }
-"""What `without` can name, and how much of it is allowed where a scenario does not say; 0 for none of it."""
-COUNTED: Final = frozenset(name for name, bound in BOUNDS.items() if bound)
+"""What `without` can limit, and how much of it is allowed where a scenario does not say."""
+NEVER: Final = (
+    "dead_end", "silent_fault", "lost_webhook", "error_exit", "invalid_ncco", "refused_ncco", "failsafe", "circle",
+    "trap",
+)  # fmt: skip
+"""What else it can name: nothing of it is allowed."""
+BOUNDS: Final[Mapping[str, float]] = {**dict.fromkeys(NEVER, 0), **COUNTED}
 
 _SHOWN: Final = 60
 """Characters of a name that a message shows."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
-_LIMIT: Final = re.compile(rf"([<>])(=?)\s*{_NUMBER}")
+_LIMIT: Final = re.compile(rf"([<>]=?)\s*{_NUMBER}")
 _BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
 _ABOUT: Final = re.compile(f"{_NUMBER}s?")
 _ABOUT_S: Final = 0.5
 
 
 class Range(NamedTuple):
-    """Numbers from `low` to `high`, as `written`; with `is_open` the ends do not count."""
+    """Numbers from `low` to `high`, as `written`."""
 
     low: float
     high: float
     written: str
-    is_open: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Whether a number is in it."""
-        return self.low < value < self.high if self.is_open else self.low <= value <= self.high
 
 
 class ExpectedHook(NamedTuple):
@@ -139,21 +122,19 @@ class GivenAnswers:
     answers: tuple[Answer | NoAnswer, ...]
 
 
-def _read_at(node: Node, what: str, reader: Reader) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     """A point in time; without a time zone it is UTC."""
-    text = reader.text(node, what)
-    if text is None:
-        return None
-    cure = "write it as 2026-12-24T10:00, or with a time zone as 2026-12-24T10:00+01:00"
     try:
-        moment = datetime.fromisoformat(text.value)
-        if moment.year in YEARS:
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        cure = f"take a year from {YEARS[0]} to {YEARS[-1]}"
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        pass
-    reader.report("S104", text.place, f'{what} cannot be "{text.value}"', cure)
-    return None
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment.year in YEARS else None
+
+
+_read_time = read_as(
+    _moment,
+    f"write it as 2026-12-24T10:00, or with a time zone as 2026-12-24T10:00+01:00, from {YEARS[0]} to {YEARS[-1]}",
+)
 
 
 class ScenarioCall(ScenarioModel):
@@ -183,25 +164,29 @@ class ScenarioCall(ScenarioModel):
     """what a Client SDK application sends along"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """what the call comes from, where that does not tell"""
-    made_at: Annotated[datetime, ReadWith(_read_at, TEXT)] = Field(AT, alias="at")
+    made_at: Annotated[datetime, ReadWith(_read_time, TEXT)] = Field(AT, alias="at")
     """when the call is made, such as 2026-12-24T10:00; UTC without a time zone"""
 
 
-def _read_range(node: Node, what: str, reader: Reader) -> Range | None:
+def _range(written: str) -> Range | None:
     """`<40`, `>10`, `30..40`, or `35`, which is half a second more or less."""
-    text = reader.text(node, what)
-    if text is None:
-        return None
-    written = text.value
     if found := _LIMIT.fullmatch(written):
-        low, high = (float(found[3]), ENDLESS) if found[1] == ">" else (0.0 if found[2] else -1.0, float(found[3]))
-        return Range(low, high, written, is_open=not found[2])
+        limit = float(found[2])
+        ends = {
+            "<": (-ENDLESS, nextafter(limit, -ENDLESS)),
+            "<=": (-ENDLESS, limit),
+            ">": (nextafter(limit, ENDLESS), ENDLESS),
+            ">=": (limit, ENDLESS),
+        }
+        return Range(*ends[found[1]], written)
     if (found := _BETWEEN.fullmatch(written)) and float(found[1]) <= float(found[2]):
         return Range(float(found[1]), float(found[2]), written)
     if found := _ABOUT.fullmatch(written):
         return Range(float(found[1]) - _ABOUT_S, float(found[1]) + _ABOUT_S, written)
-    reader.report("S104", text.place, f'{what} cannot be "{written}"', 'write "<40", ">10", 30..40 or 35')
     return None
+
+
+_read_range = read_as(_range, 'write "<40", ">10", 30..40 or 35')
 
 
 def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ...]:
@@ -295,16 +280,10 @@ def _is_single(node: Node) -> TypeGuard[Map]:
     return isinstance(node, Map) and len(node.entries) == 1
 
 
-def _read_prefix(node: Node, what: str, reader: Reader) -> str | None:
-    text = reader.text(node, what)
-    if text is not None and not (text.value.isdigit() or text.value.startswith(("sip:", "sips:"))):
-        cure = 'write digits, such as "44", or "sip:" for SIP addresses'
-        reader.report("S104", text.place, f'"{text.value}" is not a prefix', cure)
-    return text.value if text is not None else None
-
-
-def _read_length(entry: Entry, reader: Reader) -> float | None:
-    return read_seconds(entry.value, "the length of a stream", reader)
+_read_prefix = read_as(
+    lambda text: text if text.isdigit() or text.startswith(("sip:", "sips:")) else None,
+    'write digits, such as "44", or "sip:" for SIP addresses',
+)
 
 
 class ScenarioDefaults(ScenarioCall):
@@ -320,7 +299,11 @@ class ScenarioDefaults(ScenarioCall):
     """prefixes of computed numbers that may be dialled; without it, what the server is told"""
     streams: Annotated[
         Mapping[str, float],
-        named(_read_length, 'write `streams: {"https://example.com/a.mp3": 12s}`', SECONDS.schema),
+        named(
+            lambda entry, reader: read_seconds(entry.value, "the length of a stream", reader),
+            'write `streams: {"https://example.com/a.mp3": 12s}`',
+            SECONDS.schema,
+        ),
     ] = {}
     """how long audio files last, by URL, such as 12s"""
     expect: Expect = Expect()
@@ -341,8 +324,7 @@ class Scenario(ScenarioDefaults):
         """Whether anything but the course of the call is looked at."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
-        looks = any(isinstance(step, HearStep | UntilStep | DialStep | EndStep | RecordStep) for step in self.script)
-        return looks or any(found) or expect.hooks is not None
+        return any(found) or expect.hooks is not None or any(isinstance(step, EXPECTING) for step in self.script)
 
 
 _MERGED: Final[Mapping[str, Any]] = {
@@ -435,7 +417,7 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 
 def scenario_schema() -> JsonSchema:
     """Draft 7, with a description where a word does not explain itself."""
-    alone = [kind.word for kind in KINDS if kind.is_alone]
+    alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
         "call": ScenarioCall.editor_schema(),
         "script": {"type": "array", "items": ref("step")},

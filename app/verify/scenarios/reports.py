@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
-from app.simulator import BETWEEN_KEYS_S, Heard
+from app.simulator.legs import BETWEEN_KEYS_S, Heard
+from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
 from app.verify.outcomes import FlowOutcome
 from app.verify.scenarios.result import Decided, Difference, Result
@@ -21,12 +21,7 @@ MOST_NOTES = 8
 CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
 _WIDTH = 10
 _WORDS = {
-    "talk": "hears",
-    "stream": "hears",
-    "music": "hears",
-    "voice": "hears",
-    "tone": "hears",
-    "beep": "hears",
+    **dict.fromkeys(("talk", "stream", "music", "voice", "tone", "beep"), "hears"),
     "ringing": "rings",
     "pressed": "presses",
     "spoke": "says",
@@ -50,33 +45,21 @@ class Ink:
 
 
 def as_text(result: Result, rename: Rename, ink: Ink) -> str:
-    """A scenario that differs, from its name to what decided; ends with a line break."""
-    first = result.differences[0]
-    place = result.scenario.place
-    lines = [ink(f"✗ {printable(result.scenario.name)}", "red") + f"  {place.file}:{place.line}"]
-    for difference in result.differences:
-        lines += [f"  {line}" for line in _difference(difference, ink)]
-    if why := why_so(result, rename):
-        lines += [f"  {line}" for line in why]
-    lines += ["", *_transcript(result, first, ink)]
+    """A scenario that differs, from its name to what decided; of one that holds, what was not judged."""
+    name, place = printable(result.scenario.name), result.scenario.place
+    where = f"  {place.file}:{place.line}"
+    unjudged = [f"  not judged: {what}" for what in result.unjudged]
+    if result.holds:
+        return "\n".join([ink(f"~ {name}{where}", "yellow"), *unjudged])
+    lines = [ink(f"✗ {name}", "red") + where]
+    for each in result.differences:
+        lines.append(f"  {each.place.file}:{each.place.line}: {ink(printable(each.message), 'bold')}")
+        lines += [f"      expected: {ink(printable(each.expected), 'green')}"] if each.expected else []
+        lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
+    lines += [f"  {line}" for line in why_so(result, rename)]
+    lines += ["", *_transcript(result, result.differences[0], ink)]
     lines += [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
-    lines += [f"  not judged: {what}" for what in result.unjudged]
-    return "\n".join([*lines, ""])
-
-
-def unjudged_as_text(result: Result, ink: Ink) -> str:
-    """A scenario that holds as far as it was judged, and what was not."""
-    place = result.scenario.place
-    named = f"~ {printable(result.scenario.name)}  {place.file}:{place.line}"
-    return "\n".join([ink(named, "yellow"), *(f"  not judged: {what}" for what in result.unjudged)])
-
-
-def _difference(difference: Difference, ink: Ink) -> Iterator[str]:
-    yield f"{difference.place.file}:{difference.place.line}: {ink(printable(difference.message), 'bold')}"
-    if difference.expected:
-        yield f"    expected: {ink(printable(difference.expected), 'green')}"
-    if difference.found:
-        yield f"    instead:  {ink(printable(difference.found), 'red')}"
+    return "\n".join([*lines, *unjudged, ""])
 
 
 def why_so(result: Result, rename: Rename) -> list[str]:
@@ -115,18 +98,18 @@ def _transcript(result: Result, first: Difference, ink: Ink) -> Iterator[str]:
         yield ink(f"  > {first.at:7.1f} s  {'differs':<{_WIDTH}}{printable(first.message)}", "red")
 
 
-def _joined(transcript: Iterable[Heard]) -> Iterator[tuple[int, Heard]]:
+def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
     """The entries with their numbers; keys that are pressed in one go are one."""
     found: list[tuple[int, Heard]] = []
-    pressed_at: float | None = None
+    pressed_at = -ENDLESS
     for number, heard in enumerate(transcript):
-        if heard.kind == "pressed" and pressed_at is not None and heard.at - pressed_at <= BETWEEN_KEYS_S + 0.01:
+        if heard.kind == "pressed" and heard.at - pressed_at <= BETWEEN_KEYS_S + 0.01:
             first, keys = found[-1]
             found[-1] = first, replace(keys, text=keys.text + heard.text)
         else:
             found.append((number, heard))
-        pressed_at = heard.at if heard.kind == "pressed" else None
-    yield from found
+        pressed_at = heard.at if heard.kind == "pressed" else -ENDLESS
+    return found
 
 
 def entry(heard: Heard) -> str:
@@ -150,7 +133,11 @@ def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
     document = {
         "played": len(results),
         "differing": sum(not result.holds for result in results),
-        "issues": [_json_issue(issue) for suite in suites for issue in suite.issues],
+        "issues": [
+            _json_place(issue.place) | _fields(issue, "severity", "code", "message", "cure")
+            for suite in suites
+            for issue in suite.issues
+        ],
         "scenarios": [_json_result(result, suite.rename) for suite in suites for result in suite.results],
         "short": list(short),
         "coverage": [_json_coverage(suite.coverage, suite.rename) for suite in suites],
@@ -162,28 +149,19 @@ def _json_place(place: Place) -> dict[str, Any]:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def _json_issue(issue: Issue) -> dict[str, Any]:
-    told = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
-    return _json_place(issue.place) | told
+def _fields(value: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
     place = result.scenario.place
-    found = {
-        "name": result.scenario.name,
-        "file": place.file,
-        "line": place.line,
-        "holds": result.holds,
-        "seconds": result.seconds,
-        "unjudged": list(result.unjudged),
-    }
+    found = {"name": result.scenario.name, "file": place.file, "line": place.line}
+    found |= _fields(result, "holds", "seconds", "unjudged")
     if result.holds:
         return found
     return found | {
         "differences": [
-            _json_place(each.place)
-            | {"at": each.at, "message": each.message, "expected": each.expected, "found": each.found}
-            for each in result.differences
+            _json_place(each.place) | _fields(each, "at", "message", "expected", "found") for each in result.differences
         ],
         "decided": why_so(result, rename),
         "transcript": [" ".join(entry(heard).split()) for heard in result.transcript],
@@ -197,20 +175,12 @@ def _json_coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
             for (_, step, name, place), count in outcomes.items()
         ]
 
-    return {
-        "percent": round(coverage.percent, 2),
-        "outcomes": coverage.outcomes,
-        "taken": coverage.taken,
-        "flows": [
-            {
-                "flow": each.flow.name,
-                "percent": round(each.percent, 2),
-                "outcomes": rows(each.outcomes),
-                "error_exits": rows(each.error_exits),
-            }
-            for each in coverage.flows.values()
-        ],
-    }
+    flows = [
+        {"flow": name, "percent": round(each.percent, 2), "outcomes": rows(each.outcomes)}
+        | {"error_exits": rows(each.error_exits)}
+        for name, each in coverage.flows.items()
+    ]
+    return {"percent": round(coverage.percent, 2), **_fields(coverage, "outcomes", "taken"), "flows": flows}
 
 
 def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
@@ -220,17 +190,17 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
         lines.append(report(suite.issues, {}, "github"))
         for result in suite.differing:
             for each in result.differences:
-                expected = [f"expected: {each.expected}"] if each.expected else []
-                found = [f"instead: {each.found}"] if each.found else []
-                text = "\n".join([each.message, *expected, *found, *why_so(result, suite.rename)])
+                values = {"expected": each.expected, "instead": each.found}
+                told = [f"{name}: {value}" for name, value in values.items() if value]
+                text = "\n".join([each.message, *told, *why_so(result, suite.rename)])
                 lines.append(_annotation("error", text, each.place, result.scenario.name))
         for result in suite.results:
             place, name = result.scenario.place, result.scenario.name
             lines += [_annotation("notice", f"not judged: {what}", place, name) for what in result.unjudged]
-        for outcome in suite.coverage.missing:
-            place = outcome.place._replace(file=suite.rename(outcome.place.file))
-            text = f'flow {outcome.flow}, step {outcome.step}: "{outcome.name}" is taken by no scenario'
-            lines.append(_annotation("error" if needs_all else "notice", text, place, "never taken"))
+        for flow, step, name, place in suite.coverage.missing:
+            text = f'flow {flow}, step {step}: "{name}" is taken by no scenario'
+            where = place._replace(file=suite.rename(place.file))
+            lines.append(_annotation("error" if needs_all else "notice", text, where, "never taken"))
     return "".join(lines)
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from app.engine import Session
 from app.flow.nodes import Place
-from app.simulator import Heard, WebhookDelivery
+from app.simulator.delivery import WebhookDelivery
+from app.simulator.legs import Heard
 from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.values import Excerpt

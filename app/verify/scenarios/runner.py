@@ -2,51 +2,101 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
 import httpx
 
+from app.engine.session import from_json
 from app.flow.issues import Issue, by_place
 from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
-from app.service.calls import LookUp
-from app.simulator import Application
+from app.service.calls import CallService, LookUp, Policy
+from app.service.library import Library
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
+from app.simulator.delivery import Application
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import App, AsgiServer, HttpServer
 from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.caller import Caller, parties_of
 from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.fitting import AnyCall, Fitting, named
+from app.verify.scenarios.fitting import Answers, AnyCall, Fitting, lookups_of, named, stand_ins
 from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
-from app.verify.scenarios.result import Difference, Result
+from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
 from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
 from app.verify.scenarios.server import (
-    Answers,
+    CallStore,
     Circumstances,
-    LocalCall,
-    LocalServer,
-    MakeApp,
+    FailingDatabase,
+    FaultyServer,
+    NoServer,
     Outside,
     PlacedCall,
     advice_of,
-    lookups_of,
-    ring_url,
-    stand_ins,
 )
 from app.verify.scenarios.values import ScenarioReader
 
+BASE: Final = "https://ncco.example"
+"""The public URL of the server in this process; nothing is sent there."""
+BROKEN: Final = "the server: error: "
+"""How the lines of its log begin that show a fault of the server itself."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """What of `without` only the trace of a flow shows."""
+_KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
+"""The same in every run, so that the same call has the same NCCOs."""
+_MOST_HOOKS: Final = 10_000
 _SHOWS_NOT: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
+MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
+"""Makes the server under test, an ASGI application, from its service, its clock and the list that takes its warnings
+and errors. It is passed in, since `verify` does not import `web`."""
+
+
+class LocalCall(PlacedCall):
+    """A call to the server in this process: what it keeps, sends and logs can be seen, too."""
+
+    def __init__(self, stage: LocalStage, direct: AsgiServer, *placed: Any) -> None:
+        super().__init__(*placed)
+        self._stage = stage
+        self._direct = direct
+        self._known, self._logged = len(stage.store.opened), len(stage.log)
+
+    async def look(self, result: Result) -> None:
+        """See `PlacedCall`. The store forgets the hooks that are seen."""
+        await super().look(result)
+        store = self._stage.store
+        calls = store.records()
+        await calls.open()
+        timelines = [await calls.timeline(id_) for id_ in store.opened[self._known :]]
+        sessions = [(from_json(each.call.session.state), each.turns) for each in timelines if each is not None]
+        result.records = tuple(
+            [SessionRecord(own, turns, await store.statuses(own.id, own.turn)) for own, turns in sessions]
+        )
+        zero_ms = round(self.vonage.clock.at(self.call.zero_ms).timestamp() * 1000)
+        result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
+        hooks = sorted(await store.hooks(_MOST_HOOKS), key=lambda row: row.created_at)
+        for row in hooks:
+            await store.hook_sent(row.id, row.created_at)
+        result.hooks = (*result.hooks, *hooks)
+        result.log = tuple(self._stage.log[self._logged :])
+        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
+        result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
+
 
 class LocalStage:
-    """Plays the scenarios of one project, one after another.
+    """Plays the scenarios of one project, one after another, on the real server in this process.
+
+    Its store is in memory, and it sends no hook.
 
     Args:
         project: without errors.
@@ -56,6 +106,9 @@ class LocalStage:
             every lookup without an answer its default. Also an attribute.
         chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks are
             sent is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
+
+    Attributes:
+        log: warnings and errors of the server, a sentence each.
     """
 
     def __init__(
@@ -68,16 +121,21 @@ class LocalStage:
         chaos: int | None = None,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
+        self.outside = outside
         self._fitting = Fitting(self.flows)
         self._lookups = lookups_of(self.flows)
-        self._project = project
-        self._make_app = make_app
         self._dial_allow = dial_allow
-        self.outside = outside
-        self._chaos = chaos
         self._env = stand_ins(self.flows) if outside is None else outside.env
-        self._played: dict[str, int] = {}
-        self._servers: dict[tuple[str, ...], LocalServer] = {}
+        self._chaos = chaos
+        self._played = Counter[str]()
+        self._clock = VirtualClock(AT)
+        self._database = FailingDatabase()
+        self.store = CallStore(self._database)
+        self.log: list[str] = []
+        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY))
+        self._service = CallService(self.store, Library(self.store, lambda: project), policy)
+        self._app = make_app(self._service, lambda: self._clock.at(self._clock.ms), self.log)
+        self._is_open = False
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """The scenario as it can be played; `reader` takes what is wrong with it."""
@@ -91,17 +149,16 @@ class LocalStage:
         """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
         met = _circumstances(scenario, self._chaos)
-        result = Result(scenario if met.chaos is None else _judged(scenario, seconds=None, hooks=None))
+        result = Result(_judged(scenario, met))
         answers = Answers(scenario.given, self._lookups, self.outside.look_ups() if self.outside else None)
+        name = f"{scenario.place.file}:{scenario.name}"
+        self._played[name] += 1
+        # The ids are the same in every run, and others each time that it is played in this one.
+        seed = f"{self._played[name]}:{name}"
         line = await self.ring(
-            scenario,
-            met,
-            look_up=answers.ask,
-            env=scenario.env,
-            dial_allow=scenario.dial_allow,
-            seed=self._seed(scenario),
+            scenario, met, look_up=answers.ask, env=scenario.env, dial_allow=scenario.dial_allow, seed=seed
         )
-        await _play(scenario, line, result)
+        await _play(scenario, met, line, result)
         result.notes = (*result.log, *line.complaints, *answers.notes)
         if self.outside is not None:
             problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
@@ -118,7 +175,7 @@ class LocalStage:
         env: Mapping[str, str],
         dial_allow: tuple[str, ...] | None = None,
         seed: str,
-        **options: float,
+        patience_s: float = 10.0,
     ) -> LocalCall:
         """Place a call.
 
@@ -129,23 +186,25 @@ class LocalStage:
             env: variables of flows, over the usual ones.
             dial_allow: prefixes of computed numbers; None: those of the stage.
             seed: decides its ids.
-            **options: those of `AsgiServer`.
+            patience_s: see `AsgiServer`.
         """
+        if not self._is_open:
+            await self.store.open()
+            await self._service.library.reload()
+            self._is_open = True
         allowed = self._dial_allow if dial_allow is None else dial_allow
-        if allowed not in self._servers:
-            self._servers[allowed] = LocalServer(self._project, self._make_app, allowed)
-            await self._servers[allowed].start()
-        server = self._servers[allowed]
-        server.env.clear()
-        server.env.update({**self._env, **env})
-        server.look_up = look_up
-        return await server.ring(call, self.flows, met, seed, **options)
-
-    def _seed(self, scenario: Scenario) -> str:
-        """Of the ids of its calls: the same in every run, and another one each time that it is played in this one."""
-        name = f"{scenario.place.file}:{scenario.name}"
-        self._played[name] = self._played.get(name, 0) + 1
-        return f"{self._played[name]}:{name}"
+        self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
+        self._service.look_ups = lambda: look_up
+        self._clock = VirtualClock(call.made_at)
+        direct = AsgiServer(self._app, self._clock, patience_s)
+        application = Application(
+            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}",
+            event_url=f"{BASE}/webhooks/event",
+            fallback_url=f"{BASE}/webhooks/fallback",
+        )
+        line = LocalCall(self, direct, application, FaultyServer(direct, self._database), self._clock, met, seed)
+        await line.place(call, self.flows)
+        return line
 
 
 class RemoteStage:
@@ -179,26 +238,33 @@ class RemoteStage:
 
     fit = fit_call
 
-    def ring(self, call: ScenarioCall, met: Circumstances) -> AbstractAsyncContextManager[PlacedCall]:
-        """Place a call. Raises NoServer."""
-        return ring_url(self.application, call, met, transport=self._transport)
+    @asynccontextmanager
+    async def ring(self, call: ScenarioCall, met: Circumstances) -> AsyncIterator[PlacedCall]:
+        """Place a call. The server may remember calls, so each has ids of its own. Raises NoServer."""
+        clock, seed = VirtualClock(call.made_at), secrets.token_hex(16)
+        async with HttpServer(self._transport) as http:
+            line = PlacedCall(self.application, FaultyServer(http), clock, met, seed)
+            await line.place(call)
+            attempts = [attempt for each in line.call.log if each.kind == "answer" for attempt in each.attempts]
+            failures = {attempt.response.failure for attempt in attempts}
+            if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
+                raise NoServer(attempts[0].request.url.partition("?")[0])
+            yield line
 
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
         began = time.perf_counter()
-        met = _circumstances(scenario, self._chaos)
-        kept = {name: bound for name, bound in scenario.expect.without.items() if name not in DECIDED}
-        seconds = scenario.expect.seconds if met.chaos is None else None
-        result = Result(_judged(scenario, without=kept, hooks=None, variables={}, seconds=seconds))
+        met, expect = _circumstances(scenario, self._chaos), scenario.expect
+        kept = {name: bound for name, bound in expect.without.items() if name not in DECIDED}
+        result = Result(_judged(scenario, met, without=kept, hooks=None, variables={}))
         async with self.ring(scenario, met) as line:
-            await _play(scenario, line, result)
-        advice = dict.fromkeys(text for sent in line.call.log for text in advice_of(sent))
-        result.notes = (*line.complaints, *advice)
+            await _play(scenario, met, line, result)
+        result.notes = (*line.complaints, *dict.fromkeys(text for sent in line.call.log for text in advice_of(sent)))
         if not self.application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
         result.unjudged = tuple(self._unjudged(scenario, result))
-        if scenario.expect.end == "failsafe" != result.ended:
-            result.scenario = _judged(result.scenario, end=None)
+        if expect.end == "failsafe" != result.ended:
+            result.scenario = _judged(result.scenario, met, end=None)
         result.took_s = time.perf_counter() - began
         return result
 
@@ -224,32 +290,28 @@ Stage: TypeAlias = LocalStage | RemoteStage
 """Where scenarios are played."""
 
 
-async def _play(scenario: Scenario, line: PlacedCall, result: Result) -> None:
+async def _play(scenario: Scenario, met: Circumstances, line: PlacedCall, result: Result) -> None:
     """Play the script behind the faults that the call begins with."""
-    await Caller(line, result).play(scenario.script[len(_first_faults(scenario)) :])
+    await Caller(line, result).play(scenario.script[len(met.faults) :])
     await line.vonage.run()
     await line.look(result)
 
 
 def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:
     """What its call meets; no bad luck for a scenario that orders its own faults."""
-    faults = [step.fault for step in _first_faults(scenario)]
+    first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
+    faults = [step.fault for step in first if isinstance(step, FaultStep)]
     luck = None if _has(scenario, FaultStep) else chaos
     return Circumstances(parties_of(scenario.script), scenario.streams, luck, faults)
-
-
-def _first_faults(scenario: Scenario) -> list[FaultStep]:
-    """Those of the answer webhook."""
-    first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
-    return [step for step in first if isinstance(step, FaultStep)]
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
     return any(isinstance(step, kind) for step in scenario.script)
 
 
-def _judged(scenario: Scenario, **expected: Any) -> Scenario:
-    """The same with other expectations."""
+def _judged(scenario: Scenario, met: Circumstances, **expected: Any) -> Scenario:
+    """The same with other expectations; bad luck changes the length of a call and its hooks."""
+    expected |= {} if met.chaos is None else {"seconds": None, "hooks": None}
     return scenario.model_copy(update={"expect": scenario.expect.model_copy(update=expected)})
 
 

@@ -13,7 +13,7 @@ from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
-from app.simulator import Behaviour, Outcome, Words
+from app.simulator.parties import Behaviour, Outcome, Words
 from app.verify.scenarios.listener import plain
 from app.verify.scenarios.values import (
     ANY_MAP,
@@ -24,9 +24,10 @@ from app.verify.scenarios.values import (
     ScenarioModel,
     json_of,
     listed,
+    read_as,
     read_keys,
-    read_seconds,
     read_word,
+    seconds_of,
 )
 
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
@@ -49,8 +50,6 @@ class ScriptStep(ScenarioModel):
     """One line of a script."""
 
     word: ClassVar[str]
-    is_alone: ClassVar[bool] = False
-    """Whether it may be written as its word alone."""
     hints: ClassVar = {
         "hears": "write `hear`",
         **dict.fromkeys(("say", "says"), "write `speak`"),
@@ -61,6 +60,11 @@ class ScriptStep(ScenarioModel):
         "hang_up": "write `hangup`",
         "expect": "write it next to `script`, not in it",
     }
+
+    @classmethod
+    def is_alone(cls) -> bool:
+        """Whether it may be written as its word alone: it has no value, or a usual one."""
+        return not any(field.is_required() for field in cls.model_fields.values())
 
     @classmethod
     def alone(cls, place: Place) -> Self:
@@ -76,7 +80,6 @@ class HearStep(ScriptStep):
     """The texts must be heard next, one after the other."""
 
     word: ClassVar = "hear"
-    is_alone: ClassVar = True
 
     texts: Annotated[tuple[Excerpt, ...], EXCERPTS] = Field((), alias="hear")
     """what must be heard next; a part of it is enough"""
@@ -129,11 +132,6 @@ class SpokenInput(ScenarioModel):
     error: str = ""
 
     @property
-    def is_missing(self) -> bool:
-        """Whether its map says neither what is said nor why that is not understood."""
-        return self.written.is_whole and not self.written.values.keys() & {"text", "error"}
-
-    @property
     def results(self) -> tuple[tuple[str, float], ...]:
         """What the recogniser makes of it with its confidence, best first; none when it fails."""
         others = ((each.text, each.confidence) for each in self.alternatives)
@@ -153,9 +151,11 @@ class SpeakStep(ScriptStep):
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
         """See `FlowModel.build`; a text or an error is required."""
         found = super().build(fields, reader, **made)
-        if found is not None and isinstance(fields.get("speak"), Map) and found.speech.is_missing:
-            cure = "add `text: ...`, or `error: ...` of the recogniser"
-            reader.report("S103", fields.place, "`speak` has no `text`", cure)
+        if found is not None and isinstance(fields.get("speak"), Map):
+            said = found.speech.written
+            if said.is_whole and not said.values.keys() & {"text", "error"}:
+                cure = "add `text: ...`, or `error: ...` of the recogniser"
+                reader.report("S103", fields.place, "`speak` has no `text`", cure)
         return found
 
 
@@ -163,7 +163,6 @@ class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
-    is_alone: ClassVar = True
 
 
 class Spoken(ScenarioModel):
@@ -217,7 +216,6 @@ class DialStep(ScriptStep):
     """Somebody is dialled next."""
 
     word: ClassVar = "dial"
-    is_alone: ClassVar = True
 
     party: ScriptedParty = Field(ScriptedParty(), alias="dial")
     """who is dialled next, and what comes of it"""
@@ -237,7 +235,6 @@ class RecordStep(ScriptStep):
     """The caller speaks onto a recording."""
 
     word: ClassVar = "record"
-    is_alone: ClassVar = True
 
     message: RecordedMessage = Field(RecordedMessage(), alias="record")
 
@@ -250,12 +247,7 @@ class WaitStep(ScriptStep):
     seconds: Annotated[float, SECONDS] = Field(alias="wait")
 
 
-def _read_until(node: Node, what: str, reader: Reader) -> str | None:
-    text = reader.text(node, what)
-    if text is not None and not plain(text.value):
-        reader.report("S104", text.place, f"{what} is empty", "write a part of what the caller is to hear")
-        return None
-    return text.value if text else None
+_read_until = read_as(lambda text: text if plain(text) else None, "write a part of what the caller is to hear")
 
 
 class UntilStep(ScriptStep):
@@ -267,17 +259,13 @@ class UntilStep(ScriptStep):
     """nothing is done until this is heard; a part of it is enough"""
 
 
-def _read_moment(node: Node, what: str, reader: Reader) -> float | Literal["now"] | None:
-    if isinstance(node, Text) and node.value == "now":
-        return "now"
-    return read_seconds(node, what, reader)
+_read_moment = read_as(lambda text: text if text == "now" else seconds_of(text), "write now, or seconds, such as 12s")
 
 
 class HangUpStep(ScriptStep):
     """The caller hangs up."""
 
     word: ClassVar = "hangup"
-    is_alone: ClassVar = True
 
     when: Annotated[float | Literal["now"], ReadWith(_read_moment, TEXT)] = Field("now", alias="hangup")
     """now, or how many seconds after the call was answered"""
@@ -293,7 +281,6 @@ class EndStep(ScriptStep):
     """The call ends by itself, and nothing more is heard."""
 
     word: ClassVar = "end"
-    is_alone: ClassVar = True
 
 
 def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
@@ -328,20 +315,12 @@ class FaultStep(ScriptStep):
 
 
 KINDS: Final = (
-    HearStep,
-    PressStep,
-    SpeakStep,
-    SilenceStep,
-    DialStep,
-    RecordStep,
-    WaitStep,
-    UntilStep,
-    HangUpStep,
-    EndStep,
-    EventStep,
-    FaultStep,
-)
+    HearStep, PressStep, SpeakStep, SilenceStep, DialStep, RecordStep, WaitStep, UntilStep, HangUpStep, EndStep,
+    EventStep, FaultStep,
+)  # fmt: skip
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
+EXPECTING: Final = (HearStep, UntilStep, DialStep, EndStep, RecordStep)
+"""Steps that a call can fail at whatever the caller does."""
 
 
 def read_script(node: Node, what: str, reader: Reader) -> tuple[ScriptStep, ...]:
@@ -377,7 +356,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
 def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
     """A step that is one word."""
     kind = STEPS.get(text.value)
-    if kind is not None and kind.is_alone and not text.quoted:
+    if kind is not None and kind.is_alone() and not text.quoted:
         return kind.alone(text.place)
     word, _, rest = text.value.partition(" ")
     if kind is not None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import Fields, N, Reader, is_missing, items
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import Rule
 from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook
-from app.ncco.suggest import nearest
 
 RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
 """By code. Faults of the YAML itself are reported with the E1xx codes of flow files."""
@@ -26,6 +25,8 @@ NOWHERE: Final = Place("", 0, 0)
 """The place of what is in no file."""
 
 ANY_MAP: Final[JsonSchema] = {"type": "object"}
+
+T = TypeVar("T")
 
 _CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
 """What the models of flow files report → the code in a scenario file."""
@@ -57,17 +58,8 @@ class ScenarioReader(Reader):
         """See `Reader`; the codes of flow files become those of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names, undeclared=undeclared))
 
-    def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
-        """`node` as a map; S101 otherwise."""
-        return None if _is_empty(node) else super().map(node, what, cure)
-
-    def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        """`node` as a text; S101 otherwise."""
-        return None if _is_empty(node) else super().text(node, what, cure)
-
-
-def _is_empty(node: Node) -> bool:
-    return isinstance(node, Text) and not node.value and not node.quoted
+    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
+        return None if is_missing(node) else super()._shaped(node, shape, what, cure)
 
 
 class ScenarioModel(FlowModel):
@@ -116,11 +108,6 @@ class UpperLimit(NamedTuple):
     place: Place
 
 
-def items(node: Node) -> tuple[Node, ...]:
-    """The items of a list; any other node is a list of one."""
-    return node.items if isinstance(node, Seq) else (node,)
-
-
 def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> ReadWith:
     """Annotates a field that holds one value or a list of them."""
 
@@ -140,12 +127,6 @@ def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, 
     return ReadWith(read_all, {**ANY_MAP, **({"additionalProperties": schema} if schema else {})})
 
 
-def read_text(node: Node, what: str, reader: Reader) -> str | None:
-    """A text; S101 for anything else."""
-    text = reader.text(node, what)
-    return text.value if text is not None else None
-
-
 def json_of(node: Node) -> Any:
     """A node as JSON has it: `true`, `false` and numbers without quotes are what they look like."""
     if isinstance(node, Map):
@@ -161,37 +142,33 @@ def read_json(node: Node, what: str, reader: Reader) -> Any:
     return json_of(node)
 
 
-def read_seconds(node: Node, what: str, reader: Reader) -> float | None:
-    """A duration such as `30s`, `2m` or a number of seconds; S104 for anything else."""
-    text = reader.text(node, what)
-    if text is None:
-        return None
-    ms = milliseconds(text.value)
+def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
+    """Reads a text as `parse` takes it; S104 with this cure where that gives None."""
+
+    def read(node: Node, what: str, reader: Reader) -> T | None:
+        text = reader.text(node, what)
+        value = parse(text.value) if text is not None else None
+        if text is not None and value is None:
+            reader.report("S104", text.place, f'{what} cannot be "{text.value}"', cure)
+        return value
+
+    return read
+
+
+def seconds_of(text: str) -> float | None:
+    """A duration such as `30s` or `2m`, or a number of seconds."""
+    ms = milliseconds(text)
     if ms is not None:
         return ms / 1000
-    if _SECONDS.fullmatch(text.value):
-        return float(text.value)
-    reader.report("S104", text.place, f'{what} cannot be "{text.value}"', "write seconds, such as 12s or 12")
-    return None
+    return float(text) if _SECONDS.fullmatch(text) else None
 
 
-def read_keys(node: Node, what: str, reader: Reader) -> str | None:
-    """Keys of a telephone; S104 for anything else."""
-    text = reader.text(node, what)
-    if text is None or _KEYS.fullmatch(text.value):
-        return text.value if text else None
-    reader.report("S104", text.place, f'"{text.value}" are not keys', "write digits, * and #, in quotes")
-    return None
-
-
-def read_word(node: Node, known: Iterable[str], what: str, reader: Reader) -> str | None:
+def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> str | None:
     """One of some words; S104 for any other."""
-    text, words = reader.text(node, what), tuple(known)
-    if text is None or text.value in words:
+    text = reader.text(node, what)
+    if text is None or text.value in known:
         return text.value if text else None
-    near = nearest(text.value, words)
-    cure = f'did you mean "{near}"?' if near else f"write one of: {', '.join(words)}"
-    reader.report("S104", text.place, f'{what} cannot be "{text.value}"', cure)
+    reader.unknown("S104", text, known, f'{what} cannot be "{text.value}"')
     return None
 
 
@@ -201,6 +178,11 @@ def read_excerpt(node: Node, what: str, reader: Reader) -> Excerpt | None:
     return None if text is None else Excerpt(None if text.value in _OPEN else text.value, text.place)
 
 
+read_text: Final = read_as(str, "")
+read_seconds: Final = read_as(seconds_of, "write seconds, such as 12s or 12")
+read_keys: Final = read_as(
+    lambda text: text if _KEYS.fullmatch(text) else None, "write keys: digits, * and #, in quotes"
+)
 SECONDS: Final = ReadWith(
     read_seconds, {"type": ["number", "string"], "description": "seconds, such as 12, 12s, 500ms or 2m"}
 )

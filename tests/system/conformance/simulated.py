@@ -7,18 +7,13 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from app.simulator import (
-    Application,
-    Behaviour,
-    CallIsOver,
-    Durations,
-    Leg,
-    Parties,
-    Request,
-    Response,
-    VirtualClock,
-    Vonage,
-)
+from app.simulator.delivery import Application
+from app.simulator.durations import Durations
+from app.simulator.legs import CallIsOver, Leg
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import Request, Response
 from tests.system.conformance.played import Played, Sent, filled, legs_of
 from tests.system.conformance.suite import BASE, SOUNDS, Act, Caller, Case, Party, Reply, Sound
 
@@ -41,7 +36,7 @@ class CannedServer:
 
     @property
     def now(self) -> datetime:
-        return self._clock.now
+        return self._clock()
 
     async def deliver(self, request: Request) -> Response:
         sent = Sent(self._clock.ms / 1000, request.method, request.url, request.headers, request.body)
@@ -121,14 +116,18 @@ class _Stage:
                 self._played.problems.append(f"{act.model_dump(exclude_defaults=True)}: {problem}")
 
     async def _act(self, call: Leg, act: Act) -> None:
+        if act.at is not None:
+            if act.at < call.at:
+                raise ValueError(f"{act.at:g} s have passed: it is {call.at:g} s since the answer")
+            await call.listen(until=act.at)
         if act.press is not None:
-            await call.press(act.press, at=act.at)
+            await call.press(act.press)
         elif act.speak is not None:
-            await call.speak(*act.speak, at=act.at, seconds=act.seconds, error=act.error)
+            await call.speak(*act.speak, seconds=act.seconds, error=act.error)
         elif act.silence:
             await call.silence()
         elif act.hang_up:
-            await call.hang_up(at=act.at)
+            await call.hang_up()
         else:
             moment = await call.listen(act.listen if isinstance(act.listen, float) else None)
             if isinstance(act.listen, str) and act.listen not in ("anything", moment.kind):

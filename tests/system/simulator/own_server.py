@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import load_settings
-from app.simulator import Application, AsgiServer, Behaviour, Chaos, Parties, VirtualClock, Vonage
-from app.simulator.scheduler import START
+from app.simulator.delivery import Application, Chaos
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import START, VirtualClock
+from app.simulator.servers import AsgiServer
 from app.web import create_app
 
 ROOT = Path(__file__).parents[3]

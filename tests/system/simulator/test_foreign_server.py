@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.simulator import Application, AsgiServer, HttpServer, Server, VirtualClock, Vonage
+from app.simulator.delivery import Application
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import AsgiServer, HttpServer, Server
 from tests.system.simulator.foreign_server import app
 from tests.unit.simulator.scripted_server import sounds
 
@@ -50,7 +53,8 @@ async def test_its_first_fault_drops_whoever_says_nothing(line: Vonage) -> None:
 
 async def test_its_second_fault_is_an_action_that_there_is_not(line: Vonage) -> None:
     call = await line.call("442079460000", "447700900123")
-    await call.press("2", at=1)
+    await call.listen(until=1)
+    await call.press("2")
     await call.listen()
 
     failed = next(delivery for delivery in call.log if delivery.result and delivery.result.failure)

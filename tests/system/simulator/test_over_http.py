@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.simulator import Application, HttpServer, Request, VirtualClock, Vonage
+from app.simulator.delivery import Application
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import HttpServer, Request
 from tests.system.cli.running import running_server
 from tests.unit.simulator.scripted_server import sounds
 
@@ -54,15 +57,6 @@ async def test_a_redirect_is_not_followed() -> None:
         response = await server.deliver(REQUEST)
 
     assert (302, "http://elsewhere.example.com") == (response.status, response.headers["location"])
-
-
-@pytest.mark.parametrize("measures", [False, True])
-async def test_real_seconds_count_only_when_they_are_measured(measures: bool) -> None:
-    fine = httpx.MockTransport(lambda _: httpx.Response(200))
-    async with HttpServer(measures=measures, transport=fine) as server:
-        response = await server.deliver(REQUEST)
-
-    assert measures == (response.seconds > 0)
 
 
 async def test_tokens_are_issued_at_the_real_time() -> None:

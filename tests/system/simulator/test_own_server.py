@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, Chaos, Leg
+from app.simulator.delivery import Chaos
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds
 
@@ -44,7 +46,8 @@ async def test_a_caller_is_put_through_to_sales() -> None:
 async def test_a_caller_says_support_while_the_menu_plays() -> None:
     async with own_line(FLOWS) as line:
         call = await line.call("442079460001", CALLER)
-        await call.speak(("I need support", 0.8), at=5)
+        await call.listen(until=5)
+        await call.speak(("I need support", 0.8))
         await call.listen()
 
     assert "talk Connecting you to the workshop. Please have your order number ready." in sounds(call)
@@ -68,7 +71,8 @@ async def test_whatever_comes_of_the_dial_the_caller_can_leave_a_message(outcome
     parties = {"447700900111": Behaviour(outcome)}
     async with own_line(FLOWS, parties) as line:
         call = await line.call("442079460001", CALLER)
-        await call.press("1", at=3)
+        await call.listen(until=3)
+        await call.press("1")
         moment = await call.listen()
         await call.speak("Please call me back.")
         await call.press("#")
@@ -135,7 +139,8 @@ async def test_a_conference_begins_with_its_host(tmp_path: Path) -> None:
 async def test_a_recorded_message_of_an_example_is_transcribed() -> None:
     async with own_line(EXAMPLES / "voicemail" / "flows", {"447700900201": Behaviour("busy")}) as line:
         call = await line.call("442079460200", CALLER)
-        await call.press("1", at=3)
+        await call.listen(until=3)
+        await call.press("1")
         await call.listen()
         await call.speak("My roof leaks.")
         await call.silence()
@@ -175,7 +180,8 @@ async def test_the_same_call_has_the_same_course() -> None:
     for _ in range(2):
         async with own_line(FLOWS) as line:
             call = await line.call("442079460001", CALLER)
-            await call.press("1", at=3)
+            await call.listen(until=3)
+            await call.press("1")
             await call.listen()
             courses.append((call.transcript, [delivery.fields for delivery in call.log]))
 
@@ -217,7 +223,8 @@ async def test_a_database_serves_the_same_calls(tmp_path: Path) -> None:
 async def test_webhooks_can_all_be_sent_by_get() -> None:
     async with own_line(FLOWS, answer_method="GET", event_method="GET") as line:
         call = await line.call("442079460001", CALLER)
-        await call.press("1", at=3)
+        await call.listen(until=3)
+        await call.press("1")
         end = await call.listen()
 
     assert ("end", []) == (end.kind, failures(call))

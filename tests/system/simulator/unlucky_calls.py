@@ -9,21 +9,12 @@ from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
 from app.service.calls import LookUp
-from app.simulator import (
-    AsgiServer,
-    Behaviour,
-    CallMoment,
-    Chaos,
-    Leg,
-    NetworkFault,
-    Parties,
-    Request,
-    Response,
-    VirtualClock,
-    Vonage,
-    Waited,
-)
-from app.simulator.servers import App
+from app.simulator.delivery import Chaos, NetworkFault
+from app.simulator.legs import CallMoment, Leg, Waited
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import App, AsgiServer, Request, Response
 from tests.system.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)
@@ -100,7 +91,7 @@ class _Door:
 
     @property
     def now(self) -> datetime:
-        return self._clock.now
+        return self._clock()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -108,7 +99,7 @@ class _Door:
         return (*(f"status {status}" for status in wrong), *(repr(fault) for fault in self._inner.faults))
 
     async def deliver(self, request: Request) -> Response:
-        self._server.now = self._clock.now
+        self._server.now = self._clock()
         times = 2 if self._luck is not None and self._luck.random() < TWINS else 1
         responses = await asyncio.gather(*(self._inner.deliver(request) for _ in range(times)))
         self._served += [response.status for response in responses]

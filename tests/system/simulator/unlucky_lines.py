@@ -23,8 +23,8 @@ from app.service.library import Library
 from app.settings import Settings
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
-from app.simulator import Application
-from app.verify.scenarios.server import stand_ins
+from app.simulator.delivery import Application
+from app.verify.scenarios.fitting import stand_ins
 from app.web import create_app
 from tests.contract.store.memory_store import MemoryStore
 

@@ -8,18 +8,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from app.simulator import (
-    Application,
-    Behaviour,
-    Chaos,
-    Durations,
-    Leg,
-    Parties,
-    Request,
-    Response,
-    VirtualClock,
-    Vonage,
-)
+from app.simulator.delivery import Application, Chaos
+from app.simulator.durations import Durations
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.platform import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import Request, Response
 
 TO, FROM = "442079460000", "447700900123"
 BASE = "https://calls.example.com"
@@ -66,7 +61,7 @@ class ScriptedServer:
 
     @property
     def now(self) -> datetime:
-        return self._clock.now
+        return self._clock()
 
     def reply(self, path: str, ncco: object) -> None:
         """From now on a path gets this NCCO."""

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.ncco import RULES, check
-from app.simulator import Behaviour, Chaos, Heard, Leg
+from app.simulator.delivery import Chaos
+from app.simulator.legs import Heard, Leg
+from app.simulator.parties import Behaviour
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url
 
 OUTCOMES = ("answered", "human", "machine", "beep", "busy", "timeout", "unanswered", "rejected", "failed")

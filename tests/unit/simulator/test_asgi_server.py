@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from app.simulator import AsgiServer, Request, VirtualClock
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import AsgiServer, Request
 
 POST = Request("POST", "https://calls.example.com/a%20b/%C3%BC?x=1&y=%C3%BC", {"x-own": "yes"}, b"{}")
 GET = Request("GET", "http://calls.example.com:8000/", {})
@@ -48,7 +49,7 @@ async def test_an_application_gets_the_request_as_a_web_server_would_pass_it() -
     assert (201, {"x-reply": "yes"}, b"[]", 0.0) == (
         response.status, response.headers, response.body, response.seconds,
     )  # fmt: skip
-    assert clock.now == server.now
+    assert clock() == server.now
 
 
 async def test_what_an_application_raises_is_a_500_and_is_kept() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator import ENDLESS, Behaviour, Response, Words
+from app.simulator.parties import ENDLESS, Behaviour, Words
+from app.simulator.servers import Response
 from tests.unit.simulator.scripted_server import BASE, FROM, Line, ask, dial, heard, playing, sounds, talk, url
 
 PARTY = "447700900456"
@@ -75,7 +76,8 @@ async def test_a_caller_that_hangs_up_ends_the_whisper() -> None:
     line = Line({"answer": [whispering()], "whisper": [talk("long " * 50)]})
 
     call = await line.call()
-    await call.hang_up(at=6)
+    await call.listen(until=6)
+    await call.hang_up()
     await line.vonage.run()
 
     assert ["talk " + ("long " * 50).strip(), "ended"] == sounds(call.dialled[0])
@@ -85,7 +87,8 @@ async def test_a_caller_may_hang_up_while_the_whisper_is_asked_for() -> None:
     line = Line({"answer": [whispering()], "whisper": playing([talk("one")], seconds=2)})
 
     call = await line.call()
-    await call.hang_up(at=5)
+    await call.listen(until=5)
+    await call.hang_up()
     await line.vonage.run()
 
     assert ["ended"] == sounds(call.dialled[0])

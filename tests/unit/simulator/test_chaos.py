@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.simulator import Chaos, NetworkFault
+from app.simulator.delivery import Chaos, NetworkFault
 from tests.unit.simulator.scripted_server import Line, ask, sounds, talk
 
 SECRET = "invented-signature-secret-for-tests-only"

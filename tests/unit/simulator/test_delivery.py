@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, Chaos, Response
+from app.simulator.delivery import Chaos
+from app.simulator.parties import Behaviour
+from app.simulator.servers import Response
 from app.vonage.signatures import Verifier
 from tests.unit.simulator.scripted_server import ANSWER, Line, ask, dial, playing, sounds, talk
 
@@ -53,7 +55,7 @@ async def test_a_get_with_letters_beyond_ascii_and_a_query_of_its_own_is_signed_
     query = request.url.partition("?")[2]
     verifier = Verifier([SECRET])
     token = verifier.token(request.headers["authorization"].encode())
-    assert verifier.verify(token, "GET", query.encode(), line.clock.now.timestamp())
+    assert verifier.verify(token, "GET", query.encode(), line.clock().timestamp())
     assert query.startswith("campaign=7&to=442079460000")
 
 

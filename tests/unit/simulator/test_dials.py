@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, NothingToDecide, Response
+from app.simulator.legs import NothingToDecide
+from app.simulator.parties import Behaviour
+from app.simulator.servers import Response
 from tests.unit.simulator.scripted_server import TO, Line, dial, heard, playing, sounds, talk
 
 PARTY = "447700900456"
@@ -86,7 +88,8 @@ async def test_a_caller_may_hang_up_while_the_reply_is_on_its_way() -> None:
     )
 
     call = await line.call()
-    await call.hang_up(at=2)
+    await call.listen(until=2)
+    await call.hang_up()
     await line.vonage.run()
 
     assert "talk never" not in sounds(call)

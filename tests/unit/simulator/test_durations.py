@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.simulator import Durations
+from app.simulator.durations import Durations
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Behaviour, Leg, Response
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour
+from app.simulator.servers import Response
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, playing, talk, url
 from tests.unit.simulator.webhook_shapes import sample, shape
 
@@ -72,7 +74,11 @@ async def test_a_busy_party() -> None:
 
 
 async def test_a_cancelled_dial() -> None:
-    bodies = await told(Line({"answer": [dialled()]}), lambda call: call.hang_up(at=1))
+    async def give_up(call: Leg) -> None:
+        await call.listen(until=1)
+        await call.hang_up()
+
+    bodies = await told(Line({"answer": [dialled()]}), give_up)
 
     assert shape(sample("own-cancelled")) == shape(status_of(bodies, "cancelled"))
 
