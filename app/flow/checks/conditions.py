@@ -197,7 +197,9 @@ def check_conditions(facts: Facts) -> Iterator[Issue]:
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
-        if tests:
+        if unfit := _unfit(step.exit):
+            yield unfit
+        elif tests:
             found = list(_keyed(step.exit, facts.source.scope))
             yield from found or _tests(tests, Domains(facts.source.scope, known, bounds))
 
@@ -252,6 +254,18 @@ def _tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
 
 
+def _unfit(exit_: Exit) -> Issue | None:
+    """W642 for a `collect` whose variable takes nothing that can be keyed in."""
+    if not isinstance(exit_, Collect) or exit_.digits is None or exit_.speech:
+        return None
+    low, high = exit_.digits
+    entries = [*exit_.variable.words, *("4" * length for length in range(low, high + 1))]
+    if any(entry.isdigit() and low <= len(entry) <= high and _fits(exit_.type, entry) for entry in entries):
+        return None
+    message = f"no entry of digits fits {exit_.into}, which is {exit_.type.described}"
+    return RULES["W642"].at(exit_.at("into"), message, "name a variable of type text or int")
+
+
 def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
@@ -268,6 +282,14 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
         digits_taken = f"{low}" if low == high else f"{low} to {high}"
         message = f"{exit_.check.source} never holds: `digits` takes {digits_taken}"
         yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
+
+
+def _fits(type_: ValueType, text: str) -> bool:
+    try:
+        type_.cast(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _meant(test: Expression, written: str, other: str) -> str | None:

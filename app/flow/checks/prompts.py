@@ -334,8 +334,9 @@ def check_entry(prompt: SpokenPrompt, entry: DataEntry) -> Iterator[Issue]:
     """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
     yield from _check_keys(prompt, entry)
     if not prompt.is_inherited and entry.lengths is not None:
-        yield from _check_count(prompt, entry, *entry.lengths)
-        if entry.lengths[0] == entry.lengths[1] and not entry.ends_with_hash:
+        miscounted = tuple(_check_count(prompt, entry, *entry.lengths))
+        yield from miscounted
+        if not miscounted and entry.lengths[0] == entry.lengths[1] and not entry.ends_with_hash:
             yield from _check_hash(prompt)
 
 

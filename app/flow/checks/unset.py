@@ -19,6 +19,7 @@ from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference
+from app.ncco.suggest import nearest
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -174,6 +175,20 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
             shown = _EMPTIES.get(variable.type_name, '""')
             cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
             yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
+    constants = {name: facts.flow.variables[name].default for name in names if name not in never}
+    yield from _missing_keys(facts, {name: each for name, each in constants.items() if isinstance(each, Mapping)})
+
+
+def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[Issue]:
+    """W646 for each read of a key that a map, which nothing sets, does not have."""
+    used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
+    reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
+    for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
+        key, known = read.path[0], maps[read.name]
+        if isinstance(key, str) and key not in known:
+            near = nearest(key, known)
+            cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+            yield RULES["W646"].at(read.place, f'nothing sets "{key}" of {read.name}: it is never there', cure)
 
 
 _EMPTIES = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}

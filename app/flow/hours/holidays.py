@@ -105,7 +105,8 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is not a country with known holidays'
         near = nearest(region.country.lower(), countries())
-        reader.report("E508", place, message, f'did you mean "{countries()[near]}"?' if near else None)
+        cure = f"write {countries()[near]} for {near.title()}, or the two letters of another country" if near else None
+        reader.report("E508", place, message, cure)
         return None
     subdivisions = (known.subdivisions, known.subdivisions_aliases)
     is_subdivision = _is_known("E509", "subdivision", region, subdivisions, reader)

@@ -234,7 +234,7 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
         cure = f"write a {'whole ' if kind.name == 'int' else ''}number from {low:,} to {high:,}"
 
     def read(node: Node, what: str, reader: Reader) -> Any:
-        text = reader.text(node, what)
+        text = reader.text(node, what, cure or f"write {kind.described}")
         if text is None:
             return None
         needed = cure

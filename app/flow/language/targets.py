@@ -290,7 +290,11 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     reader.runs.update(filter(None, (meant,)))
     if signature is None:
         is_step = text.value in reader.steps
-        cure = f"to go on at the step of this name write `goto: {text.value}`" if is_step else None
+        cure = (
+            f"flows are: {', '.join(sorted(reader.flows))}; to go on at this step write `goto: {text.value}`"
+            if is_step
+            else None
+        )
         reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
     if signature is None or not signature.is_whole:
         return Runs(text.value, (), comes_back)

@@ -48,7 +48,7 @@ _EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(rf"({_NAME})(:(?!//)(?=\S)|\uff1a)(.*)$")
-_PAIR = re.compile(rf"({_NAME})[ \t]*(?:=>?|->|[ \t]|$)[ \t]*(\S*)$")
+_PAIR = re.compile(rf"({_NAME})(?:[ \t]*(?:=>?|->)[ \t]*|[ \t]+(?=\S+$)|$)(.*)$")
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}|else) +(\S.*)")
 
 

@@ -351,6 +351,10 @@ class Checker(NodeVisitor):
             cure = self._cast(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             cure = f"write {str(const.value).lower()} without quotes"
+        elif kinds[other] == "list" and kinds[const] == "number":
+            cure = f"write {self.shown(other)} | length"
+        elif kinds[other] == "bool":
+            cure = "compare it with true or false, or write it alone"
         self.report("E307", where, self.described(left, right), cure)
         return False
 
