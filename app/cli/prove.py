@@ -24,10 +24,10 @@ from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import WrittenScenario, counter_example, covering, numbered, text_of
+from app.verify.prove.counterexample import counter_example, covering, numbered, text_of
 
-MOST_TEXT: Final = 200_000
-"""Characters of a scenario file that is written: less than half of what can be read."""
+MOST_SCENARIOS: Final = 100
+"""In one file that is written: a larger file might not be read."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 
@@ -102,12 +102,12 @@ def command(
     ]
     faults = _faults(found.project, proofs)
     proofs = _without_differing(proofs, faults, source)
-    faults = [each for each in faults if each.example is None or not each.example.problem]
-    shown = [each.violation for each in faults] + (never_run(found.project.flows, proofs) if not name else [])
-    issues = [_issue(violation, source) for violation in shown]
+    faults = [each for each in faults if not (each.example and each.example.problem)]
+    if not name:
+        faults += [FoundViolation(violation) for violation in never_run(found.project.flows, proofs)]
+    issues = [_issue(each.violation, source) for each in faults]
     if form == "json":
-        examples = [each.example for each in faults] + [None] * (len(shown) - len(faults))
-        rows = [_document(*pair, source) for pair in zip(shown, examples, strict=True)]
+        rows = [_document(each, source) for each in faults]
         print_json({"flows": [_proof_document(proof) for proof in proofs], "violations": rows})
     else:
         text = report(dict.fromkeys(issues), found.texts, form, shows_colours())
@@ -133,20 +133,24 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 @dataclass(frozen=True, slots=True)
 class FoundViolation:
-    """A violation, and the shortest call in which it happens, as it was played; None for what happens in no call."""
+    """A violation, and the shortest call in which it happens, as it was played; None for what happens in no call.
 
-    proof: Proof
+    Attributes:
+        proof: that found it; None for a step that no call reaches.
+    """
+
     violation: Violation
+    proof: Proof | None = None
     example: Rehearsed | None = None
 
 
 def _faults(project: Project, proofs: Iterable[Proof]) -> list[FoundViolation]:
     """Each violation once, also when several flows run the flow that has it."""
-    first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
+    first: dict[tuple[str, str, str, str], tuple[Violation, Proof]] = {}
     for proof in proofs:
         for violation in proof.violations:
-            first.setdefault(_key(violation), (proof, violation))
-    calls = {key: call for key, each in first.items() if (call := counter_example(*each)) is not None}
+            first.setdefault(_key(violation), (violation, proof))
+    calls = {key: call for key, (each, proof) in first.items() if (call := counter_example(proof, each)) is not None}
     played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
     return [FoundViolation(*each, played.get(key)) for key, each in first.items()]
 
@@ -158,13 +162,12 @@ def _key(violation: Violation) -> tuple[str, str, str, str]:
 def _without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
     """The proofs without violations that the simulator does not reproduce: a proof stops at the place of such a one."""
     dropped = set()
-    for fault in faults:
-        if fault.example is not None and fault.example.problem:
-            dropped.add(_key(fault.violation))
-            place = _issue(fault.violation, source).place
-            problem = f"the simulator does not reproduce {fault.violation.kind}: {fault.example.problem}"
-            space = fault.proof.space
-            space.stopped = space.stopped or f"{place.file}:{place.line}: {problem}"
+    for violation, proof, example in ((each.violation, each.proof, each.example) for each in faults):
+        if proof is not None and example is not None and example.problem:
+            dropped.add(_key(violation))
+            place = _issue(violation, source).place
+            problem = f"the simulator does not reproduce {violation.kind}: {example.problem}"
+            proof.space.stopped = proof.space.stopped or f"{place.file}:{place.line}: {problem}"
     return [
         replace(each, violations=tuple(found for found in each.violations if _key(found) not in dropped))
         for each in proofs
@@ -223,16 +226,13 @@ def _proof_document(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _document(violation: Violation, example: Rehearsed | None, source: Source) -> dict[str, Any]:
+def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
     """A violation as JSON, with the scenario that shows it."""
-    names = ("kind", "flow", "step", "severity", "message", "cure")
-    place = _issue(violation, source).place
+    place = _issue(fault.violation, source).place
     return {
-        **{name: getattr(violation, name) for name in names},
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "scenario": text_of([example.written]) if example else None,
+        **{name: getattr(fault.violation, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
+        **{name: getattr(place, name) for name in ("file", "line", "column")},
+        "scenario": text_of([fault.example.written]) if fault.example else None,
     }
 
 
@@ -240,7 +240,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Rehear
     """File name → its counter-examples, one file for each flow that calls begin in."""
     files: dict[str, list[Rehearsed]] = {}
     for fault in faults:
-        if fault.example is not None:
+        if fault.proof is not None and fault.example is not None:
             files.setdefault(f"prove-{fault.proof.flow.name}-faults", []).append(fault.example)
     return files
 
@@ -266,31 +266,14 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehe
 
 
 def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
-    """Write the scenarios that do what they say. Raises CannotRun."""
+    """Write the scenarios that do what they say."""
     for each in (each for played in files.values() for each in played if each.problem):
         click.echo(f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True)
-    try:
-        for name, played in files.items():
-            kept = numbered(each.written for each in played if not each.problem)
-            for number, part in enumerate(_parts(kept), 1):
-                folder.mkdir(parents=True, exist_ok=True)
-                path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
-                path.write_text(text_of(part), encoding="utf-8")
-                click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)
-    except OSError as error:
-        raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
-
-
-def _parts(scenarios: Iterable[WrittenScenario]) -> Iterator[list[WrittenScenario]]:
-    """The scenarios in parts, so that each file can be read."""
-    part: list[WrittenScenario] = []
-    size = 0
-    for each in scenarios:
-        length = len(text_of([each]))
-        if part and size + length > MOST_TEXT:
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += length
-    if part:
-        yield part
+    for name, played in files.items():
+        kept = numbered(each.written for each in played if not each.problem)
+        for number, start in enumerate(range(0, len(kept), MOST_SCENARIOS), 1):
+            part = kept[start : start + MOST_SCENARIOS]
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
+            path.write_text(text_of(part), encoding="utf-8")
+            click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)

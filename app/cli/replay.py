@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final, Literal
 
 import click
@@ -19,16 +20,16 @@ from app.cli.database import find_call, find_database, opened
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.recorded_calls import MASKED, TimelineEntry, entries_of
-from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, WaitRef, begin, fail, resume
+from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
 from app.engine.session import from_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.ncco.webhooks import FallbackWebhook, recognise
 from app.service.calls import Policy
-from app.service.delivery import REFUSED, mask
-from app.service.tokens import MAC_BYTES, make_token
-from app.store import RevisionRow, Timeline
+from app.service.delivery import REFUSED
+from app.service.tokens import MAC_BYTES
+from app.store import RevisionRow, Timeline, WebhookRow
 
 KEY: Final = b"ncco replay signs callbacks that nobody calls"
 _CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
@@ -77,7 +78,7 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
     row = timeline.call.session
     flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
     if row.flow not in flows:
-        message = f"revision {row.revision[:8]} of flow {printable(row.flow)} is not stored, or cannot be read any more"
+        message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or cannot be read any more"
         raise CannotRun(message, "play a later call, or use the version of ncco that recorded this one")
     return replace(flows[row.flow], revision=row.revision)
 
@@ -88,9 +89,7 @@ def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, An
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]
     elif isinstance(then, list) and isinstance(now, list):
-        size = max(len(then), len(now))
-        padded = (each + [None] * (size - len(each)) for each in (then, now))
-        pairs = [(str(index), *both) for index, both in enumerate(zip(*padded, strict=True))]
+        pairs = [(str(index), *both) for index, both in enumerate(zip_longest(then, now))]
     for name, one, other in pairs:
         if one != other:
             return first_difference(one, other, f"{place}/{name}")
@@ -121,102 +120,74 @@ class CannotReplay(Exception):
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
     """Every turn again as a document, up to one that cannot be played: the turns after it depend on it."""
-    entries = list(entries_of(timeline))
-    player = _Player(entries, from_json(timeline.call.session.state), flow, policy)
-    for entry in entries:
+    session: Session | None = None
+    final = from_json(timeline.call.session.state)
+    before: list[WebhookRow] = []
+    for entry in entries_of(timeline):
+        before.append(entry.webhook)
         if entry.turn is None:
             continue
         document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
+        context = policy.turn_context(
+            datetime.fromisoformat(str(entry.inputs["now"])), str(entry.inputs.get("base_url", ""))
+        )
         try:
-            then, now = _unsigned(entry.turn.ncco), _unsigned(player.play(entry))
+            if session is None:
+                turn = _played(_begun(final, flow, context), entry)
+            else:
+                turn = _played(_resumed(session, entry, flow, context, before), entry)
         except CannotReplay as reason:
             yield {**document, "because": str(reason)}
             return
+        is_sent = session is None or turn.ncco or entry.webhook.kind.startswith("input")
+        session = turn.session
+        then, now = _unsigned(entry.turn.ncco), _unsigned(orjson.dumps(turn.ncco) if is_sent else b"")
         if then == now:
             yield {**document, "same": True}
         else:
-            path, before, after = first_difference(_parsed(then), _parsed(now))
-            yield {**document, "differs": {"path": path, "then": before, "now": after}}
+            path, was, is_ = first_difference(orjson.loads(then or b"null"), orjson.loads(now or b"null"))
+            yield {**document, "differs": {"path": path, "then": was, "now": is_}}
 
 
-def _parsed(ncco: bytes) -> Any:
-    """The NCCO; None for an empty reply."""
+def _played(playing: Playing, entry: TimelineEntry) -> Turn:
+    """The turn, with the recorded answers of lookups. Raises CannotReplay."""
+    recorded = entry.inputs.get("lookups", {})
     try:
-        return orjson.loads(ncco)
-    except orjson.JSONDecodeError:
-        return None
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
+    except StopIteration as done:
+        if done.value is None:
+            raise CannotReplay("its webhook does not steer the call now") from done
+        turn: Turn = done.value
+        return turn
 
 
-class _Player:
-    """Plays one turn after another.
+def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
+    """The first turn of a call whose session was `final` in the end. Raises CannotReplay."""
+    if final.parent:
+        raise CannotReplay("it is the leg of a dialled party, whose parameters are part of another call")
+    return begin(flow, final.id, final.call, context)
 
-    Args:
-        entries: of the whole call.
-        final: its session after the last turn.
-        flow: as it was then. policy: the current settings.
-    """
 
-    def __init__(self, entries: list[TimelineEntry], final: Session, flow: Flow, policy: Policy) -> None:
-        self._entries = entries
-        self._final = final
-        self._flow = flow
-        self._policy = policy
-        self._session: Session | None = None
-
-    def play(self, entry: TimelineEntry) -> bytes:
-        """The bytes that go out now. Raises CannotReplay."""
-        playing, recorded = self._start(entry), entry.inputs.get("lookups", {})
-        try:
-            lookups = next(playing)
-            while True:
-                lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
-        except StopIteration as done:
-            turn: Turn | None = done.value
-        if turn is None:
-            raise CannotReplay("its webhook does not steer the call now")
-        is_first, self._session = self._session is None, turn.session
-        is_sent = is_first or turn.ncco or entry.webhook.kind.startswith("input")
-        return orjson.dumps(turn.ncco) if is_sent else b""
-
-    def _start(self, entry: TimelineEntry) -> Playing:
-        """The turn, before its first lookup. Raises CannotReplay."""
-        session, row, surroundings = self._session, entry.webhook, self._surroundings(entry)
-        if session is None:
-            if self._final.parent:
-                raise CannotReplay("it is the leg of a dialled party, whose parameters are part of another call")
-            return begin(self._flow, self._final.id, self._final.call, surroundings)
-        if entry.turn is not None and entry.turn.cause_status == REFUSED:
-            return fail(self._flow, session, surroundings, "Vonage refused it")
-        if not 0 <= row.wait < len(session.waits):
-            raise CannotReplay("its webhook answered a wait that is not open now")
-        wait = session.waits[row.wait]
-        if wait.sensitive or MASKED.encode() in row.body:
-            raise CannotReplay("what the caller gave is sensitive, and was not stored")
-        webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
-        if isinstance(webhook, FallbackWebhook):
-            webhook = webhook.original
-        return resume(self._flow, session, wait, webhook, surroundings, seen=self._statuses_before(entry))
-
-    def _statuses_before(self, entry: TimelineEntry) -> frozenset[str]:
-        """The statuses that were recorded for the waits of the turn before a checkpoint came."""
-        row = entry.webhook
-        if row.kind != "notify":
-            return frozenset()
-        before = (each.webhook for each in self._entries[: self._entries.index(entry)])
-        return frozenset(each.status.partition(":")[0] for each in before if each.turn == row.turn and each.wait >= 0)
-
-    def _surroundings(self, entry: TimelineEntry) -> TurnContext:
-        """The time and base URL of the turn, with the current settings."""
-        base, key, policy = str(entry.inputs.get("base_url", "")), self._policy.keys[0], self._policy
-
-        def link(ref: WaitRef) -> str:
-            return f"{base}/webhooks/{ref.kind}/{make_token(key, ref)}"
-
-        def hide(session: str, secret: str) -> str:
-            return mask(key, session, secret)
-
-        now = datetime.fromisoformat(str(entry.inputs["now"]))
-        return TurnContext(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
+def _resumed(
+    session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
+) -> Playing:
+    """The turn that a webhook brings about; `before` are the webhooks up to it. Raises CannotReplay."""
+    row = entry.webhook
+    if entry.turn is not None and entry.turn.cause_status == REFUSED:
+        return fail(flow, session, context, "Vonage refused it")
+    if not 0 <= row.wait < len(session.waits):
+        raise CannotReplay("its webhook answered a wait that is not open now")
+    wait = session.waits[row.wait]
+    if wait.sensitive or MASKED.encode() in row.body:
+        raise CannotReplay("what the caller gave is sensitive, and was not stored")
+    webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+    if isinstance(webhook, FallbackWebhook):
+        webhook = webhook.original
+    # The statuses that were recorded for the waits of the turn before a checkpoint came.
+    seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
+    return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
 
 import orjson
@@ -83,6 +84,17 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
+
+    def turn_context(self, now: datetime, base_url: str) -> TurnContext:
+        """What a turn takes from outside; `base_url` is where its callback URLs start."""
+
+        def link(ref: WaitRef) -> str:
+            return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
+
+        def hide(session: str, secret: str) -> str:
+            return mask(self.keys[0], session, secret)
+
+        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit)
 
 
 class CallService:
@@ -446,23 +458,7 @@ class CallService:
         return await self.library.pinned(session.flow, session.revision)
 
     def _surroundings(self, delivery: Delivery) -> TurnContext:
-        key, base, policy = self.policy.keys[0], delivery.base_url, self.policy
-
-        def link(ref: WaitRef) -> str:
-            return f"{base}/webhooks/{ref.kind}/{make_token(key, ref)}"
-
-        def hide(session: str, secret: str) -> str:
-            return mask(key, session, secret)
-
-        return TurnContext(
-            now=delivery.received_at,
-            link=link,
-            mask=hide,
-            env=policy.env,
-            failsafe=policy.failsafe,
-            dial_allow=policy.dial_allow,
-            dial_limit=policy.dial_limit,
-        )
+        return self.policy.turn_context(delivery.received_at, delivery.base_url)
 
     def _event_hooks(
         self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery

@@ -45,21 +45,18 @@ _Host = Annotated[
     str, AfterValidator(values.read_host), Cure("Write an address alone, such as 127.0.0.1; the port has its own.")
 ]
 _Switch = Annotated[bool, Cure("Write 1 or 0.")]
-_Secret = Annotated[
-    SecretStr,
-    AfterValidator(lambda value: SecretStr(values.read_secret(value.get_secret_value()))),
-    Cure("Copy the signature secret from the API settings of the Vonage dashboard."),
-]
-_HookSecret = Annotated[
-    SecretStr,
-    AfterValidator(lambda value: SecretStr(values.read_hook_secret(value.get_secret_value()))),
-    Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them."),
-]
-_Key = Annotated[
-    SecretStr,
-    AfterValidator(lambda value: SecretStr(values.read_key(value.get_secret_value()))),
-    Cure("Write a random text of at least 32 characters."),
-]
+
+
+def _read_by(read: Callable[[str], str]) -> AfterValidator:
+    """Reads the text of a secret."""
+    return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
+
+
+_COPY: Final = Cure("Copy the signature secret from the API settings of the Vonage dashboard.")
+_ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them.")
+_Secret = Annotated[SecretStr, _read_by(values.read_secret), _COPY]
+_HookSecret = Annotated[SecretStr, _read_by(values.read_hook_secret), _ENCODE]
+_Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write a random text of at least 32 characters.")]
 
 
 class Settings(BaseSettings):
@@ -172,7 +169,7 @@ class Settings(BaseSettings):
     """The Vonage account: signed webhooks of any other are refused."""
     private_key: Annotated[
         SecretStr,
-        AfterValidator(lambda value: SecretStr(values.read_private_key(value.get_secret_value()))),
+        _read_by(values.read_private_key),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
     """The application's private key: a path, or the PEM text. Checked at the start; nothing signs with it yet."""
@@ -276,9 +273,8 @@ class Settings(BaseSettings):
     def verifier(self) -> Verifier | None:
         """The checker of webhook signatures; None when there is no signature secret."""
         secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
-        return (
-            Verifier([text for text in secrets if text], self.api_key, self.application_id) if self.is_signed else None
-        )
+        known = [text for text in secrets if text]
+        return Verifier(known, self.api_key, self.application_id) if self.is_signed else None
 
     def keys(self) -> tuple[bytes, ...]:
         """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError.
@@ -292,12 +288,7 @@ class Settings(BaseSettings):
 
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
-        return Policy(
-            keys=self.keys(),
-            failsafe=self.failsafe,
-            env=self._flow_env,
-            dial_allow=self.dial_allow,
-        )
+        return Policy(self.keys(), self.failsafe, self._flow_env, self.dial_allow)
 
 
 def variable(field: str) -> str:

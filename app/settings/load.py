@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,17 +30,6 @@ MIN_SECRET_CHARACTERS: Final = 16
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where settings came from, to read them again. All origins are equal, so settings compare by their values."""
-
-    env_file: Path | None = field(compare=False)
-    given: Mapping[str, Any] = field(compare=False)
-
-    def __call__(self) -> Settings:
-        return load_settings(self.env_file, **self.given)
-
-
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     """The settings of the environment and of `env_file`; overrides that are not None win over both.
 
@@ -62,7 +51,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
         names = (name for name in map(variable, Settings.model_fields) if _LONE.search(written.get(name, "")))
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
     settings._secret_files = tuple(files.values())
-    settings._read_again = _Origin(env_file, given)
+    settings._read_again = partial(load_settings, env_file, **given)
     settings._flow_env = {
         name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
     }
@@ -116,53 +105,36 @@ def _field(place: str) -> str:
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 
 
-def _unknown(written: Iterable[str]) -> list[str]:
-    known = {variable(field) for field in Settings.model_fields}
-    known |= {f"{name}{FILE_SUFFIX}" for name in _secrets()}
-    unknown = sorted(name for name in written if name.upper().startswith(PREFIX) and name.upper() not in known)
-    return [_unknown_setting(name, nearest(name, known)) for name in unknown]
+def _unknown(written: Iterable[str]) -> Iterator[str]:
+    """Variables that look like settings and are none."""
+    known = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    for name in sorted(written):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            meant = nearest(name, known)
+            yield f"{name} is not a setting" + (f"; did you mean {meant}?" if meant else " and has no effect.")
 
 
-def _unknown_setting(name: str, meant: str | None) -> str:
-    return f"{name} is not a setting; did you mean {meant}?" if meant else f"{name} is not a setting and has no effect."
-
-
-def _questionable(settings: Settings) -> list[str]:
-    found = []
-    if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
-        found.append(
-            f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
-        )
-    if settings.insecure and settings.is_signed:
-        found.append("NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked.")
-    elif settings.insecure:
-        found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
-    if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
-        found.append("NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone.")
-    found += [*_short_secrets(settings), *_unreachable(settings)]
-    if not settings.flows.is_dir():
-        found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
-    return found
-
-
-def _unreachable(settings: Settings) -> Iterator[str]:
-    """Public URLs that Vonage cannot reach, or that are not encrypted."""
+def _questionable(settings: Settings) -> Iterator[str]:
+    """What is allowed but probably not intended."""
     url = urlsplit(settings.public_url)
-    if settings.is_signed and values.is_loopback(url.hostname or ""):
+    if settings.insecure and settings.is_signed:
+        yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
+    elif settings.insecure:
+        yield "NCCO_INSECURE is set: webhooks are not checked, so anybody can send them."
+    if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
+        yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
+    elif settings.is_signed and values.is_loopback(url.hostname or ""):
         yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
     elif settings.is_signed and url.scheme == "http":
         yield "NCCO_PUBLIC_URL begins with http://: what callers press is sent unencrypted."
-
-
-def _short_secrets(settings: Settings) -> list[str]:
-    """Signature secrets that are so short that they were probably not copied completely."""
-    lengths = {
-        variable(field): len(getattr(settings, field).get_secret_value())
-        for field in ("signature_secret", "signature_secret_previous")
-    }
-    return [
-        f"{name} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare it with the Vonage "
-        "dashboard. In double quotes, a shell replaces $ and the name after it."
-        for name, length in lengths.items()
-        if 0 < length < MIN_SECRET_CHARACTERS
-    ]
+    if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
+        yield "NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone."
+    for field in ("signature_secret", "signature_secret_previous"):
+        length = len(getattr(settings, field).get_secret_value())
+        if 0 < length < MIN_SECRET_CHARACTERS:
+            yield (
+                f"{variable(field)} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare "
+                "it with the Vonage dashboard. In double quotes, a shell replaces $ and the name after it."
+            )
+    if not settings.flows.is_dir():
+        yield f"NCCO_FLOWS: there is no folder {settings.flows}."
