@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import click
 
@@ -51,7 +51,7 @@ as the fallback URL of the application, by GET. The same flows always make the s
 @options.flows
 @options.templates
 @options.output("text", "json")
-def command(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
+def command(*, output: Path, flows: Path | None, templates: Path | None, form: str) -> int:
     """Write a static NCCO for every number, and one for all of them together.
 
     A file says what the `error` exit of its flow says, if that is the same for every caller and only talks, streams

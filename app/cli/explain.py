@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal
+from typing import Final
 
 import click
 
@@ -60,7 +60,7 @@ Exit codes: 0 explained, 2 there is no such code.""",
 )
 @click.argument("code", required=False)
 @options.output("text", "json")
-def command(code: str | None, form: Literal["text", "json"]) -> int:
+def command(code: str | None, form: str) -> int:
     """Explain the CODE of an issue: what it means, what causes it, and how it is fixed.
 
     Without CODE, list the codes.
@@ -70,7 +70,9 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
         return FINE
     rule = RULES.get(code) or RULES.get(code.upper())
     if rule is None:
-        raise CannotRun(f"there is no code {printable(code)}", _similar(code))
+        near = nearest(code.upper(), RULES) or nearest(code, RULES)
+        meant = f"did you mean {near}? " if near else ""
+        raise CannotRun(f"there is no code {code}", f"{meant}`ncco explain` lists all of them")
     about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
     wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
@@ -87,20 +89,13 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
     return FINE
 
 
-def _list_codes(form: Literal["text", "json"]) -> None:
+def _list_codes(form: str) -> None:
     rules = [RULES[code] for code in sorted(RULES)]
     if form == "json":
         keys = ("code", "severity", "title", "cure")
         print_json([{key: getattr(rule, key) for key in keys} for rule in rules])
     else:
         click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
-
-
-def _similar(code: str) -> str:
-    """The cure for an unknown code."""
-    near = nearest(code.upper(), RULES) or nearest(code, RULES)
-    every = "`ncco explain` lists all of them"
-    return f"did you mean {near}? {every}" if near else every
 
 
 def write_example(example: str | bytes, root: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import click
 
@@ -46,7 +46,7 @@ the file, 2 it cannot run.""",
 @click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
 @click.option("--rewrite", is_flag=True, help="Rewrite a large file if needed, which delays calls meanwhile.")
 @options.output("text", "json")
-def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: Literal["text", "json"]) -> int:
+def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
@@ -36,7 +36,7 @@ parked, 1 something is, 2 there is no database.""",
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
 @options.output("text", "json")
 @click.pass_context
-def command(context: click.Context, limit: int, form: Literal["text", "json"]) -> int:
+def command(context: click.Context, limit: int, form: str) -> int:
     """Show the hooks that are not sent yet: those that wait for their next try, and those that were given up."""
     if context.invoked_subcommand is not None:
         return FINE
@@ -78,11 +78,9 @@ def retry(ids: tuple[str, ...], all_: bool) -> int:
     click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - unsendable
     if missing:
-        which = "one does not exist, or waits" if missing == 1 else f"{missing} do not exist, or wait"
-        click.echo(f"{which} for an earlier hook of the same call", err=True)
+        click.echo(f"{missing} of them: no such hook, or it waits for an earlier hook of its call", err=True)
     if unsendable:
-        which = "one was" if unsendable == 1 else f"{unsendable} were"
-        click.echo(f"{which} incomplete during the call, so no try can send it: `ncco hooks` says why", err=True)
+        click.echo(f"{unsendable} of them: incomplete since the call, so never sent: `ncco hooks` says why", err=True)
     return ISSUES if missing or unsendable else FINE
 
 
@@ -99,7 +97,7 @@ def drop(ids: tuple[str, ...], all_: bool) -> int:
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:
-        click.echo(f"{missing} {'is' if missing == 1 else 'are'} not parked: sent already, or still waiting", err=True)
+        click.echo(f"{missing} of them: not parked, but sent already or still waiting", err=True)
     return ISSUES if missing else FINE
 
 
@@ -111,13 +109,9 @@ def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
 
 def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
     """A hook as JSON, without its body and headers, which may be secret."""
-    due_at = _time(hook.due_at) if hook.due_at is not None else None
-    known = {"call": hook.session, "url": hook.url, "written_at": _time(hook.created_at), "next_try_at": due_at}
-    return {**hook_document(hook), **known, "state": _state(hook, now)}
-
-
-def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
+    times = {"written_at": hook.created_at, "next_try_at": hook.due_at}
+    shown = {name: at and datetime.fromtimestamp(at / 1000, UTC).isoformat() for name, at in times.items()}
+    return {**hook_document(hook), "call": hook.session, "url": hook.url, **shown, "state": _state(hook, now)}
 
 
 def _state(hook: HookRow, now: datetime) -> str:
@@ -143,16 +137,13 @@ def _print(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> None:
 
 
 def _progress(hook: HookRow, now: datetime) -> str:
+    state = _state(hook, now)
+    wait = timedelta(seconds=max(0, int((hook.due_at or 0) / 1000 - now.timestamp())))
+    words = {
+        "parked": "parked" if hook.url else "could not be computed",
+        "sending": "is being sent",
+        "behind": "waits for an earlier hook of its call",
+        "waiting": f"next try in {wait}" if wait else "next try now",
+    }
     tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"
-    problem = f": {hook.problem}" if hook.problem else ""
-    match _state(hook, now):
-        case "parked" if not hook.url:
-            return f"could not be computed{problem}"
-        case "parked":
-            return f"parked after {tries}{problem}" if hook.tries else f"parked{problem}"
-        case "sending":
-            return f"is being sent, {tries}{problem}"
-        case "behind":
-            return "waits for an earlier hook of its call"
-    wait = timedelta(seconds=int((hook.due_at or 0) / 1000 - now.timestamp()))
-    return f"{tries}{problem}; next try {f'in {wait}' if wait > timedelta(0) else 'now'}"
+    return f"{words[state]}, {tries}" + (f": {hook.problem}" if hook.problem else "")

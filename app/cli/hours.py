@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -35,9 +35,7 @@ Exit codes: 0 shown, 1 the flows have errors, 2 there are no such hours.""",
 @options.flows
 @options.templates
 @options.output("text", "json")
-def command(
-    name: str | None, year: int | None, flows: Path | None, templates: Path | None, form: Literal["text", "json"]
-) -> int:
+def command(name: str | None, year: int | None, flows: Path | None, templates: Path | None, form: str) -> int:
     """Show when the opening hours NAME are open in a year; without NAME, list all opening hours."""
     if name is None and year is not None:
         raise click.UsageError("--year needs the NAME of opening hours")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -93,7 +93,7 @@ def command(
     public_url: str,
     flows: Path | None,
     templates: Path | None,
-    form: Literal["text", "json"],
+    form: str,
 ) -> int:
     """Print the NCCO that a call to FLOW gets, without a server.
 

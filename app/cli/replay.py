@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 import orjson
@@ -49,7 +49,7 @@ be played again is the same, 1 something differs or there is no such call, 2 the
 )
 @click.argument("session")
 @options.output("text", "json")
-def command(*, session: str, form: Literal["text", "json"]) -> int:
+def command(*, session: str, form: str) -> int:
     """Play the turns of a call again, and compare what goes out. SESSION is its leg's uuid, or how that begins.
 
     The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded

@@ -13,7 +13,6 @@ from app.cli.simulate.commands import (
     WORDS,
     Command,
     Mistake,
-    Typed,
     asked_in,
     hint,
     pieces_of,
@@ -93,20 +92,8 @@ class TerminalCall:
         if self._prompt.is_person:
             self._screen.say("[the call is over: why, ncco, webhooks, save FILE; Enter: leave]", "dim")
         while (line := await self._prompt.read()) is not None:
-            for piece in pieces_of(line):
-                try:
-                    typed: Typed | None = read_piece(piece, CallMoment(self._call.at, "end"))
-                except Mistake:
-                    typed = None
-                if typed == Command("leave") or (not piece and self._prompt.is_person):
-                    return
-                if isinstance(typed, Command) and typed.name != "listen":
-                    self._obey(typed)
-                elif piece:
-                    self._refuse_after_end(piece)
-
-    def _refuse_after_end(self, what: str) -> None:
-        self._screen.say(printable(f"the call is over, so this was not done: {what}"), "yellow")
+            if (not line.strip() and self._prompt.is_person) or not await self._do_all(line):
+                return
 
     async def show_news(self) -> None:
         """Print everything that has happened since the last time; send the hooks, if they shall be."""
@@ -180,33 +167,37 @@ class TerminalCall:
         text, self._prompt.offers = hint(self._moment, self._call.open, asked)
         self._screen.say(text, "dim")
 
-    async def _do_all(self, line: str) -> None:
-        """Do what is on a line, up to the first command that cannot be done."""
-        pieces = pieces_of(line)
-        for number, piece in enumerate(pieces):
+    async def _do_all(self, line: str) -> bool:
+        """Do what is on a line, up to the first command that cannot be done; False to leave a call that is over."""
+        for number, piece in enumerate(pieces_of(line)):
             if self._is_stale and number and not piece.lower().startswith(_AHEAD):
                 await self._listen()
-            if self._call.is_over:
-                if left := "; ".join(pieces[number:]):
-                    self._refuse_after_end(left)
-                return
             try:
                 typed = read_piece(piece, self._moment)
             except Mistake as mistake:
                 self._screen.say(printable(str(mistake)), "red")
-                return
-            if isinstance(typed, steps.HangUpStep) or typed == Command("leave"):
+                return True
+            if typed == Command("leave"):
+                if self._call.is_over:
+                    return False
                 await self._hang_up()
-            elif isinstance(typed, steps.WaitStep):
-                await self._wait(typed)
             elif isinstance(typed, Command):
                 await self._line.look(self.result)
                 self._obey(typed)
+            elif self._call.is_over:
+                self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
             else:
                 await self._do(typed)
+        return True
 
     async def _do(self, step: steps.ScriptStep) -> None:
         """Do what the caller or a dialled party does now."""
+        if isinstance(step, steps.HangUpStep):
+            await self._hang_up()
+            return
+        if isinstance(step, steps.WaitStep):
+            await self._wait(step)
+            return
         call, now = self._call, round(self._call.at, 3) if self._moment.kind in ("until", "dial") else None
         if now is not None and isinstance(step, steps.PressStep | steps.SpeakStep):
             step = step.model_copy(update={"at_s": now})  # nothing waits for it, so its time says when

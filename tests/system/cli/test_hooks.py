@@ -136,8 +136,8 @@ def test_hook_that_is_being_sent_is_reported_as_such(database: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "tried", "told"),
     [
-        (["--all"], "1 hook is", "one was incomplete during the call, so no try can send it"),
-        (["msg_2"], "0 hooks are", "one was incomplete during the call, so no try can send it"),
+        (["--all"], "1 hook is", "1 of them: incomplete since the call, so never sent"),
+        (["msg_2"], "0 hooks are", "1 of them: incomplete since the call, so never sent"),
         (["msg_1"], "1 hook is", ""),
     ],
 )
@@ -165,7 +165,7 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
     assert 1 == shown.exit_code
     assert "1 hook is tried again now" in shown.stdout
-    assert "2 do not exist, or wait for an earlier hook of the same call\n" == shown.stderr
+    assert "2 of them: no such hook, or it waits for an earlier hook of its call\n" == shown.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
@@ -187,7 +187,7 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
     rest = ncco("hooks", "drop", "--all")
 
     assert (1, "1 hook is deleted\n") == (some.exit_code, some.stdout)
-    assert "2 are not parked: sent already, or still waiting\n" == some.stderr
+    assert "2 of them: not parked, but sent already or still waiting\n" == some.stderr
     assert (0, "1 hook is deleted\n") == (rest.exit_code, rest.stdout)
     assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 
