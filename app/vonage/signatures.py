@@ -14,6 +14,7 @@ import hmac
 import json
 import math
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -30,38 +31,25 @@ MAX_AHEAD_S: Final = 305
 """How far `iat` may lie in the future: as far as in the past, and a little more for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
-NO_HEADER: Final = "no authorization header"
-SEVERAL: Final = "several authorization headers"
-NOT_BEARER: Final = "no bearer token"
-MALFORMED: Final = "malformed token"
-ALGORITHM: Final = "algorithm is not HS256"
-SIGNATURE: Final = "signature does not match"
-ISSUER: Final = "issuer is not Vonage"
-API_KEY: Final = "another api key"
-APPLICATION: Final = "another application"
-ISSUED_AT: Final = "no usable iat"
-TOO_OLD: Final = "issued too long ago"
-TOO_NEW: Final = "issued in the future"
-NOT_VALID_NOW: Final = "outside exp and nbf"
-PAYLOAD: Final = "payload hash does not match"
 
-REASONS: Final = (
-    NO_HEADER,
-    SEVERAL,
-    NOT_BEARER,
-    MALFORMED,
-    ALGORITHM,
-    SIGNATURE,
-    ISSUER,
-    API_KEY,
-    APPLICATION,
-    ISSUED_AT,
-    TOO_OLD,
-    TOO_NEW,
-    NOT_VALID_NOW,
-    PAYLOAD,
-)
-"""Every `SignatureError.reason`, for the labels of metrics."""
+class Refusal(StrEnum):
+    """Why a signature is refused: `SignatureError.reason`, and a label of metrics."""
+
+    NO_HEADER = "no authorization header"
+    SEVERAL = "several authorization headers"
+    NOT_BEARER = "no bearer token"
+    MALFORMED = "malformed token"
+    ALGORITHM = "algorithm is not HS256"
+    SIGNATURE = "signature does not match"
+    ISSUER = "issuer is not Vonage"
+    API_KEY = "another api key"
+    APPLICATION = "another application"
+    ISSUED_AT = "no usable iat"
+    TOO_OLD = "issued too long ago"
+    TOO_NEW = "issued in the future"
+    NOT_VALID_NOW = "outside exp and nbf"
+    PAYLOAD = "payload hash does not match"
+
 
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
@@ -93,11 +81,11 @@ class Verifier:
     def token(self, authorization: bytes | None) -> bytes:
         """The bearer token of an `Authorization` header. Raises MissingSignature when there is none."""
         if authorization is None:
-            raise MissingSignature(NO_HEADER)
+            raise MissingSignature(Refusal.NO_HEADER)
         scheme, _, token = authorization.strip().partition(b" ")
         token = token.strip()
         if scheme.lower() != b"bearer" or not token:
-            raise MissingSignature(NOT_BEARER)
+            raise MissingSignature(Refusal.NOT_BEARER)
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
@@ -115,11 +103,11 @@ class Verifier:
         """
         claims = self._signed_claims(token)
         if claims.get("iss") != "Vonage":
-            raise WrongSignature(ISSUER)
+            raise WrongSignature(Refusal.ISSUER)
         if self._api_key and claims.get("api_key") != self._api_key:
-            raise WrongSignature(API_KEY, _missing_claim(claims, "api_key"))
+            raise WrongSignature(Refusal.API_KEY, _missing_claim(claims, "api_key"))
         if self._application_id and claims.get("application_id") != self._application_id:
-            raise WrongSignature(APPLICATION, _missing_claim(claims, "application_id"))
+            raise WrongSignature(Refusal.APPLICATION, _missing_claim(claims, "application_id"))
         _check_times(claims, now_s)
         return claims
 
@@ -130,7 +118,7 @@ class Verifier:
         the check. The signature is compared as text, so no other spelling of it is accepted.
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
-            raise WrongSignature(MALFORMED)
+            raise WrongSignature(Refusal.MALFORMED)
         signed, _, signature_part = token.rpartition(b".")
         header_part, _, claims_part = signed.partition(b".")
         if (problem := _header_problem(header_part)) is not None:
@@ -138,10 +126,10 @@ class Verifier:
         document = _decoded(claims_part)
         if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._hmacs]:
             is_readable = document is not None and _decoded(signature_part) is not None
-            raise WrongSignature(SIGNATURE if is_readable else MALFORMED)
+            raise WrongSignature(Refusal.SIGNATURE if is_readable else Refusal.MALFORMED)
         claims = None if document is None else _object(document)
         if claims is None:
-            raise WrongSignature(MALFORMED)
+            raise WrongSignature(Refusal.MALFORMED)
         return claims
 
 
@@ -154,7 +142,7 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
         payload: the raw body of a POST, the raw query string of a GET.
     """
     if not _is_payload_of(claims.get("payload_hash"), method, payload):
-        raise WrongSignature(PAYLOAD)
+        raise WrongSignature(Refusal.PAYLOAD)
 
 
 def hashes_of_query(query: bytes) -> tuple[str, ...]:
@@ -189,10 +177,10 @@ def _header_problem(part: bytes) -> str | None:
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
-        return MALFORMED
+        return Refusal.MALFORMED
     if header.get("alg") != "HS256":
-        return ALGORITHM
-    return MALFORMED if "crit" in header or header.get("b64", True) is not True else None
+        return Refusal.ALGORITHM
+    return Refusal.MALFORMED if "crit" in header or header.get("b64", True) is not True else None
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
@@ -223,12 +211,12 @@ def _object(document: bytes) -> dict[str, Any] | None:
 def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
     issued_at = _seconds(claims.get("iat"))
     if issued_at is None:
-        raise WrongSignature(ISSUED_AT)
+        raise WrongSignature(Refusal.ISSUED_AT)
     age = int(now_s) - issued_at
     if age > MAX_AGE_S:
-        raise WrongSignature(TOO_OLD, f"{_shown_seconds(age)} s ago by the clock of this machine")
+        raise WrongSignature(Refusal.TOO_OLD, f"{_shown_seconds(age)} s ago by the clock of this machine")
     if age < -MAX_AHEAD_S:
-        raise WrongSignature(TOO_NEW, f"in {_shown_seconds(-age)} s by the clock of this machine")
+        raise WrongSignature(Refusal.TOO_NEW, f"in {_shown_seconds(-age)} s by the clock of this machine")
     if "exp" in claims or "nbf" in claims:
         _check_validity(claims, now_s)
 
@@ -246,7 +234,7 @@ def _check_validity(claims: Mapping[str, Any], now_s: float) -> None:
     expires_at = _seconds(claims.get("exp", math.inf))
     valid_from = _seconds(claims.get("nbf", -math.inf))
     if expires_at is None or valid_from is None or not valid_from <= now_s < expires_at:
-        raise WrongSignature(NOT_VALID_NOW)
+        raise WrongSignature(Refusal.NOT_VALID_NOW)
 
 
 def _seconds(value: object) -> float | None:

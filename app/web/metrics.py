@@ -16,7 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from app.engine import LookupAnswer
 from app.flow.model import Project
 from app.service.delivery import Reply
-from app.vonage.signatures import REASONS
+from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -68,7 +68,7 @@ class Metrics:
         self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
-        for reason in REASONS:
+        for reason in Refusal:
             self._refusals.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
         self._seconds_of = {route: seconds.labels(route) for route in ROUTES}

@@ -29,8 +29,7 @@ from app.service.calls import CallService
 from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
 from app.settings import Settings
 from app.store.database import is_of_store
-from app.vonage import signatures
-from app.vonage.signatures import Verifier, verify_payload
+from app.vonage.signatures import Refusal, Verifier, verify_payload
 from app.web.log import log_webhook
 from app.web.metrics import Metrics
 
@@ -69,14 +68,14 @@ STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "faile
 _SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
 _CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
-_CURES: Final = {
-    signatures.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
-    signatures.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
-    signatures.TOO_OLD: _CLOCK,
-    signatures.TOO_NEW: _CLOCK,
-    signatures.NOT_VALID_NOW: _CLOCK,
-    signatures.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must pass on both unchanged.",
-    signatures.SEVERAL: "Find out what adds a header on the way: a proxy must pass on Vonage's header alone.",
+_CURES: Final[Mapping[str, str]] = {
+    Refusal.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
+    Refusal.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    Refusal.TOO_OLD: _CLOCK,
+    Refusal.TOO_NEW: _CLOCK,
+    Refusal.NOT_VALID_NOW: _CLOCK,
+    Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must pass on both unchanged.",
+    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must pass on Vonage's header alone.",
 }
 """By reason; for any other reason the secret is the likeliest cause."""
 _SEND_AGAIN: Final = "Send it again; the server's log says more."
@@ -159,7 +158,7 @@ class WebhookRequest(Request):
         if config.verifier is not None:
             try:
                 if len(tokens) > 1:
-                    raise WrongSignature(signatures.SEVERAL)  # a proxy may have looked at another one
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have looked at another one
                 token = config.verifier.token(tokens[0] if tokens else None)
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:

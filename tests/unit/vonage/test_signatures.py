@@ -96,36 +96,36 @@ def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> N
 def test_an_altered_query_is_refused(query: bytes) -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
-    assert refusal(token, query, "GET") == signatures.PAYLOAD
+    assert refusal(token, query, "GET") == signatures.Refusal.PAYLOAD
 
 
 def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
     token = signed(claims_with(payload_hash=hashlib.sha256(GET_QUERY).hexdigest()))
 
-    assert refusal(token, GET_QUERY, "GET") == signatures.PAYLOAD
+    assert refusal(token, GET_QUERY, "GET") == signatures.Refusal.PAYLOAD
 
 
 @pytest.mark.parametrize("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
 def test_an_altered_body_is_refused(body: bytes) -> None:
-    assert refusal(TOKEN, body) == signatures.PAYLOAD
+    assert refusal(TOKEN, body) == signatures.Refusal.PAYLOAD
 
 
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
-        (signatures.ISSUER, {"iss": "vonage"}),
-        (signatures.ISSUER, {"iss": None}),
-        (signatures.API_KEY, {"api_key": "zz99zz99"}),
-        (signatures.API_KEY, {"api_key": None}),
-        (signatures.APPLICATION, {"application_id": "other"}),
-        (signatures.APPLICATION, {"application_id": None}),
-        (signatures.PAYLOAD, {"payload_hash": None}),
-        (signatures.PAYLOAD, {"payload_hash": 5}),
-        (signatures.PAYLOAD, {"payload_hash": "é" * 64}),
-        (signatures.TOO_OLD, {"iat": CLAIMS["iat"] - 301}),
-        (signatures.TOO_NEW, {"iat": CLAIMS["iat"] + 306}),
-        (signatures.NOT_VALID_NOW, {"exp": CLAIMS["iat"]}),
-        (signatures.NOT_VALID_NOW, {"nbf": CLAIMS["iat"] + 60}),
+        (signatures.Refusal.ISSUER, {"iss": "vonage"}),
+        (signatures.Refusal.ISSUER, {"iss": None}),
+        (signatures.Refusal.API_KEY, {"api_key": "zz99zz99"}),
+        (signatures.Refusal.API_KEY, {"api_key": None}),
+        (signatures.Refusal.APPLICATION, {"application_id": "other"}),
+        (signatures.Refusal.APPLICATION, {"application_id": None}),
+        (signatures.Refusal.PAYLOAD, {"payload_hash": None}),
+        (signatures.Refusal.PAYLOAD, {"payload_hash": 5}),
+        (signatures.Refusal.PAYLOAD, {"payload_hash": "é" * 64}),
+        (signatures.Refusal.TOO_OLD, {"iat": CLAIMS["iat"] - 301}),
+        (signatures.Refusal.TOO_NEW, {"iat": CLAIMS["iat"] + 306}),
+        (signatures.Refusal.NOT_VALID_NOW, {"exp": CLAIMS["iat"]}),
+        (signatures.Refusal.NOT_VALID_NOW, {"nbf": CLAIMS["iat"] + 60}),
     ],
 )
 def test_a_claim_that_does_not_hold_is_refused(reason: str, changes: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)
     token = jwt.api_jws.encode(document, SECRET, "HS256").encode()
 
-    assert refusal(token) == signatures.ISSUED_AT
+    assert refusal(token) == signatures.Refusal.ISSUED_AT
 
 
 @pytest.mark.parametrize("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
@@ -168,7 +168,7 @@ def test_a_hash_in_capitals_holds() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    assert refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough")) == signatures.SIGNATURE
+    assert refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough")) == signatures.Refusal.SIGNATURE
 
 
 def test_the_secret_before_still_holds_while_it_is_changed() -> None:
@@ -185,13 +185,13 @@ def test_a_short_secret_works_without_a_warning_per_request() -> None:
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_only_hs256_holds(algorithm: str) -> None:
-    assert refusal(signed(CLAIMS, algorithm=algorithm)) == signatures.ALGORITHM
+    assert refusal(signed(CLAIMS, algorithm=algorithm)) == signatures.Refusal.ALGORITHM
 
 
 def test_an_unsigned_token_is_refused() -> None:
     token = jwt.encode(CLAIMS, None, algorithm="none").encode()
 
-    assert refusal(token) == signatures.ALGORITHM
+    assert refusal(token) == signatures.Refusal.ALGORITHM
 
 
 @pytest.mark.parametrize(
@@ -215,11 +215,11 @@ def test_an_unsigned_token_is_refused() -> None:
     ],
 )
 def test_what_is_no_token_is_refused(token: bytes) -> None:
-    assert refusal(token) == signatures.MALFORMED
+    assert refusal(token) == signatures.Refusal.MALFORMED
 
 
 def test_a_token_with_critical_extensions_is_refused() -> None:
-    assert refusal(signed(CLAIMS, crit=["exp"], exp=1)) == signatures.MALFORMED
+    assert refusal(signed(CLAIMS, crit=["exp"], exp=1)) == signatures.Refusal.MALFORMED
 
 
 @pytest.mark.parametrize("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
@@ -230,12 +230,12 @@ def test_the_scheme_is_read_in_any_case(header: bytes) -> None:
 @pytest.mark.parametrize(
     ("reason", "header"),
     [
-        (signatures.NO_HEADER, None),
-        (signatures.NOT_BEARER, b""),
-        (signatures.NOT_BEARER, b"Bearer"),
-        (signatures.NOT_BEARER, b"Bearer  "),
-        (signatures.NOT_BEARER, b"Basic dXNlcjpwYXNz"),
-        (signatures.NOT_BEARER, TOKEN),
+        (signatures.Refusal.NO_HEADER, None),
+        (signatures.Refusal.NOT_BEARER, b""),
+        (signatures.Refusal.NOT_BEARER, b"Bearer"),
+        (signatures.Refusal.NOT_BEARER, b"Bearer  "),
+        (signatures.Refusal.NOT_BEARER, b"Basic dXNlcjpwYXNz"),
+        (signatures.Refusal.NOT_BEARER, TOKEN),
     ],
 )
 def test_a_request_without_a_token_is_unsigned(reason: str, header: bytes | None) -> None:
@@ -253,11 +253,11 @@ def test_a_private_key_is_no_signature_secret(secret: str) -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.sampled_from(["GET", "POST"]))
 def test_any_bytes_are_refused_with_a_known_reason(token: bytes, payload: bytes, method: str) -> None:
-    assert refusal(token, payload, method) in signatures.REASONS
+    assert refusal(token, payload, method) in list(signatures.Refusal)
 
 
 @given(st.integers(0, len(TOKEN) - 1), st.integers(0, 255))
 def test_a_changed_byte_anywhere_is_refused(position: int, byte: int) -> None:
     forged = TOKEN[:position] + bytes([byte ^ 1 if TOKEN[position] == byte else byte]) + TOKEN[position + 1 :]
 
-    assert refusal(forged) in signatures.REASONS
+    assert refusal(forged) in list(signatures.Refusal)

@@ -22,7 +22,7 @@ from app.flow.nodes import Place
 from app.service.delivery import Reply, milliseconds
 from app.service.lookups import Ask, lookups_of_turn
 from app.store import Records, SqliteDatabase, Store
-from app.vonage.signatures import REASONS
+from app.vonage.signatures import Refusal
 from app.web.lifespan import count_calls, counted_lookups
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from tests.contract.store.stored_rows import NOON_MS, new_call
@@ -260,7 +260,7 @@ def test_refused_signatures_are_counted_by_reason() -> None:
 def test_every_reason_to_refuse_is_there_with_0_so_that_its_first_refusal_is_seen_as_a_rise() -> None:
     metrics = Metrics()
 
-    assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in REASONS}
+    assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in Refusal}
 
 
 def test_reads_of_the_flows_are_counted() -> None:
