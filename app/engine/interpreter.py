@@ -201,7 +201,7 @@ def begin(
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context)
     for name, text in given.items():
         with suppress(ValueError):
-            run.assign(name, flow.params[name].cast(text))
+            run.assign(name, flow.params[name].type.cast(text))
     return (yield from _start(run, flow))
 
 

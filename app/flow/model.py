@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from app.flow.nodes import Place
 from app.flow.paths import Path
-from app.flow.types import TYPES
+from app.flow.types import ValueType
 
 if TYPE_CHECKING:
     from app.flow.language.hooks import SentHook
@@ -316,27 +316,19 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A declared variable; `type_name` is one of `app.flow.types.TYPES`, `default` is of that type already.
+    """A declared variable; `default` is of its type already.
 
     A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. One without
     `is_declared` is only named by a `collect`; `has_default` tells whether what it begins with is written.
     """
 
     name: str
-    type_name: str
+    type: ValueType
     default: Any
     place: Place
     sensitive: bool = False
-    words: tuple[str, ...] = ()
     is_declared: bool = field(default=True, compare=False)
     has_default: bool = field(default=True, compare=False)
-
-    def cast(self, value: object) -> object:
-        """`value` as a value of this variable. Raises ValueError."""
-        fitting = TYPES[self.type_name].cast(value) if self.type_name in TYPES else value
-        if self.words and fitting not in self.words:
-            raise ValueError(f"one of {', '.join(self.words)} is needed")
-        return fitting
 
 
 @dataclass(frozen=True, slots=True)

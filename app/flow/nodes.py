@@ -6,6 +6,7 @@ the text itself and reports at the text's place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 
@@ -81,3 +82,16 @@ class Seq(NamedTuple):
 
 
 Node: TypeAlias = Text | Map | Seq
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node, and everything within it in the order of its file; keys are left out."""
+    yield node
+    if not isinstance(node, Text):
+        for inner in node.items if isinstance(node, Seq) else (entry.value for entry in node.entries):
+            yield from walk(inner)
+
+
+def texts_in(node: Node) -> Iterator[Text]:
+    """Every text within a node, or the text itself; keys are left out."""
+    return (inner for inner in walk(node) if isinstance(inner, Text))

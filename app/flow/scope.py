@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.flow.model import Variable
 from app.flow.paths import Path, root_of, written
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, open_record, record, words
+from app.flow.types import ANY, DATETIME, TYPES, ValueType, open_record, record
 
 RESERVED = frozenset(
     {"call", "input", "env", "now", "locale", "hours", "vars", "loop", "self", "end"}
@@ -126,11 +126,6 @@ class ScopeTypes:
         return {name: shape.sample for name, shape in self.shapes.items()}
 
 
-def variable_type(variable: Variable) -> ValueType:
-    """The type of a declared variable."""
-    return words(*variable.words) if variable.words else TYPES[variable.type_name]
-
-
 def scope_types(
     variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
 ) -> ScopeTypes:
@@ -143,5 +138,5 @@ def scope_types(
     """
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
-    shapes = {**{name: variable_type(variable) for name, variable in variables.items()}, **_BASE}
+    shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}
     return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env))

@@ -12,9 +12,9 @@ from jinja2 import nodes
 
 from app.flow.actions.values import Array, Constant, Object, localised
 from app.flow.language.locales import Locale, split, stands_for_locales, within
-from app.flow.language.reader import Reader, read_fields
+from app.flow.language.reader import Reader, has_braces, read_fields
 from app.flow.model import Value
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates import Escape, compile_file, compile_value
 from app.flow.templates.checker import Checker
 from app.flow.templates.syntax import read_template
@@ -148,11 +148,13 @@ class MapField:
 class JsonField:
     """Anything JSON can say: the `payload` of a notify, the `headers` of an endpoint.
 
-    Unquoted numbers, `true` and `false` stay what they are in JSON; whatever is quoted or has braces is text.
+    Unquoted numbers, `true` and `false` stay what they are in JSON; whatever is quoted is text. What is computed is of
+    the type.
     """
 
     escape: Escape
     texts_only: bool = False
+    computed: ValueType = TYPES["text"]
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
@@ -164,20 +166,18 @@ class JsonField:
         literal = None if node.quoted or self.texts_only else _json_literal(node.value)
         if literal is not None:
             return Constant(literal, node.place)
-        return reader.value(node, TYPES["text"], self.escape, what)
+        return reader.value(node, self.computed, self.escape, what)
 
     def _read_map(self, node: Map, reader: Reader, what: str) -> Value:
-        entries = [entry for entry in node.entries if self._is_plain(entry, reader)]
-        values = {
-            entry.key.value: self.read(entry.value, reader, f"`{entry.key.value}` of {what}") for entry in entries
-        }
+        values: dict[str, Value | None] = {}
+        for entry in node.entries:
+            key = entry.key
+            if has_braces(key):
+                reader.report("E411", key.place, f'the key "{key.value}" has braces')
+            else:
+                reader.warn_of_own_name(entry)
+                values[key.value] = self.read(entry.value, reader, f"`{key.value}` of {what}")
         return Object({name: value for name, value in values.items() if value is not None}, node.place)
-
-    def _is_plain(self, entry: Entry, reader: Reader) -> bool:
-        if "{{" not in entry.key.value and "{%" not in entry.key.value:
-            return True
-        reader.report("E411", entry.key.place, f'the key "{entry.key.value}" has braces')
-        return False
 
 
 def _json_literal(text: str) -> bool | int | float | None:

@@ -213,8 +213,8 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
     bounds: dict[Key, ValueBounds] = {}
     for name, variable in facts.flow.variables.items():
         sets, collected = facts.assigned.get(name, []), facts.collected.get(name, [])
-        is_foreign = name in facts.flow.params or name in facts.brought or variable.words
-        if is_foreign or variable.type_name not in ("text", "int", "number") or bool(sets) == bool(collected):
+        is_foreign = name in facts.flow.params or name in facts.brought
+        if is_foreign or variable.type.name not in ("text", "int", "number") or bool(sets) == bool(collected):
             continue
         key, initial = key_of(nodes.Name(name, "load")), variable.default
         literals = [each.value.value for each in sets if isinstance(each.value, Literal)]
@@ -259,7 +259,7 @@ def _unfit(exit_: Exit) -> Issue | None:
     if not isinstance(exit_, Collect) or exit_.digits is None or exit_.speech:
         return None
     low, high = exit_.digits
-    entries = [*exit_.variable.words, *("4" * length for length in range(low, high + 1))]
+    entries = [*exit_.variable.type.words, *("4" * length for length in range(low, high + 1))]
     if any(entry.isdigit() and low <= len(entry) <= high and _fits(exit_.type, entry) for entry in entries):
         return None
     message = f"no entry of digits fits {exit_.into}, which is {exit_.type.described}"

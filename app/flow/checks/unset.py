@@ -172,7 +172,7 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     said = {read.name for read in _said_reads(facts, begun)}
     for name, variable in never.items():
         if name not in said:
-            shown = _EMPTIES.get(variable.type_name, '""')
+            shown = _EMPTIES.get(variable.type.name, '""')
             cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
             yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
     constants = {name: facts.flow.variables[name].default for name in names if name not in never}
@@ -195,12 +195,12 @@ _EMPTIES = {"int": "0", "number": "0", "bool": "false", "list": "an empty list",
 
 
 def _is_empty(variable: Variable) -> bool:
-    is_constant = variable.has_default and variable.type_name == "bool"
+    is_constant = variable.has_default and variable.type.name == "bool"
     return not variable.default and not is_constant
 
 
 def _begins_empty(variable: Variable) -> bool:
-    return not variable.has_default and variable.type_name in _EMPTY and not variable.words
+    return not variable.has_default and variable.type.name in _EMPTY
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_EarlyRead]:

@@ -26,7 +26,7 @@ from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
 from app.flow.language.reader import HINTS, Reader, fallen_out, is_missing
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.flow.rules import RULES
 from app.flow.scope import RESERVED
 from app.flow.zones import find_zone, zone_cure
@@ -131,7 +131,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     _check_summer_time(words, reader)
     own = {day: name or computed.get(day, "") for day, name in words.holidays.own.items()}
     calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
-    if not any(map(is_missing, _texts(node))) and not any(issue.is_error for issue in reader.issues[before:]):
+    if not any(map(is_missing, texts_in(node))) and not any(issue.is_error for issue in reader.issues[before:]):
         _check_openings(calendar, reader)
     return calendar
 
@@ -173,16 +173,6 @@ def _literal(node: Node, what: str, reader: Reader) -> Node:
     message = f'{what}: "{node.value}" would have to be computed in each call'
     reader.report("E512", node.at(min(found), 2), message)
     return Text("", node.place)
-
-
-def _texts(node: Node) -> Iterator[Text]:
-    """Each value in a map, at any depth."""
-    if isinstance(node, Text):
-        yield node
-    else:
-        inner = (entry.value for entry in node.entries) if isinstance(node, Map) else node.items
-        for each in inner:
-            yield from _texts(each)
 
 
 def _hints(node: Map) -> dict[str, str]:

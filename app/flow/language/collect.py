@@ -17,7 +17,7 @@ from pydantic import Field
 
 from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
-from app.flow.language.exits import ReadExit, StepExit, StepSource, read_condition
+from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.menu import Confidence
 from app.flow.language.reader import HINTS, Reader
@@ -26,7 +26,6 @@ from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
 from app.flow.rules import RULES
-from app.flow.scope import variable_type
 from app.flow.templates import Expression
 from app.flow.types import ValueType
 
@@ -66,10 +65,10 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
 
 
 def _read_speech(node: Node, what: str, reader: Reader) -> bool:
-    if isinstance(node, Text) and node.value == "any":
-        return True
-    reader.report("E203", node.place, f"{what} of `collect` takes any words", "write `speech: any`, or use `choices`")
-    return False
+    is_any = isinstance(node, Text) and node.value == "any"
+    if not is_any:
+        reader.report("E203", node.place, f"{what} takes any words", "write `speech: any`, or use `choices`")
+    return is_any
 
 
 class Collect(FlowModel, StepExit):
@@ -89,7 +88,7 @@ class Collect(FlowModel, StepExit):
     """any: words are taken."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""
-    check: Annotated[Expression | None, ReadWith(read_condition, TEXT)] = None
+    check: Annotated[Expression | None, CONDITION] = None
     """A condition that has to hold for what was given; else it counts as a failed try."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
@@ -112,7 +111,7 @@ class Collect(FlowModel, StepExit):
     @property
     def type(self) -> ValueType:
         """What is given is cast to it."""
-        return variable_type(self.variable)
+        return self.variable.type
 
     def edges(self) -> Iterator[Edge]:
         """Where it goes with what was given, and where the last try leads."""

@@ -29,7 +29,6 @@ from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
-from app.flow.language.returns import OK
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
@@ -172,9 +171,8 @@ _TORN: Final = (("if",), ("goto",))
 _BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
-def read_condition(node: Node, what: str, reader: Reader) -> Expression | None:
-    """A bare expression."""
-    return reader.expression(node, what)
+CONDITION: Final = ReadWith(lambda node, what, reader: reader.expression(node, what), TEXT)
+"""Annotates a field that holds a condition."""
 
 
 class Arm(FlowModel):
@@ -183,7 +181,7 @@ class Arm(FlowModel):
     hints: ClassVar = HINTS["branch line"]
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
-    condition: Annotated[Expression, ReadWith(read_condition, TEXT)] = Field(alias="if")
+    condition: Annotated[Expression, CONDITION] = Field(alias="if")
     """A condition: names, comparison, and, or, not, in, filters."""
     target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
     """Where the call goes when it holds."""
@@ -330,7 +328,7 @@ class Hold(FlowModel, StepExit):
     hints: ClassVar = HINTS["hold"]
     cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`, so that nobody waits forever"}
 
-    until: Annotated[Expression, ReadWith(read_condition, TEXT)]
+    until: Annotated[Expression, CONDITION]
     """The condition."""
     up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
     """The longest time: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
@@ -399,8 +397,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
-    shapes = ((name, source.reader.scope.get(name)) for name in sorted(until.used_names))
-    known = next((name for name, shape in shapes if shape and OK in shape.fields), "")
+    known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")
     cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
     source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
 

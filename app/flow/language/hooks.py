@@ -22,6 +22,8 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from app.errors import RenderError
+from app.flow.actions.action import Action
+from app.flow.actions.do import Document
 from app.flow.actions.values import Object, leaves
 from app.flow.language.base import ReadWith, as_node
 from app.flow.language.exits import StepSource
@@ -40,7 +42,7 @@ from app.flow.language.outgoing import (
 from app.flow.language.reader import HINTS, Fields, Reader, read_fields
 from app.flow.language.variables import read_params
 from app.flow.model import Param, Value
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.templates import Native
 from app.flow.types import TYPES, record
 from app.ncco.webhooks import Webhook
@@ -301,26 +303,15 @@ def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[Sen
 def check_events(source: StepSource) -> None:
     """W288 for an event that the step never causes: a recording or its transcription."""
     node, reader = source.fields.get("events"), source.reader
-    kinds = {item.kind for item in source.played}
-    if not isinstance(node, Map) or not source.plays_whole or "ncco" in kinds:
+    if not isinstance(node, Map) or not source.plays_whole or any(isinstance(part, Document) for part in source.parts):
         return
-    records = "record" in kinds or ("conversation" in kinds and _is_written("record", source))
+    actions = [part for part in source.parts if isinstance(part, Action)]
+    records = any(action.word == "record" or "record" in action.fields for action in actions)
+    transcribes = any("transcription" in action.fields for action in actions)
     for key, _ in node.entries:
         if key.value in ("record", "transcription") and not records:
             reader.report("W288", key.place, f"`{key.value}` never comes: nothing in this step records")
-        elif key.value == "transcription" and not _is_written("transcription", source):
+        elif key.value == "transcription" and not transcribes:
             message = "`transcription` never comes: no record of this step asks for one"
             cure = "write `transcription: {}` in the record, or delete the line"
             reader.report("W288", key.place, message, cure)
-
-
-def _is_written(option: str, source: StepSource) -> bool:
-    """Whether an action of the step, or a default of its actions, has the option."""
-    actions = (source.reader.inherited.get(item.kind) for item in source.played)
-    return any(action is not None and _holds(action, option) for action in (source.fields.get("do"), *actions))
-
-
-def _holds(node: Node, key: str) -> bool:
-    if isinstance(node, Map):
-        return node.get(key) is not None or any(_holds(entry.value, key) for entry in node.entries)
-    return isinstance(node, Seq) and any(_holds(item, key) for item in node.items)

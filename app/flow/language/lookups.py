@@ -22,10 +22,9 @@ from jinja2 import nodes
 from pydantic import Field
 
 from app.errors import RenderError
-from app.flow.actions.values import Object
 from app.flow.language.base import ReadWith, SetByCode, as_node, duration
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
-from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
+from app.flow.language.outgoing import Definition, Named, Url, read_json, read_named, scope_with
 from app.flow.language.reader import HINTS, Fields, Reader, has_braces
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
@@ -137,7 +136,7 @@ def _meant(text: str) -> str:
     return 'write its module and its name: "package.module:function"'
 
 
-def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
+def _read_arguments(node: Node, what: str, reader: Reader) -> Value | None:
     """The keyword arguments under `with`; E536 for a name that no argument has."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
@@ -146,7 +145,7 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
         if not _MODULES.fullmatch(key.value) or "." in key.value:
             cure = "write the name of an argument of the function"
             reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
-    return read_json_map(found, what, reader)
+    return read_json(found, what, reader)
 
 
 class LookupDefinition(Definition):
@@ -165,7 +164,7 @@ class LookupDefinition(Definition):
     """The URL that a body is sent to."""
     function: Annotated[str, ReadWith(_read_function, TEXT)] = Field("", alias="python")
     """package.module:function, plain or async."""
-    arguments: Annotated[Object | None, ReadWith(_read_arguments, named(ANYTHING))] = Field(None, alias="with")
+    arguments: Annotated[Value | None, ReadWith(_read_arguments, named(ANYTHING))] = Field(None, alias="with")
     """What the function is given, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""

@@ -164,16 +164,12 @@ def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
 
 @dataclass(frozen=True, slots=True)
 class Choices(StepExit):
-    """Waits for an `input`; each choice leads to its target.
-
-    `needs` holds for each locale ("" in a flow without any) what the caller had to do for each choice.
-    """
+    """Waits for an `input`; each choice leads to its target."""
 
     word: ClassVar = "choices"
     step_words: ClassVar = ("choices", "min_confidence", "retry", "tail")
 
     choices: Menu
-    needs: Mapping[str, Mapping[str, str]]
     retry: Retry
     wanted: Asked
     place: Place
@@ -195,25 +191,20 @@ class Choices(StepExit):
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The choice's target, or another try."""
+        locale = str(frame.names.get("locale", ""))
+        needs = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
         match outcome.name:
             case "choice":
-                return self._choose(outcome, _locale(frame))
+                choice = self.choices[outcome.choice]
+                others = tuple(need for name, need in needs.items() if name != choice.name)
+                because = _reason(choice, outcome, locale)
+                return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
             case "noinput" | "nomatch":
-                needs = tuple(self._needs_in(_locale(frame)).values())
-                return self.retry.decide(outcome.name, outcome.because, tries, needs)
+                return self.retry.decide(outcome.name, outcome.because, tries, tuple(needs.values()))
             case "asr_error":
                 return Decision(Again(blame=False), outcome.name, self.place, f"{outcome.because}: asked again")
             case _:
                 return None
-
-    def _needs_in(self, locale: str) -> Mapping[str, str]:
-        return self.needs.get(locale) or next(iter(self.needs.values()))
-
-    def _choose(self, outcome: Outcome, locale: str) -> Decision:
-        choice = self.choices[outcome.choice]
-        others = tuple(need for name, need in self._needs_in(locale).items() if name != choice.name)
-        because = _reason(choice, outcome, locale)
-        return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:
@@ -229,17 +220,15 @@ class Choices(StepExit):
         if not choices and defaults.is_whole and not written:
             reader.report("E230", place, "this menu has no choice")
         asked = _asked(choices, source.min_confidence, reader)
-        is_heard = any(isinstance(value, Map) and value.get("speech") is not None for _, value in written)
-        is_heard = is_heard or any(choice.said for choice in choices.values())
+        is_heard = any("speech" in choice.written.values for choice in choices.values())
         if asked.keys and not is_heard and "min_confidence" in source.fields.values:
             message = "`min_confidence` has no effect: no choice of this menu has `speech`"
             reader.report("W222", source.fields.at("min_confidence"), message)
         if retry is None or not (asked.keys or asked.phrases):
             return None
-        needs = {locale: {c.name: c.need_in(locale) for c in choices.values()} for locale in reader.locales or ("",)}
         asking = _needs(choices, tuple(reader.locales))
         parts = with_input(source.parts, asking, False, place, reader, defaults=reader.inherited)
-        return ReadExit(cls(choices, needs, retry, asked, place), parts)
+        return ReadExit(cls(choices, retry, asked, place), parts)
 
 
 def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:
@@ -259,10 +248,6 @@ def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:
     if isinstance(node, Map):
         node = node._replace(entries=tuple(entry for entry in inner if entry not in strays))
     return node, replace(source, fields=fields)
-
-
-def _locale(frame: Frame) -> str:
-    return str(frame.names.get("locale", ""))
 
 
 def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:

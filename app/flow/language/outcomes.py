@@ -30,9 +30,9 @@ from app.flow.actions.waits import connect_of, with_dial
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
-from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
+from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target
 from app.flow.nodes import Map, Node, Place
-from app.flow.scope import variable_type
+from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 
 OUTCOMES: Final = {
@@ -288,9 +288,9 @@ def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
         variable = reader.variables.get(name)
         if variable is None:
             continue
-        if not _fits(returned, variable):
-            message = f'the flow "{signature.name}" returns "{name}" as {variable_type(returned).described}'
-            message = f"{message}, and the variable of this flow is {variable_type(variable).described}"
+        if not _fits(returned.type, variable.type):
+            message = f'the flow "{signature.name}" returns "{name}" as {returned.type.described}'
+            message = f"{message}, and the variable of this flow is {variable.type.described}"
             reader.report("E203", place, message, "declare both alike, or give one of them another name")
         if returned.sensitive and not variable.sensitive:
             message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow stores it unmasked'
@@ -298,10 +298,8 @@ def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
             reader.report("E226", place, message, cure)
 
 
-def _fits(returned: Variable, variable: Variable) -> bool:
+def _fits(returned: ValueType, variable: ValueType) -> bool:
     """Whether every value of the one may be kept in the other."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
-    if variable.type_name in {"text", "number"}:
-        return variable_type(returned).kind == variable_type(variable).kind
-    return returned.type_name == variable.type_name and not returned.words
+    return returned.name == variable.name or (variable.name in {"text", "number"} and returned.kind == variable.kind)

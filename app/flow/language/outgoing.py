@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from app.flow.actions.fields import JsonField
-from app.flow.actions.values import Array, Object
+from app.flow.actions.values import Object
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
-from app.flow.language.reader import Reader, has_braces, items
+from app.flow.language.reader import Reader, items
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes, variable_type
+from app.flow.scope import ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -106,9 +106,6 @@ _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|passwor
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
 )
-_WRITTEN: Final = JsonField("kept")
-
-
 _NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
@@ -155,39 +152,6 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
     return Object({name: value for name, value in values.items() if value is not None}, found.place)
 
 
-def read_json(node: Node, what: str, reader: Reader) -> Value | None:
-    """Anything JSON can say, with values in braces.
-
-    Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a
-    list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
-    and not written anywhere.
-    """
-    if isinstance(node, Map):
-        return read_json_map(node, what, reader)
-    if isinstance(node, Seq):
-        items = [read_json(item, what, reader) for item in node.items]
-        return Array(tuple(item for item in items if item is not None), node.place)
-    return reader.value(node, JSON, "kept", what) if has_braces(node) else _WRITTEN.read(node, reader, what)
-
-
-def read_json_map(node: Map, what: str, reader: Reader) -> Object:
-    """A map of such values; a key with braces is reported (E411) and left out."""
-    values: dict[str, Value | None] = {}
-    for entry in node.entries:
-        key, inner = entry
-        if has_braces(key):
-            reader.report("E411", key.place, f'the key "{key.value}" has braces')
-        else:
-            reader.warn_of_own_name(entry)
-            values[key.value] = read_json(inner, f"`{key.value}` of {what}", reader)
-    return Object({name: value for name, value in values.items() if value is not None}, node.place)
-
-
-Url: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
-Headers: TypeAlias = Annotated[Object, ReadWith(read_headers, named(TEXT))]
-Body: TypeAlias = Annotated[Value, ReadWith(read_json, ANYTHING)]
-
-
 def plain_json(value: object, depth: int = 0) -> Any:
     """`value` as JSON has it: a copy in which a point in time is its ISO 8601 text.
 
@@ -219,6 +183,24 @@ def plain_text(text: str) -> str:
 
 JSON: Final = ValueType("any", "any", "sample", plain_json)
 """Any JSON value; what is computed keeps its own type."""
+
+
+_JSON_FIELD: Final = JsonField("kept", computed=JSON)
+
+
+def read_json(node: Node, what: str, reader: Reader) -> Value | None:
+    """Anything JSON can say, with values in braces; a key with braces is reported (E411) and left out.
+
+    Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a
+    list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
+    and not written anywhere.
+    """
+    return _JSON_FIELD.read(node, reader, what)
+
+
+Url: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
+Headers: TypeAlias = Annotated[Object, ReadWith(read_headers, named(TEXT))]
+Body: TypeAlias = Annotated[Value, ReadWith(read_json, ANYTHING)]
 
 
 class Definition(FlowModel):
@@ -280,7 +262,7 @@ class Definition(FlowModel):
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
     """The names of the call and, in front of them, the params."""
     for name, param in params.items():
-        scope = scope.having(name, variable_type(param.variable), "a sensitive param" * param.variable.sensitive)
+        scope = scope.having(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
 
 
@@ -372,10 +354,5 @@ def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: R
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
-    what, params = f'the {definition.noun} "{definition.name}"', definition.params
-    if node is not None and not isinstance(node, Map):
-        shown = ", ".join(f"{name}: .." for name in params)
-        cure = f"write `{{{shown}}}` here" if params else "write its name alone"
-        reader.report("E201", node.place, f"{what} needs a map of its params", cure)
-        return ()
-    return read_given(node, params, what, place, reader, form=f"{{{definition.name}: {{..}}}}")
+    what, form = f'the {definition.noun} "{definition.name}"', f"{{{definition.name}: {{..}}}}"
+    return read_given(node, definition.params, what, place, reader, form=form)

@@ -22,7 +22,7 @@ from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_first_key
 from app.flow.templates.filters import MAX_TEXT
-from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, url_of, words
+from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, url_of
 from app.ncco.suggest import nearest
 
 OK = "ok"
@@ -229,8 +229,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
         return replace(TYPES[OPTIONAL[node.value]], may_be_empty=True)
-    read = read_type(node, what, reader)
-    return (words(*read.words) if read.words else TYPES[read.name]) if read else None
+    return read_type(node, what, reader)
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> ValueType:

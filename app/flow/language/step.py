@@ -25,7 +25,7 @@ from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.shared import Defaults
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Assignment, Exit, Step, Target
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Text, walk
 
 ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]
 
@@ -183,10 +183,11 @@ def _check_words(kind: ExitKind | None, source: StepSource) -> None:
         return
     for word in ("retry", "tail", "min_confidence", "with") if source.plays_whole else ():
         if word in fields.values and (kind is None or word not in kind.step_words):
-            needed = "add `run: flow`" if word == "with" else "add `choices` or `collect`"
-            cure = (
-                f"write `{word}` inside `collect`" if kind is Collect and word != "with" else f"delete it, or {needed}"
-            )
+            cure = "delete it, or add `choices` or `collect`"
+            if word == "with":
+                cure = "delete it, or add `run: flow`"
+            elif kind is Collect:
+                cure = f"write `{word}` inside `collect`"
             reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
     written = source.first("input")
     if written and kind not in (Choices, Collect):
@@ -207,19 +208,13 @@ def _check_connect(kind: ExitKind | None, source: StepSource) -> None:
     on = source.fields.get("on")
     if on is not None and (not isinstance(on, Map) or _says_more(on, source) or (not connect and steers(on))):
         return
-    if connect is not None and not _plays_on(source.fields):
+    do = source.fields.get("do")
+    slipped = do is not None and any(isinstance(node, Map) and node.get("on") for node in walk(do))  # E403
+    if connect is not None and not slipped:
         _report_undecided(connect, kind, source)
     elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         source.reader.report("W217", source.place, message)
-
-
-def _plays_on(fields: Fields) -> bool:
-    """Whether an `on` has slipped into `do`, which is reported (E403)."""
-    do = fields.get("do")
-    items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
-    inner = [entry.value for item in items for entry in item.entries if isinstance(entry.value, Map)]
-    return any(node.get("on") is not None for node in (*items, *inner))
 
 
 def _says_more(on: Map, source: StepSource) -> bool:
@@ -235,5 +230,5 @@ def _report_undecided(connect: PlayedItem, kind: ExitKind | None, source: StepSo
     elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
         where = "replace `goto` by" if kind is Goto else "put the connect into a step of its own, with"
-        cure = f"{where} `on: {{completed: step, otherwise: step}}`"
-        source.reader.report("W266", connect.place, message, None if kind in (None, On) else cure)
+        cure = None if kind in (None, On) else f"{where} `on: {{completed: step, otherwise: step}}`"
+        source.reader.report("W266", connect.place, message, cure)

@@ -9,7 +9,7 @@ return                                     # back to the flow that ran this one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
@@ -24,7 +24,8 @@ from app.flow.language.variables import guess_type, warn_of_flags
 from app.flow.model import Assignment, Param, Runs, Target, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import is_inner
-from app.flow.scope import RESERVED, variable_type
+from app.flow.scope import RESERVED
+from app.flow.types import words
 from app.ncco.suggest import nearest
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
@@ -42,44 +43,43 @@ def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
     for entry in reader.entries(node, what, "write `set: {variable: value}`"):
         name, value = entry.key.value, entry.value
         if name == "locale" and locales:
-            known[name] = Variable(name, "text", locales[0], entry.key.place, words=locales)
+            known[name] = Variable(name, words(*locales), locales[0], entry.key.place)
             if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
                 report_unknown(value, f'this flow has no locale "{value.value}"', reader)
                 continue
+        if name not in known:
+            _report_undeclared(entry, known, reader)
         entries.append(entry)
+    return _assigned(entries, known, "", reader)
 
-    def report_strange(entry: Entry) -> None:
-        name, place = entry.key.value, entry.key.place
-        if name == "locale":
-            reader.report("E562", place, "`locale` is set, and this flow has no `locales`")
-        elif name in RESERVED:
-            reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
-        else:
-            near, line = nearest(name, known), f"{name}: {{type: {guess_type(entry.value)}}}"
-            cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
-            if known and not near:
-                cure = f"add `{line}` to `vars`; known are: {', '.join(known)}"
-            reader.report("E225", place, f'the variable "{name}" is not declared', cure, undeclared=name)
 
-    return _assigned(entries, known, report_strange, lambda name: declared_under(name, reader), reader)
+def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reader) -> None:
+    name, place = entry.key.value, entry.key.place
+    if name == "locale":
+        reader.report("E562", place, "`locale` is set, and this flow has no `locales`")
+    elif name in RESERVED:
+        reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
+    else:
+        line = f"{name}: {{type: {guess_type(entry.value)}}}"
+        added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
+        cure = None if nearest(name, known) else added
+        reader.unknown("E225", entry.key, known, f'the variable "{name}" is not declared', cure)
 
 
 def _assigned(
-    entries: Iterable[Entry],
-    known: Mapping[str, Variable],
-    report_strange: Callable[[Entry], None],
-    where: Callable[[str], str],
-    reader: Reader,
+    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Reader
 ) -> tuple[Assignment, ...]:
-    """What the entries of a map give to variables; `where` says under which word one of them is declared."""
+    """What the entries of a map give to `known` variables.
+
+    `where` says under which word all of them are declared; "" for those of this flow.
+    """
     found: list[Assignment] = []
     for entry in entries:
         variable = known.get(entry.key.value)
-        if variable is None:
-            report_strange(entry)
-        elif (value := read_value(entry.value, variable, reader)) is not None:
+        value = read_value(entry.value, variable, reader) if variable else None
+        if variable is not None and value is not None:
             reader.warn_of_own_name(entry)
-            _check_secrecy(value, variable, reader, where(variable.name))
+            _check_secrecy(value, variable, reader, where or declared_under(variable.name, reader))
             found.append(Assignment(variable.name, value, entry.key.place))
     return tuple(found)
 
@@ -91,11 +91,10 @@ def declared_under(name: str, reader: Reader) -> str:
 
 def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
-    if isinstance(node, _WRITTEN.get(variable.type_name, ())):
+    if isinstance(node, _WRITTEN.get(variable.type.name, ())):
         warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _OF_TEXTS.read(node, local, f"`{variable.name}`"))
-    type_, what = variable_type(variable), f"`{variable.name}`"
-    return in_each_locale(node, reader, lambda local: local.value(node, type_, "kept", what))
+    return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str) -> None:
@@ -115,13 +114,10 @@ def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:
     entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
     if own is None or not own.is_whole:
         return ()
-
-    def report_strange(entry: Entry) -> None:
-        name = entry.key.value
-        cure = None if own.returns else f"add `returns: {{{name}: text}}` to the flow"
-        reader.unknown("E274", entry.key, own.returns, f'this flow does not return "{name}"', cure)
-
-    return _assigned(entries, own.returns, report_strange, lambda name: "`returns`", reader)
+    for key in (entry.key for entry in entries if entry.key.value not in own.returns):
+        cure = None if own.returns else f"add `returns: {{{key.value}: text}}` to the flow"
+        reader.unknown("E274", key, own.returns, f'this flow does not return "{key.value}"', cure)
+    return _assigned(entries, own.returns, "`returns`", reader)
 
 
 def read_given(
@@ -133,26 +129,26 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """What a `with` gives to `params`; E270 for what they do not have, E271 for what they lack.
+    """What is given to `params`; E270 for what they do not have, E271 for what they lack.
 
     Args:
-        node: the map under `with`, None without one.
+        node: a map, or None when nothing is given.
         params: what is taken.
         what: what takes them, for messages: `the flow "voicemail"`.
         place: where to report what is missing.
         reader: what values are compiled with.
         form: how they are given, `..` for what is missing.
     """
-    if node is not None and reader.map(node, f"`with` of {what}", "write `with: {name: value}`") is None:
+    shown = ", ".join(f"{name}: .." for name in params)
+    whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: nothing is taken"
+    if node is not None and reader.map(node, f"what {what} is given", whole) is None:
         return ()
     entries = node.entries if isinstance(node, Map) else ()
-
-    def report_strange(entry: Entry) -> None:
+    for key in (entry.key for entry in entries if entry.key.value not in params):
         cure = None if params else "delete it, or declare it there under `params`"
-        reader.unknown("E270", entry.key, params, f'{what} takes no "{entry.key.value}"', cure)
-
+        reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure)
     known = {name: param.variable for name, param in params.items()}
-    given = _assigned(entries, known, report_strange, lambda name: f"`params` of {what}", reader)
+    given = _assigned(entries, known, f"`params` of {what}", reader)
     written = {entry.key.value for entry in entries}
     missing = [name for name, param in params.items() if param.is_required and name not in written]
     if missing and written <= params.keys():
@@ -252,15 +248,11 @@ def _read_word(node: Text, reader: Reader) -> Target:
 
 
 def _report_step(text: Text, reader: Reader) -> None:
-    name, own = text.value, reader.own
-    form, _, rest = name.partition(" ")
-    cure = None
+    name, own, cure = text.value, reader.own, None
     if name in reader.flows:
         cure = f"to go on in the flow of this name write `{{run: {name}}}`"
     elif own is not None and name in own.outcomes:
         cure = f"to come back with the outcome of this name write `{{return: {name}}}`"
-    elif form.rstrip(":") in FORMS:
-        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
         cure = 'to end the call write "end"'
     reader.unknown("E214", text, (*sorted(reader.steps), "end"), f'unknown step "{name}"', cure)

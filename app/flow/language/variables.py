@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final
 
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
 from app.flow.language.reader import HINTS, Reader, fallen_out, has_braces, meaning_of
 from app.flow.model import Param, Signature, Variable
-from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
-from app.flow.types import ANY, TYPES, ValueType
+from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
+from app.flow.scope import RESERVED, ScopeTypes, scope_types
+from app.flow.types import ANY, TYPES, ValueType, words
 from app.ncco.suggest import nearest
 
 DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "map")
@@ -31,26 +31,18 @@ _FAMILIAR: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "r
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EMPTY: Final[Mapping[str, object]] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
 
 
-class DeclaredType(NamedTuple):
-    """The name of a type, and the allowed words when it is a list of them."""
-
-    name: str
-    words: tuple[str, ...] = ()
-
-
-def read_type(node: Node, what: str, reader: Reader) -> DeclaredType | None:
+def read_type(node: Node, what: str, reader: Reader) -> ValueType | None:
     """A type, or a list of allowed words; E203 for what is none."""
     if isinstance(node, Seq):
-        allowed = tuple(text.value for item in node.items if (text := reader.text(item, f"a word of {what}")))
+        allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
             reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
-        return DeclaredType("text", allowed) if allowed else None
+        return words(*allowed) if allowed else None
     text = reader.text(node, what)
     if text is None or text.value in DECLARABLE:
-        return DeclaredType(text.value) if text else None
+        return TYPES[text.value] if text else None
     meant = meaning_of(text.value, HINTS["type"])
     message, cure = f'there is no type "{text.value}"', f"write `{meant}`" if meant else None
     if len(parts := re.split(r" *[|,/] *", text.value)) > 1:
@@ -65,7 +57,7 @@ class Declaration(FlowModel):
     is_named: ClassVar = True
     cures: ClassVar = {"type": "write `type: text`"}
 
-    type: Annotated[DeclaredType | None, ReadWith(read_type, TYPE)] = None
+    type: Annotated[ValueType | None, ReadWith(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
     default: Annotated[Node | None, as_node(ANYTHING)] = None
     """What it is at the beginning."""
@@ -138,30 +130,29 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
     name = entry.key.value
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False)[0]
-    type_name, allowed = read_type(entry.value, f'"{name}"', reader) or DeclaredType("text")
-    return Variable(name, type_name, "", entry.key.place, words=allowed)
+    return Variable(name, read_type(entry.value, f'"{name}"', reader) or TYPES["text"], "", entry.key.place)
 
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tuple[Variable, bool]:
     """The variable that a map describes, and whether its type is known."""
     name, place, node = entry.key.value, entry.key.place, entry.value
-    bare = Variable(name, "text", "", place)
+    bare = Variable(name, TYPES["text"], "", place)
     if isinstance(node, Text) and node.value in DECLARABLE:
-        return Variable(name, node.value, _EMPTY.get(node.value, ""), place, has_default=False), True
-    shown = f'"{node.value}"' if isinstance(node, Text) and guess_type(node) == "text" else getattr(node, "value", "..")
-    cure = f"write `{name}: {{type: {guess_type(node)}, default: {shown}}}`"
+        return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False), True
     if not isinstance(node, Map):
+        shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
+        cure = f"write `{name}: {{type: {guess_type(node)}, default: {shown}}}`"
         reader.report("E201", node.place, f"the variable {name} is not described by a map", cure)
         return bare, False
     fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
     found = Declaration.build(fields, reader, cures={"type": f"write `type: {guess_type(fields.get('default'))}`"})
     if found is None:
         return bare, False
-    type_name, allowed = found.type or DeclaredType("text")
-    empty, default = _EMPTY.get(type_name, ""), found.default
-    draft = Variable(name, type_name, empty, place, found.sensitive, allowed, has_default=default is not None)
-    if default is None and allowed and needs_default:
-        fields.need("default", f"write `default: {allowed[0]}`", reader)
+    type_, default = found.type or TYPES["text"], found.default
+    empty = "" if type_.words else type_.empty
+    draft = Variable(name, type_, empty, place, found.sensitive, has_default=default is not None)
+    if default is None and type_.words and needs_default:
+        fields.need("default", f"write `default: {type_.words[0]}`", reader)
     if default is None or found.type is None:
         return draft, found.type is not None
     return replace(draft, default=_read_default(default, draft, reader)), True
@@ -179,35 +170,26 @@ def guess_type(value: Node | None) -> str:
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     """The default, cast; E203 when it does not fit. An empty text fits phone and url: nothing is known yet."""
-    if computed := [text for text in _texts(node) if has_braces(text)]:
+    if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
             reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
         return variable.default
     warn_of_flags(node, reader)
     value = plain(node)
-    if value == "" and variable.type_name in {"phone", "url"}:
+    if value == "" and variable.type.name in {"phone", "url"}:
         return value
     try:
-        return variable_type(variable).cast(value)
+        return variable.type.cast(value)
     except ValueError as error:
         message = f'`default` of the variable "{variable.name}" does not fit its type'
         reader.report("E203", node.place, message, str(error))
         return variable.default
 
 
-def _texts(node: Node) -> Iterator[Text]:
-    if isinstance(node, Text):
-        yield node
-    for inner in node.items if isinstance(node, Seq) else ():
-        yield from _texts(inner)
-    for entry in node.entries if isinstance(node, Map) else ():
-        yield from _texts(entry.value)
-
-
 def warn_of_flags(node: Node, reader: Reader) -> None:
     """W265 for each bare true and false within a list or a map: there it is a text, and "false" counts as true."""
-    for text in () if isinstance(node, Text) else _texts(node):
+    for text in () if isinstance(node, Text) else texts_in(node):
         if not text.quoted and text.value in ("true", "false"):
             message = f"what is written in a list or a map is text, {text.value} too"
             cure = f'write "{text.value}" in quotes, and ask for the text: == "{text.value}"'
@@ -236,7 +218,7 @@ def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables
         if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
             flag = _meant(collect, "sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
-            bare = Variable(into.value, "text", "", into.place, is_declared=False, has_default=False)
+            bare = Variable(into.value, TYPES["text"], "", into.place, is_declared=False, has_default=False)
             known = found.get(into.value, bare)
             found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
     return replace(declared, variables=found)
@@ -267,16 +249,13 @@ def constant_types(
     return {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
 
 
-def _changed(node: Node) -> Iterator[str]:
+def _changed(flow: Map) -> Iterator[str]:
     """The names that some `set` or `into` may give another value."""
-    for item in node.items if isinstance(node, Seq) else ():
-        yield from _changed(item)
-    for key, value in node.entries if isinstance(node, Map) else ():
+    for key, value in (entry for node in walk(flow) if isinstance(node, Map) for entry in node.entries):
         if isinstance(value, Text) and key.value == "into":
             yield value.value
         elif isinstance(value, Map) and key.value == "set":
             yield from value.keys()
-        yield from _changed(value)
 
 
 def _type_of(default: object) -> ValueType | None:

@@ -12,6 +12,7 @@ from app.flow.model import Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
 from app.flow.templates import compile_expression
+from app.flow.types import TYPES, words
 
 FLOW = """\
 flow: main
@@ -96,10 +97,10 @@ def test_a_condition_that_may_hold_or_not_is_not_reported(condition: str) -> Non
 PLACE = Place("flows/test.yaml", 1, 1)
 SCOPE = scope_types(
     {
-        "plan": Variable("plan", "text", "a", PLACE, words=("a", "b", "c")),
-        "tries": Variable("tries", "int", 0, PLACE),
-        "said": Variable("said", "text", "", PLACE),
-        "vip": Variable("vip", "bool", False, PLACE),
+        "plan": Variable("plan", words("a", "b", "c"), "a", PLACE),
+        "tries": Variable("tries", TYPES["int"], 0, PLACE),
+        "said": Variable("said", TYPES["text"], "", PLACE),
+        "vip": Variable("vip", TYPES["bool"], False, PLACE),
     }
 )
 ATOMS = st.one_of(

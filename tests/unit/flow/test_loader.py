@@ -58,7 +58,7 @@ def test_a_flow_is_what_its_file_says() -> None:
     )
     assert ["hello", "sorry"] == list(found.steps)
     assert ["n"] == [each.name for each in found.steps["hello"].sets]
-    assert ("int", 0) == (found.variables["n"].type_name, found.variables["n"].default)
+    assert ("int", 0) == (found.variables["n"].type.name, found.variables["n"].default)
     assert found.error is not None
     assert found.error.step == "sorry"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.scope import RESERVED, header, is_name, scope_types, variable_type
+from app.flow.scope import RESERVED, header, is_name, scope_types
 from app.flow.types import ANY, TYPES
 from tests.unit.flow.templates.cases import SCOPE, VARIABLES, rendered
 
@@ -11,10 +11,6 @@ def test_a_scope_has_the_call_and_the_variables() -> None:
     assert {"call", "input", "env", "now", "locale", *VARIABLES} == set(SCOPE)
     assert SCOPE.get("tries") == TYPES["int"]
     assert SCOPE.get("nobody") is None
-
-
-def test_a_variable_with_words_is_one_of_them() -> None:
-    assert variable_type(VARIABLES["tier"]).words == ("gold", "standard")
 
 
 def test_settings_and_sensitive_variables_may_not_be_spoken() -> None:

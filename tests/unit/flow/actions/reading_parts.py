@@ -14,6 +14,7 @@ from app.flow.model import Draft, Frame, Part, Variable
 from app.flow.nodes import Map, Node, Place
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
+from app.flow.types import TYPES
 
 EXIT = Place("flows/test.yaml", 90, 5)
 CALL = {
@@ -26,7 +27,7 @@ CALL = {
     "custom_data": {},
 }
 _VARIABLES = {
-    name: Variable(name, type_name, default, Place("flows/test.yaml", 1, 1))
+    name: Variable(name, TYPES[type_name], default, Place("flows/test.yaml", 1, 1))
     for name, type_name, default in (
         ("caller", "text", ""),
         ("agent", "phone", ""),

@@ -56,7 +56,7 @@ def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[{customer: a}]",
-            'E201 the lookup "customer" needs a map of its params → write its name alone',
+            'E201 what the lookup "customer" is given is a text → delete it: nothing is taken',
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         ("customer", 'E271 the lookup "customer" needs "item" → write `{customer: {item: ..}}`'),
         (
             "[{customer: a}]",
-            'E201 the lookup "customer" needs a map of its params → write `{item: .., size: ..}` here',
+            'E201 what the lookup "customer" is given is a text → write `{customer: {item: .., size: ..}}`',
         ),
         ("[{customer: {itm: a}}]", 'E270 the lookup "customer" takes no "itm" → did you mean "item"?'),
         (

@@ -14,6 +14,7 @@ from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
 from app.flow.templates import Escape, Expression, compile_expression, compile_file, compile_value
 from app.flow.types import TYPES, ValueType
+from app.flow.types import words as words_of
 
 PLACE = Place("flows/test.yaml", 1, 1)
 
@@ -21,7 +22,7 @@ PLACE = Place("flows/test.yaml", 1, 1)
 def variable(
     name: str, type_name: str, default: Any, *, sensitive: bool = False, words: tuple[str, ...] = ()
 ) -> Variable:
-    return Variable(name, type_name, default, PLACE, sensitive, words)
+    return Variable(name, words_of(*words) if words else TYPES[type_name], default, PLACE, sensitive)
 
 
 VARIABLES = {
