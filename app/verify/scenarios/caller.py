@@ -10,7 +10,7 @@ from app.flow.nodes import Place
 from app.simulator.legs import CallIsOver, CallMoment
 from app.simulator.parties import Behaviour, Parties
 from app.verify.scenarios import script
-from app.verify.scenarios.listener import PromptListener, in_order
+from app.verify.scenarios.listener import PromptListener, first_unheard
 from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.script import DialStep, ScriptStep
 from app.verify.scenarios.server import PlacedCall
@@ -157,7 +157,7 @@ class Caller:
         if not difference.expected or difference.entry is None:
             return difference
         later = self._call.transcript[difference.entry :]
-        is_later = in_order([difference.expected], later) is None
+        is_later = first_unheard([Excerpt(difference.expected)], later) is None
         return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
     async def _hear_out(self) -> None:
@@ -220,11 +220,10 @@ class Caller:
         """What called parties had to hear, each in its place."""
         for party, number in self._dials:
             transcript = self._call.dialled[number].transcript
-            missing = in_order((each.text for each in party.hears if each.text is not None), transcript)
-            if missing is not None:
-                place = next(each.place for each in party.hears if each.text == missing)
+            if (missing := first_unheard(party.hears, transcript)) is not None:
                 found = " ".join(heard.text for heard in transcript if heard.kind == "talk") or "nothing"
-                raise self._differs(place, "the called party does not hear it", missing, found)
+                message = "the called party does not hear it"
+                raise self._differs(missing.place, message, missing.text or "", found)
 
     async def _record(self, step: script.RecordStep) -> None:
         await self._ready(step.place, "leave a recording", ("record",))

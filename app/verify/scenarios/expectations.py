@@ -14,7 +14,7 @@ from app.ncco.suggest import nearest
 from app.simulator.durations import is_spoken, longest_pause
 from app.simulator.legs import Heard
 from app.verify.scenarios.caller import FOREVER
-from app.verify.scenarios.listener import in_order
+from app.verify.scenarios.listener import first_unheard
 from app.verify.scenarios.result import Decided, Difference, Result
 
 
@@ -39,10 +39,9 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     if expect.seconds is not None and not expect.seconds.low <= result.seconds <= expect.seconds.high:
         wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
         yield Difference(expect.at("seconds"), "the call has another length", wanted, found, at=result.seconds)
-    missing = in_order((excerpt.text or "" for excerpt in expect.said), result.transcript)
-    if missing is not None:
-        at = next(excerpt.place for excerpt in expect.said if (excerpt.text or "") == missing)
-        yield Difference(at, "this is not heard, or not in this order", missing, at=result.seconds)
+    if (missing := first_unheard(expect.said, result.transcript)) is not None:
+        message = "this is not heard, or not in this order"
+        yield Difference(missing.place, message, missing.text or "", at=result.seconds)
     yield from _check_variables(result)
     yield from _check_hooks(result)
     yield from _check_ncco(result)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.simulator.legs import Heard
+from app.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
 """Kinds of what is heard: speech by its text, audio files by their URL."""
@@ -101,13 +102,14 @@ class PromptListener:
         return found
 
 
-def in_order(wanted: Iterable[str], transcript: tuple[Heard, ...]) -> str | None:
+def first_unheard(wanted: Iterable[Excerpt], transcript: tuple[Heard, ...]) -> Excerpt | None:
     """The first of some texts that is not heard behind the one before it; None when all are."""
     text = " ".join(plain(heard.text) for heard in transcript if heard.kind in SPOKEN)
     at = 0
     for each in wanted:
-        found = text.find(plain(each), at)
+        sought = plain(each.text or "")
+        found = text.find(sought, at)
         if found < 0:
             return each
-        at = found + len(plain(each))
+        at = found + len(sought)
     return None

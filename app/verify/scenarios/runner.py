@@ -65,8 +65,10 @@ and errors. It is passed in, since `verify` does not import `web`."""
 class LocalCall(PlacedCall):
     """A call to the server in this process: what it keeps, sends and logs can be seen, too."""
 
-    def __init__(self, stage: LocalStage, direct: AsgiServer, *placed: Any) -> None:
-        super().__init__(*placed)
+    def __init__(
+        self, stage: LocalStage, application: Application, direct: AsgiServer, met: Circumstances, seed: str
+    ) -> None:
+        super().__init__(application, FaultyServer(direct, stage.database), stage.clock, met, seed)
         self._stage = stage
         self._direct = direct
         self._known, self._logged = len(stage.store.opened), len(stage.log)
@@ -108,6 +110,7 @@ class LocalStage:
             sent is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
 
     Attributes:
+        clock: of the latest call. database, store: of the server.
         log: warnings and errors of the server, a sentence each.
     """
 
@@ -128,13 +131,13 @@ class LocalStage:
         self._env = stand_ins(self.flows) if outside is None else outside.env
         self._chaos = chaos
         self._played = Counter[str]()
-        self._clock = VirtualClock(AT)
-        self._database = FailingDatabase()
-        self.store = CallStore(self._database)
+        self.clock = VirtualClock(AT)
+        self.database = FailingDatabase()
+        self.store = CallStore(self.database)
         self.log: list[str] = []
         policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY))
         self._service = CallService(self.store, Library(self.store, lambda: project), policy)
-        self._app = make_app(self._service, lambda: self._clock.at(self._clock.ms), self.log)
+        self._app = make_app(self._service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
@@ -195,14 +198,14 @@ class LocalStage:
         allowed = self._dial_allow if dial_allow is None else dial_allow
         self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
         self._service.look_ups = lambda: look_up
-        self._clock = VirtualClock(call.made_at)
-        direct = AsgiServer(self._app, self._clock, patience_s)
+        self.clock = VirtualClock(call.made_at)
+        direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(
             answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
         )
-        line = LocalCall(self, direct, application, FaultyServer(direct, self._database), self._clock, met, seed)
+        line = LocalCall(self, application, direct, met, seed)
         await line.place(call, self.flows)
         return line
 
