@@ -10,7 +10,6 @@ from app.flow.language.menu import Choices
 from app.flow.language.outcomes import DISCONNECTED
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
-from app.ncco.suggest import nearest
 from app.simulator.durations import is_spoken, longest_pause
 from app.simulator.legs import Heard
 from app.verify.scenarios.caller import FOREVER
@@ -55,9 +54,8 @@ def _check_variables(result: Result) -> Iterator[Difference]:
         known |= record.session.variables
     for name, (place, value) in result.scenario.expect.variables.items():
         if name not in known:
-            near = nearest(name, known)
-            hint = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(sorted(known)) or 'none'}"
-            yield Difference(place, f'the call has no variable "{name}" in the end{hint}', at=result.seconds)
+            message = f'the call has no variable "{name}" in the end; it has {", ".join(sorted(known)) or "none"}'
+            yield Difference(place, message, at=result.seconds)
         elif not is_part(value, known[name]):
             message = f'the variable "{name}" has another value'
             yield Difference(place, message, shown(value), shown(known[name]), at=result.seconds)
