@@ -149,17 +149,15 @@ class CallService:
         if found is None:
             return await self._answer_without_flow(delivery, id_, flow)
         given = {} if flow is None else delivery.params(found.params)
-        try:
-            return await self._open(id_, engine.begin(found, id_, call, self._surroundings(delivery), given), delivery)
-        except AlreadyOpen:
-            id_ = await self._answered_session(id_, call)
-        if (repeat := await self._repeat_answer(id_, delivery)) is not None:
-            return repeat
-        try:  # the leg was transferred into the same flow
-            return await self._open(id_, engine.begin(found, id_, call, self._surroundings(delivery), given), delivery)
-        except AlreadyOpen:
-            repeat = await self._repeat_answer(id_, delivery)
-            return repeat or self._failsafe("answer", "the call is known, its first turn is not", call)
+        for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
+            turn = await self._play(engine.begin(found, id_, call, self._surroundings(delivery), given))
+            try:
+                return await self._write_first(turn, self._answer_row(id_, delivery), delivery)
+            except AlreadyOpen:
+                id_ = await self._answered_session(id_, call)
+            if (repeat := await self._repeat_answer(id_, delivery)) is not None:
+                return repeat
+        return self._failsafe("answer", "the call is known, its first turn is not", call)
 
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
         """The NCCO that a webhook of a wait brings, or an empty reply.
@@ -206,12 +204,8 @@ class CallService:
 
     # Answer webhooks
 
-    async def _open(self, id_: str, playing: Playing[Turn], delivery: Delivery) -> Reply:
-        """Make and write the first turn of a call. Raises AlreadyOpen."""
-        turn = await self._play(playing)
-        return await self._write_first(turn, self._answer_row(id_, delivery), delivery)
-
     async def _write_first(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
+        """Write the first turn of a call, then reply with it. Raises AlreadyOpen."""
         ncco, now = orjson.dumps(turn.ncco), webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
