@@ -1,7 +1,8 @@
-"""`ncco prove`: walk every way through flows."""
+"""`ncco prove`: explore every path through flows. A scenario that it writes was played first."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,14 +18,26 @@ from app.cli import options
 from app.cli.environment import flow_variables
 from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json, shows_colours
 from app.cli.project import Source, flow_named, flow_of_file, source_of
-from app.cli.rehearsal import Rehearsed, rehearse
+from app.cli.server_under_test import make_app
 from app.flow.issues import Issue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import counter_example, covering, numbered, text_of
+from app.verify.prove.counterexample import (
+    WrittenScenario,
+    counter_example,
+    covering,
+    numbered,
+    shortened,
+    text_of,
+)
+from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage, play
+from app.verify.scenarios.script import HearStep
+from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
 MOST_SCENARIOS: Final = 100
 """In one file that is written: a larger file might not be read."""
@@ -277,3 +290,59 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
             path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
             path.write_text(text_of(part), encoding="utf-8")
             click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A scenario as it was played.
+
+    Attributes:
+        written: with what was heard, word for word.
+        problem: why it does not do what it says; "" when it does.
+        result: of the call; None when it could not be played.
+    """
+
+    written: WrittenScenario
+    problem: str = ""
+    result: Result | None = None
+
+
+def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
+    """Play each of them. One that expects to be without a fault has to differ by it, every other one has to hold."""
+
+    async def play_all() -> list[Rehearsed]:
+        stage = LocalStage(project, make_app)
+        return [await _play(stage, each) for each in scenarios]
+
+    return asyncio.run(play_all())
+
+
+async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
+    """Calls that continue alike may have begun with different words, so what is heard is taken from the call."""
+    (scenario,), _ = read_scenarios("rehearsal.yaml", text_of([written]))
+    reader = ScenarioReader()
+    fitted = stage.fit(scenario, reader)
+    if reader.issues:
+        return Rehearsed(written, reader.issues[0].message)
+    script = tuple(HearStep(texts=(Excerpt(None),)) if isinstance(step, HearStep) else step for step in fitted.script)
+    result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
+    heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
+    return Rehearsed(heard, _problem(result, fitted.expect.without), result)
+
+
+def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
+    """The script with what was heard in it; the words that were not heard any more stay."""
+    texts = iter(heard)
+    script = [
+        {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step
+        for step in body["script"]
+    ]
+    return {**body, "script": script}
+
+
+def _problem(result: Result, without: Mapping[str, UpperLimit]) -> str:
+    first = next(iter(result.differences), None)
+    fault = next(iter(without), "")
+    if first is None:
+        return f"{fault} does not happen" if fault else ""
+    return "" if fault and first.fault == fault else first.message

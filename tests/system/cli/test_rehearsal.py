@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.rehearsal import rehearse
+from app.cli.prove import rehearse
 from app.flow.loader import load
 from app.verify.prove.counterexample import WrittenScenario
 

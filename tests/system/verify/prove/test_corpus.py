@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.rehearsal import rehearse
+from app.cli.prove import rehearse
 from app.flow.loader import load_files
 from app.verify.outcomes import outcomes_of
 from app.verify.prove.counterexample import covering
