@@ -11,7 +11,6 @@ from jinja2 import UndefinedError, nodes
 from app.engine import Call
 from app.flow.checks.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
-from app.flow.language.collect import Collect
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
 from app.flow.templates.filters import Unfit
@@ -20,7 +19,7 @@ from app.flow.templates.values import Run, compiled_expression
 from app.verify.prove.expressions import Path, expressions_of, templates_in
 from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
-from app.verify.prove.uses import assigned, flows_run_from, uses_in
+from app.verify.prove.uses import assigned, collected_digits, flows_run_from, uses_in
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
@@ -164,12 +163,9 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
     """Digits for a variable that is compared with keyed-in digits, else a literal, else an address."""
-    flows = flows_run_from(root)
-    for flow, *rest in compared.names:
-        for step in flows[flow].steps.values() if flow in flows else ():
-            exit_ = step.exit
-            if isinstance(exit_, Collect) and rest == [exit_.into] and exit_.digits:
-                return str(number % 9 + 1) * exit_.digits[0]
+    lengths = [length for path in compared.names for length in collected_digits(root, path)]
+    if lengths:
+        return str(number % 9 + 1) * lengths[0]
     return compared.texts[0] if compared.texts else f"https://{name.lower().replace('_', '-')}.example.com"
 
 

@@ -35,8 +35,8 @@ class Listened(NamedTuple):
         rings: how long somebody is rung; 0 for nobody.
         person: when somebody is rung; None for nobody.
         is_heard: whether there is any sound.
-        is_caught: whether anything is heard when the answer to the `input` gets lost, or without one, what a `notify`
-            tells.
+        is_caught: whether anything is heard when the answer to the `input` gets lost, or without one, that to a
+            `notify`.
         is_endless: whether something is played for ever that no answer can cut short.
     """
 

@@ -44,7 +44,7 @@ from app.verify.prove.expressions import (
     tested_for_truth,
     texts_in,
 )
-from app.verify.prove.uses import DECIDES, assigned, flows_run_from, played_by, runs_of, uses_in
+from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, runs_of, uses_in
 
 NUMBER: Final = "442079460000"
 """The number that is called where a flow has none."""
@@ -381,11 +381,11 @@ class Literals:
     def _join_returned(self, flow: Flow) -> None:
         """What a flow returns shares the literals of the variables that receive it."""
         for step in flow.steps.values():
-            target = runs_of(step)
-            ran = target.runs.flow if target is not None and target.runs is not None else ""
-            for name in flow.variables if ran else ():
-                if (RETURNED, ran, name) in self._parent:
-                    self._join((flow.name, name), (RETURNED, ran, name))
+            ran = runs_of(step)
+            returned = {name: (RETURNED, ran.flow, name) for name in flow.variables} if ran is not None else {}
+            for name, path in returned.items():
+                if path in self._parent:
+                    self._join((flow.name, name), path)
 
     # summing up
 
@@ -485,8 +485,4 @@ def _common_texts(root: Flow, path: Path) -> Iterator[str]:
         yield CALLER
     elif path == ("", "call", "to"):
         yield root.numbers[0] if root.numbers else NUMBER
-    elif len(path) == 2 and path[0] in flows_run_from(root):
-        for step in flows_run_from(root)[path[0]].steps.values():
-            exit_ = step.exit
-            if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.digits:
-                yield from (digit * exit_.digits[0] for digit in "23")
+    yield from (digit * length for length in collected_digits(root, path) for digit in "23")

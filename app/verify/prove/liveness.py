@@ -48,6 +48,7 @@ class Liveness:
         looks: the steps that read the clock or opening hours at all.
         tests_now: whether `now` itself decides anything.
         deciding: the variables that decide anything where a call waits, as (flow, name).
+        kept: as in `live`, the paths of what a call keeps, in one order, each with its weight.
     """
 
     root: Flow
@@ -56,6 +57,7 @@ class Liveness:
     looks: set[tuple[str, str]] = field(default_factory=set)
     tests_now: bool = False
     deciding: set[tuple[str, str]] = field(default_factory=set)
+    kept: dict[tuple[str, str, When], list[tuple[Path, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for flow in flows_run_from(self.root).values():
@@ -65,7 +67,8 @@ class Liveness:
                 changed = sum(each.settle() for each in reversed(steps))
             for each in steps:
                 self._note(each)
-        for (flow_name, _, when), live in self.live.items():
+        for (flow_name, step, when), live in self.live.items():
+            self.kept[flow_name, step, when] = sorted(each for each in live.items() if each[0][0] not in _NOT_KEPT)
             if when != "entering":
                 self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
@@ -78,8 +81,8 @@ class Liveness:
         self.live[*key, "waiting"] = _joined(waiting, each.played)
         if runs_of(step) is not None:
             self.live[*key, "ran"] = left
-        assigned_ = (Use(value, DECIDES) for _, value in assigned(each.flow, step))
-        own = _joined(each.played, each.asked, each.tested, each.sent, _reads(assigned_))
+        sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
+        own = _joined(each.played, each.asked, each.tested, each.sent, sets)
         self.timed |= {key} if _reads_time(each.played) else set()
         self.looks |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
@@ -96,7 +99,7 @@ class _StepLiveness:
     def settle(self) -> bool:
         """Compute again what matters on entering it; whether that has changed."""
         ran = runs_of(self.step)
-        given = _reads(Use(each.value, DECIDES) for each in given_to(ran)) if ran is not None else {}
+        given = _reads(Use(each.value, DECIDES) for each in ran.given) if ran is not None else {}
         live = _before(self.step.sets, _joined(self.played, self.tested, self.sent, self.after(), given))
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
         key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
@@ -162,8 +165,3 @@ def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
             read = _without(read, {name})
         live = _joined(_without(live, {name}), read)
     return live
-
-
-def kept_paths(live: Mapping[Path, int]) -> tuple[tuple[Path, int], ...]:
-    """The paths that a call keeps, in one order, each with its weight."""
-    return tuple(sorted((path, weight) for path, weight in live.items() if path[0] not in _NOT_KEPT))

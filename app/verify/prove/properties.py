@@ -394,7 +394,7 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
     for caller in flows.values() if target.returns else ():
         for step in caller.steps.values():
             ran = runs_of(step)
-            if ran is not None and ran.runs is not None and ran.runs.flow == flow.name:
+            if ran is not None and ran.flow == flow.name:
                 lines = {edge.label: edge.target for edge in lines_of(step)}
                 line = lines.get(target.returns) or lines.get("otherwise")
                 yield from _led_to(flows, caller, line) if line is not None else ()

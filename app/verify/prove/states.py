@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.engine import Session
 from app.engine.outcome import ASR_ERRORS, REACHED
@@ -13,7 +13,7 @@ from app.engine.scope import call_record
 from app.flow.model import Flow
 from app.verify.prove.expressions import LENGTH, Path
 from app.verify.prove.literals import Literals
-from app.verify.prove.liveness import Liveness, When, kept_paths
+from app.verify.prove.liveness import Liveness, When
 from app.verify.prove.samples import LONGEST_LIST
 from app.verify.prove.uses import DECIDES
 
@@ -26,15 +26,6 @@ MARGIN: Final = 5
 SMALL_MARGIN: Final = 2
 """The same, as soon as there are MANY_STATES."""
 MANY_STATES: Final = 1_000
-
-
-class Bound(NamedTuple):
-    """The range in which numbers are distinguished, and whether all numbers above and below it are alike."""
-
-    low: float
-    high: float
-    is_high_alike: bool
-    is_low_alike: bool
 
 
 @dataclass(slots=True)
@@ -53,8 +44,6 @@ class States:
     margin: int = MARGIN
     left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
-    _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
-    _paths: dict[tuple[str, str, When], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
         """Equal for two waiting sessions that continue alike."""
@@ -86,10 +75,7 @@ class States:
         self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
         names = {**self.root.named(where[0]).default_answers, **known, **variables}
-        key = (*where, when)
-        if key not in self._paths:
-            self._paths[key] = kept_paths(self.liveness.live.get(key, {}))
-        return tuple(_seen(names, path, weight) for path, weight in self._paths[key])
+        return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
     def bounded(self, session: Session) -> Session:
         """The session with its counters, texts and lists bounded, and without the number of its dials."""
@@ -130,29 +116,20 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        bound = self._bound(flow, name)
-        if bound.low <= value <= bound.high:
-            return value
-        is_alike = bound.is_high_alike if value > bound.high else bound.is_low_alike
-        is_free = self.literals.of(flow, (name,)).has("free")  # a sum of others may become too large anywhere
-        if not is_alike and (is_free or (flow, name) in self.liveness.deciding):
-            self.left[flow, name] = (bound.low, bound.high)
-        return bound.low if value < bound.low else bound.high
-
-    def _bound(self, flow: str, name: str) -> Bound:
-        """One below the least number that it is compared with to one above the greatest, or farther."""
-        key = (flow, name, self.margin)
-        if key not in self._bounds:
-            compared = self.literals.of(flow, (name,))
-            numbers = [0.0, *compared.borders]
-            if any(path[-1] == LENGTH for path in compared.names):
-                numbers.append(MOST_ITEMS)
-            is_open = compared.has("related") or compared.has("free")
-            is_high_alike, is_low_alike = not (compared.has("sinks") or is_open), not (compared.has("rises") or is_open)
-            low = int(min(numbers)) - 1 - (0 if is_low_alike else self.margin)
-            high = int(max(numbers)) + 1 + (0 if is_high_alike else self.margin)
-            self._bounds[key] = Bound(low, high, is_high_alike, is_low_alike)
-        return self._bounds[key]
+        """A number from one below the least that it is compared with to one above the greatest, or farther."""
+        compared = self.literals.of(flow, (name,))
+        numbers = [0.0, *compared.borders]
+        if any(path[-1] == LENGTH for path in compared.names):
+            numbers.append(MOST_ITEMS)
+        is_free = compared.has("free")  # a sum of others may become too large anywhere
+        is_open = is_free or compared.has("related")
+        below = self.margin if is_open or compared.has("rises") else 0
+        above = self.margin if is_open or compared.has("sinks") else 0
+        low, high = int(min(numbers)) - 1 - below, int(max(numbers)) + 1 + above
+        is_far = (value > high and above) or (value < low and below)
+        if is_far and (is_free or (flow, name) in self.liveness.deciding):
+            self.left[flow, name] = (low, high)
+        return low if value < low else min(value, high)
 
 
 def _is_given(session: Session, value: Any) -> bool:

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent, tests_of
-from app.flow.model import Assignment, Edge, Flow, Step, Target, Value
+from app.flow.language.collect import Collect
+from app.flow.model import Assignment, Edge, Flow, Runs, Step, Target, Value
 from app.flow.templates import Expression
 from app.verify.prove.expressions import RETURNED, Path
 
@@ -55,6 +56,14 @@ def tested_by(step: Step) -> Iterator[Use]:
     yield from (Use(test, DECIDES) for test in tests_of(step))
 
 
+def collected_digits(root: Flow, path: Path) -> Iterator[int]:
+    """How many digits callers key in at least for a variable, by a flow and its name."""
+    flow = flows_run_from(root).get(path[0])
+    for step in flow.steps.values() if flow is not None else ():
+        if isinstance(step.exit, Collect) and (step.exit.into,) == path[1:] and step.exit.digits:
+            yield step.exit.digits[0]
+
+
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
     """Every assignment of a step and its ways out, with the path of what is assigned: a flow and one of its names.
 
@@ -95,10 +104,10 @@ def given_to(target: Target) -> tuple[Assignment, ...]:
     return tuple(target.runs.given) if target.runs is not None else ()
 
 
-def runs_of(step: Step) -> Target | None:
-    """The target of a step that runs a flow and is returned to; None for any other step."""
+def runs_of(step: Step) -> Runs | None:
+    """The flow that a step runs, and that returns to it; None for any other step."""
     first = next(iter(step.exit.edges()), None)
-    return first.target if first is not None and step.exit.word == "run" and first.target.runs is not None else None
+    return first.target.runs if first is not None and step.exit.word == "run" else None
 
 
 def lines_of(step: Step) -> tuple[Edge, ...]:
