@@ -266,8 +266,9 @@ class Graph:
 
         for number, group in enumerate(groups):  # each comes after those that it leads to
             turns = [each for state in group for each in self.out[state]]
-            inner = [each for each in turns if each.target is not None and group_of[each.target] == number]
-            steps, last = max(((0, None), *(from_(each) for each in turns if each not in inner)), key=itemgetter(0))
+            inner = {each for each in turns if each.target is not None and group_of[each.target] == number}
+            ways = (from_(each) for each in turns if each not in inner)
+            steps, last = max(ways, key=itemgetter(0), default=(0, None))
             longest.append((steps + len({where for each in inner for where in each.entered}), last))
         return max(map(from_, self._beginnings), key=itemgetter(0))
 

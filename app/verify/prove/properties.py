@@ -1,13 +1,14 @@
 """The properties that every call must have, and their violations in a state space.
 
 `rules.yaml` is the table of them: what each violation means and its usual cure. `_TURN_CHECKS` find those of a single
-turn, `_CHECKS` those of whole calls. Each violation is reported once for a step.
+turn, the other checks those of whole calls. Each violation is reported once for a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
@@ -95,15 +96,15 @@ class Explored:
 def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
     """Every violation, each once for a step."""
     explored = Explored(space, Graph(space), call_limits, is_certain)
-    found = [*((check, check(explored)) for check in _CHECKS)]
-    by_turn = ((check, check(explored, each)) for check in _TURN_CHECKS for each in space.transitions)
+    checks = _CHECKS if space.stopped else (*_CHECKS, *_WHOLE_CHECKS)
+    in_turns = ((check, each) for check in _TURN_CHECKS for turn in space.transitions for each in check(explored, turn))
+    in_calls = ((check, each) for check in checks for each in check(explored))
     seen: set[tuple[Any, ...]] = set()
-    for check, violations in (*by_turn, *found):
-        for violation in violations:
-            key = (check, *violation[:3], violation.code)
-            if key not in seen:
-                seen.add(key)
-                yield violation
+    for check, violation in chain(in_turns, in_calls):
+        key = (check, *violation[:3], violation.code)
+        if key not in seen:
+            seen.add(key)
+            yield violation
 
 
 # what may be wrong in one turn
@@ -213,7 +214,7 @@ def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violatio
         yield explored.found("prompt_seconds", turn.where, message, turn)
 
 
-_TURN_CHECKS: Final[tuple[Callable[[Explored, Transition], Iterator[Violation]], ...]] = (
+_TURN_CHECKS: Final = (
     _refused,
     _failing,
     _endless,
@@ -225,13 +226,14 @@ _TURN_CHECKS: Final[tuple[Callable[[Explored, Transition], Iterator[Violation]],
     _too_long_prompts,
 )
 
+
 # what may be wrong in whole calls
 
 
 def _trapped(explored: Explored) -> Iterator[Violation]:
     """States from which no call ends."""
     seen = set[Where]()
-    for state in explored.graph.trapped() if not explored.space.stopped else ():
+    for state in explored.graph.trapped():
         near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
         if state.where not in seen and not near & seen:
             message = f'a call that reaches step "{state.where[1]}" never ends, whatever the caller does'
@@ -300,7 +302,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
     """Dials whose other party hears a flow that never lets it be joined, whatever the party does."""
     space, paths = explored.space, Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
-    for each in space.out[None] if not space.stopped else ():
+    for each in space.out[None]:
         if each.dialled_by is not None:
             legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
@@ -313,7 +315,7 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("steps")
     most = limit.most if limit else explored.call_limits.steps
     steps, last = explored.graph.longest()
-    if steps > most and not explored.space.stopped:
+    if steps > most:
         place = limit.place if limit else explored.step(last.where).place
         message = f"a call may enter {steps} steps, and the limit is {most}"
         yield explored.found("steps", last.where, message, last, place=place)
@@ -321,35 +323,25 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("seconds_to_person")
-    if limit is None or explored.space.stopped:
-        return
-    seconds, turn = explored.graph.person()
-    if turn is None:
+    seconds, turn = explored.graph.person() if limit else (0, None)
+    if limit and turn is None:
         cure = "connect the caller somewhere, or delete the limit"
         root = explored.space.root.name
         yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
-    elif seconds > limit.most:
+    elif limit and turn and seconds > limit.most:
         message = f"the quickest path to a person takes {seconds:.0f} seconds, and the limit is {limit.most}"
         yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
     """Steps of this flow; those of other flows may be reached from elsewhere: see `never_run`."""
-    space = explored.space
-    if not space.stopped:
-        yield from unreached(space.root, flows_run_from(space.root), space.entered, is_certain=explored.is_certain)
+    root, entered = explored.space.root, explored.space.entered
+    return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
 
 
-_CHECKS: Final[tuple[Callable[[Explored], Iterator[Violation]], ...]] = (
-    _trapped,
-    _cycles,
-    _silences,
-    _silent_whispers,
-    _never_joined,
-    _too_many_steps,
-    _far_from_a_person,
-    _unreachable,
-)
+_CHECKS: Final = (_cycles, _silences, _silent_whispers)
+_WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
+"""Those that say something only when everything was explored."""
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
