@@ -15,8 +15,8 @@ from app.flow.rules import RULES
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
-from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names, used_env, walk
+from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
 from app.flow.zones import zone_cure

@@ -7,19 +7,48 @@ at most one fault, so that a text reports all its faults at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import yaml
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
 from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.tree import Located, Template, Token, shorten
 from app.ncco.suggest import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What other languages and systems write, and what is written here instead: the tables of `foreign.yaml`.
+
+    Attributes:
+        operators: the rule that an operator breaks, and its cure.
+        misplaced: operators and words where an operator or the end is expected: the rule, what is wrong, and the cure.
+        missing: operators where a value is expected, with their cures.
+        words, literals: words in the place of an operator or of a value, with their cures.
+        calls: functions and methods, with the filter that does the same.
+        filters, tags: those that do not exist here, with their cures.
+        names: names that other systems use, with the name here.
+    """
+
+    operators: Mapping[str, tuple[str, str]]
+    misplaced: Mapping[str, tuple[str, str, str]]
+    missing: Mapping[str, str]
+    words: Mapping[str, str]
+    literals: Mapping[str, str]
+    calls: Mapping[str, str]
+    filters: Mapping[str, str]
+    names: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+FOREIGN: Final = Foreign(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
 
 MAX_TOKENS: Final = 150
 """Words and signs that one pair of braces may hold; our choice."""

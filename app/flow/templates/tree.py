@@ -58,8 +58,6 @@ def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str]:
     bare = name.removeprefix("./").removeprefix(FOLDER).removeprefix("/")
     if bare != name and bare in templates:
         return message, f'names are relative to {FOLDER}: write "{bare}"'
-    if ".." in name.split("/"):
-        return message, f"only files in {FOLDER} can be used"
     with_ending = next((known for known in templates if known.startswith(f"{name}.")), None)
     if near := with_ending or nearest(name, templates):
         return message, f'did you mean "{near}"?'
