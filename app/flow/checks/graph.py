@@ -34,7 +34,7 @@ def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | N
     Nothing is reported while a fault hides an edge: it may lead to the step.
     """
     reached: set[str] = set()
-    waiting = [start, *_named(error)]
+    waiting = [start, *([error.step] if error is not None and error.step is not None else [])]
     while waiting:
         name = _known(waiting.pop(), steps)
         if name is None or not steps[name].has_all_edges:
@@ -53,15 +53,10 @@ def _known(name: str, steps: Mapping[str, ReadStep]) -> str | None:
     return name if name in steps else nearest(name, steps)
 
 
-def _named(target: Target | None) -> Iterator[str]:
-    if target is not None and target.step is not None:
-        yield target.step
-
-
 def _targets(step: ReadStep) -> list[str]:
     """The steps that it names."""
     targets = [edge.target for edge in step.exit.edges()] if step.exit else []
-    return [name for target in (*targets, step.error) for name in _named(target)]
+    return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
 def silent(exit_: Exit) -> Iterator[Edge]:

@@ -42,7 +42,7 @@ _TOKEN: Final = re.compile(
 )
 _WORD: Final = re.compile(rf"[^\W\d_{_VALUE}]+|[*#]|\d+|{_VALUE}+")
 
-_GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.yaml").read_bytes(), yaml.CSafeLoader)
+GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.yaml").read_bytes(), yaml.CSafeLoader)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,8 @@ class Language:
 
     def _piece(self, found: re.Match[str]) -> str:
         name = found[1]
-        if name in _GRAMMAR["pieces"]:
-            return str(_GRAMMAR["pieces"][name])
+        if name in GRAMMAR["pieces"]:
+            return str(GRAMMAR["pieces"][name])
         words = "|".join(sorted(self.words[name])) or "(?!)"
         return f"(?:[ ](?:{words})(?![^ ]))"
 
@@ -187,7 +187,7 @@ def read_prompt(text: str, voice: str) -> PromptText:
     is_open = is_long or bool(_LOOP.search(text) or language.pattern("{any}{nouns}").search(tokens))
     is_open = is_open or (_VALUE in tokens and _has_open_value(text, tokens, places))
     possible = frozenset(
-        language.key_of(word) for word in language.pattern(_GRAMMAR["with"]).findall(tokens)
+        language.key_of(word) for word in language.pattern(GRAMMAR["with"]).findall(tokens)
     ) | frozenset(key.key for key in _keys(tokens, 0, len(tokens), language) if not _is_counted(tokens, key, language))
     mentions.sort(key=lambda mention: mention.start)
     return PromptText(tokens, places, tuple(mentions), frozenset(possible), language, is_open)
@@ -227,7 +227,7 @@ def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
-        for way, rule in _GRAMMAR["ways"].items()
+        for way, rule in GRAMMAR["ways"].items()
         for match in language.pattern(rule).finditer(tokens)
     ]
     taken = set[int]()
@@ -271,7 +271,7 @@ def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
     patterns = [
         (language, language.pattern(rule))
         for language in dict.fromkeys(mention.language for mention in mentions)
-        for rule in _GRAMMAR["lists"]
+        for rule in GRAMMAR["lists"]
     ]
     at = 0
     while each := [(match.start(), match, lang) for lang, rule in patterns if (match := rule.search(tokens, at))]:

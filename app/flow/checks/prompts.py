@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
 from app.flow.actions.values import Localised, Object, in_locale
-from app.flow.checks.prompt_text import Language, Mention, NamedKey, PromptText, read_prompt
+from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.language.exits import ReadExit, StepSource
@@ -102,8 +102,9 @@ def _check_asked(
     heard += [prompt for part in inherited for prompt in _prompts(part, locale, source.reader, is_inherited=True)]
     actions = [part for part in own if isinstance(part, Action)]
     if isinstance(exit_, Collect):
-        entry = DataEntry(exit_.digits, any(map(_ends_with_hash, actions)))
-        yield from (issue for prompt in heard for issue in check_entry(prompt, entry))
+        ends_with_hash = any(map(_ends_with_hash, actions))
+        for prompt in heard:
+            yield from check_entry(prompt, exit_.digits, ends_with_hash=ends_with_hash)
         return
     choices = source.fields.values["choices"]
     names = choices.keys() if isinstance(choices, Map) else ()
@@ -115,13 +116,6 @@ def _check_asked(
     is_complete = len(actions) == len(own) and "stream" not in played_words
     other_keys = frozenset("*#" if "record" in played_words else "")
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
-
-
-_ANY_TIME: Final = re.compile(
-    r" (?:at any (?:time|moment|point)|anytime|always|jederzeit|a tout moment|en cualquier momento"
-    r"|in qualsiasi momento|a qualquer momento)(?![^ ])"
-)
-"""In the tokens of a text, which are folded."""
 
 
 def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[Issue]:
@@ -145,7 +139,7 @@ def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[Is
 def _promised(text: PromptText) -> Iterator[NamedKey]:
     """The keys that work at any time by what the text says, each the one that is named next to these words."""
     for start, end in _sentences(text):
-        for said in _ANY_TIME.finditer(text.tokens, start, end):
+        for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
             near.sort(key=lambda each: max(each.start - said.end(), said.start() - each.end))
             yield from (near[0].keys if near and not _is_forbidden(text, near[0]) else ())
@@ -270,8 +264,7 @@ def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
 
 def _is_forbidden(text: PromptText, mention: Mention) -> bool:
     """Whether the text says not to press the key."""
-    denied = mention.language.pattern(r"(?:{negations}|[ ]don[ ]t)$")
-    return denied.search(text.tokens[: mention.start]) is not None
+    return mention.language.pattern(GRAMMAR["forbidden"]).search(text.tokens[: mention.start]) is not None
 
 
 def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> Issue:
@@ -314,44 +307,39 @@ def _not_mentioned(entry: MenuEntry) -> Issue:
     return RULES["W601"].at(entry.place, message, cure)
 
 
-@dataclass(frozen=True, slots=True)
-class DataEntry:
-    """What a `collect` takes: the fewest and most digits, None for none; and whether the hash key ends them."""
-
-    lengths: tuple[int, int] | None
-    ends_with_hash: bool = False
-
-    @property
-    def shown(self) -> str:
-        """What it takes, in words."""
-        if self.lengths is None:
-            return "speech only"
-        low, high = self.lengths
-        return f"{low if low == high else f'{low} to {high}'} digit{'' if high == 1 else 's'}"
+Lengths: TypeAlias = tuple[int, int] | None
+"""The fewest and most digits that a `collect` takes; None for none."""
 
 
-def check_entry(prompt: SpokenPrompt, entry: DataEntry) -> Iterator[Issue]:
+def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[Issue]:
     """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
-    yield from _check_keys(prompt, entry)
-    if not prompt.is_inherited and entry.lengths is not None:
-        miscounted = tuple(_check_count(prompt, entry, *entry.lengths))
+    yield from _check_keys(prompt, lengths)
+    if not prompt.is_inherited and lengths is not None:
+        miscounted = tuple(_check_count(prompt, *lengths))
         yield from miscounted
-        if not miscounted and entry.lengths[0] == entry.lengths[1] and not entry.ends_with_hash:
+        if not miscounted and lengths[0] == lengths[1] and not ends_with_hash:
             yield from _check_hash(prompt)
 
 
-def _check_keys(prompt: SpokenPrompt, entry: DataEntry) -> Iterator[Issue]:
+def _shown(lengths: Lengths) -> str:
+    """What an entry takes, in words."""
+    if lengths is None:
+        return "speech only"
+    low, high = lengths
+    return f"{low if low == high else f'{low} to {high}'} digit{'' if high == 1 else 's'}"
+
+
+def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[Issue]:
     """W605: a key as in a menu, where digits or speech are taken."""
     if prompt.text.has("{spelled}"):
         return
     for mention in prompt.text.mentions:
         if mention.way != "press" or mention.is_range or not _ends_or_explains(prompt.text, mention):
             continue
-        for key in mention.keys:
-            if not _is_taken(key.key, entry):
-                which = "not every step that says so" if prompt.is_inherited else "this step"
-                message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} takes {entry.shown}'
-                yield RULES["W605"].at(prompt.place(key.start, key.end), message)
+        for key in (key for key in mention.keys if not _is_taken(key.key, lengths)):
+            which = "not every step that says so" if prompt.is_inherited else "this step"
+            message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} takes {_shown(lengths)}'
+            yield RULES["W605"].at(prompt.place(key.start, key.end), message)
 
 
 def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
@@ -359,10 +347,10 @@ def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
     return mention.language.pattern("{end}|{after_key}").match(text.tokens, mention.end) is not None
 
 
-def _is_taken(key: str, entry: DataEntry) -> bool:
-    if entry.lengths is None or key == "*":
+def _is_taken(key: str, lengths: Lengths) -> bool:
+    if lengths is None or key == "*":
         return False
-    return key == "#" or len(key) != 1 or entry.lengths[0] <= 1
+    return key == "#" or len(key) != 1 or lengths[0] <= 1
 
 
 class _Count(NamedTuple):
@@ -375,14 +363,6 @@ class _Count(NamedTuple):
 
 
 _STOP: Final = re.compile(r" [.!?;]")
-_COUNT: Final = (
-    r"(?:(?P<low>{count})(?:{range_words}|{conjunctions}|[ ]-))?(?P<high>{count})"
-    r"(?:[ ](?!{count})[^\W\d]+)?(?:[ ]-)?{digits}|[ ](?P<compound>[^ ]+)stellig(?:e[nrsm]?)?(?![^ ])"
-)
-_PART: Final = r"(?:[ ],|{conjunctions})(?:(?P<count>{count})(?={purpose})|{a}(?=(?:[ ][^ ]+)?{digits}))"
-_HASH: Final = (
-    r"[ ]#|{hash}|(?:{nouns}|{end_of_entry}|{press})(?:[ ][^ ]+){0,3}{hash_beside_key}|{hash_beside_key}(?={nouns})"
-)
 
 
 def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
@@ -397,7 +377,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[Issue]:
     """W607: the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
-        found = text.language.pattern(_HASH).search(text.tokens, start, end)
+        found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)
         if found and not text.language.pattern("{negations}").search(text.tokens, start, end):
             last = text.tokens.rindex(" ", start, found.end())
             words = prompt.words(last, found.end())
@@ -406,7 +386,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[Issue]:
             return
 
 
-def _check_count(prompt: SpokenPrompt, entry: DataEntry, low: int, high: int) -> Iterator[Issue]:
+def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[Issue]:
     """W606: another number of digits than the entry takes."""
     text, language = prompt.text, prompt.text.language
     if text.has("{each}"):
@@ -420,24 +400,24 @@ def _check_count(prompt: SpokenPrompt, entry: DataEntry, low: int, high: int) ->
         return
     first = counts[0]
     end = next(end for _, end in found if end > first.start)
-    rest = language.pattern(_PART).finditer(text.tokens, first.start, end)
+    rest = language.pattern(GRAMMAR["part"]).finditer(text.tokens, first.start, end)
     parts = [count.high for count in counts] + [_number(each["count"] or " 1", language) for each in rest]
     if len(parts) > 1 and low <= sum(parts) <= high:
         return
-    message = f'the prompt says "{prompt.words(first.start, first.end)}", and this step takes {entry.shown}'
+    message = f'the prompt says "{prompt.words(first.start, first.end)}", and this step takes {_shown((low, high))}'
     digits = first.low if first.low == first.high else f"{first.low}..{first.high}"
-    cure = f"say {entry.shown}, or write `digits: {digits}`"
+    cure = f"say {_shown((low, high))}, or write `digits: {digits}`"
     yield RULES["W606"].at(prompt.place(first.start, first.end), message, cure)
 
 
 def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
     """The numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
     language = text.language
-    for found in language.pattern(_COUNT).finditer(text.tokens, start, end):
+    for found in language.pattern(GRAMMAR["digits"]).finditer(text.tokens, start, end):
         high = _number(found["high"] or found["compound"], language)
         low = _number(found["low"], language) if found["low"] else high
         before = text.tokens[start : found.start()]
-        is_bound = language.pattern("(?:{at_most}|{at_least})(?:[ ][^ ]+){0,2}$").search(before)
+        is_bound = language.pattern(GRAMMAR["limit"]).search(before)
         if high and not is_bound and not language.pattern("{article}").fullmatch(found["high"] or ""):
             first = found.start() if low < high else found.start("high") if found["high"] else found.start()
             yield _Count(min(low, high), high, first, found.end())

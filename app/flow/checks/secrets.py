@@ -141,7 +141,8 @@ class _SensitivePaths:
                 self._read(asked, state)
                 state = self._received(state, answers)
             self._read(parts if _plays_again(step.exit) else (), state)
-            self._read(_prompts(step.exit), state)
+            prompts = [part for part in step.exit.uses() if not isinstance(part, Expression)]
+            self._read((Used(value) for part in prompts for value in values_in(part)), state)
             state = _heard(step, state)
         self._test(step, state)
         failed = _merged(entered, state)
@@ -258,8 +259,3 @@ def _plays_again(exit_: Exit) -> bool:
     if isinstance(exit_, On):
         return exit_.connect is not None and exit_.connect.rings_several
     return True
-
-
-def _prompts(exit_: Exit) -> Iterator[Used]:
-    parts = (use for use in exit_.uses() if not isinstance(use, Expression))
-    yield from (Used(value) for part in parts for value in values_in(part))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.checks.prompt_text import LONGEST, read_prompt
-from app.flow.checks.prompts import DataEntry, MenuEntry, SpokenPrompt, check_entry, check_menu
+from app.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
 
 WORDS = """
@@ -45,7 +45,7 @@ def test_any_text_is_read_and_its_issues_point_into_it(
     prompt = SpokenPrompt(Text(text, Place("flows/b.yaml", 1, 1)), read_prompt(text, language))
 
     found = [*check_menu([prompt], MENU, is_complete=True, other_keys=frozenset())]
-    found += check_entry(prompt, DataEntry(lengths, is_hash))
+    found += check_entry(prompt, lengths, ends_with_hash=is_hash)
 
     marked = [issue.place for issue in found if issue.place.file == "flows/b.yaml"]
     assert all(1 <= place.column and place.column - 1 + place.length <= len(text) for place in marked)
