@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from jinja2 import nodes
+from pydantic.alias_generators import to_snake
 
 from app.flow.actions.values import Array, Constant, Object, localised
 from app.flow.language.locales import Locale, split, stands_for_locales, within
@@ -322,15 +323,11 @@ def _record(shape: NccoShape) -> MapField:
 def _hints(shape: NccoShape) -> dict[str, str]:
     """Cures for options of nested maps, and for what other platforms call an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
-    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
+    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), to_snake(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
     if shape.title == "record":
         foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
     return foreign | by_word
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _shape(kind: Kind) -> Field:

@@ -128,19 +128,14 @@ class Domains:
         return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
-        is_opposite, op = written in _FORMS, _FORMS.get(written, written)
-        known = self._known(left, op, right)
-        if known is None:
-            known = self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
-        found = known
-        return (lambda combination: not found(combination)) if is_opposite else found
-
-    def _known(self, left: nodes.Expr, op: str, right: nodes.Expr) -> Formula | None:
-        """A comparison of a name with literals."""
+        """A comparison; one of a name with literals may have its sides exchanged."""
+        op = _FORMS.get(written, written)
         if op != "in" and isinstance(left, nodes.Const):
-            op = {"lt": "gt", "gt": "lt"}.get(op, op)
-            return self._with_literal(right, op, _literal(left))
-        return self._with_literal(left, op, _literal(right))
+            found = self._with_literal(right, {"lt": "gt", "gt": "lt"}.get(op, op), left.value)
+        else:
+            found = self._with_literal(left, op, _literal(right))
+        formula = found or self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
+        return formula if written == op else lambda combination: not formula(combination)
 
     def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
         shape = known_type(self.scope, node)

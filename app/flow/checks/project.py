@@ -68,7 +68,9 @@ def check_rooms(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
     """
     waiting: dict[str, Action] = {}
     started: set[str | None] = set()
-    for action in _conversations(flows):
+    steps = [read.step for flow in flows.values() for read in flow.steps.values() if read.step is not None]
+    parts = (part for step in steps for part in step.parts)
+    for action in (part for part in parts if isinstance(part, Action) and part.word == "conversation"):
         name = action.literal("name")
         if name is None or action.literal("startOnEnter") is not False:
             started.add(name)
@@ -78,11 +80,3 @@ def check_rooms(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
         if name not in started and None not in started:
             message = f'everybody in the conversation "{name}" waits for somebody who starts it'
             yield RULES["W287"].at(action.fields["startOnEnter"].place, message)
-
-
-def _conversations(flows: Mapping[str, ReadFlow]) -> Iterator[Action]:
-    for flow in flows.values():
-        for read in flow.steps.values():
-            for part in read.step.parts if read.step else ():
-                if isinstance(part, Action) and part.word == "conversation":
-                    yield part
