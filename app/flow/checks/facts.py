@@ -149,7 +149,8 @@ class Facts:
         self.read |= self.meant
         for step in self.flow.steps.values():
             self._step(step)
-        self._target(self.flow.error)
+        for target in targets_of(self):
+            self._target(target)
         self._use(target_values(self.flow.error))
         hooks = [sending for each in self.flow.events.values() for sending in each]
         self._add_hooks(hooks)
@@ -182,8 +183,6 @@ class Facts:
             self._assign(edge.sets)
             if edge.fills:
                 self.collected.setdefault(edge.fills, []).append(digits)
-            self._target(edge.target)
-        self._target(step.error)
 
     def _use(self, used: Iterable[Used]) -> None:
         for source, _, _, own in used:
@@ -200,9 +199,7 @@ class Facts:
             if sending.definition.body is None:
                 self.read.update(sending.variables)
 
-    def _target(self, target: Target | None) -> None:
-        if target is None or target.is_plain:
-            return
+    def _target(self, target: Target) -> None:
         if target.returns:
             self.outcomes.add(target.returns)
             self.returned.update(assignment.name for assignment in target.sets)

@@ -36,11 +36,12 @@ _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
 _CLOSING_COMMENT = re.compile(r"\s+#.*[\]}]")
 _YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
+_TO_COMMENT = re.compile(r"[ \t]+#")
 _TO_COMMA = re.compile(r"[,\[\]{}]")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
-_UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+[\[{{]")
+_UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+([\[{{])")
 _KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
 _LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*$")
 _NEXT_KEY = re.compile(rf"([a-z0-9]\S*)\s+({_NAME})$")
@@ -158,21 +159,25 @@ def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
 
 
+def find_key_without_colon(fault: SyntaxFault) -> Issue | None:
+    """`talk {text: Hello}`."""
+    found = None if fault.in_flow else _UNKEYED_BRACKET.match(fault.line.text)
+    return _missing_colon(fault, fault.line.start + found.start(1), found[1], found[2]) if found else None
+
+
 def find_missing_colon(fault: SyntaxFault) -> Issue | None:
-    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: a key and, without a colon, its list or its map."""
-    source, line = fault.source, fault.line
-    if not fault.in_flow:
-        found, start = _UNKEYED_BRACKET.match(line.text), line.start
-    elif fault.mentions("',' or") and fault.char in _CLOSERS and fault.opener == "{":
-        found, start = _LAST_KEY.search(source.parsed[fault.context_start : fault.at]), fault.context_start
-    else:
+    """`{speech [sales, buy], goto: x}`: a key between braces and, without a colon, its list or its map."""
+    if not fault.mentions("',' or") or fault.char not in _CLOSERS or fault.opener != "{":
         return None
-    begin = start + found.start(1) if found else 0
-    if not found or (fault.in_flow and (begin < line.start or not _value(source.parsed[begin : line.end]))):
-        return None
-    opener = source.parsed[start + found.end() - 1] if not fault.in_flow else fault.char
-    cure = f"write {found[1]}: {opener}...{_CLOSERS[opener]}"
-    return fault.issue("E101", begin, begin + len(found[1]), f"a colon is missing after {found[1]}", cure)
+    found = _LAST_KEY.search(fault.source.parsed[fault.context_start : fault.at])
+    start = fault.context_start + found.start(1) if found else 0
+    is_whole = start >= fault.line.start and bool(_value(fault.source.parsed[start : fault.line.end]))
+    return _missing_colon(fault, start, found[1], fault.char) if found and is_whole else None
+
+
+def _missing_colon(fault: SyntaxFault, start: int, key: str, opener: str) -> Issue:
+    cure = f"write {key}: {opener}...{_CLOSERS[opener]}"
+    return fault.issue("E101", start, start + len(key), f"a colon is missing after {key}", cure)
 
 
 def find_missing_key(fault: SyntaxFault) -> Issue | None:
@@ -256,8 +261,8 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
         return None
     if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
         return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', "write a comma before it")
-    rest = re.compile(r"[^,\[\]{}]*" if fault.in_flow else r".*?(?=[ \t]+#|[ \t]*$)", re.MULTILINE)
-    stop = max(at + 1, getattr(rest.match(fault.source.text, at, line.end), "end", lambda: line.end)())
+    rest = (_TO_COMMA if fault.in_flow else _TO_COMMENT).split(fault.source.text[at : line.end])[0]
+    stop = at + max(1, len(rest.rstrip()))
     mark, whole = fault.source.text[start], fault.source.text[start:stop].rstrip()
     if line.key not in EXPRESSION_KEYS:
         whole = whole.replace(mark, "") if between else whole[1:].removesuffix(mark)
@@ -554,7 +559,7 @@ FINDERS = (
     find_tab,
     find_escape,
     find_unclosed_quote,
-    find_missing_colon,
+    find_key_without_colon,
     find_missing_key,
     find_equals,
     find_braces,
@@ -563,6 +568,7 @@ FINDERS = (
     find_text_after_quote,
     find_list_in_text,
     find_mismatch,
+    find_missing_colon,
     find_missing_comma,
     find_second_colon,
     find_unclosed,
