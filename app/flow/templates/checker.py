@@ -174,6 +174,8 @@ class Checker(NodeVisitor):
         if type_ is None:
             near = " or ".join(f'"{each}"' for each in (self.owner_of(name), nearest(name, self.scope)) if each)
             cure = f"did you mean {near}?" if near else f"known are: {', '.join(sorted(self.scope))}"
+            if name == "event":
+                cure = "`event` is known in hooks only: delete it here"
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
             self.report("E303", node, f'unknown name "{name}"', cure, undeclared=name)
