@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, resume
-from app.engine.outcome import JOINED, hear_input, hear_status, refusal
+from app.engine.outcome import JOINED, refusal
 from app.engine.session import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
 
 __all__ = [
@@ -21,8 +21,6 @@ __all__ = [
     "begin_called",
     "fail",
     "hang_up",
-    "hear_input",
-    "hear_status",
     "observe",
     "refusal",
     "resume",

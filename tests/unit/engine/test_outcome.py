@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import hear_input, hear_status
-from app.engine.outcome import hear_connected
+from app.engine.outcome import hear_connected, hear_input, hear_status
 from app.flow.model import Asked
 from app.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 
