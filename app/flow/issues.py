@@ -19,7 +19,6 @@ class Issue:
         cure: what to write instead.
         ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
         names: the variables, lookups and template files that a text says as they are, where their value is meant.
-        undeclared: the name that nothing declares, when the issue is about one; else "".
     """
 
     code: str
@@ -29,7 +28,6 @@ class Issue:
     cure: str
     ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
-    undeclared: str = ""
 
     @property
     def is_error(self) -> bool:

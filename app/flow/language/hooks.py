@@ -152,7 +152,6 @@ class HookDefinition(Definition):
     section: ClassVar = "hooks"
     strange_code: ClassVar = "E580"
     example: ClassVar = '{post: "https://.."}'
-    own_names: ClassVar = OWN_NAMES
 
     post: Annotated[Value | None, ReadWith(_read_post, TEXT)] = None
     """The URL that it is posted to."""

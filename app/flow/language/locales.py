@@ -201,4 +201,4 @@ def report_unknown(key: Text, message: str, reader: Reader) -> None:
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)
     cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
-    reader.report("E561", key.place, message, cure, undeclared=key.value)
+    reader.report("E561", key.place, message, cure)

@@ -212,8 +212,6 @@ class Definition(FlowModel):
     """The word under which it is declared."""
     strange_code: ClassVar[str]
     """The code of a name that none of them has."""
-    own_names: ClassVar[frozenset[str]] = frozenset()
-    """What is in its scope, and not in that of the flow."""
 
     name: SetByCode[str]
     body: Body | None = Field(None, alias="json")
@@ -247,17 +245,6 @@ class Definition(FlowModel):
         """Everything in it that may be computed."""
         return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
-    @property
-    def used_names(self) -> frozenset[str]:
-        """The names that it looks up in the call; its params and its own names are not among them."""
-        used = frozenset[str]().union(*(value.used_names for value in self.values))
-        return used - self.own_names - self.params.keys()
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """The template files that it is made of."""
-        return frozenset[str]().union(*(value.used_files for value in self.values))
-
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
     """The names of the call and, in front of them, the params."""
@@ -285,16 +272,6 @@ class Named(Generic[D]):
     def name(self) -> str:
         """As the flow calls it."""
         return self.definition.name
-
-    @property
-    def used_names(self) -> frozenset[str]:
-        """The names of the call that it needs."""
-        return self.definition.used_names.union(*(each.value.used_names for each in self.given))
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """The template files that it is made of."""
-        return self.definition.used_files.union(*(each.value.used_files for each in self.given))
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Everything in its scope in this call: `names` and its params. Raises RenderError."""
@@ -350,7 +327,7 @@ def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: R
         cure = f"write a list: [{', '.join(parts)}]"
     elif known:
         cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(known))}"
-    reader.report(kind.strange_code, name.place, message, cure, undeclared=name.value)
+    reader.report(kind.strange_code, name.place, message, cure)
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:

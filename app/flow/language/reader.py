@@ -70,18 +70,9 @@ class Reader:
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
-    def report(
-        self,
-        code: str,
-        place: Place,
-        message: str,
-        cure: str | None = None,
-        names: Iterable[str] = (),
-        *,
-        undeclared: str = "",
-    ) -> None:
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
         """Add one issue; `cure` is the rule's own unless a better one is known, the names are as in `Issue`."""
-        self.issues.append(RULES[code].at(place, message, cure, names, undeclared=undeclared))
+        self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
@@ -111,7 +102,7 @@ class Reader:
         known = tuple(known)
         near = nearest(text.value, known)
         cure = cure or (f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}")
-        self.report(code, text.place, message, cure, undeclared=text.value)
+        self.report(code, text.place, message, cure)
 
     def check_name(
         self,

@@ -65,11 +65,6 @@ class Returned:
         """The type of each field."""
         return self.type.fields
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether all of them could be read."""
-        return self.type.item is None
-
     def read(self, answer: object) -> dict[str, Any]:
         """The fields of an answer, cast. Raises Misfit."""
         found: dict[str, Any] = read_answer(self.type, answer)

@@ -46,12 +46,10 @@ class Rule:
     bad: str | bytes = ""
     good: str | bytes = ""
 
-    def at(
-        self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = (), *, undeclared: str = ""
-    ) -> Issue:
+    def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> Issue:
         """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
         cure = self.cure if cure is None else cure
-        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names), undeclared=undeclared)
+        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names))
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

@@ -93,11 +93,9 @@ class Checker(NodeVisitor):
             self.report("E309", node, f"{shown} is {type_.described}, neither true nor false", cure)
         return type_
 
-    def report(
-        self, code: str, where: nodes.Node | Token, message: str, cure: str | None = None, *, undeclared: str = ""
-    ) -> None:
+    def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | None = None) -> None:
         """Add an issue about an expression or a part of the text."""
-        self.issues.append(RULES[code].at(self.template.place(where), message, cure, undeclared=undeclared))
+        self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
     def shown(self, node: nodes.Node) -> str:
         """An expression as it is written, shortened."""
@@ -178,7 +176,7 @@ class Checker(NodeVisitor):
                 cure = "`event` is known in hooks only: delete it here"
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
-            self.report("E303", node, f'unknown name "{name}"', cure, undeclared=name)
+            self.report("E303", node, f'unknown name "{name}"', cure)
         return type_
 
     def owner_of(self, name: str) -> str | None:
@@ -237,7 +235,7 @@ class Checker(NodeVisitor):
         else:
             cure = f"{of.described} has no fields; write {shown}{'[0]' if of.kind == 'list' else ' alone'}"
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
-        self.report("E304", self.template.whole_key(node), message, cure, undeclared=token.text)
+        self.report("E304", self.template.whole_key(node), message, cure)
         return None
 
     def _check_env(self, key: Token, name: str) -> None:

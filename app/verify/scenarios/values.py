@@ -45,18 +45,9 @@ class ScenarioReader(Reader):
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
 
-    def report(
-        self,
-        code: str,
-        place: Place,
-        message: str,
-        cure: str | None = None,
-        names: Iterable[str] = (),
-        *,
-        undeclared: str = "",
-    ) -> None:
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
         """See `Reader`; the codes of flow files become those of scenario files."""
-        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names, undeclared=undeclared))
+        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
         return None if is_missing(node) else super()._shaped(node, shape, what, cure)
