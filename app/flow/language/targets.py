@@ -249,10 +249,13 @@ def _read_word(node: Text, reader: Reader) -> Target:
 
 def _report_step(text: Text, reader: Reader) -> None:
     name, own, cure = text.value, reader.own, None
+    form, _, rest = name.partition(" ")
     if name in reader.flows:
         cure = f"to go on in the flow of this name write `{{run: {name}}}`"
     elif own is not None and name in own.outcomes:
         cure = f"to come back with the outcome of this name write `{{return: {name}}}`"
+    elif form.rstrip(":") in FORMS:
+        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
         cure = 'to end the call write "end"'
     reader.unknown("E214", text, (*sorted(reader.steps), "end"), f'unknown step "{name}"', cure)
