@@ -31,8 +31,8 @@ SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
 _ACTION_WORDS: Final = {
-    "talk": "text", "stream": "streamUrl", "connect": "endpoint", "input": "type", "conversation": "name",
-    "notify": "payload", "wait": "timeout", "transfer": "conversationId",
+    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
+    "transfer": "conversationId",
 }  # fmt: skip
 """The field that says most of an action."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -311,8 +311,13 @@ def _coloured(call: Mapping[str, Any], line: str) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    """`0:03:05`; `?` when it is unknown."""
-    return "?" if seconds is None else str(timedelta(seconds=max(0, round(seconds))))
+    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -328,7 +333,25 @@ def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def action_summary(action: Mapping[str, Any]) -> str:
-    """An action of an NCCO in one line, with the field that says most of it."""
+    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
     name = str(action.get("action", "?"))
     value = action.get(_ACTION_WORDS.get(name, ""))
-    return name if value is None else f"{name} {json.dumps(value, ensure_ascii=False)}"
+    words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    match name:
+        case "connect":
+            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
+            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
+            words += f", for {action['timeout']} s" if "timeout" in action else ""
+        case "input":
+            most = (action.get("dtmf") or {}).get("maxDigits")
+            words = " or ".join(str(kind) for kind in action.get("type") or ())
+            words += f", up to {most} digits" if most and most > 1 else ""
+        case "record":
+            ends = ("endOnKey", "endOnSilence", "timeOut")
+            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
+    return f"{name} {words}".rstrip()
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    names = ("number", "uri", "user", "extension", "domain")
+    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")

@@ -25,7 +25,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     `lost`: its end was never reported, or never will be, since it has no leg. `step` is where it is or ended.
     """
     session = row.session
-    state: Mapping[str, Any] = orjson.loads(session.state or b"{}")
+    state = _json_object(session.state)
     call, flow, step = state.get("call", {}), str(state.get("at", "")), str(state.get("step", ""))
     ended_at = session.updated_at if session.is_over else None
     if session.is_over:
@@ -51,6 +51,15 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     }
 
 
+def _json_object(text: bytes) -> Mapping[str, Any]:
+    """{} for anything else, so that a damaged row can still be shown."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One webhook of a call.
@@ -69,8 +78,7 @@ class TimelineEntry:
     @property
     def inputs(self) -> Mapping[str, Any]:
         """What its turn had besides the webhook: its time, and the answers of lookups."""
-        found: Mapping[str, Any] = orjson.loads((self.turn and self.turn.inputs) or b"{}")
-        return found
+        return _json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
     def document(self) -> dict[str, Any]:

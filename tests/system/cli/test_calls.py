@@ -113,20 +113,20 @@ def test_timeline_says_what_came_in_why_and_what_went_out() -> None:
 call {LEG}
   from 447700900123 to 442079460000
   flow desk, revision {revision[:8]}
-  began 2026-03-04 12:00:00 UTC, 4 turns, 0:00:00: played to its end
+  began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to its end
 12:00:00.000  answer
     why  answered desk (the flow that this call starts in)  flows/desk.yaml:1
     ncco talk "For sales, press 1 or say sales."
-         input ["dtmf", "speech"]
+         input dtmf or speech
          talk "Please call again later."
 12:00:00.000  input-dtmf: pressed 9
     why  decided menu: nomatch (digits 9 fit no choice; failed try 1 of 3: asked again)  flows/desk.yaml:16
     ncco talk "For sales, press 1 or say sales."
-         input ["dtmf", "speech"]
+         input dtmf or speech
          talk "Please call again later."
 12:00:00.000  input-dtmf: pressed 1
     why  decided menu: sales (digits 1 are the key of choice "sales")  flows/desk.yaml:13
-    ncco connect [{{"type": "phone", "number": "447700900111"}}]
+    ncco connect phone 447700900111, for 20 s
 12:00:00.000  event-ringing: to 447700900111
 12:00:00.000  event-busy: to 447700900111
     why  decided sales: busy (Vonage reported busy; no line of its own, so "otherwise" decides)  flows/desk.yaml:22
