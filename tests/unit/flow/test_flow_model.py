@@ -61,7 +61,7 @@ def test_words_become_fields_of_their_types() -> None:
         ("{most: 5, colour: red}", "1:11 E202 known are: most, order, open, title"),
         ("{most: 5, order: third}", "1:18 E203 write first or last"),
         ("{most: 5, open: maybe}", "1:17 E203 true or false is needed"),
-        ("{most: 5, open: [yes]}", "1:17 E201 write a text here"),
+        ("{most: 5, open: [yes]}", "1:17 E201 write true or false"),
         ("{most: 5, title: {a: b}}", "1:18 E201 write a text here"),
     ],
 )
