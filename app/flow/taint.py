@@ -253,7 +253,7 @@ class _SourceWalk(Walk):
         """Keep what a value that is written is made of."""
         if occurrence.role == "output":
             for each in references_in(occurrence):
-                if each.is_held:
+                if each.is_part:
                     self._add(each)
             self.state = self.state._replace(context=_URL.after_value(self.state.context))
 

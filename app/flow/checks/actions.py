@@ -173,7 +173,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
     """What decides on a value, when nothing but declared words does; else nothing."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
-        type_ = scope.get(read.name) if not read.is_given else None
+        type_ = scope.get(read.name) if not read.is_local else None
         if type_ is not None and type_.is_record and read.field:
             type_ = type_.fields.get(read.field)
         if type_ is None or not type_.words:
@@ -307,7 +307,9 @@ def _check_nameless(facts: Facts) -> Iterator[Issue]:
     if any(_is_day_name(need) for step in steps for test in tests_of(step) for need in needs_in(test)):
         return
     texts = ((step, text) for step in steps for text in _texts_of(step) if "hours" in text.used_names)
-    spoken = [(step, need) for step, text in texts for need in needs_in(text) if _is_day_name(need) and need.is_bare]
+    spoken = [
+        (step, need) for step, text in texts for need in needs_in(text) if _is_day_name(need) and need.is_unguarded
+    ]
     reported: set[str] = set()
     for step, need in sorted(spoken, key=lambda each: each[1].place):
         name = str(need.path[0])

@@ -209,9 +209,9 @@ def _lookup_reads(facts: Facts) -> Iterator[_EarlyRead]:
     for step in facts.flow.steps.values() if names else ():
         for source, is_early, is_sent, own in used_in(step):
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
-                is_own = read.is_bare or read.place.file == file
+                is_own = read.is_unguarded or read.place.file == file
                 if is_own and read.name in names and read.name not in own:
-                    yield _EarlyRead(read.place, step.name, read.name, is_early, not read.is_bare)
+                    yield _EarlyRead(read.place, step.name, read.name, is_early, not read.is_unguarded)
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_EarlyRead]:
@@ -219,13 +219,13 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_EarlyRead]:
     for step in facts.flow.steps.values() if texts & facts.read else ():
         for value in (value for part in parts_of(step) for value in _said(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
-                if read.is_bare and read.name in texts:
+                if read.is_unguarded and read.name in texts:
                     yield _EarlyRead(read.place, step.name, read.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
     """The names that are read as such, not through a name that a template gives."""
-    return (read for read in reads_in(source) if not read.is_given)
+    return (read for read in reads_in(source) if not read.is_local)
 
 
 def _said(part: Part) -> Iterator[Value]:

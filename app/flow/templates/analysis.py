@@ -1,4 +1,4 @@
-"""Checks a template: every expression and every name in it, and the place that each value is written into."""
+"""Checks a template: each expression and name in it, and the place where each value is written."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from app.flow.rules import RULES
 from app.flow.scope import is_name
 from app.flow.templates.checker import Checker
 from app.flow.templates.environment import LOOP_FIELDS
-from app.flow.templates.escaping import Contexts, Misplaced, Written
+from app.flow.templates.escaping import Contexts, Misplaced, WrittenValue
 from app.flow.templates.filters import FILTERS
-from app.flow.templates.references import Occurrence, State, Walk, root_names, touched_names, used_env, whole_values
+from app.flow.templates.references import Occurrence, Walk, WalkState, root_names, touched_names, used_env, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 from app.flow.types import ANY, TYPES, ValueType, record
@@ -43,11 +43,11 @@ _SINGLE = re.compile(
 def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
 ) -> tuple[Template, list[Issue]]:
-    """The tree of a text and of all it includes, and what cannot be read; `files` are the template files it is of."""
+    """The tree of a text with all that it includes, and the faults; `files` are the template files that led to it."""
     template, issues = Template(text), list[Issue]()
     template.files.update(files)
-    expander = _Includes(template, templates, issues, files)
-    template.body = expander.read(text)
+    includes = _Includes(template, templates, issues, files)
+    template.body = includes.read(text)
     return template, issues
 
 
@@ -73,7 +73,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """A scope of its own, so that what a file sets stays in it."""
+        """The nodes of the file, in a scope of their own: names that the file sets stay in it."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.templates:
@@ -108,7 +108,7 @@ class Analysis(Walk):
     """
 
     def __init__(self, check: Checker, contexts: Contexts, *, is_json: bool) -> None:
-        super().__init__(check.template, State(scope=check.scope))
+        super().__init__(check.template, WalkState(scope=check.scope))
         self.check = check
         self.escapers: dict[int, str] = {}
         self.used_names: set[str] = set()
@@ -116,29 +116,29 @@ class Analysis(Walk):
         self._contexts = contexts
         self._is_json = is_json
         self._loops = self._depth = 0
-        self._flow = check.scope
-        self._outside: frozenset[str] = frozenset()
+        self._flow_scope = check.scope
+        self._outer_names: frozenset[str] = frozenset()
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
         """An `if`; E311 for one that is nested too deep."""
-        if self._is_near(node):
+        if self._enter_block(node):
             super().branches(node, tested)
         self._depth -= 1
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
         """A `for`; E311 for one that is nested too deep."""
-        outside = self._outside
-        if self._is_near(node):
+        outside = self._outer_names
+        if self._enter_block(node):
             if self._loops >= MAX_LOOPS:
                 self.check.report("E311", self._tag(node), f"loops nested more than {MAX_LOOPS} deep")
             self._loops += 1
             super().loop(node, tested)
             self._loops -= 1
         self._depth -= 1
-        self._outside = outside
+        self._outer_names = outside
 
-    def _is_near(self, node: nodes.If | nodes.For) -> bool:
-        """Whether a block that is entered is not nested too deep."""
+    def _enter_block(self, node: nodes.If | nodes.For) -> bool:
+        """Count one more level of nesting; False, with E311 the first time, if that is too deep."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
             self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
@@ -157,7 +157,7 @@ class Analysis(Walk):
         return contexts[0] if context is None else context
 
     def on_text(self, node: nodes.TemplateData) -> None:
-        """Follow its context, and report braces in it."""
+        """Update the context, and report braces in the text."""
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
             message, cure = "a value in the name of a field", "write the name out, without braces"
@@ -177,43 +177,43 @@ class Analysis(Walk):
 
     def on_value(self, occurrence: Occurrence) -> None:
         """Note what it looks up, and check it."""
-        node, self.check.scope, self.check.given = occurrence.node, self.state.scope, occurrence.given
-        touched = touched_names(occurrence, self._flow.unspoken)
-        self.used_names |= {name for name in touched if root_of(name) in self._flow.shapes}
+        node, self.check.scope, self.check.locals = occurrence.node, self.state.scope, occurrence.locals
+        touched = touched_names(occurrence, self._flow_scope.unspoken)
+        self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.shapes}
         self.used_env |= used_env(node)
         if occurrence.role == "test":
             self.check.check_test(node)
         elif occurrence.role == "loop":
-            self._looped(node)
+            self._check_loop(node)
         elif occurrence.role == "set":
             self.check.type_of(node)
         else:
-            self._output(node, touched)
+            self._check_output(node, touched)
 
-    def _looped(self, of: nodes.Node) -> None:
+    def _check_loop(self, of: nodes.Node) -> None:
         type_ = self.check.type_of(of)
         if type_ is not None and type_.kind not in ("list", "any"):
             self.check.report("E308", of, f"a loop goes over a list; {self.check.described(of)}", "name a list")
         self.state = self.state._replace(scope=self.state.scope.having("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """Give a name its type; E325 for one that may not be given."""
+        """Give a local variable its type; E325 for a name that may not be set."""
         name, type_ = target.name, self.check.types.get(of) or ANY
-        outside, before = self._outside, self.state.scope
+        outside, before = self._outer_names, self.state.scope
         if is_entry:
-            self._outside = frozenset(before)
-        if is_name(name) and name not in self._flow.shapes and name not in outside:
+            self._outer_names = frozenset(before)
+        if is_name(name) and name not in self._flow_scope.shapes and name not in outside:
             super().on_name(target, of, is_entry=is_entry)
             self.state = self.state._replace(scope=before.having(name, type_.entry if is_entry else type_))
             return
-        message = f'"{name}" is a name of the flow' if name in self._flow.shapes else f'"{name}" cannot be a name'
-        if is_name(name) and name not in self._flow.shapes:
+        message = f'"{name}" is a name of the flow' if name in self._flow_scope.shapes else f'"{name}" cannot be a name'
+        if is_name(name) and name not in self._flow_scope.shapes:
             message = f'"{name}" is set outside the loop, and a loop changes nothing outside itself'
         self.check.report("E325", target, message)
 
     # values that are written
 
-    def _output(self, node: nodes.Node, touched: Collection[str]) -> None:
+    def _check_output(self, node: nodes.Node, touched: Collection[str]) -> None:
         start = self.template.start(node)
         type_ = self.check.type_of(node) if self._may_be_written(node, touched) else None
         self.escapers[start] = "_text"
@@ -221,19 +221,19 @@ class Analysis(Walk):
             try:
                 self.escapers[start] = self._contexts.escaper(self.state.context, self._written(node, type_))
             except Misplaced as fault:
-                self._misplaced(node, fault)
+                self._report_misplaced(node, fault)
         self.state = self.state._replace(context=self._contexts.after_value(self.state.context))
 
-    def _written(self, node: nodes.Node, type_: ValueType) -> Written:
+    def _written(self, node: nodes.Node, type_: ValueType) -> WrittenValue:
         values = tuple(whole_values(node))
         fixed = [_is_fixed(value) for value in values]
         is_url = all(
             is_one or getattr(self.check.types.get(value), "name", "") == "url"
             for value, is_one in zip(values, fixed, strict=True)
         )
-        return Written(type_, all(fixed), is_url, self.check.shown(node))
+        return WrittenValue(type_, all(fixed), is_url, self.check.shown(node))
 
-    def _misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
+    def _report_misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
         where: nodes.Node | Token = node
         if fault.is_all_before:
             before = self.template.before(node).start
@@ -241,10 +241,10 @@ class Analysis(Walk):
         self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
-        """Whether everything in it may be said or sent. What is sent is kept with the call: nothing sensitive may."""
-        is_heard, unspoken = self.state.context in self._contexts.spoken, self._flow.unspoken
+        """Whether the value may be spoken or sent. What is sent is stored, too, so it must not be sensitive."""
+        is_heard, unspoken = self.state.context in self._contexts.spoken, self._flow_scope.unspoken
         for name in sorted(unspoken.keys() & touched):
-            is_setting = self._flow.is_setting(name)
+            is_setting = self._flow_scope.is_setting(name)
             if is_heard or (not is_setting and self._contexts.is_sent):
                 place = "spoken" if is_heard else "sent unmasked and stored with the call"
                 message = f"{self.check.shown(node)} would be {place}; it is {unspoken[name]}"
@@ -267,7 +267,7 @@ class Analysis(Walk):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether it is a setting of the server, or a text of the file."""
+    """Whether a value is a setting of the server, or a literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 

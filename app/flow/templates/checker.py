@@ -14,8 +14,8 @@ from app.flow.issues import Issue
 from app.flow.rules import RULES
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
-from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speaking
-from app.flow.templates.references import Given, Occurrence, operand_of, root_names, touched_names, used_env, walk
+from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speech_package
+from app.flow.templates.references import Locals, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
@@ -29,9 +29,9 @@ _CASTS: Final = {"text": "number", "number": "text", "bool": "text", "list": 'jo
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
-_FILLING = re.compile(r"[\s.()\-\u2010-\u2015]")
-_LEAST_DIGITS: Final = 7
-"""Digits of the shortest phone number; what is shorter may be an extension."""
+_SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
+_MIN_DIGITS: Final = 7
+"""Digits of the shortest phone number; a shorter one may be an extension."""
 
 
 class Checker(NodeVisitor):
@@ -43,7 +43,7 @@ class Checker(NodeVisitor):
         is_bare: whether the expression is a condition of its own, without braces around it.
         issues: everything found so far.
         types: the type of each expression that was checked; None when something in it is wrong.
-        given: the names that the template has given.
+        locals: the local variables of the template.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Checker(NodeVisitor):
         self.is_bare = is_bare
         self.issues = issues if issues is not None else []
         self.types: dict[nodes.Node, ValueType | None] = {}
-        self.given: Given = {}
+        self.locals: Locals = {}
 
     @property
     def has_errors(self) -> bool:
@@ -62,7 +62,7 @@ class Checker(NodeVisitor):
         return any(issue.is_error for issue in self.issues)
 
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
-        """The names, sensitive fields and settings that a whole text of one expression looks up."""
+        """The names and sensitive fields, then the settings, that a text of one expression looks up."""
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: ValueType | None = None) -> ValueType | None:
@@ -128,7 +128,7 @@ class Checker(NodeVisitor):
             return None
         return f"write ({shown}) | {through}" if isinstance(node, nodes.BinExpr) else f"write {shown} | {through}"
 
-    # what Jinja2 has, and the flow language has not
+    # syntax of Jinja2 that the flow language does not have
 
     def visit_Call(self, node: nodes.Call) -> None:
         """A function or a method (E310)."""
@@ -142,7 +142,7 @@ class Checker(NodeVisitor):
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
     def visit_Pos(self, node: nodes.Pos) -> None:
-        """A number behind a plus (E301)."""
+        """A number with a leading plus (E301)."""
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
@@ -209,7 +209,7 @@ class Checker(NodeVisitor):
             return self._entry(node, of, found) if of is not None and found is not None else None
         if of is None:
             return None
-        return self._part(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
+        return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: ValueType) -> ValueType | None:
         """The type of an entry that is named by a fixed key."""
@@ -261,7 +261,7 @@ class Checker(NodeVisitor):
             return of.item or reduce(common, of.fields.values(), next(iter(of.fields.values()), ANY))
         return None
 
-    def _part(self, node: nodes.Getitem, part: nodes.Slice, of: ValueType) -> ValueType | None:
+    def _slice(self, node: nodes.Getitem, part: nodes.Slice, of: ValueType) -> ValueType | None:
         for bound in (part.start, part.stop, part.step):
             is_fixed = isinstance(bound, nodes.Const) and type(bound.value) is int and bound is not part.step
             if bound is not None and not is_fixed:
@@ -328,8 +328,8 @@ class Checker(NodeVisitor):
         if op in ("in", "notin"):
             self._check_contained(left, op, right)
         elif self._are_comparable(left, op, right):
-            self._check_word(left, right)
-            self._check_word(right, left)
+            self._check_literal(left, right)
+            self._check_literal(right, left)
             kinds, what = ("number", "datetime"), f'"{SIGNS[op]}"'
             if op in _ORDER and self.require(left, kinds, what):
                 self.require(right, kinds, what)
@@ -358,7 +358,7 @@ class Checker(NodeVisitor):
         self.report("E307", where, self.described(left, right), cure)
         return False
 
-    def _check_word(self, node: nodes.Expr, beside: nodes.Expr) -> None:
+    def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
         """Check a literal that is compared with a type with allowed words, or with a phone number."""
         type_ = self.types[beside]
         if type_ is None or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
@@ -368,7 +368,7 @@ class Checker(NodeVisitor):
                 self._check_known("W306", node, CALL_WORDS[attr], f"Vonage never sends this as {self.shown(beside)}")
         self._check_known("E314", node, type_.words, f"{self.shown(beside)} is never this")
         if type_.name == "phone":
-            self._check_number(node, node.value)
+            self._check_phone_number(node, node.value)
 
     def _check_known(self, code: str, node: nodes.Const, known: tuple[str, ...], message: str) -> None:
         if known and node.value not in known:
@@ -376,10 +376,10 @@ class Checker(NodeVisitor):
             cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(known)}"
             self.report(code, node, f'"{node.value}": {message}', cure)
 
-    def _check_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
+    def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
         """Check a text that is compared with a phone number, or with its beginning."""
-        digits = _FILLING.sub("", written).removeprefix("+").removeprefix("00")
-        least = 1 if is_beginning else _LEAST_DIGITS
+        digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
+        least = 1 if is_beginning else _MIN_DIGITS
         is_local = not digits or digits.startswith("0")
         if (is_local or digits != written) and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
             cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
@@ -391,7 +391,7 @@ class Checker(NodeVisitor):
         if isinstance(right, nodes.List):
             for item in right.items:
                 if isinstance(item, nodes.Const) and self._are_comparable(left, op, item):
-                    self._check_word(item, left)
+                    self._check_literal(item, left)
         elif type_.kind == "list" and not {sought.kind, type_.entry.kind} & {"any"}:
             if sought.kind != type_.entry.kind:
                 message = f"{self.described(left)}; every entry of {self.shown(right)} is {type_.entry.described}"
@@ -471,14 +471,14 @@ class Checker(NodeVisitor):
             if wanted:
                 self.require(arg, (wanted,), node.name, "E306")
         if type_ is not None and type_.name == "phone" and known.gives == TYPES["bool"]:
-            self._check_part(node)
+            self._check_phone_part(node)
         if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
             return None
-        if known.speaks and not self._can_speak(node, known, type_):
+        if known.is_localised and not self._check_localised(node, known, type_):
             return None
         if node.name in ("first", "last"):
             return TYPES["text"] if type_.kind == "text" else type_.entry
-        return known.gives if known.gives is not None else self._defaulted(node, type_, args)
+        return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
         """The filter that is named, if it is there and takes as many values as are written; E302, E305 or E306."""
@@ -500,17 +500,17 @@ class Checker(NodeVisitor):
             return known
         return None
 
-    def _check_part(self, node: nodes.Filter) -> None:
+    def _check_phone_part(self, node: nodes.Filter) -> None:
         """Check what a phone number is asked to begin with, to end with or to contain."""
         part = node.args[0]
         if not isinstance(part, nodes.Const) or not isinstance(part.value, str):
             return
         if node.name == "starts_with":
-            self._check_number(part, part.value, is_beginning=True)
+            self._check_phone_number(part, part.value, is_beginning=True)
         elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
             self.report("W301", part, f'a number in a call never contains "{part.value}"', "write digits only")
 
-    def _defaulted(self, node: nodes.Filter, type_: ValueType, args: list[ValueType | None]) -> ValueType:
+    def _default_type(self, node: nodes.Filter, type_: ValueType, args: list[ValueType | None]) -> ValueType:
         of = operand_of(node)
         if len(args) < 2 and self._is_always_there(of):
             cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
@@ -524,7 +524,7 @@ class Checker(NodeVisitor):
         A sensitive value is gone in a later turn, out of `input` too.
         """
         secrets = self.scope.secrets
-        touched = touched_names(Occurrence(self.template, node, "set", given=self.given), secrets)
+        touched = touched_names(Occurrence(self.template, node, "set", locals=self.locals), secrets)
         if touched & secrets or (secrets and "input" in touched):
             return False
         while isinstance(node, nodes.Getattr):
@@ -534,17 +534,17 @@ class Checker(NodeVisitor):
             node = node.node
         return isinstance(node, nodes.Name)
 
-    def _can_speak(self, node: nodes.Filter, known: Filter, type_: ValueType) -> bool:
-        """Check what is written in the brackets of a filter that speaks, by speaking typical values with it.
+    def _check_localised(self, node: nodes.Filter, known: Filter, type_: ValueType) -> bool:
+        """Check a literal argument of a localised filter by applying the filter to typical values.
 
-        What it speaks with is imported in any case, so that no call waits for it.
+        The speech package is imported in any case, so that no call has to wait for the import.
         """
-        speaking()
+        speech_package()
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).kind not in known.args:
             return True
-        code, cure, tried = _TRIED[node.name]
-        reasons = {kind: _why_not(known, value, arg.value) for kind, value in tried.items()}
+        code, cure, tried = _TYPICAL_VALUES[node.name]
+        reasons = {kind: _refusal(known, value, arg.value) for kind, value in tried.items()}
         reason = next(iter(reasons.values()))
         if not all(reasons.values()):
             code, reason = "E341", reasons.get(type_.kind, "")
@@ -554,7 +554,7 @@ class Checker(NodeVisitor):
         return not reason
 
 
-_TRIED: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
+_TYPICAL_VALUES: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
     "digits": ("E340", "write how many digits are in a group: 1 to 9", {"": "1"}),
     "in_zone": ("E342", "", {"": DATETIME.sample}),
     "list": ("E340", 'write "and" or "or"', {"": []}),
@@ -564,11 +564,11 @@ _TRIED: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         {"datetime": DATETIME.sample, "number": 1},
     ),
 }
-"""By filter: the rule for what can never be in its brackets, the cure, and the values that are tried, by kind."""
+"""By filter: the code for an argument that no value accepts, its cure, and the values to try, by kind."""
 
 
-def _why_not(known: Filter, value: Any, arg: Any) -> str:
-    """Why a filter cannot speak a value with an argument; "" when it can."""
+def _refusal(known: Filter, value: Any, arg: Any) -> str:
+    """Why a filter refuses a value with this argument; "" when it accepts it."""
     try:
         known.apply(value, LANGUAGE, arg)
     except Unfit as error:

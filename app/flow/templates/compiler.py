@@ -1,4 +1,4 @@
-"""Makes values of the texts of a flow: literal ones, ones with braces, template files, and conditions."""
+"""Compiles the texts of a flow to values: literals, texts with braces, template files, and conditions."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters, which escapes of YAML may stand for, become blanks, as those of callers do."""
+"""Control characters, which YAML escapes may contain. They become blanks, as they do in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
-_FITTING: Final = {
+_CASTABLE_KINDS: Final = {
     "int": ("number", "text"),
     "number": ("number", "text"),
     "bool": ("bool", "text"),
@@ -47,7 +47,7 @@ _FITTING: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _CompilationUnit:
     """One value to compile."""
 
     text: Located
@@ -71,14 +71,14 @@ def compile_value(
     what: str = "the value",
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[Issue]]:
-    """The value of one field: what is written, cast to `type_`; with braces, what they make of each call.
+    """Compile one field: a literal, cast to `type_`, or a text with braces, computed in each call.
 
-    `what` names the field in messages, `language` is that of its filters. Returns None for the value when an issue
-    prevents it; warnings come with a value.
+    `what` names the field in messages; `language` is the language of localised filters. The value is None if an issue
+    is an error; with warnings there is a value.
     """
     if escape in ("talk", "ssml"):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
-    return _compiled(_Job(text, text.place, type_, escape, scope, templates, language, what=what))
+    return _compile(_CompilationUnit(text, text.place, type_, escape, scope, templates, language, what=what))
 
 
 def compile_file(
@@ -90,7 +90,7 @@ def compile_file(
     *,
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[Issue]]:
-    """The value that the template file `name` makes; its filters speak `language`.
+    """Compile the template file `name`; `language` is the language of localised filters.
 
     Issues within the file have their place in it.
     """
@@ -100,13 +100,13 @@ def compile_file(
     if len(text.value) > MAX_FILE:
         message = f"{name.value} has more than {MAX_FILE:,} characters"
         return None, [RULES["E311"].at(name.place, message)]
-    return _compiled(_Job(text, name.place, type_, escape, scope, templates, language, (name.value,)))
+    return _compile(_CompilationUnit(text, name.place, type_, escape, scope, templates, language, (name.value,)))
 
 
 def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
 ) -> tuple[Expression | None, list[Issue]]:
-    """The condition that `text` is, or None with the issues that prevent it; its filters speak `language`."""
+    """Compile a condition; None if an issue is an error. `language` is the language of localised filters."""
     template = Template(text)
     check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:
@@ -122,81 +122,83 @@ def compile_expression(
     return Expression(text.place, TYPES["bool"], text.value, template, language, *check.used(node)), check.issues
 
 
-def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
-    if not _OPENER.search(job.text.value):
-        return _literal(job)
-    template, faults = read_with_includes(job.text, job.templates, job.files)
-    if job.type.name not in _TEXTUAL and not faults:
+def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]:
+    if not _OPENER.search(unit.text.value):
+        return _compile_literal(unit)
+    template, faults = read_with_includes(unit.text, unit.templates, unit.files)
+    if unit.type.name not in _TEXTUAL and not faults:
         match template.body:
             case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):
-                if job.text.value == job.text.value.strip():
-                    return _native(job, template, node)
-    return _computed(job, template, faults)
+                if unit.text.value == unit.text.value.strip():
+                    return _compile_native(unit, template, node)
+    return _compile_computed(unit, template, faults)
 
 
-def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
-    template, text = Template(job.text), job.text.value
-    template.add(job.text)
-    check = Checker(template, job.scope)
-    if "}" in text and job.escape != "json":
+def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]:
+    template, text = Template(unit.text), unit.text.value
+    template.add(unit.text)
+    check = Checker(template, unit.scope)
+    if "}" in text and unit.escape != "json":
         check_braces(check, text)
-    if job.escape in ("talk", "ssml"):
+    if unit.escape in ("talk", "ssml"):
         text = text.strip()
     try:
-        if job.escape == "header" and _CONTROL.search(text):
+        if unit.escape == "header" and _CONTROL.search(text):
             raise ValueError("a header without line ends and control characters is needed")
-        value = job.type.cast(text)
+        value = unit.type.cast(text)
     except ValueError as error:
-        is_name = re.split(r"\W", text, maxsplit=1)[0] in job.scope.shapes
+        is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.shapes
         cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
-        check.issues.append(RULES["E313"].at(_whole(job.text), f'{job.what} cannot be "{shorten(text)}"', cure))
+        check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
-    if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
+    if (path := _PATH.fullmatch(text)) and unit.scope.shape_at(names := path[1].split(".")) is not None:
         message = f'"{text}" is the text that is written here, not the value of {path[1]}'
-        check.issues.append(RULES["W305"].at(_whole(job.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
-    return Literal(value, job.place, job.text, used_files=frozenset(job.files)), check.issues
+        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
+    return Literal(value, unit.place, unit.text, used_files=frozenset(unit.files)), check.issues
 
 
-def _whole(text: Located) -> Place:
+def _whole_place(text: Located) -> Place:
     """The place of all that is written, its quotes too."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
-def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
-    check = Checker(template, job.scope)
-    shape, wanted = check.type_of(node), job.type
-    if shape is not None and shape.kind not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
+def _compile_native(unit: _CompilationUnit, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
+    check = Checker(template, unit.scope)
+    shape, wanted = check.type_of(node), unit.type
+    if shape is not None and shape.kind not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.kind,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")
     if check.has_errors:
         return None, check.issues
-    about = (job.place, wanted, check.shown(node), template, job.language)
-    return Native(*about, *check.used(node), frozenset(job.files)), check.issues
+    about = (unit.place, wanted, check.shown(node), template, unit.language)
+    return Native(*about, *check.used(node), frozenset(unit.files)), check.issues
 
 
-def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value | None, list[Issue]]:
-    escape: Escape = "ssml" if job.escape == "talk" and _SPEAK.search(template.source) else job.escape
-    check = Checker(template, job.scope, issues=faults)
+def _compile_computed(
+    unit: _CompilationUnit, template: Template, faults: list[Issue]
+) -> tuple[Value | None, list[Issue]]:
+    escape: Escape = "ssml" if unit.escape == "talk" and _SPEAK.search(template.source) else unit.escape
+    check = Checker(template, unit.scope, issues=faults)
     analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")
     analysis.block(template.body)
     if escape == "url":
-        _check_beginning(job, check)
+        _check_beginning(unit, check)
     if check.has_errors:
         return None, check.issues
-    about = (job.place, job.type, job.text.value, template, job.language)
+    about = (unit.place, unit.type, unit.text.value, template, unit.language)
     used = (frozenset(analysis.used_names), frozenset(analysis.used_env), frozenset(template.files))
     return Computed(*about, *used, escape, analysis.escapers), check.issues
 
 
-def _check_beginning(job: _Job, check: Checker) -> None:
-    """E313 when the scheme or the host in front of the first braces is wrong, whatever they make of a call."""
-    found = _BEGINNING.match(job.text.value)
+def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
+    """E313 when the scheme or the host in front of the first braces is wrong, whatever the braces compute."""
+    found = _BEGINNING.match(unit.text.value)
     if found is None or found[0].endswith("["):  # braces may give an address between brackets
         return
     written = found[0]
     try:
-        job.type.cast(written + ("1" if _PORT.search(written) else "x"))
+        unit.type.cast(written + ("1" if _PORT.search(written) else "x"))
     except ValueError as error:
         beginning = check.template.between(len(written) - len(written.lstrip()), len(written))
-        check.report("E313", beginning, f'{job.what} cannot begin with "{written.strip()}"', str(error))
+        check.report("E313", beginning, f'{unit.what} cannot begin with "{written.strip()}"', str(error))

@@ -2,7 +2,7 @@
 
 - No attribute of a Python object is ever read: `customer.items` is the entry "items".
 - Nothing can be called. There are no globals, no loader, no extensions, no tests but `defined`.
-- A value that the call does not have is `Missing`: `default` and `is defined` catch it, everything else refuses it.
+- A value that the call does not have is `Missing`: `default` and `is defined` accept it, everything else fails.
 
 The operators are replaced by the functions in `OPERATORS` before a template is compiled, so that results are bounded
 and a wrong operand is an `Unfit`.
@@ -28,17 +28,17 @@ from app.flow.types import MAX_ITEMS
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 """The fields of `loop` within a `for`."""
 
-_OF_SERVER: Final = re.compile(r"env\.(\w+)")
+_SETTING: Final = re.compile(r"env\.(\w+)")
 
 
-def lacking(path: str) -> str:
-    """The sentence for a missing value, given as written. A variable of the server is named as it is set."""
-    variable = _OF_SERVER.match(path)
+def missing_message(path: str) -> str:
+    """The message for a missing value; `path` is how it is written. A setting is named by its environment variable."""
+    variable = _SETTING.match(path)
     return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
 
 
 class Missing(StrictUndefined):
-    """A value that this call does not have. Whatever uses it raises UndefinedError with the sentence for it."""
+    """A value that this call does not have. Using it raises UndefinedError with the message of `missing_message`."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ class Missing(StrictUndefined):
         name: str | None = None,
         exc: type[UndefinedError] = UndefinedError,
     ) -> None:
-        super().__init__(hint or lacking(name or "value"), obj, name, exc)
+        super().__init__(hint or missing_message(name or "value"), obj, name, exc)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -59,8 +59,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Missing)
         self.globals.clear()
         self.tests = {"defined": lambda value: not is_missing(value)}
-        self.filters = {name: _passing_missing(known.apply) for name, known in FILTERS.items()}
-        self.filters |= {name: _passing_missing(apply) for name, apply in OPERATORS.items()}
+        self.filters = {name: _propagating_missing(known.apply) for name, known in FILTERS.items()}
+        self.filters |= {name: _propagating_missing(apply) for name, apply in OPERATORS.items()}
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -80,8 +80,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return {}
 
 
-def _passing_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which gives back a missing operand, so that a `default` behind it finds it."""
+def _propagating_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function so that it returns a missing operand unchanged: a `default` after it can then replace it."""
 
     def passing(*operands: Any) -> Any:
         for operand in operands:
@@ -173,7 +173,7 @@ def _subtract(left: Any, right: Any) -> Any:
 
 
 def _cut(of: Any, low: int | str, high: int | str) -> Any:
-    """A part of a text or a list; "" is a bound that is not written."""
+    """A slice of a text or a list; "" is a bound that is not written."""
     if not isinstance(of, str | list | tuple):
         raise Unfit("only a text or a list can be cut")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
@@ -197,12 +197,12 @@ def _described(left: Any, right: Any) -> str:
 
 
 def _list(entries: list[Any]) -> Any:
-    """A list, unless one of its entries is missing: then that."""
+    """The list; if an entry is missing, that missing entry instead."""
     return next((entry for entry in entries if is_missing(entry)), entries)
 
 
 def _items(value: Any) -> list[Any]:
-    """What a loop goes over: a list of bounded length. A missing one is refused: it is not an empty one."""
+    """The entries of a loop, at most `MAX_ITEMS`. A missing list raises UndefinedError: it does not count as empty."""
     if is_missing(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
-"""The context of each value in a text, and the escapers that write it there, so that it can be nothing but a value.
+"""Contextual escaping: finds the context of each value in a text, and escapes the value so that it cannot leave it.
 
-A value is in a tag or between tags, in JSON's quotes or not, in a URL's host or path. Such a context is a short
-word; it begins as "" and changes with the literal text in front of the value. No escaper repeats the value in a
-message: it may be a caller's PIN. A missing value raises UndefinedError.
+A value may be in a tag or between tags, inside or outside of JSON's quotes, in the host or the path of a URL. Such a
+context is a short word; it begins as "" and changes with the literal text in front of the value. No escaper repeats
+the value in a message: it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Escaper: TypeAlias = Callable[[Any], str]
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _UNSPOKEN_OR_TAG = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _TAG_OR_C1 = re.compile(r"[<>\x7f-\x9f]")
-_LONE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"[0-9*#pP+(). -]*")
 _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
 _BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
-"""As `xml.sax.saxutils` escapes, which brings an HTTP client with it when it is imported."""
+"""The same as in `xml.sax.saxutils`, which is not used because importing it also imports an HTTP client."""
 
 
 def _written(value: object) -> str:
@@ -61,7 +61,7 @@ def ssml(value: object) -> str:
 
 def url(value: object) -> str:
     """One segment of a path, or one value of a query."""
-    return quote(_LONE.sub("\ufffd", _written(value)), safe="")
+    return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
 def url_base(value: object) -> str:
@@ -101,7 +101,7 @@ def json_ssml(value: object) -> str:
 
 
 def _json_escaped(text: str) -> str:
-    return json.dumps(_LONE.sub("\ufffd", text), ensure_ascii=False)[1:-1]
+    return json.dumps(_SURROGATE.sub("\ufffd", text), ensure_ascii=False)[1:-1]
 
 
 def json_bare(value: object) -> str:
@@ -112,8 +112,8 @@ def json_bare(value: object) -> str:
 
 
 def text(value: object) -> str:
-    """A text that goes nowhere by itself: as it is, without half characters."""
-    return _LONE.sub("\ufffd", _written(value))
+    """A text that is not sent by itself: unchanged, but with lone surrogates replaced."""
+    return _SURROGATE.sub("\ufffd", _written(value))
 
 
 def _matching(pattern: re.Pattern[str], value: object, message: str) -> str:
@@ -136,7 +136,7 @@ ESCAPERS: dict[str, Escaper] = {
     "_json_bare": json_bare,
     "_text": text,
 }
-"""By the names that they have as filters; no author can write such a name."""
+"""By their names as filters. Authors cannot write these names."""
 
 
 # contexts
@@ -153,8 +153,8 @@ class Misplaced(Exception):
     """A value where none is allowed.
 
     Attributes:
-        code, message, cure: for the issue; without a cure, the rule's own is meant.
-        is_all_before: the issue is about the text in front of the value.
+        code, message, cure: of the issue; None for the rule's own cure.
+        is_all_before: the issue is about the text in front of the value, not the value.
     """
 
     code: str
@@ -163,13 +163,13 @@ class Misplaced(Exception):
     is_all_before: bool = False
 
 
-class Written(NamedTuple):
+class WrittenValue(NamedTuple):
     """A value that is written into a text.
 
     Attributes:
         shape: its type.
-        is_fixed: whether it is made of settings of the server and of what the file says, and of nothing else.
-        is_url: whether it begins as such a value or as one of type url does.
+        is_fixed: whether it consists only of settings of the server and literal text.
+        is_url: whether it is a fixed value or one of type url.
         shown: how it is written.
     """
 
@@ -187,19 +187,19 @@ def _joined(contexts: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """How the contexts of one kind of place follow from each other.
+    """The rules of one kind of place: how its contexts follow from each other, and how values are escaped.
 
     Attributes:
         after: context, literal text → the context behind it.
         escaper: context, value → the name of what escapes it. Raises Misplaced when no value is allowed there.
         after_value: the context behind a value.
-        joined: the context behind branches that end in these contexts; None when they do not go together.
+        joined: the context after branches that end in these contexts; None when they contradict each other.
         spoken: the contexts whose text a caller hears.
-        is_sent: whether it goes out in an NCCO, which is also kept with the call.
+        is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
 
     after: Callable[[str, str], str]
-    escaper: Callable[[str, Written], str]
+    escaper: Callable[[str, WrittenValue], str]
     after_value: Callable[[str], str] = str
     joined: Callable[[set[str]], str | None] = _joined
     spoken: frozenset[str] = frozenset()
@@ -212,13 +212,13 @@ def _after_talk(context: str, text: str) -> str:
     return "tag" if _OPEN_TAG.search(text) else ""
 
 
-def _talk(context: str, value: Written) -> str:
+def _talk_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
         raise _behind_bracket(value)
     return "_talk"
 
 
-def _plain(name: str) -> Contexts:
+def _without_contexts(name: str) -> Contexts:
     return Contexts(lambda context, text: context, lambda context, value: name)
 
 
@@ -233,7 +233,7 @@ def _after_ssml(context: str, text: str) -> str:
     return context
 
 
-def _ssml(context: str, value: Written) -> str:
+def _ssml_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
         raise Misplaced("E333", f"{value.shown} is within a tag or a comment, outside of quotes")
     return "_ssml"
@@ -268,12 +268,12 @@ def _after_json(context: str, text: str) -> str:
         is_inside = context in _WITHIN or context in ("tag", "backslash")
         match = (_INSIDE if is_inside else _OUTSIDE).match(text, at)
         assert match is not None  # noqa: S101 - the patterns match any character
-        context = (_inside if is_inside else _outside)(context, match.lastgroup or "", match.group())
+        context = (_after_inside if is_inside else _after_outside)(context, match.lastgroup or "", match.group())
         at = match.end()
     return context
 
 
-def _outside(context: str, sign: str, text: str) -> str:
+def _after_outside(context: str, sign: str, text: str) -> str:
     match sign:
         case "blank":
             return context if context == "url" or text.isspace() else ""
@@ -288,7 +288,7 @@ def _outside(context: str, sign: str, text: str) -> str:
     return sign
 
 
-def _inside(context: str, sign: str, text: str) -> str:
+def _after_inside(context: str, sign: str, text: str) -> str:
     match sign:
         case "end":
             return "closed" if context == "valued" else ""
@@ -321,7 +321,7 @@ def _joined_json(contexts: set[str]) -> str | None:
     return None
 
 
-def _json(context: str, value: Written) -> str:
+def _json_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
         raise _behind_bracket(value)
     if context == "backslash":
@@ -339,7 +339,7 @@ def _json(context: str, value: Written) -> str:
     return "_json_bare"
 
 
-def _behind_bracket(value: Written) -> Misplaced:
+def _behind_bracket(value: WrittenValue) -> Misplaced:
     cure = 'leave the "<" out, or put a blank after it'
     return Misplaced("E333", f'{value.shown} directly follows a "<"', cure)
 
@@ -358,7 +358,7 @@ def _after_url(context: str, text: str) -> str:
     return context
 
 
-def _url(context: str, value: Written) -> str:
+def _url_escaper(context: str, value: WrittenValue) -> str:
     if context in ("user", "path"):
         return "_url"
     if context == "" and value.is_url:
@@ -373,13 +373,13 @@ def _url(context: str, value: Written) -> str:
 
 
 CONTEXTS: dict[str, Contexts] = {
-    "talk": Contexts(_after_talk, _talk, spoken=frozenset({"", "tag"})),
-    "ssml": Contexts(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),
-    "json": Contexts(_after_json, _json, _after_json_value, _joined_json, _SPOKEN_IN_JSON),
-    "url": Contexts(_after_url, _url, lambda context: context or "base"),
-    "number": _plain("_number"),
-    "header": _plain("_header"),
-    "text": _plain("_text"),
+    "talk": Contexts(_after_talk, _talk_escaper, spoken=frozenset({"", "tag"})),
+    "ssml": Contexts(_after_ssml, _ssml_escaper, spoken=frozenset({"", "tag", '"', "'"})),
+    "json": Contexts(_after_json, _json_escaper, _after_json_value, _joined_json, _SPOKEN_IN_JSON),
+    "url": Contexts(_after_url, _url_escaper, lambda context: context or "base"),
+    "number": _without_contexts("_number"),
+    "header": _without_contexts("_header"),
+    "text": _without_contexts("_text"),
     "kept": Contexts(lambda context, text: context, lambda context, value: "_text", is_sent=False),
 }
 """By kind of place; `kept` is a variable."""

@@ -19,14 +19,14 @@ MAX_TEXT = 10_000
 """Characters that a computed text may have; our choice, far above what can be spoken."""
 
 LANGUAGE = "en-US"
-"""The language of the filters that speak when no language is known: that of a talk without `language`.
+"""The language of localised filters when no language is known: that of a talk without `language`.
 
 Source: NCCO reference, Talk (`language`, default en-US).
 """
 
 
 class Unfit(Exception):
-    """A value that cannot be used as it is used. The message never repeats the value: it may be a caller's PIN.
+    """A value that does not fit where it is used. The message never repeats the value: it may be a caller's PIN.
 
     Attributes:
         code: the rule that is broken.
@@ -52,7 +52,7 @@ class Filter:
         example: how it is written.
         args: the kind of each argument; "" is any.
         needed: how many of the arguments are required.
-        speaks: whether the result depends on the language, which is then the second operand of `apply`.
+        is_localised: whether the result depends on the language, which is then the second argument of `apply`.
     """
 
     apply: Callable[..., Any]
@@ -61,11 +61,11 @@ class Filter:
     example: str
     args: tuple[str, ...] = ()
     needed: int = 0
-    speaks: bool = False
+    is_localised: bool = False
 
 
-def speaking() -> ModuleType:
-    """The package that speaks. It imports Babel, which most flows do not need, so it is imported late."""
+def speech_package() -> ModuleType:
+    """The package of the localised filters. It imports Babel, which most flows do not need, so it is imported late."""
     return importlib.import_module("app.flow.speech")
 
 
@@ -92,13 +92,13 @@ def _text(value: object) -> str:
     return value
 
 
-def _changed(change: Callable[[str], str]) -> Callable[[object], str]:
-    """A filter that makes one text of another."""
+def _text_change(change: Callable[[str], str]) -> Callable[[object], str]:
+    """A filter that changes a text."""
     return lambda value: bounded(change(_text(value)))
 
 
-def _asks(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
-    """A filter that asks something about two texts."""
+def _text_test(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
+    """A filter that tests a text against another text."""
     return lambda value, part: test(_text(value), _text(part))
 
 
@@ -116,12 +116,12 @@ def _cast(type_: ValueType) -> Callable[..., Any]:
     return cast
 
 
-def _spoken_by(name: str) -> Callable[..., Any]:
+def _localised(name: str) -> Callable[..., Any]:
     """A filter of `app.flow.speech`."""
 
     def apply(value: object, language: str, *args: object) -> object:
         try:
-            spoken = speaking().SPEAKERS[name](value, language, *args)
+            spoken = speech_package().SPEAKERS[name](value, language, *args)
         except ValueError as error:
             raise Unfit(str(error)) from None
         return bounded(spoken) if isinstance(spoken, str) else spoken
@@ -179,32 +179,38 @@ def _written(value: object) -> str:
 _TEXT, _INT, _NUMBER, _BOOL = TYPES["text"], TYPES["int"], TYPES["number"], TYPES["bool"]
 
 FILTERS: dict[str, Filter] = {
-    "capitalize": Filter(_changed(str.capitalize), ("text",), _TEXT, "| capitalize"),
-    "contains": Filter(_asks(str.__contains__), ("text",), _BOOL, '| contains("refund")', ("text",), 1),
+    "capitalize": Filter(_text_change(str.capitalize), ("text",), _TEXT, "| capitalize"),
+    "contains": Filter(_text_test(str.__contains__), ("text",), _BOOL, '| contains("refund")', ("text",), 1),
     "default": Filter(default, (), None, '| default("friend")', ("", "bool")),
-    "digits": Filter(_spoken_by("digits"), ("text", "number"), _TEXT, "| digits(2)", ("number",), speaks=True),
-    "ends_with": Filter(_asks(str.endswith), ("text",), _BOOL, '| ends_with("00")', ("text",), 1),
+    "digits": Filter(_localised("digits"), ("text", "number"), _TEXT, "| digits(2)", ("number",), is_localised=True),
+    "ends_with": Filter(_text_test(str.endswith), ("text",), _BOOL, '| ends_with("00")', ("text",), 1),
     "first": Filter(_entry_at(0), ("text", "list"), ANY, "| first"),
     "in_zone": Filter(
-        _spoken_by("in_zone"), ("datetime", "text"), DATETIME, '| in_zone("Europe/London")', ("text",), 1, speaks=True
+        _localised("in_zone"),
+        ("datetime", "text"),
+        DATETIME,
+        '| in_zone("Europe/London")',
+        ("text",),
+        1,
+        is_localised=True,
     ),
     "int": Filter(_cast(_INT), ("text", "number"), _INT, "| int", ("number",)),
     "join": Filter(_join, ("list",), _TEXT, '| join(", ")', ("text",)),
     "last": Filter(_entry_at(-1), ("text", "list"), ANY, "| last"),
     "length": Filter(_length, ("text", "list", "map"), _INT, "| length"),
-    "list": Filter(_spoken_by("list"), ("list",), _TEXT, '| list("or")', ("text",), speaks=True),
-    "lower": Filter(_changed(str.lower), ("text",), _TEXT, "| lower"),
+    "list": Filter(_localised("list"), ("list",), _TEXT, '| list("or")', ("text",), is_localised=True),
+    "lower": Filter(_text_change(str.lower), ("text",), _TEXT, "| lower"),
     "number": Filter(_cast(_NUMBER), ("text", "number"), _NUMBER, "| number", ("number",)),
     "replace": Filter(_replace, ("text",), _TEXT, '| replace("-", " ")', ("text", "text"), 2),
     "round": Filter(_round, ("number",), _NUMBER, "| round(2)", ("number",)),
-    "spell": Filter(_spoken_by("spell"), ("text", "number"), _TEXT, "| spell", speaks=True),
+    "spell": Filter(_localised("spell"), ("text", "number"), _TEXT, "| spell", is_localised=True),
     "spoken": Filter(
-        _spoken_by("spoken"), ("datetime", "number", "text"), _TEXT, '| spoken("GBP")', ("text",), speaks=True
+        _localised("spoken"), ("datetime", "number", "text"), _TEXT, '| spoken("GBP")', ("text",), is_localised=True
     ),
-    "starts_with": Filter(_asks(str.startswith), ("text",), _BOOL, '| starts_with("44")', ("text",), 1),
+    "starts_with": Filter(_text_test(str.startswith), ("text",), _BOOL, '| starts_with("44")', ("text",), 1),
     "text": Filter(_written, ("text", "number", "bool", "datetime"), _TEXT, "| text"),
-    "title": Filter(_changed(str.title), ("text",), _TEXT, "| title"),
-    "trim": Filter(_changed(str.strip), ("text",), _TEXT, "| trim"),
-    "upper": Filter(_changed(str.upper), ("text",), _TEXT, "| upper"),
+    "title": Filter(_text_change(str.title), ("text",), _TEXT, "| title"),
+    "trim": Filter(_text_change(str.strip), ("text",), _TEXT, "| trim"),
+    "upper": Filter(_text_change(str.upper), ("text",), _TEXT, "| upper"),
 }
 """By name; docs and messages list them in this order."""

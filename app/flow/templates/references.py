@@ -1,6 +1,7 @@
-"""Which names expressions and templates look up, how far into them, and how each of them counts.
+"""Finds the names that expressions and templates look up, with the path into each, and how its value is used.
 
-This is the one place that walks through templates for their names: checks, lookups, secrets and proofs all ask here.
+This is the only module that searches templates for names: checks, lookups, secrets and proofs all use it. A local
+variable is a name that the template itself sets, by `set` or `for`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from app.flow.templates.tree import Template
 from app.flow.types import ValueType, common
 
 COUNTING: Final = "length"
-"""The filter that counts the entries of a list, and reads nothing of them."""
+"""The filter that counts the entries of a list without reading them."""
 
 _OK: Final = "ok"
 """The field of every lookup that says whether its answer is real."""
@@ -27,26 +28,26 @@ _OK: Final = "ok"
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
-class Source(NamedTuple):
-    """What the value of a name that a template gives is made of: a name of the flow, and how far into it.
+class LocalSource(NamedTuple):
+    """A name of the flow, with a path into it, that the value of a local variable depends on.
 
     Attributes:
-        is_way: the value is what is there; otherwise something is computed of it.
-        is_held: what is there may be a part of the value.
-        is_whole: the value may be what is there, unchanged.
-        is_passed: what is there is only counted.
+        is_direct: the variable is the value at the path; otherwise it is computed from it.
+        is_part: the value at the path may be a part of the variable.
+        is_whole: the variable may be the value at the path, unchanged.
+        is_passed: the value at the path is only counted.
     """
 
     name: str
     path: Path
-    is_way: bool
-    is_held: bool
+    is_direct: bool
+    is_part: bool
     is_whole: bool
     is_passed: bool
 
 
-Given: TypeAlias = Mapping[str, tuple[Source, ...]]
-"""The names that a template has given so far."""
+Locals: TypeAlias = Mapping[str, tuple[LocalSource, ...]]
+"""The local variables of a template that are set so far, each with its sources."""
 
 Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
 
@@ -55,21 +56,21 @@ class Occurrence(NamedTuple):
     """An expression of a template.
 
     Attributes:
-        role: it is written (`output`), kept (`set`), gone over (`loop`), or decides (`test`, and `condition` for one
-            without braces).
-        tested: the names that something around it asks about.
-        given: the names that the template has given in front of it.
+        role: it is written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, and `condition` for
+            one without braces).
+        tested: the names that a test around it checks.
+        locals: the local variables that are set before it.
     """
 
     template: Template
     node: nodes.Node
     role: Role
     tested: frozenset[str] = _NOTHING
-    given: Given = MappingProxyType({})
+    locals: Locals = MappingProxyType({})
 
     @property
     def is_passed(self) -> bool:
-        """Whether its value is only handed on, gone over, or asked for."""
+        """Whether its value is only assigned, looped over, or tested."""
         return self.role in ("set", "loop", "test")
 
 
@@ -77,68 +78,68 @@ class Reference(NamedTuple):
     """A name that an expression looks up.
 
     Attributes:
-        name: the name; for one that the template has given, that which it stands for.
-        path: the way to what of it is meant; () for all of it.
+        name: the name; for a local variable, the name of the flow that it depends on.
+        path: the path to the part that is meant; () for all of it.
         template, whole: where it is written.
-        is_bare: its value counts, and nothing around it asks whether there is one.
+        is_unguarded: its value is used, and no test around it checks whether there is one.
         is_needed: the expression cannot be computed without it.
-        is_asked: only whether it `is defined` is asked.
-        is_passed: what it leads to is only handed on, counted or gone over: what is further in is not read yet.
-        is_held: its value may be a part of what is computed.
-        is_whole: its value may be what is computed, unchanged.
-        is_given: it is read through a name that the template has given.
+        is_asked: it is only tested with `is defined`.
+        is_passed: its value is only assigned, counted or looped over: what is inside it is not read yet.
+        is_part: its value may be a part of the result.
+        is_whole: its value may be the result, unchanged.
+        is_local: it is read through a local variable.
     """
 
     name: str
     path: Path
     template: Template
     whole: nodes.Node
-    is_bare: bool
+    is_unguarded: bool
     is_needed: bool
     is_asked: bool
     is_passed: bool
-    is_held: bool
+    is_part: bool
     is_whole: bool
-    is_given: bool
+    is_local: bool
 
     @property
     def place(self) -> Place:
-        """The place of the name with its way."""
+        """The place of the name with its path."""
         return self.template.place(self.whole)
 
     @property
     def field(self) -> str:
-        """The field of the name that is meant, "" for all of it."""
+        """The first field in the path; "" if the whole name is meant."""
         return self.path[0] or "" if self.path else ""
 
     def holds(self, path: Path) -> bool:
-        """Whether the value holds what is at a path of the name, or is in it."""
+        """Whether the value contains what is at a path of the name, or is a part of it."""
         return meet(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
 # templates
 
 
-class State(NamedTuple):
-    """What is known at a point of a walk: the context of the text, the given names, and the names in scope."""
+class WalkState(NamedTuple):
+    """What is known at a point of a walk: the context of the text, the local variables, and the names in scope."""
 
     context: str = ""
-    given: Given = MappingProxyType({})
+    locals: Locals = MappingProxyType({})
     scope: ScopeTypes = ScopeTypes({})
 
 
 class Walk:
     """A walk through a template and what it includes, in the order in which it is rendered.
 
-    Whatever follows branches sees what any of them has left. Subclasses say what is done on the way.
+    After branches, the state is the union of their ends. Subclasses override the `on_` methods.
 
     Attributes:
-        state: what is known where the walk has come to.
+        state: what is known at the current point.
     """
 
-    def __init__(self, template: Template, state: State | None = None) -> None:
+    def __init__(self, template: Template, state: WalkState | None = None) -> None:
         self.template = template
-        self.state = state or State()
+        self.state = state or WalkState()
 
     def on_text(self, node: nodes.TemplateData) -> None:
         """Literal text."""
@@ -147,21 +148,23 @@ class Walk:
         """An expression."""
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """A name that is given to what `of` computes, or to an entry of it."""
+        """A local variable that is set to the value of `of`, or to an entry of it."""
         sources = []
         for each in references_in(self._occurrence(of, "set")):
-            is_way = each.is_held and name_and_path(of) is not None
-            path = (*each.path, None) if is_way and is_entry else each.path
+            is_direct = each.is_part and name_and_path(of) is not None
+            path = (*each.path, None) if is_direct and is_entry else each.path
             is_whole = each.is_whole and not is_entry
-            sources.append(Source(each.name, path, is_way, each.is_held, is_whole, each.is_passed and not is_way))
-        self.state = self.state._replace(given={**self.state.given, target.name: tuple(sources)})
+            sources.append(
+                LocalSource(each.name, path, is_direct, each.is_part, is_whole, each.is_passed and not is_direct)
+            )
+        self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The context behind branches that end in these."""
+        """The context after branches that end in these contexts."""
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """Go through some nodes; `tested` are the names that something around them asks about."""
+        """Go through some nodes; `tested` are the names that a test around them checks."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -196,7 +199,7 @@ class Walk:
         self.state = self._joined(node, [*ends, self.state])
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """A `for`, whose names are gone behind it."""
+        """A `for`. Names that are set in it do not exist after it."""
         before, inner = self.state, tested | root_names(node.iter)
         self.on_value(self._occurrence(node.iter, "loop", inner))
         for target in [each for each in walk(node.target) if isinstance(each, nodes.Name)]:
@@ -206,19 +209,19 @@ class Walk:
             context = self.on_join(node, [before.context, self.state.context])
             self.state = before._replace(context=context)
 
-    def _joined(self, node: nodes.Node, ends: list[State]) -> State:
-        given: dict[str, tuple[Source, ...]] = {}
+    def _joined(self, node: nodes.Node, ends: list[WalkState]) -> WalkState:
+        local_sources: dict[str, tuple[LocalSource, ...]] = {}
         types: dict[str, ValueType] = {}
         for end in ends:
-            for name, sources in end.given.items():
-                given[name] = tuple(dict.fromkeys((*given.get(name, ()), *sources)))
+            for name, sources in end.locals.items():
+                local_sources[name] = tuple(dict.fromkeys((*local_sources.get(name, ()), *sources)))
             for name, type_ in end.scope.shapes.items():
                 types[name] = common(types.get(name, type_), type_)
         scope = replace(ends[0].scope, shapes=types)
-        return State(self.on_join(node, [end.context for end in ends]), given, scope)
+        return WalkState(self.on_join(node, [end.context for end in ends]), local_sources, scope)
 
     def _occurrence(self, node: nodes.Node, role: Role, tested: frozenset[str] = _NOTHING) -> Occurrence:
-        return Occurrence(self.template, node, role, tested, self.state.given)
+        return Occurrence(self.template, node, role, tested, self.state.locals)
 
 
 class _Occurrences(Walk):
@@ -251,12 +254,12 @@ def references(template: Template, *, is_condition: bool = False) -> Iterator[Re
 # expressions
 
 
-class _State(NamedTuple):
-    """How the names of a part of an expression count.
+class _Usage(NamedTuple):
+    """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
-        is_truth: in a condition, whether a name alone only asks whether there is a value; None elsewhere.
-        whole: the entry or the field that it is a part of.
+        is_truth: in a condition, whether a name alone only tests whether there is a value; None elsewhere.
+        whole: the entry or the field that the part belongs to.
     """
 
     tested: frozenset[str]
@@ -264,30 +267,30 @@ class _State(NamedTuple):
     is_needed: bool = True
     is_asked: bool = False
     is_passed: bool = False
-    is_held: bool = True
+    is_part: bool = True
     is_whole: bool = True
     whole: nodes.Node | None = None
 
-    def beside(self, *, is_truth: bool | None = None) -> _State:
-        """For what only decides on the value."""
-        return self._replace(is_truth=is_truth, is_held=False, is_whole=False)
+    def beside(self, *, is_truth: bool | None = None) -> _Usage:
+        """For a part that only decides what the value is, without being in it."""
+        return self._replace(is_truth=is_truth, is_part=False, is_whole=False)
 
-    def asking(self, node: nodes.Node) -> _State:
-        """For what is beside `node`, which asks about its names."""
+    def asking(self, node: nodes.Node) -> _Usage:
+        """For a part next to `node`, where the names in `node` count as tested."""
         return self._replace(tested=self.tested | root_names(node))
 
 
 def references_in(occurrence: Occurrence) -> Iterator[Reference]:
     """Every name that an expression looks up."""
     is_truth = {"test": True, "condition": False}.get(occurrence.role)
-    state = _State(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
+    state = _Usage(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
     yield from _references(occurrence, occurrence.node, state)
 
 
-def _references(occurrence: Occurrence, node: nodes.Node, state: _State) -> Iterator[Reference]:
-    way = name_and_path(node)
-    if way is not None:
-        yield from _of_way(occurrence, node, way, state)
+def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iterator[Reference]:
+    access = name_and_path(node)
+    if access is not None:
+        yield from _references_by_path(occurrence, node, access, state)
         for key in keys_of(node):
             yield from _references(occurrence, key, state.beside()._replace(is_passed=False, whole=None))
         return
@@ -295,24 +298,26 @@ def _references(occurrence: Occurrence, node: nodes.Node, state: _State) -> Iter
         yield from _references(occurrence, part, inner)
 
 
-def _of_way(occurrence: Occurrence, node: nodes.Node, way: tuple[str, Path], state: _State) -> Iterator[Reference]:
-    """A name with a way into it; for one that the template has given, each name that it stands for."""
-    name, path = way
+def _references_by_path(
+    occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
+) -> Iterator[Reference]:
+    """The reference by a name and a path; for a local variable, one for each of its sources."""
+    name, path = access
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
-    is_bare = name not in state.tested and not is_alone and path[:1] != (_OK,)
+    is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
     is_whole = state.is_whole and not (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice))
-    flags = (occurrence.template, state.whole or node, is_bare, state.is_needed, state.is_asked)
-    if name not in occurrence.given:
-        yield Reference(name, path, *flags, state.is_passed, state.is_held, is_whole, is_given=False)
-    for source in occurrence.given.get(name, ()):
-        further = (*source.path, *path) if source.is_way else source.path
-        is_passed, is_held = state.is_passed or source.is_passed, state.is_held and source.is_held
+    flags = (occurrence.template, state.whole or node, is_unguarded, state.is_needed, state.is_asked)
+    if name not in occurrence.locals:
+        yield Reference(name, path, *flags, state.is_passed, state.is_part, is_whole, is_local=False)
+    for source in occurrence.locals.get(name, ()):
+        further = (*source.path, *path) if source.is_direct else source.path
+        is_passed, is_part = state.is_passed or source.is_passed, state.is_part and source.is_part
         is_same = is_whole and source.is_whole and not path
-        yield Reference(source.name, further, *flags, is_passed, is_held, is_same, is_given=True)
+        yield Reference(source.name, further, *flags, is_passed, is_part, is_same, is_local=True)
 
 
-def _parts(node: nodes.Node, state: _State, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _State]]:
-    """The parts of an expression, each with how its names count."""
+def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
+    """The parts of an expression, each with how its value is used."""
     value, beside = state._replace(is_truth=None), state.beside()
     part = value._replace(is_whole=False)
     match node:
@@ -346,7 +351,7 @@ def _parts(node: nodes.Node, state: _State, whole: nodes.Node) -> Iterator[tuple
 
 
 def _asked_in(node: nodes.Node) -> frozenset[str]:
-    """The names of which a condition asks whether there is a value: `x.ok`, `x is defined`, `x.name != ""`."""
+    """The names that a condition checks for a value: `x.ok`, `x is defined`, `x.name != ""`."""
     found: set[str] = set()
     for part in walk(node):
         match part:
@@ -361,10 +366,10 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
 
 
 def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
-    """The root names, and each sensitive field of `unspoken` that an expression may hold.
+    """The root names that an expression looks up, and each sensitive field in `unspoken` that it may contain.
 
-    A record as a whole holds all its fields, and so does one whose field is computed. What is only handed on, or looped
-    over, does not touch a sensitive field further in yet.
+    A whole record contains all its fields, and so does a record whose field is computed. An expression that only
+    assigns a record or loops over it does not touch the sensitive fields inside it yet.
     """
     inner = [name for name in unspoken if is_inner(name)]
     found = tuple(references_in(occurrence))
@@ -373,7 +378,7 @@ def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozense
 
 
 def used_env(node: nodes.Node) -> frozenset[str]:
-    """The settings that it looks up."""
+    """The settings that an expression looks up."""
     return frozenset(
         part.attr
         for part in walk(node)
@@ -388,12 +393,12 @@ def walk(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def root_names(node: nodes.Node) -> frozenset[str]:
-    """The names that it looks up."""
+    """The names that an expression looks up."""
     return frozenset(part.name for part in walk(node) if isinstance(part, nodes.Name))
 
 
 def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
-    """The name that an expression goes into, and how far: `cards[0].number`; None when it is more than that."""
+    """The name and the path of an access such as `cards[0].number`; None for any other expression."""
     match node:
         case nodes.Name(name=name):
             return name, ()
@@ -423,7 +428,7 @@ def operand_of(node: nodes.Filter) -> nodes.Expr:
 
 
 def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
-    """The computed keys on such a way."""
+    """The computed keys in an access such as `cards[number].name`."""
     if isinstance(node, nodes.Getattr | nodes.Getitem):
         yield from keys_of(node.node)
     if isinstance(node, nodes.Getitem) and is_computed(node.arg):

@@ -1,7 +1,7 @@
-"""Reads texts with Jinja2's lexer and its parser of expressions; says where and why one cannot be read.
+"""Parses texts with Jinja2's lexer and its parser of expressions; reports where and why a text cannot be read.
 
-A text is cut into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read by itself and has
-at most one fault, so that a text reports all its faults at once.
+A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read by itself and
+has at most one fault, so that all faults of a text are reported at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.ncco.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignSyntax:
     """What other languages and systems write, and what is written here instead: the tables of `foreign.yaml`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Foreign:
     tags: Mapping[str, str]
 
 
-FOREIGN: Final = Foreign(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
+FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
 
 MAX_TOKENS: Final = 150
 """Words and signs that one pair of braces may hold; our choice."""
@@ -84,7 +84,7 @@ _NO_MAP: Final = 'maps cannot be written here; to name an entry of one, write na
 
 
 class Fault(NamedTuple):
-    """Something that cannot be read; without a cure, the rule's own is meant."""
+    """Something that cannot be read; None stands for the rule's own cure."""
 
     code: str
     at: Token
@@ -114,21 +114,21 @@ class Piece:
         self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
-    def expression(self) -> int:
-        """The number of the token that its expression begins with."""
+    def expression_start(self) -> int:
+        """The index of the first token of its expression."""
         heads = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
         return heads.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
-        """A token by its number; behind the last one is an `end`."""
+        """A token by its index; an `end` for any other index."""
         return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
 
     def before(self, index: int) -> Token | None:
-        """The token of the expression in front of another one."""
-        return self.tokens[index - 1] if index > self.expression else None
+        """The token before an index, if it belongs to the expression."""
+        return self.tokens[index - 1] if index > self.expression_start else None
 
-    def awaits_operand(self, index: int) -> bool:
-        """Whether a value is expected at a token."""
+    def expects_operand(self, index: int) -> bool:
+        """Whether a value is expected at an index."""
         before = self.before(index)
         return before is None or before.says(*_BEFORE_OPERANDS)
 
@@ -144,21 +144,21 @@ class Piece:
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
-    """Append a text to `template`: its nodes, and everything in it that cannot be read.
+    """Append a text to `template`; returns its nodes and its faults.
 
     Blocks without an end are not among the nodes.
     """
-    return _Reader(template, text, is_bare=False).read()
+    return _TreeBuilder(template, text, is_bare=False).read()
 
 
 def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | None, Fault | None]:
-    """Append a bare expression to `template`: it, or why it cannot be read."""
-    template.body, faults = _Reader(template, text, is_bare=True).read()
+    """Append an expression without braces to `template`; returns the expression or its fault."""
+    template.body, faults = _TreeBuilder(template, text, is_bare=True).read()
     return (None, faults[0]) if faults else (next(template.written()), None)
 
 
 class _Scanner:
-    """Cuts a text into pieces with Jinja2's lexer. Where it stops within braces, the text behind them is read on."""
+    """Splits a text into pieces with Jinja2's lexer. After a fault within braces, it continues behind them."""
 
     def __init__(self, source: str, begin: int, *, is_bare: bool) -> None:
         self.source = source
@@ -168,11 +168,11 @@ class _Scanner:
 
     def pieces(self) -> Iterator[Piece]:
         """The pieces of the text, in their order."""
-        at = yield from self._cut(self.begin)
+        at = yield from self._split(self.begin)
         while at < self.end:
-            at = yield from self._cut(at)
+            at = yield from self._split(at)
 
-    def _cut(self, begin: int) -> Generator[Piece, None, int]:
+    def _split(self, begin: int) -> Generator[Piece, None, int]:
         """The pieces up to the first braces with a fault; returns where the text behind them begins."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind, opened = "data", ""
@@ -214,7 +214,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Braces with a fault, of which only the word of a tag is kept; returns where the text behind them begins."""
+        """Yield braces with a fault, with only the word of a tag in them; returns where the text behind them begins."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
@@ -240,7 +240,7 @@ class _Scanner:
         if token.kind in ("operator", "variable_end", "error") and (fault := self._sign_fault(piece, token.start)):
             return fault
         if token.kind == "error":
-            return self._stopped(token)
+            return self._lexer_fault(token)
         match token.kind:
             case "string" if escape := _UNKNOWN_ESCAPE.match(token.text):
                 at = Token(token.start + escape.start(1), "", escape[1])
@@ -254,7 +254,7 @@ class _Scanner:
                 return Fault("E301", whole, f"{whole.text} is not a number", cure)
         return None
 
-    def _stopped(self, token: Token) -> Fault:
+    def _lexer_fault(self, token: Token) -> Fault:
         """Why Jinja2's lexer stops at a character; behind a bracket, a control character is what is wrong."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
@@ -305,7 +305,7 @@ def _bracket_not_closed(bracket: Token) -> Fault:
 
 @dataclass(slots=True)
 class _Block:
-    """An open `if` or `for`, and the body that is being filled."""
+    """An open `if` or `for`, and the body that nodes are added to."""
 
     head: Piece
     node: Any
@@ -318,8 +318,8 @@ class _Block:
         return "if" if isinstance(self.node, nodes.If) else "for"
 
 
-class _Reader:
-    """Makes the nodes of one text of its pieces."""
+class _TreeBuilder:
+    """Builds the nodes of one text from its pieces."""
 
     def __init__(self, template: Template, text: Located, *, is_bare: bool) -> None:
         self.template = template
@@ -328,8 +328,8 @@ class _Reader:
         self.body: list[nodes.Node] = []
         self.blocks: list[_Block] = []
         self.unclosed: list[_Block] = []
-        self.strays = 0
-        self.refused: set[str] = set()
+        self.stray_ends = 0
+        self.reported_tags: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
         """The nodes of the text, and its faults in their order."""
@@ -344,17 +344,17 @@ class _Reader:
             elif piece.tokens and not piece.opener:
                 self._write(nodes.TemplateData(piece.tokens[0].text, lineno=piece.start))
             faults += [piece.fault] if piece.fault else []
-        for block in (*self.unclosed, *self.blocks[self.strays :]):
+        for block in (*self.unclosed, *self.blocks[self.stray_ends :]):
             head, cure = Token(block.head.start, "", "{%"), f"close it with {{% end{block.word} %}}"
             faults.append(Fault("E322", head, f'"{block.word}" is not closed', cure))
         return self.body, sorted(faults, key=lambda fault: fault.at)
 
-    def _fill(self) -> list[nodes.Node]:
-        """The body that is being filled."""
+    def _open_body(self) -> list[nodes.Node]:
+        """The body that nodes are added to."""
         return self.blocks[-1].body if self.blocks else self.body
 
     def _write(self, part: nodes.Expr) -> None:
-        body = self._fill()
+        body = self._open_body()
         if body and isinstance(output := body[-1], nodes.Output):
             output.nodes.append(part)
         else:
@@ -375,13 +375,13 @@ class _Reader:
             case "set":
                 target = self._target(piece, "=", "write {% set name = value %}")
                 if (value := self._expression(piece)) is not None:
-                    self._fill().append(nodes.Assign(target, value, lineno=word.start))
+                    self._open_body().append(nodes.Assign(target, value, lineno=word.start))
             case "include":
                 if len(piece.tokens) != 1 and [token.kind for token in piece.tokens[1:]] != ["string"]:
                     cure = 'write the name of a file in quotes and nothing else: {% include "greeting.j2" %}'
                     piece.refuse("E321", word, '"include" takes one fixed file name', cure)
                 if (file := self._expression(piece)) is not None:
-                    self._fill().append(nodes.Include(file, True, False, lineno=word.start))
+                    self._open_body().append(nodes.Include(file, True, False, lineno=word.start))
             case _:
                 self._unknown(piece, word)
 
@@ -430,7 +430,7 @@ class _Reader:
         elif open_:
             message, cure = f'"{word.text}" closes "{open_[-1]}"', f"write {{% end{open_[-1]} %}}"
             piece.refuse("E322", word, message, cure)
-            self.strays += 1
+            self.stray_ends += 1
         else:
             cure = f"leave it out, or open it with {{% {wanted} ... %}}"
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
@@ -439,26 +439,26 @@ class _Reader:
         """Close the innermost block. What a loop without a readable head holds is left out."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
-            self._fill().append(block.node)
+            self._open_body().append(block.node)
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
-        """The name that `for` or `set` gives, with the sign behind it."""
+        """The local variable that `for` or `set` sets, followed by `sign`."""
         word, name = piece.at(0), piece.at(1)
         if name.kind != "name" or not piece.at(2).says(sign):
-            self.refused.add(word.text)
+            self.reported_tags.add(word.text)
             piece.refuse("E320", word, f'"{word.text}" that cannot be read', cure)
         elif name.says(*_CONSTANTS):
             piece.refuse("E325", name, f'"{name.text}" cannot be a name')
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Refuse a tag, once with its end; one that is likely to mean `if`, `for` or their ends is read as that."""
+        """Report an unknown tag, once with its end. A misspelt `if`, `for` or end is treated as what was meant."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text, _TAGS)
         if word.kind == "end":
             piece.refuse("E320", word._replace(text="%}"), "an empty tag", "write {% if test %}, or leave it out")
-        elif word.text.removeprefix("end") not in self.refused:
-            self.refused.add(word.text)
+        elif word.text.removeprefix("end") not in self.reported_tags:
+            self.reported_tags.add(word.text)
             cure = f'did you mean "{meant}"?' if meant else f"to say a value, write {{{{ {word.text} }}}}"
             message = f'"{word.text}" is not a tag'
             piece.refuse("E321", word, message, FOREIGN.tags.get(word.text, cure))
@@ -478,7 +478,7 @@ class _Reader:
             faults = [Fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
         faults += _word_faults(piece)
         if not any(fault.code == "E311" for fault in faults):
-            tokens = [*piece.tokens[piece.expression :], Token(piece.close, "block_end", "")]
+            tokens = [*piece.tokens[piece.expression_start :], Token(piece.close, "block_end", "")]
             parser = Parser(ENVIRONMENT, "")
             parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(iter(tokens)), None, None)
             try:
@@ -489,9 +489,9 @@ class _Reader:
                 stopped, is_read = error.lineno, False
             if not is_read:
                 index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
-                faults.append(_explained(piece, index))
+                faults.append(_explain(piece, index))
         piece.fault = min(faults, key=lambda fault: fault.at, default=None)
-        plain: nodes.Expr | None = _Plain(self.template).visit(node) if piece.fault is None else None
+        plain: nodes.Expr | None = _Normaliser(self.template).visit(node) if piece.fault is None else None
         return plain
 
 
@@ -502,26 +502,26 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """What Jinja2's parser would take for something else than what is meant."""
+    """Faults that Jinja2's parser would not report, because it would read something else."""
     depth = prefixes = 0
-    for index, token in enumerate(piece.tokens[piece.expression :], piece.expression):
+    for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
         depth += token.says("(", "[") - token.says(")", "]")
         before, behind = piece.before(index), piece.at(index + 1)
         if depth + prefixes >= MAX_DEPTH:
             yield Fault("E311", behind._replace(text=""), f"an expression nested more than {MAX_DEPTH} deep")
         if token.kind == "string" and before is not None and before.kind == "string":
-            yield _explained(piece, index)
-        elif token.kind == "name" and piece.awaits_operand(index):
+            yield _explain(piece, index)
+        elif token.kind == "name" and piece.expects_operand(index):
             is_end_of_not_in = (
-                token.says("in") and piece.at(index - 1).says("not") and not piece.awaits_operand(index - 1)
+                token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
             )
             if token.text in FOREIGN.literals:
                 yield Fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
             elif token.says("not") and before is not None and before.says(*_TIGHT):
                 yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
             elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
-                yield _explained(piece, index)
+                yield _explain(piece, index)
         elif token.says("is"):
             asked = piece.at(index + 2 if behind.says("not") else index + 1).text
             if asked != "defined":
@@ -529,8 +529,8 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
                 yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
 
 
-def _explained(piece: Piece, index: int) -> Fault:
-    """Why a token does not fit, at which Jinja2's parser stops."""
+def _explain(piece: Piece, index: int) -> Fault:
+    """Why Jinja2's parser stops at a token."""
     token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
     if before is not None and before.says("|"):
         message = 'the name of a filter is missing after "|"'
@@ -542,8 +542,8 @@ def _explained(piece: Piece, index: int) -> Fault:
             return Fault("E310", left, "a range within an expression", cure)
         cure = f'such as `call.from`, or {left.text}["any-name"]'
         return Fault("E301", before, 'the name of a field is missing after "."', cure)
-    if piece.awaits_operand(index):
-        is_behind = before is not None and before.says(*_INFIX) and not piece.awaits_operand(index - 1)
+    if piece.expects_operand(index):
+        is_behind = before is not None and before.says(*_INFIX) and not piece.expects_operand(index - 1)
         if before is not None and is_behind and (token.kind == "end" or token.says(")", "]", ",")):
             return Fault("E301", before, f'a value is missing after "{before.text}"', _VALUE)
         if token.kind == "end" and bracket is not None and before is not None and before.says("[", "(", ","):
@@ -560,8 +560,8 @@ def _explained(piece: Piece, index: int) -> Fault:
     return Fault("E301", token, message, "write an operator between them, such as == or and")
 
 
-class _Plain(NodeTransformer):
-    """One form for what can be written in several."""
+class _Normaliser(NodeTransformer):
+    """Brings different spellings of an expression into one form."""
 
     def __init__(self, template: Template) -> None:
         self.template = template

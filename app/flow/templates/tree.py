@@ -100,7 +100,7 @@ class Template:
         self._index: dict[int, int] = {}
 
     def add(self, text: Located) -> int:
-        """Append a text; gives the offset of its beginning."""
+        """Append a text; returns the offset of its beginning."""
         base = len(self.source)
         self._texts.append((base, text))
         self.source += f"{text.value}\n"
@@ -117,19 +117,19 @@ class Template:
         return text.at(start - base, length)
 
     def beginning(self, offset: int) -> int:
-        """Where the text begins that an offset is in."""
+        """The offset at which the text around an offset begins."""
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:
-        """What is written between two offsets."""
+        """The source between two offsets."""
         return Token(start, "", self.source[start:end])
 
     def written_as(self, node: nodes.Node) -> Token:
-        """What is written of an expression."""
+        """The source of an expression."""
         return self.between(self.start(node), self.end(node))
 
     def place(self, where: nodes.Node | Token) -> Place:
-        """The place of an expression, or of what is written."""
+        """The place of an expression or a token."""
         token = where if isinstance(where, Token) else self.written_as(where)
         return self.place_at(token.start, max(1, len(token.text)))
 
@@ -190,7 +190,7 @@ class Template:
 
 
 def _offsets(node: nodes.Node) -> Iterator[int]:
-    """The offsets of an expression and of everything in it; Jinja2 gives a comparison that of what is behind it."""
+    """The offsets of an expression and its parts. Not of comparisons: Jinja2 gives them the offset of what follows."""
     for each in (node, *node.find_all(nodes.Node)):
         if not isinstance(each, nodes.Compare | nodes.Operand):
             yield each.lineno

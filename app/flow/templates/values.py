@@ -21,9 +21,9 @@ from app.flow.templates.filters import FILTERS, Unfit
 from app.flow.templates.tree import Located, Template
 from app.flow.types import ValueType
 
-Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
+Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
-_KEPT: Final = (
+_COPIED: Final = (
     nodes.Output,
     nodes.TemplateData,
     nodes.Const,
@@ -53,24 +53,24 @@ class Program:
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         rewriter = _Rewriter(template, language, escapers)
-        self._compiled = _compiled([nodes.Scope([rewriter.copied(node) for node in template.body])])
+        self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
         """The text, piece by piece. Raises UndefinedError and Unfit."""
         return self._compiled.root_render_func(self._compiled.new_context(names, shared=True))  # type: ignore[arg-type]  # any mapping will do: it is only read
 
     def offset_of(self, error: BaseException) -> int | None:
-        """The offset of the value or the tag that has raised an error."""
+        """The offset of the value or the tag that raised an error; None if it is not known."""
         name = self._compiled.filename or "<template>"
         frames = traceback.walk_tb(error.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == name]
         return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
 
 
-def compiled_expression(template: Template, node: nodes.Node, language: str) -> Run:
+def compiled_expression(template: Template, node: nodes.Node, language: str) -> Evaluator:
     """The function that computes an expression: names by name → value. It raises UndefinedError and Unfit."""
-    copied = _Rewriter(template, language, {}).copied(node)
-    program = _compiled([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
+    copied = _Rewriter(template, language, {}).rewritten(node)
+    program = _compile_nodes([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
 
     def run(names: Mapping[str, Any]) -> Any:
         context = program.new_context(names, shared=True)  # type: ignore[arg-type]  # any mapping will do: it is only read
@@ -81,66 +81,66 @@ def compiled_expression(template: Template, node: nodes.Node, language: str) -> 
     return run
 
 
-def _compiled(body: list[nodes.Node]) -> jinja2.Template:
+def _compile_nodes(body: list[nodes.Node]) -> jinja2.Template:
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(ENVIRONMENT)
     return ENVIRONMENT.from_string(tree)
 
 
 class _Rewriter:
-    """Copies checked nodes into what is compiled."""
+    """Copies checked nodes, with operators and localised filters replaced by calls of our functions."""
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         self.template = template
         self.language = language
         self.escapers = escapers
 
-    def copied(self, node: Any) -> Any:
+    def rewritten(self, node: Any) -> Any:
         """A node, or a list of them, rewritten."""
         if isinstance(node, list):
-            return [self.copied(each) for each in node]
+            return [self.rewritten(each) for each in node]
         if not isinstance(node, nodes.Node):
             return node
         match node:
             case nodes.Output():
                 return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
             case nodes.For():
-                plain = self._plain(node)
+                plain = self._copy(node)
                 plain.iter = _call("_items", plain.iter)
                 return plain
             case nodes.List():
-                return _call("_list", self._plain(node))
-            case nodes.Filter() if FILTERS[node.name].speaks:
-                return _call(node.name, self.copied(node.node), self.language, *self.copied(node.args))
+                return _call("_list", self._copy(node))
+            case nodes.Filter() if FILTERS[node.name].is_localised:
+                return _call(node.name, self.rewritten(node.node), self.language, *self.rewritten(node.args))
             case nodes.Compare(expr=left, ops=[operand]):
-                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
+                return _call("_compare", self.rewritten(left), operand.op, self.rewritten(operand.expr))
             case nodes.Add() | nodes.Sub() | nodes.Neg():
-                return _call(_OPERATORS[type(node)], *map(self.copied, node.iter_child_nodes()))
+                return _call(_OPERATORS[type(node)], *map(self.rewritten, node.iter_child_nodes()))
             case nodes.Getattr() | nodes.Getitem():
                 return self._entry(node)
-        return self._plain(node)
+        return self._copy(node)
 
-    def _plain(self, node: nodes.Node) -> Any:
-        if not isinstance(node, _KEPT):
+    def _copy(self, node: nodes.Node) -> Any:
+        if not isinstance(node, _COPIED):
             raise TypeError(f"{type(node).__name__} is not compiled")
-        copy: Any = type(node)(*(self.copied(value) for _, value in node.iter_fields()), lineno=node.lineno)
+        copy: Any = type(node)(*(self.rewritten(value) for _, value in node.iter_fields()), lineno=node.lineno)
         return copy
 
     def _written(self, child: nodes.Expr) -> nodes.Expr:
         if isinstance(child, nodes.TemplateData):
-            plain: nodes.Expr = self._plain(child)
+            plain: nodes.Expr = self._copy(child)
             return plain
         start = self.template.start(child)
-        written = _call(self.escapers[start], self.copied(child))
+        written = _call(self.escapers[start], self.rewritten(child))
         written.lineno = start
         return written
 
     def _entry(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
-        of, path = self.copied(node.node), self.template.shown(node)
+        of, path = self.rewritten(node.node), self.template.shown(node)
         if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
             bounds = (getattr(bound, "value", None) for bound in (node.arg.start, node.arg.stop))
             return _call("_cut", of, *("" if bound is None else bound for bound in bounds))
-        key = node.attr if isinstance(node, nodes.Getattr) else self.copied(node.arg)
+        key = node.attr if isinstance(node, nodes.Getattr) else self.rewritten(node.arg)
         match node.node:
             case nodes.Getattr(node=nodes.Name(name="call"), attr="sip"):
                 return _call("_sip_header", of, key)
@@ -169,8 +169,8 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 }
 """Characters that a rendered value may have, by kind of place; our choice."""
 
-_CONTEXT: Final = (4, 8, 16, 32, 64)
-"""How many characters around some of a computed text are tried, to find where these are written."""
+_SURROUNDINGS: Final = (4, 8, 16, 32, 64)
+"""How many surrounding characters are compared to find where a part of a rendered text is written."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
@@ -200,8 +200,8 @@ class Literal:
 
 
 @dataclass(frozen=True)
-class _Computing:
-    """What a value or a condition is computed of.
+class _ComputedBase:
+    """A value or a condition that is computed in each call.
 
     Attributes:
         place: where it is written.
@@ -229,8 +229,8 @@ class _Computing:
 
 
 @dataclass(frozen=True)
-class _OneExpression(_Computing):
-    """It is computed by one expression."""
+class _SingleExpression(_ComputedBase):
+    """A value or a condition that consists of one expression."""
 
     @property
     def node(self) -> nodes.Expr:
@@ -239,7 +239,7 @@ class _OneExpression(_Computing):
         return output.nodes[0]  # type: ignore[attr-defined, no-any-return] # an Output
 
     @cached_property
-    def _run(self) -> Run:
+    def _run(self) -> Evaluator:
         return compiled_expression(self.template, self.node, self.language)
 
     def _computed(self, names: Mapping[str, Any]) -> Any:
@@ -253,7 +253,7 @@ class _OneExpression(_Computing):
 
 
 @dataclass(frozen=True)
-class Expression(_OneExpression):
+class Expression(_SingleExpression):
     """A condition: the text of `if`, `until` or `check`."""
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
@@ -265,7 +265,7 @@ class Expression(_OneExpression):
 
 
 @dataclass(frozen=True)
-class Native(_OneExpression):
+class Native(_SingleExpression):
     """`"{{ expression }}"` and nothing else, where no text is needed: the value itself, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
@@ -277,7 +277,7 @@ class Native(_OneExpression):
 
 
 @dataclass(frozen=True)
-class Computed(_Computing):
+class Computed(_ComputedBase):
     """A text with braces: rendered for each call, then cast to its type.
 
     Attributes:
@@ -304,7 +304,7 @@ class Computed(_Computing):
             raise self._error("E392", f"the result does not fit: {error}") from None
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """Where some characters of what it gives with these names are written; its own place if they are computed."""
+        """Where some characters of the rendered text are written; the place of the value if they are computed."""
         try:
             text, source = str(self.render(names)), self.template.source
         except RenderError:
@@ -315,7 +315,7 @@ class Computed(_Computing):
             for _ in range(text.count(part, 0, end)):
                 at = source.index(part, at + 1)
             return self.template.place_at(at, length)
-        for reach in _CONTEXT:
+        for reach in _SURROUNDINGS:
             for begin, stop in ((max(0, start - reach), end), (start, end + reach)):
                 around = text[begin:stop]
                 if text.count(around) == source.count(around) == 1:
@@ -323,7 +323,7 @@ class Computed(_Computing):
         return self.place
 
     def _text(self, names: Mapping[str, Any]) -> str:
-        """The pieces together. Counted one by one: a loop may write forever."""
+        """The rendered text. Its length is checked after each piece, because loops may produce very long texts."""
         pieces: list[str] = []
         size, most = 0, MAX_OUTPUT[self.escape]
         for piece in self._program.pieces(names):

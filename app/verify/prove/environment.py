@@ -15,7 +15,7 @@ from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
 from app.flow.templates.filters import Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
-from app.flow.templates.values import Run, compiled_expression
+from app.flow.templates.values import Evaluator, compiled_expression
 from app.verify.prove.expressions import Path, expressions_of, templates_in
 from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
@@ -243,9 +243,9 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 # questions about `now`
 
 
-def _questions_of(root: Flow) -> tuple[Run, ...]:
+def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
     """Every expression that only the time decides, and every value that is kept of it."""
-    found: dict[tuple[str, Key], Run] = {}
+    found: dict[tuple[str, Key], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
         for question in _questions(flow):
@@ -272,14 +272,14 @@ def _asked_at(now: datetime) -> Iterator[datetime]:
     yield from (now + timedelta(days=ahead) for ahead in range(_YEAR_DAYS))
 
 
-def _results(questions: tuple[Run, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
+def _results(questions: tuple[Evaluator, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
     """The results at each moment, without those of questions that have too many."""
     rows = [[_result(run, moment) for moment in moments] for run in questions]
     few = [row for row in rows if len(set(row)) <= MOST_RESULTS]
     return {moment: tuple(row[number] for row in few) for number, moment in enumerate(moments)}
 
 
-def _result(run: Run, moment: datetime) -> str:
+def _result(run: Evaluator, moment: datetime) -> str:
     try:
         return repr(run({"now": moment}))
     except (UndefinedError, Unfit):

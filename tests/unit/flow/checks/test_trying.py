@@ -39,7 +39,7 @@ def test_fields_that_nobody_has_declared_are_texts_too() -> None:
 def test_every_filter_of_texts_takes_one_of_them(name: str) -> None:
     args = {"in_zone": ["Europe/London"], "replace": ["-", " "], "contains": ["a"], "starts_with": ["a"]}
     filter_ = FILTERS[name]
-    given = ["en-GB"] if filter_.speaks else []
+    given = ["en-GB"] if filter_.is_localised else []
 
     assert any(_takes(filter_.apply, text, *given, *args.get(name, ["a"] * filter_.needed)) for text in TEXTS)
 
