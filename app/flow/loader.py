@@ -20,7 +20,7 @@ from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import Issue, by_place
-from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_signature
+from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
 from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project, Signature
@@ -181,7 +181,7 @@ def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, 
             name = names_written_in(file.text)[0] or PurePosixPath(file.path).stem
             found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
         if isinstance(node, Map) and not is_shared(node):
-            signature = sample_signature(node, Reader(scope_types({}, env), {}, frozenset()))
+            signature = peek_signature(node, Reader(scope_types({}, env), {}, frozenset()))
             if signature.name in found or not is_flow_name(signature.name):
                 nameless.append(replace(signature, name=PurePosixPath(file.path).stem, is_whole=False))
             if signature.name:

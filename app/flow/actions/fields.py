@@ -12,7 +12,7 @@ from jinja2 import nodes
 from pydantic.alias_generators import to_snake
 
 from app.flow.actions.values import Array, Constant, Object, localised
-from app.flow.language.locales import Locale, split, stands_for_locales, within
+from app.flow.language.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.language.reader import Reader, has_braces, read_fields
 from app.flow.model import Value
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -236,7 +236,7 @@ class LocalField:
         if found is None:
             return None
         locales: Mapping[str, Locale] = reader.locales
-        values = {name: self.inner.read(each, within(reader, locales[name]), what) for name, each in found.items()}
+        values = {name: self.inner.read(each, in_locale(reader, locales[name]), what) for name, each in found.items()}
         return _joined(values, node.place)
 
 
@@ -254,9 +254,9 @@ def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value
     """
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
-        return read(next((within(reader, locale) for locale in locales.values()), reader))
+        return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
     before = len(reader.issues)
-    values = {name: read(within(reader, locale)) for name, locale in locales.items()}
+    values = {name: read(in_locale(reader, locale)) for name, locale in locales.items()}
     reader.issues[before:] = dict.fromkeys(reader.issues[before:])
     return _joined(values, place)
 

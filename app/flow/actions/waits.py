@@ -146,12 +146,14 @@ def _heard(reader: Reader) -> Value:
     """The language that callers are heard in, by locale; W567 for one that is not recognised."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
-        if not locale.is_heard and locale.language.lower() in VOICES_BY_CODE:
-            message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is not"
+        if not locale.is_recognised and locale.language.lower() in VOICES_BY_CODE:
+            heard_in = locale.speech_language
+            message = f"callers of the locale {locale.name} are heard in {heard_in}: {locale.language} is not"
             message += " in the list of recognised languages"
             reader.report("W567", locale.place_of("language"), message)
     by_locale = {
-        name: Constant(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()
+        name: Constant(locale.speech_language, locale.place_of("speech", "language"))
+        for name, locale in locales.items()
     }
     return localised(by_locale, next(iter(by_locale.values())).place)
 

@@ -61,12 +61,12 @@ class SpokenPrompt:
         return place._replace(length=max(1, end_place.column - place.column + 1))
 
 
-def check_prompts(source: StepSource, wired: ReadExit) -> list[Issue]:
+def check_prompts(source: StepSource, step_exit: ReadExit) -> list[Issue]:
     """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
     found = dict.fromkeys(_check_order(source.fields.get("do")))
-    if isinstance(wired.exit, Choices | Collect):
+    if isinstance(step_exit.exit, Choices | Collect):
         for locale in source.reader.locales or ("",):
-            found |= dict.fromkeys(_check_asked(source, wired.parts, wired.exit, locale))
+            found |= dict.fromkeys(_check_asked(source, step_exit.parts, step_exit.exit, locale))
     counts = [issue for issue in found if issue.code == "W606"]
     if len(counts) == len(source.reader.locales) and len({issue.cure for issue in counts}) == 1:
         return [issue for issue in found if issue not in counts[1:]]  # `digits` is wrong, not each translation

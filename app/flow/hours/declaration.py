@@ -25,7 +25,7 @@ from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
-from app.flow.language.reader import HINTS, Reader, fallen_out, is_missing
+from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.flow.rules import RULES
 from app.flow.scope import RESERVED
@@ -94,10 +94,10 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
-    fallen = fallen_out(entries, lambda entry: entry.key.value in HoursWords.words())
+    dedented = dedented_keys(entries, lambda entry: entry.key.value in HoursWords.words())
     calendars: dict[str, Calendar] = {}
     for entry in entries:
-        if entry.key.value not in fallen:
+        if entry.key.value not in dedented:
             reader.check_name(entry.key, "hours", _NAME, "use letters, digits and _", taken=RESERVED)
             calendars[entry.key.value] = _read_calendar(entry, reader, dates)
     return calendars

@@ -1,8 +1,8 @@
-"""What the maps of a flow file have in common: each is a pydantic model of its words.
+"""The base of the flow language: each kind of map in a flow file is a pydantic model.
 
-A field declares the type, the range, the default and the description of one word; the editor's schema is derived from
-it. A model is built from the nodes of a file: every fault is reported at the place of its node, and the field takes
-its default. A fault in a required field leaves no model.
+A word is a key that the language defines. A field declares the type, range, default and description of one word; the
+editor's schema is derived from it. A model is built from the nodes of a file. Each fault is reported at the place of
+its node, and the field takes its default. If a required field cannot be read, there is no model.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ReadWith(_Unchecked):
     """Annotates a field that a function reads from its node.
 
     Attributes:
-        read: takes the node, how messages call it, and the reader; None once a fault is reported.
+        read: node, name for messages, reader → the value; None after reporting a fault.
         schema: JSON Schema of the field.
     """
 
@@ -87,7 +87,7 @@ class FlowModel(BaseModel):
     )
 
     hints: ClassVar[Mapping[str, str]] = {}
-    """Words of other systems, with blanks between them → the word here, or what to write instead."""
+    """Words that other systems use, separated by blanks → the word here, or what to write instead."""
     cures: ClassVar[Mapping[str, str]] = {}
     """A required word → what to write when it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
@@ -97,7 +97,7 @@ class FlowModel(BaseModel):
     example: ClassVar[str] = ""
     """How the map is written, shown when something else is there."""
     is_named: ClassVar[bool] = False
-    """Whether messages name the map that a word is in, since a file has several such maps."""
+    """Whether messages name the map as well as the word, because a file may hold several such maps."""
 
     written: SetByCode[Fields]
 
@@ -121,11 +121,11 @@ class FlowModel(BaseModel):
 
         Args:
             node: the map.
-            what: how messages call it.
-            reader: where faults go.
-            place: where what is missing is reported; the map's own place without it.
-            hints: more of them, for this map alone.
-            more: further words that it may have.
+            what: the name of the map in messages.
+            reader: collects the faults.
+            place: where to report a missing word; by default the place of the map.
+            hints: further `hints`, for this map only.
+            more: further words that this map may have.
         """
         return read_fields(
             node,
@@ -139,7 +139,7 @@ class FlowModel(BaseModel):
 
     @classmethod
     def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """The model of a map; None when a fault leaves open what its author meant. See `read_words` and `build`."""
+        """Read a map into the model; None if a fault makes that impossible. See `read_words` and `build`."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -147,13 +147,13 @@ class FlowModel(BaseModel):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
     ) -> Self | None:
-        """The model of words whose values are still nodes; None when a required one cannot be read.
+        """Build the model from words whose values are still nodes; None if a required value cannot be read.
 
         Args:
             fields: the words.
-            reader: what values are read with, and where faults go.
-            cures: those of this map alone, for words that are missing.
-            made: fields that are given as they are.
+            reader: reads the values and collects the faults.
+            cures: further `cures`, for this map only.
+            made: values of fields that are not read from the file.
         """
         for word, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(word, cure, reader)
@@ -180,7 +180,7 @@ class FlowModel(BaseModel):
 
     @classmethod
     def editor_schema(cls) -> JsonSchema:
-        """JSON Schema of the map; a word that has a cure for when it is missing is required, too."""
+        """JSON Schema of the map. A word in `cures` is required, too."""
         slots, fields = _slots(cls), cls.model_fields
         required = [slot.word for name, slot in slots.items() if fields[name].is_required() or slot.word in cls.cures]
         return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
@@ -204,7 +204,7 @@ class _Slot(NamedTuple):
 
 @cache
 def _slots(model: type[FlowModel]) -> Mapping[str, _Slot]:
-    """The words of a model by field; those that only this model has come before those that it inherits."""
+    """The words of a model by field name: its own fields first, then the inherited ones."""
     own = get_annotations(model)
     fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
     found = {name: _slot(field.alias or name, field, model.value_code) for name, field in fields}
@@ -275,15 +275,15 @@ def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tu
         yield annotation, metadata
 
 
-_WRITTEN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
-_MEANT: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h)[a-z]*)?\.?", re.IGNORECASE)
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
+_LIKE_A_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h)[a-z]*)?\.?", re.IGNORECASE)
 _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 def duration(low: str, high: str, unit: str) -> ReadWith:
     """Reads a duration from `low` to `high` as milliseconds; E534 for anything else.
 
-    `unit` is what a bare number is most likely meant in.
+    `unit` is the most likely unit of a number that has none.
     """
     shortest, longest = milliseconds(low) or 0, milliseconds(high) or 0
 
@@ -294,7 +294,9 @@ def duration(low: str, high: str, unit: str) -> ReadWith:
         found = milliseconds(text.value)
         if found is not None and shortest <= found <= longest:
             return found
-        fitting = [each for each in _meant(text.value, unit) if shortest <= (milliseconds(each) or -1) <= longest]
+        fitting = [
+            each for each in _probable_durations(text.value, unit) if shortest <= (milliseconds(each) or -1) <= longest
+        ]
         cure = f"write {' or '.join(dict.fromkeys(fitting))}" if fitting else f"write a duration from {low} to {high}"
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
@@ -303,17 +305,17 @@ def duration(low: str, high: str, unit: str) -> ReadWith:
 
 
 def milliseconds(text: str) -> int | None:
-    """What a duration is in milliseconds; None when the text is none."""
-    found = _WRITTEN.fullmatch(text)
+    """A duration in milliseconds; None if the text is not a duration."""
+    found = _DURATION.fullmatch(text)
     return round(float(found[1]) * _MS[found[2]]) if found else None
 
 
-def _meant(text: str, unit: str) -> tuple[str, ...]:
-    """Durations that a text may be meant as: it lacks its unit, or has it in another spelling.
+def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
+    """The durations that the author may have meant: the unit is missing or spelt differently.
 
-    A large bare number of minutes is more likely one of seconds: 240 is 240s or 4m.
+    Where minutes are expected, a large number without a unit is more likely in seconds: 240 means 240s, which is 4m.
     """
-    found = _MEANT.fullmatch(text.strip().lower().replace("milli", "ms"))
+    found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()
     count, written = found.groups()

@@ -1,10 +1,10 @@
-"""`collect`: data entry by keys, or free speech; what was given goes into a variable.
+"""`collect`: data entry by keys, or free speech; the input goes into a variable.
 
 collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
 collect: {into: account, digits: 6..8}                                       # ends with #
 collect: {into: reason, speech: any, min_confidence: 0.5}
 
-`goto` beside it says where the call goes then; what does not fit counts as a failed try.
+The call continues at the `goto` next to it. Input that does not fit counts as a failed try.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
 _DIGITS_SCHEMA: Final = {
     "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d{1,3}(\s*\.\.\s*\d{1,3})?$"}]
 }
-_SLIPPED_DIGITS: Final = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
-_MOST_DIGITS: Final = 20
+_MISWRITTEN_DIGITS: Final = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
+_MAX_DIGITS: Final = 20
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 
 
 def _read_into(node: Node, what: str, reader: Reader) -> Variable | None:
-    """The variable that takes what is given."""
+    """The variable that receives the input."""
     text = reader.text(node, what)
     is_named = text is not None and is_variable_name(text, "a variable", reader)
     return reader.variables.get(text.value) if text is not None and is_named else None
@@ -52,14 +52,14 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
         return None
     found = _DIGITS.fullmatch(text.value)
     low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if 1 <= low <= high <= _MOST_DIGITS:
+    if 1 <= low <= high <= _MAX_DIGITS:
         return low, high
-    slipped, cure = _SLIPPED_DIGITS.fullmatch(text.value), None
-    if slipped or low > high:
-        first, last = (int(slipped[1]), int(slipped[2])) if slipped else (high, low)
+    miswritten, cure = _MISWRITTEN_DIGITS.fullmatch(text.value), None
+    if miswritten or low > high:
+        first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
         cure = f"write {first}..{last}"
     elif found:
-        cure = f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range in these limits"
+        cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range in these limits"
     reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
     return None
 
@@ -72,7 +72,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
 
 
 class Collect(FlowModel, StepExit):
-    """Waits for an `input`, checks what came, and keeps it."""
+    """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"
     example: ClassVar = "collect: {into: name, digits: 4}"
@@ -81,15 +81,15 @@ class Collect(FlowModel, StepExit):
     cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
 
     variable: Annotated[Variable, ReadWith(_read_into, offered("variables"))] = Field(alias="into")
-    """The variable that takes what was given."""
+    """The variable that receives the input."""
     digits: Annotated[tuple[int, int] | None, ReadWith(_read_digits, _DIGITS_SCHEMA)] = None
     """How many: 4, or a range such as 6..8, which ends with #."""
     speech: Annotated[bool, ReadWith(_read_speech, TEXT)] = False
-    """any: words are taken."""
+    """any: the caller may say anything."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""
     check: Annotated[Expression | None, CONDITION] = None
-    """A condition that has to hold for what was given; else it counts as a failed try."""
+    """A condition on the input. If it does not hold, the try counts as failed."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
     target: SetByCode[Target]
@@ -110,11 +110,11 @@ class Collect(FlowModel, StepExit):
 
     @property
     def type(self) -> ValueType:
-        """What is given is cast to it."""
+        """The type that the input is cast to."""
         return self.variable.type
 
     def edges(self) -> Iterator[Edge]:
-        """Where it goes with what was given, and where the last try leads."""
+        """Where the call goes with the input, and where the last try leads."""
         yield Edge("collected", self.target, passes_input=True, fills=self.into)
         yield from self.retry.edges()
 
@@ -125,7 +125,7 @@ class Collect(FlowModel, StepExit):
         yield from self.retry.parts()
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Keep what fits, else another try. Raises RenderError when `check` cannot be computed."""
+        """Store the input if it fits, else count a failed try. Raises RenderError when `check` cannot be computed."""
         match outcome.name:
             case "collected":
                 return self._keep(outcome, frame, tries)
@@ -153,7 +153,7 @@ class Collect(FlowModel, StepExit):
 
     @property
     def shown_check(self) -> str:
-        """The check, for the trace; of a sensitive value not what it is compared with."""
+        """The check as the trace shows it: without its condition if the value is sensitive."""
         return f"check: {self.check.source}" if self.check and not self.variable.sensitive else "the check"
 
     def _length_fault(self, outcome: Outcome) -> str:
@@ -193,7 +193,7 @@ class Collect(FlowModel, StepExit):
             return None
         if collect is None or target is None or retry is None:
             return None
-        needs, secret = _needs(collect.asked), collect.variable.sensitive
+        needs, secret = _input_needs(collect.asked), collect.variable.sensitive
         failed = retry.then["nomatch"]
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
             message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'
@@ -202,7 +202,7 @@ class Collect(FlowModel, StepExit):
         return ReadExit(collect, parts)
 
 
-def _needs(asked: Asked) -> Mapping[str, Any]:
+def _input_needs(asked: Asked) -> Mapping[str, Any]:
     kinds = {"dtmf": asked.lengths is not None, "speech": asked.free_speech}
     needs: dict[str, Any] = {"type": [kind for kind, is_asked in kinds.items() if is_asked]}
     if asked.lengths:

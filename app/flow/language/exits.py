@@ -10,8 +10,9 @@ branch:                                    # the first line whose condition hold
 hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
-`hold` plays `do` until its condition holds. The lookups of the step run on entering and each time `do` has been played.
-When `until` holds on entering, nothing is played. `too_long` decides once `up_to` has passed.
+`hold` plays `do` until its condition holds. The step's lookups run when the step is entered, and again each time `do`
+has been played. If `until` already holds when the step is entered, nothing is played. Once `up_to` has passed, the call
+goes to `too_long`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from app.flow.actions.waits import with_held
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
-from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
+from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
@@ -68,7 +69,7 @@ class StepSource:
         return next((item for item in self.played if item.kind == kind), None)
 
     def shown(self, condition: Expression) -> str:
-        """A condition, for the trace; not what a sensitive value is compared with."""
+        """A condition as the trace shows it: only its line if it uses a sensitive value."""
         variables = self.reader.variables
         used = (variables[name] for name in condition.used_names if name in variables)
         if any(variable.sensitive for variable in used) or any(map(is_inner, condition.used_names)):
@@ -76,16 +77,16 @@ class StepSource:
         return condition.source
 
     def needed_target(self, word: str, cure: str) -> Target | None:
-        """Where a word of the step leads; E204 when it is missing."""
+        """The target under a word of the step; E204 when the word is missing."""
         node = self.fields.need(word, cure, self.reader)
         return read_target(node, f"`{word}`", self.reader) if node else None
 
     def retry(self, place: Place) -> Retry | None:
-        """The step's own `retry`, completed by the flow's; None (and E240) when it leads nowhere at last."""
+        """The step's own `retry`, completed by the flow's; None (and E240) if it lacks a `then`."""
         node = self.fields.get("retry")
         own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
         kinds = frozenset(item.kind for item in self.played if item.kind != "input")
-        return finish_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
+        return merge_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
 
     @property
     def checkpoints(self) -> frozenset[str]:
@@ -104,8 +105,8 @@ class StepExit:
     """The defaults of every exit; see `app.flow.model.Exit`.
 
     Attributes:
-        word: of a step, which names the exit.
-        step_words: those of a step that belong to it, `word` among them.
+        word: the word of a step that holds this exit.
+        step_words: all words of a step that belong to this exit, `word` included.
     """
 
     word: ClassVar[str]
@@ -167,8 +168,8 @@ class Goto(StepExit):
         return ReadExit(cls(end, source.place, "the step has no exit: the call ends"), source.parts)
 
 
-_TORN: Final = (("if",), ("goto",))
-_BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
+_SPLIT_KEYS: Final = (("if",), ("goto",))
+_LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
 CONDITION: Final = ReadWith(lambda node, what, reader: reader.expression(node, what), TEXT)
@@ -176,7 +177,7 @@ CONDITION: Final = ReadWith(lambda node, what, reader: reader.expression(node, w
 
 
 class Arm(FlowModel):
-    """One line: where it leads when its condition holds."""
+    """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
@@ -238,7 +239,7 @@ class Branch(StepExit):
         """The `branch` of a step."""
         reader, place = source.reader, source.fields.at("branch")
         if isinstance(node, Map):
-            reader.report("E201", place, "`branch` is a map", _BLOCK)
+            reader.report("E201", place, "`branch` is a map", _LIST_CURE)
             return None
         lines = reader.seq(node, "`branch`")
         if lines is None:
@@ -254,10 +255,10 @@ class Branch(StepExit):
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """The pairs of lines that are one line by mistake split into `if` and `goto`; E204 for each pair."""
+    """The lines that belong together but were written as one `if` line and one `goto` line; E204 for each pair."""
     split: list[Node] = []
     for line, following in pairwise(lines):
-        if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _TORN:
+        if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
             message = "this `goto` is a line of its own, and the `if` above it has none"
             reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
             split += [line, following]
@@ -271,7 +272,7 @@ def _is_else(line: Node) -> bool:
 def _read_arm(line: Node, source: StepSource) -> Arm | None:
     """A line with a condition; None when it cannot be read."""
     reader = source.reader
-    found = reader.map(line, "a line of `branch`", _BLOCK)
+    found = reader.map(line, "a line of `branch`", _LIST_CURE)
     if found is None:
         return None
     fields = Arm.read_words(found, "a line of `branch`", reader, more=("else",))
@@ -314,11 +315,11 @@ class HoldOutcomes(FlowModel):
     ready: Annotated[Target, ReadWith(read_target, ref("goto"))]
     """The condition holds."""
     too_long: Annotated[Target, ReadWith(read_target, ref("goto"))]
-    """The time of `up_to` is up."""
+    """The time in `up_to` has passed."""
 
 
 class Hold(FlowModel, StepExit):
-    """Waits until a condition holds, at most for a time. `shown` is the condition for the trace."""
+    """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
@@ -331,7 +332,7 @@ class Hold(FlowModel, StepExit):
     until: Annotated[Expression, CONDITION]
     """The condition."""
     up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
-    """The longest time: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
+    """The longest wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
     outcomes: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
 
@@ -364,8 +365,8 @@ class Hold(FlowModel, StepExit):
         if self.until.evaluate(frame.names):
             return self._go("ready", f"{self.shown} holds {waited}")
         if frame.waited * 1000 >= self.up_to_ms:
-            return self._go("too_long", f"{self.shown} does not hold {waited}and the time is up")
-        because = f"{self.shown} does not hold {waited}: held on"
+            return self._go("too_long", f"{self.shown} does not hold {waited}, and the time is up")
+        because = f"{self.shown} does not hold {waited}: the caller keeps waiting"
         return Decision(Again(blame=False), HELD, self.place, because)
 
     def _go(self, name: str, because: str) -> Decision:
@@ -391,9 +392,10 @@ class Hold(FlowModel, StepExit):
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:
-    """W289 when `until` looks at nothing that may change while the caller waits.
+    """W289 when nothing in `until` can change while the caller waits.
 
-    One without any name is reported by itself (W642, W643), but for `false`, with which the caller always waits.
+    A condition without names is reported elsewhere (W642, W643). `false` is not: with it, the caller always waits for
+    the whole time.
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return

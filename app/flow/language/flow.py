@@ -1,4 +1,4 @@
-"""One flow file: what is at its top, then its steps."""
+"""Reads one flow file: the words at its top level, then its steps."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, listed, named, offered, ref
 from app.flow.language.locales import Locale
-from app.flow.language.reader import HINTS, Fields, Reader, fallen_out, is_missing
-from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
+from app.flow.language.reader import HINTS, Fields, Reader, dedented_keys, is_missing
+from app.flow.language.shared import Context, Declarations, Defaults, Sections, overlay, read_defaults, read_sections
 from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
@@ -45,11 +45,11 @@ class Limits(FlowModel):
     example: ClassVar = "limits: {seconds_to_person: 60}"
 
     seconds_to_person: Annotated[int, Field(ge=1, le=86_400)] | None = None
-    """Seconds after which a person rings at the latest, by the quickest way there."""
+    """Seconds until the phone of a person rings, at most, on the quickest way there."""
     steps: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """Steps that a call enters at most; loops that the caller asks for count once."""
     prompt_seconds: Annotated[int, Field(ge=1, le=3_600)] | None = None
-    """Seconds that a caller listens at most before being able to answer."""
+    """Seconds that a caller listens, at most, before an answer is possible."""
     menu_options: Annotated[int, Field(ge=1, le=100)] | None = None
     """Choices that a menu has at most."""
 
@@ -63,22 +63,24 @@ def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit] | 
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
 _OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_TAKEN: Final = frozenset({"error", "otherwise", "end"})
+_RESERVED_OUTCOMES: Final = frozenset({"error", "otherwise", "end"})
 _STEP_NAME: Final = re.compile(r"\w[\w-]*")
 _RESERVED_STEPS: Final = frozenset({"end", "return"})
 
 
 def is_flow_name(name: str) -> bool:
-    """Whether a flow can be named so."""
+    """Whether a flow may have this name."""
     return _FLOW_NAME.fullmatch(name) is not None
 
 
-def sample_signature(node: Map, reader: Reader) -> Signature:
-    """What other flows see of the flow in a file; its name is "" when it has none. Faults are left to `read_flow`."""
+def peek_signature(node: Map, reader: Reader) -> Signature:
+    """The signature of the flow in a file; its name is "" if the file gives none. `read_flow` reports the faults."""
     keys = {entry.key.value: entry.key for entry in node.entries}
     values = {entry.key.value: entry.value for entry in node.entries}
     name = values.get("flow")
-    return _read_outside(name if isinstance(name, Text) else None, Fields("the flow", node.place, keys, values), reader)
+    return _read_signature(
+        name if isinstance(name, Text) else None, Fields("the flow", node.place, keys, values), reader
+    )
 
 
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
@@ -127,11 +129,11 @@ class FlowWords(Declarations):
     params: Annotated[Node | None, as_node(ref("params"))] = None
     """What it takes from a flow that runs it, each with its type."""
     outcomes: Annotated[Node | None, as_node(listed(TEXT))] = None
-    """What may come of it for a flow that runs it."""
+    """The outcomes that it may return to a flow that runs it."""
     returns: Annotated[Node | None, as_node(ref("params"))] = None
     """What it gives back to a flow that runs it, each with its type."""
     limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, ref("limits"))] = Field(default_factory=dict)
-    """What `ncco prove` holds it to."""
+    """The limits that `ncco prove` checks."""
     vars: Annotated[Node | None, as_node(ref("vars"))] = None
     """What the call remembers, each with its type."""
     steps: Annotated[Node | None, as_node(named(ref("step")))] = None
@@ -146,7 +148,7 @@ class FlowWords(Declarations):
         return is_listed or any(word in self.written.values and flag is not False for word, flag in flags.items())
 
 
-def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
+def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
     before = len(reader.issues)
     params, returns, outcomes = fields.get("params"), fields.get("returns"), fields.get("outcomes")
     taken = read_params(params, "`params`", reader) if params else {}
@@ -157,7 +159,7 @@ def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signatur
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
-    """The names of what may come of the flow, and where each is written."""
+    """The outcomes of the flow, each with its place."""
     if isinstance(node, Text) and "," in node.value:
         parts = [part.strip() for part in node.value.split(",")]
         cure = f"write a list: [{', '.join(parts)}]"
@@ -168,7 +170,7 @@ def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
         if text is not None:
-            reader.check_name(text, "an outcome", _OUTCOME, taken=_TAKEN)
+            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED_OUTCOMES)
             names.setdefault(text.value, text.place)
     return names
 
@@ -178,11 +180,11 @@ class ReadFlow:
     """A flow file as far as it could be read.
 
     Attributes:
-        words: what is at its top.
-        outside: what other flows see of it.
-        steps: as far as they could be read, by name.
-        start: the first of them; None when it is not known.
-        runs: the flows that it may lead to.
+        words: the words at its top level.
+        outside: what other flows see of it: its signature.
+        steps: by name, as far as they could be read.
+        start: the name of the first step; None when it is not known.
+        runs: the names of the flows that it may run.
         flow: None when the file has an error.
         sections: its parts and the shared ones.
         scope: what its values may use.
@@ -199,7 +201,7 @@ class ReadFlow:
 
     @property
     def name(self) -> str:
-        """Of the flow; empty when the file gives none."""
+        """The name of the flow; "" if the file gives none."""
         return self.words.name.value if self.words.name else ""
 
     @property
@@ -209,7 +211,7 @@ class ReadFlow:
 
 
 def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | None:
-    """Read one file's nodes; every fault goes to `issues`, which may hold those of its text already."""
+    """Read the nodes of one file. Faults are added to `issues`, which may already hold those of the YAML."""
     reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
@@ -221,7 +223,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
     if words is None:
         return None
-    outside = _read_outside(words.name, fields, reader)
+    outside = _read_signature(words.name, fields, reader)
     steps = _read_steps_map(words, reader)
     declared = _declare(words.vars, outside, steps, reader)
     reader = replace(
@@ -233,10 +235,10 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         step_words=StepWords.words(),
     )
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
-    inherited = over(words.defaults, context.defaults)
+    inherited = overlay(words.defaults, context.defaults)
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
-    written = over(words.events, context.events)
+    written = overlay(words.events, context.events)
     events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
@@ -299,16 +301,16 @@ def _language(defaults: Defaults, sections: Sections) -> str:
     return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
 
 
-_OF_A_STEP: Final = frozenset({"do", *(kind.word for kind in EXITS)})
+_STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
 _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
-    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_OF_A_STEP),
+    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
     "hooks": lambda words: "post" in words and words <= {*HookDefinition.words()},
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }
-"""By what words an entry of a section is known."""
+"""How to recognise an entry of a section by its words."""
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
@@ -334,7 +336,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The section that an entry belongs to, when the flow lacks it; "" for an entry in its place."""
+    """The missing section that an entry belongs to; "" if the entry is where it belongs."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _SECTIONS[section](words):
         return ""
@@ -374,7 +376,7 @@ def _step_names(steps: Map) -> Iterable[str]:
 
 
 def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
-    """The first step of a call; None when it is missing or no step."""
+    """The name of the first step; None when it is missing or not a step."""
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         cure = f"name a step, e.g. `start: {_first_step(steps)}`"
@@ -384,10 +386,10 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
 
 def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
     known = StepWords.words()
-    fallen = fallen_out(steps.entries, lambda entry: entry.key.value in known)
+    dedented = dedented_keys(steps.entries, lambda entry: entry.key.value in known)
     read: list[ReadStep] = []
     for entry in steps.entries:
-        if entry.key.value not in fallen:
+        if entry.key.value not in dedented:
             cure = "give the step another name: as a target this is the end of the call"
             reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
             read.append(read_step(entry, defaults, reader))
@@ -395,13 +397,13 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, Rea
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:
-    """The steps, each with the words that follow it in its own column; E201 for each such word.
+    """The steps with misplaced lines moved to where they belong, so that one line in the wrong column is one issue.
 
-    A step that is indented into the step before it is moved out, with E202. So one line in the wrong column is one
-    issue. A step may be named like a word: then its value is a step.
+    A word of a step that stands among the steps moves into the step before it (E201). A step that is indented into the
+    step before it moves out (E202). A step may have the name of a word: then its value is a step.
     """
     kept: list[Entry] = []
-    for entry in (each for written in steps.entries for each in _apart(written, reader)):
+    for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
         word, step = entry.key, kept[-1].value if kept else None
         is_word = word.value in StepWords.words() and not _is_step(entry.value) and not is_missing(entry.value)
         if not is_word or not isinstance(step, Map):
@@ -416,8 +418,8 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
     return steps._replace(entries=tuple(kept))
 
 
-def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """The step without the steps in it, then those."""
+def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
+    """The step without the steps that are indented into it, then these."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, StepWords.words())]

@@ -48,9 +48,9 @@ from app.flow.types import TYPES, record
 from app.ncco.webhooks import Webhook
 
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
-"""What is in scope of a hook, and not of the flow that sends it."""
+"""Names that are in scope in a hook, but not in the flow that sends it."""
 
-_FIELDS: Final = (
+_EVENT_FIELDS: Final = (
     "status",
     "timestamp",
     "start_time",
@@ -69,7 +69,7 @@ _FIELDS: Final = (
 )
 """Source: webhook reference, Record, Transcription, Call status events."""
 
-EVENT: Final = record(dict.fromkeys(("name", *_FIELDS), TYPES["text"]))
+EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS), TYPES["text"]))
 """`event` as expressions see it: texts, "" for what this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
@@ -77,21 +77,21 @@ NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields
 
 
 def event_record(name: str, webhook: Webhook) -> dict[str, str]:
-    """`event` of a webhook, e.g. of one that a recording is ready.
+    """The value of `event` for a webhook, such as the one that reports a finished recording.
 
     Args:
         name: the word under `events` that names it: `record`, `transcription` or `hangup`.
         webhook: what Vonage sent.
     """
-    found = {field: getattr(webhook, field, None) for field in _FIELDS}
+    found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     return {"name": name, **{field: "" if value is None else str(value) for field, value in found.items()}}
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_OF_CALL: Final = ("to", "from", "from_user", "uuid", "conversation_uuid")
-_SIGNED: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
-"""Headers that every hook has by itself. Source: Standard Webhooks, Webhook Metadata."""
+_CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid")
+_SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
+"""Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
 
 
 class Hook(NamedTuple):
@@ -122,7 +122,7 @@ def _read_post(node: Node, what: str, reader: Reader) -> Value | None:
 
 
 def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
-    """JSON that may leave the server and be kept until it does: E331 for secrets of callers, E583 for all of ours."""
+    """The body, which is stored until it is sent: E331 for secrets of callers, E583 for `env` as a whole."""
     json = read_json(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
@@ -134,12 +134,12 @@ def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Reader) -> Object | None:
-    """As for a lookup; E581 for what every hook has by itself."""
+    """The headers, as for a lookup; E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
-        signed = [entry for entry in node.entries if entry.key.value.lower() in _SIGNED]
-        for key, _ in signed:
+        reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
+        for key, _ in reserved:
             reader.report("E581", key.place, f'hooks set the header "{key.value.lower()}" themselves')
-        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in signed))
+        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in reserved))
     return read_headers(node, what, reader)
 
 
@@ -150,7 +150,7 @@ class HookDefinition(Definition):
     cures: ClassVar = {"post": 'write `post: "https://.."`'}
     noun: ClassVar = "hook"
     section: ClassVar = "hooks"
-    strange_code: ClassVar = "E580"
+    undeclared_code: ClassVar = "E580"
     example: ClassVar = '{post: "https://.."}'
 
     post: Annotated[Value | None, ReadWith(_read_post, TEXT)] = None
@@ -160,7 +160,7 @@ class HookDefinition(Definition):
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
     params: Annotated[Mapping[str, Param], as_node(ref("params"))] = Field(default_factory=dict)
-    """What is given where it is sent, by name."""
+    """The params that a step or an event gives when it sends the hook, by name."""
 
     @property
     def url(self) -> Value | None:
@@ -185,8 +185,8 @@ class HookDefinition(Definition):
 
     def _rendered(self, names: Mapping[str, Any], variables: Iterable[str]) -> Hook:
         url = self.url.render(names) if self.url else ""
-        open_ = [name for name, param in self.params.items() if not param.variable.sensitive]
-        body = self.body.render(names) if self.body else _default_body(self.name, names, open_, variables)
+        plain_params = [name for name, param in self.params.items() if not param.variable.sensitive]
+        body = self.body.render(names) if self.body else _default_body(self.name, names, plain_params, variables)
         headers = self.headers.render(names) if self.headers else {}
         return Hook(self.name, url, body, {name: text.strip() for name, text in headers.items()})
 
@@ -205,7 +205,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
     """
     event = {field: text for field, text in names["event"].items() if text}
     data = {
-        "call": {field: names["call"][field] for field in _OF_CALL if names["call"][field]},
+        "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"][field]},
         "flow": names["flow"],
         "step": names["step"],
         "event": event,
@@ -217,7 +217,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 
 
 def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
-    """The map under `hooks`, by name; what is faulty is reported, and defined all the same.
+    """The hooks under `hooks`, by name. A faulty hook is reported and still defined.
 
     `reader` has the scope of the flow; for shared hooks, the names that every call has.
     """

@@ -1,7 +1,8 @@
 """Small pieces of JSON Schema (draft-07, which every editor's YAML support knows).
 
-A flow file is read as text, an editor reads YAML: `1` is a number to it and `true` a flag. So a text may be any of
-these, and what wants a number or a flag may be in quotes, or computed in braces.
+The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
+So the schema accepts numbers and booleans where a text is needed, and quoted text or braces where a number or a boolean
+is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ FLAG: Final[JsonSchema] = {"anyOf": [{"type": "boolean"}, {"type": "string", "en
 
 
 def ref(name: str) -> JsonSchema:
-    """What is defined under a name."""
+    """A reference to a definition of the schema."""
     return {"$ref": f"#/definitions/{name}"}
 
 
@@ -33,7 +34,7 @@ def about(schema: JsonSchema, description: str) -> JsonSchema:
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """The same, or a text in whose braces it is computed."""
+    """What the schema allows, or a text with braces that compute it."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
@@ -44,7 +45,7 @@ def number(kind: str, bounds: Mapping[str, Any] | None = None) -> JsonSchema:
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Any text; an editor offers the names. A name that is newer than the schema is no fault."""
+    """Any text; an editor offers the names. A name that is newer than the schema is allowed."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
@@ -67,7 +68,7 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """A map with names that the author chooses; an editor offers `names`, or those of a project of one kind."""
+    """A map whose keys the author chooses. An editor offers `names`, and a project's names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 

@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
 _CODE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2,4}")
 _EXAMPLE = "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`"
-_HEARD_BY_DEFAULT = "en-US"
+_DEFAULT_LANGUAGE = "en-US"
 """Source: NCCO reference, Input, Speech recognition settings (language)."""
 
 
@@ -55,9 +55,9 @@ class Locale(FlowModel):
 
     name: SetByCode[str]
     language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
-    """In which it is spoken: en-GB."""
+    """The language of the voice, such as en-GB."""
     style: int | None = None
-    """The voice."""
+    """The number of the voice."""
     premium: bool | None = None
     """true: the better voice, which costs more."""
     speech: Annotated[str, ReadWith(_read_code, TEXT)] = ""
@@ -69,35 +69,37 @@ class Locale(FlowModel):
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """Where the value of the first of these words is that is written; else where the name is."""
+        """The place of the first of these words that is written; without any, the place of the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
-    def is_heard(self) -> bool:
+    def is_recognised(self) -> bool:
         """Whether speech can be recognised in it."""
         return bool(self.speech) or self.language.lower() in RECOGNISED_CODES
 
     @property
-    def hears(self) -> str:
-        """The language in which callers are listened to: Vonage's own default where it does not know this one."""
-        return self.speech or (self.language if self.is_heard else _HEARD_BY_DEFAULT)
+    def speech_language(self) -> str:
+        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's language."""
+        return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
 
 
 def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. What is faulty is declared all the same; a list of languages declares each of them."""
+    """The map under `locales`. A faulty locale is still declared; a list of languages declares one locale for each."""
     entries = reader.entries(node, "`locales`", _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
     read = [_read_locale(entry, reader) for entry in entries]
     if isinstance(node, Seq):
         read = [
-            _assumed(base(each.value), each.place, each.value, reader) for each in node.items if isinstance(each, Text)
+            _assume_locale(base_language(each.value), each.place, each.value, reader)
+            for each in node.items
+            if isinstance(each, Text)
         ]
     return {locale.name: locale for locale in read if locale is not None}
 
 
-def _assumed(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
-    """A locale of which only a language is known."""
+def _assume_locale(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
+    """A locale that could not be read, with the language that was probably meant."""
     nothing = Fields(f'the locale "{name}"', place, {}, {}, is_whole=False)
     return Locale.build(nothing, reader, name=name, language=language)
 
@@ -115,32 +117,32 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
         guess = entry.value.value
     found = reader.map(entry.value, what, f"write `{name}: {{language: {guess or 'en-GB'}}}`")
     if found is None:
-        return _assumed(name, place, guess or _HEARD_BY_DEFAULT, reader)
+        return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE, reader)
     fields = Locale.read_words(found, what, reader, place=place)
     cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
     locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale
-    return locale.model_copy(update={"language": guess or _HEARD_BY_DEFAULT})
+    return locale.model_copy(update={"language": guess or _DEFAULT_LANGUAGE})
 
 
-def base(language: str) -> str:
+def base_language(language: str) -> str:
     """The language without its region: `en` of `en-GB`."""
     return language.lower().partition("-")[0]
 
 
 def speaks_several(locales: Mapping[str, Locale]) -> bool:
     """Whether the locales are more than regions of one language."""
-    return len({base(locale.language) for locale in locales.values()}) > 1
+    return len({base_language(locale.language) for locale in locales.values()}) > 1
 
 
-def within(reader: Reader, locale: Locale) -> Reader:
+def in_locale(reader: Reader, locale: Locale) -> Reader:
     """A reader for what is said in one locale. Its reports go where those of `reader` go."""
     return replace(reader, language=locale.language)
 
 
 def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> bool:
-    """Whether a map is meant to hold one value for each locale, and not `options`."""
+    """Whether a map is meant to hold one value for each locale, rather than `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
     if not keys or any(key in options for key in keys):
         return False
@@ -162,8 +164,7 @@ def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
 def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
     """What a map holds for each locale, in the order of `locales`.
 
-    None, once it is reported, when a locale is missing (E560), when a key is none (E561), or when the flow has none
-    (E562).
+    None after reporting a missing locale (E560), a key that is not a locale (E561), or a flow without locales (E562).
 
     Args:
         node: the map.
@@ -190,15 +191,15 @@ def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
 def _language_for(key: str) -> str:
     """A language that a locale of this name probably speaks."""
     code = key.replace("_", "-").lower()
-    known = [voice for voice in VOICES if code in {voice.lower(), base(voice)}]
+    known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
     usual = [voice for voice in known if voice in {"en-GB", f"{code}-{code.upper()}"}]
     return next(iter(usual or known), code)
 
 
 def report_unknown(key: Text, message: str, reader: Reader) -> None:
     """E561 with the locale that is probably meant: of the same language, or misspelt."""
-    code = base(key.value.replace("_", "-"))
-    alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base(locale.language)})
+    code = base_language(key.value.replace("_", "-"))
+    alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)
     cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
     reader.report("E561", key.place, message, cure)

@@ -35,21 +35,21 @@ from app.flow.templates import Computed
 from app.flow.templates.references import root_names
 from app.flow.types import TYPES, ValueType, record
 
-_END = re.compile(r"[?#]")
-_VALUE = "\0"
+_PATH_END = re.compile(r"[?#]")
+_COMPUTED = "\0"
 
 
 def check_segments(written: Value | None, url: str) -> None:
     """Refuse a URL in which a segment that is one computed value is empty. Raises RenderError (E392)."""
     meant = list(_segments(written)) if isinstance(written, Computed) else []
-    rendered = _END.split(url)[0].split("/")
+    rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
-        if meant[-index] == _VALUE and not rendered[-index]:
+        if meant[-index] == _COMPUTED and not rendered[-index]:
             raise RenderError("E392", "a value in the path of the URL is empty", str(written.place) if written else "")
 
 
 def _segments(written: Computed) -> Iterator[str]:
-    """The segments of the path as they are written, `_VALUE` for a whole one; none where tags decide on them."""
+    """The path segments as written, `_COMPUTED` for one that is a single value; none if the URL contains tags."""
     text = ""
     for node in written.template.body:
         if not isinstance(node, nodes.Output):
@@ -58,10 +58,10 @@ def _segments(written: Computed) -> Iterator[str]:
             if isinstance(part, nodes.TemplateData):
                 text += part.data
             else:
-                text += _VALUE if root_names(part) != {"env"} else "env"
-        if _END.search(text):
+                text += _COMPUTED if root_names(part) != {"env"} else "env"
+        if _PATH_END.search(text):
             break
-    yield from _END.split(text)[0].split("/")
+    yield from _PATH_END.split(text)[0].split("/")
 
 
 Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
@@ -81,7 +81,7 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
 """A method and a word that it does not send → what to write instead."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-_MODULES: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -96,8 +96,8 @@ class LookupRequest(NamedTuple):
         function: `package.module:function`; "" for GET and POST.
         arguments: keyword arguments of the function, JSON values.
         timeout_ms: how long the answer may take.
-        cache_ms: how long a good answer may be given again; 0 for not at all.
-        accepts: whether a value has what the lookup declares under `returns`; an answer that has not is not kept.
+        cache_ms: how long an accepted answer may be reused; 0 for never.
+        accepts: whether an answer matches `returns`; one that does not is never cached.
     """
 
     method: Method
@@ -120,18 +120,18 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
-    cure = "it cannot be computed" if has_braces(text) else _meant(text.value)
+    cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
     reader.report("E536", text.place, f'"{text.value}" names no function', cure)
     return None
 
 
-def _meant(text: str) -> str:
-    """The cure for a function that is written in another way."""
+def _function_cure(text: str) -> str:
+    """The cure for a function that is written in a wrong form."""
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'
     module, _, function = bare.rpartition(".")
-    if module and _MODULES.fullmatch(bare):
+    if module and _DOTTED_NAME.fullmatch(bare):
         return f'write "{module}:{function}"'
     return 'write its module and its name: "package.module:function"'
 
@@ -142,7 +142,7 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Value | None:
     if found is None:
         return None
     for key, _ in found.entries:
-        if not _MODULES.fullmatch(key.value) or "." in key.value:
+        if not _DOTTED_NAME.fullmatch(key.value) or "." in key.value:
             cure = "write the name of an argument of the function"
             reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
     return read_json(found, what, reader)
@@ -154,7 +154,7 @@ class LookupDefinition(Definition):
     hints: ClassVar = HINTS["lookup"]
     noun: ClassVar = "lookup"
     section: ClassVar = "lookups"
-    strange_code: ClassVar = "E537"
+    undeclared_code: ClassVar = "E537"
     example: ClassVar = '{get: "https://..", returns: {name: text}}'
 
     method: SetByCode[Method]
@@ -171,13 +171,13 @@ class LookupDefinition(Definition):
     returns: Annotated[Returned, as_node(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, as_node(named(ANYTHING))] = Field(default_factory=dict)
-    """What holds when it is slow, down, or answers something else."""
+    """The answer when the other server is slow or down, or answers something else."""
     cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
-    """How long the same answer is good for, 30s or 5m."""
+    """How long an answer is reused, such as 30s or 5m."""
 
     @property
     def url(self) -> Value | None:
-        """What is asked by GET or POST."""
+        """The URL of a GET or a POST; None for a Python function."""
         return self.get or self.post
 
     @property
@@ -231,7 +231,7 @@ class LookupDefinition(Definition):
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
         """The answer with sensitive values masked, and why that failed ("" when it did not)."""
         try:
-            return {**redactor.of(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
+            return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
@@ -241,7 +241,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups` by name. What is faulty is defined all the same, so that steps may name it.
+    """The lookups under `lookups`, by name. A faulty one is still defined, so that steps may name it.
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
     """
@@ -280,7 +280,7 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """`get`, `post` or `python`: E530 when it is none of them or several, E540 for what it does not send."""
+    """`get`, `post` or `python`: E530 unless it is exactly one of them, E540 for a word that it ignores."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -297,7 +297,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """`params`; a value that is written there is meant for the query of the URL."""
+    """The map under `params`. A computed value in it was probably meant for the query of the URL (E203)."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -308,7 +308,7 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 when something sensitive would be kept: what is asked, or the answer."""
+    """E541 when the cache would hold something sensitive: in the request, or in the answer."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -334,7 +334,7 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for one that there is not, E538 for one asked twice."""
+    """The lookups under `lookup` of a step. E537 for an unknown one, E538 for one asked twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

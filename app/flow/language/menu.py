@@ -1,4 +1,4 @@
-"""`choices`: a menu by keys and speech, of a step or, for every menu, of `defaults`.
+"""`choices`: the menu of a step, by keys and speech. `defaults` may add choices to every menu.
 
 choices:
   sales:   {dtmf: 1, speech: [sales, buy], goto: sales}
@@ -114,7 +114,7 @@ class Choice(FlowModel):
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """What the caller had to do for it, for the trace."""
+        """The keys and phrases that would have chosen it, for the trace."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
@@ -209,7 +209,7 @@ class Choices(StepExit):
     @classmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `choices` of a step, and those that it inherits."""
-        node, source = _put_back(node, source)
+        node, source = _move_step_words_out(node, source)
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
         own = read_menu(node, "`choices`", reader)
         retry = source.retry(place)
@@ -226,13 +226,13 @@ class Choices(StepExit):
             reader.report("W222", source.fields.at("min_confidence"), message)
         if retry is None or not (asked.keys or asked.phrases):
             return None
-        asking = _needs(choices, tuple(reader.locales))
+        asking = _input_needs(choices, tuple(reader.locales))
         parts = with_input(source.parts, asking, False, place, reader, defaults=reader.inherited)
         return ReadExit(cls(choices, retry, asked, place), parts)
 
 
-def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:
-    """The menu without the words of the step that are indented too far (E202), and the step with them."""
+def _move_step_words_out(node: Node, source: StepSource) -> tuple[Node, StepSource]:
+    """Move words of the step that are indented into the menu back to the step; E202 for each."""
     fields, inner = source.fields, node.entries if isinstance(node, Map) else ()
     strays = [
         entry
@@ -260,7 +260,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
-    """What the menu listens for: in the default locale, with what it does in each."""
+    """What the menu listens for in the default locale; `by_locale` has the same for each locale if they differ."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}
@@ -271,7 +271,7 @@ def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
     return replace(first, by_locale=each) if any(choice.is_local for choice in every) else first
 
 
-def _needs(choices: Menu, locales: tuple[str, ...]) -> dict[str, Any]:
+def _input_needs(choices: Menu, locales: tuple[str, ...]) -> dict[str, Any]:
     """What the `input` must be able to hear."""
     keys = [key for choice in choices.values() for key in choice.keys]
     said = {

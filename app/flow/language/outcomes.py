@@ -5,8 +5,8 @@ on:
   busy: voicemail
   otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
 
-Naming an outcome of the connect makes its events steer. Every failure must lead somewhere; `machine`, `human` and
-`beep` only steer when they are named. `error` may be in the `on` of every step, whatever its exit.
+When `on` names an outcome of the connect, the events of the connect decide where the call goes. Every failure must then
+lead somewhere; `machine`, `human` and `beep` decide only if they are named. `error` may be in the `on` of any step.
 
 run: pin_check
 with: {tries: 3}
@@ -59,7 +59,7 @@ _OBSERVED: Final = frozenset(
     {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
     | {"transfer", "hangup"}
 )
-"""What is only observed."""
+"""Events that hooks may report (under `events`), but that never decide where a call goes."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -95,7 +95,7 @@ class On(StepExit):
             yield Edge(name, line.target, passes_input=False)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """A webhook decides. If a list has no target that may be dialled, the line for a failure decides at once.
+        """Wait for a webhook. If a list has no number that may be dialled, take the line for a failure at once.
 
         Raises RenderError.
         """
@@ -210,7 +210,7 @@ class RunFlow(StepExit):
 
 
 def steers(node: Map) -> bool:
-    """Whether an `on` is an exit: it names anything but `error`."""
+    """Whether an `on` is an exit, which it is unless it has only `error`."""
     return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
 
 
@@ -267,9 +267,9 @@ _REFUSED: Final = frozenset(
 
 
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
-    """W268 for an outcome that says who may not pass, and leads where those go who may.
+    """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
 
-    A flow that returns values can say it in them.
+    A flow that returns values is not checked: its values can tell the two apart.
     """
     steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
     led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
@@ -299,7 +299,7 @@ def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
 
 
 def _fits(returned: ValueType, variable: ValueType) -> bool:
-    """Whether every value of the one may be kept in the other."""
+    """Whether the variable can hold every value of the returned type."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
     return returned.name == variable.name or (variable.name in {"text", "number"} and returned.kind == variable.kind)

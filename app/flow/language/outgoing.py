@@ -32,11 +32,11 @@ from app.ncco.suggest import nearest
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
-_STRANGE: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are read as dots when the host is looked up."""
+_NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
+"""The last three are full stops of other scripts, which become dots when the host is resolved."""
 
 
-def _convert(value: object) -> str:
+def _cast_url(value: object) -> str:
     url = str(TYPES["url"].cast(value))
     if not url.lower().startswith(("http://", "https://")):
         raise ValueError("a URL that begins with https:// or http:// is needed")
@@ -54,8 +54,13 @@ def _check_host(url: str) -> None:
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
         raise ValueError("a URL with a host and, if needed, a port from 0 to 65535 is needed") from None
-    is_torn = parts.netloc.startswith("[") and not _BRACKETS.fullmatch(parts.netloc)
-    if not host or is_torn or _STRANGE.search(host) or (_ENDS_IN_NUMBER.search(host) and not _is_address(host)):
+    has_bad_brackets = parts.netloc.startswith("[") and not _BRACKETS.fullmatch(parts.netloc)
+    if (
+        not host
+        or has_bad_brackets
+        or _NOT_IN_HOST.search(host)
+        or (_ENDS_IN_NUMBER.search(host) and not _is_address(host))
+    ):
         raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
 
 
@@ -67,15 +72,15 @@ def _is_address(host: str) -> bool:
     return True
 
 
-ADDRESS: Final = ValueType("url", "text", "https://example.com/callers/447700900123", _convert)
+ADDRESS: Final = ValueType("url", "text", "https://example.com/callers/447700900123", _cast_url)
 """An absolute http or https URL."""
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope in which nothing counts as a URL.
+    """The scope in which every url is an ordinary text.
 
-    Elsewhere a value of type url may begin one. Here only the flow file and `env` may say which server is asked, since
-    a variable may come from a caller or from another server.
+    Elsewhere a URL may begin with a value of type url. Here only the flow file and `env` may say which server is asked,
+    since a variable may come from a caller or from another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -91,11 +96,11 @@ def _without_url(type_: ValueType) -> ValueType:
 MAX_DEPTH: Final = 20
 """How deep lists and maps may be nested; our choice."""
 
-_LARGE: Final = 2**63
+_NUMBER_LIMIT: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Source: RFC 9110, 5.6.2 (token)."""
 
-_OURS: Final = frozenset(
+_SERVER_HEADERS: Final = frozenset(
     {
         *("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"),
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
@@ -140,7 +145,7 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
                 f'a header cannot be named "{name}"',
                 f"use letters, digits and -, e.g. {meant or 'X-Tenant'}",
             )
-        elif name.lower() in _OURS:
+        elif name.lower() in _SERVER_HEADERS:
             cure = "delete it: the server sends it itself"
             reader.report("E535", key.place, f'the header "{name}" cannot be set', cure)
         elif first is not None:
@@ -153,13 +158,13 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """`value` as JSON has it: a copy in which a point in time is its ISO 8601 text.
+    """A copy of `value` with JSON types only; a point in time becomes ISO 8601 text.
 
-    Raises ValueError with a sentence without the value.
+    Raises ValueError, whose message never contains the value.
     """
     if isinstance(value, str):
         return plain_text(value)
-    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _LARGE):
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _NUMBER_LIMIT):
         return value
     if isinstance(value, datetime):
         return value.isoformat()
@@ -171,7 +176,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
 
 
 def plain_text(text: str) -> str:
-    """`text`, when it can be written and is not too long. Raises ValueError."""
+    """The same text. Raises ValueError if it is too long or cannot be encoded as UTF-8."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
     try:
@@ -210,8 +215,8 @@ class Definition(FlowModel):
     noun: ClassVar[str]
     section: ClassVar[str]
     """The word under which it is declared."""
-    strange_code: ClassVar[str]
-    """The code of a name that none of them has."""
+    undeclared_code: ClassVar[str]
+    """The code of an issue for a name that is not declared."""
 
     name: SetByCode[str]
     body: Body | None = Field(None, alias="json")
@@ -223,7 +228,7 @@ class Definition(FlowModel):
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
-        """The entries of a section. One that lacks the line with its name is reported once, and hides its names."""
+        """The entries of a section. If the line with a name is missing, that is one issue, and there are no entries."""
         entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
         words = frozenset(cls.words())
         is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
@@ -247,7 +252,7 @@ class Definition(FlowModel):
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The names of the call and, in front of them, the params."""
+    """The scope with the params, which hide other names of the same spelling."""
     for name, param in params.items():
         scope = scope.having(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -281,7 +286,7 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader, what: str) -> Iterator[Named[D]]:
-    """Each lookup or hook that is named, in order; one that is named twice comes twice.
+    """Yield each lookup or hook that is named, in order; one that is named twice is yielded twice.
 
     Args:
         kind: which of the two.
@@ -301,16 +306,16 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, and "{declared.value}" belongs to one'
             cure = f"declare it under `{kind.section}` of the flow, and write its name"
-            reader.report(kind.strange_code, declared.place, message, cure)
+            reader.report(kind.undeclared_code, declared.place, message, cure)
             continue
         for name, params in given:
             if definition := known.get(name.value):
                 yield Named(definition, name.place, _read_params(definition, params, name.place, reader))
             else:
-                _report_strange(kind, name, known, reader)
+                _report_undeclared(kind, name, known, reader)
 
 
-def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
+def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
     if kind.section in reader.nameless:
         return
     message, near = f'there is no {kind.noun} "{name.value}"', nearest(name.value, known)
@@ -327,7 +332,7 @@ def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: R
         cure = f"write a list: [{', '.join(parts)}]"
     elif known:
         cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(known))}"
-    reader.report(kind.strange_code, name.place, message, cure)
+    reader.report(kind.undeclared_code, name.place, message, cure)
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:

@@ -28,7 +28,7 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""By map: words of other systems, with blanks between them → the word here, or what to write instead."""
+"""By map: words that other systems use, separated by blanks → the word here, or what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -43,15 +43,15 @@ class Reader:
         steps: names of all steps of the flow, for targets.
         issues: every fault found so far.
         variables: of the flow, by name.
-        flows: what the flows of the project take and give back, by name.
+        flows: the signatures of the flows of the project, by name.
         locales: of the flow, by name; empty when it speaks one language.
         lookups, hooks: which the flow may use, by name.
-        language: in which values are said (BCP 47).
+        language: the language in which values are spoken (BCP 47).
         runs: the flows that targets have named so far.
         nameless: the sections in which an entry lacks its name.
         step_words: the words of a step, which may be in an item of `do` because they are indented too far.
-        own: what this flow itself takes and gives back; None where no flow is read.
-        inherited: the options of every action of a kind, as `defaults` says them.
+        own: the signature of the flow that is being read; None if it is not a flow.
+        inherited: the options that `defaults` gives to every action of a kind.
     """
 
     scope: ScopeTypes
@@ -71,7 +71,7 @@ class Reader:
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
-        """Add one issue; `cure` is the rule's own unless a better one is known, the names are as in `Issue`."""
+        """Add one issue. Without `cure` it has the cure of its rule; `names` are as in `Issue`."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
@@ -93,7 +93,7 @@ class Reader:
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
-        """The entries of a map; none of what is no map (E201), and of what is not written."""
+        """The entries of a map; none if the node is missing or is not a map (E201)."""
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
@@ -114,7 +114,7 @@ class Reader:
         taken: Collection[str] = (),
         taken_cure: str | None = None,
     ) -> bool:
-        """Whether something that the flow declares can have a name; E206 for one that is taken, E205 for another."""
+        """Whether a declaration may have this name; E206 if the name is taken, E205 if its form is wrong."""
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
         elif not pattern.fullmatch(name.value):
@@ -152,7 +152,7 @@ class Reader:
         return value
 
     def warn_of_own_name(self, entry: Entry) -> None:
-        """W305 for `reason: reason`, where a variable has that name."""
+        """W305 for a text that repeats its key, as in `reason: reason`, if a variable has that name."""
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
             message = f'"{key.value}" is the text that is written here, not the value of {key.value}'
@@ -232,11 +232,11 @@ def read_fields(
     """
     known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
-    fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
+    dedented = dedented_keys(node.entries, lambda entry: entry.key.value not in known)
     is_whole = True
     for entry in node.entries:
         word = entry.key.value
-        if word in known or word in fallen:
+        if word in known or word in dedented:
             continue
         meant = meaning_of(word, hints or {})
         message = f'{what} has no "{word}"'
@@ -256,23 +256,23 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """What `hints` say of a word in any case; None when they have nothing about it."""
+    """What `hints` say about a word, ignoring case; None if nothing."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
-def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:
-    """The keys that follow one without a value, and were to be indented below it.
+def dedented_keys(entries: Iterable[Entry], is_misplaced: Callable[[Entry], bool]) -> frozenset[str]:
+    """The keys that were meant to be indented below the key before them, which has no value.
 
-    The missing value is reported when the text is read; `may_fall` is true for an entry that is out of place.
+    The missing value is reported when the YAML is read. `is_misplaced` says whether an entry is out of place.
     """
-    fallen: list[str] = []
-    is_behind = False
+    dedented: list[str] = []
+    follows_missing = False
     for entry in entries:
-        if is_behind and may_fall(entry):
-            fallen.append(entry.key.value)
+        if follows_missing and is_misplaced(entry):
+            dedented.append(entry.key.value)
         else:
-            is_behind = is_missing(entry.value)
-    return frozenset(fallen)
+            follows_missing = is_missing(entry.value)
+    return frozenset(dedented)
 
 
 def is_missing(node: Node) -> bool:
@@ -293,7 +293,7 @@ def has_braces(text: Text) -> bool:
 
 
 def _example(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """The name without what it may not have, as the end of a cure; "" when that is not a name either."""
+    """The end of a cure: an allowed name close to this one; "" when there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
     return next((f", e.g. {word}" for word in meant if pattern.fullmatch(word) and word not in taken), "")

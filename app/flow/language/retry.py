@@ -7,9 +7,9 @@ retry:
   reprompt: true        # after the prompt, `do` is played again
   then: reception       # after the last try; or {noinput: a, nomatch: b}
 
-A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, which has as many prompts
-for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. One counter serves both lists. Every step that asks has a
-`then`, its own or the flow's, so that no menu asks forever.
+A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, with the same number of
+prompts for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. `noinput` and `nomatch` count the same tries. Every
+step that asks has a `then`, its own or the flow's, so that no menu asks forever.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 
 FAILURES: Final = ("noinput", "nomatch")
-MOST_TRIES: Final = 10
+MAX_TRIES: Final = 10
 """How often a step may ask at most. Our choice: a caller who has not answered ten times is better served by `then`."""
 
 _OPTIONS: Final = ("talk", "stream", "template", "action")
@@ -103,7 +103,7 @@ class Then(FlowModel):
     noinput: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
     """When the caller said and pressed nothing."""
     nomatch: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
-    """When it did not fit."""
+    """When the input did not fit."""
 
 
 class RetryWords(FlowModel):
@@ -113,11 +113,11 @@ class RetryWords(FlowModel):
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
 
     noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
-    """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""
+    """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
     nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
-    """What is said when it did not fit."""
-    tries: Annotated[int, Field(ge=1, le=MOST_TRIES)] | None = None
-    """How often it is asked altogether."""
+    """Prompts for input that does not fit."""
+    tries: Annotated[int, Field(ge=1, le=MAX_TRIES)] | None = None
+    """How often the caller is asked in total."""
     reprompt: bool | None = None
     """false: after the prompt, `do` is not played again."""
     then: Annotated[Mapping[str, Target] | None, ReadWith(_read_then, ref("then"))] = None
@@ -136,9 +136,9 @@ class RetryWords(FlowModel):
 
 
 def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
-    """A `retry` map; `place` is where the word is written. Anything but a map is reported, and nothing is known of it.
+    """A `retry` map; `place` is where the word is written. Anything but a map is reported, see `unreadable_retry`.
 
-    W241 for a prompt behind the last one that `tries` lets the caller hear.
+    W241 for a prompt that is never played, because the last try comes before it.
     """
     if not isinstance(node, Map):
         RetryWords.parse(node, "`retry`", reader)
@@ -154,7 +154,7 @@ def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
 
 
 def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
-    """A `retry` of which nothing is known."""
+    """Stands in for a `retry` that could not be read: nothing is reported as missing from it."""
     return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
 
 
@@ -195,7 +195,7 @@ class Retry:
         return Decision(again, failure, place, because, others, attempt=number, attempts=self.tries)
 
 
-def finish_retry(
+def merge_retry(
     own: RetryWords | None,
     inherited: RetryWords | None,
     place: Place,
@@ -207,12 +207,12 @@ def finish_retry(
     """The retry of a step that asks; E240 (and None) when nothing says what follows the last try.
 
     Args:
-        own: what the step says.
-        inherited: what the flow says.
-        place: the exit's, for when nothing is written.
+        own: the `retry` of the step.
+        inherited: the `retry` of the flow's `defaults`.
+        place: the place of the exit, used if neither is written.
         kinds: the kinds of action that the step plays before its `input`.
         reader: for the report.
-        is_whole: whether all words of the step are known; `then` may be among the others.
+        is_whole: whether all words of the step are known; an unknown one may be a misspelt `retry`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -246,12 +246,12 @@ def prompt_items(node: Node, reader: Reader) -> tuple[Node, ...]:
                 reader.report("E564", node.place, f"there are {most} prompts in {first} and {count} in {name}")
                 return ()
         for each in zip(*lists.values(), strict=True):
-            found.append(_joined(dict(zip(lists, each, strict=True)), node.place, reader))
+            found.append(_merge_locales(dict(zip(lists, each, strict=True)), node.place, reader))
         return tuple(item for item in found if item is not None)
     for item in items(node):
         if isinstance(item, Map) and stands_for_locales(item, reader, _OPTIONS):
             by_locale = split(item, "this prompt", reader)
-            found.append(_joined(by_locale, item.place, reader) if by_locale else None)
+            found.append(_merge_locales(by_locale, item.place, reader) if by_locale else None)
         else:
             found.append(item)
     return tuple(item for item in found if item is not None)
@@ -264,7 +264,7 @@ def as_item(node: Node) -> Map | None:
     return Map((Entry(Text("talk", node.place), node),), node.place)
 
 
-def _joined(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
+def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
     """The prompts of one try as an item of `do`; E564 unless all are spoken or all are streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}

@@ -52,9 +52,9 @@ class Returned:
     """What a lookup returns.
 
     Attributes:
-        type: a map of the declared fields; other fields of an answer are left out. It may have any entries as well when
-            one of them could not be read.
-        secrets: the paths to what is sensitive in an answer, none of which leads into another.
+        type: a map of the declared fields; other fields of an answer are left out. If a declaration could not be read,
+            the map may have any other entries, too.
+        secrets: the paths to sensitive values in an answer; none of them is part of another.
     """
 
     type: ValueType
@@ -74,7 +74,8 @@ class Returned:
 def read_answer(type_: ValueType, value: object, path: str = "") -> Any:
     """A value of an answer, cast. Raises Misfit.
 
-    A number is text too, and a text of digits is a number; true and false are no text. `path` leads to it.
+    A number is accepted as a text, and a text of digits as a number; a boolean is never a text. `path` is the place of
+    `value` in the answer.
     """
     if type_.is_record and isinstance(value, Mapping):
         for name in type_.fields:
@@ -107,10 +108,10 @@ class SensitiveValues(Protocol):
     """What is sensitive in this turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
-        """Whether a text holds something of it."""
+        """Whether a text contains a sensitive value."""
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL does."""
+        """Whether a number, a phone number or a URL contains one."""
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
@@ -121,39 +122,39 @@ class Redactor:
     """Replaces sensitive values by tokens.
 
     Args:
-        echoes: the sensitive values of this turn.
+        sensitive: the sensitive values of this turn.
         mask: the token of a text.
     """
 
-    def __init__(self, echoes: SensitiveValues, mask: Callable[[str], str]) -> None:
-        self._echoes = echoes
+    def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
+        self._sensitive = sensitive
         self._mask = mask
 
-    def of(self, type_: ValueType, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """A value of an answer, masked except at the paths `secrets`. Raises Misfit where no token can stand."""
+    def redact(self, type_: ValueType, value: Any, secrets: Collection[Path], path: str = "") -> Any:
+        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if the type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
         if type_.is_record:
             return {
-                name: self.of(each, value[name], inner.get(name, ()), f"{path}.{name}")
+                name: self.redact(each, value[name], inner.get(name, ()), f"{path}.{name}")
                 for name, each in type_.fields.items()
             }
         if isinstance(value, list):
             entries = inner.get(None, ())
-            return [self.of(type_.entry, each, entries, f"{path}[{at}]") for at, each in enumerate(value)]
+            return [self.redact(type_.entry, each, entries, f"{path}[{at}]") for at, each in enumerate(value)]
         if isinstance(value, dict):
-            return {self._text(name): self.of(type_.entry, each, (), path) for name, each in value.items()}
+            return {self._text(name): self.redact(type_.entry, each, (), path) for name, each in value.items()}
         if isinstance(value, str) and type_.name in ("text", "any"):
             return self._text(value)
-        if value is None or isinstance(value, bool) or not self._echoes.are_part_of(value):
+        if value is None or isinstance(value, bool) or not self._sensitive.are_part_of(value):
             return value
         if type_ == ANY:
             return self._mask(str(value))
         raise Misfit(path, "holds something sensitive, and is not declared `sensitive`")
 
     def _text(self, text: str) -> str:
-        return self._mask(text) if self._echoes.are_in(text) else text
+        return self._mask(text) if self._sensitive.are_in(text) else text
 
 
 MAX_NESTED: Final = 5
@@ -163,11 +164,11 @@ OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
 """Types of which an answer may hold "" for "there is none"."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
-_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+_RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
-_OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
+_VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
@@ -175,18 +176,18 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     """The map under `returns`; E531 without one, E532 for what is no type."""
     node, what = fields.get("returns"), f"`returns` of {fields.what}"
     if node is None and fields.is_whole:
-        reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
-    found = reader.map(node, what, _CURE) if node is not None else None
+        reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
+    found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
     flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
     for flag in flags:
-        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _EACH)
+        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
     if found is None or flags:
         return Returned(replace(record({}), item=ANY))
     secrets: set[Path] = set()
     return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
 
 
-_EACH: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
+_SENSITIVE_CURE: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> ValueType:
@@ -219,7 +220,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
         return None if is_wrong else _read_fields(node, path, secrets, reader)
-    if (item := _only_type(node)) is not None:
+    if (item := _entry_type(node)) is not None:
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
@@ -239,7 +240,7 @@ def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> V
     return TYPES["url"]
 
 
-def _only_type(node: Node) -> Node | None:
+def _entry_type(node: Node) -> Node | None:
     """The type of the entries of a list: its one item, when that is a type and no allowed word."""
     item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*DECLARABLE, *OPTIONAL))
@@ -247,9 +248,9 @@ def _only_type(node: Node) -> Node | None:
 
 
 def is_described(node: Node) -> bool:
-    """Whether it says the type of a field, and whether that is sensitive or which hosts a URL may have.
+    """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
 
-    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so. Nor is
+    `{type: text, sensitive: bool}` does not: it declares two fields with these names. Nor does
     `{type: url, hosts: [text]}`.
     """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
@@ -262,7 +263,7 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """What a description has under a word."""
+    """The value of a word in the description of a field; the node itself if it has no such word."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -272,7 +273,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths without those that lead into another. A list of sensitive entries is sensitive as a whole."""
+    """The paths without those that begin with another one. A list of sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
@@ -282,7 +283,7 @@ def _up_to_list(path: Path) -> Path:
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is none of fields but describes one wrongly; E532 then."""
+    """Whether a map is a faulty description of one field rather than a map of fields; E532 if so."""
     keys = {entry.key.value: entry for entry in node.entries}
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
@@ -292,10 +293,10 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
         return True
     flag = next((key for key in flagged if key.value == _SENSITIVE), None)
     is_typed = isinstance(node.get("type"), Text | Seq) and (flag is not None or _SENSITIVE not in keys)
-    is_variable = is_typed and _OF_VARIABLES.issuperset(keys)
+    is_variable = is_typed and _VARIABLE_WORDS.issuperset(keys)
     is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
     if flag is not None and not is_variable:
-        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _EACH)
+        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
     elif not keys or is_words or is_variable:
         message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
         reader.report("E532", node.place, message, "write its type alone, a list of words, or a map of its fields")
@@ -308,16 +309,16 @@ def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str,
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
     node, within = fields.get("default"), f"the default of {fields.what}"
     if node is None:
-        return _filled(Map((), fields.place), returns.type, within, reader)
+        return _fill_map(Map((), fields.place), returns.type, within, reader)
     cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
     found = reader.map(node, f"`default` of {fields.what}", cure)
     if found is None:
         return dict(returns.type.empty)
-    return _filled(found._replace(place=fields.at("default")), returns.type, within, reader)
+    return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader)
 
 
-def _filled(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[str, Any]:
-    """What is written of a map, and empty values for the rest; E533 for each field that the lookup does not return."""
+def _fill_map(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[str, Any]:
+    """A map with what is written, and empty values for the rest; E533 for a field that the lookup does not return."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:
@@ -330,7 +331,7 @@ def _filled(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[st
         if name in written:
             found[name] = _read_value(written[name], inner, f"`{name}` in {within}", reader)
         elif inner.is_record:
-            found[name] = _filled(Map((), node.place), inner, within, reader)
+            found[name] = _fill_map(Map((), node.place), inner, within, reader)
         else:
             found[name] = inner.empty
             if inner.empty is None:
@@ -341,7 +342,7 @@ def _filled(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[st
 
 def _read_value(node: Node, inner: ValueType, within: str, reader: Reader) -> Any:
     if inner.is_record and isinstance(node, Map):
-        return _filled(node, inner, within, reader)
+        return _fill_map(node, inner, within, reader)
     value = read_json(node, within, reader)
     if value is None or not value.is_literal:
         reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")

@@ -1,7 +1,7 @@
 """The JSON Schema of flow files, for editors: derived from the models of the flow language.
 
-A file that loads is valid, as an editor reads it. What expressions, templates and names mean is left to the checks.
-An item of `do` is an action under its name, in one map, or pasted from the NCCO reference.
+Every file that loads is valid. The schema does not check expressions, templates and names. An item of `do` is written
+as `talk: ..` (an action by its name), or pasted from the NCCO reference as `action: talk`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "t
 def flow_schema(names: Names | None = None) -> JsonSchema:
     """The JSON Schema (draft-07) of flow files.
 
-    With `names` an editor offers them; others are no fault, since a file may be newer than the schema.
+    An editor offers the `names`. Other names are allowed, because a file may be newer than the schema.
     """
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -158,8 +158,8 @@ def _definitions() -> dict[str, JsonSchema]:
         "prompts": _prompts(),
         "then": {"if": {"anyOf": [*map(has, FAILURES)]}, "then": Then.editor_schema(), "else": ref("goto")},
         "sets": named(ANYTHING, offered="variables"),
-        "asked": _several("lookups"),
-        "sent": _several("hooks"),
+        "asked": _named_or_list("lookups"),
+        "sent": _named_or_list("hooks"),
         "defaults": _defaults(),
         "limits": Limits.editor_schema(),
         "vars": named(Declaration.editor_schema() | _SHORT_TYPE),
@@ -200,7 +200,7 @@ def _prompts() -> JsonSchema:
     return {"if": {"type": "array"}, "then": {"type": "array", "items": prompt}, "else": prompt}
 
 
-def _several(kind: str) -> JsonSchema:
+def _named_or_list(kind: str) -> JsonSchema:
     """A name, `name: {param: value}`, or a list of these."""
     one: JsonSchema = {"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]}
     return listed(one)
@@ -288,7 +288,7 @@ def _record(record: MapField, known: NccoShape | None) -> dict[str, JsonSchema]:
 
 
 def _field(shape: Field, option: Option | None = None) -> JsonSchema:
-    """What a field may hold; anything where its shape is a new one."""
+    """What a field may hold; anything for a kind of field that is not listed here."""
     match shape:
         case ScalarField(type=type_):
             if type_.words:
@@ -339,7 +339,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 def _any_item() -> JsonSchema:
     """An item is recognised by the first of these words; `record` beside a `conversation` is a field of it."""
-    pasted = [(_is("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
+    pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(KINDS, key=lambda word: word != "conversation")
     cases += [(has(word), ref(f"{word}_item")) for word in first]
@@ -368,7 +368,7 @@ def _any_target() -> JsonSchema:
     untyped = mapped({"type": about(one_of(ENDPOINT_TYPES), "What is called.")}, required=["type"])
     cases = [
         (has("endpoint"), mapped({**options_around(), "endpoint": listed({"type": "object"})})),
-        *((_is("type", kind), ref(f"{kind}_target")) for kind in ENDPOINT_TYPES),
+        *((_has_value("type", kind), ref(f"{kind}_target")) for kind in ENDPOINT_TYPES),
         (has("type"), untyped),
         *((has(*sorted(fields)), ref(f"{kind}_target")) for kind, fields in BY_FIELDS),
         (websocket, ref("websocket_target")),
@@ -380,18 +380,18 @@ def _any_target() -> JsonSchema:
 def options_around() -> dict[str, JsonSchema]:
     """The fields of `connect` without where it leads."""
     fields = _record(action_shape("connect"), SHAPES["connect"])
-    return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _answering()}
+    return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
 
 
 def _target(kind: str) -> JsonSchema:
     fields = _record(endpoint_shape(kind), ENDPOINT.shapes[kind])
     if ON_ANSWER in fields:
-        fields[ON_ANSWER] = _answering()
+        fields[ON_ANSWER] = _on_answer()
     kind_is = about({"const": kind}, ENDPOINT.shapes[kind].about)
     return mapped({**options_around(), **fields, "type": kind_is})
 
 
-def _answering() -> JsonSchema:
+def _on_answer() -> JsonSchema:
     """What the called party of a phone hears first: a flow of ours, or another server's NCCO."""
     record, known = endpoint_shape("phone").fields[ON_ANSWER], ENDPOINT.shapes["phone"].options[ON_ANSWER]
     plain = _field(record, known)
@@ -401,5 +401,5 @@ def _answering() -> JsonSchema:
     return about({"if": has("run"), "then": ours, "else": plain}, known.describe())
 
 
-def _is(word: str, value: str) -> JsonSchema:
+def _has_value(word: str, value: str) -> JsonSchema:
     return {"type": "object", "properties": {word: {"const": value}}, "required": [word]}

@@ -11,9 +11,9 @@ defaults:
   choices:
     operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
   min_confidence: 0.4
-  on: {error: sorry}                      # where a value that cannot be computed leads
+  on: {error: sorry}                      # where the call goes when a value cannot be computed
 
-A project may have several shared files. What a flow declares itself wins.
+A project may have several shared files. The declarations of a flow win over shared ones.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Context:
         shared: parts for all flows.
         defaults: what every flow inherits.
         events: hooks that every flow sends for what Vonage reports later.
-        flows: what the flows take and give back, by name.
-        kept: their variables that may hold a setting of the server, by flow.
-        caller_filled: their variables that may begin with a URL of a caller's choice, by flow.
+        flows: the signatures of the flows, by name.
+        kept: by flow, the names of variables that may hold a setting of the server.
+        caller_filled: by flow, the names of variables that may begin with a URL chosen by a caller.
     """
 
     templates: Mapping[str, str]
@@ -83,7 +83,7 @@ class Context:
 
 
 class Declarations(FlowModel):
-    """The sections that flows and shared files both have; each is read when the names in its scope are known."""
+    """The sections that flows and shared files both have. They are read later, once the names in scope are known."""
 
     defaults: Annotated[Node | None, as_node(ref("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
@@ -142,12 +142,12 @@ def _read_file(node: Map, context: Context, issues: list[Issue]) -> Context:
 def _joined(fields: Fields, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
     """The map under a word, over those of the shared files before."""
     node = fields.get(word)
-    joined = over(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
+    joined = overlay(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
     return joined if isinstance(joined, Map) else None
 
 
-def over(own: Node | None, shared: Map | None) -> Node | None:
-    """A map over a shared one: its own entries win. What is no map hides the shared one."""
+def overlay(own: Node | None, shared: Map | None) -> Node | None:
+    """A map merged with a shared one: its own entries win. Anything but a map replaces the shared one."""
     if isinstance(own, Map) and shared is not None:
         return gather(own.entries, shared.entries, own.place)
     return own or shared
@@ -166,7 +166,7 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[I
 
 
 def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mapping[str, str]) -> tuple[Sections, Reader]:
-    """The sections, and the reader of what may use them.
+    """The sections of a file, and a reader that has them in scope.
 
     Args:
         fields: of the file.
@@ -220,7 +220,7 @@ class DefaultWords(FlowModel):
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""
     on: ErrorLine | None = None
-    """error: where a value leads that cannot be computed."""
+    """error: where the call goes when a value cannot be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class Defaults:
 
     Attributes:
         actions: the options of every action of a kind.
-        error: where a value that cannot be computed leads.
+        error: where the call goes when a value cannot be computed.
         is_whole: everything could be read; what is missing is then really missing.
     """
 

@@ -30,12 +30,12 @@ from app.flow.nodes import Entry, Map, Node, Text, walk
 ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]
 
 EXITS: Final[tuple[ExitKind, ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
-"""Every kind of exit; where a step seems to have two, the first in this order is taken to be meant."""
+"""Every kind of exit. If a step has two, it is read with the first of them in this order."""
 
-_LOSSES: Final = frozenset(
+_EDGE_HIDING_CODES: Final = frozenset(
     {"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"}
 )
-"""Faults that may have cost a step one of its ways out."""
+"""Codes of issues after which an edge of the step may be missing."""
 
 
 class StepWords(FlowModel):
@@ -47,11 +47,11 @@ class StepWords(FlowModel):
     }
 
     asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, ref("asked"))] = Field((), alias="lookup")
-    """What is asked from outside on entering: names of lookups, or `- name: {param: value}`."""
+    """Lookups that run when the step is entered: their names, or `- name: {param: value}`."""
     sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
-    """Variables that change on entering, line by line."""
+    """Variables that change when the step is entered, line by line."""
     sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, ref("sent"))] = Field((), alias="send")
-    """Which hooks are sent on entering: names of hooks, or `- name: {param: value}`."""
+    """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
     do: Annotated[Node | None, as_node({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, ref("events"))] = Field(
@@ -65,19 +65,19 @@ class StepWords(FlowModel):
     retry: Annotated[Node | None, as_node(ref("retry"))] = None
     """What happens when the caller says nothing, or nothing that fits."""
     tail: bool = True
-    """false: nothing is played behind the question for when no webhook gets through."""
+    """false: no tail. A tail is what the caller hears after the question if no webhook reaches the server."""
     collect: Annotated[Node | None, as_node(ref("collect"))] = None
-    """Keys or words that go into a variable; `goto` beside it says where the call goes then."""
+    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
     goto: Annotated[Node | None, as_node(ref("goto"))] = None
     """Where the call goes: a step, `end`, `return`, or another flow."""
     hold: Annotated[Node | None, as_node(ref("hold"))] = None
     """The caller waits for something, and hears `do` for as long as it takes."""
     on: Annotated[Node | None, as_node(ref("on"))] = None
-    """What came of the connect, the checkpoint, the hold or the flow; `error` beside any exit."""
+    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
     run: Annotated[Node | None, as_node(offered("flows"))] = None
-    """Another flow takes over; `on` says where the call goes by what came of it."""
+    """Another flow to run; `on` says where the call goes by its outcome."""
     given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
-    """What the flow under `run` is given."""
+    """The params of the flow under `run`."""
     branch: Annotated[Node | None, as_node(ref("branch"))] = None
     """The first line whose condition holds decides."""
 
@@ -112,24 +112,24 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     if words is None:
         return unread
     source = _read_source(name, fields, words, defaults, reader)
-    exits_from = len(reader.issues)
+    before_exit = len(reader.issues)
     on = fields.get("on")
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
     kind = _choose_exit(source)
-    wired = Goto.without_exit(source) if kind is None and fields.is_whole else None
+    step_exit = Goto.without_exit(source) if kind is None and fields.is_whole else None
     if kind is not None:
-        wired = kind.read(fields.values[kind.word], source)
+        step_exit = kind.read(fields.values[kind.word], source)
     _check_words(kind, source)
     check_events(source)
-    lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
+    lost = any(issue.code in _EDGE_HIDING_CODES for issue in reader.issues[before_exit:]) or not fields.is_whole
     lost = lost or (kind is None and not source.plays_whole)
-    _check_played(source, wired, before)
-    if wired is None:
+    _check_played(source, step_exit, before)
+    if step_exit is None:
         return replace(unread, error=error)
     sent = (words.asks, words.sends, words.events)
-    step = Step(name, place, words.sets, wired.parts, wired.exit, error, words.tail, *sent)
-    return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+    step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, error, words.tail, *sent)
+    return ReadStep(name, entry.key, step, step_exit.exit, error, has_all_edges=not lost)
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
@@ -140,16 +140,16 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
     return StepSource(name, fields.place, fields, parts, scan(words.do), plays_whole, least, defaults, reader)
 
 
-def _check_played(source: StepSource, wired: ReadExit | None, before: int) -> None:
+def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -> None:
     """Check what the step plays by the NCCO rules; if the step has other faults, only each action by itself."""
     reader = source.reader
     errors = [issue for issue in reader.issues[before:] if issue.is_error]
-    if wired is not None and not errors:
-        reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
-        reader.issues.extend(check_prompts(source, wired))
+    if step_exit is not None and not errors:
+        reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
+        reader.issues.extend(check_prompts(source, step_exit))
         return
     places = {issue.place for issue in errors}
-    found = check_step(wired.parts if wired else source.parts, reader.scope, goes_on=True, is_whole=False)
+    found = check_step(step_exit.parts if step_exit else source.parts, reader.scope, goes_on=True, is_whole=False)
     reader.issues.extend(issue for issue in found if issue.is_error and issue.place not in places)
 
 
@@ -206,19 +206,19 @@ def _check_connect(kind: ExitKind | None, source: StepSource) -> None:
     """
     connect = source.first("connect")
     on = source.fields.get("on")
-    if on is not None and (not isinstance(on, Map) or _says_more(on, source) or (not connect and steers(on))):
+    if on is not None and (not isinstance(on, Map) or _has_dial_lines(on, source) or (not connect and steers(on))):
         return
     do = source.fields.get("do")
-    slipped = do is not None and any(isinstance(node, Map) and node.get("on") for node in walk(do))  # E403
-    if connect is not None and not slipped:
+    has_misplaced_on = do is not None and any(isinstance(node, Map) and node.get("on") for node in walk(do))  # E403
+    if connect is not None and not has_misplaced_on:
         _report_undecided(connect, kind, source)
     elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         source.reader.report("W217", source.place, message)
 
 
-def _says_more(on: Map, source: StepSource) -> bool:
-    """Whether it has lines beside `error` and checkpoints: of the dial, or such that are reported already."""
+def _has_dial_lines(on: Map, source: StepSource) -> bool:
+    """Whether `on` has lines besides `error` and checkpoints: dial outcomes, or names that are reported already."""
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 

@@ -28,8 +28,8 @@ from app.flow.scope import RESERVED
 from app.flow.types import words
 from app.ncco.suggest import nearest
 
-_WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
-_OF_TEXTS = JsonField("kept", texts_only=True)
+_NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
+_TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
@@ -90,10 +90,10 @@ def declared_under(name: str, reader: Reader) -> str:
 
 
 def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
-    """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
-    if isinstance(node, _WRITTEN.get(variable.type.name, ())):
+    """The new value of a variable. A list or a map may be written in YAML; its texts may contain braces."""
+    if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
-        return in_each_locale(node, reader, lambda local: _OF_TEXTS.read(node, local, f"`{variable.name}`"))
+        return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, local, f"`{variable.name}`"))
     return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
 
 
@@ -137,7 +137,7 @@ def read_given(
         what: what takes them, for messages: `the flow "voicemail"`.
         place: where to report what is missing.
         reader: what values are compiled with.
-        form: how they are given, `..` for what is missing.
+        form: how the params are written, for cures; `..` stands for the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: nothing is taken"
@@ -166,7 +166,7 @@ _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none",
 
 
 class _Form(FlowModel):
-    """A target that is written as a map; each form is known by its first word."""
+    """A target that is written as a map with `goto`, `run` or `return`."""
 
     hints: ClassVar = HINTS["target"]
 
@@ -202,10 +202,10 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Reader) -> Target | None:
-    """The target that `node` names; None when it is none at all, once that is reported (E201).
+    """The target that `node` names; None after reporting a node that cannot be a target (E201).
 
-    An unknown step (E214) is returned anyway, so that its step keeps this edge. Of a flow without steps no
-    target is known.
+    An unknown step is reported (E214) and still returned, so that the step keeps this edge. Without `reader.steps`,
+    the names of steps are not checked.
     """
     if isinstance(node, Text):
         return _read_word(node, reader)
@@ -281,7 +281,7 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     if text is None:
         return None
     signature = reader.flows.get(text.value)
-    meant = text.value if signature else nearest(text.value, reader.flows)  # what is meant has a use
+    meant = text.value if signature else nearest(text.value, reader.flows)  # so that a misspelt flow counts as used
     reader.runs.update(filter(None, (meant,)))
     if signature is None:
         is_step = text.value in reader.steps

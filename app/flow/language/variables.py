@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final
 
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
-from app.flow.language.reader import HINTS, Reader, fallen_out, has_braces, meaning_of
+from app.flow.language.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
 from app.flow.model import Param, Signature, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import RESERVED, ScopeTypes, scope_types
@@ -25,8 +25,8 @@ DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "m
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
 """JSON Schema of a type."""
 
-_FAMILIAR: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
-"""Words that are no misspelling of another one."""
+_KNOWN_WORDS: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
+"""Words that are never taken for a misspelling of another one."""
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -60,7 +60,7 @@ class Declaration(FlowModel):
     type: Annotated[ValueType | None, ReadWith(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
     default: Annotated[Node | None, as_node(ANYTHING)] = None
-    """What it is at the beginning."""
+    """Its value until the call gives it another one."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""
 
@@ -90,15 +90,15 @@ def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`.
 
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
-    words needs one. What is faulty is declared all the same.
+    words needs one. A faulty variable is still declared.
     """
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
     entries = reader.entries(node, "`vars`", "write `vars: {name: {type: text}}`")
-    fallen = fallen_out(entries, lambda entry: entry.key.value in Declaration.words())
+    dedented = dedented_keys(entries, lambda entry: entry.key.value in Declaration.words())
     for entry in entries:
         name = entry.key.value
-        if name in fallen:
+        if name in dedented:
             continue
         is_named = is_variable_name(entry.key, "a variable", reader)
         variable, is_sure = _read_variable(entry, reader, needs_default=True)
@@ -159,7 +159,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
 
 
 def guess_type(value: Node | None) -> str:
-    """The type that a value looks like: a number, or something counted on, is an int."""
+    """The type that a value looks like. A counter, such as `{{ tries + 1 }}`, is an int."""
     if isinstance(value, Seq | Map):
         return "list" if isinstance(value, Seq) else "map"
     text = value.value if value and not value.quoted else ""
@@ -206,17 +206,17 @@ def plain(node: Node) -> object:
 
 
 def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables:
-    """What is declared, and each variable that a `collect` of `steps` fills.
+    """The declared variables, and those that a `collect` of `steps` fills.
 
-    One that is not declared is a text that begins empty. `sensitive: true` of any `collect` that fills it makes it
+    One that is not declared is a text that is empty at first. `sensitive: true` of any `collect` that fills it makes it
     sensitive. Nothing is reported here: the `collect` does when it is read.
     """
     found = dict(declared.variables)
     for entry in steps.entries:
-        collect = _meant(entry.value, "collect") if isinstance(entry.value, Map) else None
-        into = _meant(collect, "into") if isinstance(collect, Map) else None
+        collect = _value_of(entry.value, "collect") if isinstance(entry.value, Map) else None
+        into = _value_of(collect, "into") if isinstance(collect, Map) else None
         if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
-            flag = _meant(collect, "sensitive")
+            flag = _value_of(collect, "sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
             bare = Variable(into.value, TYPES["text"], "", into.place, is_declared=False, has_default=False)
             known = found.get(into.value, bare)
@@ -224,9 +224,9 @@ def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables
     return replace(declared, variables=found)
 
 
-def _meant(node: Map, word: str) -> Node | None:
+def _value_of(node: Map, word: str) -> Node | None:
     """The value of `word`, or of a key that is `word` misspelt."""
-    strange = (entry for entry in node.entries if entry.key.value not in _FAMILIAR)
+    strange = (entry for entry in node.entries if entry.key.value not in _KNOWN_WORDS)
     misspelt = (entry.value for entry in strange if nearest(entry.key.value, (word,)))
     return node.get(word) or next(misspelt, None)
 
@@ -241,8 +241,8 @@ def constant_types(
     Args:
         variables: of the flow.
         flow: the whole file, where `set` and `into` may be in any part.
-        own: what the flow is given: its params.
-        flows: those of the project; what one gives back fills a variable of the same name.
+        own: the signature of the flow; its params change.
+        flows: the signatures of the project; a returned value fills the variable of the same name.
     """
     changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in changed}

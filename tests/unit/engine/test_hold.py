@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_nobody_is_held_longer_than_the_flow_says() -> None:
 
     assert ["You are number 2.", MUSIC] == before
     assert ["Please call again."] == caller.said
+    (why,) = [line.because for line in caller.turn.trace if line.because.endswith("the time is up")]
+    assert re.fullmatch(r"place\.agent_free does not hold after [0-9]+ s, and the time is up", why)
 
 
 OPENING = """
