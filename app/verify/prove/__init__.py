@@ -1,4 +1,4 @@
-"""Explores everything that may happen in a flow with the engine of the server, and reports what is wrong."""
+"""Explores every call that a flow allows, with the same engine as the server, and reports violated properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of a state space as scenarios that `ncco test` plays: counter-examples, and calls that take every outcome."""
+"""Turns paths of a state space into scenarios for `ncco test`: counterexamples, and calls that cover every outcome."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from app.verify.prove.uses import flows_run_from
 from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.model import BOUNDS, COUNTED
 
-_EARLY_S: Final = 0.2
+_MARGIN_S: Final = 0.2
 _RECORDING_ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut`."""
 _TALKS_S: Final = 25
-"""A little less than the seconds that a dialled party listens where a scenario does not say."""
+"""A little less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
 _HANGS_UP_AFTER: Final = "2s"
-"""When a dialled party hangs up before machine detection has found a person.
+"""`talks` of a party that hangs up before machine detection has finished.
 
 Source: webhook reference, Machine detection (about 5 s of analysis).
 """
-_HEARD: Final = 60
-"""Characters of a text that are enough to recognise it."""
-_UNHEARD: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
-"""Violations after whose fix something else is heard."""
+_EXCERPT_LENGTH: Final = 60
+"""The longest excerpt of a text in `hear`."""
+_CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
+"""Violations whose fix changes what is heard last, so the scenario must not expect it."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
-_BEGUN: Final = {"wait": f"{_EARLY_S}s"}
-"""Stands before a fault with which a script would begin: that is one of the answer webhook."""
+_SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
+"""Comes before a fault at the start of a script, which would otherwise apply to the answer webhook."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenScenario:
-    """One scenario: its name, its fields as YAML can write them, and comments for a person."""
+    """A scenario to write: its name, its fields as plain YAML values, and comments for the reader."""
 
     name: str
     body: Mapping[str, Any]
@@ -61,19 +61,19 @@ def text_of(scenarios: Iterable[WrittenScenario]) -> str:
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
-    """The shortest call with a violation; None for what never happens."""
+    """The shortest call with this violation; None if no call can show it, such as an unreachable step."""
     if violation.turn is None or violation.kind not in BOUNDS:
         return None
     path = proof.paths.to(violation.turn)
     if violation.kind in _SILENT:
-        path = [_without_acting(proof, each) for each in path]
+        path = [_silent_variant(proof, each) for each in path]
     call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
     return WrittenScenario(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
 
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
-    """The same, with equal names numbered."""
+    """The same scenarios, with duplicate names numbered."""
     found: dict[str, WrittenScenario] = {}
     for each in scenarios:
         number = 2 + sum(name.startswith(f"{each.name} (") for name in found)
@@ -91,22 +91,22 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
     return found
 
 
-def _without_acting(proof: Proof, transition: Transition) -> Transition:
-    """The same turn of a caller who does nothing, where that leads to the same state."""
+def _silent_variant(proof: Proof, transition: Transition) -> Transition:
+    """The turn for a silent caller if silence leads to the same state, else the turn itself."""
     others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
     return next((each for each in others if "silence" in each.trigger.line), transition)
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
-    """The same call, which expects that the violation does not happen: it fails until the flow is fixed."""
+    """The call with the expectation that the violation does not happen, so that it fails until the flow is fixed."""
     script, kind = list(body["script"]), violation.kind
-    if kind in _UNHEARD and script and "hear" in script[-1]:
+    if kind in _CHANGES_AUDIO and script and "hear" in script[-1]:
         script.pop()
     if kind == "lost_webhook" and violation.turn is not None:
         heard = violation.turn.heard
-        begun = [] if script else [_BEGUN]
+        begun = [] if script else [_SHORT_WAIT]
         answered = [*begun, {"fault": "gone"}, "silence"]
-        script += answered if heard.listens else [_until(heard.prompt), {"fault": "gone"}]
+        script += answered if heard.input_s else [_until(heard.prompt_s), {"fault": "gone"}]
     if kind in _SILENT:
         script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
     without: Any = {kind: _limit(proof, kind)} if kind in COUNTED else kind
@@ -123,7 +123,7 @@ def _limit(proof: Proof, kind: str) -> float:
 
 
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
-    """A path as a scenario; `at`: when the call is made, where no transition decides that."""
+    """A path as a scenario. `at`: when the call is made; None: the moment of the last time-dependent turn."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
@@ -143,7 +143,7 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
 
 
 def _computes_endpoints(flow: Flow) -> bool:
-    """Whether a call may compute whom it dials."""
+    """Whether a flow computes endpoints to dial."""
     parts = [part for step in flow.steps.values() for part in step.parts]
     parties = [party for part in parts for party in getattr(part, "targets", ())]
     is_computed = any(isinstance(part, Document) and not part.value.is_literal for part in parts)
@@ -151,7 +151,7 @@ def _computes_endpoints(flow: Flow) -> bool:
 
 
 def _prefixes(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What may be dialled: all numbers and addresses; premium-rate numbers are only allowed by their own prefix."""
+    """`dial_allow` for every number and address; premium-rate numbers need their own prefix."""
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
     premium = [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
     return [*"123456789", *premium, "sip:", "sips:"]
@@ -174,7 +174,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
-    """The answers of each lookup in turn. While a caller is held, lookups are asked again and again."""
+    """The answers of each lookup in order. A hold asks its lookups again each time its prompt is played."""
     answers: dict[str, list[Any]] = {}
     for number, each in enumerate(path):
         rounds = _hold(proof, path, number)[0] if each.trigger.kind == "held" else 1
@@ -190,10 +190,10 @@ def _answer(answer: LookupAnswer) -> Any:
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
-    """How often the prompt of a hold is played up to a turn of the path, and for how many seconds."""
-    first = path[number - 1].heard.prompt
+    """How often the prompt of a hold is played before a turn of the path, and how many seconds that takes."""
+    first = path[number - 1].heard.prompt_s
     each = path[number]
-    again = next((other.heard.prompt for other in proof.paths.held_at(each.source)), first)
+    again = next((other.heard.prompt_s for other in proof.paths.held_at(each.source)), first)
     over = each.trigger.waited - first
     rounds = 1 + (math.ceil(over / again) if over > 0 and again > 0 else 0)
     return rounds, first + (rounds - 1) * again
@@ -209,7 +209,7 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
     for number, each in enumerate(path):
         if each.trigger.kind == "leg":
             presses = []
-            lasting = sum(other.heard.prompt + other.heard.listens for other in path[number:])
+            lasting = sum(other.heard.prompt_s + other.heard.input_s for other in path[number:])
             talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
             script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
         elif presses is not None:
@@ -217,17 +217,17 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
         else:
             lines = list(_turn(proof, path, number, joining))
             is_first = number > 0 and not script
-            script += [_BEGUN, *lines] if is_first and lines and "fault" in lines[0] else lines
+            script += [_SHORT_WAIT, *lines] if is_first and lines and "fault" in lines[0] else lines
     return script
 
 
 def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
-    """What triggers a turn, with the fault of its webhook; then what is heard of it."""
+    """The lines that trigger a turn, with the fault of its webhook, and the lines for what is then heard."""
     each, before = path[number], path[number - 1] if number else None
     fault, is_automatic = _fault_of(path, number), _is_automatic(each)
     if fault and not is_automatic:
         if before is not None and before.trigger.kind == each.trigger.kind == "dial":
-            yield {"wait": "5s"}  # the end of the first dial is reported before the next one begins
+            yield {"wait": "5s"}  # so that the end of the first dial is reported before the next dial begins
         yield {"fault": fault}
     if each.trigger.kind == "held" and before is not None and not fault:
         yield _until_held(_hold(proof, path, number)[1], before)
@@ -236,7 +236,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
     yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
     following = _fault_of(path, number + 1)
     if following and _is_automatic(path[number + 1]):
-        yield from (_until(each.heard.prompt), {"fault": following})
+        yield from (_until(each.heard.prompt_s), {"fault": following})
         return
     if each.trigger.fault != "away" and (each.is_failsafe or fault == "refused"):
         return
@@ -247,7 +247,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
 
 
 def _fault_of(path: list[Transition], number: int) -> str:
-    """The fault of the webhook of a turn; "" for none. `refused` concerns the reply to it."""
+    """The fault of a turn's webhook or, for `refused`, of the reply to it; "" for none."""
     if number >= len(path):
         return ""
     own = path[number].trigger.fault
@@ -258,7 +258,7 @@ def _fault_of(path: list[Transition], number: int) -> str:
 
 
 def _is_automatic(transition: Transition) -> bool:
-    """Whether its webhook comes after something was played, without anybody doing anything."""
+    """Whether its webhook is a `notify`, which comes without anybody doing anything."""
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
@@ -271,19 +271,19 @@ def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:
 
 
 def _pressed(trigger: Trigger) -> Any:
-    """What another party presses or says once, as an entry of `presses`; "" for nothing."""
+    """What the dialled party presses or says, as an entry of `presses`; "" for nothing."""
     said = trigger.line.get("speak", "")
     text = said.get("text", "") if isinstance(said, Mapping) else said
     return {"speak": text} if text else str(trigger.line.get("press", ""))
 
 
 def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[str, Any]:
-    """What the dialled party does beside the outcome.
+    """The fields of `dial` besides `outcome`.
 
     Args:
         root: the flow.
-        transition: one in which a dial is over.
-        joining: what a party who hears a flow presses to be joined; [] if none hears any.
+        transition: the turn in which a dial ends.
+        joining: what a party that hears a flow presses to be joined; [] if it hears none.
     """
     outcome, party = transition.dial_outcome, dict[str, Any]()
     if outcome == "completed":
@@ -296,7 +296,7 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
 
 
 def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool) -> list[Any]:
-    """The lines of a script that make something happen."""
+    """The script lines for a trigger."""
     if trigger.fault == "unreadable":
         return [] if is_automatic else ["silence"]
     if "silence" in trigger.line:
@@ -307,7 +307,7 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
 
 
 def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What the caller says into each recording that other actions wait for, up to the first `input`.
+    """A `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
 
     Source: NCCO reference, Record: with one of these options the next action waits for its end.
     """
@@ -320,26 +320,26 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """Wait until just before a hold ends; the first text of its prompt was heard already."""
+    """Wait until just before a hold ends, less the text that an earlier `hear` has already waited for."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
     return _until(seconds - heard)
 
 
 def _until(seconds: float) -> dict[str, str]:
-    """Wait until just before something happens in some seconds."""
-    return {"wait": f"{max(0.1, seconds - _EARLY_S):.1f}s"}
+    """Wait a little less than `seconds`."""
+    return {"wait": f"{max(0.1, seconds - _MARGIN_S):.1f}s"}
 
 
 def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
-    """The beginning of the first prompt; "" for none, or one with SSML."""
+    """An excerpt of the first prompt; "" if there is none or it contains SSML."""
     text, _ = _first_text(ncco) or ("", "")
     return "" if "<" in text else shortened(" ".join(text.split()))
 
 
 def shortened(text: str) -> str:
-    """As much of a text as is enough to recognise it."""
-    return text if len(text) <= _HEARD else text[:_HEARD].rpartition(" ")[0] or text[:_HEARD]
+    """A text cut at a word boundary to the length of an excerpt."""
+    return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH].rpartition(" ")[0] or text[:_EXCERPT_LENGTH]
 
 
 def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:

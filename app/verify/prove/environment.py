@@ -1,4 +1,4 @@
-"""What a flow is explored with: representative calls, variables of the server and moments."""
+"""The inputs for exploring a flow: sample calls, environment variables and moments in time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from app.verify.prove.uses import assigned, collected_digits, flows_run_from, us
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""Settings of the variables of the server that are tried in every combination."""
-NO_NUMBERS: Final = ("anonymous", "", "sip:caller@example.com")
+"""The most sets of environment variables to explore; more combinations are sampled."""
+NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 """The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
-"""What calls come from. Source: webhook reference, Answer (endpoint_type)."""
+"""The endpoint types of callers. Source: webhook reference, Answer (endpoint_type)."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
 _USUAL: Final = {"to": (NUMBER, *_OTHER_NUMBERS), "from": (CALLER, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
@@ -37,7 +37,7 @@ _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Call]:
-    """The calls to explore a flow with: each fact of the call by the literals that it is compared with.
+    """The calls to explore a flow with: each field takes the literals that it is compared with.
 
     Every call that this server answers is inbound. Source: webhook reference, Answer (it has no `direction`).
     """
@@ -50,13 +50,13 @@ def calls_to(root: Flow, values: Representatives) -> list[Call]:
 
 
 def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The values of each fact of the call that something depends on."""
+    """The values to try for each call field that affects the flow."""
     literals = values.literals
     for path in dict.fromkeys(map(_fact, literals.paths_of("", "call"))):
         if len(path) < 2 or path[1] == "direction":
             continue
         compared = literals.of("", path)
-        texts = [*compared.texts, *_with_parts(compared, path[1]), *(NO_NUMBERS if path == _FROM else ())]
+        texts = [*compared.texts, *_with_parts(compared, path[1]), *(NUMBERLESS_CALLERS if path == _FROM else ())]
         is_optional = path[1] in _OFTEN_EMPTY
         if not (texts or is_optional or compared.has("truth") or compared.has("related")):
             continue
@@ -78,37 +78,37 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _is_numbered(root: Flow) -> bool:
-    """Whether only calls to its numbers reach a flow."""
+    """Whether a flow only takes calls to its own numbers."""
     return bool(root.numbers) and not (root.default or root.entry)
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """The endpoint types that make a difference; all of them where they are not only compared."""
+    """The endpoint types to try: those compared with literals and one other, or all if it is used in another way."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS[1:] if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
 
 
 def _decides(literals: Literals, fact: Path) -> bool:
-    """Whether the value of a fact matters, and not only whether it is known."""
+    """Whether the value of a call field decides anything, beyond being present or absent."""
     paths = [path for path in literals.paths_of("", "call") if _fact(path) == fact]
     return any(literals.of("", path).has("decides") for path in paths)
 
 
 def _fact(path: Path) -> Path:
-    """The fact of the call that a path belongs to; whether a number is hidden follows from the number."""
+    """The call field that a path belongs to; `call.is_hidden` belongs to `call.from`."""
     fact = path if len(path) > 1 and path[1] in ("sip", "custom_data") else path[:2]
     return _FROM if fact == ("call", "is_hidden") else fact
 
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:
-    """Values that have the parts that are compared; for a number, numbers of the usual length."""
+    """Values that contain the compared parts; phone numbers get the usual length."""
     length = len(CALLER) if fact in _CALL_FIELDS else 0
     return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
 
 
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
-    """The call with these facts, as it may come in: an app user has no number, and only such a call brings data.
+    """The call with these fields, made consistent: only a call from an app user has custom data, and it has no number.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
@@ -125,15 +125,15 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
     call = call._replace(sip=sip, custom_data=custom)
     is_sip = bool(sip) or call.from_number.startswith("sip:")
     if call.endpoint_type == "sip" and not is_sip:
-        return call._replace(from_number=NO_NUMBERS[-1])
+        return call._replace(from_number=NUMBERLESS_CALLERS[-1])
     return call._replace(endpoint_type="sip") if is_sip else call
 
 
-# variables of the server
+# environment variables
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
-    """A value for each variable of the server that the flow reads: the given one, else one that fits."""
+    """A value for each environment variable that the flow reads: the given one, else a suitable one."""
     found: dict[str, str] = {}
     for name in dict.fromkeys(path[1] for path in literals.paths_of("", "env") if len(path) > 1):
         found[name] = given.get(name) or _fitting(root, literals.of("", ("env", name)), name, len(found))
@@ -147,7 +147,7 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
 
 
 def settings_of(values: Representatives) -> list[dict[str, str]]:
-    """The variables as they may be set: as they are, and to each literal that one of them is compared with."""
+    """The sets of environment variables to explore: the given values, and each literal that one is compared with."""
     choices = {name: [value, *_other_settings(values.literals, name, value)] for name, value in values.env.items()}
     return combined(choices, MOST_SETTINGS)[0]
 
@@ -162,7 +162,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
-    """Digits for a variable that is compared with keyed-in digits, else a literal, else an address."""
+    """Digits if the variable is compared with entered digits, else the first literal, else a URL."""
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]
@@ -170,22 +170,22 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
 
 
 DAYS: Final = 400
-"""How many days ahead are looked at."""
+"""How many days ahead to examine."""
 MOST_RESULTS: Final = 32
-"""Results of one question about `now`; an expression with more of them is only spoken."""
+"""The most different results of an expression over `now`. One with more is taken to be spoken, not decided on."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366
-_MAY_END: Final = ("reopens", "next_open", "next_close")
-"""Fields of opening hours that may be missing."""
+_OPTIONAL: Final = ("reopens", "next_open", "next_close")
+"""Fields of opening hours that can be absent."""
 _COMPARING: Final = frozenset({"contains", "starts_with", "ends_with"})
 
 
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
-    """The first moment of each kind from `now` on; `now` alone without any hours.
+    """One moment, from `now` on, for each situation that the flow can distinguish; only `now` if it reads no time.
 
-    Two moments are of one kind when every calendar is open or closed for the same reason, and every question about
-    `now` has the same result.
+    Two moments are the same situation when every calendar is open or closed for the same reason and every expression
+    over `now` has the same result.
     """
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
@@ -212,13 +212,13 @@ def _kind(calendar: Calendar, at: datetime, literals: Literals) -> tuple[Any, ..
     compared = literals.of("", ("hours", calendar.name, "holiday")).literals
     holiday = str(view["holiday"])
     coming = tuple(
-        view[name] not in (None, False) for name in _MAY_END if literals.of("", ("hours", calendar.name, name)).names
+        view[name] not in (None, False) for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names
     )
     return view["open"], view["reason"], holiday if holiday in compared else bool(holiday), coming
 
 
 def _changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
-    """The moments right after something changes, on each day that may differ."""
+    """The moments one second after each opening or closing, on each day that can differ from others."""
     yield now
     for calendar in calendars:
         today = now.astimezone(calendar.zone).date()
@@ -240,11 +240,11 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
     return (start + timedelta(minutes=minute)).replace(second=1).astimezone(UTC)
 
 
-# questions about `now`
+# expressions over `now`
 
 
 def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
-    """Every expression that only the time decides, and every value that is kept of it."""
+    """Every condition that reads only `now`, and every value computed only from `now` and stored."""
     found: dict[tuple[str, Key], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
@@ -267,13 +267,13 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
 
 
 def _asked_at(now: datetime) -> Iterator[datetime]:
-    """Each half hour of a week, and each day of a year."""
+    """Each half hour of the next week, and each day of the next year."""
     yield from (now + timedelta(minutes=minute) for minute in range(0, _WEEK_MINUTES, _STEP_MINUTES))
     yield from (now + timedelta(days=ahead) for ahead in range(_YEAR_DAYS))
 
 
 def _results(questions: tuple[Evaluator, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
-    """The results at each moment, without those of questions that have too many."""
+    """The results at each moment; questions with more than MOST_RESULTS different results are left out."""
     rows = [[_result(run, moment) for moment in moments] for run in questions]
     few = [row for row in rows if len(set(row)) <= MOST_RESULTS]
     return {moment: tuple(row[number] for row in few) for number, moment in enumerate(moments)}

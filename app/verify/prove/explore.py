@@ -1,6 +1,6 @@
-"""Explores the state space of a flow: from every state in which a call may wait, everything that may happen there.
+"""Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
-Calls that continue alike are in one state, so the number of states stays small where the number of paths explodes.
+Calls that behave the same from here on share a state, so the number of states stays small.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.flow.language.outcomes import On
 from app.ncco import check
 from app.verify.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import calls_to, settings_of
-from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, Sort, State, StateSpace, Transition
+from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.samples import Representatives
@@ -43,23 +43,23 @@ from app.verify.prove.triggers import (
 from app.verify.prove.uses import flows_run_from
 
 DIALS: Final = 10
-"""How often a call may dial where no setting says otherwise."""
+"""How often a call may dial by default."""
 _PROGRESS_S: Final = 5.0
 
 Env: TypeAlias = Mapping[str, str]
-"""The variables of the server, which differ between calls and not within a call."""
+"""The environment variables of the server; constant within a call."""
 Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
-"""Plays a turn at a moment."""
+"""Starts a turn at a moment."""
 
 
 class Explorer:
     """Explores one flow.
 
     Args:
-        values: of everything that comes from outside.
-        moments: at which anything may happen.
-        bounds: where to stop.
-        progress: called every few seconds with the number of states found and the number that wait.
+        values: the sample values of all inputs.
+        moments: the moments at which turns are played.
+        bounds: when to stop.
+        progress: called every few seconds with the number of states found and the number still to explore.
     """
 
     def __init__(
@@ -81,44 +81,44 @@ class Explorer:
         flows = flows_run_from(root).values()
         self._files = by_file(flows)
         firsts = [outcomes_of(flow)[0] for flow in flows]
-        self._undecided = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
+        self._counted_on_entry = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
         self._taken = set[Any]()
-        """What was taken in each state, however often it was tried."""
-        self._heard = set[Any]()
-        """What dialled parties hear."""
+        """The outcomes already taken, by state and number of failed tries."""
+        self._heard_by_parties = set[Any]()
+        """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
         self._began = self._reported = time.monotonic()
 
     def explore(self) -> StateSpace:
-        """Explore everything: first without faults, then what faults lead to."""
+        """Explore everything, first without faults, then with one fault in each state."""
         for call, env in product(self._calls, self._envs):
-            self._answer(call, env)
-        self._continue()
+            self._begin_call(call, env)
+        self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
             if any(turn.dials for turn in loop):
-                self._redial(loop)
-        self._continue()
+                self._unroll_dial_loop(loop)
+        self._explore_waiting()
         for state in [each for each in self.space.states if not each.is_repeated and not self.space.stopped]:
             for trigger in faults_at(state.session):
-                self._happen(state, trigger)
-            self._lose_store(state)
-        self._continue()
+                self._explore_trigger(state, trigger)
+            self._fail_store(state)
+        self._explore_waiting()
         self.space.nccos = len(self._nccos)
         self.space.seconds = time.monotonic() - self._began
         return self.space
 
-    def _continue(self) -> None:
-        while self._waiting and not self._is_over():
+    def _explore_waiting(self) -> None:
+        while self._waiting and not self._is_stopped():
             state = self._waiting.popleft()
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
             for trigger in self._triggers.at(state.session):
-                self._happen(state, trigger)
+                self._explore_trigger(state, trigger)
         self._waiting.clear()
 
-    def _is_over(self) -> bool:
+    def _is_stopped(self) -> bool:
         now = time.monotonic()
         if now - self._reported > _PROGRESS_S:
             self._reported = now
@@ -129,9 +129,9 @@ class Explorer:
             self.space.stopped = f"{self._bounds.seconds:g} seconds"
         return bool(self.space.stopped)
 
-    # what happens
+    # triggers
 
-    def _answer(self, call: Call, env: Env) -> None:
+    def _begin_call(self, call: Call, env: Env) -> None:
         """A call comes in."""
 
         def play(now: datetime) -> Playing[Turn]:
@@ -140,8 +140,8 @@ class Explorer:
         for moment, played in self._at_moments(self._moments[0], None, play):
             self._add(None, Trigger("call"), moment, env, played, call=call)
 
-    def _happen(self, state: State, trigger: Trigger) -> None:
-        """Everything that a trigger leads to where a call waits."""
+    def _explore_trigger(self, state: State, trigger: Trigger) -> None:
+        """Add every turn that a trigger can lead to from a state."""
         moment, env = state.first.moment, state.first.env
         for at, played in self._at_moments(moment, state, partial(self._resume, state.session, trigger, env)):
             self._add(state, trigger, at, env, played)
@@ -149,9 +149,10 @@ class Explorer:
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
     ) -> Playing[Turn] | Playing[Turn | None]:
+        where = (session.at or session.flow, session.step)
         if trigger.kind == "held":
             session = session._replace(entered_at=now - timedelta(seconds=trigger.waited))
-        elif (session.at or session.flow, session.step) not in self.liveness.timed or session.entered_at is None:
+        elif where not in self.liveness.replays_by_time or session.entered_at is None:
             session = session._replace(entered_at=now)
         context = context_at(now, env, dials)
         if trigger.fault == "refused":
@@ -159,15 +160,15 @@ class Explorer:
         return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
 
     def _hang_up(self, state: State) -> None:
-        """The dialled party ends the conversation, and the call with it: no webhook decides."""
+        """The dialled party hangs up, which ends the call; no webhook reply can change that."""
         trigger, first = Trigger("dial", {"dial": {"outcome": "completed"}}), state.first
         taken = ((*state.where, "completed"),)
-        self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "passes", taken=taken))
+        self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
 
-    def _lose_store(self, state: State) -> None:
-        """The store is away: the server says 503, and the failsafe NCCO on the fallback URL.
+    def _fail_store(self, state: State) -> None:
+        """The store is unavailable: the server replies 503, and with the failsafe NCCO on the fallback URL.
 
-        Source: delivery rules (503 is sent again, then the fallback URL is asked).
+        Source: delivery rules (a 503 is retried, then the fallback URL is requested).
         """
         is_party, first = bool(state.session.parent), state.first
         ncco = self._played([] if is_party else list(map(dict, FAILSAFE)), is_party=is_party)
@@ -175,10 +176,10 @@ class Explorer:
         lost = Transition(state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=True)
         self.space.add(lost)
 
-    def _redial(self, loop: list[Transition]) -> None:
-        """Repeat a cycle in which the caller does nothing and somebody is dialled, until the dial limit is reached.
+    def _unroll_dial_loop(self, loop: list[Transition]) -> None:
+        """Unroll a cycle that dials without accepted input, until the dial limit is reached.
 
-        States do not distinguish how often a call has dialled, so the cycle is unrolled.
+        The key of a state does not include the number of dials, so the cycle itself would never end.
         """
         source = loop[0].source
         assert source is not None  # noqa: S101 - a cycle begins in a state
@@ -200,22 +201,22 @@ class Explorer:
     # turns
 
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
-        """Every turn at one moment; at all moments if anything in it reads the clock or opening hours.
+        """Every turn at one moment, or at all moments if a step in it reads the clock or opening hours.
 
-        Where an outcome is taken again, one turn is enough: what follows it is known.
+        If the outcome was already taken in this state, one turn is enough: what follows is known.
         """
         playing = self._turns.of(partial(play, first))
         turns = [next(playing)]
         is_known = before is not None and self._is_known(before, turns[0].turn)
         turns += [] if is_known else playing
-        looks = any(self._reads_time(before, played.turn) for played in turns)
-        yield from ((first, played._replace(is_timed=looks)) for played in turns)
-        for moment in (each for each in self._moments if looks and each != first and not is_known):
+        is_timed = any(self._reads_time(before, played.turn) for played in turns)
+        yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
+        for moment in (each for each in self._moments if is_timed and each != first and not is_known):
             for played in self._turns.of(partial(play, moment)):
                 yield moment, played._replace(is_timed=True)
 
     def _is_known(self, state: State, turn: Turn | None) -> bool:
-        """Whether a turn takes an outcome that was taken in this state before, and nothing else decides."""
+        """Whether a turn repeats an outcome already taken in this state, and only the outcome decides what follows."""
         exit_ = self.root.named(state.where[0]).steps[state.where[1]].exit
         if turn is None or self._reads_input or not isinstance(exit_, Choices | On):
             return False
@@ -232,7 +233,7 @@ class Explorer:
         where = self._follow(before, turn).entered
         if before is not None:
             where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
-        return not self.liveness.looks.isdisjoint(where)
+        return not self.liveness.reads_time.isdisjoint(where)
 
     def _follow(self, before: State | None, turn: Turn) -> Following:
         at = None if before is None else self.root.named(before.session.at)
@@ -250,9 +251,9 @@ class Explorer:
         dialled_by: Transition | None = None,
         target: State | None = None,
     ) -> None:
-        """Add a turn, unless the webhook did not steer, and what the parties hear that it dials.
+        """Add a turn, and the flows that it plays to dialled parties; nothing if the webhook changed nothing.
 
-        `target`: a repeated state that it leads to.
+        `target`: the copied state that it leads to, while a dial loop is unrolled.
         """
         turn = played.turn
         if turn is None:
@@ -266,11 +267,11 @@ class Explorer:
             moment,
             env,
             source.where if source is not None else start,
-            _sort_of(trigger, turn),
+            _kind_of(trigger, turn),
             self._played(turn.ncco, is_party=bool(turn.session.parent)),
             played.answers,
             tuple(follow.entered),
-            (*((*where, ENTERED) for where in follow.entered if where in self._undecided), *follow.taken),
+            (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
             tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step),
             call,
             dialled_by,
@@ -283,7 +284,7 @@ class Explorer:
                 self._call_party(turn.session, wait, made)
 
     def _state_of(self, session: Session, moment: datetime, env: Env) -> State | None:
-        """The state that a session is in; None when it is over."""
+        """The state of a session, added if it is new; None when the call is over."""
         if session.is_over:
             return None
         self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
@@ -295,12 +296,12 @@ class Explorer:
         return self._known[key]
 
     def _call_party(self, session: Session, wait: Wait, dialling: Transition) -> None:
-        """Play what a dialled party hears, once."""
+        """Explore the flow that a dialled party hears, once for each variant."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
         key = (self._envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
-        if key in self._heard:
+        if key in self._heard_by_parties:
             return
-        self._heard.add(key)
+        self._heard_by_parties.add(key)
 
         def play(now: datetime) -> Playing[Turn]:
             return begin_called(self.root, "other", session, wait, context_at(now, dialling.env))
@@ -309,7 +310,10 @@ class Explorer:
             self._add(None, Trigger("leg"), moment, dialling.env, played, dialled_by=dialling)
 
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
-        """An NCCO with its issues and its sound. A party that declines hangs up: the room it waits in is not heard."""
+        """An NCCO with its errors and its audio.
+
+        A party that declines is put into a conversation of its own until it hangs up; that silence is not counted.
+        """
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")
@@ -318,10 +322,10 @@ class Explorer:
         return self._nccos[key]
 
 
-def _sort_of(trigger: Trigger, turn: Turn) -> Sort:
+def _kind_of(trigger: Trigger, turn: Turn) -> TurnKind:
     if trigger.kind in ("fault", "leg"):
         return trigger.kind
     if turn.outcome == "held":
         return "held"
     is_act = trigger.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
-    return "acts" if is_act else "passes"
+    return "accepted" if is_act else "other"

@@ -1,4 +1,4 @@
-"""What the expressions of a flow read, and what they compare it with."""
+"""Which values the expressions of a flow read, and what they compare them with."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from app.flow.templates.references import Occurrence, is_computed, occurrences, 
 ENTRY: Final = "[]"
 LENGTH: Final = "#"
 RETURNED: Final = "\0returned"
-"""The first name of the path of a value that a flow returns."""
+"""The first element of the path of a value that a sub-flow returns."""
 
 Path: TypeAlias = tuple[str, ...]
-"""A name, then the fields within it; ENTRY is any entry of a list, LENGTH a length."""
+"""A variable name and the fields below it; ENTRY stands for any list entry, LENGTH for a length."""
 
 Position: TypeAlias = Literal["begins", "ends", "holds", "at"]
 Pieces: TypeAlias = tuple[str | None, ...]
-"""What a joined text is made of: texts, and None for each computed piece."""
+"""The pieces of a concatenated text: literal texts, and None for each computed piece."""
 
 LONGEST_JOINED: Final = 24
-"""Characters of a text that is taken apart into pieces."""
+"""The longest text that is split into pieces."""
 _STEPS: Final = {"length": LENGTH, "first": ENTRY, "last": ENTRY}
 _KEEPS_EMPTINESS: Final = frozenset({"upper", "lower", "title", "capitalize", "trim", "text", "default", "length"})
-"""Filters that accept every value of a type: empty values stay empty, and no other value becomes empty."""
+"""Filters that never fail and keep empty values empty, and other values non-empty."""
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
-"""Escapes that refuse some values."""
+"""Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
 _PARTS_BY_FILTER: Final[dict[str, Position]] = {
     "starts_with": "begins",
@@ -40,20 +40,20 @@ _PARTS_BY_FILTER: Final[dict[str, Position]] = {
     "last": "ends",
 }
 _KEEPS_PARTS: Final = frozenset({"lower", "upper", "title", "capitalize", "trim", "text"})
-"""Filters that leave the parts of a text where they are."""
+"""Filters after which the beginning and end of a text are still its beginning and end."""
 _KEEPS_NUMBER: Final = frozenset({"int", "number", "round", "default", "length"})
-"""Filters after which a number is what it was, or no larger than an input."""
+"""Filters that leave a number unchanged, or whose result is limited by an input."""
 
 
 class TextPart(NamedTuple):
-    """A part of a text that is compared: its beginning, its end, any part of it, or the text at position `low`."""
+    """A part of a text that is compared: its beginning, its end, any substring, or the substring at `low`."""
 
     where: Position
     text: str = ""
     low: int = 0
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has it."""
+        """Whether a text has this part."""
         match self.where:
             case "begins":
                 return text.startswith(self.text)
@@ -64,16 +64,16 @@ class TextPart(NamedTuple):
         return text[self.low : self.low + len(self.text)] == self.text
 
     def written_into(self, text: str) -> str:
-        """A text of the same length that has it."""
+        """A text of the same length with this part written into it."""
         at = len(text) - len(self.text) if self.where == "ends" else self.low
         return text[:at] + self.text + text[at + len(self.text) :]
 
 
-# what it reads
+# what expressions read
 
 
 def expressions_of(source: Value | Expression) -> Iterator[Occurrence]:
-    """Every expression that a value or a condition is made of."""
+    """Every expression in a value or condition."""
     if isinstance(source, Expression):
         yield from occurrences(source.template, is_condition=True)
         return
@@ -82,7 +82,7 @@ def expressions_of(source: Value | Expression) -> Iterator[Occurrence]:
 
 
 def templates_in(source: Value | Expression) -> Iterator[Native | Computed]:
-    """Every template that a value is made of; none for a condition."""
+    """Every template in a value; none for a condition."""
     if not isinstance(source, Expression):
         yield from (leaf for leaf in leaves(source) if isinstance(leaf, Native | Computed))
 
@@ -108,7 +108,7 @@ def paths_in(node: nodes.Node) -> Iterator[Path]:
 
 
 def path_of(node: nodes.Node) -> Path | None:
-    """The path that a node is; None when it computes something."""
+    """The path that a node denotes; None if it computes a value."""
     match node:
         case nodes.Name(name=name):
             return (name,)
@@ -127,10 +127,10 @@ def path_of(node: nodes.Node) -> Path | None:
 
 
 def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
-    """Every path that a value or condition reads, and whether it decides there.
+    """Every path that a value or condition reads, and whether the value at the path can affect where the call goes.
 
-    A value that is only written out decides nothing. A value that is cast, looked up, cut, counted or computed
-    decides: some of its values may lead to the error exit.
+    A value that is only output does not. One that is cast, indexed, sliced, counted or computed with does: some of its
+    values may lead to the error exit.
     """
     for occurrence in expressions_of(source):
         yield from _weighed(occurrence.node, decides=occurrence.role != "output")
@@ -146,7 +146,7 @@ def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
 
 
 def names_that_may_fail(value: Value) -> set[str]:
-    """The names whose values may make an assignment fail; sums of numbers never do."""
+    """The names whose values can make an assignment fail. A sum of numbers never fails."""
     found: set[str] = set()
     for each in expressions_of(value):
         weighed = _weighed(each.node, decides=each.role != "output", sums=False)
@@ -155,13 +155,13 @@ def names_that_may_fail(value: Value) -> set[str]:
 
 
 def _is_strict(leaf: Native | Computed) -> bool:
-    """Whether only some values can be written there, or are of the required type."""
+    """Whether the place accepts only some values or requires a type."""
     is_cast = leaf.type.name not in _ACCEPTS_ALL or bool(leaf.type.words)
     return is_cast or (isinstance(leaf, Computed) and not _STRICT_ESCAPES.isdisjoint(leaf.escapers.values()))
 
 
 def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[tuple[Path, bool]]:
-    """Each path in an expression, and whether its value decides there."""
+    """Each path in an expression, and whether its value can affect where the call goes."""
     path = path_of(node)
     if is_plain(node):
         yield (path or (), decides)
@@ -177,20 +177,20 @@ def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[
 
 
 def is_plain(node: nodes.Node) -> bool:
-    """Whether a node is a name, or a field of one by its name."""
+    """Whether a node is a name or a chain of attributes of a name."""
     while isinstance(node, nodes.Getattr):
         node = node.node
     return isinstance(node, nodes.Name)
 
 
-# how it compares
+# how expressions compare
 
 
 def part_of(node: nodes.Node) -> TextPart | None:
-    """The part of a text that an expression reads, without its text; None for the whole, or a computed value."""
+    """The part of a text that an expression reads, with `text` still empty; None if it reads the whole text."""
     match node:
         case nodes.Getitem(arg=nodes.Slice(start=nodes.Const(value=low), stop=nodes.Const(value=high))):
-            if (low or 0) < 0:  # `[-2:]` is the end; a slice that stops before the end may be anywhere in the text
+            if (low or 0) < 0:  # `[-2:]` is the end; `[-4:-2]` may be anywhere, depending on the length
                 return TextPart("ends") if high is None else TextPart("holds")
             return TextPart("at", low=low) if low else TextPart("begins")
         case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _KEEPS_PARTS:
@@ -214,7 +214,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
 
 
 def growth_of(node: nodes.Node) -> set[str]:
-    """How an assigned value changes: `rises`, `sinks`, or `free` of what it was."""
+    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed in another way."""
     match node:
         case nodes.Const():
             return set()
@@ -233,7 +233,7 @@ def growth_of(node: nodes.Node) -> set[str]:
 
 
 def tested_for_truth(occurrence: Occurrence) -> Iterator[nodes.Node]:
-    """The operands of which a test only asks whether they are there."""
+    """The operands that are tested for truth or for being defined."""
     if occurrence.role != "output":
         yield from _operands(occurrence.node)
     for part in walk(occurrence.node):
@@ -258,7 +258,7 @@ def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def is_literal_comparison(node: nodes.Compare) -> bool:
-    """Whether a name itself is compared with a literal."""
+    """Whether an unmodified name is compared with a literal."""
     sides = (node.expr, node.ops[0].expr)
     return any(is_plain(side) for side in sides) and any(_is_literal(side) for side in sides)
 
@@ -267,11 +267,11 @@ def _is_literal(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Const) or (isinstance(node, nodes.List) and all(map(_is_literal, node.items)))
 
 
-# joined texts
+# concatenated texts
 
 
 def joined_in(value: Value) -> Iterator[Pieces]:
-    """The pieces of each text in a value that is more than one computed piece."""
+    """The pieces of each concatenated text in a value."""
     for leaf in templates_in(value):
         outputs = [each for each in leaf.template.body if isinstance(each, nodes.Output)]
         pieces = tuple(piece for output in outputs for part in output.nodes for piece in pieces_of(part))
@@ -280,7 +280,7 @@ def joined_in(value: Value) -> Iterator[Pieces]:
 
 
 def pieces_of(node: nodes.Node) -> Pieces:
-    """The pieces that an expression joins."""
+    """The pieces that an expression concatenates."""
     match node:
         case nodes.Add(left=left, right=right):
             return (*pieces_of(left), *pieces_of(right))
@@ -290,13 +290,13 @@ def pieces_of(node: nodes.Node) -> Pieces:
 
 
 def fillings(pieces: Pieces, text: str) -> Iterator[str]:
-    """What the computed pieces may be when the whole is `text`."""
+    """Every value that a computed piece can have when the whole text is `text`."""
     if pieces and len(text) <= LONGEST_JOINED:
         yield from dict.fromkeys(each for row in _splits(pieces, text) for each in row)
 
 
 def _splits(pieces: Pieces, text: str) -> Iterator[tuple[str, ...]]:
-    """Every way to split a text into the pieces: what each computed one is."""
+    """Every way to split a text into the pieces, each as the values of the computed pieces."""
     if not pieces:
         yield from [()] if not text else []
     elif (first := pieces[0]) is not None:

@@ -1,4 +1,4 @@
-"""The state space of a flow as a graph: states that calls wait in, the turns between them, and paths through both."""
+"""The state space of a flow as a graph: states in which calls wait, the turns between them, and paths."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from app.engine.outcome import APART
 from app.flow.model import Flow
 from app.ncco import Issue
 from app.verify.outcomes import Key
-from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, Listened
+from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
-Sort = Literal["acts", "held", "passes", "leg", "fault"]
-"""acts: the caller has chosen or given something. held: held on. leg: the first turn of a dialled party. passes: else.
-"""
+TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
+"""accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
+turn. fault: a webhook or its reply failed. other: everything else, such as silence, unknown input or a dial outcome."""
 Where: TypeAlias = tuple[str, str]
 """A flow and one of its steps."""
 
 
 class PlayedNcco(NamedTuple):
-    """What is played, what Vonage would refuse of it, and what the caller hears; a dialled party, with `is_party`."""
+    """An NCCO, the errors for which Vonage would refuse it, and its audio. `is_party`: a dialled party hears it."""
 
     actions: Sequence[Mapping[str, Any]]
     issues: tuple[Issue, ...]
-    heard: Listened
+    heard: TurnAudio
     is_party: bool = False
 
 
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
-"""What the server sends when a conversation ends."""
+"""Stands for the empty reply when a conversation ends."""
 
 
 @dataclass(eq=False, slots=True)
 class State:
-    """A place where calls wait.
+    """A point at which calls wait for a webhook.
 
     Attributes:
-        number: from 0, in the order in which states are found.
-        session: of the call that reached it first. first: the turn that led there.
-        key: what distinguishes it, without failed tries; None where it repeats a state in a call that counts its dials.
+        number: from 0, in the order of discovery.
+        session: the session of the first call that reached it.
+        first: the first turn found that leads to it.
+        key: identifies the state, apart from failed tries; None for a copy made while a dial loop is unrolled.
     """
 
     number: int
@@ -56,7 +57,7 @@ class State:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether it repeats another one."""
+        """Whether it is a copy of another state, made while a dial loop was unrolled."""
         return self.key is None
 
     @property
@@ -70,20 +71,22 @@ class Transition:
     """One turn: what happened in a state, and where it led.
 
     Attributes:
-        source: where the call has waited; None for its first turn.
-        target: where it waits then; None when it is over.
-        trigger: what came in. call: the call, for its first turn.
-        moment: when. is_timed: it may be another turn at another moment.
-        env: the variables of the server, which differ between calls and not within a call.
-        before: the step in which the call has waited; its first one, for its first turn.
-        sort: how the call goes on.
-        ncco: what is played.
-        answers: the answers of lookups.
-        entered: the steps that were entered.
-        taken: the outcomes.
-        failed: (flow, step, code, why).
+        source: the state before the turn; None for the first turn of a call or dialled party.
+        target: the state after the turn; None when the call is over.
+        trigger: what caused the turn.
+        call: the incoming call, for its first turn.
+        moment: when the turn happened.
+        is_timed: whether the turn depends on the time.
+        env: the environment variables of the server; constant within a call.
+        before: the step in which the call waited; for the first turn, the step that it entered first.
+        kind: what kind of turn it is.
+        ncco: the NCCO of the reply.
+        answers: the lookup answers.
+        entered: the steps entered.
+        taken: the outcomes taken.
+        failed: the failed steps, as (flow, step, code, reason).
         dialled_by: for the first turn of a dialled party, the turn that dialled.
-        is_failsafe: nothing of the flow could be played.
+        is_failsafe: whether only the failsafe NCCO could be played.
     """
 
     source: State | None
@@ -92,7 +95,7 @@ class Transition:
     moment: datetime
     env: Mapping[str, str]
     before: Where
-    sort: Sort
+    kind: TurnKind
     ncco: PlayedNcco = NOTHING
     answers: Answers = ()
     entered: tuple[Where, ...] = ()
@@ -104,18 +107,18 @@ class Transition:
     is_timed: bool = False
 
     @property
-    def heard(self) -> Listened:
-        """What the caller hears."""
+    def heard(self) -> TurnAudio:
+        """The audio of its NCCO."""
         return self.ncco.heard
 
     @property
     def is_party(self) -> bool:
-        """Whether a dialled party hears it, not the caller."""
+        """Whether a dialled party, not the caller, hears it."""
         return self.ncco.is_party
 
     @property
     def dials(self) -> int:
-        """How often it dials."""
+        """The number of `connect` actions."""
         return sum(action["action"] == "connect" for action in self.ncco.actions)
 
     @property
@@ -125,17 +128,17 @@ class Transition:
 
     @property
     def where(self) -> Where:
-        """The step that it led to; the one before if it has entered none."""
+        """The last step entered; the step before the turn if none was."""
         return self.entered[-1] if self.entered else self.before
 
     @property
     def previous(self) -> Transition | None:
-        """The turn before it on the first path that was found to it; for a dialled party, the turn that dialled."""
+        """The turn before it on the first path found; for the first turn of a dialled party, the turn that dialled."""
         return self.source.first if self.source is not None else self.dialled_by
 
     @property
     def first_path(self) -> list[Transition]:
-        """The turns of the first path that was found to it, and itself."""
+        """The first path found to this turn, including it."""
         path, before = [self], self.previous
         while before is not None:
             path.append(before)
@@ -144,7 +147,7 @@ class Transition:
 
 
 class SearchLimits(NamedTuple):
-    """How far to explore: states, and seconds of real time."""
+    """The most states, and the most seconds of real time, to explore."""
 
     states: int = 200_000
     seconds: float = 300.0
@@ -152,13 +155,13 @@ class SearchLimits(NamedTuple):
 
 @dataclass(slots=True)
 class StateSpace:
-    """Everything that was found.
+    """Every state and turn that was found.
 
     Attributes:
-        out: the turns that begin in each state; the first turns of all calls and dialled parties in None.
+        out: the turns that leave each state; under None the first turns of all calls and dialled parties.
         nccos: how many different NCCOs were played.
-        stopped: why the exploration has stopped early; "" when it has not.
-        seconds: how long it took.
+        stopped: the limit that ended the exploration early; "" if none did.
+        seconds: real time taken.
     """
 
     root: Flow
@@ -170,7 +173,7 @@ class StateSpace:
     seconds: float = 0.0
 
     def new_state(self, session: Session, key: Any = None) -> State:
-        """A state that the next transition leads to."""
+        """Add a state. The next transition must lead to it."""
         self.states.append(State(len(self.states), session, key))
         return self.states[-1]
 
@@ -188,12 +191,12 @@ class StateSpace:
 
 
 class Graph:
-    """What happens in a state space when nothing fails, without states that are repeated."""
+    """A state space without faults and without the copies of states from unrolled dial loops."""
 
     def __init__(self, space: StateSpace) -> None:
         self._beginnings = space.out[None]
         self.out = {
-            state: [each for each in space.out[state] if each.sort != "fault" and not _is_repeated(each)]
+            state: [each for each in space.out[state] if each.kind != "fault" and not _is_repeated(each)]
             for state in space.states
             if not state.is_repeated
         }
@@ -217,12 +220,12 @@ class Graph:
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
-        """The shortest cycle of each component in which a call stays although the caller does nothing.
+        """The shortest cycle of each component that a call can stay in without accepted input.
 
-        Without `dialling`, only those in which nobody is dialled.
+        Without `dialling`, only cycles that dial nobody.
         """
         passing = {
-            state: [each for each in out if each.sort == "passes" and (dialling or not each.dials)]
+            state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
             for state, out in self.out.items()
         }
         cycles = (_cycle_in(group, passing) for group in components(passing))
@@ -231,7 +234,7 @@ class Graph:
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
         """For each turn, the longest silence that the caller hears in it, with the silence before it.
 
-        A silence that was longer than `most` before a turn belongs to the turns before.
+        A silence before the turn that is already longer than `most` is reported for the earlier turn only.
         """
         quiet: dict[State | None, float] = defaultdict(float)
         turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
@@ -239,23 +242,23 @@ class Graph:
             heard = each.heard
             before = quiet[each.source]
             carried = 0.0 if before > most else before
-            last = heard.last if heard.is_heard else carried + heard.last
-            yield each, max(carried + heard.lead, heard.longest, last)
+            last = heard.trailing_silence_s if heard.is_heard else carried + heard.trailing_silence_s
+            yield each, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
             if each.target is not None:
-                behind = heard.last if heard.is_heard else before + heard.last
+                behind = heard.trailing_silence_s if heard.is_heard else before + heard.trailing_silence_s
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
-        """The last turn of each dialled party who does nothing but listen, and after how many seconds it is over."""
-        for first in (each for each in self._beginnings if each.sort == "leg"):
+        """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
+        for first in (each for each in self._beginnings if each.kind == "leg"):
             path, following = list[Transition](), [first]
             while following:
                 path.append(following[0])
                 following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
-            yield path[-1], sum(_lasts(each.heard) for each in path)
+            yield path[-1], sum(_total_s(each.heard) for each in path)
 
-    def longest(self) -> tuple[int, Transition]:
-        """How many steps the longest path enters, with its last transition; a cycle counts once."""
+    def longest_path(self) -> tuple[int, Transition]:
+        """The number of steps that the longest path enters, and its last turn; each step of a cycle counts once."""
         groups = components(self.out)
         group_of = {state: number for number, group in enumerate(groups) for state in group}
         longest: list[tuple[int, Transition | None]] = []
@@ -264,7 +267,7 @@ class Graph:
             steps, last = (0, None) if turn.target is None else longest[group_of[turn.target]]
             return steps + len(turn.entered), last or turn
 
-        for number, group in enumerate(groups):  # each comes after those that it leads to
+        for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in self.out[state]]
             inner = {each for each in turns if each.target is not None and group_of[each.target] == number}
             ways = (from_(each) for each in turns if each not in inner)
@@ -272,21 +275,21 @@ class Graph:
             longest.append((steps + len({where for each in inner for where in each.entered}), last))
         return max(map(from_, self._beginnings), key=itemgetter(0))
 
-    def person(self) -> tuple[float, Transition | None]:
-        """After how many seconds somebody is rung by the quickest path, and by which turn; None for nobody."""
+    def soonest_dial(self) -> tuple[float, Transition | None]:
+        """The fewest seconds until a phone rings, and the turn that dials; (inf, None) if no path dials."""
         best: tuple[float, Transition | None] = (ENDLESS, None)
-        ticket = count()
-        waiting = [(0.0, next(ticket), each) for each in self._beginnings if each.sort != "leg"]
+        tie_breaker = count()
+        waiting = [(0.0, next(tie_breaker), each) for each in self._beginnings if each.kind != "leg"]
         done: set[State | None] = {None}
         while waiting:
             at, _, each = heapq.heappop(waiting)
-            if each.heard.person is not None and at + each.heard.person < best[0]:
-                best = (at + each.heard.person, each)
+            if each.heard.rings_at_s is not None and at + each.heard.rings_at_s < best[0]:
+                best = (at + each.heard.rings_at_s, each)
             if each.target not in done and at < best[0]:
                 done.add(each.target)
                 for following in self._after(each):
-                    seconds = at + each.heard.prompt + _answers_after(following, each)
-                    heapq.heappush(waiting, (seconds, next(ticket), following))
+                    seconds = at + each.heard.prompt_s + _answers_after(following, each)
+                    heapq.heappush(waiting, (seconds, next(tie_breaker), following))
         return best
 
 
@@ -295,34 +298,34 @@ def _is_repeated(turn: Transition) -> bool:
 
 
 def _is_passive(turn: Transition) -> bool:
-    """Whether it follows when nobody does anything."""
-    return turn.sort == "passes" and not {"press", "speak"} & turn.trigger.line.keys()
+    """Whether it happens when the party does nothing."""
+    return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
 
 
-def _lasts(heard: Listened) -> float:
-    return ENDLESS if heard.is_endless else heard.prompt + heard.listens
+def _total_s(heard: TurnAudio) -> float:
+    return ENDLESS if heard.is_endless else heard.prompt_s + heard.input_s
 
 
 def _answers_after(turn: Transition, before: Transition) -> float:
-    """Seconds until something happens, after everything was played."""
+    """Seconds from the end of the prompts to this turn."""
     if turn.trigger.kind == "dial":
-        return before.heard.rings or RINGS_S
-    return before.heard.listens if "silence" in turn.trigger.line else 0.0
+        return before.heard.rings_s or RINGS_S
+    return before.heard.input_s if "silence" in turn.trigger.line else 0.0
 
 
 def components(out: Mapping[State, Sequence[Transition]]) -> list[list[State]]:
-    """The strongly connected components of states, each after those that it leads to (Kosaraju)."""
+    """The strongly connected components in reverse topological order (Kosaraju)."""
     successors = {state: [each.target for each in turns if each.target is not None] for state, turns in out.items()}
     predecessors: dict[State, list[State]] = {state: [] for state in successors}
     for state, targets in successors.items():
         for target in targets:
             predecessors[target].append(state)
-    order = [state for group in _searched(successors, successors) for state in group]
-    return _searched(predecessors, reversed(order))[::-1]
+    order = [state for group in _depth_first(successors, successors) for state in group]
+    return _depth_first(predecessors, reversed(order))[::-1]
 
 
-def _searched(successors: Mapping[State, Sequence[State]], starts: Iterable[State]) -> list[list[State]]:
-    """What a depth-first search reaches from each start and from none before, in the order in which it leaves them."""
+def _depth_first(successors: Mapping[State, Sequence[State]], starts: Iterable[State]) -> list[list[State]]:
+    """The states newly found by a depth-first search from each start, in postorder, without empty groups."""
     found: list[list[State]] = []
     seen: set[State] = set()
     for start in starts:
@@ -342,7 +345,7 @@ def _searched(successors: Mapping[State, Sequence[State]], starts: Iterable[Stat
 
 
 def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
-    """The shortest cycle within a component that begins at its first state; [] for none."""
+    """The shortest cycle through the first state of a component; [] if there is none."""
     start, within = min(group, key=lambda state: state.number), set(group)
 
     def out(state: State | None) -> Iterator[Transition]:
@@ -354,7 +357,7 @@ def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transitio
 def shortest_path(
     start: State | None, out: Callable[[State | None], Iterable[Transition]], is_last: Callable[[Transition], bool]
 ) -> list[Transition]:
-    """The shortest path from a state that ends with a turn for which `is_last` holds; [] for none."""
+    """The shortest path from a state to a turn for which `is_last` is true; [] if there is none."""
     before: dict[State | None, Transition] = {}
     waiting = [start]
     for state in waiting:
@@ -371,20 +374,20 @@ def shortest_path(
 
 
 class Paths:
-    """Finds paths that a single call can take, shortest first: everything in it happens at one moment."""
+    """Finds shortest paths that one call can take, with all time-dependent turns at the same moment."""
 
     def __init__(self, space: StateSpace) -> None:
         self._space = space
-        self._legs = [each for each in space.out[None] if each.sort == "leg"]
+        self._legs = [each for each in space.out[None] if each.kind == "leg"]
 
     @property
     def moments(self) -> list[datetime]:
-        """Every moment at which something was decided by it, and that of the first turn."""
+        """Each moment of a time-dependent turn, and that of the first turn."""
         turns = self._space.transitions
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """The shortest path to a turn and that one; at one moment, if there is such a path."""
+        """The shortest path to a turn, including it; at one moment if such a path exists."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:
@@ -395,50 +398,53 @@ class Paths:
         return [*found, last] if found else last.first_path
 
     def held_at(self, state: State | None) -> list[Transition]:
-        """The turns in which a caller who is held in this state stays held."""
-        return [each for each in self._space.out[state] if each.sort == "held"]
+        """The turns that continue the hold in this state."""
+        return [each for each in self._space.out[state] if each.kind == "held"]
 
     def covering(self, wanted: Set[Key]) -> list[tuple[datetime, list[Transition]]]:
-        """A small set of paths that takes each of `wanted` that can be; each goes on while there is more to take."""
+        """A small set of paths that together take every outcome of `wanted` that can be taken.
+
+        Each path continues as long as it can reach another outcome.
+        """
         left, found = set(wanted), list[tuple[datetime, list[Transition]]]()
         for moment in self.moments:
             while path := self._tour(None, moment, left):
                 found.append((moment, path))
         for leg in self._legs:
-            while not left.isdisjoint(leg.taken) or self._taking(leg, leg.moment, left):
+            while not left.isdisjoint(leg.taken) or self._path_taking(leg, leg.moment, left):
                 left.difference_update(leg.taken)
                 found.append((leg.moment, [*self.to(leg), *self._tour(leg, leg.moment, left)]))
         return found
 
     def joining(self) -> list[Transition]:
-        """What some dialled party does who hears a flow and is then joined; [] if none hears any."""
+        """The turns of a dialled party from hearing a flow to being joined; [] if no party gets that far."""
         return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
     def to_joined(self, leg: Transition) -> list[Transition]:
-        """The turns of a dialled party up to being joined, by its first one; [] if none leads there."""
+        """The shortest path from the first turn of a dialled party to being joined; [] if there is none."""
         if _is_joined(leg):
             return [leg]
         return self._search(leg, leg.moment, _is_joined)
 
     def _tour(self, after: Transition | None, moment: datetime, left: set[Key]) -> list[Transition]:
         tour: list[Transition] = []
-        while path := self._taking(after, moment, left):
+        while path := self._path_taking(after, moment, left):
             left.difference_update(*(each.taken for each in path))
             tour += path
             after = path[-1]
         return tour
 
-    def _taking(self, after: Transition | None, moment: datetime, keys: Set[Key]) -> list[Transition]:
-        """The shortest path to a turn that takes one of `keys`; [] for none."""
+    def _path_taking(self, after: Transition | None, moment: datetime, keys: Set[Key]) -> list[Transition]:
+        """The shortest path to a turn that takes one of `keys`; [] if there is none."""
         return self._search(after, moment, lambda each: not keys.isdisjoint(each.taken))
 
     def _search(
         self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
     ) -> list[Transition]:
-        """The shortest path at one moment from the beginning, or after a turn, to one for which `is_last` holds."""
+        """The shortest path at one moment, from the start or after a turn, to a turn for which `is_last` is true."""
 
         def out(state: State | None) -> Iterator[Transition]:
-            turns = (each for each in self._space.out[state] if each.sort not in ("leg", "fault"))
+            turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
             return (each for each in turns if not each.is_timed or each.moment == moment)
 
         is_over = after is not None and after.target is None
@@ -446,5 +452,5 @@ class Paths:
 
 
 def _is_joined(turn: Transition) -> bool:
-    """Whether a dialled party is joined after it has heard this."""
+    """Whether the dialled party is joined with the caller after this turn."""
     return turn.target is None and dict(APART) not in turn.ncco.actions

@@ -1,7 +1,7 @@
-"""What a caller hears of an NCCO and for how long: sound, silence, and when somebody is rung.
+"""The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-How long speech lasts is estimated as the simulator does. The caller speaks into a recording, and hears it ring while
-somebody is dialled, so neither is silence; waiting for an answer is, as long as the `input` listens.
+Speech durations are the estimates of the simulator. Recording and ringing do not count as silence. The time in which
+an `input` listens does.
 """
 
 from __future__ import annotations
@@ -20,77 +20,77 @@ _SPEECH_S: Final = 10.0
 _WAIT_S: Final = 10.0
 """Source: NCCO reference, Wait (timeout)."""
 RINGS_S: Final = 20.0
-"""How long it is taken to ring before nobody answers, where the connect does not say."""
+"""Assumed ringing time before a dial fails, for a `connect` without `timeout`."""
 
 
-class Listened(NamedTuple):
-    """What a turn sounds like, in seconds.
+class TurnAudio(NamedTuple):
+    """The audio of a turn, as durations in seconds.
 
     Attributes:
-        lead: silence before the first sound; all of it when there is none.
-        longest: the longest silence between two sounds.
-        last: silence behind the last sound.
-        prompt: until the caller can answer or somebody is rung, or to the end.
-        listens: how long an `input` waits for an answer; 0 without one.
-        rings: how long somebody is rung; 0 for nobody.
-        person: when somebody is rung; None for nobody.
+        lead_silence_s: silence before the first sound; the whole duration if there is no sound.
+        longest_silence_s: the longest silence between two sounds.
+        trailing_silence_s: silence after the last sound.
+        prompt_s: until the caller can answer, a phone rings, or the NCCO ends.
+        input_s: how long the `input` waits for an answer; 0 without an `input`.
+        rings_s: how long a phone rings; 0 if nobody is dialled.
+        rings_at_s: when a phone starts to ring; None if nobody is dialled.
         is_heard: whether there is any sound.
-        is_caught: whether anything is heard when the answer to the `input` gets lost, or without one, that to a
-            `notify`.
-        is_endless: whether something is played for ever that no answer can cut short.
+        survives_loss: whether the caller still hears something if the reply to the `input` is lost or, without an
+            `input`, the reply to a `notify`.
+        is_endless: whether a prompt repeats forever and cannot be interrupted.
     """
 
-    lead: float
-    longest: float
-    last: float
-    prompt: float
-    listens: float
-    rings: float
-    person: float | None
+    lead_silence_s: float
+    longest_silence_s: float
+    trailing_silence_s: float
+    prompt_s: float
+    input_s: float
+    rings_s: float
+    rings_at_s: float | None
     is_heard: bool
-    is_caught: bool
+    survives_loss: bool
     is_endless: bool = False
 
 
-CONVERSATION: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
-"""A conversation."""
+CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
+"""The parties talk to each other: no silence, and nothing to wait for."""
 
 
 class _Sound(NamedTuple):
-    """What is heard for some seconds, or nothing; `pause`: the longest silence within."""
+    """A stretch of sound or, without `is_heard`, of silence; `pause`: the longest silence within the sound."""
 
     seconds: float
     is_heard: bool = True
     pause: float = 0.0
 
 
-def listen(ncco: list[dict[str, Any]]) -> Listened:
-    """What a caller hears of an NCCO."""
+def listen(ncco: list[dict[str, Any]]) -> TurnAudio:
+    """The audio of an NCCO up to its first synchronous `input`, or to its end."""
     sounds: list[_Sound] = []
     listens, rings, person = 0.0, 0.0, None
     caught = not any(action["action"] == "notify" for action in ncco)
     for number, action in enumerate(ncco):
         word = action["action"]
         if word == "input" and action.get("mode") != "asynchronous":
-            listens = _listens(action)
+            listens = _input_s(action)
             caught = any(each["action"] in ("talk", "stream", "connect") for each in ncco[number + 1 :])
             break
         if word == "connect" and person is None:
-            person, rings = _lasts(sounds), float(action.get("timeout", RINGS_S))
+            person, rings = _total_s(sounds), float(action.get("timeout", RINGS_S))
         sounds += _sounds(action)
     is_heard = any(sound.is_heard for sound in sounds)
-    prompt = _lasts(sounds) if person is None else person
+    prompt = _total_s(sounds) if person is None else person
     silences = [0.0]
     for sound in (*sounds, _Sound(listens, is_heard=False)):
         silences += [sound.pause, 0.0] if sound.is_heard else []
         silences[-1] += 0.0 if sound.is_heard else sound.seconds
     lead, last = silences[0], silences[-1]
     longest = max(silences[1:-1], default=0.0)
-    is_caught = caught or (is_heard and not listens)
-    return Listened(lead, longest, last, prompt, listens, rings, person, is_heard, is_caught, _is_endless(ncco))
+    survives_loss = caught or (is_heard and not listens)
+    return TurnAudio(lead, longest, last, prompt, listens, rings, person, is_heard, survives_loss, _is_endless(ncco))
 
 
-def _lasts(sounds: Iterable[_Sound]) -> float:
+def _total_s(sounds: Iterable[_Sound]) -> float:
     return sum(sound.seconds for sound in sounds if sound.seconds != ENDLESS)
 
 
@@ -121,11 +121,11 @@ def _sounds(action: Mapping[str, Any]) -> Iterator[_Sound]:
 
 
 def _loop(action: Mapping[str, Any]) -> float:
-    """How often it is played. Source: NCCO reference, Talk and Stream (loop: 0 is for ever)."""
+    """How often a prompt is played. Source: NCCO reference, Talk and Stream (loop: 0 repeats forever)."""
     return float(action.get("loop", 1)) or ENDLESS
 
 
-def _listens(action: Mapping[str, Any]) -> float:
+def _input_s(action: Mapping[str, Any]) -> float:
     keys = float((action.get("dtmf") or {}).get("timeOut", _KEYS_S)) if "dtmf" in action["type"] else 0.0
     speech = float((action.get("speech") or {}).get("startTimeout", _SPEECH_S)) if "speech" in action["type"] else 0.0
     return max(keys, speech)

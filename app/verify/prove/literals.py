@@ -1,6 +1,6 @@
-"""The literals that each value of a call is compared with, over all flows that the call may run.
+"""Collects the literals that each value is compared with, in a flow and in all flows that it can run.
 
-Values that are compared with each other, or assigned to each other, share their literals.
+Values that are compared with or assigned to each other share their literals (union-find over paths).
 """
 
 from __future__ import annotations
@@ -47,45 +47,46 @@ from app.verify.prove.expressions import (
 from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, runs_of, uses_in
 
 NUMBER: Final = "442079460000"
-"""The number that is called where a flow has none."""
+"""The called number for a flow that declares none."""
 CALLER: Final = "447700900123"
-"""Who calls, unless the flow reads `call.from`."""
+"""The calling number, unless the flow reads `call.from`."""
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
-"""Names that mean the same in every flow."""
+"""Names that have the same value in every flow."""
 _FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
 _FORM_BY_FILTER: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
-"""Filters that accept only texts of one form."""
+"""The form of text that a filter accepts."""
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
-"""Fields of actions and endpoints that accept only texts of one form; see `_forms_in` for `uri`."""
+"""The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 MOST_NUMBERS: Final = 24
-"""Numbers of one value that others are counted from."""
+"""The most numbers for one value, counting those derived from others by addition."""
 MOST_PAIRS: Final = 6
-"""Parts of one text that are combined two by two."""
+"""The most parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
-"""Characters of a text that is made to have some part or length."""
+"""The longest text that is built to have a part or length."""
 _FILLERS: Final = "2345678901"
 
 
 @dataclass(slots=True)
 class Compared:
-    """What a value is compared with; everything in the order in which it is written.
+    """What a value is compared with, each in source order.
 
     Attributes:
         literals: texts and numbers.
-        form: the form that the value must have: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
+        form: the required form of the value: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
             `user`, `sip`, or "" for any.
-        names: every path that shares these literals, the flow first ("" for names of all flows).
+        names: every path that shares these literals; its first element is the flow, "" for GLOBAL names.
         parts: what parts of the text are compared with. lengths: what its length is compared with.
         offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
-        joins: the texts that the value is joined into.
-        keys: the paths whose values are keys of this map.
-        marks: what else is known of the value.
-            truth: it is asked whether there is anything: "", 0 or an empty list.
-            related: it is compared with another value. changed: it is not only compared as it is, with literals.
-            rises, sinks: an assignment adds a literal, or subtracts one. free: an assignment computes it otherwise.
-            joined: it is a text made of others. decides: it is not only spoken, sent or kept.
-            bounded: it is a number in an option of an action. headed: it is in a header, which takes no line end.
+        joins: the concatenated texts that the value is a part of.
+        keys: the paths whose values are used as keys of this map.
+        marks: other facts about the value.
+            truth: it is tested for truth, so "", 0 and [] matter.
+            related: it is compared with another value.
+            changed: it is used in other ways than comparing it unmodified with literals.
+            rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
+            joined: it is a concatenated text. decides: it can affect where the call goes.
+            bounded: it is a number in a field of an action. headed: it is in a header, which allows no line break.
     """
 
     literals: dict[Any, None] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Compared:
             self.literals[literal] = None
 
     def update(self, other: Compared) -> None:
-        """Add all that another value is compared with, which is compared with this one."""
+        """Merge in the literals and marks of another value."""
         for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
             getattr(self, name).update(getattr(other, name))
         self.form = self.form or other.form
@@ -116,17 +117,17 @@ class Compared:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is compared with literals as it is and in no other way: the values tried represent all others."""
+        """Whether it is only compared unmodified with literals, so that its samples represent all others."""
         return "changed" not in self.marks
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers among the literals, and those that reach one by addition; a text of digits is a number too."""
+        """The numbers among the literals, and those that reach one by addition. A text of digits is a number too."""
         return self._moved((*self.offsets, *self.steps))
 
     @property
     def borders(self) -> tuple[float, ...]:
-        """The numbers at which a comparison changes its result."""
+        """The numbers at which the result of a comparison changes."""
         return self._moved(self.offsets)
 
     def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
@@ -140,12 +141,12 @@ class Compared:
         return tuple(each for each in self.literals if isinstance(each, str))
 
     def excludes(self, text: str) -> bool:
-        """Whether a text is none of the literals, has none of the parts and none of the lengths."""
+        """Whether a text equals no literal, contains no part and has no compared length."""
         parts = any(part.text and part.is_in(text) for part in self.parts)
         return not parts and text not in self.literals and len(text) not in self.lengths
 
     def made(self, low: int, high: int) -> Iterator[str]:
-        """Texts of `low` to `high` characters with each part, with each two parts, and of each length."""
+        """Texts of `low` to `high` characters: one for each part, each pair of parts and each length."""
         for part in self.parts:
             length = max(low, part.low + len(part.text))
             if length <= high:
@@ -158,14 +159,14 @@ class Compared:
             yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
 
     def written(self, shortest: int = 0) -> list[str]:
-        """Texts for each literal, part and length, and for numbers around the literals where texts are read as such."""
+        """Texts for each literal, part and length, and for the numbers around the literals if texts can be numbers."""
         texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_TEXT)]
         if self.form == "number" or not self.texts:
             texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
         return texts
 
     def _filler(self, beside: str = "") -> str:
-        """A digit that is in none of the parts, if there is one."""
+        """A digit that occurs in no part, if there is one."""
         known = beside + "".join(part.text for part in self.parts)
         return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
 
@@ -177,7 +178,7 @@ def _number(value: object) -> float | None:
 
 
 def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
-    """Each number and its neighbours; for numbers that are not whole also the middle between two of them."""
+    """Each number and its neighbours; with fractions, also the midpoint of each two adjacent numbers."""
     found = list(dict.fromkeys(numbers))
     if is_whole:
         whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)
@@ -188,7 +189,7 @@ def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
 
 
 def different(values: Iterable[Any]) -> list[Any]:
-    """The values without repetitions; they may be lists."""
+    """The distinct values in order; they need not be hashable."""
     found: list[Any] = []
     for value in values:
         if value not in found:
@@ -197,7 +198,7 @@ def different(values: Iterable[Any]) -> list[Any]:
 
 
 class Literals:
-    """The literals of a flow and of those that a call may run from it."""
+    """The literals of a flow and of all flows that it can run."""
 
     def __init__(self, root: Flow) -> None:
         self.root = root
@@ -214,16 +215,16 @@ class Literals:
 
     def of(self, flow: str, path: Path) -> Compared:
         """What the value at a path of a flow is compared with."""
-        return self._compared.get(self._top(_qualified(flow, path))) or Compared(marks={"changed"})
+        return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
-        """Every path that begins with a name and is read anywhere."""
+        """Every path below a name that is read anywhere."""
         start = _qualified(flow, (name,))
         return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
-        """The texts that are looked up as keys of a map."""
-        keys = (self._compared[self._top(key)].texts for key in self.of(flow, path).keys)
+        """The literal keys that may be looked up in a map."""
+        keys = (self._compared[self._find(key)].texts for key in self.of(flow, path).keys)
         yield from dict.fromkeys(text for texts in keys for text in texts)
 
     # reading
@@ -234,20 +235,20 @@ class Literals:
                 self._read(flow.name, occurrence)
             for path, decides in reads(use.source):
                 if decides or use.weight == DECIDES:
-                    self._at(flow.name, path).marks.add("decides")
+                    self._notes_at(flow.name, path).marks.add("decides")
             self._note_types(flow.name, use.source)
         for step in flow.steps.values():
             self._note_fields(flow.name, step)
             self._assign(flow, step)
         for name, variable in flow.variables.items():
             if variable.has_default:
-                self._of((flow.name, name)).add(variable.default)
+                self._notes_of((flow.name, name)).add(variable.default)
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):
-            self._top(path)
+            self._find(path)
             if path[-1] in (ENTRY, LENGTH):
-                self._top(path[:-1])
+                self._find(path[:-1])
         for node in walk(occurrence.node):
             match node:
                 case nodes.Compare():
@@ -263,50 +264,50 @@ class Literals:
                 case _:
                     pass
         for tested in filter(None, map(path_of, tested_for_truth(occurrence))):
-            self._at(flow, tested).marks.add("truth")
+            self._notes_at(flow, tested).marks.add("truth")
 
     def _note_form(self, flow: str, node: nodes.Node, form: str) -> None:
         path = path_of(node)
         if path is not None:
-            self._at(flow, path).form = form
+            self._notes_at(flow, path).form = form
             self._mark_changed([_qualified(flow, path)])
 
     def _note_types(self, flow: str, source: Value | Expression) -> None:
-        """Note the form and the words that the type of each place requires."""
+        """Note the form and the words that the type of each place requires of the value."""
         for leaf in templates_in(source):
             is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
             form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
             for path in paths_of(leaf) if form or leaf.type.words else ():
-                notes = self._at(flow, path)
+                notes = self._notes_at(flow, path)
                 notes.form = notes.form or form
                 notes.literals |= dict.fromkeys(leaf.type.words)
 
     def _note_fields(self, flow: str, step: Step) -> None:
-        """Note what the fields of actions require: forms of texts, ranges of numbers, headers without line ends."""
+        """Note what the fields of actions require: text forms, numbers in a range, headers without line breaks."""
         for leaf, form in (each for part in step.parts for action in actions_of(part) for each in _forms_in(action)):
             for path in paths_of(leaf):
-                self._at(flow, path).form = form
+                self._notes_at(flow, path).form = form
         for use in played_by(step):
             for leaf in templates_in(use.source):
                 is_headed = isinstance(leaf, Computed) and leaf.escape == "header"
                 mark = "bounded" if _FORM_BY_TYPE.get(leaf.type.name) == "number" else "headed" if is_headed else ""
                 for path in paths_of(leaf) if mark else ():
-                    self._at(flow, path).marks.add(mark)
+                    self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
-        """Note that an entry of a list or map is read, which may be missing."""
+        """Note that an entry of a list or map is read. It may be missing."""
         of = path_of(node.node)
         if is_computed(node.arg):
             known = dict.fromkeys((0, 1, *_declared_keys(flows_run_from(self.root)[flow], of)))
             for path in (_qualified(flow, each) for each in paths_in(node.arg)):
-                self._of(path).literals |= known
+                self._notes_of(path).literals |= known
                 self._mark_changed([path])
                 if of is not None:
-                    self._at(flow, of).keys[path] = None
+                    self._notes_at(flow, of).keys[path] = None
             return
         number = node.arg.value if isinstance(node.arg, nodes.Const) else None
         if isinstance(number, int) and of is not None:
-            self._at(flow, (*of, LENGTH)).add(number if number >= 0 else -number - 1)
+            self._notes_at(flow, (*of, LENGTH)).add(number if number >= 0 else -number - 1)
 
     def _compare(self, flow: str, node: nodes.Compare) -> None:
         left, right = node.expr, node.ops[0].expr
@@ -319,7 +320,7 @@ class Literals:
         if not is_literal_comparison(node):
             self._mark_changed(paths)
         for path in paths:
-            notes = self._of(path)
+            notes = self._notes_of(path)
             for side in (left, right):
                 for const in walk(side):
                     if isinstance(const, nodes.Const):
@@ -335,35 +336,35 @@ class Literals:
         texts = [text for node in others for text in texts_in(node)] if part is not None else []
         parts = dict.fromkeys(part._replace(text=text) for text in texts) if part is not None else {}
         for path in paths:
-            self._of(path).parts |= parts
+            self._notes_of(path).parts |= parts
             if path[-1] == ENTRY:
-                self._of(path[:-1]).parts |= parts
+                self._notes_of(path[:-1]).parts |= parts
 
     def _join_all(self, flow: str, compared: tuple[nodes.Node, ...]) -> list[Path]:
-        """The paths of expressions that are compared with each other, joined."""
+        """Join the paths of expressions that are compared with each other, and return them."""
         paths = [_qualified(flow, path) for node in compared for path in paths_in(node)]
         for path in paths:
             self._join(paths[0], path)
         if len(set(paths)) > 1:
-            self._of(paths[0]).marks.add("related")
+            self._notes_of(paths[0]).marks.add("related")
         return paths
 
     def _mark_changed(self, paths: Iterable[Path]) -> None:
-        """Mark values that are not compared as they are: only a part of them, a sum, or the result of a filter."""
+        """Mark values of which only a part, a sum or the result of a filter is compared."""
         for path in paths:
-            self._of(path).marks.add("changed")
+            self._notes_of(path).marks.add("changed")
             if path[-1] in (ENTRY, LENGTH):
-                self._of(path[:-1]).marks.add("changed")
+                self._notes_of(path[:-1]).marks.add("changed")
 
     def _assign(self, flow: Flow, step: Step) -> None:
         for into, value in assigned(flow, step):
             self._flows_into(flow.name, into, value)
         if isinstance(step.exit, Collect):
-            self._top((flow.name, step.exit.into))
+            self._find((flow.name, step.exit.into))
 
     def _flows_into(self, flow: str, into: Path, value: Value) -> None:
-        """Note an assignment: what the value is made of shares the literals of the variable."""
-        notes = self._of(into)
+        """Note an assignment: every path in the value shares the literals of the variable."""
+        notes = self._notes_of(into)
         for leaf in leaves(value):
             if leaf.is_literal:
                 notes.add(leaf.render({}))
@@ -379,7 +380,7 @@ class Literals:
         notes.marks |= {"joined", "changed"} if pieces else set()
 
     def _join_returned(self, flow: Flow) -> None:
-        """What a flow returns shares the literals of the variables that receive it."""
+        """Join the values that a flow returns with the variables that receive them."""
         for step in flow.steps.values():
             ran = runs_of(step)
             returned = {name: (RETURNED, ran.flow, name) for name in flow.variables} if ran is not None else {}
@@ -389,49 +390,49 @@ class Literals:
 
     # summing up
 
-    def _of(self, path: Path) -> Compared:
-        self._top(path)
+    def _notes_of(self, path: Path) -> Compared:
+        self._find(path)
         return self._noted.setdefault(path, Compared())
 
-    def _at(self, flow: str, path: Path) -> Compared:
-        return self._of(_qualified(flow, path))
+    def _notes_at(self, flow: str, path: Path) -> Compared:
+        return self._notes_of(_qualified(flow, path))
 
-    def _top(self, path: Path) -> Path:
+    def _find(self, path: Path) -> Path:
         while self._parent.setdefault(path, path) != path:
             path = self._parent[path]
         return path
 
     def _join(self, first: Path, second: Path) -> None:
-        self._parent[self._top(second)] = self._top(first)
+        self._parent[self._find(second)] = self._find(first)
 
     def _join_fields(self) -> None:
-        """Join the fields of values that are joined, no deeper than fields are read."""
+        """Join the fields of joined values, no deeper than any path that is read."""
         known, deepest = 0, max(map(len, self._parent), default=0)
         while known != len(self._parent):
             known = len(self._parent)
             classes = self._classes()
             for path in tuple(self._parent):
                 for cut in range(2, len(path)):
-                    for other in classes.get(self._top(path[:cut]), ()) if path[:cut] in self._parent else ():
+                    for other in classes.get(self._find(path[:cut]), ()) if path[:cut] in self._parent else ():
                         if len(other) + len(path) - cut <= deepest:
                             self._join((*other, *path[cut:]), path)
 
     def _classes(self) -> dict[Path, list[Path]]:
         names: dict[Path, list[Path]] = {}
         for path in tuple(self._parent):
-            names.setdefault(self._top(path), []).append(path)
+            names.setdefault(self._find(path), []).append(path)
         return names
 
     def _sum_up(self) -> None:
         for top, paths in self._classes().items():
             self._compared[top] = self._sum_of(paths)
         for compared in self._compared.values():
-            measured = [self._top(length) for path in compared.names if (length := (*path, LENGTH)) in self._parent]
+            measured = [self._find(length) for path in compared.names if (length := (*path, LENGTH)) in self._parent]
             numbers = (number for top in measured for number in self._compared[top].numbers)
             compared.lengths = tuple(dict.fromkeys(map(int, numbers)))
 
     def _sum_of(self, paths: list[Path]) -> Compared:
-        """What values are compared with that share their literals."""
+        """The merged notes of paths that share their literals."""
         total = Compared(names=tuple(paths))
         for path in paths:
             total.update(self._noted.get(path, Compared()))
@@ -448,7 +449,7 @@ def _qualified(flow: str, path: Path) -> Path:
 
 
 def _forms_in(action: Action) -> Iterator[tuple[Value, str]]:
-    """The computed values of an action whose field accepts texts of one form only."""
+    """The computed values of an action whose field requires a form, with that form."""
     for name, value in action.fields.items():
         yield from _forms_below(name, value, _FORM_BY_FIELD.get(name, ""))
 
@@ -468,7 +469,7 @@ def _forms_below(name: str, value: Value, form: str) -> Iterator[tuple[Value, st
 
 
 def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
-    """The keys of the map that a variable begins with; of a list the number of its last entry, and the next one."""
+    """The keys in a variable's default map; for a list, its last index and the next one."""
     variable = flow.variables.get(path[0]) if path else None
     value = variable.default if variable is not None else None
     for name in path[1:] if path else ():
@@ -480,7 +481,7 @@ def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
 
 
 def _common_texts(root: Flow, path: Path) -> Iterator[str]:
-    """Texts that values compared with each other may have in common: who calls, what a caller may key in."""
+    """Texts that values compared with each other can share: the phone numbers, and digits that a caller can enter."""
     if path == ("", "call", "from"):
         yield CALLER
     elif path == ("", "call", "to"):

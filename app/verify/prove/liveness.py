@@ -1,7 +1,7 @@
-"""Which variables still matter where a call waits: two calls that differ in no other value continue alike.
+"""Live variable analysis: which values can still affect a call from where it waits.
 
-For each step: which variables, lookup fields and fields of `input` may be read before they are set again, and whether
-they decide (DECIDES) or are only spoken or sent (SPOKEN). Computed backwards over each flow until nothing changes.
+For each step: which variables, lookup fields and fields of `input` can be read before they are set again, and whether
+they can affect the path (DECIDES) or are only spoken or sent (SPOKEN). Computed backwards until nothing changes.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from app.verify.prove.uses import (
 )
 
 Live: TypeAlias = dict[Path, int]
-"""A name, or a name with one field → how much depends on it."""
+"""A name, or a name with one field → its weight, SPOKEN or DECIDES."""
 
 When: TypeAlias = Literal["entering", "waiting", "ran"]
 
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
-"""Names that a call does not keep, or that states always distinguish."""
+"""Names that are not stored in a session, or that are part of every state key anyway."""
 
 
 @dataclass(slots=True)
 class Liveness:
-    """What matters in a flow and in those that a call may run from it.
+    """The live values at each step of a flow and of all flows that it can run.
 
     Attributes:
-        live: what matters, by (flow, step, when): where a call is `waiting` in a step, where it waits until the caller
-            gets to it (`entering`), and where a flow waits until the flow that the step `ran` returns.
-        timed: the steps that read the clock or opening hours when they repeat a prompt.
-        looks: the steps that read the clock or opening hours at all.
-        tests_now: whether `now` itself decides anything.
-        deciding: the variables that decide anything where a call waits, as (flow, name).
-        kept: as in `live`, the paths of what a call keeps, in one order, each with its weight.
+        live: the live values by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call
+            waits in it; `ran`: while the flow that it runs has not returned.
+        replays_by_time: the steps whose prompts read the clock or opening hours, so that a repeat may differ.
+        reads_time: the steps that read the clock or opening hours at all.
+        tests_now: whether `now` itself affects the path of any call.
+        deciding: the variables that can affect the path of a waiting call, as (flow, name).
+        kept: as `live`, but sorted and without values that are not stored in a session.
     """
 
     root: Flow
     live: dict[tuple[str, str, When], Live] = field(default_factory=dict)
-    timed: set[tuple[str, str]] = field(default_factory=set)
-    looks: set[tuple[str, str]] = field(default_factory=set)
+    replays_by_time: set[tuple[str, str]] = field(default_factory=set)
+    reads_time: set[tuple[str, str]] = field(default_factory=set)
     tests_now: bool = False
     deciding: set[tuple[str, str]] = field(default_factory=set)
     kept: dict[tuple[str, str, When], list[tuple[Path, int]]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Liveness:
             steps = [_StepLiveness(flow, step, self.live) for step in flow.steps.values()]
             changed = len(steps)
             while changed:
-                changed = sum(each.settle() for each in reversed(steps))
+                changed = sum(each.update() for each in reversed(steps))
             for each in steps:
                 self._note(each)
         for (flow_name, step, when), live in self.live.items():
@@ -83,21 +83,21 @@ class Liveness:
             self.live[*key, "ran"] = left
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
-        self.timed |= {key} if _reads_time(each.played) else set()
-        self.looks |= {key} if _reads_time(own) else set()
+        self.replays_by_time |= {key} if _reads_time(each.played) else set()
+        self.reads_time |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
 
 
 class _StepLiveness:
-    """What matters around one step; `live` is what is known so far of all of them."""
+    """The live values around one step; `live` is the shared result so far for all steps."""
 
     def __init__(self, flow: Flow, step: Step, live: dict[tuple[str, str, When], Live]) -> None:
         self.flow, self.step, self._live = flow, step, live
         self.played, self.tested = _reads(played_by(step)), _reads(tested_by(step))
         self.asked, self.sent = _reads(asked_by(step)), _reads(sent_by(step))
 
-    def settle(self) -> bool:
-        """Compute again what matters on entering it; whether that has changed."""
+    def update(self) -> bool:
+        """Recompute what is live on entering the step; returns whether it changed."""
         ran = runs_of(self.step)
         given = _reads(Use(each.value, DECIDES) for each in ran.given) if ran is not None else {}
         live = _before(self.step.sets, _joined(self.played, self.tested, self.sent, self.after(), given))
@@ -108,7 +108,7 @@ class _StepLiveness:
         return is_new
 
     def after(self) -> Live:
-        """What matters after the step."""
+        """What is live after the step."""
         return _joined(*map(self._along, lines_of(self.step)))
 
     def _along(self, edge: Edge) -> Live:
@@ -125,7 +125,7 @@ class _StepLiveness:
         return _before(target.sets, _reads(Use(each.value, DECIDES) for each in given_to(target)))
 
     def error(self) -> Live:
-        """What matters at the error exit of the step."""
+        """What is live at the error exit of the step."""
         error = self.step.error or self.flow.error
         return self._at(error) if error is not None else {}
 
@@ -156,7 +156,7 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """What matters before assignments; a variable that only counts itself up matters no more."""
+    """What is live before assignments. A variable that is read only to compute itself is not live."""
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)

@@ -1,4 +1,4 @@
-"""The proof of a flow: what was explored, what is wrong, and how much that says."""
+"""The proof of a flow: the explored state space, its violations, and how complete the exploration was."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Status = Literal["proved", "walked", "stopped", "refuted"]
 
 @dataclass(frozen=True)
 class Proof:
-    """An explored flow.
+    """The result of exploring a flow.
 
     Attributes:
-        representatives: input → the values that represent all others of it; empty when every value was tried.
-        env: the variables of the server that it was explored with.
-        ranges: variables that may go farther, as (flow, name) → the range that was explored.
-        is_certain: whether no call at all takes the outcomes in `never`.
+        representatives: input → the sample values that stand for its others; empty when every value was tried.
+        env: the environment variables of the server during the exploration.
+        ranges: variables that can leave the explored range, as (flow, name) → that range.
+        is_certain: whether it is certain that no call takes the outcomes in `never`.
     """
 
     flow: Flow
@@ -49,9 +49,10 @@ class Proof:
 
     @property
     def status(self) -> Status:
-        """Proved: everything possible was explored. Walked: with representative values. Stopped: not everything was.
+        """One word for the result.
 
-        Refuted, whatever was explored: a property is violated.
+        `refuted`: a property is violated. `stopped`: the exploration ended early. `walked`: everything was explored,
+        but some inputs only with sample values. `proved`: everything was explored.
         """
         if any(each.is_error for each in self.violations):
             return "refuted"
@@ -59,13 +60,13 @@ class Proof:
 
     @cached_property
     def paths(self) -> Paths:
-        """The paths through it."""
+        """Finds paths through the state space."""
         return Paths(self.space)
 
     @property
     def taken(self) -> frozenset[tuple[str, str, str]]:
         """The outcomes that some caller takes."""
-        return frozenset(key for each in self.space.transitions if each.sort != "fault" for key in each.taken)
+        return frozenset(key for each in self.space.transitions if each.kind != "fault" for key in each.taken)
 
     @property
     def never(self) -> tuple[FlowOutcome, ...]:
@@ -88,10 +89,10 @@ def prove(
     Args:
         flow: of a project without errors.
         now: aware; calls are made from then on.
-        env: the variables of the server that are set; the others get values that fit.
-        bounds: where to stop.
+        env: the environment variables of the server that are set; the others get suitable values.
+        bounds: when to stop exploring.
         call_limits: the limits that every call must keep.
-        progress: called every few seconds with the number of states found and the number that wait.
+        progress: called every few seconds with the number of states found and the number still to explore.
     """
     literals = Literals(flow)
     values = Representatives(literals, variables_for(flow, literals, env or {}))
@@ -100,25 +101,25 @@ def prove(
     space, states = explorer.explore(), explorer.states
     if explorer.liveness.tests_now:
         values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
-    for name, (low, high) in states.left.items():
+    for name, (low, high) in states.clamped.items():
         values.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
     for name, most in states.shortened.items():
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(space, literals, values.chosen)
     limits = call_limits or CallLimits()
     found = tuple(violations(space, limits, is_certain=is_sure))
-    return Proof(flow, space, found, dict(values.chosen), values.env, states.left, limits, is_sure)
+    return Proof(flow, space, found, dict(values.chosen), values.env, states.clamped, limits, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flows that calls begin in; if there are none, those that no other flow runs."""
+    """The flows in which calls can begin; if there are none, the flows that no other flow runs."""
     startable = [flow for flow in flows.values() if flow.is_startable]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
 
 
 def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
-    """The steps that no call reaches, of flows that only other flows run."""
+    """The unreachable steps of sub-flows, judged over all proofs together; [] if any exploration stopped early."""
     proofs = list(proofs)
     if any(proof.space.stopped for proof in proofs):
         return []

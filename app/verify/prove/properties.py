@@ -1,7 +1,7 @@
-"""The properties that every call must have, and their violations in a state space.
+"""Finds violations of the properties that every call must have.
 
-`rules.yaml` is the table of them: what each violation means and its usual cure. `_TURN_CHECKS` find those of a single
-turn, the other checks those of whole calls. Each violation is reported once for a step.
+`rules.yaml` lists them with title and cure. `_TURN_CHECKS` look at single turns, the other checks at whole calls.
+Each violation is reported once per step.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, lines_of, played_by, runs_of, targets_of, tested_by
 
 RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, File(__file__).with_name("rules.yaml"))
-_CONVERSED: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
-"""Dial outcomes after which the caller has spoken with somebody, or does so now: a party whom machine detection has
-judged is joined with the caller if no NCCO comes back. Source: webhook reference, machine detection (`continue`).
+_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
+"""Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
+joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
 """
 _UNESCAPABLE: Final = "E393"
-"""The code of a value that cannot be escaped where it stands."""
+"""The issue code of a value that cannot be escaped for its place."""
 
 
 class CallLimits(NamedTuple):
@@ -44,13 +44,15 @@ class CallLimits(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """One property that does not hold.
+    """One violated property.
 
     Attributes:
-        kind: its name in `rules.yaml`. message: in one sentence. place: the step or line that it concerns.
-        turn: in which it happens; None for what never happens.
-        severity: `warning` where it is only known of the values that were tried, which represent others.
-        code: of the failed step.
+        kind: its name in `rules.yaml`.
+        place: the step or line to change.
+        message: what is wrong, in one sentence.
+        turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
+        severity: `warning` if it may not be true for other values than the sample values.
+        code: the issue code of the failed step.
     """
 
     kind: str
@@ -71,11 +73,11 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """A state space with everything that the checks look at.
+    """Everything that the checks read.
 
     Attributes:
         call_limits: the limits that every call must keep.
-        is_certain: whether no call at all takes what was not found.
+        is_certain: whether it is certain that no call takes the outcomes that were not found.
     """
 
     space: StateSpace
@@ -84,17 +86,17 @@ class Explored:
     is_certain: bool
 
     def step(self, where: Where) -> Step:
-        """A step by (flow, step)."""
+        """The step with these flow and step names."""
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
-        """A violation at a step, with the cure of its rule unless `other` has another."""
+        """A violation at a step; `other` overrides fields, such as the cure of its rule."""
         fields = {"place": self.step(where).place, "cure": RULES[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
 
 
 def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
-    """Every violation, each once for a step."""
+    """Every violation, once per step."""
     explored = Explored(space, Graph(space), call_limits, is_certain)
     checks = _CHECKS if space.stopped else (*_CHECKS, *_WHOLE_CHECKS)
     in_turns = ((check, each) for check in _TURN_CHECKS for turn in space.transitions for each in check(explored, turn))
@@ -107,7 +109,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
             yield violation
 
 
-# what may be wrong in one turn
+# checks of one turn
 
 
 def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -117,8 +119,8 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits that no fault has led to, unless the step handles them itself."""
-    for flow, step, code, because in turn.failed if turn.sort != "fault" else ():
+    """Error exits taken without a fault, unless the step has its own error exit."""
+    for flow, step, code, because in turn.failed if turn.kind != "fault" else ():
         is_ncco = code.startswith("N")
         if not is_ncco and explored.step((flow, step)).error is not None:
             continue
@@ -136,13 +138,13 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _has_line_end(turn: Transition) -> bool:
-    """Whether a lookup or variable has a text of two lines. They are rare where headers and URLs are filled."""
+    """Whether a lookup or variable contains a line break. That is rare in a real header or URL, so only a warning."""
     known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
     return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
 
 
 def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Prompts that never end and that no input can interrupt."""
+    """Prompts that repeat forever and that no input can interrupt."""
     if turn.heard.is_endless:
         message = f'the prompt of step "{turn.where[1]}" never ends, and nothing leads out of it'
         cure = "play it a few times and lead on, to a person or a voicemail; `hold` repeats it with a bound"
@@ -150,29 +152,29 @@ def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Calls that end without a word. One that ends by the caller's choice or after a conversation is meant.
+    """Calls that end without a prompt, unless the caller chose to end them or has talked to somebody.
 
-    A flow that only other flows run returns to them when it has outcomes.
+    A sub-flow with outcomes does not end the call: it returns to the calling flow.
     """
     root = explored.space.root
     returns = bool(root.outcomes) and not root.is_startable
     if (
-        not (turn.target is None and not turn.heard.is_heard and turn.heard.last != ENDLESS)
+        not (turn.target is None and not turn.heard.is_heard and turn.heard.trailing_silence_s != ENDLESS)
         or turn.is_party
-        or turn.sort == "fault"
+        or turn.kind == "fault"
         or turn.failed
     ):
         return
-    is_meant = turn.sort == "acts" or turn.dial_outcome in _CONVERSED or returns
-    if turn.dial_outcome not in DETECTED and not (is_meant and not turn.entered):
+    is_intended = turn.kind == "accepted" or turn.dial_outcome in _AFTER_CONVERSATION or returns
+    if turn.dial_outcome not in DETECTED and not (is_intended and not turn.entered):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
         yield explored.found("dead_end", turn.where, message, turn)
 
 
 def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    if not turn.is_party and not turn.heard.is_caught:
-        is_input = bool(turn.heard.listens)
+    if not turn.is_party and not turn.heard.survives_loss:
+        is_input = bool(turn.heard.input_s)
         what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
         message = f'if {what} of step "{turn.where[1]}" is lost, the caller hears nothing more'
         cure = "delete `tail: false`, or say something after it" if is_input else "say something before it"
@@ -180,7 +182,7 @@ def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    is_failure = turn.sort == "fault" or bool(turn.failed)
+    is_failure = turn.kind == "fault" or bool(turn.failed)
     if is_failure and not turn.is_party and not turn.heard.is_heard and turn.target is None:
         where = turn.failed[-1][:2] if turn.failed else turn.before
         message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
@@ -188,8 +190,8 @@ def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Steps of error exits that fail themselves."""
-    if turn.sort == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
+    """Error exits whose own steps fail."""
+    if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
         message = f'step "{where[1]}" of an error exit fails itself, and the caller hears only the failsafe{why}'
@@ -207,9 +209,9 @@ def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violatio
 
 def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("prompt_seconds")
-    is_own = turn.sort != "fault" and not turn.is_failsafe and not turn.is_party
-    if limit and is_own and turn.heard.prompt > limit.most:
-        seconds = f"{turn.heard.prompt:.0f} seconds"
+    is_own = turn.kind != "fault" and not turn.is_failsafe and not turn.is_party
+    if limit and is_own and turn.heard.prompt_s > limit.most:
+        seconds = f"{turn.heard.prompt_s:.0f} seconds"
         message = f'the caller listens for {seconds} up to step "{turn.where[1]}", and the limit is {limit.most}'
         yield explored.found("prompt_seconds", turn.where, message, turn)
 
@@ -227,11 +229,11 @@ _TURN_CHECKS: Final = (
 )
 
 
-# what may be wrong in whole calls
+# checks of whole calls
 
 
 def _trapped(explored: Explored) -> Iterator[Violation]:
-    """States from which no call ends."""
+    """States from which a call can never end."""
     seen = set[Where]()
     for state in explored.graph.trapped():
         near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
@@ -242,7 +244,7 @@ def _trapped(explored: Explored) -> Iterator[Violation]:
 
 
 def _cycles(explored: Explored) -> Iterator[Violation]:
-    """Cycles in which a call stays although the caller does nothing."""
+    """Cycles in which a call stays while the caller does nothing."""
     seen = set[Where]()
     for cycle in explored.graph.cycles(dialling=False):
         steps = list(dict.fromkeys(each.before for each in cycle))
@@ -264,17 +266,17 @@ def _silences(explored: Explored) -> Iterator[Violation]:
 
 
 def _quiet_step(explored: Explored, turn: Transition) -> Where:
-    """The step of a turn that is silent: the last one that waits, or where that is shorter, the one that asks."""
+    """The step that causes the silence of a turn: the last one with a `wait`, unless its `input` waits longer."""
     waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
-    if max(waits, default=0.0) > turn.heard.listens:
+    if max(waits, default=0.0) > turn.heard.input_s:
         for where in reversed(turn.entered):
             if any(action.word == "wait" for part in explored.step(where).parts for action in actions_of(part)):
                 return where
     return turn.where
 
 
-def _silent_whispers(explored: Explored) -> Iterator[Violation]:
-    """Callers who hear nothing while the dialled party, who has answered, hears a flow.
+def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
+    """Callers who hear silence while the dialled party hears a flow (`onAnswer`).
 
     Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
     """
@@ -288,7 +290,7 @@ def _silent_whispers(explored: Explored) -> Iterator[Violation]:
 
 
 def _has_ringback(dialling: Transition) -> bool:
-    """Whether the caller hears a tone while any dialled party hears a flow."""
+    """Whether the caller hears a ringback tone during every `onAnswer` flow of a turn."""
     connects = [action for action in dialling.ncco.actions if action["action"] == "connect"]
     dialled = ((action, end) for action in connects for end in action["endpoint"] if "onAnswer" in end)
     return all({"ringbackTone", "ringback"} & {*action, *end["onAnswer"]} for action, end in dialled)
@@ -299,7 +301,7 @@ def _duration(seconds: float) -> str:
 
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
-    """Dials whose other party hears a flow that never lets it be joined, whatever the party does."""
+    """Dials whose `onAnswer` flow never lets the party be joined, whatever the party does."""
     space, paths = explored.space, Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
     for each in space.out[None]:
@@ -314,7 +316,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("steps")
     most = limit.most if limit else explored.call_limits.steps
-    steps, last = explored.graph.longest()
+    steps, last = explored.graph.longest_path()
     if steps > most:
         place = limit.place if limit else explored.step(last.where).place
         message = f"a call may enter {steps} steps, and the limit is {most}"
@@ -323,7 +325,7 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("seconds_to_person")
-    seconds, turn = explored.graph.person() if limit else (0, None)
+    seconds, turn = explored.graph.soonest_dial() if limit else (0, None)
     if limit and turn is None:
         cure = "connect the caller somewhere, or delete the limit"
         root = explored.space.root.name
@@ -334,18 +336,18 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
-    """Steps of this flow; those of other flows may be reached from elsewhere: see `never_run`."""
+    """Unreachable steps of this flow. Other flows may be run from elsewhere; see `never_run`."""
     root, entered = explored.space.root, explored.space.entered
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
 
 
-_CHECKS: Final = (_cycles, _silences, _silent_whispers)
+_CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked)
 _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
-"""Those that say something only when everything was explored."""
+"""Checks that are only valid when everything was explored."""
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
-    """The steps of one of `flows` that no call enters, without those that only an error exit leads to."""
+    """The unreachable steps of a flow. A step that an error exit leads to counts as reachable."""
     reached = entered | _after_errors(flows, entered)
     for step in flow.steps.values():
         if (flow.name, step.name) in reached:
@@ -360,9 +362,9 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
-    """The steps that an error exit of one of these steps may lead to, whatever has failed there.
+    """The steps reachable through the error exit of an entered step.
 
-    An exit that sets nothing and leads to one of these steps leads to nothing new.
+    An error exit that sets nothing and leads to an entered step adds nothing.
     """
     errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
     led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
@@ -378,7 +380,7 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
 
 
 def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:
-    """The step that a target leads to; for a return, the steps that any flow which runs this one goes on with."""
+    """The step that a target leads to; for a return, the next step of every flow that runs this one."""
     if target.step is not None:
         yield flow.name, target.step
     elif target.runs is not None:
@@ -396,10 +398,9 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
 
 
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
-    """Whether no call at all takes the outcomes that were not found.
+    """Whether it is certain that no call takes the outcomes that were not found.
 
-    An outcome may only have been missed for want of the right value where its step reads a value that represents
-    others.
+    It is not if the exploration stopped early, or if a step with a missed outcome depends on a sampled value.
     """
     if space.stopped:
         return False
@@ -410,14 +411,14 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """What an outcome of a step depends on: its conditions, and whom it dials."""
+    """The paths that the outcome of a step depends on: its conditions, and whom it dials."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and isinstance(step.exit, On))
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)
 
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
-    """The outcomes that no call has taken, of steps that one has entered."""
+    """The outcomes that no call takes, of the steps that were entered."""
     taken, entered = {key for each in space.transitions for key in each.taken}, space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):
         if (each.flow, each.step) in entered and each[:3] not in taken:
@@ -425,10 +426,9 @@ def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
 
 
 def _is_sampled(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
-    """Whether a value, or one that it is made of or compared with, was tried with representative values only.
+    """Whether a value, or one that it is computed from or compared with, was only tried with sample values.
 
-    The representatives of a value that is only compared with literals are exact, unless only some of their
-    combinations were tried.
+    The samples of a value that is only compared with literals are exact, unless only some combinations were tried.
     """
     compared = literals.of(flow, path)
     names = [path, *((name[1:] if name[0] == RETURNED else name) for name in compared.names)]

@@ -1,4 +1,4 @@
-"""Representative values of each type, by the literals that a value is compared with, and combinations of them."""
+"""Sample values of each type, chosen by the literals that a value is compared with, and combinations of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.verify.prove.literals import Compared, Literals, around, different
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""Answers of one lookup that are tried in every combination; see `combined` for more."""
+"""The most answers of one lookup for which every combination of fields is tried; see `combined`."""
 LONGEST_LIST: Final = 2
-"""Entries of a list whose length nothing tests."""
+"""The longest sample list, unless a longer one is tested for."""
 MOST_ENTRIES: Final = 25
-"""Entries of the longest list that a literal may ask for."""
+"""The longest sample list, even if a longer one is tested for."""
 MOST_DISTANCES: Final = 3
-"""Distances that two numbers compared with each other may have."""
+"""The most distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -38,7 +38,7 @@ _BY_FORM: Final[Mapping[str, str]] = {
     "phone": "447700900999",
     "url": "https://example.com/sample.mp3",
 }
-"""A text that has a form. Texts without it are tried too, except times."""
+"""A text of each form. Texts without the form are tried too, except for `datetime`."""
 _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "language": ("en-GB", "fr-FR"),
     "zone": ("Europe/London", "America/New_York"),
@@ -46,38 +46,38 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "sip": ("sip:someone@example.com", "sip:other@example.org"),
     "user": ("someone", "somebody_else"),
 }
-"""Texts for places that accept one form only; no other text is tried there."""
+"""Texts for places that accept one form only; no other text is tried."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
     "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
     "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
 }
-_UNREPEATED: Final = "kept to itself"
-"""A sensitive text. An open text with the same value would be masked."""
+_SENSITIVE: Final = "kept to itself"
+"""The sample of a sensitive text. It must differ from all others: a text that is equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
-"""Numbers outside the range of every option of an action, and one inside that of most."""
+"""One number that most action fields accept, then three that some reject."""
 _TWO_LINES: Final = "one line\nand another"
 
 
 @dataclass(slots=True)
 class Representatives:
-    """Makes values, and records which of them represent others.
+    """Chooses sample values, and records for which inputs they stand for other values.
 
     Attributes:
-        env: the variables of the server that the flows read.
-        chosen: the values that represent all values of an input, by its name.
+        env: the environment variables that the flows read.
+        chosen: the sample values of each input that stand for all its values, by its dotted name.
     """
 
     literals: Literals
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
-    """The sensitive fields of lookups, after the flow."""
+    """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
-        """Answers of a lookup that represent all others."""
+        """Sample answers of a lookup that stand for all others."""
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 
@@ -99,7 +99,7 @@ class Representatives:
         return different([*found, ""]) if type_.may_be_empty else found
 
     def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
-        """Lists of no, one and two entries, and of the lengths that are tested."""
+        """Lists with 0, 1 and LONGEST_LIST entries, and with each tested length."""
         lengths = {0, 1, LONGEST_LIST}
         for number in map(int, self.literals.of(flow, (*path, LENGTH)).numbers):
             lengths |= {number - 1, number, number + 1}
@@ -127,18 +127,18 @@ class Representatives:
             for name, inner in type_.fields.items()
         }
         for name in [name for name in choices if (flow, *path, name) in self._secrets]:
-            choices[name] = self._unrepeated(flow, (*path, name), choices[name])
+            choices[name] = self._sensitive_values(flow, (*path, name), choices[name])
         found, how = combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
 
-    def _unrepeated(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
-        """Values of a sensitive field without texts that others have too."""
+    def _sensitive_values(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
+        """The values of a sensitive field, without texts that other fields also use."""
         compared, key = self.literals.of(flow, path), ".".join(path)
-        if compared.has("related") or not compared.excludes(_UNREPEATED):
+        if compared.has("related") or not compared.excludes(_SENSITIVE):
             return values
-        found = [_UNREPEATED if value in _USUAL["text"] else value for value in values]
+        found = [_SENSITIVE if value in _USUAL["text"] else value for value in values]
         self.chosen |= {key: tuple(found)} if key in self.chosen else {}
         return found
 
@@ -148,14 +148,14 @@ class Representatives:
 
 
 def _with_another(items: list[Any], item: ValueType) -> list[Any]:
-    """The items of a list with a second usual one: a list may hold two good numbers or URLs."""
+    """The sample items of a list, with a second usual value: a list can hold two valid numbers or URLs."""
     usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
     return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]
 
 
 def _of_length(items: list[Any], length: int) -> list[Any]:
-    """Lists of a length with each item at each position; if both are large, with only a few of them."""
+    """Lists of a length with each item at each position; only one list if there are many items and positions."""
     if length <= 1:
         return [[each] for each in items] if length else [[]]
     starts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _MANY_ITEMS else range(1)
@@ -163,7 +163,7 @@ def _of_length(items: list[Any], length: int) -> list[Any]:
 
 
 def _unread(type_: ValueType) -> Any:
-    """One value of a type that nothing reads."""
+    """One value for a field that no expression reads."""
     if type_.is_record:
         return {name: _unread(inner) for name, inner in type_.fields.items()}
     if type_.words or type_.hosts:
@@ -172,7 +172,7 @@ def _unread(type_: ValueType) -> Any:
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:
-    """Each literal and its neighbours; another number if there is none."""
+    """Each literal and its neighbours; a usual number if there are no literals."""
     usual, is_related = SAMPLES[name], compared.has("related")
     distances = compared.numbers[:MOST_DISTANCES] if is_related else ()
     found = around([*compared.numbers, *(a + b for a in distances for b in distances)], is_whole=name == "int")
@@ -182,7 +182,7 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
 
 
 def _texts(type_: ValueType, compared: Compared) -> list[Any]:
-    """Each literal, each text with the parts that are compared, another text, and "", which is always possible."""
+    """Each literal, a text for each compared part, a text that matches nothing, and "", which is always possible."""
     written = compared.written(_SHORTEST.get(type_.name, 0))
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
     only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
@@ -197,7 +197,7 @@ def _texts(type_: ValueType, compared: Compared) -> list[Any]:
 
 
 def _others(type_: ValueType, compared: Compared) -> list[Any]:
-    """A value that equals no literal; two of them where it is compared with another value."""
+    """A value that equals no literal; two if it is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
     return fitting[: 2 if compared.has("related") else 1]
@@ -215,7 +215,7 @@ def _cast(type_: ValueType, literal: object) -> Any:
 # combinations
 
 MOST_PAIR_ROWS: Final = 4
-"""How many times as many rows are made for pairs as for all combinations."""
+"""How many times `most` the rows for pairs may be."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each two values of two fields together"
 
@@ -223,7 +223,7 @@ EACH_PAIR: Final = "each two values of two fields together"
 def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
     """Rows with a value for each name, and how they were chosen: "" for every combination.
 
-    For more than `most` combinations: each two values together, or each value once if that is still too much.
+    If there are more than `most` combinations: rows for each pair of values, or each value once if that is too many.
     """
     if prod(map(len, choices.values())) <= most:
         return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""

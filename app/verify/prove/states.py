@@ -1,4 +1,4 @@
-"""When two waiting calls are in the same state, and how far counters, texts and lists are distinguished."""
+"""Decides when two waiting calls are in the same state, and bounds counters, texts and lists."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from app.verify.prove.uses import DECIDES
 Key: TypeAlias = tuple[Any, ...]
 
 MOST_ITEMS: Final = LONGEST_LIST + 1
-"""Entries of a list that are distinguished: one more than any lookup gives."""
+"""The longest distinguished list: one entry more than the lists in lookup answers."""
 MARGIN: Final = 5
-"""How far numbers go beyond their literals where their end is unknown."""
+"""How far beyond its literals a number is tracked when it can grow without limit."""
 SMALL_MARGIN: Final = 2
-"""The same, as soon as there are MANY_STATES."""
+"""The same once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
 
 
 @dataclass(slots=True)
 class States:
-    """Distinguishes the states of a flow, and bounds its counters and lists.
+    """Computes the keys of states, and bounds counters, texts and lists so that their number is finite.
 
     Attributes:
-        margin: how far numbers may go beyond their literals where their end is unknown.
-        left: the numbers that have gone farther: (flow, name) → the range that is distinguished.
-        shortened: the lists and texts that have become longer: (flow, name) → the length that is distinguished.
+        margin: how far beyond its literals a number is tracked when it can grow without limit.
+        clamped: numbers that left the tracked range: (flow, name) → that range.
+        shortened: lists and texts that were cut: (flow, name) → the length kept.
     """
 
     root: Flow
     literals: Literals
     liveness: Liveness
     margin: int = MARGIN
-    left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    clamped: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
-        """Equal for two waiting sessions that continue alike."""
+        """A key that is equal for two waiting sessions that behave the same from here on."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
@@ -63,7 +63,7 @@ class States:
             is_coming,
             *here,
             session.locale,
-            moment if here in self.liveness.timed else None,
+            moment if here in self.liveness.replays_by_time else None,
             self._live(here, "entering" if is_coming else "waiting", {**common, **session.lookups}, session.variables),
             tuple(callers),
             session.tries,
@@ -89,12 +89,12 @@ class States:
         )
 
     def _bounded(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        kept = ((name, old, self._kept(flow, name, old)) for name, old in variables.items())
+        kept = ((name, old, self._bounded_value(flow, name, old)) for name, old in variables.items())
         changed = {name: value for name, old, value in kept if value != old and not _is_given(session, old)}
         return {**variables, **changed} if changed else variables
 
-    def _kept(self, flow: str, name: str, value: Any) -> Any:
-        """A number within its bounds; a list that others are added to, or a text that is joined to others, cut."""
+    def _bounded_value(self, flow: str, name: str, value: Any) -> Any:
+        """A number clamped to its range; a growing list or text cut to its longest distinguished length."""
         compared = self.literals.of(flow, (name,))
         decides = (flow, name) in self.liveness.deciding
         match value:
@@ -116,24 +116,24 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        """A number from one below the least that it is compared with to one above the greatest, or farther."""
+        """A number clamped to its literals plus one on each side, and plus the margin where it can grow."""
         compared = self.literals.of(flow, (name,))
         numbers = [0.0, *compared.borders]
         if any(path[-1] == LENGTH for path in compared.names):
             numbers.append(MOST_ITEMS)
-        is_free = compared.has("free")  # a sum of others may become too large anywhere
+        is_free = compared.has("free")  # a sum of other values can become too large in any step
         is_open = is_free or compared.has("related")
         below = self.margin if is_open or compared.has("rises") else 0
         above = self.margin if is_open or compared.has("sinks") else 0
         low, high = int(min(numbers)) - 1 - below, int(max(numbers)) + 1 + above
         is_far = (value > high and above) or (value < low and below)
         if is_far and (is_free or (flow, name) in self.liveness.deciding):
-            self.left[flow, name] = (low, high)
+            self.clamped[flow, name] = (low, high)
         return low if value < low else min(value, high)
 
 
 def _is_given(session: Session, value: Any) -> bool:
-    """Whether a text is exactly what the call, the caller or a lookup has given."""
+    """Whether a text equals one from the call, the caller or a lookup."""
     given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
     return isinstance(value, str) and any(value == text for each in given for text in texts_of(each))
 
@@ -151,11 +151,11 @@ def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
     value = names.get(path[0])
     if len(path) > 1 and isinstance(value, Mapping):
         value = value.get(path[1])
-    return frozen(value) if weight == DECIDES else _roughly(value)
+    return frozen(value) if weight == DECIDES else _abstracted(value)
 
 
-def _roughly(value: Any) -> Any:
-    """Of a value that is only spoken or sent: whether there is one, and its kind."""
+def _abstracted(value: Any) -> Any:
+    """An abstraction of a value that is only spoken or sent: its type, and whether it is empty."""
     match value:
         case bool() | None:
             return str(value)
@@ -164,14 +164,14 @@ def _roughly(value: Any) -> Any:
         case int() | float():
             return max(-1, min(2, value))
         case list() | tuple():
-            return tuple(map(_roughly, value[:MOST_ITEMS]))
+            return tuple(map(_abstracted, value[:MOST_ITEMS]))
         case Mapping():
-            return tuple(sorted((key, _roughly(each)) for key, each in value.items()))
+            return tuple(sorted((key, _abstracted(each)) for key, each in value.items()))
     return str(type(value))
 
 
 def frozen(value: Any) -> Any:
-    """A JSON value as a key."""
+    """A JSON value made hashable."""
     if isinstance(value, list | tuple):
         return tuple(map(frozen, value))
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""What may happen where a call waits: keys, speech, silence, dial outcomes, checkpoints, and faults on the way.
+"""What can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, and delivery faults.
 
-Each is a `Trigger`. The engine then plays the turn once for every combination of answers of its lookups.
+Each is a `Trigger`. The engine plays its turn once for every combination of lookup answers.
 """
 
 from __future__ import annotations
@@ -26,40 +26,39 @@ from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.literals import Compared, around
 from app.verify.prove.samples import Representatives
 
-Kind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
+TriggerKind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
-"""The answers of the lookups of a turn, by name, in order."""
+"""The lookup answers of a turn as (name, answer), in order."""
 
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
-"""The confidence of speech that nothing tests; a scenario has the same by default."""
-DOWN: Final = LookupAnswer(None, "timed out after 2000 ms")
+"""The default confidence of speech, the same as in a scenario."""
+NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
-"""Combinations of the answers of lookups that are asked side by side; beyond it, each answer of each one once."""
+"""The most combinations of answers of concurrent lookups; if there are more, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
-"""States do not distinguish how often a call has dialled."""
+"""Used while exploring, since states do not distinguish how often a call has dialled."""
 ANY_NUMBER: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Prefixes of every number and address: which ones a server may dial is a setting of its own."""
+"""Prefixes that allow every number and address; which ones a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Trigger(NamedTuple):
-    """One thing that happens at a wait.
+    """Something that happens at a wait.
 
     Attributes:
-        kind: what it is.
-        line: the same as a line of a scenario's script; empty for what happens by itself.
-        wait: the index of the wait that it comes in on.
-        webhook: None for one that cannot be read.
-        seen: the statuses that were reported before.
+        line: the same as a line of a scenario's script; empty if nobody acts.
+        wait: the index of the wait that receives the webhook.
+        webhook: None if it cannot be parsed.
+        seen: the statuses reported before.
         waited: seconds since the step was entered.
-        fault: what goes wrong: `unreadable`, `refused`, `away` (the store), or "".
+        fault: `unreadable`, `refused`, `away` (the store is unavailable), or "".
     """
 
-    kind: Kind
+    kind: TriggerKind
     line: Mapping[str, Any] = _NOTHING
     wait: int = -1
     webhook: Webhook | None = None
@@ -70,14 +69,14 @@ class Trigger(NamedTuple):
 
 @dataclass(slots=True)
 class Triggers:
-    """What may happen in each step. It is the same each time, so it is made once."""
+    """The triggers of each step, cached."""
 
     root: Flow
     values: Representatives
     _made: dict[tuple[Any, ...], tuple[Trigger, ...]] = field(default_factory=dict)
 
     def at(self, session: Session) -> tuple[Trigger, ...]:
-        """Everything that may happen where a session waits, without faults."""
+        """Every trigger for a waiting session, without faults."""
         steering = tuple((wait.index, wait.kind, wait.name) for wait in session.waits if wait.steers)
         key = (session.at, session.step, session.locale, steering)
         if key not in self._made:
@@ -114,7 +113,7 @@ class Triggers:
         yield silence(wait)
 
     def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
-        """The confidences that are enough, and those that are not; the usual one first."""
+        """The accepted confidences, the default first, and those for speech that matches nothing."""
         numbers = sorted({number for number in self._input("confidence").numbers if 0 <= number <= 1})
         near = around([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
         found = list(dict.fromkeys([CONFIDENT, *(each for each in near if numbers and 0 <= each <= 1)]))
@@ -124,7 +123,7 @@ class Triggers:
         return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
 
     def _tested_keys(self, asked: Asked) -> list[str]:
-        """Keys that a menu does not have, where an expression reads what was pressed."""
+        """Keys that `input.digits` is compared with, in addition to the keys of the menu."""
         longest = max(map(len, asked.keys), default=0)
         found = [text for text in self._input("digits").texts if text.isascii() and text.isdigit()]
         found = [text for text in found if len(text) <= longest]
@@ -133,7 +132,7 @@ class Triggers:
         return found
 
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Digits of the right length, one digit too few, and a `*`; more digits than `maxDigits` are never sent.
+        """Digits of valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
 
         Source: NCCO reference, DTMF Input Settings (maxDigits).
         """
@@ -153,7 +152,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """What is said as free speech; in a menu, what is said beside a phrase, where an expression reads that."""
+        """Free speech; in a menu, texts that `input.text` is compared with, alone and after a phrase."""
         unusual = self._unusual(flow, step)
         if not asked.free_speech or not isinstance(step.exit, Collect):
             heard = self._input("text")
@@ -174,7 +173,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, collect: Collect) -> Compared:
-        """What the value is compared with, by its variable, by `input` and in variables of the server."""
+        """What a collected value is compared with: as its variable, as `input`, and by environment variables."""
         compared = self.values.literals.of(flow.name, (collect.into,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))
@@ -186,13 +185,13 @@ class Triggers:
 
 
 def pressed(wait: Wait, digits: str) -> Trigger:
-    """Keys are pressed."""
+    """The party presses keys."""
     webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
     return Trigger("input", {"press": digits}, wait.index, webhook)
 
 
 def spoken(wait: Wait, text: str, confidence: float) -> Trigger:
-    """Something is said."""
+    """The party speaks."""
     results = [{"text": text, "confidence": str(confidence)}]
     speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
     webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": results}})
@@ -200,7 +199,7 @@ def spoken(wait: Wait, text: str, confidence: float) -> Trigger:
 
 
 def silence(wait: Wait) -> Trigger:
-    """Nothing is said or pressed."""
+    """The input times out without keys or speech."""
     fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
     return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
 
@@ -214,7 +213,7 @@ def _phrases(asked: Asked) -> list[str]:
 
 
 def _statuses(on: On, wait: Wait) -> Iterator[Trigger]:
-    """Each dial outcome that steers."""
+    """Each dial outcome that the step handles."""
     for status in (*FAILURES, *DETECTED, DISCONNECTED):
         if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
             fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
@@ -235,7 +234,7 @@ def _decides_before_a_beep(on: On) -> bool:
 
 
 def ends_with_dial(step: Step, session: Session) -> bool:
-    """Whether a call is over when the dialled party hangs up: nothing follows the connect."""
+    """Whether the call ends when the dialled party hangs up, because nothing follows the `connect`."""
     is_dial = isinstance(step.exit, On) and step.exit.connect is not None
     return is_dial and not any(wait.name == CONNECTED for wait in session.waits)
 
@@ -254,7 +253,7 @@ def _notified(step: Step, wait: Wait) -> Iterator[Trigger]:
 
 
 def faults_at(session: Session) -> Iterator[Trigger]:
-    """What can go wrong between Vonage and the server where a session waits, while the store is there."""
+    """The faults between Vonage and the server for a waiting session; without those of the store."""
     for wait in session.waits:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Trigger("fault", {}, wait.index, fault="unreadable")
@@ -265,10 +264,11 @@ def faults_at(session: Session) -> Iterator[Trigger]:
 
 
 class PlayedTurn(NamedTuple):
-    """A turn with the answers of its lookups; None when the webhook did not steer.
+    """A turn with the answers of its lookups.
 
     Attributes:
-        is_timed: whether it may be another turn at another moment.
+        turn: None if the webhook changed nothing.
+        is_timed: whether the turn depends on the time.
     """
 
     turn: Turn | None
@@ -278,14 +278,14 @@ class PlayedTurn(NamedTuple):
 
 @dataclass(slots=True)
 class Turns:
-    """Plays turns of a flow with every answer that its lookups may get."""
+    """Plays turns of a flow with every combination of lookup answers."""
 
     root: Flow
     values: Representatives
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Every turn that `begin` may lead to: it is begun again for each combination of answers."""
+        """Every turn that `begin` can lead to; it is called once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
             known, playing = waiting.pop(), begin()
@@ -312,18 +312,18 @@ class Turns:
         return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
-        """What one lookup may answer; the last is that it does not."""
+        """The sample answers of a lookup; the last is a timeout."""
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
             asks = self.root.named(lookup.flow).steps[lookup.step].asks
             asked = next(each for each in asks if each.name == lookup.name)
             real = self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
-            self._answers[key] = (*map(LookupAnswer, real), DOWN)
+            self._answers[key] = (*map(LookupAnswer, real), NO_REPLY)
         return self._answers[key]
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
-    """What a turn may look at; `dials` is how often a call may dial."""
+    """The context of a turn; `dials` is how often a call may dial."""
     return TurnContext(now, _link, _mask, env, FAILSAFE, ANY_NUMBER, dials)
 
 

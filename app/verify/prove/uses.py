@@ -1,4 +1,4 @@
-"""The values and conditions of a flow, how much depends on each, and which paths of names they read."""
+"""The values and conditions of a flow, each with its weight: only spoken or sent, or able to affect the path."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from app.flow.templates import Expression
 from app.verify.prove.expressions import RETURNED, Path
 
 SPOKEN: Final = 1
-"""The value is only spoken or sent. It decides nothing, but it may be missing or of the wrong kind."""
+"""The value is only spoken or sent. It does not affect the path, unless it is missing or has the wrong type."""
 DECIDES: Final = 2
-"""The value decides where a call goes, or how an action is made."""
+"""The value affects where a call goes or how an action is built."""
 
 
 class Use(NamedTuple):
-    """A value or a condition, and how much depends on it: SPOKEN or DECIDES."""
+    """A value or condition, and its weight: SPOKEN or DECIDES."""
 
     source: Value | Expression
     weight: int
 
 
 def flows_run_from(root: Flow) -> dict[str, Flow]:
-    """The flow and those that a call may run from it, by name."""
+    """The flow and all flows that it can run, by name."""
     return {root.name: root, **root.subs}
 
 
@@ -35,29 +35,29 @@ def flows_run_from(root: Flow) -> dict[str, Flow]:
 
 
 def asked_by(step: Step) -> Iterator[Use]:
-    """What its lookups send."""
+    """The values that the lookups of a step send."""
     yield from (Use(used.source, SPOKEN) for asked in step.asks for used in asked_in(asked))
 
 
 def sent_by(step: Step) -> Iterator[Use]:
-    """What its hooks send on entering."""
+    """The values that the hooks of a step send on entering."""
     yield from (Use(used.source, SPOKEN) for used in sent(step.sends))
 
 
 def played_by(step: Step) -> Iterator[Use]:
-    """What its actions are made of, the prompts of its retry included."""
+    """The values in the actions of a step, including its retry prompts."""
     for part in parts_of(step):
         spoken = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
         yield from (Use(value, SPOKEN if value is spoken else DECIDES) for value in values_in(part))
 
 
 def tested_by(step: Step) -> Iterator[Use]:
-    """The conditions of its exit."""
+    """The conditions of the exit of a step."""
     yield from (Use(test, DECIDES) for test in tests_of(step))
 
 
 def collected_digits(root: Flow, path: Path) -> Iterator[int]:
-    """How many digits callers key in at least for a variable, by a flow and its name."""
+    """The minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
     flow = flows_run_from(root).get(path[0])
     for step in flow.steps.values() if flow is not None else ():
         if isinstance(step.exit, Collect) and (step.exit.into,) == path[1:] and step.exit.digits:
@@ -65,9 +65,9 @@ def collected_digits(root: Flow, path: Path) -> Iterator[int]:
 
 
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
-    """Every assignment of a step and its ways out, with the path of what is assigned: a flow and one of its names.
+    """Every assignment of a step and its exits, as (path, value); the path is (flow, variable).
 
-    The path of what this flow returns begins with RETURNED.
+    The path of a value that this flow returns begins with RETURNED.
     """
     for each in (*step.sets, *(each for edge in step.exit.edges() for each in edge.sets)):
         yield (flow.name, each.name), each.value
@@ -82,7 +82,7 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
-    """Every value and condition of a flow, without what its event hooks send; an assigned value decides nothing yet."""
+    """Every value and condition of a flow, except those of event hooks. Assigned values get the weight SPOKEN."""
     for step in flow.steps.values():
         yield from (*asked_by(step), *sent_by(step), *played_by(step), *tested_by(step))
         yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
@@ -92,7 +92,7 @@ def uses_in(flow: Flow) -> Iterator[Use]:
 
 
 def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
-    """Where a step may lead, its error exit included."""
+    """The targets of a step, including its error exit."""
     yield from (edge.target for edge in step.exit.edges())
     error = step.error or flow.error
     if error is not None:
@@ -100,17 +100,17 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
 
 
 def given_to(target: Target) -> tuple[Assignment, ...]:
-    """The params that a target gives to the flow that it runs."""
+    """The params that a target passes to the flow that it runs."""
     return tuple(target.runs.given) if target.runs is not None else ()
 
 
 def runs_of(step: Step) -> Runs | None:
-    """The flow that a step runs, and that returns to it; None for any other step."""
+    """The sub-flow that a `run` step runs; None for other steps."""
     first = next(iter(step.exit.edges()), None)
     return first.target.runs if first is not None and step.exit.word == "run" else None
 
 
 def lines_of(step: Step) -> tuple[Edge, ...]:
-    """The ways out of a step, without the one into the flow that it runs."""
+    """The edges of a step, without the one into its sub-flow."""
     edges = tuple(step.exit.edges())
     return edges[1:] if step.exit.word == "run" else edges

@@ -12,7 +12,7 @@ def agree(heard: Heard, project: Project) -> Proof:
     """Whatever calls have come to, the proof comes to; and nothing else, when they have come to everything."""
     proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     taken = {key for key in heard.taken if key[2] not in ("entered", "error")}
-    calm = [edge for edge in proof.space.transitions if edge.sort != "fault"]
+    calm = [edge for edge in proof.space.transitions if edge.kind != "fault"]
     failed = {step for edge in calm for _, step, _, _ in edge.failed}
     lost = {each.step for each in proof.violations if each.kind == "unreachable"}
     told = {each.step for each in proof.violations if each.kind in ("error_exit", "invalid_ncco")}

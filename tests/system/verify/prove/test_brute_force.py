@@ -24,7 +24,7 @@ MODEST = settings(
 
 def calm(proof: Proof) -> list[Transition]:
     """The turns that no fault has led to."""
-    return [edge for edge in proof.space.transitions if all(each.sort != "fault" for each in edge.first_path)]
+    return [edge for edge in proof.space.transitions if all(each.kind != "fault" for each in edge.first_path)]
 
 
 def agree(seen: Seen, proof: Proof) -> None:
