@@ -1,4 +1,4 @@
-"""A virtual Vonage: plays any webhook server in virtual time, and lets a caller press, speak, be silent and hang up.
+"""A simulated Vonage: calls any webhook server in virtual time. The caller can press, speak, be silent and hang up.
 
 async with HttpServer() as server:
     vonage = Vonage(Application(answer_url=..., event_url=...), server, VirtualClock())

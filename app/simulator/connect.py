@@ -1,4 +1,4 @@
-"""`connect`. Source: NCCO reference, Connect; webhook reference, Connect events and Machine detection."""
+"""Performs `connect`. Source: NCCO reference, Connect; webhook reference, Connect events and Machine detection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.simulator import payloads
 from app.simulator.conversations import SimulatedConversation, Sound
 from app.simulator.delivery import ReplyResult, replacement
 from app.simulator.legs import Action, Identity, Leg, Ncco, Waited
-from app.simulator.parties import DETAILS, ENDLESS, MACHINES, SOMEBODY, Behaviour, Words, address_of
+from app.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behaviour, Words, address_of
 from app.simulator.scheduler import Process, Signal, Steps, first_of
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Dial, join the parties when somebody answers, and go on when the dial is over.
+    """Dial, join the parties if somebody answers, and wait until the dial is over.
 
-    Source: NCCO reference, Connect: after it the next action is processed.
+    Source: NCCO reference, Connect: the next action follows.
     """
     dial = Dial(playback, action)
     try:
@@ -31,7 +31,7 @@ def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 class Dial:
-    """One connect action and the leg that it makes."""
+    """One connect action and the leg that it dials."""
 
     def __init__(self, playback: Playback, action: Action) -> None:
         platform, caller = playback.platform, playback.leg
@@ -52,7 +52,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """The replacement NCCO that one of its events brings; None when the NCCO continues."""
+        """Dial; returns the NCCO with which a reply to an event replaces this one, None if it continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from self._behaviour()
@@ -68,7 +68,7 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """What the called party sees. That it is our number where none is written is unverified."""
+        """The caller id that the dialled party sees. Using our own number by default is unverified."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
             return None if written is None else str(written)
@@ -82,7 +82,7 @@ class Dial:
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
     def _behaviour(self) -> Steps[Behaviour]:
-        """What comes of it. A number that is not ours is shown to no phone: the dial fails.
+        """The behaviour of the dialled party. A phone dial from a number that is not ours fails.
 
         Source: NCCO reference, Connect (from).
         """
@@ -95,18 +95,21 @@ class Dial:
         return known if known is not None else (yield from self._decided())
 
     def _decided(self) -> Steps[Behaviour]:
-        """Wait until somebody decides; a timeout when that takes too long."""
+        """Wait for `Leg.decide`; a timeout if that takes too long."""
         caller = self._caller
         caller.decision, caller.decided = Behaviour("timeout"), Signal()
         caller.wait_for_party(Waited("dial", self._action, address=self._address))
         try:
             yield from first_of(caller.decided, within=float(self._action.get("timeout", 60)))
         finally:
-            caller.wait_no_more()
+            caller.stop_waiting()
         return caller.decision
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Nobody answers; with eventType synchronous some replies count. Source: webhook reference, Connect events."""
+        """Nobody answers. With a synchronous eventType some replies are played.
+
+        Source: webhook reference, Connect events.
+        """
         platform, status = self._platform, behaviour.outcome
         detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
         detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
@@ -120,36 +123,36 @@ class Dial:
         return (yield from replacement(asking))
 
     def _ask(self, status: str, **extra: Any) -> Process[ReplyResult]:
-        """Send a state whose reply is played."""
+        """Send a status event whose reply is played."""
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Somebody picks up. Source: NCCO reference, Phone (dtmfAnswer): the keys are sent at once."""
+        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
         leg, platform = self._leg, self._platform
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
         if self._endpoint.get("dtmfAnswer"):
-            leg.hears("keys", self._endpoint["dtmfAnswer"])
+            leg.note("keys", self._endpoint["dtmfAnswer"])
         if self._endpoint.get("onAnswer"):
-            yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
+            yield from self._play_on_answer(self._endpoint["onAnswer"]["url"], behaviour)
         events = _detections(self._action, behaviour, platform.application.detection_s)
-        if events and events[0].holds and not leg.over.is_fired:
-            if self._is_gone_before(events[0], behaviour):
-                return (yield from self._together(behaviour, ()))
+        if events and events[0].delays_joining and not leg.over.is_fired:
+            if self._hangs_up_before(events[0], behaviour):
+                return (yield from self._talk(behaviour, ()))
             ncco = yield from self._detect(events)
             events = ()
             if ncco is not None:
                 return ncco
-        if leg.over.is_fired or leg.is_guest:
-            return None  # it is gone, or its own NCCO has moved it into another conversation
+        if leg.over.is_fired or leg.is_transferred:
+            return None  # it has hung up, or its own NCCO moved it into another conversation
         self._join()
-        return (yield from self._together(behaviour, events))
+        return (yield from self._talk(behaviour, events))
 
-    def _whisper(self, url: str, behaviour: Behaviour) -> Steps[None]:
-        """Play the called party an NCCO of its own before it is joined.
+    def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
+        """Play the dialled party an NCCO of its own before it is joined.
 
-        How it is asked for is not documented: here by GET with the fields of an answer webhook. Without a ringback tone
-        the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
+        The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone
+        the caller hears silence in the meantime. Source: NCCO reference, Phone (onAnswer).
         """
         platform, leg = self._platform, self._leg
         if self.ringing.kind == "ringing":
@@ -169,24 +172,24 @@ class Dial:
         yield from first_of(leg.player.done, leg.over)
         script.cancel()
 
-    def _is_gone_before(self, detection: Detection, behaviour: Behaviour) -> bool:
-        """Whether somebody hangs up before detection has a result. A party with the outcome `human` or a machine stays.
+    def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
+        """Whether the party hangs up before detection has a result. With the outcome `human` or a machine it stays.
 
         Source: webhook reference, Machine detection (about 5 s of analysis); that there is no event then is inferred.
         """
-        return behaviour.outcome in SOMEBODY and behaviour.talks_s < detection.after_s - self._leg.at
+        return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
     def _join(self) -> None:
         leg, caller = self._leg, self._caller
         self.ringing.stop()
         leg.conversation.leave(leg)
         for listener in caller.conversation.legs:
-            listener.hears("joined", leg.name)
+            listener.note("joined", leg.name)
         caller.conversation.join(leg)
-        leg.hears("joined", caller.name)
+        leg.note("joined", caller.name)
 
-    def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""
+    def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+        """The parties talk until one hangs up or the time limit is reached. Source: NCCO reference, Connect (limit)."""
         leg, platform, begun_s = self._leg, self._platform, self._leg.at
         limit = float(self._action.get("limit") or 7200)
         ends = min(behaviour.talks_s, limit)
@@ -207,7 +210,7 @@ class Dial:
         return None
 
     def _disconnect(self) -> Steps[Ncco | None]:
-        """A WebSocket is closed by its server: the reply is played whatever `eventType` says.
+        """A WebSocket server closes the connection; the reply is played for any `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
         """
@@ -216,7 +219,7 @@ class Dial:
         return (yield from replacement(asking))
 
     def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        """Send what was detected. Source: webhook reference, Machine detection."""
+        """Send the events of machine detection. Source: webhook reference, Machine detection."""
         leg = self._leg
         for event in events:
             if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
@@ -233,7 +236,7 @@ class Dial:
 
 
 def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
-    """What a called party does while an NCCO of its own is played; at last it hangs up, unless it is joined before."""
+    """Play the script of a dialled party while its own NCCO plays; then it hangs up, unless it is joined first."""
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
@@ -249,7 +252,7 @@ def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
 
 
 BEEP_TIMEOUT_S: Final = 45.0
-"""Seconds to wait for a beep when nothing is written; the documents state no default."""
+"""Default seconds to wait for a beep; the documentation states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,23 +260,23 @@ class Detection:
     """One event of machine detection.
 
     Attributes:
-        after_s: seconds from answering.
-        hangs_up: whether the leg ends with it.
-        holds: whether the parties are not joined before.
+        after_s: seconds after the answer.
+        hangs_up: whether the platform then ends the leg.
+        delays_joining: whether the parties are joined only after it.
     """
 
     after_s: float
     status: str
     sub_state: str | None = None
     hangs_up: bool = False
-    holds: bool = False
+    delays_joining: bool = False
 
 
 def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: float) -> tuple[Detection, ...]:
-    """The events of a connect that was answered, in order; () without detection. The advanced one wins over the other.
+    """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
 
     Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
-    That the latter counts from the detection is unverified.
+    That beep_timeout counts from the detection is unverified.
     """
     is_machine = behaviour.outcome in MACHINES
     status = "machine" if is_machine else "human"
@@ -283,14 +286,14 @@ def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: fl
         hangs_up = written == "hangup" and is_machine
         return (Detection(detection_s, status, hangs_up=hangs_up),) if written else ()
     mode = advanced.get("mode", "detect")
-    holds = mode != "default"
+    delays_joining = mode != "default"
     hangs_up = advanced.get("behavior") == "hangup" and is_machine
-    first = Detection(detection_s, status, hangs_up=hangs_up, holds=holds)
+    first = Detection(detection_s, status, hangs_up=hangs_up, delays_joining=delays_joining)
     if not is_machine or mode == "detect" or (hangs_up and mode == "default"):
         return (first,)
     latest_s = detection_s + float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S)
     if behaviour.outcome == "beep" and behaviour.beeps_s <= latest_s:
-        beep = Detection(max(behaviour.beeps_s, detection_s), status, "beep_start", hangs_up, holds)
+        beep = Detection(max(behaviour.beeps_s, detection_s), status, "beep_start", hangs_up, delays_joining)
     else:
-        beep = Detection(latest_s, status, "beep_timeout", hangs_up, holds)
+        beep = Detection(latest_s, status, "beep_timeout", hangs_up, delays_joining)
     return (first, beep) if mode == "default" else (beep,)

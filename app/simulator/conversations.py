@@ -1,4 +1,4 @@
-"""Conversations: what legs are joined in, who hears whom, and what is recorded."""
+"""Conversations: which legs are joined, who hears whom, and what is recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from app.simulator import payloads
-from app.simulator.legs import Action, Kind, Leg
+from app.simulator.legs import Action, HeardKind, Leg
 from app.simulator.scheduler import Signal, Steps, pause
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ class Sound:
 
     Attributes:
         kind, text, seconds, action: as in `Heard`.
-        hearers: who hears it, each with the number of the entry in its transcript.
+        hearers: the legs that hear it, each with the index of its transcript entry.
     """
 
     conversation: SimulatedConversation
-    kind: Kind
+    kind: HeardKind
     text: str
     seconds: float | None
     action: Action | None
     hearers: dict[Leg, int] = field(default_factory=dict)
 
     def reach(self, leg: Leg) -> None:
-        """Let a leg hear it from now on."""
-        self.hearers[leg] = leg.hears(self.kind, self.text, self.seconds, self.action)
+        """Let a leg hear the sound from now on."""
+        self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
 
     def leave(self, leg: Leg) -> None:
-        """A leg hears it no more."""
+        """Let a leg stop hearing the sound."""
         if leg in self.hearers:
             leg.cut(self.hearers.pop(leg))
 
     def stop(self) -> None:
-        """Cut it for all who still hear it, or note that it has ended; a leg that joins now does not hear it."""
+        """Stop the sound for every leg; a leg that joins later does not hear it."""
         if self in self.conversation.sounds:
             self.conversation.sounds.remove(self)
         for leg in tuple(self.hearers):
@@ -55,13 +55,13 @@ class SimulatedConversation:
 
     Attributes:
         uuid: its conversation_uuid.
-        name: of a named conversation; "" for that of a call.
-        legs: who is in it, in the order of joining, each with the action that has brought it there.
-        started: a named conversation has begun: its parties hear each other.
+        name: the name of a named conversation; "" for the conversation of a call.
+        legs: the legs in it, in order of joining, each with the action that joined it.
+        started: fires when a named conversation starts, so that its parties hear each other.
         controller: the leg whose NCCO is played in it; None for a named one.
         moderators: legs that end it when they leave.
-        over: a named conversation has ended for everyone in it.
-        sounds: what is being played.
+        over: fires when a named conversation ends for everyone.
+        sounds: the sounds being played.
     """
 
     def __init__(self, uuid: str, name: str = "") -> None:
@@ -75,19 +75,19 @@ class SimulatedConversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """A leg joins; it hears what is being played."""
+        """Add a leg, which then hears what is being played."""
         self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
             sound.reach(leg)
 
     def leave(self, leg: Leg) -> None:
-        """A leg leaves; nothing happens if it is not in the conversation."""
+        """Remove a leg, if it is in the conversation."""
         if self.legs.pop(leg, None) is not None:
             for sound in self.sounds:
                 sound.leave(leg)
 
-    def play(self, kind: Kind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
+    def play(self, kind: HeardKind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
         """Play something to everyone in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
         sound = Sound(self, kind, text, seconds, action)
         for leg in self.legs:
@@ -95,13 +95,13 @@ class SimulatedConversation:
         self.sounds.append(sound)
         return sound
 
-    def carry(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Let the legs that may hear the speaker hear it; none does before a named conversation has started."""
+    def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
+        """Let every leg that may hear the speaker hear the text; none before a named conversation has started."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
             if listener is not speaker and self._hears(listener, speaker):
-                listener.hears("voice", text, seconds)
+                listener.note("voice", text, seconds)
 
     def _hears(self, listener: Leg, speaker: Leg) -> bool:
         """Whether one leg hears another: both sides must allow it.
@@ -115,18 +115,18 @@ class SimulatedConversation:
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""mp3 of 32 kbit/s. Source: recording guide of 2022; of the others our estimate."""
+"""mp3: 32 kbit/s. Source: recording guide of 2022. The others are our estimates."""
 
 
 class Recording:
-    """Something that is being recorded.
+    """A recording in progress or finished.
 
     Args:
-        leg: for whose call.
-        action: the record or conversation action that asked for it.
+        leg: the leg whose call is recorded.
+        action: the record or conversation action that started it.
 
     Attributes:
-        begun, ended: when; `ended` is None as long as it goes on.
+        begun, ended: when it began and ended; `ended` is None while it is in progress.
     """
 
     def __init__(self, platform: Vonage, leg: Leg, action: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ class Recording:
         self.ended: datetime | None = None
 
     def end(self) -> None:
-        """It ends now, and its webhook follows after a while; a second time changes nothing.
+        """End the recording now; its webhook follows later. Nothing happens if it has already ended.
 
         Source: webhook reference, Record and Transcription.
         """

@@ -1,6 +1,6 @@
-"""Delivers the webhooks of an application: signed, retried, then to the fallback; and judges the replies.
+"""Delivers the webhooks of an application with signature, retry and fallback, and validates the replies.
 
-Chaos is bad luck on the network, drawn from a seed: the same seed gives the same faults.
+`Chaos` injects random network faults; the same seed gives the same faults.
 
 Source: delivery rules; webhook reference, Fallback.
 """
@@ -37,23 +37,24 @@ STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "bus
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the dashboard knows of an application, and which reading of the documents the platform follows.
+    """The settings of an application in the dashboard, and how to behave where the documentation is unclear.
 
     Attributes:
-        answer_url: asked for the first NCCO. event_url: gets everything else that has no URL of its own.
-        fallback_url: asked when a request that expects an NCCO has failed; "" for none.
+        answer_url: receives the request for the first NCCO.
+        event_url: receives every other webhook without a URL of its own.
+        fallback_url: receives the request after another one for an NCCO has failed; "" for none.
         answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
-        signature_secret: of the account; "" sends unsigned webhooks.
-        numbers: of this application; a connect to a phone from any other fails. (): every number is ours.
+        signature_secret: that of the account; "" sends unsigned webhooks.
+        numbers: the numbers of the application; a connect to a phone from any other fails. (): any number is accepted.
         connect_s, answer_s, event_s: time-outs in seconds. Source: delivery rules.
         retries: how often a failed request is sent again: 1 by the current support article, 2 by former ones.
-        retry_after_s: seconds before it is; unverified but for one blog.
-        empty_array: what `[]` in reply to an event does: nothing, or it replaces the NCCO and so ends the call.
-        object_reply: what an object such as {"status": "ok"} in reply to an event is: an invalid NCCO, or nothing.
-        steering: statuses of a synchronous connect whose reply counts.
+        retry_after_s: seconds before a retry. Only one blog post mentions it.
+        empty_array: whether `[]` in reply to an event is ignored, or replaces the NCCO and so ends the call.
+        object_reply: whether an object such as {"status": "ok"} in reply to an event is an invalid NCCO or ignored.
+        steering: statuses of a synchronous connect whose reply is played.
         completed_after: failures of a dial that a `completed` follows; declined calls get none. Unverified in detail.
-        speech_when_off: what `speech` holds when an input asked for keys alone: an empty list of results, or the error
-            "Speech was not enabled". Both were seen.
+        speech_when_off: the content of `speech` when an input collects only keys: an empty list of results, or the
+            error "Speech was not enabled". Both occur in practice.
         records_block: whether a record with an end condition is waited for. Source: NCCO reference, Record; its own
             table and introduction disagree.
         detection_s: seconds until machine detection knows who answered.
@@ -89,15 +90,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """What happens to one delivery. It always gets through in the end: by its retry, or by the fallback.
+    """The faults of one delivery. It always succeeds in the end, by its retry or by the fallback.
 
     Attributes:
-        late_s: seconds until it is sent at all. Later ones may overtake it, unless the call waits for its reply.
-        slow_s: seconds that the reply takes longer; less than the time-out.
-        is_doubled: sent twice, the second time `again_s` seconds after the first; the reply to that is lost.
-        loses_reply: the server gets it, the platform not the reply: a time-out, and a retry.
-        loses_every_reply: the retry is a time-out as well, so that the fallback is asked; that gets through.
-        is_unsigned: sent without its signature at first. Source: webhooks guide (internal signing failure).
+        late_s: delay before sending. Later webhooks may overtake it, unless the call waits for its reply.
+        slow_s: delay of the reply; less than the timeout.
+        is_doubled: it is sent again `again_s` seconds after the first time; the second reply is ignored.
+        loses_reply: the server receives it, but the reply is lost: a timeout, then a retry.
+        loses_every_reply: the retry times out as well, so the fallback is requested, which succeeds.
+        is_unsigned: the first attempt has no signature. Source: webhooks guide (internal signing failure).
     """
 
     late_s: float = 0.0
@@ -110,7 +111,7 @@ class NetworkFault:
 
     @property
     def of_retry(self) -> NetworkFault:
-        """What happens to the same delivery when it is sent again."""
+        """The faults of the retry."""
         return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 
@@ -118,14 +119,15 @@ NO_FAULT: Final = NetworkFault()
 
 
 class Chaos:
-    """Network faults of a seed, delivery by delivery.
+    """Random network faults for each delivery.
 
     Args:
-        seed: which ones.
-        rate: how likely each kind is for a delivery, 0 to 1.
-        fallback_rate: how likely it is that a delivery which the call waits for loses every reply; an application
-            needs a fallback URL then.
-        late_s: most seconds that a notification is late. slow_s: that an awaited one is late or slow.
+        seed: of the random numbers.
+        rate: the probability of each kind of fault, from 0 to 1.
+        fallback_rate: the probability that a delivery which the call waits for loses every reply; above 0 the
+            application needs a fallback URL.
+        late_s: the largest delay of a delivery that the call does not wait for.
+        slow_s: the largest delay of one that the call waits for, and of any reply.
     """
 
     def __init__(
@@ -136,10 +138,10 @@ class Chaos:
         self._late_s = late_s
         self._slow_s = slow_s
         self._fallback_rate = fallback_rate
-        self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
     def next_fault(self, *, is_awaited: bool) -> NetworkFault:
-        """What happens to the next delivery.
+        """The faults of the next delivery.
 
         Args:
             is_awaited: whether the call waits for its reply.
@@ -170,29 +172,29 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""`reason` of a fallback by what failed; that a connect time-out has no word of its own is unverified.
+"""The `reason` of a fallback request by failure. That a connect timeout has no reason of its own is unverified.
 
 Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
-"""Content types of which no NCCO is read. Source: support article 115016024247."""
+"""Content types that are rejected without reading the NCCO. Source: support article 115016024247."""
 PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
-"""Faults in the order of actions, which leave an NCCO well-formed (unverified).
+"""Errors in the order of actions, with which an NCCO is still played (unverified).
 
-Source: webhook reference, Error: what is refused has an "invalid value type or action".
+Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyResult:
-    """What a reply comes to.
+    """The effect of a reply.
 
     Attributes:
-        ncco: what is played from now on; None: what is running continues.
-        failure: `reason` of the fallback; "" when nothing failed.
+        ncco: the NCCO to play now; None: the current NCCO continues.
+        failure: the `reason` of the fallback request; "" if the reply is valid.
         is_retried: whether the same request is sent again.
-        problem: the fault in one sentence.
-        issues: of the NCCO, errors and warnings.
+        problem: the error in one sentence.
+        issues: errors and warnings of the NCCO.
     """
 
     ncco: list[dict[str, Any]] | None = None
@@ -203,13 +205,13 @@ class ReplyResult:
 
 
 def read_reply(response: Response, application: Application, *, is_played: bool, is_answer: bool) -> ReplyResult:
-    """What a reply comes to.
+    """Validate a reply.
 
     Args:
-        response: what came.
-        application: how disputed replies are read.
-        is_played: whether an NCCO in it counts; of other requests only the status does.
-        is_answer: whether nothing is running yet, so that nothing can go on.
+        response: the reply.
+        application: decides how to treat unclear replies.
+        is_played: whether an NCCO in the reply is played; otherwise only its status matters.
+        is_answer: whether the leg has no NCCO yet, so that an empty reply is an error.
     """
     if response.failure:
         reason = REASONS[response.failure]
@@ -237,7 +239,7 @@ def read_reply(response: Response, application: Application, *, is_played: bool,
 
 
 def _changes_nothing(document: Any, application: Application) -> bool:
-    """Whether a reply to an event lets the call continue. What `[]` and objects do is disputed."""
+    """Whether a reply to an event lets the current NCCO continue. The documentation is unclear on `[]` and objects."""
     if isinstance(document, dict):
         return application.object_reply == "ignore"
     return document is None or (document == [] and application.empty_array == "ignore")
@@ -249,12 +251,12 @@ NOT_RETRIEVED: Final = "failed to retrieve the ncco"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request of a delivery and what came back.
+    """One request of a delivery and its response.
 
     Attributes:
-        at: seconds of the clock when it was sent.
-        result: the platform's reading of it.
-        fault: what chaos did to it, in words; "" for nothing.
+        at: when it was sent, in seconds of the clock.
+        result: the effect of the response.
+        fault: the injected faults as text; "" for none.
     """
 
     at: float
@@ -266,18 +268,18 @@ class Attempt:
 
 @dataclass(eq=False, slots=True)
 class WebhookDelivery:
-    """A webhook, how it was delivered, and its result. A line of the log.
+    """A webhook in the log, with its attempts and result.
 
     Attributes:
         kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        fields: what it says.
-        leg: whom it is about.
-        is_played: whether the call waits for the reply, and plays an NCCO in it.
-        is_answer: whether nothing runs yet that could go on.
-        is_spared: whether chaos leaves it alone.
-        at: seconds of the clock when it was due.
-        attempts: every request; that of the fallback is a delivery of its own.
-        result: of the last attempt; None while there is none.
+        fields: its payload.
+        leg: the leg that it is about.
+        is_played: whether the call waits for the reply and plays the NCCO in it.
+        is_answer: whether the leg has no NCCO yet.
+        skips_chaos: whether no random faults apply.
+        at: when it was due, in seconds of the clock.
+        attempts: every request; the fallback is a delivery of its own.
+        result: the result of the last attempt; None before the first.
         is_over: whether no further attempt will be made.
     """
 
@@ -288,7 +290,7 @@ class WebhookDelivery:
     leg: Leg
     is_played: bool = False
     is_answer: bool = False
-    is_spared: bool = False
+    skips_chaos: bool = False
     at: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     result: ReplyResult | None = None
@@ -296,12 +298,12 @@ class WebhookDelivery:
 
     @property
     def ncco(self) -> list[dict[str, Any]] | None:
-        """What is played because of it; None when it changes nothing."""
+        """The NCCO in the reply that is played; None if there is none."""
         return self.result.ncco if self.result is not None else None
 
 
 class Deliveries:
-    """Delivers, and keeps the log."""
+    """Delivers webhooks and logs them."""
 
     def __init__(
         self, scheduler: Scheduler, server: Server, application: Application, ids: Iterator[UUID], chaos: Chaos | None
@@ -314,7 +316,7 @@ class Deliveries:
         self.log: list[WebhookDelivery] = []
 
     def send(self, delivery: WebhookDelivery) -> None:
-        """Deliver without waiting; without a URL nothing is sent, and an error event is only logged."""
+        """Deliver without waiting. Without a URL nothing is sent; an error event is still logged."""
         if delivery.url:
             self._scheduler.spawn(self._attempts(delivery))
         else:
@@ -323,14 +325,17 @@ class Deliveries:
                 self._begin(delivery)
 
     def ask(self, delivery: WebhookDelivery) -> Process[ReplyResult]:
-        """Deliver something whose reply is played; the process comes to what is played in the end.
+        """Deliver a webhook whose reply is played; the result of the process is the final reply.
 
-        It runs by itself: a party that hangs up meanwhile does not take the request back.
+        The process is independent of the leg: a hang-up does not cancel the request.
         """
-        return self._scheduler.spawn(self._instruction(delivery))
+        return self._scheduler.spawn(self._deliver_or_fall_back(delivery))
 
-    def _instruction(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
-        """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO continues."""
+    def _deliver_or_fall_back(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
+        """Deliver and, if that fails, request the fallback. If both fail, a new call ends and a running NCCO continues.
+
+        Source: webhook reference, Fallback.
+        """
         if not delivery.url:
             return ReplyResult()
         own = self._application
@@ -351,7 +356,7 @@ class Deliveries:
         return result
 
     def _report(self, delivery: WebhookDelivery, reason: str) -> None:
-        """The error event: of each NCCO with a fault, and when nothing has helped (the latter unverified in detail).
+        """Send the error event: for each invalid NCCO, and if the fallback failed (the latter unverified in detail).
 
         Source: webhook reference, Answer (reply) and Error.
         """
@@ -377,8 +382,8 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """A fallback is never disturbed: it is what recovers from all other faults."""
-        if self._chaos is None or delivery.kind == "fallback" or delivery.is_spared:
+        """The faults to inject. A fallback gets none, since it must recover from the others."""
+        if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
 
@@ -387,7 +392,7 @@ class Deliveries:
         request = self._request(delivery, is_signed=not fault.is_unsigned)
         response: Response = yield request
         if fault.is_doubled:
-            self._scheduler.spawn(_again(request, fault.again_s))
+            self._scheduler.spawn(_resend(request, fault.again_s))
         if fault.slow_s:
             yield from pause(fault.slow_s)
         if fault.loses_reply:
@@ -416,13 +421,13 @@ class Deliveries:
 
 
 def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
-    """The NCCO that a reply brings, once it is there; None when it changes nothing."""
+    """Wait for the reply; the NCCO in it, None if the current one continues."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None
 
 
-def _again(request: Request, seconds: float) -> Steps[None]:
-    """Send the very same request again; its reply is ignored."""
+def _resend(request: Request, seconds: float) -> Steps[None]:
+    """Send the same request again; its reply is ignored."""
     yield from pause(seconds)
     yield request
 

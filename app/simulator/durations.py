@@ -1,7 +1,7 @@
 """How long speech and audio last.
 
-The platform documents no durations. These are our estimates. They are the same in every run, and near
-enough to distinguish a prompt of four seconds from one of forty.
+The platform documents no durations. These are our estimates: the same in every run, and close enough to distinguish
+a prompt of four seconds from one of forty.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ WORDS_PER_MINUTE: Final[Mapping[str, float]] = {
     "no": 145, "fi": 105, "pl": 120, "cs": 120, "sk": 120, "hu": 110, "ru": 115, "uk": 115, "tr": 105, "el": 135,
     "ro": 140, "hi": 140, "ar": 110, "he": 120, "id": 125, "vi": 190,
 }  # fmt: skip
-"""Words a minute by language, as read aloud at an ordinary pace."""
+"""Speaking rate by language at a normal pace."""
 OTHER_WORDS_PER_MINUTE: Final = 140.0
 CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
-"""Characters a minute of languages that are written without blanks."""
+"""Speaking rate of languages that are written without spaces."""
 COMMA_S: Final = 0.15
 """Source: NCCO reference, Talk (text): a comma adds a short pause. How short is our estimate."""
 SENTENCE_S: Final = 0.35
@@ -50,7 +50,7 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds that the synthesiser needs for a text, plain or SSML; at least 0.1."""
+        """Seconds of synthesised speech for a text, plain or SSML; at least 0.1."""
         return max(0.1, round(sum(self._seconds(part, language) for part in _parts(text)), 3))
 
     def stream(self, url: str) -> float:
@@ -104,7 +104,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """The parts of SSML in no particular order; without recursion, since tags may be nested without limit."""
+    """The parts of SSML in no particular order. Not recursive, since tags can be nested to any depth."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()

@@ -1,4 +1,4 @@
-"""`input`: what it collects, and when it is over. Source: NCCO reference, Input."""
+"""Performs `input`: what it collects, and when it ends. Source: NCCO reference, Input."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from app.simulator.player import Playback
 
 Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""What goes into the webhook: its `speech` and `dtmf`."""
+"""The `speech` and `dtmf` fields of the webhook."""
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Listen, send what was pressed or said, and play what comes back.
+    """Collect input, send it, and return the NCCO of the reply.
 
-    After an empty reply the NCCO continues behind the input.
+    After an empty reply the NCCO continues after the input.
     Source: webhook reference, Input (reply; unverified for input).
     """
     if action.get("mode") == "asynchronous":
@@ -31,7 +31,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     try:
         collected = yield from _collected(playback, action, leg.open)
     finally:
-        leg.wait_no_more()
+        leg.stop_waiting()
     speech = dict(collected["speech"])
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = platform.new_file()
@@ -40,9 +40,9 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    """What is pressed or said up to the key that ends the input, or to a time-out. Keys win over speech.
+    """Collect keys or speech until a key ends the input or a timeout expires. Keys take precedence over speech.
 
-    Time-outs count from the end of the prompts (unverified); of an input for both it is that of speech (unverified).
+    Timeouts start at the end of the prompts; an input for both uses the timeout of speech (both unverified).
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
     """
     clock, leg, takes = playback.platform.clock, playback.leg, waited.takes
@@ -87,7 +87,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
 
 
 def _overridden(takes: frozenset[str], application: Application) -> Mapping[str, Any]:
-    """What `speech` holds beside keys. Source: webhook reference, Input (speech.error)."""
+    """The `speech` field next to collected keys. Source: webhook reference, Input (speech.error)."""
     if "speech" in takes:
         return {"error": "Speech overridden by DTMF"}
     is_error = application.speech_when_off == "error"
@@ -95,7 +95,10 @@ def _overridden(takes: frozenset[str], application: Application) -> Mapping[str,
 
 
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
-    """Whose input is taken. Source: NCCO reference, Speech Recognition Settings (uuid): the first leg of the call."""
+    """The legs and kinds of input to collect.
+
+    Source: NCCO reference, Speech Recognition Settings (uuid): the first leg of the call.
+    """
     if "dtmf" in takes:
         yield leg, PressedKey
     if "speech" in takes:
@@ -104,12 +107,12 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[None]:
-    """Asynchronous mode: the NCCO continues, and each key is sent at once for as long as the leg lives (unverified).
+    """Asynchronous mode: the NCCO continues, and each key is sent at once until the leg ends (unverified).
 
     Source: NCCO reference, Input (mode).
     """
     queue = InputQueue((playback.leg, PressedKey))
-    with queue:  # until it is known whether a key cuts the prompts
+    with queue:  # until the prompts end or a key interrupts them
         first = yield from playback.play_until(queue)
     if first is not None:
         queue.put(first)

@@ -1,4 +1,4 @@
-"""Legs: one party's connection to the platform, what the party hears and does, and how a test or a person is it."""
+"""Legs: one party's connection to the platform, its transcript, and the methods to act as that party."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from app.simulator.platform import Vonage
 
 EndedBy: TypeAlias = Literal["user", "platform"]
-"""Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
+"""Who ended a leg: its own party or the platform. Source: webhook reference, completed (disconnected_by)."""
 BETWEEN_KEYS_S: Final = 0.25
-"""How fast people press keys; our estimate."""
+"""Seconds between two keys; our estimate."""
 SURE: Final = 0.9
-"""How sure the recogniser is of words that are given without a confidence."""
+"""The default confidence of speech."""
 
 
 class CallIsOver(AppError):
-    """The caller did something after the call had ended."""
+    """The party acts after the call has ended."""
 
 
 class NothingToDecide(AppError):
@@ -37,7 +37,7 @@ class NothingToDecide(AppError):
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
-    """The same ids for the same seed. Source: webhook reference, identifiers (opaque)."""
+    """An endless series of ids, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
     for count in itertools.count(1):
         yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
@@ -47,32 +47,32 @@ Action: TypeAlias = dict[str, Any]
 Ncco: TypeAlias = list[Action]
 Target: TypeAlias = tuple[str, Method]
 """Where webhooks go: URL and method."""
-Kind: TypeAlias = Literal[
+HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
-"""ringing: the number that is dialled rings. tone: a ringback tone. music: of a conversation that has not begun.
-keys: tones that were sent to the line. joined, left: another party. voice: what another party says.
-pressed, spoke, hung up: what this party did. ended: the platform hung up."""
+"""ringing: the dialled number rings. tone: a ringback tone. music: hold music of a conversation that has not started.
+keys: DTMF tones sent to this party. joined, left: another party did. voice: another party speaks.
+pressed, spoke, hung up: this party did. ended: the platform hung up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One thing in the experience of a party.
+    """One entry of a party's transcript.
 
     Attributes:
-        at: seconds since its call was answered; before that, negative.
-        leg: whose experience it is.
-        kind: what it was.
-        text: what was said, the URL of a file, a number, keys.
-        seconds: how long it lasted, or would have; None for something endless that has not ended.
-        is_cut: whether a prompt ended before its end, by a key, speech or a hang-up.
-        action: the NCCO action behind it; None when there is none.
+        at: seconds since the call was answered; negative before that.
+        leg: the uuid of the leg.
+        kind: what happened.
+        text: the spoken text, the URL of a file, a number or keys.
+        seconds: its duration, until it is cut the planned one; None for an endless sound that is still playing.
+        is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
+        action: the NCCO action that caused it; None if there is none.
     """
 
     at: float
     leg: str
-    kind: Kind
+    kind: HeardKind
     text: str = ""
     seconds: float | None = 0.0
     is_cut: bool = False
@@ -88,12 +88,12 @@ class PressedKey:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Somebody begins to speak.
+    """A party begins to speak.
 
     Attributes:
-        seconds: how long it lasts.
-        results: what the recogniser understands, best first: `text` and `confidence`, both as text.
-        error: what the recogniser says instead; "" for nothing.
+        seconds: how long the party speaks.
+        results: the recognised texts, best first, each with `text` and `confidence`, both strings.
+        error: the error of speech recognition; "" for none.
     """
 
     seconds: float
@@ -105,10 +105,10 @@ PartyInput: TypeAlias = PressedKey | Speech
 
 
 class InputQueue:
-    """What parties do while it is open, in order; nothing is lost between two calls of `take`. Open it with `with`.
+    """The inputs of parties while the queue is open, in order. Open it with `with`.
 
     Args:
-        sources: legs, each with the kind of input that is collected of it.
+        sources: legs, each with a type of input to collect from it.
     """
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
@@ -131,7 +131,7 @@ class InputQueue:
         self._arrived.fire()
 
     def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
-        """The next thing that is done; None when `within` seconds have passed before, or `unless` has happened."""
+        """Wait for the next input; None if `within` seconds pass or `unless` fires first."""
         if not self._items:
             self._arrived = Signal()
             yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
@@ -140,14 +140,14 @@ class InputQueue:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """The simulation waits for what a party does.
+    """What the call waits for a party to do.
 
     Attributes:
-        kind: `input`: keys or words are listened for and nothing is played; `record`: a recording that the party ends
-            by silence or a key; `dial`: somebody must decide the outcome of a dial.
+        kind: `input`: press keys or speak; nothing is being played. `record`: end the recording by silence or a key.
+            `dial`: decide the outcome of a dial (`Leg.decide`).
         action: the NCCO action that waits.
-        takes: `dtmf`, `speech` or both, of an input.
-        address: who is dialled.
+        takes: for an input, `dtmf`, `speech` or both.
+        address: for a dial, the dialled number, user, URI or extension.
     """
 
     kind: Literal["input", "record", "dial"]
@@ -155,8 +155,8 @@ class Waited:
     takes: frozenset[str] = frozenset()
     address: str = ""
 
-    def is_met_by(self, given: PartyInput) -> bool:
-        """Whether it comes to its end by itself once this was done; nothing that is done decides a dial."""
+    def is_ended_by(self, given: PartyInput) -> bool:
+        """Whether this input is enough, so that the call then continues by itself; never for a dial."""
         if self.kind == "input":
             return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
         if isinstance(given, PressedKey):
@@ -166,12 +166,12 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What webhooks say of a leg.
+    """The fields that identify a leg in webhooks.
 
     Attributes:
-        from_: the calling number or URI; None for a Client SDK user, whose name is `from_user` then.
+        from_: the calling number or URI; None for a Client SDK user, who has a `from_user` instead.
         headers: SIP headers, or the metadata of a WebSocket.
-        custom_data: what a Client SDK application sent along.
+        custom_data: the data that a Client SDK application sent.
     """
 
     uuid: str
@@ -189,14 +189,14 @@ MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """Where a call has stopped playing on.
+    """Why and when a call stopped advancing.
 
     Attributes:
         at: seconds since the call was answered.
-        kind: input, record, dial: the party is waited for, see `Waited`; until: the given time has come; idle: nothing
-            will happen unless somebody does something (an endless loop, a conversation), or a day has passed in which
-            the caller was not waited for; end: the call is over.
-        waited: what exactly is waited for; None for the last three.
+        kind: `input`, `record`, `dial`: it waits for the party, see `Waited`. `until`: the given time is reached.
+            `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
+            waiting for the caller. `end`: the call is over.
+        waited: what it waits for; None for `until`, `idle` and `end`.
     """
 
     at: float
@@ -207,25 +207,25 @@ class CallMoment:
 class Leg:
     """One party's connection.
 
-    The coroutines are for somebody who is the party; they let virtual time pass, for all legs of the platform.
+    The coroutines act as the party. They advance the virtual time of all legs of the platform.
 
     Attributes:
         conversation: the conversation that it is in.
-        root: the leg of the inbound call that it belongs to; itself for that one.
-        target: where its states go.
-        open: what its party can do something about: the input that listens, also while a prompt still plays; the
-            recording; the dial to decide on.
-        waited: the same while nothing has been done about it and nothing is played; None when it plays on by itself.
-        player: plays its NCCO; None for a leg that has none of its own.
-        processes: end with it, the player among them.
-        is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
-        dialled: the legs of parties that it has dialled, which end with it. recordings: that end with it.
-        decision, decided: what comes of the dial that waits for that, and that it was said.
-        listeners: queues that collect what its party does, each one kind of input.
-        performed: of a root, the NCCO actions of its call that were performed, as they were written, in order.
-        problem: why it could not be dialled at all; "" when it could.
-        declined: its party has refused the call.
-        over: it has ended.
+        root: the leg of the inbound call that it belongs to; for the inbound call itself, this leg.
+        target: receives its status events.
+        open: the input, recording or dial that its party can act on; for an input also while a prompt still plays.
+        waited: as `open`, but only while the call waits for the party: no prompt plays and the party has not acted.
+        player: the process that plays its NCCO; None for a leg without an NCCO of its own.
+        processes: the processes to cancel when it ends, including the player.
+        is_transferred: whether a transfer moved it to its conversation, so that only that conversation ends it.
+        dialled: the legs that it has dialled, which end with it.
+        recordings: the recordings to end with it.
+        decision, decided: the behaviour set by `decide`, and the signal that it was set.
+        listeners: the queues that collect its input, each with a type of input.
+        performed: for a root, the NCCO actions performed in its call, as written, in order.
+        problem: why it could not be dialled; "" if it could.
+        declined: fires when its party declines the call.
+        over: fires when it ends.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Leg:
         self.conversation = conversation
         self.target = target
         self.root = root or self
-        self.is_guest = False
+        self.is_transferred = False
         self.started_ms = self.clock.ms
         self.answered_ms: int | None = None
         self.ended_ms: int | None = None
@@ -263,13 +263,13 @@ class Leg:
 
     @property
     def name(self) -> str:
-        """Who its party is to others."""
+        """The number or name that other parties see."""
         identity = self.identity
         return identity.to if identity.direction == "outbound" else identity.from_ or identity.from_user
 
     @property
     def is_answered(self) -> bool:
-        """Whether somebody or something has picked up."""
+        """Whether it has been answered."""
         return self.answered_ms is not None
 
     @property
@@ -284,7 +284,7 @@ class Leg:
 
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
-        """The webhooks of its call with their replies, also those of parties that it has dialled."""
+        """The webhooks of its call with their replies, including those of dialled parties."""
         return tuple(delivery for delivery in self.platform.log if delivery.leg.root is self.root)
 
     @property
@@ -294,24 +294,24 @@ class Leg:
 
     @property
     def transcript(self) -> tuple[Heard, ...]:
-        """What its party has experienced; times count from `zero_ms`."""
+        """What its party heard and did; times are relative to `zero_ms`."""
         return tuple(replace(heard, at=(ms - self.zero_ms) / 1000) for ms, heard in self._heard)
 
-    def hears(self, kind: Kind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
-        """Add to the transcript what its party hears or does now; returns the number of the entry, for `cut`."""
+    def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
+        """Add what its party hears or does now to the transcript; returns the index of the entry."""
         self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
         return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """Something that was being heard ends now. What has ended by itself is left as it is."""
+        """End a sound of the transcript now, unless it has already ended."""
         begun, heard = self._heard[number]
         lasted = (self.clock.ms - begun) / 1000
         if heard.seconds is None or lasted < heard.seconds:
             self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
-    def does(self, given: PartyInput) -> None:
-        """Its party does something; it goes to every queue that collects that kind of input."""
-        if self.waited is not None and self.waited.is_met_by(given):
+    def dispatch(self, given: PartyInput) -> None:
+        """Pass an input of its party to every queue that collects this type."""
+        if self.waited is not None and self.waited.is_ended_by(given):
             self.waited = None
         for queue, kind in self.listeners:
             if isinstance(given, kind):
@@ -322,34 +322,34 @@ class Leg:
         for index, digit in enumerate(digits):
             if index:
                 yield from pause(BETWEEN_KEYS_S)
-            self.hears("pressed", digit)
-            self.does(PressedKey(digit))
+            self.note("pressed", digit)
+            self.dispatch(PressedKey(digit))
 
     def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """Its party says something; `results` is what the recogniser understands, best first."""
+        """Its party says something; `results` are the recognised texts, best first."""
         text = results[0]["text"] if results else ""
-        self.hears("spoke", text, seconds)
-        self.conversation.carry(self, text, seconds)
-        self.does(Speech(seconds, tuple(results), error))
+        self.note("spoke", text, seconds)
+        self.conversation.relay_speech(self, text, seconds)
+        self.dispatch(Speech(seconds, tuple(results), error))
         yield from pause(seconds)
 
     def wait_for_party(self, waited: Waited) -> None:
-        """From now on its party is waited for."""
+        """Note that the call waits for its party from now on."""
         self.open = self.waited = waited
         waits, self.waits = self.waits, Signal()
         waits.fire()
 
-    def wait_no_more(self) -> None:
-        """What its party was waited for is over."""
+    def stop_waiting(self) -> None:
+        """Note that the call no longer waits for its party."""
         self.open = self.waited = None
 
     async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
-        """Play on until the party is waited for, until `until` seconds since the answer, or to the end.
+        """Continue the call until it waits for the party, until `until` seconds after the answer, or to the end.
 
-        Without `until` the call is idle when the party has not been waited for in `at_most` seconds.
+        Without `until` the result is `idle` if the call does not wait for the party within `at_most` seconds.
 
-        If the call already waits for the party, the same moment is returned at once; with an `until` that lies ahead
-        the party stays silent up to that time.
+        If the call already waits for the party, this returns at once without `until`; with it, the party stays silent
+        up to that time.
         """
         scheduler = self.platform.scheduler
         if until is not None:
@@ -360,7 +360,7 @@ class Leg:
         return self._moment("idle")
 
     async def hear(self) -> CallMoment:
-        """Play on until something more begins to be heard, the party is waited for, or to the end."""
+        """Continue the call until the transcript grows, until it waits for the party, or to the end."""
         before = len(self._heard)
         await self.platform.scheduler.advance(
             lambda: self.is_over or self.waited is not None or len(self._heard) > before
@@ -383,10 +383,9 @@ class Leg:
         """Say something. Raises CallIsOver.
 
         Args:
-            results: what the recogniser understands, best first: the text (then it is sure), or text and confidence.
-                None: a noise that it makes nothing of.
-            seconds: how long it takes; as long as the first text needs by default.
-            error: what the recogniser says instead of results.
+            results: the recognised texts, best first, each a text or (text, confidence). Without any, it is a noise.
+            seconds: how long it takes; by default estimated from the first text.
+            error: an error of speech recognition instead of results.
         """
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
@@ -394,21 +393,21 @@ class Leg:
         await self._do(self.speaking(lasts, wire, error))
 
     async def silence(self) -> None:
-        """Stay silent until the input times out or the recording ends; plays on to the next one if there is none."""
+        """Stay silent until the current input, recording or dial ends, or the next one if there is none."""
         if self.open is None:
             await self.listen()
         if (waited := self.open) is not None:
             await self.platform.scheduler.advance(lambda: self.open is not waited or self.is_over)
 
     async def decide(self, behaviour: Behaviour) -> None:
-        """Say what the party does that is being dialled. Raises NothingToDecide when no dial waits."""
+        """Set the behaviour of the party being dialled. Raises NothingToDecide if no dial waits."""
         if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
         self.waited, self.decision = None, behaviour
         self.decided.fire()
 
     async def hang_up(self) -> None:
-        """Hang up; nothing happens when the call is over. A party that is being dialled declines the call."""
+        """Hang up, if the call is not over. A party that is being dialled declines the call."""
         if self.is_answered or self.identity.direction == "inbound":
             self.platform.end(self, "user")
         else:

@@ -1,4 +1,4 @@
-"""What dialled parties do."""
+"""The behaviour of dialled parties."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Outcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
     "busy", "timeout", "unanswered", "rejected", "failed",
 ]  # fmt: skip
-"""The result of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
+"""The result of a dial. `answered` and `completed` mean the same; `beep` is a machine with a beep."""
 
-SOMEBODY: Final = frozenset({"answered", "completed"})
-"""Outcomes that do not say what machine detection finds: a person, unless that one hangs up before it is found."""
+UNSPECIFIC: Final = frozenset({"answered", "completed"})
+"""Outcomes without a machine detection result: a person is detected, unless the party hangs up before."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -29,7 +29,7 @@ ENDLESS: Final = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A called party says something."""
+    """What a dialled party says."""
 
     text: str
     confidence: float = 0.9
@@ -37,18 +37,18 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What one dialled party does.
+    """The behaviour of one dialled party.
 
     Attributes:
         outcome: the result of the dial.
-        rings_s: seconds until it does; longer than the connect's `timeout` is a timeout.
-        talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them. When
-            they are less than machine detection takes, nothing is detected, unless the outcome names what is.
-        hangs_up_first: whether the called party does that, else the caller.
-        script: what the called party does each time that an NCCO of its own waits for it (`onAnswer`): keys, words, or
-            "" for nothing; when it is used up, it is silent.
-        beeps_s: seconds from answering to the beep of a machine; with `machine` there is none.
-        detail, sip_code: as the failing event says; None: as usual for the outcome.
+        rings_s: seconds of ringing before the outcome; more than the `timeout` of the connect is a timeout.
+        talks_s: seconds from joining until one party hangs up; `ENDLESS`: until somebody calls `hang_up`. If machine
+            detection takes longer, there is no detection, unless the outcome says what is detected.
+        hangs_up_first: whether the dialled party hangs up, otherwise the caller.
+        script: what the dialled party does each time that its own NCCO waits for it (`onAnswer`): keys, words, or ""
+            for nothing; after the last entry it stays silent.
+        beeps_s: for `beep`, seconds from the answer to the beep.
+        detail, sip_code: of the failure event; None: the usual value for the outcome.
     """
 
     outcome: Outcome = "answered"
@@ -63,11 +63,11 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Parties:
-    """What is known of all parties that may be dialled.
+    """The behaviours of all parties that may be dialled.
 
     Attributes:
-        known: by number, user, URI or extension: one behaviour for all dials, or one for each, the last repeating.
-        other: everybody else; None: each dial waits until it is decided (`Leg.decide`).
+        known: by number, user, URI or extension: one behaviour for all dials, or one per dial; the last one repeats.
+        other: the behaviour of all others; None: each dial waits for `Leg.decide`.
     """
 
     known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Parties:
     _dials: dict[str, int] = field(default_factory=dict)
 
     def next_dial(self, address: str) -> Behaviour | None:
-        """What comes of the next dial of this address; None when somebody has to decide."""
+        """The behaviour for the next dial of this address; None: the dial waits for `Leg.decide`."""
         found = self.known.get(address, self.other)
         if found is None or isinstance(found, Behaviour):
             return found
@@ -85,7 +85,7 @@ class Parties:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """Whom an endpoint leads to: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
+    """The address of an endpoint: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
             return str(endpoint["number"])

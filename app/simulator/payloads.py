@@ -1,6 +1,6 @@
-"""The fields of every webhook, exactly as the platform sends them.
+"""Builds the fields of every webhook, exactly as the platform sends them.
 
-Source: webhook reference; each function names its part.
+Source: webhook reference; each function names its section.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Fields: TypeAlias = dict[str, Any]
 
 RATE_EUR: Final = 0.0039
-"""A minute; the price itself means nothing here, its form does."""
+"""The price per minute. Only its format matters here, not the amount."""
 NETWORK: Final = "GB-FIXED"
 WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout", "rejected", "human", "machine"})
-"""Statuses whose samples carry no `headers`."""
+"""Statuses without `headers` in the samples of the webhook reference."""
 
 
 def stamp(moment: datetime) -> str:
@@ -28,18 +28,18 @@ def stamp(moment: datetime) -> str:
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
-    """A time in seconds, as `start_time` and `end_time` come."""
+    """A time in whole seconds, in the format of `start_time` and `end_time`."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
 def of_leg(leg: Leg) -> Fields:
-    """What most webhooks say of a leg."""
+    """The fields about a leg in most webhooks."""
     identity = leg.identity
     return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
 
 
 def answer(leg: Leg, region_url: str) -> Fields:
-    """Source: webhook reference, Answer; fields in the order of live traffic."""
+    """Source: webhook reference, Answer; fields in the order of real requests."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
@@ -94,7 +94,7 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """What an input has collected: `dtmf` and `speech`; of an asynchronous one only `dtmf`.
+    """The result of an input: `dtmf` and `speech`, or only `dtmf` for an asynchronous one.
 
     Source: webhook reference, Input.
     """
@@ -102,12 +102,12 @@ def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
 
 
 def notify(leg: Leg, payload: object) -> Fields:
-    """Source: webhook reference, Notify: nested, without a leg."""
+    """Source: webhook reference, Notify: the payload is nested, and there is no leg."""
     return {"payload": payload, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """Source: webhook reference, Transfer; `type` as live traffic has it. `left`: the uuid of a conversation."""
+    """Source: webhook reference, Transfer; `type` as in real requests. `left`: the uuid of the conversation left."""
     joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
     return {"conversation_uuid_from": left, "type": "transfer"} | joined
 

@@ -1,4 +1,4 @@
-"""The virtual platform: places calls, what all of them share, and how legs end."""
+"""The simulated platform: places calls, ends legs, and holds what all calls share."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from app.simulator.servers import Request, Response, Server, in_time
 
 
 class Vonage:
-    """The virtual platform: its clock, conversations, ids and deliveries.
+    """The simulated platform: its clock, conversations, ids and deliveries.
 
-    Everything happens in virtual time, which moves only inside `await`s of this class and of its legs, and the same
-    calls have the same course in every run. Await one call at a time.
+    Virtual time advances only while a method of this class or of its legs is awaited, and runs are reproducible. Await
+    one method at a time.
 
     Args:
-        application: the URLs of the server, how webhooks are signed, and how the platform behaves where documents
-            disagree.
+        application: the URLs of the server, how webhooks are signed, and how the platform behaves where the
+            documentation is unclear.
         server: `AsgiServer` or `HttpServer`.
-        clock: the same that the server under test has got, if it takes one.
+        clock: pass the same clock to the server under test, if it accepts one.
         parties: what dialled parties do; None: all answer after 4 seconds and talk for 30.
         durations: how long speech and audio last.
-        chaos: network faults; None: none.
-        seed: of ids; calls of one seed have the same ids in every run.
+        chaos: random network faults; None: no faults.
+        seed: determines the ids, so that they are the same in every run.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Vonage:
         self.named: dict[str, SimulatedConversation] = {}
 
     async def _deliver(self, request: Request) -> Response:
-        """Send a request; a response that comes too late is a time-out."""
+        """Send a request; a response that comes too late is a timeout."""
         return in_time(request, await self._server.deliver(request))
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
@@ -66,7 +66,7 @@ class Vonage:
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """The conversation of a name; it is made when there is none.
+        """The conversation with a name, created if there is none.
 
         Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
         """
@@ -79,7 +79,10 @@ class Vonage:
         return conversation
 
     def target(self, action: Mapping[str, Any]) -> Target:
-        """Where webhooks of an action go. Source: webhooks guide, precedence: the most specific URL wins."""
+        """The URL and method for the webhooks of an action.
+
+        Source: webhooks guide, precedence: the most specific URL wins.
+        """
         written = action.get("eventUrl")
         if not written:
             return self.application.event_url, self.application.event_method
@@ -87,7 +90,7 @@ class Vonage:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """The URL of a recording or its text."""
+        """A URL for a recording or transcription."""
         return f"{self.application.region_url}/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -95,7 +98,7 @@ class Vonage:
         self.deliveries.send(WebhookDelivery(kind, *target, fields, leg))
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
-        """Send a state of a leg to where its states go."""
+        """Send a status event of a leg."""
         self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
 
     def ask(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> Process[ReplyResult]:
@@ -108,15 +111,15 @@ class Vonage:
         return Playback(self, leg).play(ncco)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
-        """A leg ends, and with it what belongs to it: its NCCO, recordings, the legs that it has dialled.
+        """End a leg with its NCCO, its recordings and the legs that it has dialled.
 
         Source: webhook reference, completed; that the callee's leg ends with the caller's is unverified.
         """
         if leg.over.is_fired:
             return
         leg.ended_ms, leg.ended_by = self.clock.ms, by
-        leg.wait_no_more()
-        leg.hears("hung up" if by == "user" else "ended")
+        leg.stop_waiting()
+        leg.note("hung up" if by == "user" else "ended")
         for recording in leg.recordings:
             recording.end()
         for process in leg.processes:
@@ -125,7 +128,7 @@ class Vonage:
         for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)
-            elif not other.is_guest:
+            elif not other.is_transferred:
                 self.end(other, "platform")
         leg.over.fire()
         if leg.is_answered or by == "platform":  # the latter without an answer is unverified
@@ -135,7 +138,7 @@ class Vonage:
             self.complete_after(leg, "cancelled")
 
     def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
-        """A dial ends without an answer. Source: webhook reference, Call status events."""
+        """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
         if leg.over.is_fired:
             return
         leg.ended_ms, leg.ended_by = self.clock.ms, "platform"
@@ -144,15 +147,15 @@ class Vonage:
         self.complete_after(leg, status)
 
     def complete_after(self, leg: Leg, status: str) -> None:
-        """The `completed` that follows some failures. Source: support article 360057200092."""
+        """Send the `completed` event that follows some failures. Source: support article 360057200092."""
         if status in self.application.completed_after:
             self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
-        """A leg leaves its conversation, and what depended on it ends.
+        """Remove a leg from its conversation, and end what depends on it.
 
-        A named conversation ends for everyone when a moderator leaves that says so, or the last one; in that of a call
-        nobody stays without the leg whose NCCO it plays (unverified).
+        A named conversation ends for everyone when a leg with `endOnExit` or the last leg leaves. The conversation of a
+        call ends when the leg whose NCCO it plays leaves (unverified).
         Source: NCCO reference, Conversation (endOnExit).
         """
         conversation = leg.conversation
@@ -160,29 +163,29 @@ class Vonage:
             return
         conversation.leave(leg)
         for listener in conversation.legs:
-            listener.hears("left", leg.name)
+            listener.note("left", leg.name)
         if conversation.name and (leg in conversation.moderators or not conversation.legs):
             self.close(conversation)
         elif leg is conversation.controller:
             self._end_guests(conversation)
 
     def close(self, conversation: SimulatedConversation) -> None:
-        """A named conversation is over: recordings end, and every leg in it continues with its own NCCO."""
+        """Close a named conversation: end its recordings, and let every leg continue with its own NCCO."""
         for recording in conversation.recordings:
             recording.end()
         conversation.over.fire()
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that have been moved here and have no NCCO of their own to go on with."""
+        """End the legs that were moved here and have no NCCO of their own to continue."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """Send an event of a leg; `fields` come over those that every event has."""
+        """Send an event of a leg; `fields` override those that every event has."""
         now, conversation = payloads.stamp(self.clock()), leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
-        delivery = WebhookDelivery("event", *self.target({}), fields, leg, is_spared=True)
+        delivery = WebhookDelivery("event", *self.target({}), fields, leg, skips_chaos=True)
         self.deliveries.send(delivery)
         await self.scheduler.advance(lambda: delivery.is_over)
 
@@ -201,15 +204,15 @@ class Vonage:
         sip_headers: Mapping[str, str] | None = None,
         custom_data: Any = None,
     ) -> Leg:
-        """Place an inbound call; returns when it has been answered, or has ended without.
+        """Place an inbound call; returns when it has been answered or has ended.
 
         Args:
             to: the called number.
             from_: the calling number or SIP URI; None for a Client SDK user.
-            from_user: the name of that user.
+            from_user: the name of the Client SDK user.
             endpoint_type: phone, sip, app or vbc.
             sip_headers: by their own names, e.g. `X-Tenant` or `User-to-User`.
-            custom_data: what a Client SDK application sends along.
+            custom_data: the data that a Client SDK application sends.
         """
         identity = Identity(
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
@@ -223,10 +226,10 @@ class Vonage:
         return leg
 
     def _answer(self, leg: Leg) -> Steps[None]:
-        """Ask what to do with the call, and do it.
+        """Request the first NCCO and play it.
 
-        Source: webhook reference, Answer: replying answers the call; without an NCCO, also from the fallback, it is
-        ended.
+        Source: webhook reference, Answer: a valid reply answers the call; without an NCCO, even from the fallback, the
+        call ends.
         """
         own = self.application
         self.send_status(leg, "started")
@@ -240,9 +243,9 @@ class Vonage:
         self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
-        """Let virtual time pass: `seconds` of it, or until nothing more happens by itself, at most a day.
+        """Advance virtual time by `seconds` or, without it, until nothing is left to happen, at most a day.
 
-        After a call this delivers what comes late, as recordings do.
+        After a call this delivers late webhooks, such as those of recordings.
         """
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)

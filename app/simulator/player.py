@@ -12,7 +12,7 @@ from app.simulator.connect import connect
 from app.simulator.conversations import Recording, SimulatedConversation
 from app.simulator.delivery import replacement
 from app.simulator.input import collect
-from app.simulator.legs import Action, InputQueue, Kind, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
+from app.simulator.legs import Action, HeardKind, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
 from app.simulator.scheduler import Process, Signal, Steps, first_of, milliseconds, pause
 
 if TYPE_CHECKING:
@@ -23,63 +23,63 @@ class Playback:
     """One NCCO that is being played for a leg, and its prompts.
 
     Attributes:
-        leg: whose NCCO it is.
-        barges: whether prompts may be cut short: from the first with `bargeIn` up to the input that listens.
+        leg: the leg whose NCCO it is.
+        allows_barge_in: whether prompts can be interrupted: from the first one with `bargeIn` to the next input.
     """
 
     def __init__(self, platform: Vonage, leg: Leg) -> None:
         self.platform = platform
         self.leg = leg
-        self.barges = False
-        self._behind: deque[Action] = deque()
-        self._playing: Process[None] | None = None
+        self.allows_barge_in = False
+        self._queued: deque[Action] = deque()
+        self._prompt_process: Process[None] | None = None
 
     def play(self, ncco: Ncco) -> Steps[None]:
-        """Play an NCCO, which has been checked, and each that replaces it; then nothing is done with the leg."""
+        """Play a valid NCCO and each one that replaces it. The leg is not ended afterwards."""
         pending = self.load(ncco)
         while pending:
             action, written = pending.popleft()
-            # Not before its turn: a prompt may wait for those that are played before it.
+            # Only now: a prompt may still wait for the prompts before it.
             self.leg.root.performed.append(written)
             following = yield from PERFORMERS[action["action"]](self, action)
             if following is not None:
                 pending = self.load(following)
-        yield from first_of(self.quiet)
+        yield from first_of(self.prompts_over)
 
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
-        """The actions of an NCCO that replaces the one before, each in its canonical form and as it is written.
+        """Stop the prompts of the previous NCCO; returns the new actions, each in canonical form and as written.
 
-        In the canonical form numbers and arrays are where digits were written as text, and single values.
+        The canonical form has numbers instead of text digits, and arrays instead of single values.
         """
-        self.barges = False
+        self.allows_barge_in = False
         self.silence()
         return deque((ACTIONS[action["action"]].from_ncco(action).to_ncco(), action) for action in ncco)
 
     def prompt(self, action: Action) -> Steps[None]:
-        """Play a `talk` or `stream`, or begin to play it when the input behind it may cut it short.
+        """Play a `talk` or `stream`; with barge-in, only start it.
 
-        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while it plays. Once true it
-        stays true for all prompts up to that input, also for those with `bargeIn: false`.
+        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. It
+        also applies to all later prompts up to that input, even those with `bargeIn: false`.
         Source: NCCO reference, NCCO actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request
         1662.
         """
-        self.barges = self.barges or bool(action.get("bargeIn"))
-        if not self.barges:
+        self.allows_barge_in = self.allows_barge_in or bool(action.get("bargeIn"))
+        if not self.allows_barge_in:
             yield from self._play_prompt(action)
             return
-        self._behind.append(action)
-        if self._playing is None or self._playing.is_over:
-            self._playing = self.platform.scheduler.spawn(self._play_behind())
-            self.leg.processes.append(self._playing)
+        self._queued.append(action)
+        if self._prompt_process is None or self._prompt_process.is_over:
+            self._prompt_process = self.platform.scheduler.spawn(self._play_queued())
+            self.leg.processes.append(self._prompt_process)
 
-    def _play_behind(self) -> Steps[None]:
-        while self._behind:
-            yield from self._play_prompt(self._behind.popleft())
+    def _play_queued(self) -> Steps[None]:
+        while self._queued:
+            yield from self._play_prompt(self._queued.popleft())
 
     def _play_prompt(self, action: Action) -> Steps[None]:
-        """Source: NCCO reference, Talk and Stream (loop): 1 by default, 0 has no end."""
+        """Source: NCCO reference, Talk and Stream (loop): 1 by default, 0 repeats forever."""
         durations = self.platform.durations
-        kind: Kind = "talk" if action["action"] == "talk" else "stream"
+        kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
         if kind == "talk":
             text = str(action["text"])
             once = durations.talk(text, action.get("language", "en-US"))
@@ -95,26 +95,26 @@ class Playback:
             sound.stop()
 
     def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Let the prompts go on until the party does something; returns that, or None when all have been played."""
-        self.barges = False
-        given: PartyInput | None = yield from queue.take(within=None, unless=self.quiet)
+        """Play the started prompts until the party acts; returns its input, None if all were played to the end."""
+        self.allows_barge_in = False
+        given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
         self.silence()
         return given
 
     @property
-    def quiet(self) -> Signal:
-        """Happens when no prompt is played behind the NCCO any more."""
-        if self._playing is not None:
-            return self._playing.done
+    def prompts_over(self) -> Signal:
+        """Fires when the started prompts are over."""
+        if self._prompt_process is not None:
+            return self._prompt_process.done
         signal = Signal()
         signal.fire()
         return signal
 
     def silence(self) -> None:
-        """Cut the prompts that are played behind the NCCO."""
-        self._behind.clear()
-        if self._playing is not None:
-            self._playing.cancel()
+        """Stop the started prompts."""
+        self._queued.clear()
+        if self._prompt_process is not None:
+            self._prompt_process.cancel()
 
 
 Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
@@ -125,7 +125,7 @@ CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Send the payload; an NCCO in the reply replaces this one, an empty reply continues it.
+    """Send the payload; an NCCO in the reply replaces this one; after an empty reply this one continues.
 
     Source: NCCO reference, Notify.
     """
@@ -135,7 +135,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """Let time pass: 10 seconds by default; values outside 0.1 to 7200 become the nearest limit.
+    """Pause: 10 seconds by default; values outside 0.1 to 7200 become the nearest limit.
 
     Source: NCCO reference, Wait.
     """
@@ -143,9 +143,10 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 
 
 def record(playback: Playback, action: Action) -> Steps[None]:
-    """Record from now on: until a condition is met, or without one until the call ends while the NCCO continues.
+    """Record until an end condition is met; without one, record until the call ends while the NCCO continues.
 
-    Whether an NCCO waits for the condition is disputed (`Application.records_block`). Source: NCCO reference, Record.
+    The documentation is unclear on whether the NCCO waits for the condition (`Application.records_block`).
+    Source: NCCO reference, Record.
     """
     platform, leg = playback.platform, playback.leg
     if action.get("beepStart"):
@@ -160,13 +161,13 @@ def record(playback: Playback, action: Action) -> Steps[None]:
         try:
             yield from _until_over(playback, action, recording)
         finally:
-            leg.wait_no_more()
+            leg.stop_waiting()
     elif is_ended_by_itself:
         leg.processes.append(platform.scheduler.spawn(_until_over(playback, action, recording)))
 
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
-    """Wait for the first condition: seconds of silence, a key, or the longest time."""
+    """Wait for the first end condition (silence, a key or the maximum duration), then end the recording."""
     clock, leg = playback.platform.clock, playback.leg
     silence, longest = action.get("endOnSilence"), action.get("timeOut")
     quiet_ms, begun_ms = clock.ms, clock.ms
@@ -183,9 +184,10 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Move the leg into the named conversation and stay there until that ends; then the NCCO continues (unverified).
+    """Move the leg into the named conversation until that ends; then the NCCO continues (unverified).
 
-    Source: NCCO reference, Conversation (record): from when a moderator, or anybody in a standard one, joins.
+    Source: NCCO reference, Conversation (record): recording starts when a moderator joins or, in a standard
+    conversation, anybody.
     """
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversation_named(action["name"])
@@ -204,12 +206,15 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
-    """Wait for the moderator, with music if there is any. Source: NCCO reference, Conversation (musicOnHoldUrl)."""
+    """Wait for the conversation to start, with hold music if there is any.
+
+    Source: NCCO reference, Conversation (musicOnHoldUrl).
+    """
     if conversation.started.is_fired:
         return
     music = action.get("musicOnHoldUrl")
     url = music[0] if isinstance(music, list) else music
-    number = leg.hears("music", url or "", None, action)
+    number = leg.note("music", url or "", None, action)
     try:
         yield from first_of(conversation.started, conversation.over)
     finally:
@@ -219,8 +224,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 def transfer(playback: Playback, action: Action) -> Steps[None]:
     """Move all legs of this conversation into another one, whose NCCO controls them from now on.
 
-    Source: NCCO reference, Transfer. That the call ends with an error event when there is no such conversation is
-    unverified.
+    Source: NCCO reference, Transfer. That an unknown conversation ends the call with an error event is unverified.
     """
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversations.get(action["conversationId"])
@@ -232,10 +236,10 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
         leg.conversation.controller = None
         for moved in tuple(leg.conversation.legs):
             _move(playback, moved, conversation, action)
-            moved.is_guest = True
+            moved.is_transferred = True
             if moved.player is not None:
                 moved.player.cancel()
-    yield from first_of()  # this player was cancelled
+    yield from first_of()  # forever: this player was cancelled
 
 
 def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, action: Action) -> None:
@@ -243,7 +247,7 @@ def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, act
     platform, left = playback.platform, leg.conversation.uuid
     platform.leave(leg)
     for listener in conversation.legs:
-        listener.hears("joined", leg.name)
+        listener.note("joined", leg.name)
     conversation.join(leg, action)
     if left != conversation.uuid:
         platform.send("transfer", platform.target({}), payloads.transfer(leg, left), leg)

@@ -1,7 +1,7 @@
-"""Virtual time, and the processes that run in it one after another: discrete-event simulation.
+"""Discrete-event simulation: virtual time, and the processes that run in it.
 
-A process is a generator. It yields what it waits for and is resumed with the result. Nothing waits in real time, and
-only the requests that it yields leave it.
+A process is a generator. It yields what it waits for and is resumed with the result. Nothing waits in real time except
+the HTTP requests that a process yields.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from app.simulator.servers import Request, Response
 T = TypeVar("T")
 
 START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
-"""When a simulation begins by default: a Wednesday morning."""
+"""The default start of a simulation: a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""How far time runs by itself; no call lasts longer. Source: Voice API specification, length_timer (most)."""
+"""How far time advances by itself; no call lasts longer. Source: Voice API specification, length_timer (most)."""
 
 MOST_STEPS: Final = 20_000
-"""Steps at one moment before we report that no time passes."""
+"""The most process steps at one moment; more raise NoProgress."""
 
 
 class NoProgress(AppError):
-    """Things happen over and over while no time passes, such as a notify whose reply is the same notify."""
+    """Processes keep running while no time passes, such as for a notify whose reply is the same notify."""
 
 
 class VirtualClock:
     """The time of one simulation, in whole milliseconds.
 
     Attributes:
-        ms: milliseconds since the start; moved on by the scheduler only.
+        ms: milliseconds since the start; only the scheduler changes it.
     """
 
     def __init__(self, start: datetime = START) -> None:
@@ -46,21 +46,21 @@ class VirtualClock:
         self.ms = 0
 
     def __call__(self) -> datetime:
-        """The time it is, aware, UTC."""
+        """The current time, aware, in UTC."""
         return self.at(self.ms)
 
     def at(self, ms: int) -> datetime:
-        """The time it was, or will be, `ms` milliseconds after the start."""
+        """The time `ms` milliseconds after the start."""
         return self._start + timedelta(milliseconds=ms)
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds in whole milliseconds."""
+    """Seconds rounded to whole milliseconds."""
     return round(seconds * 1000)
 
 
 class Signal:
-    """Something that happens once; every process that waits for it is resumed with it."""
+    """An event that fires once and resumes every process that waits for it."""
 
     __slots__ = ("_waiting", "is_fired")
 
@@ -69,20 +69,20 @@ class Signal:
         self._waiting: list[Callable[[], None]] = []
 
     def fire(self) -> None:
-        """Let it happen; a second call changes nothing."""
+        """Fire; a second call changes nothing."""
         self.is_fired = True
         waiting, self._waiting = self._waiting, []
         for resume in waiting:
             resume()
 
     def subscribe(self, resume: Callable[[], None]) -> None:
-        """Call `resume` when it happens."""
+        """Call `resume` when it fires."""
         self._waiting.append(resume)
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Wait for the first of some signals, at most `ms` milliseconds; the result is the signal, None when time is up."""
+    """Wait for the first of some signals, at most `ms` milliseconds; the result is the signal, None after the time."""
 
     signals: tuple[Signal, ...]
     ms: int | None = None
@@ -90,7 +90,7 @@ class Until:
 
 Command: TypeAlias = Until | Request
 Steps: TypeAlias = Generator[Command, Any, T]
-"""What a process is made of; `T` is what it comes to. A request that it yields is sent; the result is the response."""
+"""The generator of a process; `T` is its result. It can yield a request, whose response is then sent in."""
 
 
 def pause(seconds: float) -> Steps[None]:
@@ -99,7 +99,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """The first of the signals that happens; None when `within` seconds have passed before."""
+    """The first signal that fires; None if `within` seconds pass first."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -108,9 +108,9 @@ class Process(Generic[T]):
     """A running generator.
 
     Attributes:
-        done: happens when it has ended or was cancelled.
-        result: what it came to; None before, and when it was cancelled.
-        turn: how often it was resumed; what was to wake it in an earlier turn is out of date.
+        done: fires when it has ended or was cancelled.
+        result: its return value; None before it ends, and if it was cancelled.
+        turn: how often it was resumed; timers and signals of an earlier turn are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
@@ -126,13 +126,13 @@ class Process(Generic[T]):
         return self.done.is_fired
 
     def cancel(self) -> None:
-        """End it where it is; its `finally` blocks still run. A process may cancel itself: it ends at its next wait."""
+        """Stop it; its `finally` blocks still run. A process that cancels itself ends at its next wait."""
         self._is_cancelled = True
         if not (self.is_over or self._is_running):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume it. What it waits for next; None when it is over."""
+        """Resume it; returns what it waits for next, None when it is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -156,10 +156,10 @@ class Process(Generic[T]):
 
 
 class Scheduler:
-    """Runs processes in the order of virtual time, and those of one moment in the order in which they were woken.
+    """Runs processes in order of virtual time; at the same time, in the order in which they became ready.
 
     Args:
-        clock: is moved on here only.
+        clock: advanced only by the scheduler.
         ask: sends a request.
     """
 
@@ -171,7 +171,7 @@ class Scheduler:
         self._count = self._steps = 0
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
-        """Start a process; its first step is taken when those that are ready have taken theirs."""
+        """Start a process; it first runs after the processes that are already ready."""
         process = Process(steps)
         self._ready.append((process, process.turn, None))
         return process
@@ -179,14 +179,14 @@ class Scheduler:
     async def advance(
         self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
     ) -> None:
-        """Let virtual time pass until `stop` holds.
+        """Advance virtual time until `stop` returns true.
 
-        What happens at the same moment is done before `stop` is asked.
+        Everything at the current moment happens before `stop` is called.
 
         Args:
-            stop: whether it is enough.
-            until_ms: it is enough at this time, also when nothing happens until then.
-            latest_ms: it is enough when all has happened that happens up to then; None: when nothing is left.
+            stop: whether to stop.
+            until_ms: stop at exactly this time, even if nothing happens until then.
+            latest_ms: stop before the first event after this time; None: stop when no event is left.
         """
         await asyncio.sleep(0)  # other tasks get a turn, and Ctrl-C too
         await self._settle()
@@ -204,24 +204,24 @@ class Scheduler:
             await self._settle()
 
     def _next_moment(self) -> int | None:
-        """When something happens next; None when nothing does any more."""
+        """The time of the next event; None if there is none."""
         while self._timers and self._timers[0][2].turn != self._timers[0][3]:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
-        """Do all that happens at this moment."""
+        """Run every process that is ready at this moment."""
         while self._ready:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
                 self._steps += 1
                 if self._steps > MOST_STEPS:
-                    message = f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other, and take no time"
+                    message = f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other without any time passing"
                     raise NoProgress(message)
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Wake the process again when what it waits for has happened."""
+        """Arrange for the process to be resumed when what it waits for has happened."""
         turn = process.turn
         if isinstance(command, Request):
             response = await self._ask(command)

@@ -27,9 +27,10 @@ class Request:
     """One HTTP request.
 
     Attributes:
-        body: what a POST carries; b"" for a GET.
-        connect_s: seconds in which the server must accept. answer_s: seconds in which it must have answered.
-        is_awaited: whether the call waits for the reply to play it; the request of a fallback stands for another one.
+        body: the body of a POST; b"" for a GET.
+        connect_s: the connection timeout in seconds.
+        answer_s: the reply timeout in seconds.
+        is_awaited: whether the call waits for the reply to play it; False for a fallback request.
     """
 
     method: Method
@@ -46,10 +47,10 @@ class Response:
     """The result of a request.
 
     Attributes:
-        status: of HTTP; 0 when no response came.
+        status: the HTTP status; 0 if there was no response.
         headers: by lower-case name.
-        seconds: of virtual time that the server took.
-        failure: why no response came; "" when one did.
+        seconds: the virtual time that the server took.
+        failure: why there was no response; "" if there was one.
     """
 
     status: int
@@ -64,14 +65,14 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The time that the server takes it to be: what tokens for it are issued at."""
+        """The time on the clock of the server, at which tokens for it are issued."""
 
     async def deliver(self, request: Request) -> Response:
-        """Send one request. Never raises for what the server does or fails to do."""
+        """Send one request. Never raises because of the server."""
 
 
 def in_time(request: Request, response: Response) -> Response:
-    """The response, or the time-out that the platform sees when it takes too long.
+    """The response, or a timeout if it takes too long.
 
     Source: delivery rules, connection and socket time-out.
     """
@@ -83,7 +84,7 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """JSON as webhooks carry it."""
+    """JSON in the format of webhooks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -99,9 +100,9 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
 
 
 def payload_hash(method: Method, url: str, body: bytes) -> str:
-    """The claim `payload_hash`: of the raw body of a POST, of the compact JSON of a GET's decoded query in URL order.
+    """The claim `payload_hash`: a hash of a POST's raw body, or of a GET's decoded query as compact JSON in URL order.
 
-    Whether letters beyond ASCII are escaped in that JSON is not documented; here they are not.
+    Whether non-ASCII letters are escaped in that JSON is not documented; here they are not.
     """
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     return hashlib.sha256(body if method == "POST" else compact_json(query).encode()).hexdigest()
@@ -112,9 +113,9 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 
     Args:
         secret: the account's signature secret.
-        issued_at: when, by the clock of the server.
-        jti: an id of this token.
-        hashed: what `payload_hash` gave.
+        issued_at: the current time on the clock of the server.
+        jti: the id of this token.
+        hashed: the result of `payload_hash`.
         accounts: `api_key` and `application_id`; blank ones are left out.
     """
     claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
@@ -125,15 +126,15 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 class HttpServer:
     """Any webhook server, in any language, at the URLs of the application; enter it with `async with`.
 
-    Its clock is the real one, so tokens are issued at the real time; the timestamps of webhooks stay virtual. A request
-    takes no virtual time.
+    Tokens are issued at the real time, since the server uses its own clock; the timestamps in webhooks are virtual. A
+    request takes no virtual time.
 
     Args:
-        transport: of httpx; None: the network.
-        patience_s: real seconds after which a request counts as a time-out; None: those of the request.
+        transport: an httpx transport; None: the network.
+        patience_s: the timeout of a request in real seconds; None: that of the request.
 
     Attributes:
-        faults: what an application in this process has raised; the platform sees a status 500 for it.
+        faults: the exceptions raised by an application in this process; each one gives a status 500.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
@@ -153,7 +154,7 @@ class HttpServer:
         await self._transport.aclose()
 
     async def deliver(self, request: Request) -> Response:
-        """Send a request. Redirects are not followed: to the platform they are bad statuses (unverified)."""
+        """Send a request. Redirects are not followed: the platform treats them as bad statuses (unverified)."""
         limits = {"timeout": httpx.Timeout(request.answer_s, connect=request.connect_s).as_dict()}
         try:
             async with asyncio.timeout(self._patience_s or request.connect_s + request.answer_s):
@@ -181,8 +182,8 @@ class AsgiServer(HttpServer):
 
     Args:
         app: the application.
-        clock: the virtual clock; give the application the same one.
-        patience_s: real seconds after which a request that hangs counts as a time-out.
+        clock: the virtual clock; pass the same one to the application.
+        patience_s: the timeout of a request in real seconds.
     """
 
     def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:

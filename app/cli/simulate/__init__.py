@@ -33,7 +33,7 @@ from app.verify.scenarios.files import project_of, read_files
 from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, fitted, play
-from app.verify.scenarios.server import Circumstances, PlacedCall
+from app.verify.scenarios.server import CallConditions, PlacedCall
 from app.verify.scenarios.values import ScenarioReader
 from app.web.webhooks import DEADLINE_S
 
@@ -215,7 +215,7 @@ def command(
         patience_s = DEADLINE_S if script is not None else PATIENCE_S
         server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=patience_s)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
-    met = Circumstances(Parties(other=None), streams, chaos)
+    met = CallConditions(Parties(other=None), streams, chaos)
     screen = Screen(shows, source.path_of if source is not None else str)
 
     async def run() -> int:
@@ -270,7 +270,7 @@ class Simulation:
     stage: Stage
     source: Source | None
     call: ScenarioCall
-    met: Circumstances
+    met: CallConditions
     env: Mapping[str, str]
     screen: Screen
 
@@ -296,7 +296,7 @@ class Simulation:
             self._save(Path(talk.save), fitted, talk, person)
         if talk.result.ended == "failsafe":
             self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
-        is_faulty = talk.result.ended == "failsafe" or talk.result.broken or any(line.complaints)
+        is_faulty = talk.result.ended == "failsafe" or talk.result.broken or any(line.problems)
         return ISSUES if is_faulty else FINE
 
     def _fitted(self) -> ScenarioCall:

@@ -97,7 +97,7 @@ class TerminalCall:
 
     async def show_news(self) -> None:
         """Print everything that has happened since the last time; send the hooks, if they shall be."""
-        await self._line.look(self.result)
+        await self._line.observe(self.result)
         news = [*self._screen.news_of(self.result), *faults_of(self._line, is_local=bool(self._stage))]
         news += [noted(self._call.at, 2, ("log", *each), each[1], "yellow") for each in enumerate(self.result.log)]
         zero_s = self._line.vonage.clock.at(self._call.zero_ms).timestamp()
@@ -182,7 +182,7 @@ class TerminalCall:
                     return False
                 await self._hang_up()
             elif isinstance(typed, Command):
-                await self._line.look(self.result)
+                await self._line.observe(self.result)
                 self._obey(typed)
             elif self._call.is_over:
                 self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")

@@ -17,7 +17,7 @@ from app.simulator.delivery import WebhookDelivery
 from app.verify.scenarios.reports import Ink, as_text, decision, entry
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import Rename
-from app.verify.scenarios.server import PlacedCall, advice_of, complaint_of
+from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
 
 INDENT: Final = " " * 11
 _DECIDING: Final = ("decided", "failed", "refused")
@@ -163,10 +163,10 @@ def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
     """What the server did wrong, each when the platform noticed it, and what it should not do; what others hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.call.zero_ms / 1000
-        if problem := complaint_of(delivery):
+        if problem := problem_of(delivery):
             yield noted(at, 1, ("fault", id(delivery)), problem, "red")
         if delivery.is_over and not is_local:
-            yield from (noted(at, 1, advice, advice, "yellow") for advice in advice_of(delivery))
+            yield from (noted(at, 1, advice, advice, "yellow") for advice in warnings_of(delivery))
     for other in line.call.dialled:
         if other.problem:
             yield noted(line.call.at, 1, ("problem", other.uuid), other.problem, "red")

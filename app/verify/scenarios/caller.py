@@ -1,4 +1,4 @@
-"""Plays the script of a scenario on a call, step by step, up to the first difference."""
+"""Plays the script of a scenario in a call, step by step, up to the first difference."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from app.verify.scenarios.script import DialStep, ScriptStep
 from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
-PATIENCE_S: Final = 2 * 3600
-"""Seconds after which a call in which nothing is done any more goes on forever."""
-PATIENCE: Final = 2_000
-"""Webhooks after which such a call goes on forever."""
+ENDLESS_AFTER_S: Final = 2 * 3600
+"""A call that is still running this many seconds after its script counts as endless."""
+ENDLESS_AFTER_WEBHOOKS: Final = 2_000
+"""A call with this many webhooks after its script counts as endless."""
 FOREVER: Final = frozenset({"circle", "trap"})
-"""What of `without` shows only when a call is played on behind its script."""
+"""Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
-"""Webhooks that a scenario may wait for at once: some seconds of real time."""
+"""The most webhooks during one step, which take some seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
-_AT_ONCE_S: Final = 0.0005
-"""Less than a clock that counts milliseconds can tell."""
+_TOLERANCE_S: Final = 0.0005
+"""Less than the resolution of the virtual clock, 1 ms."""
 _PIECE_S: Final = 60
-"""Seconds that such a call is listened to at a time."""
+"""The call is advanced by this many seconds at a time."""
 _LOOK_AHEAD: Final = 4
-"""How many things more are heard behind a difference."""
+"""How many more sounds are played after a difference, to find what was expected."""
 LATER: Final = " first: each talk is heard in turn, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
-"""What comes of a dial behind the last `dial` of a script."""
+"""The behaviour of parties dialled after the last `dial` of a script."""
 
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
-    """Parties that wait for the script while it has a `dial`, and answer by themselves without one."""
+    """Parties that the script decides if it has a `dial`; otherwise they all answer."""
     return Parties(other=None if any(isinstance(step, DialStep) for step in steps) else UNSCRIPTED)
 
 
-class Differs(Exception):
-    """The call is not as the script says."""
+class ScriptMismatch(Exception):
+    """The call differs from the script."""
 
     def __init__(self, difference: Difference) -> None:
         super().__init__(difference.message)
@@ -51,11 +51,11 @@ class Differs(Exception):
 
 
 class Caller:
-    """One caller and the script.
+    """Plays the part of the caller.
 
     Args:
-        line: a call that was answered.
-        result: takes what differs, and what was heard where the script leaves it open.
+        line: an answered call.
+        result: receives the differences, and what was heard for each `hear` without a text.
     """
 
     def __init__(self, line: PlacedCall, result: Result) -> None:
@@ -67,45 +67,46 @@ class Caller:
         self._listener = PromptListener()
         self._dials: list[tuple[script.ScriptedParty, int]] = []
         self._scripted = 0
-        self._plays_on = bool(FOREVER & result.scenario.expect.without.keys())
+        self._continues_after_script = bool(FOREVER & result.scenario.expect.without.keys())
 
     async def play(self, steps: tuple[ScriptStep, ...]) -> None:
-        """Play the whole script, then on until the caller would be waited for, and hang up there."""
+        """Play the script, continue until the call next waits for the caller, and hang up."""
         self._scripted = sum(isinstance(step, DialStep) for step in steps)
         try:
             for step in steps:
                 await self._step(step)
             await self._finish()
             self._check_called()
-        except Differs as differs:
-            self._result.differences.append(await self._looked_ahead(differs.difference))
+        except ScriptMismatch as differs:
+            self._result.differences.append(await self._with_lookahead(differs.difference))
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
-        """Call the method of this class that has the name of the step."""
+        """Call the method named after the word of the step."""
         play: Callable[[Any], Awaitable[None]] = getattr(self, f"_{step.word}")
         try:
             await play(step)
         except CallIsOver as over:
             raise self._differs(step.place, str(over)) from over
 
-    def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> Differs:
+    def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         """A difference at this moment of the call."""
-        return Differs(Difference(place, message, expected, found, at=self._call.at))
+        return ScriptMismatch(Difference(place, message, expected, found, at=self._call.at))
 
     async def _silence(self, step: script.SilenceStep) -> None:
         await self._ready(step.place, "let anything time out", ("input", "record"))
         await self._call.silence()
 
     async def _fault(self, step: script.FaultStep) -> None:
-        self._network.ordered.append(step.fault)
+        self._network.pending_faults.append(step.fault)
 
     async def _event(self, step: script.EventStep) -> None:
         await self._vonage.send_event(self._call, step.payload)
 
     async def _listen(self) -> CallMoment:
-        """Play on until the caller is waited for; idle after too many webhooks."""
-        moment, most, piece = await self._call.listen(at_most=_PIECE_S), len(self._call.log) + PATIENCE, _PIECE_S
+        """Continue the call until it waits for the caller; idle after too many webhooks."""
+        moment, piece = await self._call.listen(at_most=_PIECE_S), _PIECE_S
+        most = len(self._call.log) + ENDLESS_AFTER_WEBHOOKS
         while moment.kind == "idle" and piece < _LONGEST_S and len(self._call.log) < most:
             before = moment.at
             moment = await self._call.listen(at_most=piece)
@@ -118,21 +119,21 @@ class Caller:
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
-        """What was heard already counts first; then the call is played on, piece by piece, and no further."""
+        """Match what was already heard first; then continue the call prompt by prompt, no further than needed."""
         self._listener.take(self._call.transcript)
-        while not self._takes(excerpt):
+        while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):
                 raise self._differs_in(excerpt)
             moment = await self._call.hear()
             self._listener.take(self._call.transcript)
             if moment.kind == "until":
                 continue
-            if self._takes(excerpt):
+            if self._matches(excerpt):
                 break
             raise self._differs_in(excerpt, moment)
-        await self._hear_out()
+        await self._finish_prompt()
 
-    def _takes(self, excerpt: Excerpt) -> bool:
+    def _matches(self, excerpt: Excerpt) -> bool:
         if excerpt.text is not None:
             return self._listener.finds(excerpt.text)
         found = self._listener.take_next()
@@ -140,28 +141,28 @@ class Caller:
             self._result.heard.append((excerpt, found))
         return bool(found)
 
-    def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> Differs:
-        """What is heard instead; where the call is, when nothing is."""
+    def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> ScriptMismatch:
+        """A difference with what was heard instead or, if nothing was, where the call has stopped."""
         found, entry = self._listener.next_piece, self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
         at = self._call.transcript[entry].at if entry is not None else self._call.at
         message = "something else is heard" if found else nothing
-        return Differs(Difference(excerpt.place, message, excerpt.text or "anything", found, entry, at))
+        return ScriptMismatch(Difference(excerpt.place, message, excerpt.text or "anything", found, entry, at))
 
-    async def _looked_ahead(self, difference: Difference) -> Difference:
-        """Hear a little more behind a difference: what was expected may come later."""
+    async def _with_lookahead(self, difference: Difference) -> Difference:
+        """Listen a little longer after a difference, and say in it if the expected text comes later."""
         for _ in range(_LOOK_AHEAD):
             if (await self._call.hear()).kind != "until":
                 break
-        await self._hear_out()
+        await self._finish_prompt()
         if not difference.expected or difference.entry is None:
             return difference
         later = self._call.transcript[difference.entry :]
         is_later = first_unheard([Excerpt(difference.expected)], later) is None
         return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
-    async def _hear_out(self) -> None:
-        """Let what was heard last come to its end, where it has one."""
+    async def _finish_prompt(self) -> None:
+        """Let the last prompt play to its end, if it has one."""
         last = self._call.transcript[-1] if self._call.transcript and not self._call.is_over else None
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.listen(until=max(last.at + last.seconds, self._call.at))
@@ -175,7 +176,7 @@ class Caller:
         await self._call.speak(*step.speech.results, error=step.speech.error)
 
     async def _reach_input(self, at_s: float | None, place: Place, doing: str, kind: str, what: str) -> None:
-        """Play on to a moment, or without one to an input that takes keys or speech."""
+        """Continue to a given time or, without one, to the next input, which must accept keys or speech (`kind`)."""
         if at_s is not None:
             await self._reach(at_s, place)
             return
@@ -185,16 +186,16 @@ class Caller:
             raise self._differs(place, f"this input does not take {what}: it takes only {takes}")
 
     async def _reach(self, at_s: float, place: Place) -> None:
-        """Play on up to a moment."""
+        """Continue to a time, in seconds since the call was answered."""
         if at_s < self._call.at:
-            now = f"it is {self._call.at:.1f} s since the call was answered"
+            now = f"the call was answered {self._call.at:.1f} s ago"
             raise self._differs(place, f"{at_s:g} s have passed already: {now}")
         moment = await self._call.listen(until=at_s)
         if moment.kind == "end":
             raise self._differs(place, f"the call is over before {at_s:g} s")
 
     async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> CallMoment:
-        """Play on until one of `kinds` waits; what is heard before is passed over."""
+        """Continue until the call waits for one of `kinds`; skip what is heard before."""
         moment = await self._listen()
         if moment.kind not in kinds:
             raise self._differs(place, f"the caller cannot {doing}: {described(moment)}")
@@ -212,12 +213,12 @@ class Caller:
         self._listener.skip()
         self._scripted -= 1
         if not self._scripted:
-            self._parties.other = party.behaviour if self._plays_on else UNSCRIPTED
+            self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED
         await self._call.decide(party.behaviour)
         self._dials.append((party, len(self._call.dialled) - 1))
 
     def _check_called(self) -> None:
-        """What called parties had to hear, each in its place."""
+        """Check `hears` of each dialled party."""
         for party, number in self._dials:
             transcript = self._call.dialled[number].transcript
             if (missing := first_unheard(party.hears, transcript)) is not None:
@@ -235,7 +236,7 @@ class Caller:
 
     async def _wait(self, step: script.WaitStep) -> None:
         until, most = self._call.at + step.seconds, len(self._call.log) + _MOST_WEBHOOKS
-        while until - self._call.at > _AT_ONCE_S and not self._call.is_over:
+        while until - self._call.at > _TOLERANCE_S and not self._call.is_over:
             await self._call.listen(until=min(until, self._call.at + _PIECE_S))
             if len(self._call.log) >= most:
                 left = f"{until - self._call.at:.1f} s are left to wait"
@@ -244,7 +245,7 @@ class Caller:
         self._listener.skip()
 
     async def _until(self, step: script.UntilStep) -> None:
-        """Do nothing until a text is heard: inputs time out meanwhile, and so do recordings and dials."""
+        """Stay silent until a text is heard. Inputs, recordings and dials time out in the meantime."""
         most, moment = len(self._call.log) + _MOST_WEBHOOKS, None
         self._listener.take(self._call.transcript)
         while not self._listener.finds_later(step.text):
@@ -254,7 +255,7 @@ class Caller:
             if moment.waited is not None:
                 await self._call.silence()
             self._listener.take(self._call.transcript)
-        await self._hear_out()
+        await self._finish_prompt()
 
     async def _hangup(self, step: script.HangUpStep) -> None:
         if self._call.is_over:
@@ -269,21 +270,21 @@ class Caller:
         if found and entry is not None:
             at = self._call.transcript[entry].at
             message = "the call does not end here: something more is heard"
-            raise Differs(Difference(step.place, message, "the end of the call", found, entry, at))
+            raise ScriptMismatch(Difference(step.place, message, "the end of the call", found, entry, at))
         if moment.kind != "end":
             raise self._differs(step.place, f"the call does not end here: {described(moment)}")
 
     async def _finish(self) -> None:
-        """Come to the end: whoever is waited for hangs up."""
+        """End the call: hang up unless it has ended."""
         moment = await self._listen()
-        if self._plays_on:
-            moment = await self._play_on(moment)
+        if self._continues_after_script:
+            moment = await self._continue_silently(moment)
         if moment.kind != "end":
             await self._call.hang_up()
 
-    async def _play_on(self, moment: CallMoment) -> CallMoment:
-        """Stay on the line and do nothing, while dialled parties go on as the last one did."""
-        until, most = self._call.at + PATIENCE_S, len(self._call.log) + PATIENCE
+    async def _continue_silently(self, moment: CallMoment) -> CallMoment:
+        """Stay silent on the line; further dialled parties behave as the last one did."""
+        until, most = self._call.at + ENDLESS_AFTER_S, len(self._call.log) + ENDLESS_AFTER_WEBHOOKS
         while moment.kind not in ("end", "idle") and self._call.at < until and len(self._call.log) < most:
             if moment.kind != "until":
                 await self._call.silence()
@@ -293,12 +294,12 @@ class Caller:
 
 
 def _plain(address: str) -> str:
-    """A number or URI as it is compared."""
+    """A number or URI, normalised for comparison."""
     return address.removeprefix("+").replace(" ", "").lower()
 
 
 def described(moment: CallMoment) -> str:
-    """Where a call has stopped, in words."""
+    """Where a call has stopped, as part of a message."""
     match moment.kind:
         case "input":
             kinds = sorted(moment.waited.takes) if moment.waited else ()

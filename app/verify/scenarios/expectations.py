@@ -1,4 +1,4 @@
-"""Compares a call that was played with what its scenario expects, and with what it excludes (`without`)."""
+"""Checks a finished call against what its scenario expects (`expect`) and excludes (`expect.without`)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.verify.scenarios.result import Decided, Difference, Result
 
 
 def check_expectations(result: Result, *, is_explained: bool = False) -> Iterator[Difference]:
-    """Everything that is not as expected; a fault of the server always is, and a failsafe that is not expected.
+    """Every unmet expectation. Server errors and an unexpected failsafe are always reported.
 
-    Of a call that has left its script nothing more is asked. `is_explained`: a difference says already why the
-    failsafe was heard.
+    Once a call differs from its script, nothing else is checked. `is_explained`: another difference already gives the
+    reason for the failsafe.
     """
     place, expect = result.scenario.place, result.scenario.expect
     yield from (Difference(place, message, at=result.seconds) for message in result.broken)
@@ -109,19 +109,19 @@ def shown(value: Any) -> str:
 
 
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
-_TOLD: Final = frozenset({"talk", "stream", "music"})
-"""Sounds that are none without a text or a file."""
-_CHOSEN: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
-"""Outcomes after which a call may end without a word: the caller has chosen it, or has been in conversation."""
-_AT_ONCE_S: Final = 0.01
+_NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
+"""Kinds that only count as sound if they have a text or a file."""
+_INTENDED_ENDS: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
+"""Outcomes after which a call may end without a prompt: the caller chose it, or has talked to somebody."""
+_TOLERANCE_S: Final = 0.01
 
 
 Moment: TypeAlias = tuple[float, str]
-"""When something has happened, in seconds of the call, and what."""
+"""When something happened, in seconds of the call, and a message about it."""
 
 
 class AudibleSpan(NamedTuple):
-    """Something is heard, or the caller speaks into a recording, from `start` to `end` seconds of the call."""
+    """A sound (`is_heard`) or a recording of the caller, from `start` to `end` in seconds of the call."""
 
     start: float
     end: float
@@ -129,7 +129,7 @@ class AudibleSpan(NamedTuple):
 
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
-    """One difference for each fault that the scenario excludes and that has happened."""
+    """A difference for each entry of `without` that happened."""
     checks: Mapping[str, Callable[[float], Moment | None]] = {
         "silence": lambda bound: _silence(result.transcript, result.seconds, bound),
         "silent_party": lambda bound: _silent_party(result, bound),
@@ -151,7 +151,7 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
 
 
 def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
-    """What is heard and recorded, in the order of time. A conversation is heard until the other party has left."""
+    """The sounds and recordings of a call, sorted by time. A conversation is a sound until the other party leaves."""
     found: list[AudibleSpan] = []
     joined: float | None = None
     for heard in transcript:
@@ -160,7 +160,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
         elif heard.kind in ("left", "ended", "hung up") and joined is not None:
             found.append(AudibleSpan(joined, heard.at, is_heard=True))
             joined = None
-        elif heard.kind in _SOUNDS and (heard.kind not in _TOLD or is_spoken(heard.text)):
+        elif heard.kind in _SOUNDS and (heard.kind not in _NEED_CONTENT or is_spoken(heard.text)):
             found += _pieces(heard, end)
         elif heard.kind == "spoke" and not heard.text:
             found.append(AudibleSpan(heard.at, heard.at + (heard.seconds or 0), is_heard=False))
@@ -168,7 +168,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
 
 
 def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
-    """A prompt, in two where a pause stands in it."""
+    """A prompt as one span, or as two if it contains a pause."""
     over = end if heard.seconds is None else heard.at + heard.seconds
     longest = longest_pause(heard.text)
     if longest <= 0 or longest >= over - heard.at:
@@ -177,25 +177,25 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """The platform hangs up, and nothing was heard since something was decided, or was asked for in vain."""
+    """The platform hung up, and nothing was heard since the last decision or NCCO request."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]
     asked = [sent.at - result.answered_s for sent in result.webhooks if sent.kind in ("answer", "input", "fallback")]
     since = max([at for at in (*decided, *asked) if at <= result.seconds], default=0.0)
     heard = any(
-        sound.is_heard and sound.end > since + _AT_ONCE_S for sound in sounds(result.transcript, result.seconds)
+        sound.is_heard and sound.end > since + _TOLERANCE_S for sound in sounds(result.transcript, result.seconds)
     )
-    if heard or _is_meant([line for line in result.decided if line.at >= since - _AT_ONCE_S]):
+    if heard or _is_intended([line for line in result.decided if line.at >= since - _TOLERANCE_S]):
         return None
     return since, "the call ends, and the caller has heard nothing since"
 
 
-def _is_meant(last: list[Decided]) -> bool:
-    """Whether the caller has chosen to end the call, or has been in conversation."""
+def _is_intended(last: list[Decided]) -> bool:
+    """Whether the caller chose to end the call, or has talked to somebody."""
     if any(line.did == "entered" or line.what in FAILURES for line in last):
         return False
-    return any(line.did == "heard" and line.what in _CHOSEN for line in last)
+    return any(line.did == "heard" and line.what in _INTENDED_ENDS for line in last)
 
 
 def _forever(result: Result) -> Moment | None:
@@ -203,7 +203,7 @@ def _forever(result: Result) -> Moment | None:
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
-    """Of each who was dialled, from answering to being joined; who hangs up before has not waited."""
+    """Silence for a dialled party between answering and being joined; not counted if the party hangs up first."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
         found = _silence(heard, end, bound)
@@ -220,7 +220,7 @@ def _failsafe(result: Result) -> Moment | None:
 def _silence(transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:
     quiet_since = 0.0
     for sound in (*sounds(transcript, end), AudibleSpan(end, end, is_heard=False)):
-        if sound.start - quiet_since > bound + _AT_ONCE_S:
+        if sound.start - quiet_since > bound + _TOLERANCE_S:
             return quiet_since, f"nothing is heard for {sound.start - quiet_since:.1f} seconds"
         quiet_since = max(quiet_since, sound.end)
     return None
@@ -261,19 +261,19 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
 
 
 def _person(result: Result, bound: float) -> Moment | None:
-    """The seconds until a phone rings, or until the call ends if none does."""
+    """Checks the seconds until a phone rings, or until the call ends if none does."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
     return (bound, f"no phone rings for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
 
 
 def _prompt(result: Result, bound: float) -> Moment | None:
-    """From one reply to where the caller can answer, somebody is rung, or the call ends."""
+    """Checks how long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
     turns = sorted({line.at for line in result.decided})
     for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):
-        heard = [each for each in result.transcript if at - _AT_ONCE_S <= each.at < following]
+        heard = [each for each in result.transcript if at - _TOLERANCE_S <= each.at < following]
         rung = min((each.at for each in heard if each.kind in ("ringing", "joined")), default=None)
         spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
         until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
-        if until - at > bound + _AT_ONCE_S:
+        if until - at > bound + _TOLERANCE_S:
             return at, f"the caller listens for {until - at:.1f} seconds, and the limit is {bound:g}"
     return None

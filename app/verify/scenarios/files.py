@@ -1,4 +1,4 @@
-"""Finds the scenario files of a project, reads them, and writes what was heard into them."""
+"""Finds and reads the scenario files of a project, and fills in `hear` steps without a text."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.verify.scenarios.values import RULES, Excerpt
 
 SUFFIXES: Final = (".yaml", ".yml")
 FOLDERS: Final = ("tests/scenarios", "scenarios")
-"""Where the scenarios of a project are, below the folder that holds its folder of flows."""
+"""The folders of scenarios, relative to the folder that contains `flows/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """One file as far as it could be read. `name` is how it is shown."""
+    """One scenario file, as far as it could be read. `name` is the path to show."""
 
     path: Path
     name: str
@@ -57,7 +57,7 @@ def project_of(path: Path) -> Path | None:
 
 
 def read_files(paths: Iterable[Path]) -> tuple[ScenarioFile, ...]:
-    """The files, each with its scenarios and its issues; one that cannot be read has S110."""
+    """Each file with its scenarios and issues; S110 for a file that cannot be read."""
     return tuple(_read(path) for path in paths)
 
 
@@ -77,7 +77,7 @@ _BREAK: Final = re.compile(r"(\r\n|\r|\n)")
 
 
 def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
-    """The text of a file with what was heard in place of each open `hear`; nothing else changes."""
+    """The text of a file with each open `hear` filled in; nothing else changes."""
     pieces = _BREAK.split(text)
     for excerpt, found in sorted(heard, key=lambda pair: pair[0].place[1:3], reverse=True):
         place, index = excerpt.place, (excerpt.place.line - 1) * 2
@@ -89,7 +89,7 @@ def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what occurs twice twice: scenario files have no anchors."""
+    """Repeats values instead of writing anchors, which scenario files do not support."""
 
     def ignore_aliases(self, data: object) -> bool:
         """Always."""
@@ -97,5 +97,5 @@ class _Dumper(yaml.SafeDumper):
 
 
 def scenario_text(name: str, body: Mapping[str, Any]) -> str:
-    """One scenario as text of a scenario file."""
+    """A scenario as YAML for a scenario file."""
     return yaml.dump({name: dict(body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

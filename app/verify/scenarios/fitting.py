@@ -1,4 +1,4 @@
-"""Whether scenarios fit the flows of their project, and the answers that they give to its lookups."""
+"""Checks scenarios against the flows of their project, and answers lookups as scenarios say."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
-"""By the name of the flow and that of the lookup."""
+"""Lookups by flow name and lookup name."""
 
 
 class Fitting:
-    """Holds scenarios against the flows of a project."""
+    """Checks the names in scenarios against the flows of a project, and fills in the number to call."""
 
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = {flow.name: flow for flow in flows}
@@ -39,7 +39,7 @@ class Fitting:
         self._variables = {name for flow in self._flows.values() for name in flow.variables}
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; S106 to S109 for what does not exist."""
+        """The scenario with its number and flow filled in; reports S106 to S109 for unknown names."""
         for name, given in scenario.given.items():
             if _check("S107", name, self._fields, given.place, reader):
                 _check_fields(name, given, self._fields[name], reader)
@@ -50,7 +50,7 @@ class Fitting:
         return self.fit_call(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call with its number and flow filled in; S106 when no flow takes it."""
+        """The call with its number and flow filled in; reports S106 if no flow takes it."""
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
         if call.flow:
@@ -85,7 +85,7 @@ class Fitting:
 
 
 def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:
-    """Whether some flow has a lookup, hook or variable; `code` is reported otherwise."""
+    """Whether any flow has this lookup, hook or variable; reports `code` if not."""
     names = set(known)
     if name not in names:
         reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', _cure(name, names))
@@ -93,12 +93,12 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
 
 
 def _check_fields(name: str, given: GivenAnswers, fields: frozenset[str], reader: Reader) -> None:
-    """What a lookup answers has the fields that it declares; `value` may hold anything."""
+    """Report S107 for answer fields that the lookup does not declare; `value` is not checked."""
     nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
     for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
         if fields and entry.key.value not in fields:
             message = f'the lookup "{name}" returns no "{entry.key.value}"'
-            cure = f"{_cure(entry.key.value, fields)}; {{value: ..}} holds anything"
+            cure = f"{_cure(entry.key.value, fields)}; {{value: ..}} allows any answer"
             reader.report("S107", entry.key.place, message, cure)
 
 
@@ -119,7 +119,7 @@ def _hooks_of(flow: Flow) -> Iterable[str]:
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
-    """Those whose name or file holds each of some words; "" is all of them."""
+    """The scenarios whose name or file contains each of the words; all for ""."""
     wanted = words.lower().split()
     return tuple(
         scenario
@@ -128,15 +128,15 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
     )
 
 
-def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
-    """A value for every variable that flows read: an address that leads nowhere."""
+def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
+    """A placeholder URL for every environment variable that the flows read."""
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
     names = {name for text in texts.values() for name in _ENV.findall(text)}
     return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
 
 
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
-    """The lookups that the steps of some flows ask."""
+    """The lookups in the steps of these flows."""
     return {
         (flow.name, asked.name): asked.definition
         for flow in flows
@@ -146,16 +146,16 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
 
 
 class Answers:
-    """The answers of one call, each lookup's in turn.
+    """Answers the lookups of one call, with the given answers in order.
 
     Args:
-        given: what the scenario answers.
+        given: the answers in the scenario.
         definitions: the lookups of its flows.
-        outside: asks those that the scenario says nothing about; None: they are not answered.
+        outside: answers all other lookups; None: they get no answer, so they take their defaults.
 
     Attributes:
-        unanswered: the names of those that were not answered.
-        misfits: the names of those whose answer does not fit what they declare, each with what is wrong.
+        unanswered: the names of lookups without an answer.
+        misfits: the lookups whose given answer has the wrong type, by name, each with the problem.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class Answers:
         self.misfits: dict[str, str] = {}
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order; what is asked twice with one key gets the same answer."""
+        """One answer for each lookup, in order; the same key always gets the same answer."""
         for lookup in lookups:
             if lookup.key not in self._answered:
                 self._answered[lookup.key] = await self._answer(lookup)
@@ -178,7 +178,7 @@ class Answers:
 
     @property
     def notes(self) -> Iterable[str]:
-        """Which lookups took their default though nothing says so, a sentence each."""
+        """One sentence for each lookup that took its default without the scenario asking for it."""
         for name in dict.fromkeys(self.unanswered):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
         for name, problem in self.misfits.items():
@@ -205,7 +205,7 @@ class Answers:
 
 
 def _answer_of(node: Node, type_: ValueType | None) -> Any:
-    """What a lookup answers, as JSON. A text that is declared as one may look like a number."""
+    """An answer as JSON. Where the lookup declares text, `123` stays a text."""
     if isinstance(node, Map):
         fields = type_.fields if type_ else {}
         return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}

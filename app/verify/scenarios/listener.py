@@ -1,4 +1,4 @@
-"""What a caller hears, as one text in which scenarios look for theirs."""
+"""Matches the texts of a scenario against what the caller hears."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from app.simulator.legs import Heard
 from app.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
-"""Kinds of what is heard: speech by its text, audio files by their URL."""
+"""The transcript kinds that texts match: speech by its text, audio files by their URL."""
 
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
 def plain(text: str) -> str:
-    """A text as it is compared: without tags, each stretch of blanks as one."""
+    """A text normalised for comparison: without tags, and with single spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
 class PromptListener:
-    """Follows what is heard, piece by piece. A piece is what one action says, or plays."""
+    """Reads what is heard from start to end. A piece is the prompt of one action."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._starts: list[int] = []
-        """Where each piece begins in the text of all pieces, which are joined with blanks."""
+        """The start of each piece in `_text`."""
         self._entries: list[int] = []
-        """The number of the transcript's entry of each piece."""
+        """The transcript index of each piece."""
         self._text = ""
+        """All pieces, joined with spaces."""
         self._at = 0
-        """Where the part of the text begins that was not looked for yet."""
+        """The read position in `_text`: matching continues here."""
         self._seen = 0
 
     def take(self, transcript: tuple[Heard, ...]) -> None:
-        """Take in what was added to a transcript."""
+        """Add the new entries of a transcript."""
         for number in range(self._seen, len(transcript)):
             if transcript[number].kind in SPOKEN and (piece := plain(transcript[number].text)):
                 self._starts.append(len(self._text) + 1 if self._pieces else 0)
@@ -47,30 +48,29 @@ class PromptListener:
         self._seen = len(transcript)
 
     def skip(self) -> None:
-        """Go on behind everything so far."""
+        """Move the read position to the end."""
         self._at = len(self._text) + 1 if self._pieces else 0
 
     def finds(self, wanted: str) -> bool:
-        """Whether a text is what is heard next; then it is gone on behind it.
+        """Whether a text is heard next; if so, move past it.
 
-        It has to begin in the rest of the piece that the one before it was found in, or in the next piece; it may
-        reach over several.
+        It must begin in the rest of the current piece or in the next piece, and may span several pieces.
         """
         number, sought = self._next, plain(wanted)
         end = self._starts[number] + len(self._pieces[number]) if number < len(self._pieces) else len(self._text)
-        return bool(sought) and self._go_behind(sought, end)
+        return bool(sought) and self._move_past(sought, end)
 
     def finds_later(self, wanted: str) -> bool:
-        """Whether a text is heard anywhere from here on; then what follows it is heard next."""
-        return self._go_behind(plain(wanted), len(self._text) + 1)
+        """Whether a text is heard anywhere from here on; if so, move past it."""
+        return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether what is left ends with the beginning of a text, so that more of it may follow."""
+        """Whether what is left ends with the beginning of a text, so that the rest may still follow."""
         sought, rest = plain(wanted), f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
 
-    def _go_behind(self, sought: str, before: int) -> bool:
-        """Go on behind a text that begins before a position, if it is heard there."""
+    def _move_past(self, sought: str, before: int) -> bool:
+        """Move past a text if it is heard and begins before a position."""
         found = self._text.find(sought, self._at)
         if not 0 <= found < before:
             return False
@@ -81,21 +81,21 @@ class PromptListener:
 
     @property
     def _next(self) -> int:
-        """The number of the piece that is heard next as a whole."""
+        """The index of the next complete piece."""
         return bisect_left(self._starts, self._at)
 
     @property
     def next_piece(self) -> str:
-        """What is heard next as a whole; "" when nothing is."""
+        """The next complete piece; "" if there is none."""
         return self._pieces[self._next] if self._next < len(self._pieces) else ""
 
     @property
     def next_entry(self) -> int | None:
-        """The number of the transcript's entry that is heard next; None when nothing is."""
+        """The transcript index of the next complete piece; None if there is none."""
         return self._entries[self._next] if self._next < len(self._pieces) else None
 
     def take_next(self) -> str:
-        """Go on behind what is heard next, whatever it is: that."""
+        """Move past the next complete piece and return it; "" if there is none."""
         number, found = self._next, self.next_piece
         if found:
             self._at = self._starts[number] + len(found) + 1
@@ -103,7 +103,7 @@ class PromptListener:
 
 
 def first_unheard(wanted: Iterable[Excerpt], transcript: tuple[Heard, ...]) -> Excerpt | None:
-    """The first of some texts that is not heard behind the one before it; None when all are."""
+    """The first text that is not heard after the one before it; None if all are heard in order."""
     text = " ".join(plain(heard.text) for heard in transcript if heard.kind in SPOKEN)
     at = 0
     for each in wanted:

@@ -1,4 +1,4 @@
-"""Scenario files: each scenario is a call that is made, what the caller does in it, and what is expected."""
+"""Scenario files. Each scenario is a call to make, a script of what the caller does, and what is expected."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from app.verify.scenarios.values import (
 )
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
-"""When calls are made unless a scenario says otherwise: a Wednesday morning."""
+"""The default time of calls: a Wednesday morning."""
 FROM: Final = "447700900123"
-"""Who calls unless a scenario says otherwise: a number that is reserved for fiction."""
+"""The default calling number, which is reserved for fiction."""
 ANY_NUMBER: Final = "442079460000"
-"""What is called when a scenario names no number and its flow has none. It is reserved for fiction."""
+"""The called number if neither the scenario nor its flow has one. It is reserved for fiction."""
 DEFAULTS: Final = "defaults"
 YEARS: Final = range(2000, 2101)
-"""When calls can be made: opening hours need some room in the calendar on both sides."""
+"""The years in which calls can be made; opening hours need dates before and after."""
 ENDLESS: Final = float("inf")
 
 COUNTED: Final[Mapping[str, float]] = {
@@ -55,16 +55,16 @@ COUNTED: Final[Mapping[str, float]] = {
     "prompt_seconds": 60,
     "seconds_to_person": 60,
 }
-"""What `without` can limit, and how much of it is allowed where a scenario does not say."""
+"""What `without` can limit, with the default limits."""
 NEVER: Final = (
     "dead_end", "silent_fault", "lost_webhook", "error_exit", "invalid_ncco", "refused_ncco", "failsafe", "circle",
     "trap",
 )  # fmt: skip
-"""What else it can name: nothing of it is allowed."""
+"""What `without` can forbid."""
 BOUNDS: Final[Mapping[str, float]] = {**dict.fromkeys(NEVER, 0), **COUNTED}
 
 _SHOWN: Final = 60
-"""Characters of a name that a message shows."""
+"""How many characters of a name a message shows."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
 _LIMIT: Final = re.compile(rf"([<>]=?)\s*{_NUMBER}")
 _BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
@@ -73,7 +73,7 @@ _ABOUT_S: Final = 0.5
 
 
 class Range(NamedTuple):
-    """Numbers from `low` to `high`, as `written`."""
+    """Numbers from `low` to `high`; `written` is the text in the file."""
 
     low: float
     high: float
@@ -81,7 +81,7 @@ class Range(NamedTuple):
 
 
 class ExpectedHook(NamedTuple):
-    """A hook that is sent. `json`: a part of its body that must be there; None for any body."""
+    """An expected hook. `json`: what its body must contain; None for any body."""
 
     place: Place
     name: str
@@ -89,7 +89,7 @@ class ExpectedHook(NamedTuple):
 
 
 class ExpectedVariable(NamedTuple):
-    """The value of a variable in the end, or a part of it."""
+    """The expected final value of a variable, or a part of it."""
 
     place: Place
     value: Any
@@ -97,10 +97,10 @@ class ExpectedVariable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a lookup answers; the types that it declares say how `node` is read.
+    """A given answer; `node` is read by the types that the lookup declares.
 
     Attributes:
-        is_free: whether it may hold anything, also what the lookup does not declare.
+        is_free: whether it may have fields that the lookup does not declare.
     """
 
     node: Node
@@ -116,7 +116,7 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswers:
-    """What a lookup answers in turn, the last of it from then on; at least one."""
+    """The answers of a lookup in order, at least one; the last one repeats."""
 
     place: Place
     answers: tuple[Answer | NoAnswer, ...]
@@ -163,7 +163,7 @@ class ScenarioCall(ScenarioModel):
     custom_data: Annotated[Any, ReadWith(read_json, {})] = None
     """what a Client SDK application sends along"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
-    """what the call comes from, where that does not tell"""
+    """the endpoint type of the caller, if the other fields do not imply it"""
     made_at: Annotated[datetime, ReadWith(_read_time, TEXT)] = Field(AT, alias="at")
     """when the call is made, such as 2026-12-24T10:00; UTC without a time zone"""
 
@@ -216,7 +216,7 @@ def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit
 
 
 def _read_action(node: Node, what: str, reader: Reader) -> Any:
-    """A part of an NCCO action; a word alone is its name."""
+    """Some fields of an NCCO action; a word alone is its name."""
     if isinstance(node, Seq):
         reader.report("S101", node.place, "an action is a list", "write `- {action: talk, ..}`")
         return None
@@ -228,7 +228,7 @@ _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35
 
 
 class Expect(ScenarioModel):
-    """What must hold when the call is over; what is not named may be anything."""
+    """What must be true when the call is over; what is not listed is not checked."""
 
     example: ClassVar = "expect: {end: completed}"
     hints: ClassVar = {
@@ -287,16 +287,16 @@ _read_prefix = read_as(
 
 
 class ScenarioDefaults(ScenarioCall):
-    """What the scenarios of a file can share."""
+    """The fields that scenarios of a file can share under `defaults`."""
 
     call: Annotated[Any, as_node(ref("call"))] = None
-    """the words of the call, in a map of their own"""
+    """the fields of the call, as a map"""
     given: Annotated[Mapping[str, GivenAnswers], named(_read_given, "write `given: {lookup: {field: value}}`")] = {}
     """what lookups answer, by name"""
     env: Annotated[Mapping[str, str], TEXT_MAP] = {}
     """variables that the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
-    """prefixes of computed numbers that may be dialled; without it, what the server is told"""
+    """prefixes of computed numbers that may be dialled; by default those of the settings"""
     streams: Annotated[
         Mapping[str, float],
         named(
@@ -321,7 +321,7 @@ class Scenario(ScenarioDefaults):
 
     @property
     def expects_something(self) -> bool:
-        """Whether anything but the course of the call is looked at."""
+        """Whether the scenario can fail for anything that is heard or expected."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
         return any(found) or expect.hooks is not None or any(isinstance(step, EXPECTING) for step in self.script)
@@ -333,7 +333,7 @@ _MERGED: Final[Mapping[str, Any]] = {
     "streams": {},
     "expect": {"variables": {}, "without": None},
 }
-"""What a scenario and the defaults of its file are merged in, entry by entry; None for words that add up."""
+"""The fields in which a scenario is merged with `defaults` entry by entry; None: the lists are concatenated."""
 
 
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Issue]]:
@@ -368,7 +368,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
 
 
 def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None:
-    """One scenario over what its file shares; None once a fault is reported."""
+    """One scenario merged with `defaults`; None if it has an error."""
     before, name = len(reader.issues), entry.key
     what = f'the scenario "{name.value[:_SHOWN]}"'
     own = _words_of(entry.value, what, reader)
@@ -384,7 +384,7 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
 
 
 def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
-    """The words of a scenario, with those under `call` beside the others."""
+    """The fields of a scenario, with those under `call` moved up to the others."""
     found = reader.map(node, what, "write `script:` below it, and one step a line")
     inner = found.get("call") if found else None
     call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
@@ -396,12 +396,12 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
         if entry.key.value in words.values:
             word = entry.key.value
             reader.report("S102", entry.key.place, f"`{word}` is written under `call` too", "delete one of the two")
-    told = [Entry(words.keys[word], value) for word, value in words.values.items()]
-    return Map((*(entry for entry in beside if entry.key.value not in words.values), *told), found.place)
+    from_call = [Entry(words.keys[word], value) for word, value in words.values.items()]
+    return Map((*(entry for entry in beside if entry.key.value not in words.values), *from_call), found.place)
 
 
 def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
-    """A map over what is shared: its own entries win, but for those that are merged."""
+    """A map merged with the shared one: its own entries win, except for the fields in `within`."""
     mine = {entry.key.value: entry for entry in own.entries}
     found = dict(mine)
     for entry in shared.entries:
@@ -416,7 +416,7 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 
 
 def scenario_schema() -> JsonSchema:
-    """Draft 7, with a description where a word does not explain itself."""
+    """The JSON schema (draft 7) of scenario files."""
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
         "call": ScenarioCall.editor_schema(),

@@ -1,4 +1,4 @@
-"""What came of scenarios: for a person, and as JSON, annotations for GitHub and JUnit's XML."""
+"""Reports the results of scenarios as text, JSON, GitHub annotations and JUnit XML."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 class Ink:
-    """Colours text for a terminal, or leaves it alone."""
+    """Colours text for a terminal, or leaves it plain."""
 
     def __init__(self, is_on: bool) -> None:
         self._is_on = is_on
@@ -45,7 +45,7 @@ class Ink:
 
 
 def as_text(result: Result, rename: Rename, ink: Ink) -> str:
-    """A scenario that differs, from its name to what decided; of one that holds, what was not judged."""
+    """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged."""
     name, place = printable(result.scenario.name), result.scenario.place
     where = f"  {place.file}:{place.line}"
     unjudged = [f"  not judged: {what}" for what in result.unjudged]
@@ -56,27 +56,27 @@ def as_text(result: Result, rename: Rename, ink: Ink) -> str:
         lines.append(f"  {each.place.file}:{each.place.line}: {ink(printable(each.message), 'bold')}")
         lines += [f"      expected: {ink(printable(each.expected), 'green')}"] if each.expected else []
         lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
-    lines += [f"  {line}" for line in why_so(result, rename)]
+    lines += [f"  {line}" for line in deciding_lines(result, rename)]
     lines += ["", *_transcript(result, result.differences[0], ink)]
     lines += [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
     return "\n".join([*lines, *unjudged, ""])
 
 
-def why_so(result: Result, rename: Rename) -> list[str]:
-    """The flow lines that decided last before the first difference."""
+def deciding_lines(result: Result, rename: Rename) -> list[str]:
+    """The flow lines of the last decision before the first difference."""
     at = result.differences[0].at + 0.001
     before = [line for line in result.decided if line.at <= at and line.did in ("decided", "failed", "refused")]
     if not before:
         return []
     last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]
     gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == "goto"}
-    weighty = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
-    weighty = weighty or last[-1:]
-    return [f"decided by {decision(line, rename)}" for line in weighty]
+    relevant = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
+    relevant = relevant or last[-1:]
+    return [f"decided by {decision(line, rename)}" for line in relevant]
 
 
 def decision(line: Decided, rename: Rename) -> str:
-    """A line of the trace: where it is written, which step, what came of it and why."""
+    """A line of the trace as text: place, step, outcome and reason."""
     file, _, number = line.where.rpartition(":")
     where = f"{rename(file)}:{number}" if file else "the server"
     step = f' step "{line.step}",' if line.step else ""
@@ -99,7 +99,7 @@ def _transcript(result: Result, first: Difference, ink: Ink) -> Iterator[str]:
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
-    """The entries with their numbers; keys that are pressed in one go are one."""
+    """The entries with their numbers; keys pressed quickly one after another become one entry."""
     found: list[tuple[int, Heard]] = []
     pressed_at = -ENDLESS
     for number, heard in enumerate(transcript):
@@ -128,7 +128,7 @@ def _quoted(text: str) -> str:
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
-    """Everything, as one document. `short`: which flows have too few of their outcomes taken, a sentence each."""
+    """All results as one JSON document. `short`: one sentence for each flow with too little coverage."""
     results = [result for suite in suites for result in suite.results]
     document = {
         "played": len(results),
@@ -163,7 +163,7 @@ def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
         "differences": [
             _json_place(each.place) | _fields(each, "at", "message", "expected", "found") for each in result.differences
         ],
-        "decided": why_so(result, rename),
+        "decided": deciding_lines(result, rename),
         "transcript": [" ".join(entry(heard).split()) for heard in result.transcript],
     }
 
@@ -184,15 +184,15 @@ def _json_coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
 
 
 def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
-    """Workflow commands: an error for each difference; with `needs_all` one for each outcome never taken, too."""
+    """GitHub workflow commands: an error for each difference and, with `needs_all`, for each outcome never taken."""
     lines = []
     for suite in suites:
         lines.append(report(suite.issues, {}, "github"))
         for result in suite.differing:
             for each in result.differences:
                 values = {"expected": each.expected, "instead": each.found}
-                told = [f"{name}: {value}" for name, value in values.items() if value]
-                text = "\n".join([each.message, *told, *why_so(result, suite.rename)])
+                details = [f"{name}: {value}" for name, value in values.items() if value]
+                text = "\n".join([each.message, *details, *deciding_lines(result, suite.rename)])
                 lines.append(_annotation("error", text, each.place, result.scenario.name))
         for result in suite.results:
             place, name = result.scenario.place, result.scenario.name
@@ -242,5 +242,5 @@ def _child(parent: Element, tag: str, **values: object) -> Element:
 
 
 def _printable_lines(text: str) -> str:
-    """A text of several lines without anything that XML cannot hold."""
+    """A text of several lines without characters that XML does not allow."""
     return "\n".join(printable(line) for line in text.split("\n"))

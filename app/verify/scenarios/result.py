@@ -23,10 +23,10 @@ class Difference:
     Attributes:
         place: in the scenario file.
         message: what is wrong, in one sentence.
-        expected, found: what should be and what is; "" where the message says it all.
-        entry: the number of the transcript's entry where it shows; None: behind everything.
-        at: seconds of the call.
-        fault: the name under `without` that has happened; "" for any other difference.
+        expected, found: the expected and the actual value; "" if the message is enough.
+        entry: the transcript index of the difference; None: after the last entry.
+        at: seconds since the call was answered.
+        fault: the entry of `without` that happened; "" for any other difference.
     """
 
     place: Place
@@ -42,7 +42,7 @@ class Decided(NamedTuple):
     """A line of a turn's trace.
 
     Attributes:
-        at: when, in seconds. turn: the number of the turn in its session.
+        at: seconds since the call was answered. turn: the number of the turn in its session.
         did, step, what, where, because, by: see `app.engine.turn.TraceLine`.
     """
 
@@ -58,12 +58,12 @@ class Decided(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One session of a call as the server has kept it.
+    """One session of a call, as stored by the server.
 
     Attributes:
-        session: its state in the end.
+        session: its final state.
         turns: oldest first.
-        statuses: what was reported of the waits of its last turn: (wait, status).
+        statuses: the statuses reported for the waits of its last turn, as (wait, status).
     """
 
     session: Session
@@ -73,25 +73,26 @@ class SessionRecord:
 
 @dataclass(slots=True)
 class Result:
-    """A scenario that was played.
+    """The result of playing a scenario.
 
     Attributes:
-        differences: none when it holds; the first is the one to look at.
-        transcript: of the caller.
-        called: the transcripts of the parties that were dialled.
-        records: the call's own session first.
-        decided: every trace line, in the order of time.
-        hooks: what was sent, in order.
+        differences: empty if the scenario holds; look at the first one first.
+        transcript: what the caller heard and did.
+        called: the transcripts of the dialled parties.
+        records: the sessions of the call, its own first.
+        decided: every trace line, sorted by time.
+        hooks: the hooks sent, in order.
         is_answered: whether an NCCO was played at all.
-        performed: every NCCO action whose turn has come, in order.
+        performed: the NCCO actions performed, in order.
         seconds: how long the call lasted.
-        broken: faults of the server itself. log: its warnings and errors.
-        notes: what else may help: what the server has logged, lookups without an answer.
-        heard: what was heard where the script leaves it open.
-        webhooks: every one of the call, in the order in which they were due.
-        answered_s: when the call was answered, in seconds of the clock of `webhooks`.
-        unjudged: what the scenario says and cannot be checked here, with the reason.
-        is_endless: whether the call was still going on hours after the script; looked at where the scenario asks.
+        broken: internal errors of the server.
+        log: warnings and errors that the server logged.
+        notes: further hints, such as log lines and lookups without an answer.
+        heard: what was heard for each `hear` without a text.
+        webhooks: every webhook of the call, in the order in which they were due.
+        answered_s: when the call was answered, on the clock of `webhooks`.
+        unjudged: parts of the scenario that cannot be checked on this server, with the reason.
+        is_endless: whether the call was still running hours after the script; only set if the scenario excludes it.
         took_s: real seconds.
     """
 
@@ -117,19 +118,19 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether everything is as the scenario says."""
+        """Whether there is no difference."""
         return not self.differences
 
     @property
     def ended(self) -> str:
-        """`hangup`, `completed`, or `failsafe` when that was played."""
+        """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played."""
         if not self.is_answered or any(line.what == "failsafe" for line in self.decided if line.did == "failed"):
             return "failsafe"
         return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:
-    """The trace lines of some turns, in the order of time; `zero_ms` is the time from which seconds count."""
+    """The trace lines of some turns, sorted by time; `zero_ms` is the time at which seconds start."""
     found = [
         Decided(
             (turn.created_at - zero_ms) / 1000,

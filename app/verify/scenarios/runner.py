@@ -1,4 +1,4 @@
-"""Plays scenarios on the real server of a project in this process, or on a server at a URL."""
+"""Plays scenarios against the real server of a project in this process, or against a server at a URL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
 from app.service.calls import CallService, LookUp, Policy
 from app.service.library import Library
-from app.settings.values import DEFAULT as SORRY
+from app.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
 from app.simulator.scheduler import VirtualClock
@@ -29,53 +29,53 @@ from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.caller import Caller, parties_of
 from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.fitting import Answers, AnyCall, Fitting, lookups_of, named, stand_ins
+from app.verify.scenarios.fitting import Answers, AnyCall, Fitting, lookups_of, named, placeholder_env
 from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
 from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
 from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
 from app.verify.scenarios.server import (
+    CallConditions,
     CallStore,
-    Circumstances,
     FailingDatabase,
     FaultyServer,
     NoServer,
     Outside,
     PlacedCall,
-    advice_of,
+    warnings_of,
 )
 from app.verify.scenarios.values import ScenarioReader
 
 BASE: Final = "https://ncco.example"
 """The public URL of the server in this process; nothing is sent there."""
 BROKEN: Final = "the server: error: "
-"""How the lines of its log begin that show a fault of the server itself."""
+"""The start of log lines that report an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
-"""What of `without` only the trace of a flow shows."""
+"""Entries of `without` that only the trace of a flow shows."""
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
-"""The same in every run, so that the same call has the same NCCOs."""
+"""Constant, so that a call gets the same NCCOs in every run."""
 _MOST_HOOKS: Final = 10_000
-_SHOWS_NOT: Final = "a server at a URL does not show it"
+_NOT_VISIBLE: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
-"""Makes the server under test, an ASGI application, from its service, its clock and the list that takes its warnings
-and errors. It is passed in, since `verify` does not import `web`."""
+"""Makes the ASGI application under test from its service, its clock and a list to which it appends warnings and errors.
+It is passed in because `verify` does not import `web`."""
 
 
 class LocalCall(PlacedCall):
-    """A call to the server in this process: what it keeps, sends and logs can be seen, too."""
+    """A call to the server in this process. Its sessions, hooks and log can be seen, too."""
 
     def __init__(
-        self, stage: LocalStage, application: Application, direct: AsgiServer, met: Circumstances, seed: str
+        self, stage: LocalStage, application: Application, direct: AsgiServer, conditions: CallConditions, seed: str
     ) -> None:
-        super().__init__(application, FaultyServer(direct, stage.database), stage.clock, met, seed)
+        super().__init__(application, FaultyServer(direct, stage.database), stage.clock, conditions, seed)
         self._stage = stage
         self._direct = direct
         self._known, self._logged = len(stage.store.opened), len(stage.log)
 
-    async def look(self, result: Result) -> None:
-        """See `PlacedCall`. The store forgets the hooks that are seen."""
-        await super().look(result)
+    async def observe(self, result: Result) -> None:
+        """See `PlacedCall`. The hooks are then marked as sent."""
+        await super().observe(result)
         store = self._stage.store
         calls = store.records()
         await calls.open()
@@ -96,22 +96,23 @@ class LocalCall(PlacedCall):
 
 
 class LocalStage:
-    """Plays the scenarios of one project, one after another, on the real server in this process.
+    """Plays the scenarios of one project, one after another, against the real server in this process.
 
-    Its store is in memory, and it sends no hook.
+    The store is in memory, and the server sends no hooks.
 
     Args:
         project: without errors.
-        make_app: see there.
-        dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
-        outside: None: no request leaves the process; every variable that a scenario does not give has a stand-in, and
-            every lookup without an answer its default. Also an attribute.
-        chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks are
-            sent is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
+        make_app: makes the application, see `MakeApp`.
+        dial_allow: the default for prefixes of computed numbers that may be dialled.
+        outside: real environment variables, lookups and hooks; also an attribute. None: no request leaves the process,
+            missing environment variables get placeholders, and lookups without an answer take their defaults.
+        chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
+            of a call and its hooks are not judged. A scenario with its own `fault` steps gets no random faults.
 
     Attributes:
-        clock: of the latest call. database, store: of the server.
-        log: warnings and errors of the server, a sentence each.
+        clock: the clock of the latest call.
+        database, store: those of the server.
+        log: warnings and errors that the server logged.
     """
 
     def __init__(
@@ -128,41 +129,41 @@ class LocalStage:
         self._fitting = Fitting(self.flows)
         self._lookups = lookups_of(self.flows)
         self._dial_allow = dial_allow
-        self._env = stand_ins(self.flows) if outside is None else outside.env
+        self._env = placeholder_env(self.flows) if outside is None else outside.env
         self._chaos = chaos
         self._played = Counter[str]()
         self.clock = VirtualClock(AT)
         self.database = FailingDatabase()
         self.store = CallStore(self.database)
         self.log: list[str] = []
-        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY))
+        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(DEFAULT_FAILSAFE))
         self._service = CallService(self.store, Library(self.store, lambda: project), policy)
         self._app = make_app(self._service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario as it can be played; `reader` takes what is wrong with it."""
+        """The scenario with its number and flow; problems are reported to `reader`."""
         return self._fitting.fit(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call with its number and flow; `reader` takes what is wrong with it."""
+        """The call with its number and flow; problems are reported to `reader`."""
         return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
-        met = _circumstances(scenario, self._chaos)
-        result = Result(_judged(scenario, met))
+        conditions = _conditions_of(scenario, self._chaos)
+        result = Result(_judged(scenario, conditions))
         answers = Answers(scenario.given, self._lookups, self.outside.look_ups() if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
-        # The ids are the same in every run, and others each time that it is played in this one.
+        # The ids are the same in every run, but differ each time that a scenario is repeated within a run.
         seed = f"{self._played[name]}:{name}"
-        line = await self.ring(
-            scenario, met, look_up=answers.ask, env=scenario.env, dial_allow=scenario.dial_allow, seed=seed
+        placed = await self.ring(
+            scenario, conditions, look_up=answers.ask, env=scenario.env, dial_allow=scenario.dial_allow, seed=seed
         )
-        await _play(scenario, met, line, result)
-        result.notes = (*result.log, *line.complaints, *answers.notes)
+        await _play(scenario, conditions, placed, result)
+        result.notes = (*result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
             problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
@@ -172,7 +173,7 @@ class LocalStage:
     async def ring(
         self,
         call: ScenarioCall,
-        met: Circumstances,
+        conditions: CallConditions,
         *,
         look_up: LookUp,
         env: Mapping[str, str],
@@ -184,11 +185,11 @@ class LocalStage:
 
         Args:
             call: with its number and flow.
-            met: the parties and the network.
+            conditions: the parties and the network.
             look_up: answers its lookups.
-            env: variables of flows, over the usual ones.
-            dial_allow: prefixes of computed numbers; None: those of the stage.
-            seed: decides its ids.
+            env: environment variables that override the default ones.
+            dial_allow: prefixes of computed numbers that may be dialled; None: the default.
+            seed: determines its ids.
             patience_s: see `AsgiServer`.
         """
         if not self._is_open:
@@ -205,19 +206,19 @@ class LocalStage:
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
         )
-        line = LocalCall(self, application, direct, met, seed)
-        await line.place(call, self.flows)
-        return line
+        placed = LocalCall(self, application, direct, conditions, seed)
+        await placed.place(call, self.flows)
+        return placed
 
 
 class RemoteStage:
-    """Plays scenarios on a server at a URL. What it cannot be told or does not show is `Result.unjudged`.
+    """Plays scenarios against a server at a URL. What cannot be set or seen there is listed in `Result.unjudged`.
 
     Args:
-        application: its URLs, and how webhooks are signed.
+        application: the URLs, and how webhooks are signed.
         chaos: as in `LocalStage`.
-        transport: of httpx, for tests; None: the network.
-        numbers: the number of each flow, where the project of the scenarios is known: one that names a flow calls it.
+        transport: an httpx transport for tests; None: the network.
+        numbers: the number to call for each flow, if the project is known.
     """
 
     flows: tuple[Flow, ...] = ()
@@ -236,43 +237,44 @@ class RemoteStage:
         self._transport = transport
 
     def fit_call(self, call: AnyCall, _: Reader) -> AnyCall:
-        """The call, or a scenario, with a number; nothing more is known of the server."""
+        """The call or scenario with a number. Its flow is not checked, since the flows of the server are unknown."""
         return call.model_copy(update={"to": call.to or self._numbers.get(call.flow, ANY_NUMBER)})
 
     fit = fit_call
 
     @asynccontextmanager
-    async def ring(self, call: ScenarioCall, met: Circumstances) -> AsyncIterator[PlacedCall]:
-        """Place a call. The server may remember calls, so each has ids of its own. Raises NoServer."""
+    async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[PlacedCall]:
+        """Place a call with random ids, since the server may remember earlier calls. Raises NoServer."""
         clock, seed = VirtualClock(call.made_at), secrets.token_hex(16)
         async with HttpServer(self._transport) as http:
-            line = PlacedCall(self.application, FaultyServer(http), clock, met, seed)
-            await line.place(call)
-            attempts = [attempt for each in line.call.log if each.kind == "answer" for attempt in each.attempts]
+            placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
+            await placed.place(call)
+            attempts = [attempt for each in placed.call.log if each.kind == "answer" for attempt in each.attempts]
             failures = {attempt.response.failure for attempt in attempts}
-            if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
+            if not placed.call.is_answered and failures <= {"closed", "connect timeout"}:
                 raise NoServer(attempts[0].request.url.partition("?")[0])
-            yield line
+            yield placed
 
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
         began = time.perf_counter()
-        met, expect = _circumstances(scenario, self._chaos), scenario.expect
+        conditions, expect = _conditions_of(scenario, self._chaos), scenario.expect
         kept = {name: bound for name, bound in expect.without.items() if name not in DECIDED}
-        result = Result(_judged(scenario, met, without=kept, hooks=None, variables={}))
-        async with self.ring(scenario, met) as line:
-            await _play(scenario, met, line, result)
-        result.notes = (*line.complaints, *dict.fromkeys(text for sent in line.call.log for text in advice_of(sent)))
+        result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}))
+        async with self.ring(scenario, conditions) as placed:
+            await _play(scenario, conditions, placed, result)
+        warnings = dict.fromkeys(text for sent in placed.call.log for text in warnings_of(sent))
+        result.notes = (*placed.problems, *warnings)
         if not self.application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if expect.end == "failsafe" != result.ended:
-            result.scenario = _judged(result.scenario, met, end=None)
+            result.scenario = _judged(result.scenario, conditions, end=None)
         result.took_s = time.perf_counter() - began
         return result
 
     def _unjudged(self, scenario: Scenario, result: Result) -> Iterator[str]:
-        """What a scenario says that is not checked here, or that the server is not told; why."""
+        """The parts of a scenario that are not applied or not checked on this server, with the reason."""
         expect = scenario.expect
         said = {
             "given (the server asks its own lookups)": scenario.given,
@@ -280,56 +282,56 @@ class RemoteStage:
             f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
             "flow (the answer URL decides it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
             "at (the server has its own clock)": scenario.made_at != AT,
-            f"expect.hooks ({_SHOWS_NOT})": expect.hooks is not None,
-            f"expect.variables ({_SHOWS_NOT})": expect.variables,
-            f"expect.without of what only a flow shows ({_SHOWS_NOT})": DECIDED & expect.without.keys(),
-            f"expect.end: failsafe ({_SHOWS_NOT})": expect.end == "failsafe" != result.ended,
+            f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
+            f"expect.variables ({_NOT_VISIBLE})": expect.variables,
+            f"expect.without of what only a flow shows ({_NOT_VISIBLE})": DECIDED & expect.without.keys(),
+            f"expect.end: failsafe ({_NOT_VISIBLE})": expect.end == "failsafe" != result.ended,
             "event (no --event-url was given)": not self.application.event_url and _has(scenario, EventStep),
         }
         yield from (what for what, is_said in said.items() if is_said)
 
 
 Stage: TypeAlias = LocalStage | RemoteStage
-"""Where scenarios are played."""
+"""The server that scenarios are played against."""
 
 
-async def _play(scenario: Scenario, met: Circumstances, line: PlacedCall, result: Result) -> None:
-    """Play the script behind the faults that the call begins with."""
-    await Caller(line, result).play(scenario.script[len(met.faults) :])
-    await line.vonage.run()
-    await line.look(result)
+async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
+    """Play the script after the faults at its start, which are already set."""
+    await Caller(placed, result).play(scenario.script[len(conditions.faults) :])
+    await placed.vonage.run()
+    await placed.observe(result)
 
 
-def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:
-    """What its call meets; no bad luck for a scenario that orders its own faults."""
+def _conditions_of(scenario: Scenario, chaos: int | None) -> CallConditions:
+    """The conditions of a scenario; no random faults if it has its own `fault` steps."""
     first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
     faults = [step.fault for step in first if isinstance(step, FaultStep)]
     luck = None if _has(scenario, FaultStep) else chaos
-    return Circumstances(parties_of(scenario.script), scenario.streams, luck, faults)
+    return CallConditions(parties_of(scenario.script), scenario.streams, luck, faults)
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
     return any(isinstance(step, kind) for step in scenario.script)
 
 
-def _judged(scenario: Scenario, met: Circumstances, **expected: Any) -> Scenario:
-    """The same with other expectations; bad luck changes the length of a call and its hooks."""
-    expected |= {} if met.chaos is None else {"seconds": None, "hooks": None}
+def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
+    """The scenario with some expectations replaced. With random faults, length and hooks are not judged."""
+    expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
     return scenario.model_copy(update={"expect": scenario.expect.model_copy(update=expected)})
 
 
 Rename: TypeAlias = Callable[[str], str]
-"""Names a file of a flow as the reader can open it."""
+"""Converts the name of a flow file to a path that the reader can open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What came of the scenarios of a project.
+    """The results of the scenarios of a project.
 
     Attributes:
         issues: of the scenario files, sorted by place; a scenario with an error is not played.
-        left_out: how many scenarios a filter has left out.
-        rename: a file of a flow, as the reader can open it.
+        left_out: how many scenarios were filtered out.
+        rename: see `Rename`.
     """
 
     files: tuple[ScenarioFile, ...]
@@ -341,7 +343,7 @@ class Suite:
 
     @property
     def differing(self) -> tuple[Result, ...]:
-        """The scenarios that do not hold."""
+        """The results with a difference."""
         return tuple(result for result in self.results if not result.holds)
 
     @property
@@ -351,7 +353,7 @@ class Suite:
 
 
 def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
-    """The scenarios of some files that can be played, and every issue of them; none of a file with an error."""
+    """The scenarios that can be played, and all issues, sorted by place; a file with an error gives no scenarios."""
     ready, issues = list[Scenario](), list[Issue]()
     for file in files:
         issues += file.issues
@@ -375,11 +377,11 @@ async def run_suite(
     """Play the scenarios of some files.
 
     Args:
-        stage: where.
-        files: as they were read.
-        words: only those that hold each of these words in name or file; "" is all.
-        leaves_open: whether a `hear` without a text is right, since it is written now.
-        played: is told of each, as soon as it was played.
+        stage: the server to play against.
+        files: the parsed files.
+        words: play only scenarios whose name or file contains each of these words; "" plays all.
+        leaves_open: accept a `hear` without a text, since its text is about to be written.
+        played: called with each result as soon as it is known.
         rename: as in `Suite`.
     """
     ready, issues = fitted(stage, files)
@@ -394,7 +396,7 @@ async def run_suite(
 
 
 async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
-    """Play one scenario, and hold it against what it expects."""
+    """Play one scenario and check its expectations."""
     result = await stage.play(scenario)
     if not leaves_open:
         message = "this `hear` has no text yet; `ncco test --update` writes what is heard"

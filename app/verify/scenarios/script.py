@@ -1,4 +1,4 @@
-"""The steps of a script: what the caller hears and does, and what happens to the call. Each is one line of a file."""
+"""The steps of a script: what the caller hears and does, and what happens to the call. Each step is one list item."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ STATUSES: Final = (
 )  # fmt: skip
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""How a party is dialled, where nothing else says that it is one; an app user has to be named with `to`."""
+"""A text that is taken for an address rather than an outcome; an app user needs `to`."""
 SURE: Final = 0.9
-"""The confidence of the recogniser unless it is written."""
+"""The default confidence of speech."""
 UNSURE: Final = 0.5
-"""Its confidence in an alternative that is a text alone."""
+"""The default confidence of an alternative."""
 
 
 class ScriptStep(ScenarioModel):
@@ -63,7 +63,7 @@ class ScriptStep(ScenarioModel):
 
     @classmethod
     def is_alone(cls) -> bool:
-        """Whether it may be written as its word alone: it has no value, or a usual one."""
+        """Whether it may be written as its word alone: it has no value, or a default."""
         return not any(field.is_required() for field in cls.model_fields.values())
 
     @classmethod
@@ -72,7 +72,7 @@ class ScriptStep(ScenarioModel):
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
-        """See `ScenarioModel`; a step without a value is its word."""
+        """See `ScenarioModel`; a step without a value is written as its word."""
         return super().as_written() or self.word
 
 
@@ -86,7 +86,7 @@ class HearStep(ScriptStep):
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """Whatever is heard."""
+        """A `hear` without a text, which matches anything."""
         return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -107,7 +107,7 @@ class PressStep(ScriptStep):
 
 
 class Alternative(ScenarioModel):
-    """What else the recogniser may have heard."""
+    """Another result of speech recognition."""
 
     cures: ClassVar = {"text": "add `text: ...`"}
     short: ClassVar = "text"
@@ -122,7 +122,7 @@ def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | No
 
 
 class SpokenInput(ScenarioModel):
-    """What the caller says, as the recogniser reports it."""
+    """What the caller says, as speech recognition reports it."""
 
     short: ClassVar = "text"
 
@@ -133,7 +133,7 @@ class SpokenInput(ScenarioModel):
 
     @property
     def results(self) -> tuple[tuple[str, float], ...]:
-        """What the recogniser makes of it with its confidence, best first; none when it fails."""
+        """The recognised texts with their confidence, best first; () if recognition fails."""
         others = ((each.text, each.confidence) for each in self.alternatives)
         return () if self.error else ((self.text, self.confidence), *others)
 
@@ -166,7 +166,7 @@ class SilenceStep(ScriptStep):
 
 
 class Spoken(ScenarioModel):
-    """What a called party says when it is asked."""
+    """What a dialled party says when its flow asks."""
 
     cures: ClassVar = {"speak": "write `{speak: text}`"}
 
@@ -174,14 +174,14 @@ class Spoken(ScenarioModel):
 
 
 def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
-    """What a called party does when it is asked: keys, "" for nothing, or `{speak: text}`."""
+    """What a dialled party does when its flow asks: keys, "" for nothing, or `{speak: text}`."""
     if isinstance(node, Map):
         return Spoken.parse(node, "an entry of `presses`", reader)
     return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
 
 
 class ScriptedParty(ScenarioModel):
-    """Who is dialled, and what comes of it."""
+    """Who is dialled, and the result of the dial."""
 
     hints: ClassVar = {"number": "write `to`", "on": "write `outcome`"}
     short: ClassVar = "outcome"
@@ -196,7 +196,7 @@ class ScriptedParty(ScenarioModel):
     hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what the party must hear of a flow of its own (`onAnswer`), in this order"""
     presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.editor_schema()]})] = ()
-    """what it presses or says, each time that this flow asks; "" is silence"""
+    """what the party presses or says each time that its flow asks; "" is silence"""
 
     @classmethod
     def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
@@ -207,7 +207,7 @@ class ScriptedParty(ScenarioModel):
 
     @property
     def behaviour(self) -> Behaviour:
-        """What the simulator plays."""
+        """The same for the simulator."""
         acts = tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in self.presses)
         return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts)
 
@@ -218,7 +218,7 @@ class DialStep(ScriptStep):
     word: ClassVar = "dial"
 
     party: ScriptedParty = Field(ScriptedParty(), alias="dial")
-    """who is dialled next, and what comes of it"""
+    """who is dialled next, and the result"""
 
 
 class RecordedMessage(ScenarioModel):
@@ -232,7 +232,7 @@ class RecordedMessage(ScenarioModel):
 
 
 class RecordStep(ScriptStep):
-    """The caller speaks onto a recording."""
+    """The caller leaves a recording."""
 
     word: ClassVar = "record"
 
@@ -240,7 +240,7 @@ class RecordStep(ScriptStep):
 
 
 class WaitStep(ScriptStep):
-    """Nothing is done for some seconds; what is heard meanwhile is passed over."""
+    """The caller does nothing for some seconds. What is heard in the meantime is skipped."""
 
     word: ClassVar = "wait"
 
@@ -251,12 +251,12 @@ _read_until = read_as(lambda text: text if plain(text) else None, "write a part 
 
 
 class UntilStep(ScriptStep):
-    """Nothing is done until a text is heard; what is heard before is passed over."""
+    """The caller does nothing until a text is heard. What is heard before is skipped."""
 
     word: ClassVar = "until"
 
     text: Annotated[str, ReadWith(_read_until, TEXT)] = Field(alias="until")
-    """nothing is done until this is heard; a part of it is enough"""
+    """the caller does nothing until this is heard; a part of it is enough"""
 
 
 _read_moment = read_as(lambda text: text if text == "now" else seconds_of(text), "write now, or seconds, such as 12s")
@@ -293,7 +293,7 @@ def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
 
 
 class EventStep(ScriptStep):
-    """Vonage sends an event webhook: these fields, over those that every event of this call has."""
+    """Vonage sends an event webhook: the usual fields of an event of this call, overridden by these."""
 
     word: ClassVar = "event"
 
@@ -304,8 +304,9 @@ class EventStep(ScriptStep):
 class FaultStep(ScriptStep):
     """A fault of the next webhook whose reply is played.
 
-    `unreadable`: its body; `lost`: its first delivery; `refused`: its reply is no NCCO to Vonage; `away`: the store is
-    unavailable while it comes, comes again and comes as a fallback; `gone`: every delivery is lost, the fallback's too.
+    `unreadable`: its body is cut off. `lost`: its first delivery gets no reply. `refused`: Vonage rejects the reply as
+    an invalid NCCO. `away`: the store is unavailable for the delivery, its retry and the fallback. `gone`: the
+    delivery, its retry and the fallback all get no reply.
     """
 
     word: ClassVar = "fault"
@@ -320,11 +321,11 @@ KINDS: Final = (
 )  # fmt: skip
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
 EXPECTING: Final = (HearStep, UntilStep, DialStep, EndStep, RecordStep)
-"""Steps that a call can fail at whatever the caller does."""
+"""Steps that check something, so that a scenario can fail there."""
 
 
 def read_script(node: Node, what: str, reader: Reader) -> tuple[ScriptStep, ...]:
-    """The steps of a script; S101 when it is no list."""
+    """The steps of a script; reports S101 if it is not a list."""
     found = reader.seq(node, what)
     steps = [_read_step(item, reader) for item in found.items] if found else []
     return tuple(step for step in steps if step is not None)

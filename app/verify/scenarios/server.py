@@ -1,4 +1,4 @@
-"""Calls that are placed to a server, what can be seen of them, and the faults that a scenario orders."""
+"""Calls placed to a server, what can be observed of them, and the faults that a scenario injects."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class NoServer(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The world outside of simulated calls, for `--live`.
+    """The real environment, lookups and hooks, for `--live`.
 
     Attributes:
-        env: variables of flows, as the server gets them.
-        look_ups: asks what a scenario gives no answer to.
-        post: sends a hook; returns why it could not, "" when it could.
+        env: the environment variables for flows.
+        look_ups: makes the function that answers lookups without a given answer.
+        post: sends a hook; returns the error, "" if it was sent.
     """
 
     env: Mapping[str, str]
@@ -55,13 +55,14 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a call meets besides the server.
+class CallConditions:
+    """The parties and the network of a call.
 
     Attributes:
-        parties: who is dialled. streams: seconds of audio files, by URL.
-        chaos: a seed of bad luck on the network; None: nothing goes wrong.
-        faults: of the first webhooks.
+        parties: the parties that can be dialled.
+        streams: the length of audio files in seconds, by URL.
+        chaos: the seed of random network faults; None: no faults.
+        faults: the faults of the first webhooks, in order.
     """
 
     parties: Parties
@@ -71,28 +72,34 @@ class Circumstances:
 
 
 class PlacedCall:
-    """A call, and what can be seen of it from outside.
+    """A call, and what can be observed of it from outside.
 
     Args:
         application: the URLs of the server.
-        network: the way to it.
-        clock: virtual time.
-        met: the parties and the network.
-        seed: decides its ids.
+        network: the connection to the server.
+        clock: the virtual clock.
+        conditions: the parties and the network faults.
+        seed: determines its ids.
 
     Attributes:
-        call: what the caller experiences, once the call is placed.
+        call: the leg of the caller, once the call is placed.
     """
 
     call: Leg
 
     def __init__(
-        self, application: Application, network: FaultyServer, clock: VirtualClock, met: Circumstances, seed: str
+        self,
+        application: Application,
+        network: FaultyServer,
+        clock: VirtualClock,
+        conditions: CallConditions,
+        seed: str,
     ) -> None:
-        chaos, durations = None if met.chaos is None else Chaos(met.chaos), Durations(met.streams)
-        network.ordered += met.faults
+        chaos, durations = None if conditions.chaos is None else Chaos(conditions.chaos), Durations(conditions.streams)
+        network.pending_faults += conditions.faults
         self.network = network
-        self.vonage = Vonage(application, network, clock, met.parties, durations=durations, chaos=chaos, seed=seed)
+        parties = conditions.parties
+        self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
     async def place(self, call: ScenarioCall, flows: Iterable[Flow] = ()) -> None:
         """Ring, and wait for the answer."""
@@ -108,8 +115,8 @@ class PlacedCall:
             custom_data=call.custom_data,
         )
 
-    async def look(self, result: Result) -> None:
-        """Take in everything that has happened so far."""
+    async def observe(self, result: Result) -> None:
+        """Copy everything observed so far into the result."""
         call = self.call
         result.transcript = call.transcript
         result.called = tuple(other.transcript for other in call.dialled)
@@ -119,14 +126,14 @@ class PlacedCall:
         result.answered_s = call.zero_ms / 1000
 
     @property
-    def complaints(self) -> Iterator[str]:
-        """What the platform could not play, or whom it could not reach."""
-        yield from filter(None, map(complaint_of, self.call.log))
+    def problems(self) -> Iterator[str]:
+        """NCCOs that the platform could not play, and parties that it could not dial."""
+        yield from filter(None, map(problem_of, self.call.log))
         yield from (other.problem for other in self.call.dialled if other.problem)
 
 
-def complaint_of(delivery: WebhookDelivery) -> str:
-    """What is wrong with the reply to a webhook, or what an error webhook reports; "" for nothing."""
+def problem_of(delivery: WebhookDelivery) -> str:
+    """The problem with the reply to a webhook, or the one that an error webhook reports; "" if there is none."""
     result = delivery.result
     if result is not None and result.failure and delivery.is_over:
         return f"{delivery.kind} webhook to {delivery.url}: {result.failure} {result.problem}".rstrip()
@@ -135,21 +142,21 @@ def complaint_of(delivery: WebhookDelivery) -> str:
     return ""
 
 
-def advice_of(delivery: WebhookDelivery) -> Iterator[str]:
-    """What is wrong with an NCCO that is played all the same."""
+def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
+    """The issues of an NCCO that is played despite them."""
     if delivery.ncco is not None and delivery.result is not None:
         for issue in delivery.result.issues:
             yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
 
 
 FALLBACK: Final = "/fallback"
-"""The end of the URL that is asked when a webhook has failed."""
+"""The end of the fallback URL."""
 _REFUSED: Final = b'[{"action": "refused"}]'
 T = TypeVar("T")
 
 
 class FailingDatabase(SqliteDatabase):
-    """A database in memory that is unavailable while `is_away`, as one on another machine sometimes is."""
+    """A database in memory that is unavailable while `is_away` is set."""
 
     is_away: bool = False
 
@@ -169,7 +176,7 @@ class FailingDatabase(SqliteDatabase):
 
 
 class CallStore(Store):
-    """A store that remembers which calls were opened, oldest first."""
+    """A store that records the ids of opened calls, oldest first."""
 
     def __init__(self, database: FailingDatabase) -> None:
         super().__init__(database)
@@ -184,14 +191,14 @@ class CallStore(Store):
 
 
 class FaultyServer:
-    """A server, and the network to it.
+    """A server behind a network that injects faults.
 
     Args:
-        server: where webhooks go.
-        database: of that server, for `away`; None: the server answers 503 then, and no more is known of it.
+        server: receives the webhooks.
+        database: the database of that server, made unavailable for `away`; None: `away` is simulated by a 503.
 
     Attributes:
-        ordered: the faults that are still to come, in their order.
+        pending_faults: the faults that are still to come, in order.
     """
 
     def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:
@@ -199,7 +206,7 @@ class FaultyServer:
         self._database = database
         self._awaits_fallback = False
         self._gone: Any = None
-        self.ordered: list[FaultKind] = []
+        self.pending_faults: list[FaultKind] = []
 
     @property
     def now(self) -> datetime:
@@ -207,14 +214,14 @@ class FaultyServer:
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:
-        """Deliver, with the next fault if the reply to this webhook is played."""
+        """Deliver a request; apply the next fault if its reply would be played."""
         if self._awaits_fallback:
             return await self._without_database(request)
         if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
             return _lost(request)
-        if not self.ordered or not request.is_awaited:
+        if not self.pending_faults or not request.is_awaited:
             return await self._server.deliver(request)
-        match self.ordered.pop(0):
+        match self.pending_faults.pop(0):
             case "unreadable":
                 return await self._server.deliver(_unreadable(request))
             case "refused":
@@ -226,7 +233,7 @@ class FaultyServer:
         return _lost(request)
 
     async def _without_database(self, request: Request) -> Response:
-        """A delivery while the database is away: the first one, the one after it, and that of the fallback."""
+        """Deliver without a database: first the request, then its retry, then the fallback."""
         if self._database is None:
             self._awaits_fallback = request.is_awaited and not self._awaits_fallback
             return Response(503) if request.is_awaited else await self._server.deliver(request)
@@ -248,5 +255,5 @@ def _lost(request: Request) -> Response:
 
 
 def _unreadable(request: Request) -> Request:
-    """A POST whose body is cut off, a GET without its query."""
+    """The request with its body cut off or, for a GET, without its query."""
     return replace(request, body=b"{") if request.body else replace(request, url=request.url.partition("?")[0])

@@ -1,4 +1,4 @@
-"""How the words and values of scenario files are read; every fault is reported at its place with an S code."""
+"""Reads the keys and values of scenario files; every error is reported at its place with an S code."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook
 
 RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
-"""By code. Faults of the YAML itself are reported with the E1xx codes of flow files."""
+"""The rules by code. YAML syntax errors have the E1xx codes of flow files."""
 NOWHERE: Final = Place("", 0, 0)
-"""The place of what is in no file."""
+"""The place of a value that comes from no file."""
 
 ANY_MAP: Final[JsonSchema] = {"type": "object"}
 
 T = TypeVar("T")
 
 _CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
-"""What the models of flow files report → the code in a scenario file."""
+"""Issue code of a flow file → the code in a scenario file."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _SECONDS: Final = re.compile(r"\d{1,6}(\.\d{1,3})?")
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _OPEN: Final = ("?", "")
-"""`hear: "?"`: whatever is heard."""
+"""Texts of a `hear` that matches anything."""
 
 
 @dataclass
 class ScenarioReader(Reader):
-    """Reads the nodes of a scenario file. Nothing is reported of an empty value: the YAML reader has done so."""
+    """Reads the nodes of a scenario file. Empty values are not reported, since the YAML reader already did."""
 
     scope: ScopeTypes = field(default_factory=lambda: ScopeTypes({}))
     templates: Mapping[str, str] = field(default_factory=dict)
@@ -54,18 +54,18 @@ class ScenarioReader(Reader):
 
 
 class ScenarioModel(FlowModel):
-    """A map of a scenario file. The commands make some of them too, which are written nowhere."""
+    """A map of a scenario file. Commands also create instances that come from no file."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     short: ClassVar[str] = ""
-    """The word that a value without a map is taken for; "" where a map is required."""
+    """The key for a value that is written without a map; "" if a map is required."""
 
     written: SetByCode[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
 
     @classmethod
     def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `FlowModel`; a value alone is that of the word `short`."""
+        """See `FlowModel`; a value without a map is the value of the key `short`."""
         if cls.short and isinstance(node, Text):
             node = Map((Entry(Text(cls.short, node.place), node),), node.place)
         return super().parse(node, what, reader, place=place, **made)
@@ -76,7 +76,7 @@ class ScenarioModel(FlowModel):
         return {"anyOf": [TEXT, super().editor_schema()]} if cls.short else super().editor_schema()
 
     def as_written(self) -> Any:
-        """What is not as usual in it, as YAML can write it."""
+        """The fields that differ from their defaults, as plain YAML values."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
@@ -84,8 +84,8 @@ class Excerpt(NamedTuple):
     """A part of what must be heard.
 
     Attributes:
-        text: None for whatever is heard, which `ncco test --update` writes here.
-        place: its extent in the file, or that of the word `hear` when it is alone.
+        text: None matches anything; `ncco test --update` writes the heard text here.
+        place: the place of the text in the file, or of the word `hear` if it has no text.
     """
 
     text: str | None
@@ -93,7 +93,7 @@ class Excerpt(NamedTuple):
 
 
 class UpperLimit(NamedTuple):
-    """How much of something a scenario allows, and the place of its name."""
+    """A limit in `without`, and the place of its key."""
 
     most: float
     place: Place
@@ -109,7 +109,7 @@ def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> ReadW
 
 
 def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> ReadWith:
-    """Annotates a field that holds values by name; `cure` shows how it is written, `schema` is that of a value."""
+    """Annotates a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
 
     def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
         found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
@@ -119,7 +119,7 @@ def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, 
 
 
 def json_of(node: Node) -> Any:
-    """A node as JSON has it: `true`, `false` and numbers without quotes are what they look like."""
+    """A node as JSON; unquoted `true`, `false` and numbers are converted."""
     if isinstance(node, Map):
         return {entry.key.value: json_of(entry.value) for entry in node.entries}
     if isinstance(node, Seq):
@@ -134,7 +134,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Any:
 
 
 def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
-    """Reads a text as `parse` takes it; S104 with this cure where that gives None."""
+    """A function that reads a text with `parse`; it reports S104 with this cure if that returns None."""
 
     def read(node: Node, what: str, reader: Reader) -> T | None:
         text = reader.text(node, what)
@@ -155,7 +155,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> str | None:
-    """One of some words; S104 for any other."""
+    """A known word; reports S104 for any other."""
     text = reader.text(node, what)
     if text is None or text.value in known:
         return text.value if text else None

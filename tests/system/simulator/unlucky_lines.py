@@ -24,7 +24,7 @@ from app.settings import Settings
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
-from app.verify.scenarios.fitting import stand_ins
+from app.verify.scenarios.fitting import placeholder_env
 from app.web import create_app
 from tests.contract.store.memory_store import MemoryStore
 
@@ -80,7 +80,7 @@ class Line:
     @cached_property
     def env(self) -> dict[str, str]:
         """A value for every variable that its flows read."""
-        return {**stand_ins(self.project.flows.values()), **PINS}
+        return {**placeholder_env(self.project.flows.values()), **PINS}
 
     @cached_property
     def digits(self) -> tuple[str, ...]:
