@@ -27,7 +27,7 @@ class Action:
         word: its name in the NCCO.
         fields: its fields by NCCO name, in the order in which they are sent.
         callback: the webhook that it asks for.
-        checkpoint: its name when it is a checkpoint.
+        checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only on entering the step, not for later targets of a connect list.
     """
 
@@ -59,12 +59,13 @@ class Action:
 
     @cached_property
     def _constant(self) -> dict[str, Any]:
-        """The action with None in place of those."""
+        """The action with None for each field that only a call can fill."""
         known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         return {"action": self.word, **known}
 
     @cached_property
     def _shape(self) -> int:
+        """See `Draft.shape`; 0 when rules between actions look at a computed field."""
         return 0 if _ORDERING.intersection(self._computed) else id(self)
 
     def render(self, frame: Frame) -> list[Draft]:
@@ -100,7 +101,7 @@ _OBSERVED = frozenset({"record", "connect", "conversation"})
 
 
 def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
-    """The webhook that an action asks for by itself; None when it has none or the author named its address.
+    """The webhook that the server adds to an action; None when it has none, or the author wrote an `eventUrl`.
 
     Args:
         word: the action.

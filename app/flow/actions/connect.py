@@ -89,13 +89,13 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
 
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
-_NAMED = "https://example.com/webhooks"
+_PLACEHOLDER_URL = "https://example.com/webhooks"
 """A placeholder for our URL, which each call fills in."""
 
-_REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes that sound like a failed dial but are not one."""
+_REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
+"""Outcomes whose names sound like a failed dial, although they join the parties."""
 
-_OURS = frozenset({"run", "with", "flow", "goto"})
+_FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
 def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
@@ -109,10 +109,10 @@ def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
         form = "run" if name in reader.flows or "/" not in name else "url"
         reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}}}`")
         return endpoint.without(ON_ANSWER), None
-    if not isinstance(entry.value, Map) or not _OURS & set(entry.value.keys()):
+    if not isinstance(entry.value, Map) or not _FLOW_KEYS & set(entry.value.keys()):
         return endpoint, None
     runs = _read_runs(entry.value, entry.key.place, reader)
-    url = Entry(Text("url", entry.key.place), Text(_NAMED, entry.key.place))
+    url = Entry(Text("url", entry.key.place), Text(_PLACEHOLDER_URL, entry.key.place))
     tones = tuple(each for each in entry.value.entries if each.key.value in _TONES)
     wire = Entry(entry.key, Map((url, *tones), entry.value.place))
     return Map(tuple(wire if each is entry else each for each in endpoint.entries), endpoint.place), runs
@@ -146,16 +146,16 @@ def _check_answering(runs: Runs, place: Place, reader: Reader) -> None:
             message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be stored for some time'
             reader.report("E286", given.place, message)
     for outcome in signature.outcomes if signature else ():
-        if outcome.lower() in _REFUSING:
+        if outcome.lower() in _REFUSALS:
             cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties apart"
             reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" joins the parties', cure)
 
 
-_IN_TURN = "\0number"
-"""The name in scope of the current number; authors cannot use it."""
+_CURRENT_NUMBER = "\0number"
+"""The name of the current number in the scope; authors cannot write it."""
 
 _PHONE = TYPES["phone"]
-_DIALLED = frozenset({"text", "phone", "int", "any", "words"})
+_NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
 """The types of entries that may turn out to be phone numbers."""
 
 
@@ -167,19 +167,19 @@ class CurrentNumber(Supplied):
     used_names: frozenset[str]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The digits; a typical number where no list is rung."""
-        return names.get(_IN_TURN, _PHONE.sample)
+        """The digits; a typical number when none is current."""
+        return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
 def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
-    """The list that the `number` of a phone computes; None for a single one. E287 for what can be no number."""
+    """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be one."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.kind == "list" and computed.entry is not None
     dialled = computed.entry if is_list and computed is not None else computed
     if text is None or dialled is None:
         return None
-    if _never_fits(dialled) or (is_list and dialled.name not in _DIALLED):
+    if _never_fits(dialled) or (is_list and dialled.name not in _NUMBER_TYPES):
         reader.report("E287", text.place, f"what is dialled is {dialled.described}, not a phone number")
     return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
 
@@ -190,11 +190,11 @@ def _never_fits(type_: ValueType) -> bool:
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
-    """What is in scope while each number of the list is rung that may be dialled, in order. Raises RenderError."""
+    """The names in scope for each number of the list that may be dialled, in order. Raises RenderError."""
     for entry in numbers.render(frame.names):
         number = _digits(entry)
         if frame.may_dial(number) and number:
-            yield {**frame.names, _IN_TURN: number}
+            yield {**frame.names, _CURRENT_NUMBER: number}
 
 
 def _digits(entry: object) -> str:
@@ -291,7 +291,7 @@ class Connect:
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
         """The targets to ring, one per turn, each with the names in scope then. Raises RenderError.
 
-        Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
+        In a list, computed numbers that may not be dialled are skipped, and so are entries that are not numbers.
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
@@ -400,7 +400,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """Whether a field of a target belongs to the connect around its endpoint; a misspelt one by what it is near."""
+    """Whether a field of a target belongs to the connect, not to its endpoint. A misspelt one counts as the nearest."""
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False

@@ -16,7 +16,7 @@ from app.errors import RenderError
 from app.flow.actions.action import Action, observer, read_checkpoint
 from app.flow.actions.connect import Connect, ConnectTarget, address_of, read_connect
 from app.flow.actions.fields import in_every_locale
-from app.flow.actions.item import ACTIONS, Item, drop_repeats, refuse_fields, spell
+from app.flow.actions.item import ACTIONS, Item, drop_repeats, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
 from app.flow.language.reader import Reader
 from app.flow.model import Draft, Frame, Part, Value
@@ -133,7 +133,7 @@ def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Pa
 
 
 def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
-    item = spell(node, READERS, reader)
+    item = parse_item(node, READERS, reader)
     return None if item is None else READERS[item.word](item.inherit(defaults), reader)
 
 

@@ -65,7 +65,7 @@ class ScalarField:
 
 
 _PLAIN = ScalarField(TYPES["text"], "text")
-"""The ids of legs, for one: nothing in them is escaped or checked."""
+"""A text in which nothing is escaped or checked, such as the id of a leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class SingleField:
 
 @dataclass(frozen=True, slots=True)
 class MapField:
-    """A map of known fields; `hints` are cures for words (in small letters) that are known not to be fields of it."""
+    """A map of known fields; `hints` are cures for known wrong words, in lower case."""
 
     fields: Mapping[str, Field]
     hints: Mapping[str, str] = field(default_factory=dict)
@@ -149,8 +149,8 @@ class MapField:
 class JsonField:
     """Anything JSON can say: the `payload` of a notify, the `headers` of an endpoint.
 
-    Unquoted numbers, `true` and `false` stay what they are in JSON; whatever is quoted is text. What is computed is of
-    the type.
+    Unquoted numbers, `true` and `false` stay what they are in JSON; everything in quotes is text. A computed value has
+    the type `computed`.
     """
 
     escape: Escape
@@ -250,7 +250,7 @@ def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | 
 def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
     """What `read` makes of the same in the language of each locale, since filters say it in that language.
 
-    An issue that comes of it in several is reported once.
+    An issue that several languages have is reported once.
     """
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:

@@ -31,12 +31,12 @@ class PlayedItem:
 
     @property
     def name(self) -> str:
-        """Of a checkpoint."""
+        """The name of a checkpoint; "" for any other item."""
         return self.value.value if self.kind == "checkpoint" and isinstance(self.value, Text) else ""
 
     @property
     def targets(self) -> int:
-        """How many a connect rings one after another."""
+        """How many targets a connect rings one after another."""
         return len(target.items) if isinstance(target := self._target, Seq) else 1
 
     @property
@@ -66,7 +66,7 @@ class PlayedItem:
 
 
 def scan(do: Node | None) -> tuple[PlayedItem, ...]:
-    """The items of `do` by kind; what is none is left out (reading the parts reports it)."""
+    """The items of `do` with a known kind; reading the parts reports the others."""
     found = []
     for item in do.items if isinstance(do, Seq) else ():
         action = item.get("action") if isinstance(item, Map) else None
@@ -96,8 +96,8 @@ class Item:
     Attributes:
         word: the action's name.
         place: where that name is.
-        main: the value under it; None in the pasted spelling.
-        beside: the fields beside it (in the pasted spelling: all).
+        main: the value under it; None when the item is an action as an NCCO writes it (`action: talk`).
+        beside: the fields next to it; all fields of such an action.
         inherited: fields of `defaults`, used where the item does not say otherwise.
     """
 
@@ -134,8 +134,8 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
     return True
 
 
-def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
-    """What an item of `do` says; None once its faults are reported (E402, E403)."""
+def parse_item(node: Node, known: Collection[str], reader: Reader) -> Item | None:
+    """The item of `do` that a node is; None once its faults are reported (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
@@ -145,10 +145,10 @@ def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
         reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
     pasted = node.get("action")
-    return _spell_named(node, known, reader) if pasted is None else _spell_pasted(node, pasted, known, reader)
+    return _parse_named(node, known, reader) if pasted is None else _parse_pasted(node, pasted, known, reader)
 
 
-def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
+def _parse_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
     word = reader.text(pasted, "action")
     if word is None:
         return None
@@ -163,7 +163,7 @@ def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reade
     return Item(word.value, word.place, None, _without_step_words(node.without("action").entries, word.value, reader))
 
 
-def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
+def _parse_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
     named = _names(node, known)
     if not named:
         _report_nameless(node, known, reader)
@@ -212,10 +212,10 @@ def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
 
 
 def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
-    slipped = [entry for entry in entries if entry.key.value in reader.step_words]
-    for entry in slipped:
+    misplaced = [entry for entry in entries if entry.key.value in reader.step_words]
+    for entry in misplaced:
         _report_step_word(entry.key, word, reader)
-    return tuple(entry for entry in entries if entry not in slipped)
+    return tuple(entry for entry in entries if entry not in misplaced)
 
 
 def _report_step_word(key: Text, word: str, reader: Reader) -> None:

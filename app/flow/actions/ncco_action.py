@@ -117,13 +117,13 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     options = frozenset({"template", *fields})
     field = fields.get(name)
     if main is None:
-        return _unfolded(item, item.beside, reader)
+        return _with_template_as_text(item, item.beside, reader)
     if isinstance(main, Map) and isinstance(field, LocalField) and mixes_locales(main, reader, options):
         return None
     if isinstance(main, Map) and _is_map_of_fields(main, word, reader):
         if has_duplicate(item, options, is_map=True, reader=reader):
             return None
-        return _unfolded(item, (*main.entries, *item.beside), reader)
+        return _with_template_as_text(item, (*main.entries, *item.beside), reader)
     if field is None and isinstance(main, Text) and main.value == "true":
         return item.beside
     if field is None or not _may_stand_alone(main, field):
@@ -137,8 +137,8 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     return (Entry(Text(name, item.place), main), *item.beside)
 
 
-def _unfolded(item: Item, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
-    """The fields; `template: x` among those of a talk is its text."""
+def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
+    """The fields. In a talk, `template: x` becomes the `text`."""
     file = next((entry for entry in entries if entry.key.value == "template"), None)
     if item.word != "talk" or file is None:
         return entries

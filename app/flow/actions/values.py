@@ -15,7 +15,7 @@ from app.ncco.addresses import E164
 
 
 class Supplied:
-    """A value that the server itself puts in, at the place of the line that made it necessary."""
+    """A value that the server adds, at the place of the line that needs it."""
 
     used_names: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
@@ -141,7 +141,7 @@ class Localised(Whole):
 
     @cached_property
     def is_literal(self) -> bool:
-        """Never: `localised` makes none of values that are the same in every locale."""
+        """Never: `localised` returns a plain value when it is the same in every locale."""
         return False
 
     @cached_property

@@ -1,7 +1,7 @@
-"""The action that a step waits for: its `input`, its connect or its checkpoint.
+"""Completes the action that a step waits for: its `input`, its connect or its checkpoint.
 
-An exit that asks the caller needs an `input`; an `on` that names outcomes needs a connect or a checkpoint; `hold` needs
-a notify behind its prompts.
+An exit that asks the caller needs an `input`; an `on` that names outcomes needs a connect or a checkpoint; a `hold`
+needs a notify after its prompts.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
 
 def _complete(written: Action, needs: Mapping[str, Any], callback: Callback, place: Place) -> Action:
     """The `input` with everything that the exit needs; what is written stays."""
-    fields: dict[str, Value] = {"type": _given(needs.get("type", []), place)}
+    fields: dict[str, Value] = {"type": _value_of(needs.get("type", []), place)}
     for name in ("dtmf", "speech"):
-        asked = {key: _given(content, place) for key, content in needs.get(name, {}).items()}
+        asked = {key: _value_of(content, place) for key, content in needs.get(name, {}).items()}
         members = {**asked, **_member(written, name)}
         if members:
             fields[name] = Object(members, place)
@@ -113,12 +113,12 @@ def _complete(written: Action, needs: Mapping[str, Any], callback: Callback, pla
     return replace(written, fields={**fields, **kept}, callback=callback)
 
 
-def _given(content: Any, place: Place) -> Value:
-    """What the server puts in; a map holds it for each locale."""
+def _value_of(content: Any, place: Place) -> Value:
+    """A field that the server adds; a map holds one content for each locale."""
     if isinstance(content, Constant | Localised):
         return content
     if isinstance(content, Mapping):
-        return localised({locale: _given(each, place) for locale, each in content.items()}, place)
+        return localised({locale: _value_of(each, place) for locale, each in content.items()}, place)
     if isinstance(content, list | tuple):
         return Array(tuple(Constant(item, place) for item in content), place)
     return Constant(content, place)
@@ -134,7 +134,7 @@ def _with_language(
     if "speech" not in needs.get("type", ()) or "language" in _member(written, "speech"):
         return needs
     if reader.locales:
-        return {**needs, "speech": {**needs.get("speech", {}), "language": _heard(reader)}}
+        return {**needs, "speech": {**needs.get("speech", {}), "language": _recognition_language(reader)}}
     talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
     spoken = talks[-1].literal("language") if talks else None
     if not isinstance(spoken, str) or spoken.lower() not in RECOGNISED_CODES:
@@ -142,7 +142,7 @@ def _with_language(
     return {**needs, "speech": {**needs.get("speech", {}), "language": spoken}}
 
 
-def _heard(reader: Reader) -> Value:
+def _recognition_language(reader: Reader) -> Value:
     """The language that callers are heard in, by locale; W567 for one that is not recognised."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
@@ -173,10 +173,10 @@ def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
     return (*before[: len(before) - len(barging)], *reversed(barging))
 
 
-_BEEPING = ("default", "detect_beep")
+_BEEP_MODES = ("default", "detect_beep")
 
 
-def _fits(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
+def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
     """Whether the machine detection that is written can lead to the outcomes named; E410 otherwise."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
@@ -184,7 +184,7 @@ def _fits(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
     mode, behavior = literal(members, "mode"), members.get("behavior", simple)
     if "beep" in named and simple is not None:
         reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
-    elif "beep" in named and mode not in (None, *_BEEPING):
+    elif "beep" in named and mode not in (None, *_BEEP_MODES):
         message = f"mode {mode} does not listen for the beep that `on` names"
         reader.report("E410", members["mode"].place, message, "write `mode: detect_beep`, or leave it out")
     elif named and behavior is not None and behavior.is_literal and behavior.render({}) != "continue":
@@ -208,9 +208,9 @@ def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Pla
     return target.with_fields({"advancedMachineDetection": Object(members, place)})
 
 
-_OF_A_CONNECT = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
-_LASTING = frozenset({"talk", "stream", "wait"})
-_LEADING_OFF = frozenset({"conversation", "transfer", "input", "record"})
+_CONNECT_OUTCOMES = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
+_TAKE_TIME = frozenset({"talk", "stream", "wait"})
+_REFUSED_IN_HOLD = frozenset({"conversation", "transfer", "input", "record"})
 _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 
 
@@ -231,9 +231,9 @@ def with_dial(
         place: of the `on`.
         reader: for the reports.
     """
-    if names & _OF_A_CONNECT:
+    if names & _CONNECT_OUTCOMES:
         parts = _with_connect(parts, names & set(DETECTIONS), completed_ends, place, reader)
-    for name in sorted(names - _OF_A_CONNECT - {"error"}):
+    for name in sorted(names - _CONNECT_OUTCOMES - {"error"}):
         parts = _with_checkpoint(parts, name, place, reader)
     return parts
 
@@ -244,12 +244,12 @@ def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Pa
     E278 when nothing among them takes time, E279 when they never end.
     """
     words = {part.word for part in parts if isinstance(part, Action)}
-    if not words & _LASTING and not any(isinstance(part, Document) for part in parts):
+    if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
         reader.report("E278", place, "nothing is played while the caller is held, so no time passes")
     for part in parts:
         if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
             reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
-        elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _LEADING_OFF):
+        elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _REFUSED_IN_HOLD):
             word = "connect" if isinstance(part, Connect) else part.word
             reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
     return (*parts, checkpoint(HELD, place, steers=True))
@@ -269,8 +269,10 @@ def _with_connect(
     parts: tuple[Part, ...], detections: frozenset[str], completed_ends: bool, place: Place, reader: Reader
 ) -> tuple[Part, ...]:
     connect = _only_connect(parts, place, reader)
-    free = [_is_free(target, detections, reader) for target in connect.targets] if connect is not None else []
-    if connect is None or not all(free):
+    fitting = (
+        [_allows_outcomes(target, detections, reader) for target in connect.targets] if connect is not None else []
+    )
+    if connect is None or not all(fitting):
         return parts
     synchronous = {"eventType": Constant("synchronous", place)}
     waiting = connect.with_fields(synchronous, Callback("event", "connect", steers=True))
@@ -301,7 +303,7 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
     return None
 
 
-def _is_free(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
+def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
     """Whether the fields allow the outcomes that `on` names; E410 and E412 otherwise."""
     filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
     if target.literal("eventType") == "synchronous":
@@ -309,7 +311,7 @@ def _is_free(target: ConnectTarget, detections: frozenset[str], reader: Reader) 
     for name in filled:
         message = f"`{name}` is written on a connect whose outcome `on` decides on"
         reader.report("E412", target.fields[name].place, message)
-    return _fits(target, detections, reader) and not filled
+    return _allows_detection(target, detections, reader) and not filled
 
 
 def _opening(part: Part) -> Part:

@@ -1,7 +1,7 @@
-"""What the actions of a flow say and dial.
+"""Checks what the actions of a flow say and dial.
 
-Targets that cannot work (W640, W645, W647), words that break a rule (E401, W401, E313), texts that are too long (W641),
-and days without a name (W639).
+It finds targets that cannot work (W640, W645, W647), declared words that break a rule (E401, W401, E313), texts that
+are too long (W641), and holidays without a name (W639).
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.ssml import MAX_TALK_CHARACTERS
 
-_OURS = "to"
-"""The field of `call` that is a number of ours."""
+_OUR_NUMBER = "to"
+"""The field of `call` that holds our own number: the one that the caller dialled."""
 
 
 def check_actions(facts: Facts) -> Iterator[Issue]:
-    """All of them, for every step of a flow."""
-    yield from _check_parties(facts)
+    """The issues of all these checks, for every step of a flow."""
+    yield from _check_targets(facts)
     yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
     yield from _check_nameless(facts)
 
 
-def _parties(step: Step) -> Iterator[ConnectTarget]:
-    """Whom a step dials."""
+def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
+    """The targets that a step dials."""
     for part in step.parts:
         yield from part.targets if isinstance(part, Connect) else ()
 
 
-def _check_parties(facts: Facts) -> Iterator[Issue]:
+def _check_targets(facts: Facts) -> Iterator[Issue]:
     """W640 for the number that the call came in on, W647 for a `from` that is not ours."""
     for step in facts.flow.steps.values():
-        for target in _parties(step):
-            yield from _dialled(target, facts.flow.numbers)
-            yield from _from(target)
+        for target in _connect_targets(step):
+            yield from _check_dialled_number(target, facts.flow.numbers)
+            yield from _check_from(target)
 
 
-def _dialled(target: ConnectTarget, numbers: Collection[str]) -> Iterator[Issue]:
+def _check_dialled_number(target: ConnectTarget, numbers: Collection[str]) -> Iterator[Issue]:
     number = find(target.fields["endpoint"], ("0", "number"))
     if isinstance(number, Object):
         return
@@ -79,26 +79,26 @@ def _is_called_number(value: Value) -> bool:
     """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
     match value.template.body if isinstance(value, Computed) else []:
         case [nodes.Output(nodes=parts)]:
-            said = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
-            return all(_is_our_number(part) for part in said)
+            outputs = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
+            return all(_reads_our_number(part) for part in outputs)
     return False
 
 
-def _is_our_number(node: nodes.Node) -> bool:
+def _reads_our_number(node: nodes.Node) -> bool:
     match node:
         case nodes.Getattr(node=nodes.Name(name="call"), attr=attr):
-            return bool(attr == _OURS)
+            return bool(attr == _OUR_NUMBER)
     return False
 
 
-def _from(target: ConnectTarget) -> Iterator[Issue]:
-    """A phone is only dialled from a number of ours. What the caller has or gives is none.
+def _check_from(target: ConnectTarget) -> Iterator[Issue]:
+    """W647 for a phone whose `from` is the caller's number or input: it has to be one of your Vonage numbers.
 
     Source: NCCO reference, Connect (`from`).
     """
     value = target.fields.get("from") if target.kind == "phone" else None
     for need in needs_in(value) if value is not None else ():
-        if need.name == "input" or (need.name == "call" and need.field != _OURS):
+        if need.name == "input" or (need.name == "call" and need.field != _OUR_NUMBER):
             message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: this never connects"
             yield RULES["W647"].at(need.place, message)
             return
@@ -107,7 +107,7 @@ def _from(target: ConnectTarget) -> Iterator[Issue]:
 def _check_errors(facts: Facts) -> Iterator[Issue]:
     """W645 for an `error` that leads to a step which fails for the same reason.
 
-    A step is not entered again in the turn in which it has failed.
+    A step that has failed is not entered again in the same turn.
     """
     error, steps = facts.flow.error, facts.flow.steps
     for step in steps.values():
@@ -118,7 +118,7 @@ def _check_errors(facts: Facts) -> Iterator[Issue]:
     if error is not None and led == [error.step]:
         message = f'only the step "{error.step}" itself leads here when it fails, and it is not tried again'
         yield RULES["W645"].at(error.place, message)
-    dialled = {name: frozenset(_computed(step)) for name, step in steps.items()}
+    dialled = {name: frozenset(_computed_addresses(step)) for name, step in steps.items()}
     reported: set[Place] = set()
     for name, computed in dialled.items():
         target = steps[name].error or error
@@ -130,21 +130,21 @@ def _check_errors(facts: Facts) -> Iterator[Issue]:
             yield RULES["W645"].at(target.place, message)
 
 
-def _computed(step: Step) -> Iterator[str]:
-    """The addresses that a step computes, as they are written."""
-    for target in _parties(step):
+def _computed_addresses(step: Step) -> Iterator[str]:
+    """The source text of each address that a step computes."""
+    for target in _connect_targets(step):
         yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
 
-_MOST: Final = 20
-"""How many combinations of words are tried; our choice."""
+_COMBINATION_LIMIT: Final = 20
+"""A value with more combinations of words is not tried; our choice."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""The words that each name, or field of a name, can be."""
+"""Name and field ("" for the name itself) → the words that it can be."""
 
 
 def _check_words(facts: Facts) -> Iterator[Issue]:
-    """E401, W401 or E313, once for each field that a declared word breaks a rule with: each word is tried."""
+    """E401, W401 or E313 for each field in which a declared word breaks a rule. Every word is tried."""
     scope = facts.source.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -163,14 +163,14 @@ def _has_words(type_: ValueType) -> bool:
 def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[Issue]:
     for leaf in leaves(value):
         words = _words(leaf, scope)
-        if words and prod(map(len, words.values())) <= _MOST:
+        if words and prod(map(len, words.values())) <= _COMBINATION_LIMIT:
             each = (dict(zip(words, said, strict=True)) for said in product(*words.values()))
             found = [issue for said in each if (issue := _try(action, leaf, said, samples)) is not None]
             yield from sorted(found, key=lambda issue: not issue.is_error)[:1]
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """What decides on a value, when nothing but declared words does; else nothing."""
+    """The words of every name in a value; {} when one of the names can be anything else."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -183,7 +183,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 
 
 def _try(action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]) -> Issue | None:
-    """The rule that is broken when the names are these words."""
+    """The issue of a value whose names are these words; None when there is none."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -202,18 +202,18 @@ def _try(action: Action, leaf: Value, said: Mapping[tuple[str, str], str], sampl
 
 
 _TAG = re.compile(r"<[^>]*>")
-_LONGEST = {"int": 19, "number": 20, "bool": 5, "phone": 15}
-"""Characters of a value of a type."""
+_MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
+"""The most characters that a value of a type can have."""
 
 _APART = frozenset({"digits", "spell"})
-"""Filters that set a comma and a blank behind each character."""
+"""Filters that add a comma and a space after each character."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[Issue]:
     """W641 for every talk that is too long when its values are at their longest.
 
     That is known where the type of a value says so: one of some words, a number, true or false, the digits that a
-    `collect` takes. Of any other text nothing is counted.
+    `collect` takes. Any other text counts as empty.
     """
     written = facts.written
     entered = {
@@ -242,7 +242,7 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """Counts what texts and values have at most.
+    """Computes how many characters texts and values can have at most.
 
     Attributes:
         scope: the types of names.
@@ -294,14 +294,14 @@ class _Measure:
         shape = known_type(self.scope, node)
         if shape is None:
             return 0
-        return max(map(len, shape.words)) if shape.words else _LONGEST.get(shape.name, 0)
+        return max(map(len, shape.words)) if shape.words else _MOST_CHARACTERS.get(shape.name, 0)
 
 
 def _check_nameless(facts: Facts) -> Iterator[Issue]:
     """W639 for each calendar, at the first place where a text says the name of a day that may have none.
 
-    A flow that asks for the name anywhere is believed to say it where there is one. A step is believed to be for
-    holidays, unless a line of a `branch` that leads to it asks for changed days (`override`).
+    A flow that tests the name anywhere is assumed to say it only where there is one. A step is assumed to be for
+    holidays, unless a line of a `branch` that leads to it tests for changed days (`override`).
     """
     steps = facts.flow.steps.values() if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in tests_of(step) for need in needs_in(test)):
@@ -329,7 +329,7 @@ def _is_day_name(need: Reference) -> bool:
 
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
-    """For which of the two reasons a call comes to a step, as far as the branches that lead to it ask."""
+    """Why calls come to a step: `holiday`, `override` or both, by the branches that lead to it."""
     branches = [each.exit for each in facts.flow.steps.values() if isinstance(each.exit, Branch)]
     tests = [arm.condition.node for each in branches for arm in each.arms if arm.target.step == step.name]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}

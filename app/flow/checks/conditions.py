@@ -27,9 +27,9 @@ Combination: TypeAlias = Mapping[Key, Any]
 Formula: TypeAlias = Callable[[Combination], bool]
 
 _OTHER = "\0"
-"""A text that differs from all that is written."""
-_FORMS = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
-"""Comparisons that are the opposite of another one."""
+"""Represents every text that the conditions do not mention."""
+_NEGATED = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
+"""Operator → the operator that it negates."""
 
 
 def key_of(node: nodes.Node) -> Key:
@@ -44,9 +44,9 @@ class ValueBounds:
     """What the values of a name have in common.
 
     Attributes:
-        least, most: of numbers.
-        lengths: how many digits texts have, at least and at most; None for any text.
-        initial: the value that the name begins with, which need not be within.
+        least, most: the smallest and the largest number.
+        lengths: the fewest and the most digits of a text; None for any text.
+        initial: the value that the name begins with; it may be outside the other bounds.
     """
 
     least: float = -inf
@@ -56,11 +56,11 @@ class ValueBounds:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The least and the most, where there are such."""
+        """The bounds of numbers that are finite."""
         return tuple(filter(isfinite, (self.least, self.most)))
 
     def allows(self, value: Any) -> bool:
-        """Whether the name can have this value. It can have a text that differs from all that is written."""
+        """Whether the name can have this value. `_OTHER` is always possible."""
         if value == self.initial:
             return True
         if not isinstance(value, str):
@@ -70,20 +70,20 @@ class ValueBounds:
         return value.isdigit() and self.lengths[0] <= len(value) <= self.lengths[1]
 
 
-def entered(low: int, high: int, initial: Any = None) -> ValueBounds:
-    """What can be keyed in where so many digits are taken."""
+def entry_bounds(low: int, high: int, initial: Any = None) -> ValueBounds:
+    """The bounds of an entry of `low` to `high` digits."""
     return ValueBounds(0, 10**high - 1, (low, high), initial)
 
 
 @dataclass(slots=True)
 class Domains:
-    """The formulas of some conditions, and what their names can be.
+    """Turns conditions into formulas, and collects the values to try for their names.
 
     Attributes:
         scope: the types of names.
-        known: every value that a name can have, by its key.
-        bounds: what the values of other names fulfil, by their keys.
-        values: by the key of a name, of a field or of an atom.
+        known: the key of a name → every value that it can have.
+        bounds: the key of another name → the bounds of its values.
+        values: the key of a name, of a field or of an atom → the values to try.
     """
 
     scope: ScopeTypes
@@ -92,7 +92,7 @@ class Domains:
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
-        """The condition, to be asked with a value for every key."""
+        """The condition as a function of a combination: a value for every key."""
         match node:
             case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
@@ -129,7 +129,7 @@ class Domains:
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
         """A comparison; one of a name with literals may have its sides exchanged."""
-        op = _FORMS.get(written, written)
+        op = _NEGATED.get(written, written)
         if op != "in" and isinstance(left, nodes.Const):
             found = self._with_literal(right, {"lt": "gt", "gt": "lt"}.get(op, op), left.value)
         else:
@@ -162,7 +162,7 @@ def _literal(node: nodes.Node) -> Any:
 
 
 def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The values of a type that differ in what is written of it; None for a type of which that is not known."""
+    """Values of a type that tell the written literals apart; None for a type without such values."""
     if shape.words:
         return shape.words
     if shape.kind == "bool":
@@ -175,7 +175,7 @@ def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | Non
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Of numbers also one below them, one above them and one between each two."""
+    """The values; for numbers also one below all, one above all, and one between each two."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)
@@ -183,26 +183,26 @@ def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return (found[0] - 1, *found, *between, found[-1] + 1)
 
 
-MOST = 8_192
-"""How often conditions of one step are tried with values; our choice."""
+EVALUATION_LIMIT = 8_192
+"""The most evaluations of conditions per step; our choice."""
 
 
 def check_conditions(facts: Facts) -> Iterator[Issue]:
-    """What can be said of the conditions of a flow by what its names can be."""
+    """W642, W643 and W644 for the conditions of a flow, by the values that its names can have."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
-        if unfit := _unfit(step.exit):
+        if unfit := _never_fits(step.exit):
             yield unfit
         elif tests:
-            found = list(_keyed(step.exit, facts.source.scope))
-            yield from found or _tests(tests, Domains(facts.source.scope, known, bounds))
+            found = list(_check_entry(step.exit, facts.source.scope))
+            yield from found or _check_tests(tests, Domains(facts.source.scope, known, bounds))
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
-    """What variables can be: all their values where only literals are set, else what bounds them.
+    """What variables can be: every value where only literals are set, else the bounds of the values.
 
-    Of a variable that nothing fills nothing is said: it is a constant, which the author may change.
+    A variable that nothing sets is left out: it is a constant, which the author may change.
     """
     known: dict[Key, tuple[Any, ...]] = {}
     bounds: dict[Key, ValueBounds] = {}
@@ -223,7 +223,7 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
         elif counts == {-1}:
             bounds[key] = ValueBounds(most=max(initial, *literals, initial))
         elif digits and len(digits) == len(collected):
-            bounds[key] = entered(min(low for low, _ in digits), max(high for _, high in digits), initial)
+            bounds[key] = entry_bounds(min(low for low, _ in digits), max(high for _, high in digits), initial)
     return known, bounds
 
 
@@ -232,24 +232,24 @@ def _only_waits(step: Step, test: Expression) -> bool:
     return step.exit.word == "hold" and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
-def _tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
+def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
     formulas = [domains.formula(test.node) for test in tests]
-    combinations = domains.combinations(MOST // len(tests))
+    combinations = domains.combinations(EVALUATION_LIMIT // len(tests))
     if combinations is None:
         return
     truths = [tuple(formula(combination) for formula in formulas) for combination in combinations]
     for number, test in enumerate(tests):
         holds = [truth for truth in truths if truth[number]]
         if not holds:
-            yield RULES["W642"].at(test.place, f"{test.source} never holds", _meant(test, "and", "or"))
+            yield RULES["W642"].at(test.place, f"{test.source} never holds", _other_operator(test, "and", "or"))
         elif len(holds) == len(truths):
-            yield RULES["W643"].at(test.place, f"{test.source} always holds", _meant(test, "or", "and"))
+            yield RULES["W643"].at(test.place, f"{test.source} always holds", _other_operator(test, "or", "and"))
             return
         elif all(any(truth[:number]) for truth in holds):
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
 
 
-def _unfit(exit_: Exit) -> Issue | None:
+def _never_fits(exit_: Exit) -> Issue | None:
     """W642 for a `collect` whose variable takes nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.digits is None or exit_.speech:
         return None
@@ -261,7 +261,7 @@ def _unfit(exit_: Exit) -> Issue | None:
     return RULES["W642"].at(exit_.at("into"), message, "name a variable of type text or int")
 
 
-def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
+def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
         return
@@ -270,9 +270,9 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     if exit_.speech or not is_plain:
         return
     low, high = exit_.digits
-    domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entered(low, high)))
+    domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entry_bounds(low, high)))
     formula = domains.formula(exit_.check.node)
-    combinations = domains.combinations(MOST)
+    combinations = domains.combinations(EVALUATION_LIMIT)
     if combinations is not None and not any(map(formula, combinations)):
         digits_taken = f"{low}" if low == high else f"{low} to {high}"
         message = f"{exit_.check.source} never holds: `digits` takes {digits_taken}"
@@ -287,10 +287,10 @@ def _fits(type_: ValueType, text: str) -> bool:
     return True
 
 
-def _meant(test: Expression, written: str, other: str) -> str | None:
-    """The other one of `and` and `or`, where comparisons are joined."""
+def _other_operator(test: Expression, written: str, other: str) -> str | None:
+    """The cure for an `and` written instead of an `or`, or the reverse; None for any other condition."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
-    return f'write "{other}" in the place of "{written}", or keep one of the comparisons' if is_meant else None
+    return f'write "{other}" instead of "{written}", or keep one of the comparisons' if is_meant else None
 
 
 def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:

@@ -25,7 +25,7 @@ class Used(NamedTuple):
     """A value or a condition of a step.
 
     Attributes:
-        source: it.
+        source: the value or the condition itself.
         is_early: it is computed before the lookups of the step are answered.
         is_sent: a hook sends it; that may be shared, or sent much later.
         own: names with a local meaning there, such as the params of a lookup.
@@ -66,7 +66,7 @@ def tests_of(step: Step) -> Iterator[Expression]:
 
 
 def asked_in(asked: AskedLookup) -> Iterator[Used]:
-    """What a lookup is asked with."""
+    """The values that a lookup is asked with."""
     params = frozenset(asked.definition.params)
     yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
     yield from (Used(given.value, is_early=True) for given in asked.given)
@@ -103,7 +103,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
     """Every name without which a value or a condition cannot be computed.
 
-    What comes before `default` is none, nor is a name of which the same text asks whether it `is defined`.
+    A name before `default` is not needed, nor is one that the same text tests with `is defined`.
     """
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
@@ -111,7 +111,7 @@ def needs_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
-    """The names of which an expression asks whether they are defined."""
+    """The names that an expression tests with `is defined`."""
     return frozenset(each.name for each in found if each.is_asked)
 
 
@@ -120,15 +120,15 @@ class Facts:
     """A flow without errors, and what all its steps together do.
 
     Attributes:
-        outside: what each flow of the project takes and gives back, by name.
-        meant: names that a text says where their value is meant.
-        read: names that a value or a condition looks up, and those.
+        outside: the params, outcomes and returned values of each flow of the project, by name.
+        meant: names that a text spells out where it probably means their values, `name` for `{{ name }}`.
+        read: names that a value or a condition looks up, and those of `meant`.
         assigned: what variables, and `locale`, are set to, by name.
-        brought: variables that a flow which comes back fills.
+        brought: variables that another flow fills when it returns.
         collected: the variables that a `collect` fills, each with how many digits, None for words.
-        asked, sent_hooks: lookups and hooks by name.
-        open: opening hours that are looked at, by name; "" for all of `hours`.
-        outcomes, returned: with what the flow returns, and the values that it gives back then.
+        asked, sent_hooks: names of the lookups that are asked and of the hooks that are sent.
+        open: names of the opening hours that are used; "" for all of `hours`.
+        outcomes, returned: the outcomes with which the flow returns, and the values that it returns.
     """
 
     source: ReadFlow
@@ -210,14 +210,14 @@ class Facts:
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
-    """The facts of every flow without errors; `meant` are names that a text says where it should look them up."""
+    """The facts of every flow without errors; `meant` as in `Facts`."""
     flows, meant = tuple(flows), frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}
     return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]
 
 
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Outcome → what every return with it sets, and what some of them do."""
+    """Outcome → the names that every return with it sets, and the names that any of them sets."""
     found: dict[str, list[frozenset[str]]] = {}
     for target in targets_of(facts):
         if target.returns:
@@ -229,7 +229,7 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """What is surely set, and what may be, when a flow comes back: with the outcome of a label, else with any."""
+    """The names surely set, and possibly set, after a flow has returned: with outcome `label`, else with any."""
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))

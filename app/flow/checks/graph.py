@@ -59,28 +59,28 @@ def _targets(step: ReadStep) -> list[str]:
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
-def silent(exit_: Exit) -> Iterator[Edge]:
-    """The edges that no input of the caller passes."""
+def edges_without_input(exit_: Exit) -> Iterator[Edge]:
+    """The edges that lead on without input of the caller."""
     yield from (edge for edge in exit_.edges() if not edge.passes_input)
 
 
-def at_once(exit_: Exit) -> Iterator[Edge]:
+def edges_without_webhook(exit_: Exit) -> Iterator[Edge]:
     """The edges that may be taken without any webhook: a `hold` may be over as soon as it begins."""
     if exit_.word == "hold":
         yield from (edge for edge in exit_.edges() if edge.label == "ready")
     elif exit_.leaves_at_once:
-        yield from silent(exit_)
+        yield from edges_without_input(exit_)
 
 
-EDGE_KINDS: Final[tuple[EdgesOf, ...]] = (silent, at_once)
+EDGE_KINDS: Final[tuple[EdgesOf, ...]] = (edges_without_input, edges_without_webhook)
 """Which edges a cycle may consist of; a cycle that the first finds is not reported again by the second."""
 
 
 def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
-    """E216 once for each group of steps that can go round without any input of the caller.
+    """E216 once for each group of steps that can loop without any input of the caller.
 
-    What silence or wrong input leads to is no input either: a caller who says nothing would go round forever. Nothing
-    is said where a counter leads out. Cycles through other flows are reported by `check_flow_cycles`.
+    Silence and wrong input do not count as input: a caller who says nothing would loop forever. A cycle that a counter
+    ends is not reported. `check_flow_cycles` reports cycles through other flows.
     """
     seen: set[str] = set()
     for edges_of in EDGE_KINDS:
@@ -103,11 +103,11 @@ def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
 
 
 def _cycles(graph: Graph[N], seen: set[N]) -> Iterator[tuple[list[tuple[N, Edge]], set[N]]]:
-    """A cycle of each group of nodes that are on cycles with each other, and that group; it is `seen` then."""
+    """One cycle of each strongly connected component, and the component, whose nodes are added to `seen`."""
     for node in graph:
         cycle = _shortest(node, node, graph) if node not in seen else []
         if cycle:
-            group = _group(node, graph)
+            group = _component(node, graph)
             seen |= group
             yield cycle, group
 
@@ -127,17 +127,17 @@ def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
     return path[::-1]
 
 
-def _group(start: N, graph: Graph[N]) -> set[N]:
-    """The nodes that are on some cycle with one that is on a cycle."""
+def _component(start: N, graph: Graph[N]) -> set[N]:
+    """The strongly connected component of a node."""
     before: dict[N, set[N]] = {node: set() for node in graph}
     for node, edges in graph.items():
         for target in edges:
             before[target].add(node)
-    ahead, behind = _closure(start, graph), _closure(start, before)
+    ahead, behind = _reachable(start, graph), _reachable(start, before)
     return ahead & behind
 
 
-def _closure(start: N, graph: Mapping[N, Collection[N]]) -> set[N]:
+def _reachable(start: N, graph: Mapping[N, Collection[N]]) -> set[N]:
     found, waiting = {start}, [start]
     while waiting:
         new = set(graph[waiting.pop()]) - found
@@ -150,17 +150,17 @@ _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
 
 
 def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
-    """Whether a counter leads out of every cycle within a group of steps.
+    """Whether a counter ends every cycle within a group of steps.
 
-    Each cycle counts it on, always in the same direction, and asks for it in a branch that leads out. Whether the count
-    is ever reached is not checked: that depends on the values of a call.
+    Each cycle changes the counter, always in the same direction, and tests it in a branch that leads out of the group.
+    Whether the limit is ever reached is not checked: that depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name])) for name in group}
     for counter in {each.name for sets in assigned.values() for each in sets}:
         counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
         directions = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
-        asking = {name for name in group if _asks(steps[name], counter, group)}
-        if directions in ({1}, {-1}) and not any(_goes_round(group - passed, graph) for passed in (counting, asking)):
+        asking = {name for name in group if _tests_counter(steps[name], counter, group)}
+        if directions in ({1}, {-1}) and not any(_has_cycle(group - passed, graph) for passed in (counting, asking)):
             return True
     return False
 
@@ -183,8 +183,8 @@ def direction(assignment: Assignment) -> int:
     return 0
 
 
-def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
-    """Whether a branch asks how far the counter is, and an edge of it leads out of the group."""
+def _tests_counter(step: ReadStep, counter: str, group: Set[str]) -> bool:
+    """Whether a step is a branch that compares the counter, and that leads out of the group."""
     if not isinstance(step.exit, Branch) or all(edge.target.step in group for edge in step.exit.edges()):
         return False
     compared = (
@@ -197,7 +197,7 @@ def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
     return any(isinstance(side, nodes.Name) and side.name == counter for side in sides)
 
 
-def _goes_round(among: Set[str], graph: Graph[str]) -> bool:
+def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
     """Whether there is a cycle among these steps alone."""
     part = {name: {to: edge for to, edge in graph[name].items() if to in among} for name in among}
     return any(_shortest(name, name, part) for name in part)
@@ -235,16 +235,16 @@ def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
         for node, to, edge in crossing:
             back = _shortest(to, node, graph) if to != node else []
             if node not in seen and (back or to == node):
-                group = _group(node, graph)
+                group = _component(node, graph)
                 seen |= group
-                if _is_counted_there(group, graph, flows):
+                if _is_counted_in_one_flow(group, graph, flows):
                     continue
                 names = [(".".join(each), taken.label) for each, taken in ((node, edge), *back)]
                 yield _endless(names, edge, "ask the caller, end the call or go elsewhere in one of the steps")
 
 
-def _is_counted_there(group: set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> bool:
-    """Whether a counter of one flow leads out of every cycle, and no call leaves that flow for good."""
+def _is_counted_in_one_flow(group: set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> bool:
+    """Whether these steps are of one flow, run no other, and a counter ends every cycle among them."""
     names = {name for name, _ in group}
     inner = {node: {to: edge for to, edge in graph[node].items() if to in group} for node in group}
     if len(names) > 1 or any(edge.target.runs is not None for edges in inner.values() for edge in edges.values()):
@@ -276,7 +276,7 @@ class _FlowEdges:
                 yield (other.name, str(name)), edge
 
     def _open(self, step: ReadStep) -> list[Edge]:
-        """The edges of a step; those after a `run` only as far as that flow comes back by such edges."""
+        """The edges of a step. After a `run`, only those whose outcome that flow can return over such edges."""
         edges = list(self._edges_of(step.exit)) if step.exit is not None else []
         ran = edges[0].target.runs if step.exit is not None and step.exit.word == "run" else None
         if ran is None:
@@ -286,7 +286,7 @@ class _FlowEdges:
         return [edges[0], *(edge for edge in edges[1:] if edge.label in back)]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes with which a flow may come back by such edges. Of a flow that runs itself, none."""
+        """The outcomes that a flow can return over such edges; none for a flow that runs itself."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

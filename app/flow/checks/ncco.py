@@ -1,4 +1,4 @@
-"""NCCO rules on a step: what it would play, with typical values where a call decides."""
+"""Checks the NCCO that a step would play, with typical values for what only a call knows."""
 
 from __future__ import annotations
 
@@ -27,17 +27,28 @@ from app.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
-_BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
+_FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
+"""Stands for the actions of another step that follow."""
 _LEFT_OUT = object()
+"""In place of a value that cannot be computed with the names tried."""
 _SPOKEN_RULES = ("N4", "N916")
+"""Beginnings of the codes of rules on SSML."""
 _VALUE_RULES = ("N1", "N4")
-_LACKS = ("N106", "N111", "N120")
+"""Beginnings of the codes of rules on single values."""
+_MISSING_RULES = ("N106", "N111", "N120")
+"""Rules on single values that a missing entry breaks."""
 _KEEP_ONE = "keep one of them"
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """One action with typical values, and the part that it was made of; of a document the text, and which it is."""
+    """One action with typical values.
+
+    Attributes:
+        action: as an NCCO holds it.
+        part: what it was made of.
+        text, index: for a document, its JSON text and the index of the action in it.
+    """
 
     action: dict[str, Any]
     part: Action | Document
@@ -77,7 +88,7 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 
 def concerns_a_value(issue: Issue) -> bool:
     """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
-    return issue.ncco_rule.startswith(_VALUE_RULES) and issue.ncco_rule not in _LACKS
+    return issue.ncco_rule.startswith(_VALUE_RULES) and issue.ncco_rule not in _MISSING_RULES
 
 
 def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
@@ -94,7 +105,7 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
             tried.append(_try(part, names, _sample))
     ncco = [action.action for action in tried]
     if goes_on:
-        ncco.append(_BEHIND)
+        ncco.append(_FOLLOWING_INPUT)
     for issue in check(ncco):
         yield from _translate(issue, tried, names)
 
@@ -113,14 +124,14 @@ def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
-    """What a value is with typical data; left out where that cannot be said."""
+    """The value with typical data; `_LEFT_OUT` where no data that is tried fits."""
     found = _computed(value, names, _sample)
     tries = () if found is not _LEFT_OUT else others(names, value.used_names)
     return next((text for each in tries if (text := _computed(value, each)) is not _LEFT_OUT), found)
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
-    """What a value is with these names; left out where that cannot be computed. `inner` samples what it is made of."""
+    """The value with these names; `_LEFT_OUT` where it cannot be computed. `inner` computes members and items."""
     sample = inner or _computed
     if isinstance(value, Object):
         members = {name: sample(member, names) for name, member in value.members.items()}
@@ -196,7 +207,7 @@ def path_of(issue: NccoIssue) -> list[str]:
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether a rule is broken for all data of a call: by the author's SSML, or by what a map or list lacks."""
+    """Whether every call breaks the rule: by SSML that the author wrote, or by what a map or a list lacks."""
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)
@@ -214,7 +225,7 @@ TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 """One of them fits each filter: a date in digits, a number, a point in time."""
 
 MOST_TEXTS: Final = 3
-"""How many texts are tried in every combination; of more, all are the same."""
+"""Up to so many texts are tried in every combination; if there are more, all get the same text."""
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:

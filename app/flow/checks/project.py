@@ -26,20 +26,20 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
     """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
-    for name, place, first in _doubled(names):
+    for name, place, first in _repeated(names):
         yield RULES["E210"].at(place, f'the flow "{name}" already exists in {first.file}:{first.line}')
     numbers = ((number, place) for flow in flows for number, place in flow.words.numbers)
-    for number, place, first in _doubled(numbers):
+    for number, place, first in _repeated(numbers):
         yield RULES["E211"].at(place, f"calls to {number} already start in {first.file}:{first.line}")
     defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
-    for _, place, first in _doubled(defaults):
+    for _, place, first in _repeated(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
     if is_whole and all(flow.is_whole for flow in flows):
         yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
     yield from check_flow_cycles(by_name)
-    yield from check_rooms(by_name)
+    yield from check_conversations(by_name)
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
@@ -52,8 +52,8 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
             yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
 
 
-def _doubled(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:
-    """Each value that comes again, with its place and the first one's."""
+def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:
+    """Each repeated value, with its place and the place of the first one."""
     seen: dict[str, Place] = {}
     for value, place in found:
         first = seen.setdefault(value, place)
@@ -61,8 +61,8 @@ def _doubled(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, P
             yield value, place, first
 
 
-def check_rooms(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
-    """W287 for each room that everybody only waits in; nothing while a room with a computed name may be it.
+def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+    """W287 for each conversation that nobody starts; nothing while one with a computed name may be the same.
 
     Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it comes in.
     """

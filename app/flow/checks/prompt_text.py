@@ -178,7 +178,7 @@ class PromptText:
 def read_prompt(text: str, voice: str) -> PromptText:
     """Read a text that a voice with this language code speaks ("" when it is not known)."""
     is_long, text = len(text) > LONGEST, text[:LONGEST]
-    tokens, places = _tokens(_MARKUP.sub(_blank, text))
+    tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
     words = set(tokens.split())
     each = _by_likelihood(words, voice)
     mentions = list(_mentions(tokens, [language for language in each if language.triggers & words]))
@@ -205,8 +205,8 @@ def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
     return "".join(found), places
 
 
-def _blank(found: re.Match[str]) -> str:
-    """A text of the same length that sounds alike: a value, a pause or nothing."""
+def _placeholder(found: re.Match[str]) -> str:
+    """What takes the place of markup, at the same length: the signs of a value, a pause, or spaces."""
     piece = found.group()
     if piece.startswith("{{"):
         return _VALUE * len(piece)

@@ -137,7 +137,7 @@ def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[Is
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that work at any time by what the text says, each the one that is named next to these words."""
+    """The keys that the text says work at any time: those named nearest to such words."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]

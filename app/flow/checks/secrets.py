@@ -1,7 +1,7 @@
-"""Sensitive values that are read once their turn is over (E631).
+"""Sensitive values that are read after their turn (E631).
 
-Such a value lives for the turn that received it, so it is gone after every wait. It is followed on all paths from where
-it is received, through the flows that are run on the way.
+A sensitive value exists only in the turn that receives it: the next wait removes it. Each one is followed along all
+paths from where it is received, also through the flows that are run on the way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from app.flow.templates import Expression
 from app.flow.templates.references import Reference
 
 State: TypeAlias = Mapping[str, str]
-"""What some path here has received, each with the step that has waited since; "" when none has."""
+"""The name of each sensitive value received on a path to here → the step that has waited since; "" for none."""
 
 _ASKS: Final = frozenset({"choices", "collect"})
 _WAITS: Final = _ASKS | {"hold", "on"}
@@ -44,7 +44,7 @@ _TURN: Final = ""
 
 
 class SensitiveReads:
-    """The reads of sensitive values, over several flows."""
+    """Finds reads of sensitive values that are gone, across flows."""
 
     def __init__(self, each: Iterable[Facts]) -> None:
         self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
@@ -74,7 +74,7 @@ class SensitiveReads:
 
 
 def _issue(name: str, need: Reference, waited: str) -> Issue:
-    """A value is needed that is gone, since the step `waited` has waited before."""
+    """E631 for a value that is gone because the step `waited` has waited since."""
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
@@ -97,7 +97,7 @@ class _SensitivePaths:
     late: dict[str, tuple[Reference, str]] = field(default_factory=dict)
     returned: dict[str, State] = field(default_factory=dict)
     is_done: bool = False
-    _known: set[str] = field(default_factory=set)
+    _received_names: set[str] = field(default_factory=set)
     _entered: dict[str, State] = field(default_factory=dict)
     _waiting: deque[str] = field(default_factory=deque)
 
@@ -109,11 +109,11 @@ class _SensitivePaths:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
         for hooks in flow.events.values():
-            self._read(sent(hooks), dict.fromkeys(self._known, flow.name))
+            self._read(sent(hooks), dict.fromkeys(self._received_names, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """Whether a call may wait before it comes back with this; what is set then for sure, and what may be."""
+        """Whether a call may wait before the flow returns `label`; the names then surely set, and possibly set."""
         sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
         waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
         return waits, *brought_back(sets, label)
@@ -172,7 +172,7 @@ class _SensitivePaths:
         return state
 
     def _back(self, step: Step, label: str, state: State) -> State:
-        """What is there when the flow that a step runs comes back."""
+        """The state after the flow that a step runs has returned."""
         ran = next(edge.target.runs for edge in step.exit.edges() if edge.target.runs)
         paths = self.all.paths_of(ran.flow)
         if paths is None:
@@ -206,11 +206,11 @@ class _SensitivePaths:
         """A state in which those of `names` that are sensitive were received just now."""
         variables = self.facts.flow.variables
         found = [name for name in names if is_inner(name) or (name in variables and variables[name].sensitive)]
-        self._known.update(found)
+        self._received_names.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
     def _read(self, read: Iterable[Used], state: State) -> None:
-        """Keep the first read of each name that is gone."""
+        """Remember the first read of each value that is gone."""
         gone = {name: where for name, where in state.items() if where}
         for used in read:
             needs = needs_in(used.source) if not gone.keys().isdisjoint(used.source.used_names - used.own) else ()
@@ -222,7 +222,7 @@ class _SensitivePaths:
 
 
 def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
-    """The names of which conditions ask whether they are defined."""
+    """The names that conditions test with `is defined`."""
     return names_asked_for(read for test in tests for read in reads_in(test))
 
 
@@ -237,7 +237,7 @@ def _gone(need: Reference, gone: State) -> str:
 
 
 def _merged(one: State, other: State) -> State:
-    """What one of two paths has received."""
+    """The state where two paths meet."""
     return {**other, **one, **{name: where for name, where in other.items() if where and not one.get(name)}}
 
 
@@ -246,7 +246,7 @@ def _waited(state: State, step: str) -> State:
 
 
 def _heard(step: Step, state: State) -> State:
-    """What is known once the wait of a step is over."""
+    """The state after the wait of a step: `input` is what the caller has just given."""
     if step.exit.word not in _ASKS:
         return state
     kept = {name: where for name, where in state.items() if name != _INPUT}

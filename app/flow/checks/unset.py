@@ -1,6 +1,6 @@
-"""What is read before it is there: lookups that were not asked (E630, W638), texts that may be empty (W639).
+"""Reads of what is not there yet: lookups that were not asked (E630, W638) and texts that may be empty (W639).
 
-And what is never there: variables that are read and that nothing sets (W646).
+It also finds variables that are read although nothing sets them (W646).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Presence:
 
     Attributes:
         own: what a step asks and sets on entering, by step.
-        entered: what is there when a call enters a step. Where only an error of the whole flow leads, everything counts
-            as there for sure, since the error may come at any time; and so it does where nothing leads.
+        entered: what is there when a call enters a step. Where only the flow's `error` exit leads, everything counts
+            as there for sure, since an error may happen at any time; so it does in a step that nothing leads to.
     """
 
     facts: Facts
@@ -93,7 +93,7 @@ class Presence:
         """Whether a call may enter a step with a name."""
         return name in self.entered[step].maybe
 
-    def may_be_answered(self, read: _EarlyRead) -> bool:
+    def may_be_answered(self, read: _StepRead) -> bool:
         """Whether the lookup that a step reads may have been asked by then."""
         return self.may_have(read.step, read.name) or read.name in self.own[read.step]
 
@@ -124,11 +124,11 @@ def _assigned(edge: Edge) -> frozenset[str]:
 
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
-_EMPTY = frozenset({"text", "phone", "url"})
+_TEXT_TYPES = frozenset({"text", "phone", "url"})
 """Types whose empty value cannot be spoken or dialled."""
 
 
-class _EarlyRead(NamedTuple):
+class _StepRead(NamedTuple):
     """A read of a lookup, or of a text that may be empty.
 
     Attributes:
@@ -154,16 +154,16 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
         return
     presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
     answered = {read.place for read in asking if presence.may_be_answered(read)}
-    found = {read.name: issue for read in reversed(asking) if (issue := _lookup(read, presence, answered))}
-    found |= {read.name: issue for read in reversed(saying) if (issue := _text(read, presence))}
+    found = {read.name: issue for read in reversed(asking) if (issue := _check_lookup_read(read, presence, answered))}
+    found |= {read.name: issue for read in reversed(saying) if (issue := _check_text_read(read, presence))}
     yield from found.values()
 
 
 def check_never_set(facts: Facts) -> Iterator[Issue]:
     """W646 for each variable that is read, that nothing sets, and that is therefore always empty.
 
-    One with another default is a constant, and so is a written `default: false`. Of a text that is said or dialled
-    W639 reports it.
+    A variable with a default that is not empty is a constant, and so is one with a written `default: false`. For a text
+    that is said or dialled there is W639.
     """
     filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
@@ -172,7 +172,7 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     said = {read.name for read in _said_reads(facts, begun)}
     for name, variable in never.items():
         if name not in said:
-            shown = _EMPTIES.get(variable.type.name, '""')
+            shown = _SHOWN_EMPTY.get(variable.type.name, '""')
             cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
             yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
     constants = {name: facts.flow.variables[name].default for name in names if name not in never}
@@ -191,7 +191,7 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
             yield RULES["W646"].at(read.place, f'nothing sets "{key}" of {read.name}: it is never there', cure)
 
 
-_EMPTIES = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
+_SHOWN_EMPTY = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
 
 
 def _is_empty(variable: Variable) -> bool:
@@ -200,10 +200,10 @@ def _is_empty(variable: Variable) -> bool:
 
 
 def _begins_empty(variable: Variable) -> bool:
-    return not variable.has_default and variable.type.name in _EMPTY
+    return not variable.has_default and variable.type.name in _TEXT_TYPES
 
 
-def _lookup_reads(facts: Facts) -> Iterator[_EarlyRead]:
+def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
     """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
     names, file = facts.read & facts.source.sections.lookups.keys(), facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -211,24 +211,24 @@ def _lookup_reads(facts: Facts) -> Iterator[_EarlyRead]:
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
                 is_own = read.is_unguarded or read.place.file == file
                 if is_own and read.name in names and read.name not in own:
-                    yield _EarlyRead(read.place, step.name, read.name, is_early, not read.is_unguarded)
+                    yield _StepRead(read.place, step.name, read.name, is_early, not read.is_unguarded)
 
 
-def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_EarlyRead]:
+def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
     """The reads of texts in what a step says or dials, those that nothing guards."""
     for step in facts.flow.steps.values() if texts & facts.read else ():
-        for value in (value for part in parts_of(step) for value in _said(part)):
+        for value in (value for part in parts_of(step) for value in _spoken_or_dialled(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_unguarded and read.name in texts:
-                    yield _EarlyRead(read.place, step.name, read.name)
+                    yield _StepRead(read.place, step.name, read.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """The names that are read as such, not through a name that a template gives."""
+    """The reads of names themselves, not those through a name that a template has assigned."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
-def _said(part: Part) -> Iterator[Value]:
+def _spoken_or_dialled(part: Part) -> Iterator[Value]:
     """What a caller hears of a part, and whom it dials."""
     for action in actions_of(part):
         if action.word == "connect":
@@ -238,8 +238,8 @@ def _said(part: Part) -> Iterator[Value]:
             yield value
 
 
-def _lookup(read: _EarlyRead, presence: Presence, answered: Set[Place]) -> Issue | None:
-    """E630 or W638. A guarded text that several steps say is answered when it is in one of them."""
+def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> Issue | None:
+    """E630 or W638. A guarded read in a text of several steps is fine when one of them has asked the lookup."""
     name, step = read.name, read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
         return None
@@ -254,8 +254,8 @@ def _lookup(read: _EarlyRead, presence: Presence, answered: Set[Place]) -> Issue
     return RULES["W638"].at(read.place, message, cure)
 
 
-def _text(read: _EarlyRead, presence: Presence) -> Issue | None:
-    """W639."""
+def _check_text_read(read: _StepRead, presence: Presence) -> Issue | None:
+    """W639 for a text that may be empty where it is said or dialled."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

@@ -1,4 +1,4 @@
-"""The checks over whole flows: of what is declared, set, read and tested from the first step to the last."""
+"""The checks of whole flows: what they declare, set, read and test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
     ("hooks", "nothing sends the hook", "write `send: {name}` in a step or name it under `events`, or delete it"),
-    ("calendars", "nothing looks at the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
+    ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
 """Sections, what W635 says of a part that nothing uses, and its cure."""
 
@@ -130,7 +130,7 @@ def _locales(locales: list[Locale]) -> Iterator[Issue]:
 
 
 def _templates(unused: Iterable[str]) -> Iterator[Issue]:
-    """W636 for each file of templates/ that nothing uses. One that says what the folder is for is no template."""
+    """W636 for each file of templates/ that nothing uses. A README, a license or Markdown is not a template."""
     for name in unused:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:
