@@ -34,12 +34,12 @@ _ACTION_WORDS: Final = {
     "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
     "transfer": "conversationId",
 }  # fmt: skip
-"""The field that says most of an action."""
+"""Action → the field that describes it best."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """So long ago, or a point in time, perhaps without a time zone."""
+    """A duration before now (`90m`), or a point in time with or without a time zone. Raises BadParameter."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
@@ -91,7 +91,7 @@ it. Exit codes: 0 shown, 1 there is no such call, 2 there is no database that ca
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
 @click.option("--timezone", "zone", default="UTC", show_default=True, callback=_zone, help="Of the times.")
 @click.option("--ncco", "whole", is_flag=True, help="Of one call: the NCCOs as they went out.")
-@click.option("--follow", is_flag=True, help="Continue with what comes, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Keep showing what is new, until Ctrl-C.")
 @options.output("text", "json")
 def command(
     *,

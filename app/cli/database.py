@@ -29,7 +29,7 @@ def find_database() -> Store:
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """What comes of some work on the database that the settings name.
+    """The result of `work` on the database that the settings name.
 
     Raises CannotRun when it is a file that does not exist, StoreError.
     """

@@ -81,7 +81,7 @@ def state_of(moment: CurrentHours) -> str:
 
 def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
     """A calendar as JSON; `next_open` and `next_close` are null when they never come."""
-    turns = {word: moment[word] for word in ("next_open", "next_close")}
+    changes = {word: moment[word] for word in ("next_open", "next_close")}
     return {
         "name": name,
         "timezone": calendar.zone.key,
@@ -89,7 +89,10 @@ def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) ->
         "line": calendar.place.line,
         "open": moment.open,
         "reason": moment.reason,
-        **{word: turn.isoformat(timespec="minutes") if turn is not None else None for word, turn in turns.items()},
+        **{
+            word: change.isoformat(timespec="minutes") if change is not None else None
+            for word, change in changes.items()
+        },
         "week": {day: _span_documents(spans) for day, spans in zip(DAYS, calendar.week, strict=True)},
     }
 
@@ -168,7 +171,7 @@ def _change_row(each: ClockChange) -> tuple[str, str, str]:
 
 
 def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
-    """One row for an overlap that repeats on a day of the week."""
+    """One row for each overlap that repeats on a weekday."""
     alike: dict[tuple[int, Span], list[date]] = {}
     for each in year.overlaps:
         alike.setdefault((each.day.weekday(), each.span), []).append(each.day)

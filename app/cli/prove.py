@@ -146,7 +146,7 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 @dataclass(frozen=True, slots=True)
 class FoundViolation:
-    """A violation, and the shortest call in which it happens, as it was played; None for what happens in no call.
+    """A violation, and the shortest call in which it happens, as it was played; None where there is no such call.
 
     Attributes:
         proof: that found it; None for a step that no call reaches.
@@ -173,7 +173,7 @@ def _key(violation: Violation) -> tuple[str, str, str, str]:
 
 
 def _without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
-    """The proofs without violations that the simulator does not reproduce: a proof stops at the place of such a one."""
+    """The proofs without violations that the simulator does not reproduce. Each of those marks its proof as stopped."""
     dropped = set()
     for violation, proof, example in ((each.violation, each.proof, each.example) for each in faults):
         if proof is not None and example is not None and example.problem:
@@ -308,7 +308,7 @@ class Rehearsed:
 
 
 def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
-    """Play each of them. One that expects to be without a fault has to differ by it, every other one has to hold."""
+    """Play scenarios. Every one has to hold, except one that expects `without` a fault: it has to show that fault."""
 
     async def play_all() -> list[Rehearsed]:
         stage = LocalStage(project, make_app)
@@ -318,7 +318,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Reh
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Calls that continue alike may have begun with different words, so what is heard is taken from the call."""
+    """Play one, and write into it what the call heard: similar calls may begin with other words."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", text_of([written]))
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)
@@ -331,7 +331,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
 
 
 def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The script with what was heard in it; the words that were not heard any more stay."""
+    """The script with the words that were heard; a `hear` that was not reached keeps its words."""
     texts = iter(heard)
     script = [
         {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step

@@ -28,7 +28,7 @@ class ScenarioDiffers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProjectStage:
-    """One project, where its scenarios play, and the event loop that they run in."""
+    """One project, the stage on which its scenarios play, and the event loop that they run in."""
 
     source: Source
     stage: LocalStage

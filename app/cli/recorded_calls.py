@@ -15,14 +15,14 @@ from app.service.calls import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
-"""Starts the token that is stored instead of something sensitive."""
+"""The prefix of the token that is stored in place of a sensitive value."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
     """A call at a time in milliseconds since 1970.
 
-    Its state is `open`; `ended`: its last words were played, and the leg ended; `hung-up`: the leg ended before; or
-    `lost`: its end was never reported, or never will be, since it has no leg. `step` is where it is or ended.
+    Its state is `open`; `ended`: the flow was played to its end, and the leg ended; `hung-up`: it ended before; or
+    `lost`: its end was not reported, or cannot be, since it has no leg. `step` is where it is or ended.
     """
     session = row.session
     state = _json_object(session.state)

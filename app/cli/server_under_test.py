@@ -1,4 +1,4 @@
-"""The server that calls are simulated on: the real one in this process, or one at a URL."""
+"""The server that simulated calls go to: the real one in this process, or one at a URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The NCCO of a turn while it is built: its actions, their waits, what is behind an `input`, and its check."""
+"""Builds the NCCO of a turn: its actions, their waits and the tail behind an `input`; and checks it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue, check, options_are_clean
 
-_HEARD = frozenset({"talk", "stream", "connect"})
+_IN_TAIL = frozenset({"talk", "stream", "connect"})
+"""Actions that a tail keeps."""
 _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
 _ENDS_RECORD = frozenset({"endOnSilence", "endOnKey", "timeOut"})
-_OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
+_NOT_IN_TAIL = ("eventUrl", "eventMethod", "eventType", "bargeIn")
+"""Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
 
 
 class Origin(NamedTuple):
-    """A step that may fail, in its flow, and what its flow may look at."""
+    """A step, its flow, and the frame that its values are computed in."""
 
     flow: Flow
     step: Step
@@ -34,7 +36,7 @@ class Origin(NamedTuple):
 def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
     """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
 
-    They ask for no webhook, since they are only played when webhooks fail.
+    They have no callback URL, since they are only played when webhooks fail.
 
     Args:
         origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
@@ -50,13 +52,13 @@ def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[D
     if same is not None:
         return list(same)
     try:
-        return _plain(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
+        return _as_tail(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
     except RenderError:
         return failsafe_drafts(failsafe)
 
 
 class _DependsOnCallError(Exception):
-    """What is played differs from call to call."""
+    """What is played depends on the call."""
 
 
 class _Known(dict[str, Any]):
@@ -76,7 +78,7 @@ def _forbid_dialling(number: str) -> bool:
 def _same_in_every_call(flow: Flow, start: str) -> tuple[Draft, ...] | None:
     """The tail from step `start` of a flow; None when it looks at anything of the call."""
     try:
-        return tuple(_plain(_drafts_from(flow, start, Frame(_Known(), may_dial=_forbid_dialling))))
+        return tuple(_as_tail(_drafts_from(flow, start, Frame(_Known(), may_dial=_forbid_dialling))))
     except (_DependsOnCallError, RenderError):
         return None
 
@@ -99,19 +101,19 @@ def error_prompts(flow: Flow, to: str = "") -> list[dict[str, Any]]:
         return []
     if not all(_needs_no_server(draft) for draft in drafts):
         return []
-    actions = [draft.action for draft in _plain(drafts)]
+    actions = [draft.action for draft in _as_tail(drafts)]
     return [] if any(issue.severity == "error" for issue in check(actions)) else actions
 
 
 def _needs_no_server(draft: Draft) -> bool:
-    """Whether an action is heard alone, and dials no computed number, or is only a checkpoint."""
-    if draft.action["action"] in _HEARD:
+    """Whether an action works without a server: it dials no computed number, or is a checkpoint that only records."""
+    if draft.action["action"] in _IN_TAIL:
         return not draft.dials
     return draft.callback is not None and draft.callback.kind == "notify" and not draft.callback.steers
 
 
 def _first_step(flow: Flow, step: Step) -> str | None:
-    """The step that the `error` exit leads to; None: the failsafe NCCO is behind the `input`."""
+    """The step that the `error` exit leads to; None: the failsafe NCCO is the tail."""
     target = step.error or flow.error
     return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
@@ -119,7 +121,7 @@ def _first_step(flow: Flow, step: Step) -> str | None:
 def _drafts_from(flow: Flow, name: str, frame: Frame, *, is_alone: bool = False) -> list[Draft]:
     """The actions of a step and of those that follow it. Raises RenderError.
 
-    With `is_alone` also when a step sets something, or leads to another flow: neither happens here.
+    With `is_alone`, a step that sets something or leads to another flow raises it too: neither works without a server.
     """
     drafts: list[Draft] = []
     entered: set[str] = set()
@@ -130,22 +132,22 @@ def _drafts_from(flow: Flow, name: str, frame: Frame, *, is_alone: bool = False)
         drafts.extend(draft for part in step.parts for draft in part.render(frame))
         jump = step.exit.enter(frame)
         if is_alone and (step.sets or (jump is not None and jump.target.runs is not None)):
-            raise RenderError("R103", "only an engine with a call can go on here", str(step.place))
+            raise RenderError("R103", "this step sets something, or leads to another flow", str(step.place))
         target = jump.target.step if jump else None
     return drafts
 
 
 def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The failsafe NCCO in its form behind an `input`."""
-    return _plain([Draft(dict(action), shape=_FAILSAFE_SHAPE + index) for index, action in enumerate(failsafe)])
+    """The failsafe NCCO as a tail."""
+    return _as_tail([Draft(dict(action), shape=_FAILSAFE_SHAPE + index) for index, action in enumerate(failsafe)])
 
 
-def _plain(drafts: list[Draft]) -> list[Draft]:
-    heard = [draft for draft in drafts if draft.action.get("action") in _HEARD]
+def _as_tail(drafts: list[Draft]) -> list[Draft]:
+    heard = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
     for draft in heard:
-        for name in _OURS:
+        for name in _NOT_IN_TAIL:
             draft.action.pop(name, None)
-        if draft.heard is not None:  # nobody asks for what the other party would hear
+        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not answer
             (endpoint,) = draft.action["endpoint"]
             draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
         draft.callback = draft.heard = None
@@ -154,14 +156,14 @@ def _plain(drafts: list[Draft]) -> list[Draft]:
 
 
 SOUND_LIMIT = 10_000
-"""Shapes of NCCOs that are remembered for one flow."""
+"""How many shapes of valid NCCOs are remembered for one flow."""
 
 _FAILSAFE_SHAPE = 1
 """The shape of the first action of the failsafe NCCO, which stays the same while a server runs. The shape of an action
 of a flow is its `id`, which is far larger."""
 
 _NO_TAIL = 1 << 30
-"""Where the tail of an NCCO begins that has none, or whose tail is the failsafe NCCO."""
+"""The beginning of the tail in an NCCO without a tail, or whose tail is the failsafe NCCO."""
 
 
 class NccoBuilder:
@@ -187,7 +189,7 @@ class NccoBuilder:
         """The current position."""
         return len(self.drafts), len(self.waits), self.dialled
 
-    def take_back(self, mark: tuple[int, int, int]) -> None:
+    def roll_back(self, mark: tuple[int, int, int]) -> None:
         """Remove what was added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
@@ -266,7 +268,7 @@ class NccoBuilder:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether an action was added that lasts as long as the caller, another party or a `timeout` likes.
+        """Whether an action was added that may end at any time: by the caller, by another party or by a timeout.
 
         Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
         """
@@ -283,7 +285,7 @@ class NccoBuilder:
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
-        """Add an action that no flow has written."""
+        """Add an action that comes from the server, not from a flow."""
         self.drafts.append(Draft(dict(action)))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
@@ -296,14 +298,14 @@ class NccoBuilder:
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
-        """Nothing but these actions."""
+        """Replace everything that was added with these actions."""
         self.drafts[:] = [Draft(dict(action)) for action in ncco]
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first thing that Vonage would refuse, with the number of its action.
+        """The first error that Vonage would refuse the NCCO for, with the index of its action.
 
-        What stands behind an `input` is no reason not to ask: where it is at fault, the failsafe NCCO takes its place.
+        An error in the tail does not keep the `input` from being played: the failsafe NCCO replaces the tail.
         """
         found = self._fault()
         if found is None or found[0] < self._tail_at:
@@ -313,7 +315,7 @@ class NccoBuilder:
         return self._fault()
 
     def _fault(self) -> tuple[int, Issue] | None:
-        """The first fault. An NCCO of the shape of a sound one is sound if what differs in this one is right, too."""
+        """The first error. If an NCCO of the same shape was valid, only the computed options are checked."""
         shapes = tuple([draft.shape for draft in self.drafts])
         sound = self._root.sound
         if shapes in sound and 0 not in shapes:

@@ -1,4 +1,4 @@
-"""Whether a computed number may be dialled: by the prefixes of `NCCO_DIAL_ALLOW`. Premium rates need longer ones."""
+"""Whether `NCCO_DIAL_ALLOW` allows a computed number, by its prefix. Premium-rate numbers need a longer prefix."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Plays a flow, from one webhook to the next NCCO; and finds the hooks that events of a call send.
 
 Each function scope is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
-side), is sent a tuple with their answers, and returns a `Turn`. Whoever drives it persists nothing before it has
-returned.
+side), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before it
+returns.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
 
 
-def _go(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter `target`, where `step` has led, and what follows it; what Vonage would refuse is taken back."""
+def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+    """Enter `target`, to which `step` led, and what follows it; roll back steps that Vonage would refuse."""
     run.start_step(run.context.now)
     yield from _walk(run, target, step)
     yield from replace_refused_steps(run)
@@ -66,7 +66,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 yield from ask(run, step)
             following = _play(run, step)
         except RenderError as error:
-            following, step = _take_back(run, step, error)
+            following, step = _roll_back(run, step, error)
 
 
 def _follow(run: Run, target: Target) -> Step | None:
@@ -117,10 +117,10 @@ def ask(run: Run, step: Step) -> Playing[None]:
             request, key = lookup.request(names), _key(run, step, lookup)
             asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.flow.name)))
         except RenderError as error:
-            _hear_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
+            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
-        _hear_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
+        _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
@@ -130,8 +130,8 @@ def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
     return asked if times == 1 else f"{asked}:{times}"
 
 
-def _hear_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
-    """Put answers that came together into scope: another answer may repeat what is sensitive in one."""
+def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
+    """Put the answers of one step into scope together, since one may repeat a sensitive value of another."""
     problems = run.keep([(lookup, *lookup.read(answer.value, answer.problem)) for lookup, answer in answers])
     for (lookup, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
@@ -140,11 +140,11 @@ def _hear_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupA
         run.note("asked", step.name, lookup.name, where=lookup.place, because=f"{what}, {took}", by=by)
 
 
-def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Remove what the failed step added; return where its failure leads, and from which step. None: the failsafe."""
+def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
+    """Roll back the failed step; return where its failure leads, and from which step. None: the failsafe."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
-    run.take_back_last(step)
+    run.roll_back_last(step)
     target, origin = run.error_target(step)
     if target is None:
         run.fall_back("no error exit can be played")
@@ -158,18 +158,18 @@ def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
     if target is None:
         run.fall_back(because)
     else:
-        yield from _go(run, target, origin)
+        yield from _enter(run, target, origin)
 
 
 def replace_refused_steps(run: Run) -> Playing[None]:
-    """Take back each step that Vonage would refuse, and go on at its `error` exit instead."""
+    """Roll back each step that Vonage would refuse, and take its `error` exit instead."""
     while not run.is_failsafe:
         fault = run.fault()
         if fault is None:
             return
         mark, issue = fault
         run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
-        run.take_back(mark)
+        run.roll_back(mark)
         target, origin = run.error_target(mark.step)
         if target is None:
             run.fall_back("what the error exit plays is refused too")
@@ -235,7 +235,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, conte
 
 def _start(run: Run, flow: Flow) -> Playing[Turn]:
     run.note("answered", "", flow.name, flow.place, "the flow that this call starts in")
-    yield from _go(run, Target(flow.start, flow.place))
+    yield from _enter(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
 
@@ -272,7 +272,7 @@ def resume(
 
 
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
-    """The turn that takes the `error` exit of where the call is: Vonage has refused what it was sent."""
+    """The turn after Vonage has refused an NCCO: it takes the `error` exit of the current step."""
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.flow.steps.get(session.step), because)
     return run.finish("error")
@@ -286,7 +286,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
     if outcome.name == REACHED:
-        yield from _go(run, Target(step.name, step.place), step)
+        yield from _enter(run, Target(step.name, step.place), step)
         return run.finish(outcome.name)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
@@ -306,12 +306,12 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
             for name, value in decision.values.items():
                 run.assign(name, value)
             set_all(run, decision.sets)
-            yield from _go(run, decision.move.target, step)
+            yield from _enter(run, decision.move.target, step)
         else:
             yield from _again(run, step, decision)
     except RenderError as error:
         because = NOT_SHOWN if wait.sensitive else run.shown(error)
-        run.take_back_last(step)
+        run.roll_back_last(step)
         yield from take_error_exit(run, step, because)
         return run.finish("error")
     return run.finish(decision.outcome)
@@ -338,14 +338,14 @@ HANGUP = "hangup"
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
     """The hooks that the webhook of a wait brings, whether or not that wait is still open.
 
-    The line of the step decides, else that of its flow.
+    The `events` of the step decide, else those of its flow.
     """
-    where = _who_opened(session, ref)
+    where = _step_of_wait(session, ref)
     if where is None:
         return ()
     name = event_of(webhook)
     run = Run(flow, session, context)
-    run.look_from(where[0])
+    run.use_scope_of(where[0])
     step = run.flow.steps[where[1]]
     return _render(run, step.events.get(name) or run.flow.events.get(name, ()), step.name, name, webhook)
 
@@ -357,7 +357,7 @@ def hang_up(
 
     A flow that ends with a `conversation` has not come to its end before the platform ends that.
 
-    The innermost line decides: of the step, of its flow, then of the flows that wait for it.
+    The innermost `events` decide: those of the step, of its flow, then of the flows that wait for it.
 
     Args:
         flow: in the revision that the session began with.
@@ -373,7 +373,7 @@ def hang_up(
         return ()
     run = Run(flow, session, context)
     for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
-        run.look_from(name)
+        run.use_scope_of(name)
         hooks = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
         if hooks:
             return _render(run, hooks, inner, HANGUP, webhook)
@@ -381,16 +381,16 @@ def hang_up(
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
-    """Whether the called party has ended a dial behind which the call ends (`completed: end`).
+    """Whether the call ended because the called party hung up after a dial with `completed: end`.
 
-    A notify is behind any other dial. When the caller hangs up, the platform ends the leg of the called party too.
+    After any other dial there is a notify. When the caller hangs up, the platform ends the leg of the called party too.
     Source: webhook reference, Completed (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
     return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
 
 
-def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+def _step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)

@@ -1,8 +1,8 @@
 """How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover.
 
 The other party of a connect may hear a flow of its own before it is joined. The parties are joined when that NCCO ends,
-and nothing in an NCCO hangs up. So a party that declines is kept waiting until it hangs up itself, and whatever breaks,
-it is joined: somebody waits for it. Source: NCCO reference, Phone (onAnswer).
+and no action hangs up. So a party that declines is kept waiting until it hangs up itself. If anything fails, the party
+is joined, because a caller is waiting for it. Source: NCCO reference, Phone (onAnswer).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from app.flow.phrases import find, fold
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 CONNECTED = "connected"
-"""Name of the notify behind a connect: it decides what a lost event left open."""
+"""Name of the notify behind a connect: it decides the outcome that no event has decided."""
 
 REACHED = "step.reached"
 """Name of the notify in front of a step that begins when the caller gets there; no author can write it."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
-"""Nothing to hear: an NCCO has at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
+"""Plays nothing, since an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
 
 APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
-"""As long as it waits, nobody is joined. Source: NCCO reference, Wait (the longest timeout)."""
+"""Keeps a party that declined from being joined. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""Results of the recogniser that are compared with phrases, the best ones; our choice."""
+"""How many speech results are compared with phrases, the best ones first; our choice."""
 
 _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
@@ -129,9 +129,9 @@ def event_of(webhook: Webhook) -> str:
 def hear_connected(seen: frozenset[str]) -> Outcome:
     """What the notify behind a connect means, by the statuses that were reported of the dialled party.
 
-    The notify is reached after a conversation and also when a failure's event was lost on its way; without a sign
-    that anybody answered it is a failure, so that a lost `busy` never plays the path of a completed call. It is one
-    too when the other party has answered and did not want to be joined.
+    The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost.
+    Unless an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call.
+    It means a failure too when the party answered and declined to be joined.
     """
     declined = sorted(seen & set(FAILURES))
     if declined:
@@ -142,11 +142,11 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 def refusal(returned: str, *, is_over: bool) -> str:
-    """The outcome of a dial whose called party has left, by how far its flow was; "" when it was joined.
+    """The outcome of a dial whose called party heard a flow and has left; "" when the party was joined.
 
     Args:
-        returned: the outcome with which that flow came to its end, "" without one.
-        is_over: whether it has come to its end.
+        returned: the outcome that the flow returned; "" for none.
+        is_over: whether the flow was played to its end.
     """
     if returned in FAILURES:
         return returned

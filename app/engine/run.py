@@ -1,4 +1,4 @@
-"""One turn while it is made: where the call is, what it plays so far, and how to take a failed step back."""
+"""One turn in progress: where the call is, what it plays so far, and how a failed step is rolled back."""
 
 from __future__ import annotations
 
@@ -29,16 +29,22 @@ LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
 
 NOT_SHOWN = "not shown: it may hold a sensitive value"
-"""What the trace shows instead of the sentence of an error."""
+"""What the trace shows instead of the message of an error."""
 
 _NO_NUMBER = "an entry of the list is not a phone number"
 
 
 class Savepoint(NamedTuple):
-    """How far a turn was before a step was entered."""
+    """The state of a turn before a step was entered.
+
+    Attributes:
+        step: the step.
+        built: what `NccoBuilder.mark` returned.
+        hooks: how many hooks there were.
+    """
 
     step: Step
-    script: tuple[int, int, int]
+    built: tuple[int, int, int]
     hooks: int
     scopes: tuple[FlowScope, ...]
     locale: str
@@ -51,8 +57,8 @@ class Run:
         root: the flow that the call began in.
         flow: the one that it is in now.
         trace: what the turn did.
-        secrets: the sensitive values that the turn has received so far. None is forgotten when a step is taken back.
-        answers: what came of each lookup, by name, as the turn row has it.
+        secrets: the sensitive values that the turn has received so far. Rolling back a step forgets none of them.
+        answers: the answer of each lookup by name, masked, as the store keeps it.
         asked: how often each lookup was asked, by its idempotency key.
     """
 
@@ -79,7 +85,7 @@ class Run:
         self._call = call_record(before.call)
         self._builder = NccoBuilder(root, before.id, before.turn + 1, before.dialled, self.context)
         self._refused: set[str] = set()
-        self._spent_exits: set[tuple[str, str]] = set()
+        self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
         self._set_scopes(scopes_of(root, before))
 
@@ -93,8 +99,8 @@ class Run:
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 
-    def look_from(self, flow: str) -> None:
-        """Use the scope of the flow with this name; a flow that the call has left begins with its defaults."""
+    def use_scope_of(self, flow: str) -> None:
+        """Compute values in the scope of the flow with this name; a flow that the call has left has its defaults."""
         name = flow or self.root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
         self._scope = known[-1] if known else new_scope(self.root.named(name), {})
@@ -168,12 +174,12 @@ class Run:
             self.secrets.learn(value)
 
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
-        """Put answers of lookups that came together into scope; returns why each is not real, "" when it is.
+        """Put the answers of one step's lookups into scope; return why each is only a default, "" for a real answer.
 
-        What they should not repeat becomes tokens: first every answer is searched for what is sensitive.
+        The sensitive values of all answers are collected first. An answer that repeats one gets a token in its place.
 
         Args:
-            read: each lookup with its answer, and why that is not real; "" when it is.
+            read: each lookup with its answer, and why that is only the default; "" for a real answer.
         """
         for lookup, answer, problem in read:
             if not problem:
@@ -199,7 +205,7 @@ class Run:
         self.entered_at = now
 
     def begin_flow(self, runs: Runs) -> Step:
-        """Go on in another flow: this one waits, or is left for good. Raises RenderError."""
+        """Begin another flow, while this one waits for it or is left for good. Raises RenderError."""
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = new_scope(self.root.named(runs.flow), given)
@@ -230,7 +236,7 @@ class Run:
         return step
 
     def _leave(self) -> Step:
-        """Leave the flow for the one that waits for it; the step that ran it."""
+        """Return to the flow that waits for this one, and give the step that ran it."""
         *outer, scope = self._scopes[:-1]
         self._set_scopes((*outer, scope._replace(step="")))
         return self.flow.steps[scope.step]
@@ -243,33 +249,33 @@ class Run:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def begins_later(self, step: Step) -> bool:
-        """Whether a step begins when the caller gets there, and not while the NCCO before it is made.
+        """Whether a step begins only when the caller gets there, not while the NCCO in front of it is built.
 
-        So does a step that asks a lookup, sends a hook or holds the caller, behind an action whose length nobody knows
-        beforehand. Behind prompts it begins at once, so that its data is there when they end. Our choice.
+        That is so for a step that asks a lookup, sends a hook or holds the caller, after an action of unknown length.
+        After prompts it begins at once, so that its data is there when they end. Our choice.
         """
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
     def wait_for(self, step: Step) -> None:
-        """Begin `step` when the caller gets there: a checkpoint of ours reports that."""
+        """Begin `step` when the caller gets there: add a checkpoint that reports it."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
         self._builder.add_checkpoint(
             self.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.names())
         )
 
-    def take_back(self, mark: Savepoint) -> None:
+    def roll_back(self, mark: Savepoint) -> None:
         """Remove everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
-        self._builder.take_back(mark.script)
+        self._builder.roll_back(mark.built)
         self._set_scopes(mark.scopes)
         self.locale = mark.locale
         self.returned = self.last_conversation = ""
 
-    def take_back_last(self, step: Step | None) -> None:
+    def roll_back_last(self, step: Step | None) -> None:
         """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
         if self._marks and self._marks[-1].step is step:
-            self.take_back(self._marks[-1])
+            self.roll_back(self._marks[-1])
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
@@ -301,22 +307,22 @@ class Run:
     def _error_exit(self, step: Step | None) -> Target | None:
         """Where a failure of `step` leads: its own `error`, else that of its flow; None when neither is left.
 
-        None leads to a step that has failed in this turn, or to the same place twice.
+        It never leads to a step that has failed in this turn, nor twice to the same place.
         """
         flow = self.flow
         if step is not None:
-            self._spent_exits.add((flow.name, step.name))
+            self._used_exits.add((flow.name, step.name))
         for target in (step.error if step else None, flow.error):
-            if target is not None and (target.is_end or (flow.name, target.shown) not in self._spent_exits):
+            if target is not None and (target.is_end or (flow.name, target.shown) not in self._used_exits):
                 if not target.is_end:
-                    self._spent_exits.add((flow.name, target.shown))
+                    self._used_exits.add((flow.name, target.shown))
                 return target
         return None
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
         """Where a failure of `step` leads, and the step whose exit leads there; None: the failsafe.
 
-        What a flow does not handle is the outcome `error` of the step that runs it; that flow has then been left.
+        If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
         """
         while True:
             target = self._error_exit(step)
@@ -325,18 +331,18 @@ class Run:
             step = self._leave()
 
     def shown(self, error: RenderError) -> str:
-        """An error as the trace may show it, without a sensitive value that its sentence may quote."""
+        """The message of an error for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
         secrets = {name for scope in self._scopes for name in scope.secret_names}
         is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first thing that Vonage would refuse in what was added, with the step that added it."""
+        """The first error that Vonage would refuse the NCCO for, with the step that added it."""
         found = self._builder.fault()
         if found is None:
             return None
         number, issue = found
-        marks = [mark for mark in self._marks if mark.script[0] <= number]
+        marks = [mark for mark in self._marks if mark.built[0] <= number]
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:

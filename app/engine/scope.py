@@ -15,7 +15,7 @@ NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 
 
 _NUMBER_LENGTHS = range(7, 16)
-"""As a number that a flow dials has them. Source: ITU-T E.164 (15 digits at most); the least is our choice."""
+"""How many digits a phone number has. Source: ITU-T E.164 (15 at most); the fewest are our choice."""
 
 
 def call_record(call: Call) -> dict[str, Any]:
@@ -49,10 +49,10 @@ class FlowScope(NamedTuple):
         variables: by name, without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were given a value in this turn.
-        tokens: what is left of sensitive variables that were given their value in an earlier turn. No flow sees it.
+        tokens: the tokens of sensitive variables that got their value in an earlier turn. No flow sees them.
         asked: the lookups that were asked in this turn.
-        hidden: by lookup, what is kept of those that were asked in an earlier one and have sensitive fields: its
-            tokens, too, which no flow sees.
+        hidden: the stored answers, with tokens, of lookups that have sensitive fields and were asked in an earlier
+            turn. No flow sees them.
     """
 
     flow: Flow
@@ -69,7 +69,7 @@ class FlowScope(NamedTuple):
         return f"<scope of {self.flow.name}>"
 
     def names(self, others: dict[str, Any]) -> dict[str, Any]:
-        """`others`, its lookups, asked or not, and its variables, without those whose value is gone."""
+        """`others`, the lookups (their defaults if not asked), and the variables whose value is not gone."""
         if self.flow.default_answers:
             others.update(self.flow.default_answers)
             others.update(self.lookups)

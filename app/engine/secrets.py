@@ -1,9 +1,9 @@
-"""Sensitive values that come back in lookup answers, in fields that are not declared as sensitive.
+"""Finds sensitive values that a lookup answer repeats in fields that are not declared sensitive.
 
-A server that is sent a PIN may tell it again, in a message or as a field of its own. Such a text is known by what the
-turn has received. Six characters and more are found wherever they stand. Four or five have to stand by themselves,
-since within a longer number they are there by chance: 2580 is in one of a thousand telephone numbers. Fewer are found
-as a whole text. Digits count as well with up to three other characters between them: `2 5 8 0`, `4929-8402-1739`. Our
+A server that receives a PIN may return it, in a message or in a field of its own. Every text is therefore compared with
+the sensitive values that the turn has received. A value of six or more characters is found anywhere in a text. One of
+four or five must be a whole word or number: one phone number in a thousand contains 2580 by chance. A shorter one must
+be the whole text. Digits also match with up to three other characters between them: `2 5 8 0`, `4929-8402-1739`. Our
 choice.
 """
 
@@ -18,11 +18,11 @@ from urllib.parse import unquote_plus
 from app.flow.paths import Path, by_first_key
 from app.flow.phrases import LONGEST
 
-ANYWHERE: Final = 6
-"""Characters of a secret that is found within longer words and numbers, too."""
+ANYWHERE_LENGTH: Final = 6
+"""A secret of so many characters or more is also found within longer words and numbers."""
 
-PART: Final = 4
-"""Characters of a secret that is found as a part of a text."""
+PART_LENGTH: Final = 4
+"""A secret of so many characters or more is also found as a part of a text."""
 
 _DIGITS: Final = re.compile(r"[0-9]+")
 _BETWEEN: Final = re.compile(r"[\W_]{0,3}")
@@ -41,12 +41,12 @@ class Secrets:
         return bool(self._whole)
 
     def learn(self, value: object) -> None:
-        """A value that was received; of a list or a map each of its entries."""
-        for text in _texts(value):  # their beginning is enough to find them again
+        """Add a value that was received; of a list or a map, each entry."""
+        for text in _texts(value):  # the beginning of a long text is enough to find it
             words = _words(text)
             digits = "" if any(char.isalpha() for char in words) else "".join(_DIGITS.findall(text))
             self._whole |= {text, words, digits} - {""}
-            if len(digits or words) >= PART:
+            if len(digits or words) >= PART_LENGTH:
                 (self._numbers if digits else self._words).add(digits or words)
 
     def are_in(self, text: str) -> bool:
@@ -55,7 +55,7 @@ class Secrets:
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL holds one of them; short ones occur in too many by chance."""
+        """Whether a number, a phone number or a URL holds one of them; short ones occur by chance and do not count."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -96,7 +96,7 @@ def _words(folded: str) -> str:
 
 
 def _groups(folded: str) -> Iterator[list[str]]:
-    """The numbers of a text, those together that stand close to each other."""
+    """The numbers of a text, grouped with those close to them."""
     groups: list[str] = []
     end = 0
     for found in _DIGITS.finditer(folded):
@@ -111,7 +111,7 @@ def _groups(folded: str) -> Iterator[list[str]]:
 
 def _is_in_groups(secrets: set[str], groups: list[str]) -> bool:
     whole = "".join(groups)
-    return any(secret in whole and (len(secret) >= ANYWHERE or _fills(secret, groups)) for secret in secrets)
+    return any(secret in whole and (len(secret) >= ANYWHERE_LENGTH or _fills(secret, groups)) for secret in secrets)
 
 
 def _fills(secret: str, groups: list[str]) -> bool:
@@ -128,7 +128,7 @@ def _fills(secret: str, groups: list[str]) -> bool:
 
 
 def _is_in_words(secret: str, words: str) -> bool:
-    return f" {secret} " in f" {words} " if len(secret) < ANYWHERE else secret in words
+    return f" {secret} " in f" {words} " if len(secret) < ANYWHERE_LENGTH else secret in words
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:

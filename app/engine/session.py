@@ -11,7 +11,7 @@ import orjson
 from app.flow.model import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""A field that Vonage did not send. Never written to."""
+"""The empty map, for what Vonage did not send. Never modified."""
 
 
 class Call(NamedTuple):
@@ -109,7 +109,7 @@ class Session(NamedTuple):
         id: the leg uuid of its answer webhook, or a random id.
         turn: number of the turn that was played last, from 1.
         step: the step that waits; "" once the call is over.
-        tries: failed tries of that step. asr_errors: faults of the recogniser, not held against the caller.
+        tries: failed tries of that step. asr_errors: errors of the recogniser, which are no tries.
         position: which item of the step's list is played (connect list).
         dialled: how often this call has dialled.
         variables: by name; of a sensitive one only its token.
@@ -119,11 +119,11 @@ class Session(NamedTuple):
         is_over: nothing more can be played.
         at: the flow of `step` when it is not the one that the call began in.
         callers: the flows that wait for it, the outermost first.
-        lookups: what came of the lookups of this flow, by name.
+        lookups: the answers of the lookups of this flow, by name.
         locale: the one that the caller chose; "" until then.
-        observers: what is told of the webhooks of earlier turns.
+        observers: the waits of earlier turns whose events still send hooks.
         parent: the session whose connect made this leg; "" for a call that came in.
-        returned: the outcome with which the flow came to its end where none waits for it.
+        returned: the outcome that the flow returned when no other flow waited for it.
     """
 
     id: str
@@ -259,7 +259,7 @@ class Turn(NamedTuple):
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
-        lookups: what came of lookups, by name, as the turn saw it.
+        lookups: the answers of lookups by name, as the turn saw them.
     """
 
     ncco: list[dict[str, Any]]

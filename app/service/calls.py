@@ -39,15 +39,15 @@ from app.service.library import Library
 from app.service.tokens import make_token, read_token
 from app.store import HookRow, SessionRow, Store, WebhookRow
 
-LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""Answers lookups side by side, one answer for each, in their order. Never raises."""
+AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""Answers lookups concurrently: one answer for each, in their order. Never raises."""
 
 KEYS_KEPT: Final = 8
-"""Keys that callback URLs may be signed with: the present ones and those before."""
+"""How many keys verify callback URLs: the current ones and earlier ones."""
 ATTEMPTS: Final = 5
-"""How often a webhook starts again because another moved its session first; each time the other got its reply."""
+"""How often a webhook is tried when others change its session at the same time. One of them succeeds each time."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
+"""A call that began longer ago counts as ended: its `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
@@ -64,12 +64,12 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
     """The answers of a server that has no lookup client."""
-    return tuple(LookupAnswer(None, "this server asks nobody") for _ in wanted)
+    return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the service must know besides flows and store.
+    """The settings of a `CallService`.
 
     Attributes:
         keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
@@ -104,11 +104,11 @@ class CallService:
         store: open while webhooks come in.
         library: the flows in use.
         policy: settings of the service.
-        look_ups: gives what answers the lookups of one turn, which share a budget.
-        hooks_written: is called after hooks were written.
+        look_ups: returns a function that answers the lookups of one turn, within one budget.
+        hooks_written: called after hooks were written.
 
     Attributes:
-        failsafe: the NCCO, as bytes, for callers for whom no flow can be played.
+        failsafe: the failsafe NCCO as bytes.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class CallService:
         library: Library,
         policy: Policy,
         *,
-        look_ups: Callable[[], LookUp] = lambda: no_lookups,
+        look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
         hooks_written: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
@@ -150,7 +150,7 @@ class CallService:
             return await self._answer_without_flow(delivery, id_, flow)
         given = {} if flow is None else delivery.params(found.params)
         for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
-            turn = await self._play(engine.begin(found, id_, call, self._surroundings(delivery), given))
+            turn = await self._play(engine.begin(found, id_, call, self._turn_context(delivery), given))
             try:
                 return await self._write_first(turn, self._answer_row(id_, delivery), delivery)
             except AlreadyOpen:
@@ -196,7 +196,7 @@ class CallService:
         )
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Go on where the call was when one of our replies failed; without a store say the failsafe NCCO."""
+        """Continue a call after one of our replies failed; reply with the failsafe NCCO when the store is down."""
         try:
             return await self._fall_back(delivery)
         except (StoreUnavailable, UnknownWait) as error:
@@ -225,7 +225,7 @@ class CallService:
         return transfer_id(id_, call.conversation_uuid) if is_transfer else id_
 
     async def _repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
-        """The stored reply to an answer webhook that came before; None when it did not."""
+        """The stored reply to a repeated answer webhook; None for the first one."""
         stored = await self.store.reply(id_, *_ANSWERED, "")
         if stored is None:
             return None
@@ -236,7 +236,7 @@ class CallService:
         return answer_row(delivery, id_, self.policy.keys[0], kind)
 
     async def _answer_without_flow(self, delivery: Delivery, id_: str, flow: str | None) -> Reply:
-        """The failsafe NCCO, unless the call began when a flow still took it."""
+        """The failsafe NCCO; the stored reply if a flow took the call when it began."""
         if self.library.is_awaited:
             raise StoreUnavailable("the flows wait for the store")
         id_ = await self._answered_session(id_, delivery.call)
@@ -253,7 +253,7 @@ class CallService:
         return self._failsafe("answer", problem, delivery.call)
 
     # Called parties: the other end of a connect hears a flow of its own (`onAnswer`) before it is joined.
-    # Its session is a child of the caller's. Whatever fails, it is joined in silence: somebody waits for it.
+    # Its session is a child of the caller's. If anything fails, it is joined in silence: the caller is waiting for it.
 
     async def _answer_called_party(self, ref: WaitRef, delivery: Delivery) -> Reply:
         """What a called party hears; a repeated request gets the stored bytes.
@@ -273,7 +273,7 @@ class CallService:
         flow = await self._flow_of(parent)
         if flow is None:
             return await self._join_silently(id_, delivery, _lost_revision(parent))
-        turn = await self._play(engine.begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
+        turn = await self._play(engine.begin_called(flow, id_, parent, wait, self._turn_context(delivery)))
         webhook = self._answer_row(id_, delivery, "onanswer")
         try:
             return await self._write_first(turn, webhook, delivery, leg=delivery.call.uuid or id_)
@@ -310,7 +310,7 @@ class CallService:
             return self._failsafe(delivery.kind, _lost_revision(session), session.call, is_called=is_called)
         seen = await self._seen(session, ref)
         read = None if delivery.problem else delivery.webhook
-        turn = await self._play(engine.resume(flow, session, wait, read, self._surroundings(delivery), seen=seen))
+        turn = await self._play(engine.resume(flow, session, wait, read, self._turn_context(delivery), seen=seen))
         hooks = self._event_hooks(flow, session, ref, delivery)
         if turn is None:
             await self._record_on_wait(webhook, hooks, ref, delivery)
@@ -318,7 +318,7 @@ class CallService:
         return await self._advance(row, turn, webhook, delivery, ref.kind, hooks=hooks)
 
     async def _resume_closed(self, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
-        """A wait that no longer steers: a second delivery gets the same bytes, anything else is recorded."""
+        """A webhook for a closed wait: a second delivery gets the same bytes, any other is only recorded."""
         webhook = self._wait_row(ref, delivery, hides=True if ref.kind == "input" else None)
         stored = await self.store.reply(session.id, ref.turn, ref.index, REFUSED)
         if stored is None:
@@ -330,12 +330,12 @@ class CallService:
         return Reply.repeat(stored, delivery.kind, session.call, session)
 
     async def _resume_unknown(self, ref: WaitRef, delivery: Delivery) -> Reply:
-        """A token that we signed for a call that the store does not know: a caller is on the line."""
+        """The failsafe NCCO for a valid token whose call is not in the store: a caller is on the line."""
         await self._record(self._wait_row(ref, delivery, hides=True))
         return self._failsafe(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
 
     async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
-        """What is known of the dials of this turn; only a notify needs it."""
+        """The statuses and refusals of the dials of this turn; empty for other webhooks than a notify."""
         if ref.kind != "notify":
             return frozenset()
         statuses = await self.store.statuses(session.id, session.turn)
@@ -350,7 +350,7 @@ class CallService:
     ) -> None:
         """Write a webhook that steers nothing. `completed` of a called party's leg ends the session of that party.
 
-        The wait of a party comes right behind that of its connect's events.
+        The wait of a party has the index after the wait for the events of its connect.
         """
         status = delivery.webhook
         party = None
@@ -398,9 +398,9 @@ class CallService:
         return Reply.recorded(from_json(rows[0].state), "fallback")
 
     async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
-        """Whether Vonage did not accept the NCCO that it was sent.
+        """Whether Vonage refused the NCCO that it was sent.
 
-        A bad status without a stored reply is our own 503, of a store that was away: the webhook is still unanswered.
+        A bad status without a stored reply is our own 503, sent while the store was down: no reply has been played.
         """
         if reason != BAD_STATUS:
             return reason in REFUSALS
@@ -409,7 +409,7 @@ class CallService:
     async def _take_error_exit(
         self, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
     ) -> Reply:
-        """Vonage refused what it got: never the stored bytes again, but the `error` exit of where the call is."""
+        """The reply after Vonage refused one: the `error` exit of the current step, never the stored bytes again."""
         for _ in range(ATTEMPTS):
             row = await self.store.load(id_)
             if row is None:
@@ -427,7 +427,7 @@ class CallService:
             if flow is None:
                 break
             because = "Vonage refused the NCCO it was sent"
-            turn = await self._play(engine.fail(flow, session, self._surroundings(delivery), because))
+            turn = await self._play(engine.fail(flow, session, self._turn_context(delivery), because))
             try:
                 return await self._advance(row, turn, webhook, delivery, "input")
             except Conflict:
@@ -437,7 +437,7 @@ class CallService:
     # What all webhooks share
 
     async def _play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter: answer what it asks for, until it returns."""
+        """Drive the interpreter: answer its lookups until it returns."""
         try:
             wanted = next(playing)
             look_up = self.look_ups()
@@ -451,7 +451,7 @@ class CallService:
         """The flow of a session in the revision that it began with; None when it is lost."""
         return await self.library.pinned(session.flow, session.revision)
 
-    def _surroundings(self, delivery: Delivery) -> TurnContext:
+    def _turn_context(self, delivery: Delivery) -> TurnContext:
         return self.policy.turn_context(delivery.received_at, delivery.base_url)
 
     def _event_hooks(
@@ -460,7 +460,7 @@ class CallService:
         """The hooks of an event on a wait; the store leaves out those of a second delivery."""
         if flow is None or delivery.problem or ref.kind != "event":
             return ()
-        hooks = engine.observe(flow, session, ref, delivery.webhook, self._surroundings(delivery))
+        hooks = engine.observe(flow, session, ref, delivery.webhook, self._turn_context(delivery))
         return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def _hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
@@ -471,7 +471,7 @@ class CallService:
             return ()
         statuses = await self.store.statuses(session.id, session.turn)
         seen = frozenset(status.partition(":")[0] for _, status in statuses)
-        hooks = engine.hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
+        hooks = engine.hang_up(flow, session, delivery.webhook, self._turn_context(delivery), seen)
         return hook_rows(hooks, row.id, delivery.received_ms)
 
     async def _advance(
@@ -505,12 +505,12 @@ class CallService:
             self.hooks_written()
 
     def _failsafe(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """What a caller hears for whom no flow can be played; a called party is joined in silence."""
+        """The failsafe NCCO; a called party is joined in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
 def called_id(ref: WaitRef) -> str:
-    """The session of the party that asks at an `onanswer` wait: the same each time that it asks."""
+    """The session id of the party that an `onanswer` wait is for: the same for each delivery."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]
 
 
@@ -526,7 +526,7 @@ def _has_ended(row: SessionRow, delivery: Delivery) -> bool:
 
 
 def _hides_input(wait: Wait) -> bool | None:
-    """Whether the webhook of a wait is secret; None when the wait asks for nothing that a caller presses or says."""
+    """Whether the webhook of a wait holds secret input; None when the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None
 

@@ -39,8 +39,8 @@ JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """The reply to a called party that has nothing to hear: it is joined."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
-"""The reply to an input behind which the call ends: the shortest wait. An empty reply would play what stands behind
-the input, and whether an empty list does is not documented.
+"""The reply to an input after which the call ends: the shortest wait. After an empty reply Vonage would play the tail
+of the input; what it does after an empty list is not documented.
 
 Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
 """
@@ -54,18 +54,20 @@ _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
 
-_GIVEN: Final = frozenset({"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"})
+_INPUT_FIELDS: Final = frozenset(
+    {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
+)
 """Fields of an input webhook, whose names are kept and whose values are not."""
 
-_OPEN: Final = frozenset(
+_PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
 )
 """Fields that hold no secret of a caller."""
 
-_ids: Final = random.Random(secrets.token_bytes(32))  # noqa: S311 - keys of rows, which nobody must guess or trust
+_random: Final = random.Random(secrets.token_bytes(32))  # noqa: S311 - row ids are unique, not secret
 
 REFUSED: Final = "refused"
-"""The status of a delivery that says that Vonage refused the NCCO it had been sent."""
+"""The status of a webhook by which Vonage reports that it refused an NCCO."""
 
 
 @dataclass
@@ -79,8 +81,8 @@ class Delivery:
         base_url: start of callback URLs, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, "" when it could.
-        came_at: when it was received whole, in monotonic seconds (`time.perf_counter`); 0 when nobody measures.
-        reason: why it came by the fallback URL, one of Vonage's; "" for none or another.
+        came_at: when it was received completely, in monotonic seconds (`time.perf_counter`); 0 when not measured.
+        reason: why it came to the fallback URL, one of Vonage's reasons; "" for none or an unknown one.
         query: the query of a POST, which its author wrote into the URL; {} for a GET.
         received_ms: `received_at` in milliseconds since 1970.
     """
@@ -241,7 +243,7 @@ class Reply(NamedTuple):
 
     @classmethod
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
-        """What a caller hears for whom no flow can be played; `problem` says why."""
+        """A failsafe NCCO; `problem` says why no flow can be played."""
         conversation = call.conversation_uuid
         return cls(ncco, kind, "failsafe", "", "", call.uuid, conversation, is_failsafe=True, problem=problem)
 
@@ -260,8 +262,8 @@ def _problem_of(turn: Turn) -> str:
 def session_id(leg: str, flow: str | None) -> str:
     """The key of the session that an answer webhook opens: its leg, or the leg in the flow that its URL names.
 
-    The same leg may be answered by two flows when a running call is transferred to another answer URL. A random key
-    stands for a webhook without a leg.
+    Two flows may answer the same leg, when a running call is transferred to another answer URL. A webhook without a leg
+    gets a random key.
     """
     if not leg:
         return secrets.token_hex(16)
@@ -281,12 +283,12 @@ def mask(key: bytes, session: str, secret: str) -> str:
 
 
 def _new_id() -> str:
-    """A random key: 128 bits, without a call of the system for each."""
-    return f"{_ids.getrandbits(128):032x}"
+    """A random key of 128 bits, without a system call."""
+    return f"{_random.getrandbits(128):032x}"
 
 
 def status_of(webhook: Webhook) -> str:
-    """What tells two deliveries of one wait apart: the call status with its sub state; "" for input and notify."""
+    """Distinguishes the webhooks of one wait: the call status with its sub state; "" for an input."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -333,15 +335,15 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
         delivery: the webhook.
         session: of the call.
         key: makes the tokens that stand for digits and words.
-        hides: whether it may hold a secret. None: nobody asked for any, so that it may when keys or words of a caller
-            are in it, or when nobody can read it.
+        hides: whether it may hold a secret. None: the caller was asked for nothing, so a webhook is secret only if it
+            contains keys or words of a caller, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Whether what a caller pressed or said may be in a webhook: wherever in it, however it is escaped."""
+    """Whether a webhook may contain what a caller pressed or said, in any place and with any escaping."""
     raw = delivery.raw
     if delivery.problem or _names_input(raw.lower()):
         return True
@@ -399,7 +401,7 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
     """The hooks that a turn or an event of a call sends, in their order; `now` is in milliseconds since 1970.
 
-    Each has a random id, by which its receiver knows a second delivery. One that could not be rendered is parked.
+    Each has a random id, by which its receiver recognises a second delivery. One that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
@@ -408,7 +410,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     problem, body, headers = hook.problem, b"", b"{}"
     try:
         body, headers = orjson.dumps(hook.json), orjson.dumps(_headers_of(hook))
-    except TypeError:  # half a character, which JSON cannot hold
+    except TypeError:  # a lone surrogate, which JSON cannot hold
         problem = problem or "its body or its headers hold what JSON cannot"
     return HookRow(
         id=f"msg_{_new_id()}",
@@ -444,10 +446,10 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """A field of which only what is known to hold no secret stays: its name, whether it is there, truth values."""
-    if name in _OPEN:
+    """A field with all that may be secret masked: only known names, public fields, empty values and booleans stay."""
+    if name in _PUBLIC_FIELDS:
         return name, value
-    return (name if name in _GIVEN else mask(key, session, name)), _hidden(value, session, key)
+    return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
 
 
 def _hidden(value: Any, session: str, key: bytes) -> Any:

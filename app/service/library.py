@@ -19,10 +19,10 @@ from app.flow.nodes import Place
 from app.store import CallFilter, RevisionRow, Store
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
-"""Source text of the older revisions that stay loaded, the last used ones. A loaded flow takes about 55 times as much
-memory as its text. Further revisions are loaded again when a call needs them."""
+"""Size of the sources of older revisions that stay loaded; those used last stay. A loaded flow takes about 55 times as
+much memory as its source. Other revisions are loaded again when a call needs them."""
 OPEN_CALLS: Final = 1000
-"""Open calls, the newest ones, whose revisions are loaded in advance."""
+"""How many open calls, the newest first, have their revisions loaded at the start."""
 RELEASED: Final = "released"
 """The key of the released project among the revisions; those of flows are 64 hex digits."""
 CURE: Final = "put it back, or send SIGHUP to the server to confirm the removal"
@@ -32,7 +32,7 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """One thing that callers reach now and that is missing from the files.
+    """Something that callers can reach now, and that is missing from the new files.
 
     Attributes:
         place: of the flow that has it, in the files that are in use.
@@ -54,8 +54,8 @@ class Library:
         last: the project that was read last, with its issues.
         loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
         rejected: how many reads were not swapped in since the start.
-        removed: what callers reach in `current` and not in `last`; why `last` was refused, if it has no errors itself.
-        is_stale: the last read was good, and waits for a store that can keep it.
+        removed: what callers can reach in `current` but not in `last`; why a `last` without errors is not used.
+        is_stale: the last read is not in use yet, because the store was unavailable.
     """
 
     def __init__(self, store: Store, read: Callable[[], Project]) -> None:
@@ -77,7 +77,7 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can begin, because no store could keep the flows yet."""
+        """Whether no call can begin yet, because the store was never available to save the flows."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
@@ -126,7 +126,7 @@ class Library:
             await records.close()
 
     async def save_again(self) -> frozenset[str]:
-        """Save the revisions in use once more, should another host have deleted them as unused.
+        """Save the revisions in use again, in case another host has deleted them as unused.
 
         Returns the hashes that must not be deleted. Raises StoreUnavailable.
         """
@@ -209,7 +209,7 @@ class PinnedFlows:
         return self._flows[key][0]
 
     def add(self, flow: Flow) -> None:
-        """Keep a flow; those that were not used for the longest time are dropped."""
+        """Keep a flow; drop the least recently used ones over the limit."""
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]

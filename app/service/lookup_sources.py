@@ -28,7 +28,7 @@ BODY_LIMIT: Final = 64 * 1024
 KEY_LIMIT: Final = 255
 """Characters of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""How often one function may run at once. One that never returns keeps its place until the server stops."""
+"""How many calls of one function may run at once. One that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -65,7 +65,7 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> 
                 raise failure
             body = await _read_body(response)
     except PrivateAddress:
-        message = "the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS"
+        message = "the host leads to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS"
         raise LookupFailure(message) from None
     except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, ValueError):
         raise LookupFailure("the URL or a header cannot be sent") from None
@@ -192,7 +192,7 @@ def _call(function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]
     try:
         result = found(**arguments)
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
-        raise _raised(error) from None
+        raise _failure_from(error) from None
     return result if inspect.isawaitable(result) else _as_json(result)
 
 
@@ -227,11 +227,11 @@ async def _awaited(result: Awaitable[Any]) -> Any:
             raise
         raise LookupFailure("the function was cancelled") from None
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
-        raise _raised(error) from None
+        raise _failure_from(error) from None
 
 
-def _raised(error: BaseException) -> LookupFailure:
-    """Type and line, never the message: it may hold what was asked for."""
+def _failure_from(error: BaseException) -> LookupFailure:
+    """The failure with type and line of the error, without its message, which may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

@@ -32,22 +32,22 @@ CACHE_SIZE: Final = 512
 FAILURES: Final = 5
 """How often in a row a host may fail before its circuit opens."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open; then one request tries again, for all."""
+"""How long a circuit stays open; then a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within so many milliseconds; never raises. Others may wrap it, to count or to trace."""
+"""Answers one lookup within so many milliseconds; never raises. Metrics and tracing wrap it."""
 
 
 def lookups_of_turn(
     ask: Ask, budget_ms: int, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """Answers the lookups of one turn: those of one step side by side, all within one budget.
+    """A function that answers the lookups of one turn: those of one step concurrently, all within one budget.
 
-    It gives one answer for each, in their order, and never raises: one that failed has a problem instead of a value.
+    It returns one answer for each, in their order, and never raises: a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -69,7 +69,7 @@ class LookupClient:
         private_hosts: names that may lead to private addresses.
         modules: the folder whose Python modules flows may name; None: installed modules only.
         http: the client to use, which is closed with this.
-        breakers: with other limits than the usual ones.
+        breakers: circuit breakers, to set other limits.
         clock: monotonic seconds.
     """
 
@@ -150,7 +150,7 @@ class LookupClient:
     async def _in_time(
         self, task: asyncio.Task[bytes], request: LookupRequest, left_ms: float, *, is_shared: bool = False
     ) -> bytes:
-        """What the task gives in time. A task that is not shared is cancelled then, without waiting for its end."""
+        """The result of a task within the limit. A task that is not shared is cancelled afterwards."""
         limit_ms = self._limit_ms(request)
         try:
             patience_ms = left_ms if left_ms < limit_ms else limit_ms + GRACE_MS
@@ -190,7 +190,7 @@ class LookupClient:
 
 
 def _source_of(request: LookupRequest) -> str:
-    """Whose failures are counted together: the host with its port, or the function."""
+    """The name of the circuit breaker: the host with its port, or the function."""
     return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
@@ -242,8 +242,7 @@ class CircuitBreakers:
     async def closed(self, name: str) -> AsyncIterator[None]:
         """Ask `name` inside this context. Raises LookupFailure while its circuit is open.
 
-        A LookupFailure with `is_outage` counts; any other means that somebody answered. A cancellation counts as
-        nothing.
+        A LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation counts as neither.
         """
         breaker = await self._breakers.get_breaker(name)
         if name in self._probing:

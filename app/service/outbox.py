@@ -26,16 +26,17 @@ from app.errors import StoreUnavailable
 from app.service.outgoing import Disconnected
 from app.store import HookCounts, HookRow, Store
 
-TRY_S: Final = 15.0
+TRY_TIMEOUT_S: Final = 15.0
 """Seconds that one try may take, connecting included. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
 """Bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes of an answer that are read, only to use the connection again; its content does not matter."""
 ANSWER_S: Final = 1.0
+"""Seconds to read the rest of an answer."""
 
-FACTOR: Final = 4.0
-LONGEST_S: Final = 6 * 60 * 60.0
+BACKOFF_FACTOR: Final = 4.0
+LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
 """Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: a receiver may be down for a night."""
 JITTER: Final = 0.25
 """How much shorter or longer each wait may be, so that hooks that failed together do not come back together."""
@@ -43,8 +44,9 @@ JITTER: Final = 0.25
 LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
 SLOW_SHARE: Final = 4
-"""A receiver that did not answer in time gets one slot in so many until it does; further hooks are postponed."""
-PUT_OFF_S: Final = 30.0
+"""A receiver that did not answer in time gets one of so many slots until it answers; further hooks are postponed."""
+POSTPONE_S: Final = 30.0
+"""How long the hooks of a slow receiver are postponed."""
 COUNT_S: Final = 5.0
 """How often to count what waits, for the metrics."""
 WAKE_AFTER_S: Final = 0.05
@@ -99,8 +101,8 @@ class Schedule:
         slots: hooks that one process sends at once.
         drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
             start.
-        look_s: how long the store may take to give out hooks. What it gave out too late is tried again later.
-        limit_s: how long a try may take, and the writing of its result: both end within the lease.
+        look_s: how long the store may take to return claimed hooks. Hooks that it returns too late are tried later.
+        limit_s: how long a try may take, and also how long writing its result may take. Both must fit in the lease.
     """
 
     tries: int = 10
@@ -114,9 +116,9 @@ class Schedule:
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
         """Seconds to wait after so many tries (at least 1), not less than the receiver asked for, within bounds."""
-        grown = min(self.first_s * FACTOR ** min(tries - 1, 20), LONGEST_S)
+        grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
-        return max(own, min(asked_s, LONGEST_S))
+        return max(own, min(asked_s, LONGEST_BACKOFF_S))
 
 
 class Poster:
@@ -130,7 +132,7 @@ class Poster:
         try_s: seconds that one try may take.
     """
 
-    def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_S) -> None:
+    def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
         self.client = client
         self._try_s = try_s
         self.take_secrets(secrets)
@@ -330,7 +332,7 @@ class Sender:
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Whether the work ended well and in time. Only a cancellation of the sender itself ends the sending."""
+        """Whether the work succeeded in time. Only a cancellation of the sender itself is raised again."""
         try:
             async with asyncio.timeout(limit_s):
                 await work
@@ -387,7 +389,7 @@ class Sender:
                 self._receivers.ended(hook.url, verdict)
             await self._conclude(hook, verdict)
         else:
-            due_at = self._now() + round(PUT_OFF_S * 1000)
+            due_at = self._now() + round(POSTPONE_S * 1000)
             await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
 
     async def _try(self, hook: HookRow) -> Verdict:
@@ -395,7 +397,7 @@ class Sender:
             async with asyncio.timeout(self._schedule.limit_s):
                 return await self._post(hook, self._clock())
         except TimeoutError:
-            return Verdict("again", f"no end of it within {self._schedule.limit_s:g} s", is_slow=True)
+            return Verdict("again", f"not finished within {self._schedule.limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
             await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
             raise
@@ -415,7 +417,7 @@ class Sender:
             self._listener.tried(hook, verdict, next_s)
 
     async def _write(self, written: Awaitable[None]) -> bool:
-        """Whether it could be written; if not, the hook is tried again after its lease."""
+        """Whether the store has written it; if not, the hook is tried again when its lease ends."""
         try:
             async with asyncio.timeout(self._schedule.limit_s):
                 await written

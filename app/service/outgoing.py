@@ -1,7 +1,7 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to those.
 
-No second DNS answer can lead elsewhere, no redirect is followed, and no proxy is used. Connections are pooled for each
-host apart, so that a slow host takes no place from another.
+No second DNS answer can lead elsewhere, no redirect is followed, and no proxy is used. Each host has its own pool of
+connections, so that a slow host does not block requests to others.
 
 Hosts come from flow files and from the environment, but the name servers of a public host belong to somebody else. A
 public name that resolves to a private address is refused, at the moment of each connection.
@@ -61,7 +61,7 @@ _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
 _THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
 _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
-"""What no public name server answers. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
+"""Zones that exist in no public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -76,7 +76,7 @@ class NoAddress(httpx.ConnectError):
 
 
 class PrivateAddress(httpx.ConnectError):
-    """The host resolves to private addresses only, and is none itself."""
+    """The host is a name that resolves only to private addresses."""
 
 
 class UntrustedCertificate(httpx.ConnectError):
@@ -319,7 +319,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that is also closed when its TLS handshake is cancelled, and not reused after a surplus.
+    """A connection that is closed when its TLS handshake is cancelled, and not reused after extra data.
 
     A server may send more than its answer. The next request on that connection would take the rest for its own answer,
     and that request may belong to another call. So such a connection says that it was closed.

@@ -1,4 +1,4 @@
-"""Deletes what is older than it may be kept, in small pieces while calls go on."""
+"""Deletes what is older than the retention, in small batches while calls go on."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from app.store import Store
 EVERY_S: Final = 600.0
 """How often to look for what has become too old."""
 
-PIECE: Final = 20
+BATCH_SIZE: Final = 20
 """Calls that one transaction deletes."""
 
-SHARE: Final = 9
-"""After each piece the store has so many times as long for calls as the piece took."""
+REST_FACTOR: Final = 9
+"""After each batch the sweeper rests so many times as long as the batch took, and leaves the store to calls."""
 
 SHORTEST_REST_S: Final = 0.02
 
 
 class Swept(NamedTuple):
-    """What one sweep has deleted: calls, webhooks and hooks together, and revisions; `problem`: what kept it."""
+    """What one sweep has deleted: calls, webhooks and hooks together, and revisions; `problem`: why it stopped."""
 
     rows: int = 0
     revisions: int = 0
@@ -40,7 +40,7 @@ class Sweeper:
         library: whose flows must be in the store, used or not.
         days: how long a call is kept after its last change; at least 1, which is as long as a call may last. Source:
             Voice API specification, length_timer.
-        told: is told of each sweep that did anything, or could not; never raises.
+        report: gets each sweep that deleted something or failed; never raises.
         clock: the time, aware, UTC.
         every_s: see `EVERY_S`.
     """
@@ -50,7 +50,7 @@ class Sweeper:
         store: Store,
         library: Library,
         days: int,
-        told: Callable[[Swept], None],
+        report: Callable[[Swept], None],
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         every_s: float = EVERY_S,
@@ -58,23 +58,23 @@ class Sweeper:
         self._store = store
         self._library = library
         self._kept = timedelta(days=days)
-        self._told = told
+        self._report = report
         self._clock = clock
         self._every_s = every_s
 
     async def run(self) -> None:
-        """Sweep now and then until it is cancelled."""
+        """Sweep every `every_s` seconds until it is cancelled."""
         while True:
             swept = await self.sweep()
             if any(swept):
-                self._told(swept)
+                self._report(swept)
             await asyncio.sleep(self._every_s)
 
     async def sweep(self) -> Swept:
         """Delete all that is too old by now. Raises nothing: what is left is deleted the next time."""
         before, rows, revisions = int((self._clock() - self._kept).timestamp() * 1000), 0, 0
         try:
-            while gone := await self._piece(before):
+            while gone := await self._sweep_batch(before):
                 rows += gone
             kept = await self._library.save_again()
             revisions = await self._store.sweep_revisions(before, kept)
@@ -84,9 +84,9 @@ class Sweeper:
             return Swept(rows, revisions, f"{type(error).__name__}: {error}")
         return Swept(rows, revisions)
 
-    async def _piece(self, before: int) -> int:
-        """Delete a few, and rest in proportion, so that calls are served as before."""
+    async def _sweep_batch(self, before: int) -> int:
+        """Delete one batch, then rest in proportion, so that calls are not slowed down."""
         started = time.monotonic()
-        gone = await self._store.sweep(before, PIECE)
-        await asyncio.sleep(max(SHORTEST_REST_S, SHARE * (time.monotonic() - started)))
+        gone = await self._store.sweep(before, BATCH_SIZE)
+        await asyncio.sleep(max(SHORTEST_REST_S, REST_FACTOR * (time.monotonic() - started)))
         return gone

@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs blocking functions, of each key only so many at a time.
+    """Runs blocking functions in threads, at most `each` at a time for one key.
 
-    One that does not return keeps its place and nothing else: others go on, and so does the end of the process, which
-    waits for no such thread.
+    A function that never returns only takes one of these places: others go on, and the process does not wait for it
+    when it ends.
     """
 
     def __init__(self, each: int) -> None:
@@ -70,7 +70,7 @@ def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return function(), None
     except StopIteration as error:  # which no future takes
         return None, RuntimeError(type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - it is raised again where the function was called for
+    except Exception as error:  # noqa: BLE001 - `run` raises it again
         return None, error
     except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a thread must not end the server
         return None, RuntimeError(type(error).__name__)

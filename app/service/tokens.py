@@ -20,7 +20,7 @@ from app.flow.model import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Characters; longer ones were never given out."""
+"""Characters; this server makes no longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
@@ -34,16 +34,16 @@ def make_token(key: bytes, ref: WaitRef) -> str:
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
     is_short = ref.turn < 0x80 and ref.index < 0x80
-    numbers = bytes((head, ref.turn, ref.index)) if is_short else _head(head, ref)
+    numbers = bytes((head, ref.turn, ref.index)) if is_short else _encode_head(head, ref)
     payload = numbers + session
-    return _written(payload + _mac(key, payload))
+    return _encode(payload + _mac(key, payload))
 
 
-def _written(raw: bytes) -> str:
+def _encode(raw: bytes) -> str:
     return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
-def _head(head: int, ref: WaitRef) -> bytes:
+def _encode_head(head: int, ref: WaitRef) -> bytes:
     return bytes((head,)) + _varint(ref.turn) + _varint(ref.index)
 
 
@@ -53,7 +53,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")
         raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        if _written(raw) != token:
+        if _encode(raw) != token:
             raise ValueError("not written as this server writes them")
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):

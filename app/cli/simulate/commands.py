@@ -22,14 +22,14 @@ MOST_SHOWN: Final = 8
 
 
 class Command(NamedTuple):
-    """What a person types that the caller does not do: to see something, `save` to a file, `leave`, or `listen` on."""
+    """A command of the person that is no act of the caller, such as `why`, `save`, `leave` or `listen`."""
 
     name: str
     file: str = ""
 
 
 class Mistake(AppError):
-    """What was typed cannot be done: why, and what can be."""
+    """What was typed cannot be done now; the message says why, and what to type instead."""
 
 
 Typed: TypeAlias = steps.ScriptStep | Command
@@ -181,7 +181,7 @@ SAID: Final[Mapping[str, str]] = {
 """Words for the outcome of a dial, beside the names of its outcomes."""
 SHOWN: Final = ("answers", "busy", "no answer", "rejected", "failed", "unreachable", "machine")
 OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
-"""What comes of dialling a WebSocket. Source: WebSocket guide."""
+"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 PARTY_FORM: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
 _OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *steps.OUTCOMES), key=len, reverse=True))})(?![^\W_])")

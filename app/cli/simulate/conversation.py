@@ -33,7 +33,7 @@ from app.verify.scenarios.server import Outside, PlacedCall
 SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
 _AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", "exit", "hangup", "hang up")
-"""What need not wait for the caller's turn."""
+"""Commands that are run at once, not only when the server listens."""
 
 
 class TerminalCall:
@@ -96,7 +96,7 @@ class TerminalCall:
                 return
 
     async def show_news(self) -> None:
-        """Print everything that has happened since the last time; send the hooks, if they shall be."""
+        """Print everything that has happened since the last time; send the hooks with `--live`."""
         await self._line.observe(self.result)
         news = [*self._screen.news_of(self.result), *faults_of(self._line, is_local=bool(self._stage))]
         news += [noted(self._call.at, 2, ("log", *each), each[1], "yellow") for each in enumerate(self.result.log)]
@@ -105,7 +105,7 @@ class TerminalCall:
         hooks, self._seen_hooks = self.result.hooks[self._seen_hooks :], len(self.result.hooks)
         for hook in hooks:
             at = (hook.created_at + 1) / 1000 - zero_s  # the store cuts off the fraction of a millisecond
-            news.append(noted(at, 2, hook.id, await _sent(hook, outside), "yellow"))
+            news.append(noted(at, 2, hook.id, await _hook_result(hook, outside), "yellow"))
         self._screen.show(news)
 
     async def _next_line(self) -> str | None:
@@ -183,7 +183,7 @@ class TerminalCall:
                 await self._hang_up()
             elif isinstance(typed, Command):
                 await self._line.observe(self.result)
-                self._obey(typed)
+                self._run_command(typed)
             elif self._call.is_over:
                 self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
             else:
@@ -219,7 +219,7 @@ class TerminalCall:
                 await call.decide(step.party.behaviour)
 
     async def _press(self, step: steps.PressStep) -> None:
-        """Press keys until the input has enough of them; others would answer whatever comes next."""
+        """Press keys until the input has ended; further keys would answer the next input."""
         answered = self._inputs
         for number, key in enumerate(step.keys, 1):
             await self._call.press(key)
@@ -253,8 +253,8 @@ class TerminalCall:
         self.recorder.hang_up(self._moment)
         await self._call.hang_up()
 
-    def _obey(self, command: Command) -> None:
-        """Do what the caller takes no notice of."""
+    def _run_command(self, command: Command) -> None:
+        """Run a command that does not affect the call."""
         match command:
             case Command("listen"):
                 self._is_hurried = self._is_stale = True
@@ -272,7 +272,7 @@ class TerminalCall:
                 self._screen.show_asked(command.name, self.result)
 
 
-async def _sent(hook: HookRow, outside: Outside | None) -> str:
+async def _hook_result(hook: HookRow, outside: Outside | None) -> str:
     """What became of a hook."""
     if hook.problem:
         return f"hook {hook.name} cannot be sent: {hook.problem}"

@@ -22,7 +22,7 @@ from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
-from app.service.calls import LookUp
+from app.service.calls import AnswerLookups
 from app.verify.scenarios.fitting import lookups_of
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
@@ -89,7 +89,7 @@ class Prompt:
             return None
 
     def _plain_line(self, ask: str) -> str | None:
-        """It holds up everything else, which has to wait for the line anyway."""
+        """Read without a line editor. It blocks the event loop, which has nothing to do until the line is there."""
         if self.is_person:
             click.echo(ask, nl=False)
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # the event loop's only notes it for later
@@ -115,7 +115,7 @@ class Person:
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
     """
 
-    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: LookUp | None) -> None:
+    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: AnswerLookups | None) -> None:
         self._definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen

@@ -30,7 +30,7 @@ _COLOURS: Final = {
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
 """What is shown of what a dialled party hears and does before it is joined."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
-"""What the caller does; it comes before what it brings about."""
+"""What the caller does; it is printed before its effects."""
 
 
 class News(NamedTuple):
@@ -50,7 +50,7 @@ class News(NamedTuple):
 
     @property
     def moment(self) -> tuple[int, int]:
-        """By which news are sorted; what belongs together may differ by a rounding."""
+        """The sort key; hundredths of a second, since times of one moment may differ by rounding."""
         return round(self.at * 100), self.order
 
 
@@ -186,6 +186,6 @@ def webhook_line(delivery: WebhookDelivery, result: Result) -> str:
     failure = f" {attempt.result.failure}" if attempt.result.failure else ""
     what = delivery.fields.get("status") or delivery.kind
     url = request.url.partition("?")[0]
-    luck = f"  ({attempt.fault})" if attempt.fault else ""
+    fault = f"  ({attempt.fault})" if attempt.fault else ""
     status = response.status or response.failure
-    return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{luck}")
+    return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{fault}")

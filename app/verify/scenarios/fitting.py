@@ -13,7 +13,7 @@ from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
-from app.service.calls import LookUp
+from app.service.calls import AnswerLookups
 from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
 from app.verify.scenarios.values import json_of
 
@@ -159,7 +159,7 @@ class Answers:
     """
 
     def __init__(
-        self, given: Mapping[str, GivenAnswers], definitions: Definitions, outside: LookUp | None = None
+        self, given: Mapping[str, GivenAnswers], definitions: Definitions, outside: AnswerLookups | None = None
     ) -> None:
         self._given = given
         self._definitions = definitions

@@ -18,7 +18,7 @@ from app.engine.session import from_json
 from app.flow.issues import Issue, by_place
 from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
-from app.service.calls import CallService, LookUp, Policy
+from app.service.calls import AnswerLookups, CallService, Policy
 from app.service.library import Library
 from app.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from app.settings.values import read_failsafe
@@ -175,7 +175,7 @@ class LocalStage:
         call: ScenarioCall,
         conditions: CallConditions,
         *,
-        look_up: LookUp,
+        look_up: AnswerLookups,
         env: Mapping[str, str],
         dial_allow: tuple[str, ...] | None = None,
         seed: str,

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.service.calls import LookUp, no_lookups
+from app.service.calls import AnswerLookups, no_lookups
 from tests.system.simulator.unlucky_calls import Played, play
 from tests.system.simulator.unlucky_lines import LINES, Line
 from tests.system.simulator.unlucky_seeds import Noticed, compare
@@ -70,7 +70,7 @@ class Forgetful:
     """A server that takes each delivery for a new one: it says how often it was asked in this call."""
 
     def __init__(self) -> None:
-        self.look_up: LookUp = no_lookups
+        self.look_up: AnswerLookups = no_lookups
         self.now = datetime(2026, 3, 4, tzinfo=UTC)
         self._asked: dict[str, int] = {}
 

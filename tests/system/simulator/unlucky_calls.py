@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
-from app.service.calls import LookUp
+from app.service.calls import AnswerLookups
 from app.simulator.delivery import Chaos, NetworkFault
 from app.simulator.legs import CallMoment, Leg, Waited
 from app.simulator.parties import Behaviour, Parties
@@ -42,7 +42,7 @@ class UnderTest(Protocol):
         now: what its clock shows.
     """
 
-    look_up: LookUp
+    look_up: AnswerLookups
     now: datetime
 
     @property

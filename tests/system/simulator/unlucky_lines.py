@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.service.calls import CallService, LookUp, Policy, no_lookups
+from app.service.calls import AnswerLookups, CallService, Policy, no_lookups
 from app.service.library import Library
 from app.settings import Settings
 from app.settings.values import DEFAULT as SORRY
@@ -149,7 +149,7 @@ class Server:
         env, failsafe = line.env, read_failsafe(SORRY)
         policy = Policy(keys=(b"signs the callbacks of calls that nobody makes",), failsafe=failsafe, env=env,
                         dial_allow=ANYBODY)  # fmt: skip
-        self.look_up: LookUp = no_lookups
+        self.look_up: AnswerLookups = no_lookups
         library = Library(self._store, lambda: line.project)
         self.service = CallService(self._store, library, policy, look_ups=lambda: self.look_up)
         settings = Settings.model_construct(

@@ -232,7 +232,7 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
         (NoAddress("crm.example.com has no address"), "the host has no address"),
         (
             PrivateAddress("crm.example.com leads to a private address"),
-            "the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS",
+            "the host leads to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS",
         ),
         (httpx.ReadError("secret"), "the connection was lost"),
         (KeyError("secret"), "failed: KeyError"),

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.outbox import LONGEST_S, Schedule
+from app.service.outbox import LONGEST_BACKOFF_S, Schedule
 
 
 @pytest.mark.parametrize(
-    ("expected", "tries"), [(5.0, 1), (20.0, 2), (80.0, 3), (320.0, 4), (LONGEST_S, 9), (LONGEST_S, 10_000)]
+    ("expected", "tries"),
+    [(5.0, 1), (20.0, 2), (80.0, 3), (320.0, 4), (LONGEST_BACKOFF_S, 9), (LONGEST_BACKOFF_S, 10_000)],
 )
 def test_each_wait_is_four_times_the_one_before_up_to_a_bound(expected: float, tries: int) -> None:
     assert expected == Schedule(draw=lambda: 0.5).wait_s(tries)
@@ -17,7 +18,7 @@ def test_waits_differ_by_a_quarter(expected: float, drawn: float) -> None:
     assert expected == Schedule(draw=lambda: drawn).wait_s(1)
 
 
-@pytest.mark.parametrize(("expected", "asked_s"), [(5.0, 1.0), (30.0, 30.0), (LONGEST_S, 1e300)])
+@pytest.mark.parametrize(("expected", "asked_s"), [(5.0, 1.0), (30.0, 30.0), (LONGEST_BACKOFF_S, 1e300)])
 def test_receiver_gets_the_time_it_asks_for_within_bounds(expected: float, asked_s: float) -> None:
     assert expected == Schedule(draw=lambda: 0.5).wait_s(1, asked_s)
 

@@ -11,7 +11,7 @@ import pytest
 from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.service.library import Library
-from app.service.retention import PIECE, Sweeper, Swept
+from app.service.retention import BATCH_SIZE, Sweeper, Swept
 from tests.contract.store.memory_store import MemoryStore
 from tests.contract.store.stored_rows import NOON_MS, new_call, revision_row
 
@@ -30,14 +30,14 @@ async def test_all_that_is_too_old_goes_and_the_flows_in_use_stay() -> None:
     store = MemoryStore()
     sweeper = await made(store, [])
     in_use = frozenset(store.revisions)
-    for number in range(PIECE + 1):
+    for number in range(BATCH_SIZE + 1):
         await store.open_call(*new_call(f"leg-{number}"))
     await store.open_call(*new_call("young", updated_at=NOON_MS + 2 * 86_400_000))
     await store.save_revisions([revision_row("unused")])
     for row in store.revisions.values():
         await store.replace_revision(row._replace(created_at=NOON_MS))
 
-    assert Swept(PIECE + 1, 1) == await sweeper.sweep()
+    assert Swept(BATCH_SIZE + 1, 1) == await sweeper.sweep()
     assert (["young"], in_use) == (list(store.sessions), frozenset(store.revisions))
 
 
