@@ -85,6 +85,8 @@ class Token(NamedTuple):
 class Template:
     """A text with everything it includes, as one tree. The offsets of all its texts follow each other.
 
+    Templates of the same texts are equal, so that they share what is compiled of them.
+
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
         files: the template files that it is made of.
@@ -98,6 +100,12 @@ class Template:
         self._texts: list[tuple[int, Located]] = []
         self._tokens: list[Token] = []
         self._index: dict[int, int] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and (self.source, self.files) == (other.source, other.files)
+
+    def __hash__(self) -> int:
+        return hash(self.source)
 
     def add(self, text: Located) -> int:
         """Append a text; returns the offset of its beginning."""
