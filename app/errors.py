@@ -4,11 +4,11 @@ AppError
 ├── SettingsError          a setting is missing or wrong; the command prints it with its cure and exits 2
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
 ├── SignatureError         a webhook cannot be shown to come from Vonage
-│   ├── MissingSignature   no signature at all: 503, so that Vonage asks again with one
+│   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
 │   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
 └── StoreError             the store could not do what was asked
-    ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage asks again; the server still starts
+    ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage sends it again; the server still starts
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
     ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
     └── Conflict           another webhook changed the session first: load it again
@@ -71,7 +71,7 @@ class SignatureError(AppError):
 
 
 class MissingSignature(SignatureError):
-    """No signature at all. Vonage may rarely send a callback unsigned; 503 makes it ask again."""
+    """The webhook has no signature. Vonage rarely sends an unsigned webhook; a 503 makes it send the webhook again."""
 
 
 class WrongSignature(SignatureError):

@@ -1,4 +1,4 @@
-"""The kinds of values that say whom or what a call reaches: phone numbers, keys, URLs, SIP URIs, caller identity."""
+"""The kinds of values that name a target: phone numbers, URLs, SIP URIs; also keys to press and the caller identity."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Issue:
 
     Attributes:
         code: the rule's code, e.g. `N108`.
-        severity: "error" when Vonage would refuse the NCCO or not do what it says, "warning" when it may.
+        severity: "error" when Vonage refuses the NCCO or does something else, "warning" when it might.
         path: where, as a JSON Pointer (RFC 6901) from the document's root; "" is the document itself.
         message: one sentence that says what is wrong.
         cure: one sentence that says what to write instead.
@@ -69,7 +69,7 @@ class Rule:
     good: str
 
     def at(self, path: str, message: str, cure: str | None = None) -> Issue:
-        """The issue that this rule is broken at `path`; `cure` is the rule's own unless a better one is known."""
+        """An issue of this rule at `path`. Without `cure`, it has the rule's own cure."""
         return Issue(self.code, self.severity, path, message, self.cure if cure is None else cure)
 
 
@@ -103,7 +103,7 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"
 
 
 def fault(code: str, message: str, cure: str | None = None, path: str = "") -> Issue:
-    """The issue that a rule is broken, at the value itself unless `path` says where in it."""
+    """An issue of the rule `code`, at the value itself unless `path` says where in it."""
     return RULES[code].at(path, message, cure)
 
 
@@ -120,7 +120,7 @@ def wrong_type(value: object, expected: str, cure: str) -> Issue:
 
 
 def shown(value: object) -> str:
-    """The value as JSON, cut after 60 characters; arrays and objects are named, not shown."""
+    """The value as JSON, at most 60 characters; an array or object is shown as "an array" or "an object"."""
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):

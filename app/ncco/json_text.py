@@ -14,13 +14,13 @@ _UNKNOWN_OPTION: Final = "N105"
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """How JSON writes one character of a text: as it is, as an escape, or as the escapes of a surrogate pair."""
-_SLIPS: Final = (
+_COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""What is written in place of a value or a name → what it is, and how JSON writes it."""
+"""Common mistakes in JSON: the pattern of one, what it is, and how JSON writes it."""
 
 
 class TextSpan(NamedTuple):
@@ -139,7 +139,7 @@ def _open_closers(text: str) -> str:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """The same fault on every version of Python: only newer ones recognise a trailing comma."""
+    """The error with a cure, the same on all Python versions: only newer ones recognise a trailing comma."""
     before, at = text[: error.pos].rstrip(), error.pos
     if error.msg.startswith("Illegal trailing comma"):
         return NotJsonError("nothing follows this comma", at, "delete the comma")
@@ -151,7 +151,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
         return NotJsonError("a comma is missing before this", at, "write a comma between the two")
     if at >= len(text.rstrip()) and (closers := _open_closers(text)):
         return NotJsonError("the text ends too early", at, f"write {closers} at the end")
-    for slip, name, written in _SLIPS:
+    for slip, name, written in _COMMON_MISTAKES:
         if found := slip.match(text, at):
             return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")
     return NotJsonError(error.msg, at)

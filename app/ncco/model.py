@@ -66,7 +66,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning about the mere presence of a key, which is then not an unknown option."""
+    """A warning that a key is given at all. A key with a note is not reported as an unknown option."""
 
     code: str
     message: str

@@ -33,7 +33,7 @@ class Kind(ABC):
 
     @abstractmethod
     def check(self, value: object) -> list[Issue]:
-        """What is wrong with the value; paths are relative to it. Any value may come."""
+        """What is wrong with the value, which may be of any type; paths are relative to it."""
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:
@@ -44,7 +44,7 @@ class Kind(ABC):
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The values of this kind that one text holds between commas or blanks; () unless there are several."""
+        """The values of this kind in a text such as `dtmf, speech`; () unless there are several."""
         return ()
 
     def shapes_inside(self) -> tuple[Shape, ...]:
@@ -156,7 +156,7 @@ class Number(Kind):
     Attributes:
         whole: "always" (a fraction is an error), "usual" (a warning) or "no".
         disputed: values that some of Vonage's documents allow and others do not: a warning.
-        clamps: out of the range is a warning, since Vonage takes the nearest limit.
+        clamps: a value out of range is a warning, since Vonage uses the nearest limit.
         tenths: more than one decimal place is an error.
     """
 
@@ -448,7 +448,7 @@ class ListOf(Kind):
         low: fewest entries.
         high: most entries; None is no limit.
         usually_one: another number of entries within the limits is a warning.
-        distinct: an entry may not come twice.
+        distinct: no entry may be repeated.
         noun: what the entries are called.
     """
 
@@ -472,7 +472,7 @@ class ListOf(Kind):
         return issues
 
     def _check_single(self, value: object) -> list[Issue]:
-        """One issue where the value cannot be an entry either: its cure says what an entry is."""
+        """A value that is not an array. If it cannot be an entry either, the cure says what an entry is."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
             return [fault("N110", message, "Write the array itself, not text that holds it.")]

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 MAX_FIELD_DEPTH = 64
-"""How many levels of JSON in a field are decoded. Our choice: real webhooks have four."""
+"""JSON text in a field is decoded if it has at most this many levels. Our choice: real webhooks have four."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
@@ -86,7 +86,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 PYTHON_NAMES = frozenset({"from_", "type_"})
-"""Names that only Python knows; a field that is sent under one of them is ignored."""
+"""Python names of fields; a field that is sent under one of these names is ignored."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -144,7 +144,7 @@ class LegWebhook(Webhook):
 
 
 class AnswerWebhook(LegWebhook):
-    """A call has reached one of our numbers, or an outbound call was picked up: which NCCO is played?
+    """A call has reached one of our numbers, or an outbound call was answered; the reply is its first NCCO.
 
     It carries no status, direction or timestamp. Source: webhook reference, Answer.
     """

@@ -1,4 +1,4 @@
-"""Read the settings, and turn their faults into errors that say what to write instead."""
+"""Loads the settings, and turns wrong values into errors that say what to write instead."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """The end of a field with the previous secret, which is set only during a rotation."""
-LONGEST_SHOWN: Final = 100
+MAX_SHOWN_CHARACTERS: Final = 100
 """Characters of a faulty value in a message."""
 MIN_SECRET_CHARACTERS: Final = 16
 """A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
-_LONE: Final = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
@@ -48,7 +48,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     except ValidationError as fault:
         raise _settings_error(fault, written) from fault
     except UnicodeEncodeError as fault:  # bytes in a variable are lone surrogates
-        names = (name for name in map(variable, Settings.model_fields) if _LONE.search(written.get(name, "")))
+        names = (name for name in map(variable, Settings.model_fields) if _LONE_SURROGATE.search(written.get(name, "")))
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
     settings._secret_files = tuple(files.values())
     settings._read_again = partial(load_settings, env_file, **given)
@@ -88,7 +88,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
     field = _field(str(error["loc"][0]))
     name = variable(field)
     value = written.get(name, "")
-    shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}…"
+    shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
     if error["type"] == "value_error":
         said = str(error["ctx"]["error"]).replace(value, shown)
     elif Settings.model_fields[field].annotation is SecretStr:
@@ -100,13 +100,13 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def _field(place: str) -> str:
-    """The field that pydantic means: it names a field by its alias where it has one."""
+    """The field of an error: pydantic names a field by its alias if it has one."""
     by_variable = {variable(field): field for field in Settings.model_fields}
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 
 
 def _unknown(written: Iterable[str]) -> Iterator[str]:
-    """Variables that look like settings and are none."""
+    """Warnings about variables that look like settings but are not."""
     known = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
     for name in sorted(written):
         if name.upper().startswith(PREFIX) and name.upper() not in known:

@@ -20,8 +20,8 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
     """The files that hold secrets, by field.
 
     Args:
-        variables: field of each secret, by its variable.
-        written: every variable there is.
+        variables: the field of each secret, by its variable.
+        written: all variables of the environment and `.env`.
 
     Raises:
         SettingsError: a secret is written in a variable and in a file.
@@ -41,8 +41,8 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     """The secret in a file, without the spaces and line ends around it. Raises SettingsError.
 
     Args:
-        variable: that it stands for.
-        file: its place.
+        variable: the setting that the file replaces.
+        file: its path.
         is_optional: whether a missing or empty file is allowed; it is then "".
     """
     name = f"{variable}{FILE_SUFFIX}"

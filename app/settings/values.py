@@ -22,7 +22,7 @@ _PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@(?:[A-Za-z
 _HOOK_PREFIX: Final = "whsec_"
 _HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16
-_MOST_KEY_BYTES: Final = 65_536
+_MAX_PRIVATE_KEY_BYTES: Final = 65_536
 
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -129,7 +129,7 @@ def read_secret(text: str) -> str:
 
 
 def read_key(text: str) -> str:
-    """A secret of our own; never printed."""
+    """The secret that signs callback URLs; never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, which can be guessed")
@@ -170,7 +170,7 @@ def read_private_key(text: str) -> str:
 def _file_text(file: Path) -> str:
     try:
         with file.expanduser().open("rb") as opened:
-            return opened.read(_MOST_KEY_BYTES).decode()
+            return opened.read(_MAX_PRIVATE_KEY_BYTES).decode()
     except (OSError, ValueError) as fault:
         raise ValueError("is neither a private key nor the path of a file that can be read") from fault
 

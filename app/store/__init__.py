@@ -1,4 +1,4 @@
-"""Durable calls, turns, webhooks, revisions of flows, and hooks that are not sent yet."""
+"""Stores calls, turns, webhooks, revisions of flows, and hooks that are not sent yet."""
 
 from __future__ import annotations
 

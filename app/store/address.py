@@ -33,7 +33,7 @@ class Address:
     Attributes:
         dsn: what the driver connects to, with the password: never printed.
         label: the same without user, password and options, for messages.
-        is_pooled: a pooler stands between, which may give each transaction another connection of the server.
+        is_pooled: a pooler is in between, which may use a different server connection for each transaction.
     """
 
     dsn: str = field(repr=False)
@@ -44,9 +44,9 @@ class Address:
 def read_address(url: str) -> Address:
     """Read `postgresql://user:password@host:port/database?sslmode=require`.
 
-    `postgres://` is the same; several hosts stand between commas; a folder of a Unix socket goes into `?host=`. What
-    is missing is taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the cure and without
-    the password.
+    `postgres://` is the same. Several hosts are separated by commas; the folder of a Unix socket goes into `?host=`.
+    Missing parts are taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the cure and
+    without the password.
     """
     parts = _split(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -79,7 +79,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """What stands behind the colon of a host, which may be an IPv6 address in brackets."""
+    """What follows the colon of a host, which may be an IPv6 address in brackets; None without a colon."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

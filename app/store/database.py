@@ -34,10 +34,10 @@ class Many(NamedTuple):
 
 
 class Insert(NamedTuple):
-    """An INSERT of one row that may be there already.
+    """An INSERT of one row that may already exist.
 
-    Its result is the first value and the key of the new row, or nothing. SQLite tells the key without RETURNING, which
-    would take half as long again as the INSERT itself.
+    Its result is the first value and the key of the new row, or nothing. SQLite reports the key without RETURNING,
+    which would make the INSERT take half as long again.
     """
 
     sql: str
@@ -91,9 +91,9 @@ class Database(Protocol):
         """Every row of a query, as of the last commit. Raises StoreUnavailable."""
 
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
-        """Run an operation in one transaction; returns or raises what it does, once that is on disk.
+        """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
 
-        A task that is cancelled meanwhile does not know whether its rows were written; never some of them are. Raises
+        If the task is cancelled meanwhile, all of its rows may have been written, or none, but never only some. Raises
         StoreError for rows that cannot be stored, and StoreUnavailable.
 
         Args:
@@ -103,7 +103,7 @@ class Database(Protocol):
         """
 
     async def trim(self) -> None:
-        """Remove what was deleted from the log too, as far as possible in a moment."""
+        """Remove deleted rows from the write-ahead log too, as far as that is possible quickly."""
 
     async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
         """Remove what was deleted from the files too, as far as possible.
@@ -117,7 +117,7 @@ class Database(Protocol):
         """
 
     def reading(self) -> AbstractAsyncContextManager[Read]:
-        """What reads beside this database, which need not be open.
+        """A reader with a connection of its own; this database need not be open.
 
         Raises StoreUnusable for a database that is not ours or cannot be read by this version.
         """
@@ -144,11 +144,11 @@ class WriteItem:
             self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
 
 
-def waited(error: asyncio.CancelledError) -> None:
-    """Note on a cancellation that the task was waiting for the store."""
+def mark_store_wait(error: asyncio.CancelledError) -> None:
+    """Add a note to a cancellation: the task was waiting for the store. `is_store_wait` finds it."""
     error.add_note(_NOTE)
 
 
-def is_of_store(error: BaseException | None) -> bool:
+def is_store_wait(error: BaseException | None) -> bool:
     """Whether `error` cancelled a task that was waiting for the store."""
     return _NOTE in getattr(error, "__notes__", ())

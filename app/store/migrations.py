@@ -1,7 +1,7 @@
 """The tables of both databases, version by version. A released version is never changed: another one follows it.
 
-While hosts are restarted one after another, old ones go on with the newer tables: a version adds, and removes nothing
-that the one before needs.
+While hosts are restarted one after another, old ones use the newer tables: a version only adds, and removes nothing
+that the previous version needs.
 
 Keys are integers that grow, so that what is written together is stored together. The call's id is the only index with
 random entries: each such index costs a commit one more page. In PostgreSQL texts sort by their bytes, as in SQLite.
@@ -18,7 +18,7 @@ from app.store.database import Work
 from app.store.rows import Schema
 
 VERSION_TABLE: Final = "ncco_schema"
-"""Where a database says its version. A database with our tables but without this one belongs to another program."""
+"""The table with the database's version. A database with our tables but without this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
 """Where a database that was made by 0.2 or later says how many days it keeps calls. It belongs to no version, so that

@@ -21,7 +21,7 @@ import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
-from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, waited
+from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, mark_store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, probe, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -43,7 +43,7 @@ BACKGROUND: Final = 2
 """Connections for what no caller waits for."""
 
 TRIES: Final = 3
-"""How often to try what another host was in the way of, or what was read on a connection that is gone."""
+"""Attempts at a write that conflicts with another host, or at a read whose connection was lost."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
@@ -70,7 +70,7 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""Milliseconds. PostgreSQL itself ends what a host has begun that hangs or died in the middle."""
+"""In milliseconds. PostgreSQL itself ends the transactions of a host that hangs or has died."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -143,7 +143,7 @@ class PostgresDatabase:
         if keys:
             result: T = await self._writer.write(work, keys)
             return result
-        return await self._background.use(partial(_transact, work=work), _is_clash)
+        return await self._background.use(partial(_transact, work=work), _is_conflict)
 
     async def trim(self) -> None:
         """See `Database.trim`. Autovacuum does it."""
@@ -180,7 +180,7 @@ class PostgresDatabase:
 
 
 class _Connections:
-    """A pool whose faults are those of a store. It connects when a connection is needed."""
+    """A connection pool that raises store errors. It connects when a connection is needed."""
 
     def __init__(self, address: Address, size: int, limit_s: float, *, statement_s: float | None = None) -> None:
         self.label = address.label
@@ -221,10 +221,10 @@ class _Connections:
                             raise
                 raise AssertionError("the last try returns or raises")
         except asyncio.CancelledError as error:
-            waited(error)
+            mark_store_wait(error)
             raise
         except _DRIVER_ERRORS as error:
-            if _is_of_row(error):
+            if _is_row_error(error):
                 raise _refused(self.label, error) from error
             raise _unavailable(self.label, error) from error
 
@@ -233,7 +233,7 @@ class _Connections:
         try:
             return await work(connection)
         except (asyncpg.PostgresError, StoreError) as error:
-            if _is_of_standby(error):
+            if _is_standby_error(error):
                 await self._pool.expire_connections()  # new ones may lead to the primary
             raise  # the connection is whole
         except BaseException:
@@ -275,7 +275,7 @@ class _GroupWriter:
         try:
             return await item.done
         except asyncio.CancelledError as error:
-            waited(error)
+            mark_store_wait(error)
             raise
 
     async def close(self) -> None:
@@ -292,7 +292,7 @@ class _GroupWriter:
                 if group:
                     await self._write(group)
         finally:
-            for item in (*group, *self._queue):  # the loop ends in the middle: nobody must wait forever
+            for item in (*group, *self._queue):  # if the event loop ends, no task may wait forever
                 item.error = item.error or StoreUnavailable(f"{self._connections.label} is not open")
                 item.settle()
 
@@ -311,9 +311,9 @@ class _GroupWriter:
 
     async def _write(self, group: list[WriteItem]) -> None:
         try:
-            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), _is_clash)
+            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), _is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
-            if isinstance(error.__cause__, TimeoutError):  # those behind would only hear of it later
+            if isinstance(error.__cause__, TimeoutError):  # the writes behind would time out too
                 group = [*group, *self._queue]
                 self._queue.clear()
             for item in group:
@@ -330,7 +330,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
             await _run_side_by_side(connection, group)
         return
     except _DRIVER_ERRORS as error:
-        if not _is_of_row(error):
+        if not _is_row_error(error):
             raise
     async with _transaction(connection):
         for item in group:
@@ -338,7 +338,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
             try:
                 await _run_side_by_side(connection, [item])
             except _DRIVER_ERRORS as error:
-                if not _is_of_row(error):
+                if not _is_row_error(error):
                     raise
                 item.error = _refused(label, error)
                 await connection.execute("ROLLBACK TO item")
@@ -514,7 +514,7 @@ class PostgresFault(NamedTuple):
 _OTHER: Final = PostgresFault(
     "cannot be used", "read what PostgreSQL says, or name another database in NCCO_DATABASE_URL"
 )
-_AWAY: Final = PostgresFault(
+_UNREACHABLE: Final = PostgresFault(
     "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
 )
 _SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
@@ -543,9 +543,9 @@ _OF_ROWS: Final = ("22", "23", "54")
 """Classes of faults of what was to be written: data, constraints, limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
-"""PostgreSQL ended the connection without having done what it was asked."""
+"""PostgreSQL ended the connection without running the statement."""
 
-_CLASHES: Final = ("40001", "40P01")
+_CONFLICTS: Final = ("40001", "40P01")
 _NO_START: Final = ("28", "3D", "42501")
 
 
@@ -557,57 +557,57 @@ def _fault(error: BaseException) -> PostgresFault:
     if isinstance(error, TimeoutError):
         return _SLOW
     if _is_lost(error):
-        return _AWAY
+        return _UNREACHABLE
     state = _state(error)
     return _FAULTS.get(state) or _FAULTS.get(state[:2]) or _OTHER
 
 
 def _is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or never was: nothing that is read on it was done."""
+    """Whether the connection was lost or never made, so that a read must be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
-    return is_ours and not _is_of_row(error)
+    return is_ours and not _is_row_error(error)
 
 
-def _is_of_standby(error: BaseException) -> bool:
+def _is_standby_error(error: BaseException) -> bool:
     """Whether the connection leads to a server that cannot be written."""
     return _state(error) == "25006"
 
 
-def _is_clash(error: BaseException) -> bool:
+def _is_conflict(error: BaseException) -> bool:
     """Whether two hosts were in each other's way, so that a retry may succeed."""
-    return _state(error) in _CLASHES
+    return _state(error) in _CONFLICTS
 
 
-def _is_of_row(error: BaseException) -> bool:
+def _is_row_error(error: BaseException) -> bool:
     """Whether what was to be written cannot be stored, and the database itself is fine."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """What PostgreSQL says, in one line and without the values of a row."""
     if isinstance(error, TimeoutError):
         return "timed out"
-    if _is_of_row(error) and not _state(error):
+    if _is_row_error(error) and not _state(error):
         return "a value is out of range"
     return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
 
 
 def _refused(label: str, error: BaseException) -> StoreError:
     """One operation cannot be written, now or later."""
-    return StoreError(f"{label} refuses what was to be written ({_said(error)})")
+    return StoreError(f"{label} refuses what was to be written ({_error_text(error)})")
 
 
 def _unavailable(label: str, error: BaseException) -> StoreUnavailable:
     """The same request may succeed later."""
-    return StoreUnavailable(f"{label} {_fault(error).message} ({_said(error)})")
+    return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
 
 
 def _unusable(label: str, error: BaseException) -> StoreError:
     """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
     fault, state = _fault(error), _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):
-        return StoreUnusable(f"{label} {fault.message} ({_said(error)})", fault.cure)
-    return StoreUnavailable(f"{label} {fault.message} ({_said(error)})", fault.cure)
+        return StoreUnusable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)
+    return StoreUnavailable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)

@@ -1,4 +1,4 @@
-"""Reads recorded calls, for people and programs beside a running server. It writes nothing."""
+"""Reads recorded calls, for commands that run next to a server. It writes nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Deletes what is old, little by little, and everything about a phone number at once.
+"""Deletes old rows in small batches, and everything about a phone number at once.
 
-Keys grow with time, so what is old comes first: the first row that is not old ends the search, and no index is needed.
-With a call go its turns and webhooks.
+Keys grow with time, so old rows come first: the first row that is not old ends the search, and no index is needed.
+Deleting a call also deletes its turns and webhooks.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ PIECE: Final = 500
 ROUNDS: Final = 3
 """How often to look for a number: a running call may write on while it is being deleted."""
 
-_FRONT: Final = 64
-"""Rows of the front that are read with one statement."""
+_OLDEST_ROWS: Final = 64
+"""How many of the oldest rows one statement reads."""
 
-# Each gives the key of a row, when it began, and whether it may go.
-FRONT_OF_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
+# Each returns the key of a row, when it began, and whether it may be deleted.
+OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
 
-FRONT_OF_WEBHOOKS: Final = """
+OLDEST_WEBHOOKS: Final = """
     SELECT key, received_at, call_key IS NULL AND received_at < $1 FROM webhooks WHERE key > $2 ORDER BY key LIMIT $3
 """
 
-FRONT_OF_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
+OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
 
 DELETE_OLD_CALL: Final = "DELETE FROM calls WHERE key = $1 AND updated_at < $2 RETURNING key"
 
@@ -42,7 +42,7 @@ DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
 
 DELETE_HOOK_BY_KEY: Final = "DELETE FROM hooks WHERE key = $1 RETURNING session"
 
-FREE_LEFT: Final = """
+RELEASE_NEXT_HOOK: Final = """
     UPDATE hooks
     SET due_at = created_at
     WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked)
@@ -117,20 +117,20 @@ def sweep(before: int, limit: int) -> Work[int]:
 
     The webhooks of old calls come before others that are old: those follow once there are no more such calls.
     """
-    calls = yield from _old(FRONT_OF_CALLS, before, limit)
+    calls = yield from _old_keys(OLDEST_CALLS, before, limit)
     deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
     if len(calls) < limit:
-        webhooks = yield from _old(FRONT_OF_WEBHOOKS, before, limit)
+        webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
-    hooks = yield from _old(FRONT_OF_HOOKS, before, limit)
+    hooks = yield from _old_keys(OLDEST_HOOKS, before, limit)
     return deleted + (yield from delete_hooks(hooks))
 
 
-def _old(sql: str, before: int, limit: int) -> Work[list[int]]:
+def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
     """The keys of up to `limit` rows that may go. The first row that began later ends the search."""
     found: list[int] = []
     key = -1
-    while len(found) < limit and (rows := (yield sql, (before, key, _FRONT))):
+    while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
         for key, began_at, is_old in rows:
             if began_at >= before:
                 return found[:limit]
@@ -140,16 +140,16 @@ def _old(sql: str, before: int, limit: int) -> Work[list[int]]:
 
 
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
-    """Delete hooks, even those that wait; the next one of each session is due since it was written."""
+    """Delete hooks, even waiting ones; the next hook of each session becomes due at once."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
-    yield Many(FREE_LEFT, [*dict.fromkeys(deleted)])
+    yield Many(RELEASE_NEXT_HOOK, [*dict.fromkeys(deleted)])
     return len(deleted)
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
     """Delete revisions from before `before` that no call uses and that are not in `keep`; returns how many.
 
-    The calls are read in pieces outside of the transaction; only those that came meanwhile are read within it.
+    The calls are read in batches outside of the transaction; only calls that were added meanwhile are read within it.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0
@@ -187,7 +187,7 @@ class _MatchingRows:
 
 
 async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, may_rewrite: bool) -> Forgotten:
-    """See `Store.forget`. Each transaction is short, and what is read is read in pieces: others may write meanwhile."""
+    """See `Store.forget`. Transactions are short, and rows are read in batches: others may write meanwhile."""
     wanted, total = Numbers(numbers), Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
@@ -206,24 +206,24 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, m
 
 async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     """Every row that contains one of the numbers, and the webhooks of the same leg or conversation."""
-    calls = {key async for key, state in _pieces(database, _CALLS) if wanted.are_in(state)}
-    calls |= {call async for call, _, *documents in _pieces(database, _TURNS, 2) if wanted.are_in(*documents)}
-    named = [(key, call) async for key, call, body in _pieces(database, _WEBHOOKS) if wanted.are_in(body)]
+    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
+    calls |= {call async for call, _, *documents in _rows_in_batches(database, _TURNS, 2) if wanted.are_in(*documents)}
+    named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
     calls |= {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
     sessions = {row[0] for row in counted}
     related = {name for row in counted for name in row[:3] if name}
     webhooks = {key for key, call in named if call is None}
-    webhooks |= {key async for key, *names in _pieces(database, _UNATTACHED) if not related.isdisjoint(names)}
+    webhooks |= {key async for key, *names in _rows_in_batches(database, _UNATTACHED) if not related.isdisjoint(names)}
     hooks = {
         key
-        async for key, session, url, *documents in _pieces(database, _HOOKS)
+        async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
         if session in sessions or wanted.are_in(url.encode(), *documents)
     }
     return _MatchingRows(calls, counted, webhooks, hooks)
 
 
-async def _pieces(database: Database, sql: str, keys: int = 1) -> AsyncIterator[Row]:
+async def _rows_in_batches(database: Database, sql: str, keys: int = 1) -> AsyncIterator[Row]:
     """The rows of a query in the order of their keys, which are the first `keys` columns."""
     key, *more = [-1] * keys
     while rows := await database.read(sql, key, PIECE, *more):

@@ -18,7 +18,7 @@ class WebhookRow(NamedTuple):
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as recognised.
         session: the session it belongs to, "" when none is known.
         turn, wait: the wait it came in on; -1 for none.
-        status: what tells deliveries of one wait apart: a call status with its sub state, "" for input and notify.
+        status: distinguishes deliveries of one wait: a call status with its sub state, "" for input and notify.
         leg, conversation: as sent, "" when missing.
         method: `GET` or `POST`.
         body: raw body or query string.
@@ -100,7 +100,7 @@ class HookRow(NamedTuple):
         name: of the hook in its flow.
         headers: those that the flow writes, as JSON.
         due_at: when to try next; None while an earlier hook of its session waits.
-        leased_until: until then, whoever claimed it is trying.
+        leased_until: until then, only the sender that claimed it may try.
         tries: how often it was claimed.
         problem: the result of the last try, "" before it.
         is_parked: given up until somebody asks to try again. A hook that could not be built is parked from the start.

@@ -20,7 +20,7 @@ from typing import Final
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.database import Read, Row, T, Work, WriteItem, waited
+from app.store.database import Read, Row, T, Work, WriteItem, mark_store_wait
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -34,13 +34,13 @@ QUEUE_LIMIT: Final = 2_000
 """Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
-"""Writes after which no more join a group, so that the first of them does not wait forever."""
+"""The most writes in one group, so that the first of them does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""Writes after which the log is written back, in the next moment without a write; it then holds some 2 MB."""
+"""Writes after which the write-ahead log (then about 2 MB) is written back, as soon as no write is waiting."""
 
 TRIM_S: Final = 1.0
-"""How long `trim` tries to empty the log that others read."""
+"""How long `trim` tries to empty a write-ahead log that others are reading."""
 
 _PAUSE_S: Final = 0.01
 
@@ -129,7 +129,7 @@ class SqliteDatabase:
         try:
             result: T = await item.done
         except asyncio.CancelledError as error:
-            waited(error)
+            mark_store_wait(error)
             raise
         return result
 
@@ -281,7 +281,7 @@ def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) 
             for item in group:
                 _run(connection, item)
         except Exception as error:
-            if not sqlite_file.is_of_row(error):
+            if not sqlite_file.is_row_error(error):
                 raise
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
@@ -310,7 +310,7 @@ def _run_alone(connection: sqlite3.Connection, item: WriteItem, label: str) -> N
     try:
         _run(connection, item)
     except Exception as error:
-        if not sqlite_file.is_of_row(error):
+        if not sqlite_file.is_row_error(error):
             raise
         item.error = sqlite_file.refused(label, error)
         connection.execute("ROLLBACK TO item")

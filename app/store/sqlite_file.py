@@ -18,7 +18,7 @@ from app.store.database import Insert, Many, Row, T, Work
 from app.store.migrations import SQLITE, find_schema, probe, upgrade
 from app.store.rows import Schema
 
-LEAST_VERSION: Final = (3, 35)
+MIN_SQLITE_VERSION: Final = (3, 35)
 """Of the SQLite library: the first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
@@ -42,10 +42,10 @@ _PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",  # bytes; a burst leaves no large log behind
 )
 
-# The statements of a store are written for PostgreSQL. This is all that SQLite wants otherwise.
+# The statements of a store are written for PostgreSQL. These are all the changes that SQLite needs.
 _DIFFERENCES: Final = (
-    (re.compile(r"left\(leg, 200\) = left\(\$1, 200\) AND "), ""),  # its index of legs holds them whole
-    (re.compile(r"\$(\d+)"), r"?\1"),  # it numbers values so
+    (re.compile(r"left\(leg, 200\) = left\(\$1, 200\) AND "), ""),  # its index holds whole leg ids
+    (re.compile(r"\$(\d+)"), r"?\1"),  # its syntax for numbered parameters
     (re.compile(r"::\w+"), ""),  # it needs no types of values
     (re.compile(r"\s+FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?"), ""),  # there is one writer, and no lock of a row
     (re.compile(r"NOT ((\w+\.)?is_\w+)"), r"\1 = 0"),  # its partial indexes are defined so
@@ -85,10 +85,10 @@ _FAULTS: Final = {
         "put a backup in its place, or move it away to start empty (`sqlite3 FILE .recover` saves what can be read)",
     ),
 }
-_PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 """Faults that may end without anybody changing the settings."""
 
-_PASSING_OF_FOLDER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+_TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
 
 def _code(error: Exception) -> int:
@@ -101,7 +101,7 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
-def is_of_row(error: Exception) -> bool:
+def is_row_error(error: Exception) -> bool:
     """Whether what was to be written cannot be stored, and the file itself is fine."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     return is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError)
@@ -120,13 +120,13 @@ def unavailable(label: str, error: Exception) -> StoreUnavailable:
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
     """The server cannot start on this file: StoreUnusable, or StoreUnavailable when it may later."""
     fault = _FAULTS.get(_code(error), _OTHER)
-    kind = StoreUnavailable if _code(error) in _PASSING else StoreUnusable
+    kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
 
 
 @lru_cache(maxsize=512)
 def in_sqlite(sql: str) -> str:
-    """A statement as SQLite takes it."""
+    """A statement translated from PostgreSQL's SQL to SQLite's."""
     for pattern, replacement in _DIFFERENCES:
         sql = pattern.sub(replacement, sql)
     return sql
@@ -198,14 +198,14 @@ def prepare(path: Path, wait_ms: int) -> None:
 
     A new file can be read and written by its owner alone. Waits at most `wait_ms` for another process.
     """
-    if sqlite3.sqlite_version_info < LEAST_VERSION:
+    if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "run it with a Python that brings a newer one, such as those of uv or of the Docker image"
         raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 is needed", cure)
     _make_file(path)
     try:
         with closing(connect(path, wait_ms)) as connection:
             _require_ours(path, connection)
-            _write_ahead(path, connection, wait_ms)
+            _switch_to_wal(path, connection, wait_ms)
             connection.execute("BEGIN IMMEDIATE")
             run(connection, upgrade(SQLITE, LIST_TABLES, str(path)))
             run(connection, probe())
@@ -237,7 +237,7 @@ def _make_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
     except OSError as error:
-        if error.errno in _PASSING_OF_FOLDER:
+        if error.errno in _TEMPORARY_FOLDER_ERRORS:
             cure = "check its disk, or what mounts it"
             raise StoreUnavailable(f"{path} cannot be reached ({error})", cure) from error
         cure = "make the folder, writable for the user that runs the server, or name another in NCCO_DATABASE_URL"
@@ -253,7 +253,7 @@ def _make_file(path: Path) -> None:
         raise StoreUnusable(f"{path} {fault.message} ({error})", fault.cure) from error
 
 
-def _write_ahead(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
+def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
     """Switch to WAL. SQLite does not wait for another process that switches at the same moment, so this does."""
     until = time.monotonic() + wait_ms / 1000
     while True:
@@ -280,7 +280,7 @@ def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
-    """Write the write-ahead log back and truncate it; try again for a while if it is in use. Whether it is empty."""
+    """Write the write-ahead log back and truncate it, with retries while it is in use. Returns whether it is empty."""
     until = time.monotonic() + patience_s
     while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
         if time.monotonic() > until:
@@ -300,15 +300,15 @@ def purge(path: Path, pattern: re.Pattern[bytes], known: int, patience_s: float,
     """See `Database.purge`. Raises sqlite3.Error. Blocks."""
     with closing(connect(path, int(patience_s * 1000))) as connection:
         empty_log(connection, patience_s)
-        traces = _hits(path, pattern) - known
+        traces = _count_matches(path, pattern) - known
         if traces > 0 and may_rewrite:
             connection.execute("VACUUM")
             empty_log(connection, patience_s)
-            traces = _hits(path, pattern) - known
+            traces = _count_matches(path, pattern) - known
     return max(traces, 0)
 
 
-def _hits(path: Path, pattern: re.Pattern[bytes]) -> int:
+def _count_matches(path: Path, pattern: re.Pattern[bytes]) -> int:
     """How often a pattern occurs in the bytes of the file and of its log."""
     hits = 0
     for file in (path, path.with_name(f"{path.name}-wal")):

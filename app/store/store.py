@@ -160,7 +160,7 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
-# A statement of its own behind a DELETE: it sees what was written behind that hook until then.
+# A separate statement after the DELETE, so that it sees hooks that were written meanwhile.
 FREE_NEXT: Final = """
     UPDATE hooks
     SET due_at = $1
@@ -230,7 +230,7 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
-    """Write a webhook that steers nothing, and its hooks unless the same delivery was recorded before."""
+    """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before."""
     is_repeated = False
     if hooks and webhook.wait >= 0 and (yield LOCK_CALL, (webhook.session,)):
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
@@ -334,7 +334,7 @@ class Store:
         await self.database.write(work, (session.id, session.leg, webhook.session))
 
     async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
-        """Write a webhook that steers nothing.
+        """Write a webhook that does not change the call.
 
         Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status.
         """
@@ -377,7 +377,7 @@ class Store:
 
     @_in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
-        """Write those that are not there yet."""
+        """Write the revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
     @_in_one_transaction
@@ -398,9 +398,10 @@ class Store:
 
     @_in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Take up to `limit` hooks that are due and that nobody tries, longest due first; returns them as they are now.
+        """Claim up to `limit` hooks that are due and that nobody else has claimed, longest due first.
 
-        Their `tries` are one more and nobody else gets them before `leased_until`. At most one of each session.
+        Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. At most one
+        hook of each session.
         """
         due = [hook_row(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -408,7 +409,7 @@ class Store:
 
     @_in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook; the next one of its session is due `now`. One that is gone is no fault."""
+        """Delete a hook; the next one of its session becomes due `now`. A hook that does not exist is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 

@@ -1,7 +1,7 @@
 """Checks that a webhook comes from Vonage, by the signed token in its `Authorization` header.
 
-Vonage's own libraries check the signature alone; this module checks every claim, so that a token is valid for one
-request of one account, and only for minutes.
+Vonage's own libraries check only the signature. This module checks every claim, so a token is valid only for one
+request of one account, and only for a few minutes.
 
 Source: webhook signing (signed callbacks); support article 19033783342876.
 """
@@ -98,7 +98,7 @@ class Verifier:
         """The claims of `token` if those that do not depend on the body are valid. Raises WrongSignature.
 
         Args:
-            token: as `token` gave it.
+            token: as `Verifier.token` returns it.
             now_s: seconds since 1970.
         """
         claims = self._signed_claims(token)
@@ -112,10 +112,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token with a valid signature.
+        """The claims of a token with a valid signature. Raises WrongSignature.
 
-        The token is parsed here: PyJWT's parser looks at every character in Python and costs four times the rest of
-        the check. The signature is compared as text, so no other spelling of it is accepted.
+        The token is parsed here because PyJWT's parser takes four times as long as the rest of the check. The
+        signature is compared as base64url text, so no other encoding of the same bytes is accepted.
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)

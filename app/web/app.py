@@ -1,4 +1,4 @@
-"""The application: routes, middleware and error handlers put together."""
+"""Builds the application from routes, middleware and error handlers."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ MAX_HEADERS: Final = 100
 
 
 class RequestHeadMiddleware:
-    """Refuses a request head that is too large, normalises the paths of webhooks, and closes connections on drain.
+    """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
 
-    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, no connection outlives
-    its response, so that clients connect to another host.
+    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
+    connection after the response, so that clients connect to another host.
     """
 
     def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
@@ -120,16 +120,16 @@ def create_app(
 
     Args:
         settings: checked already; the caller has called `require_safe`.
-        service: takes the calls; the caller has opened its store and loaded its flows. None: one is made from the
-            settings, and opened and closed with the application.
+        service: serves the calls; the caller has opened its store and loaded its flows. None: a service is made from
+            the settings, and opened and closed with the application.
         dev: development: documentation and metrics are served beside the webhooks, and callback URLs start with the
             address of the request unless there is a public one.
-        metrics: where to count; None: counters of its own.
+        metrics: counts webhooks, lookups and hooks; None: the application makes its own.
         deadline_s: seconds until a caller hears the failsafe NCCO.
-        clock: the time, aware, UTC: of webhooks, of the age of their signatures, and of hooks.
+        clock: returns the current time in UTC, timezone-aware.
         log: where to write; None: the log of the process.
-        telemetry: traces webhooks, lookups and hooks; None: as the environment says (`OTEL_...`), unless the caller
-            brings a service.
+        telemetry: traces webhooks, lookups and hooks. None: the `OTEL_...` variables decide; with a `service`, there
+            is no telemetry.
 
     Raises:
         SettingsError: the service cannot be made from the settings.
@@ -152,7 +152,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # its own would show texts of exceptions
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's would record exception messages
         routes=_routes(dev),
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
@@ -186,5 +186,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _server_error(_: Request, __: Exception) -> Response:
-    """A fault of ours on a page that no caller waits for, as JSON."""
+    """An unexpected error outside of the webhook routes, as JSON."""
     return error_response(500, "internal error", "Look at the server's log.")

@@ -1,4 +1,4 @@
-"""The pages of the operator: whether the server is up, whether it can take calls, its metrics, its operations."""
+"""The routes for operators: health, readiness, metrics and the API documentation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ DRAINING: Final = "the server is shutting down, and still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
-"""What is served beside the webhooks in development alone."""
+"""Routes that are served in development only."""
 
 
 class Readiness:
     """Whether new calls can be taken. A server that drains takes none.
 
-    The store is probed in the background: requests for `/readyz` come from strangers too, and a probe writes.
+    The store is probed in the background, not on each request: anybody can request `/readyz`, and a probe writes.
 
     Args:
         calls: serves the calls.
@@ -59,7 +59,7 @@ class Readiness:
             self._store_problem = f"the store cannot be written: {error}"
         except TimeoutError:
             self._store_problem = f"the store does not answer within {PROBE_S:g} seconds"
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the probing
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
             self._store_problem = f"the store cannot be checked: {type(error).__name__}"
         else:
             self._store_problem = ""
@@ -67,8 +67,8 @@ class Readiness:
     def state(self) -> dict[str, Any]:
         """What `/readyz` shows.
 
-        Flows that were read and refused do not make the server unready while the last good ones are in use: a bad save
-        must not take every host out of service. They are listed under `rejected`, as are unconfirmed removals.
+        Flows with errors do not make the server unready while the last good ones are in use: otherwise one bad save
+        would take every host out of service. `rejected` lists their errors and the removals that are not confirmed.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []

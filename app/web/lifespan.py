@@ -1,4 +1,4 @@
-"""The lifespan of the application: what it opens at its start, its background tasks, and how it stops."""
+"""The lifespan of the application: what it opens at startup, its background tasks, and how it shuts down."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from app.settings import Settings
 from app.store import HookCounts, HookRow, Store, open_store
 from app.web.health import Readiness
 from app.web.metrics import Metrics
-from app.web.watcher import SECRETS_LOOK_S, FlowReader, SecretsReader, UseSecrets, watch_flows
+from app.web.watcher import SECRETS_POLL_S, FlowReader, SecretsReader, UseSecrets, watch_flows
 from app.web.webhooks import WebhookConfig
 
 if TYPE_CHECKING:
     from app.web.otel import Telemetry
 
 RETRY_S: Final = 1.0
-"""How often a store that is away is tried again."""
+"""Seconds between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""How long a start waits for the first try; then callers are served while it goes on."""
+"""Seconds that startup waits for the store to open; after that, the server starts while the attempts go on."""
 COUNT_S: Final = 15.0
 """How often open calls are counted: as often as Prometheus usually asks."""
 COUNT_SHARE: Final = 0.01
-"""Part of the time that counting may take: with very many calls it is done less often."""
-COUNTED: Final = timedelta(hours=4)
-"""Calls that began within this time are counted: longer than calls last, so that one whose end was never reported does
-not count forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
+"""The share of time that counting may take: if a count is slow, the next one comes later."""
+COUNTED_AGE: Final = timedelta(hours=4)
+"""Only calls that began within this time are counted, so that a call whose end was never reported does not count
+forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
 
 
 @asynccontextmanager
@@ -71,13 +71,13 @@ async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
 async def opened_store(
     store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
 ) -> AsyncIterator[asyncio.Event]:
-    """Open the store, and close it in the end. The event is set once it is open.
+    """Open the store, and close it at the end. The event is set once the store is open.
 
-    A server whose store is away serves all the same: it is not ready, answers 503, and plays the failsafe NCCO on the
-    fallback URL. If it did not listen, its callers would hear nothing.
+    A server whose store is unavailable starts anyway: it is not ready, answers 503, and plays the failsafe NCCO on
+    the fallback URL. If it did not listen, callers would hear nothing.
 
     Raises:
-        StoreUnusable: waiting does not help.
+        StoreUnusable: the store cannot be opened, and trying again does not help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -104,7 +104,7 @@ async def _open_later(
     while not opened.is_set():
         try:
             await attempt
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the trying
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the attempts
             problem = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
             if problem != logged:
                 logged = problem
@@ -124,15 +124,15 @@ async def count_calls(
     *,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls now and then, for the metrics."""
+    """Count the open calls for the metrics, every `count_s` seconds or less often."""
     while True:
         begun, records = time.monotonic(), store.records()
         try:
             await records.open()
-            metrics.calls_open(await records.count_open(milliseconds(clock() - COUNTED)))
+            metrics.set_open_calls(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - a passing fault (no file left to open) must not end the counting
+        except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting
             log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
         finally:
             await records.close()
@@ -142,7 +142,7 @@ async def count_calls(
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Delete calls that are kept for too long, by the setting or else by the default of the database."""
+    """Delete calls that are older than the setting allows, or than the database's default if it is not set."""
     days = setting
     while days is None:
         try:
@@ -174,19 +174,19 @@ class HookLog(Listener):
         """One try is over."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
-            self._metrics.hook_tried("sent")
+            self._metrics.count_hook_try("sent")
             self._log.info("hook sent", **about)
         elif next_s is not None:
-            self._metrics.hook_tried("failed")
+            self._metrics.count_hook_try("failed")
             self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
         else:
-            self._metrics.hook_tried("parked")
+            self._metrics.count_hook_try("parked")
             cure = f"check its receiver, then `ncco hooks retry {hook.id}`"
             self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
 
     def counted(self, counts: HookCounts) -> None:
         """How many hooks wait and are parked."""
-        self._metrics.hooks_kept(counts.waiting, counts.parked)
+        self._metrics.set_unsent_hooks(counts.waiting, counts.parked)
 
     def troubled(self, problem: str) -> None:
         """The store was away."""
@@ -194,11 +194,11 @@ class HookLog(Listener):
 
 
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
-    """`ask`, whose results are counted; why a caller gets a default is logged."""
+    """Wrap `ask`: count its results, and log why a lookup gets its default."""
 
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
-        metrics.looked_up(lookup.name, answer)
+        metrics.count_lookup(lookup.name, answer)
         accepts, problem = getattr(lookup.request, "accepts", None), answer.problem
         if not problem and accepts is not None and not accepts(answer.value):
             problem = "the answer does not fit `returns`"
@@ -210,21 +210,21 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
     return counted
 
 
-COLLECT_AFTER: Final = 50_000
-"""New objects after which Python looks for cycles; the default is 700. Flows and libraries are many objects that stay:
-looking at them again and again takes a good part of the processor time of an answer (docs/performance.md)."""
+GC_THRESHOLD: Final = 50_000
+"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries are many
+long-lived objects: scanning them often takes a large part of the CPU time of an answer (docs/performance.md)."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class OwnService:
-    """The service of the settings, with what runs beside it. Raises SettingsError.
+    """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
 
     Attributes:
         calls: its store is not open and its flows are not loaded.
-        lookups: asks lookups; to be closed.
-        poster: makes one try to send a hook; its client is to be closed.
-        sender: sends the hooks of the store while it runs.
+        lookups: sends the requests of lookups; must be closed.
+        poster: makes one attempt to send a hook; its client must be closed.
+        sender: sends the stored hooks while it runs.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
-            await enter(running(after(opened, own.sender.run)))  # when it stops, running tries get a few seconds
+            await enter(running(after(opened, own.sender.run)))  # when it stops, attempts in progress get a few seconds
             reader = FlowReader((settings.flows, settings.templates), service.library, metrics, log)
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
             if opened.is_set():
@@ -289,7 +289,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
-            gc.set_threshold(COLLECT_AFTER)
+            gc.set_threshold(GC_THRESHOLD)
             yield
 
     return lifespan
@@ -316,8 +316,8 @@ async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, rea
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """Delay the effect of SIGTERM by `drain_s` seconds, for as long as the application runs.
 
-    A second SIGTERM ends the delay, except in a worker: it gets one from its supervisor, and possibly another one from
-    whoever signals the whole process group. SIGINT is not delayed. With 0, or outside of the main thread, nothing
+    A second SIGTERM ends the delay, except in a worker: a signal to the whole process group reaches it directly and
+    again through its supervisor. SIGINT is not delayed. With 0, or outside of the main thread, nothing
     changes.
     """
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
@@ -365,9 +365,9 @@ async def rotating_secrets(
     log: FilteringBoundLogger,
     *,
     on_hangup: Callable[[], None] = lambda: None,
-    look_s: float = SECRETS_LOOK_S,
+    poll_s: float = SECRETS_POLL_S,
 ) -> AsyncIterator[None]:
-    """Change secrets for as long as the application runs; `on_hangup` is called on each SIGHUP, too."""
+    """Reload secrets while the application runs, when their files change or on SIGHUP, which also calls `on_hangup`."""
     asked = asyncio.Event()
 
     def hang_up() -> None:
@@ -376,7 +376,7 @@ async def rotating_secrets(
 
     loop = asyncio.get_running_loop()
     rotation = SecretsReader(settings, use, metrics, log)
-    async with running(rotation.run(asked, look_s)):
+    async with running(rotation.run(asked, poll_s)):
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
             loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:

@@ -1,4 +1,7 @@
-"""The log: one line for each webhook, as JSON or for a terminal. Never digits, words or numbers of callers."""
+"""The log: one line for each webhook, as JSON or for a terminal.
+
+It never contains what callers press or say, or their numbers.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ PIPE_BYTES: Final = 4096
 
 
 def configure_log(settings: Settings, out: TextIO | None = None) -> None:
-    """Send the log of this process to `out` (standard output), and what libraries log with it."""
+    """Write the log of this process and of its libraries to `out`; None is standard output."""
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = cast("TextIO", LineStream(stream))
     rendered: list[Processor] = [_json]
     if not is_json:
-        plain = structlog.dev.plain_traceback  # another one shows the values of variables
+        plain = structlog.dev.plain_traceback  # the default formatter shows the values of variables
         rendered = [
             structlog.processors.format_exc_info,
             _escaped,
@@ -64,15 +67,15 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
 class LineStream:
     """A text stream that neither blocks nor raises: a log that cannot be written must not cost a call.
 
-    The server has one thread for all callers. Lines are dropped while nobody reads the pipe or the terminal behind the
-    stream; the next line that can be written is preceded by the number of dropped ones.
+    The server has one thread for all callers. While nobody reads the pipe or the terminal behind the stream, lines are
+    dropped; a line with their number comes before the next line that can be written.
 
     Args:
         stream: text; its binary buffer is written to directly.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream  # it closes its buffer when nobody holds it
+        self._stream = stream  # keep a reference: a stream that is garbage-collected closes its buffer
         buffer = stream.buffer
         self._write = getattr(buffer, "raw", buffer).write
         self._poll = _poll(stream)
@@ -115,7 +118,7 @@ class LineStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """What says whether the stream can be written without waiting; None for files on disk, which always can."""
+    """A poll object that shows whether a write would block; None for files on disk, where it never does."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -185,9 +188,9 @@ def log_webhook(
     error: BaseException | None,
     shows_values: bool,
 ) -> None:
-    """Log one webhook, what is known of its request, and the fault of ours behind it.
+    """Log one webhook with its request and, if there was one, the exception behind its reply.
 
-    `shows_values`: show messages of exceptions. In development only: they may hold a caller's number.
+    `shows_values` logs exception messages too. For development only: they may contain a caller's number.
     """
     line: dict[str, Any] = {
         **request,

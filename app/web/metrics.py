@@ -1,4 +1,7 @@
-"""Counters for Prometheus. Every label comes from a list that is closed, or is counted as `other` once it is long."""
+"""Counters for Prometheus.
+
+Every label has a fixed list of values or a limit, after which new values are counted as `other`.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ class Metrics:
             collector(registry=self.registry)
 
     def webhook(self, route: str, reply: Reply, status: int, seconds: float) -> None:
-        """Count one webhook; `status` is the one of HTTP that it got."""
+        """Count one webhook; `status` is the HTTP status of its response."""
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
         self._seconds_of[route].observe(seconds)
         if route == "input" and reply.heard_in:
@@ -107,7 +110,7 @@ class Metrics:
             found = self._inputs_of[series] = self._inputs.labels(*named)
         found.inc()
 
-    def looked_up(self, name: str, answer: LookupAnswer) -> None:
+    def count_lookup(self, name: str, answer: LookupAnswer) -> None:
         """Count one lookup: `ok`, `cached`, `late` (it took too long) or `failed`."""
         if name not in self._lookup_names:
             name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
@@ -115,15 +118,15 @@ class Metrics:
         self._lookups.labels(name, result_of(answer)).inc()
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
-    def signature_refused(self, reason: str) -> None:
+    def count_refused_signature(self, reason: str) -> None:
         """Count one webhook without a valid signature."""
         self._refusals.labels(reason).inc()
 
-    def hook_tried(self, outcome: str) -> None:
+    def count_hook_try(self, outcome: str) -> None:
         """Count one try to send a hook: `sent`, `failed` (it is tried again) or `parked`."""
         self._hooks.labels(outcome).inc()
 
-    def hooks_kept(self, waiting: int, parked: int) -> None:
+    def set_unsent_hooks(self, waiting: int, parked: int) -> None:
         """Set how many hooks are not sent yet."""
         self._hooks_kept.labels("waiting").set(waiting)
         self._hooks_kept.labels("parked").set(parked)
@@ -141,7 +144,7 @@ class Metrics:
         """Record whether the present secrets can be used; while they cannot, the previous ones stay in use."""
         self._are_secrets_refused.set(int(is_refused))
 
-    def calls_open(self, calls: int) -> None:
+    def set_open_calls(self, calls: int) -> None:
         """Set how many calls are open."""
         self._open_calls.set(calls)
 

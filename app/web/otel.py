@@ -51,7 +51,7 @@ Exporter = TypeVar("Exporter")
 
 
 def start(environ: Mapping[str, str], log: FilteringBoundLogger) -> Telemetry | None:
-    """The telemetry that the environment asks for; None when it cannot work, which is logged."""
+    """The telemetry that the environment asks for. None, with a line in the log, when it cannot be started."""
     found = providers(environ, log)
     return Telemetry(*found) if found is not None else None
 
@@ -138,7 +138,7 @@ class Telemetry:
         return client
 
     def webhook(self, route: str, reply: Reply, status: int, seconds: float, error: BaseException | None) -> None:
-        """Say on the current span what the webhook was, and which fault of ours is behind it."""
+        """Record on the current span what the webhook was, and the type of the exception behind its reply."""
         kind = reply.kind if reply.kind in KINDS else "other"
         about: dict[str, AttributeValue] = {"ncco.route": route, "ncco.kind": kind, "ncco.outcome": reply.outcome}
         self._webhooks.record(seconds, about)
@@ -180,7 +180,7 @@ class Telemetry:
                 raise
 
     async def close(self) -> None:
-        """Send what is left. A receiver that is away must not keep the server from ending: nobody waits for long."""
+        """Send what is left, for at most `CLOSE_S` seconds: an unavailable collector must not delay the shutdown."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def close() -> None:
@@ -203,7 +203,7 @@ def _host(url: str) -> str:
 
 
 def providers(environ: Mapping[str, str], log: FilteringBoundLogger) -> tuple[TracerProvider, MeterProvider] | None:
-    """What makes spans and metrics, each sent where the environment says; None when nothing can be sent."""
+    """The providers of spans and metrics, with the exporters that the environment names; None without any exporter."""
     protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
     if protocol not in ("", PROTOCOL):
         cure = f"set OTEL_EXPORTER_OTLP_PROTOCOL={PROTOCOL}, and the endpoint to the port for it (4318)"
@@ -227,7 +227,7 @@ def make_providers(
 
 
 def _about(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the environment does not say of this process by itself."""
+    """The resource attributes that the environment does not set itself."""
     is_named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     return {"service.version": version(_NAME)} | ({} if is_named else {"service.name": _NAME})
 

@@ -69,11 +69,11 @@ FINISH_S: Final = 10
 """Seconds that running requests get to finish once the port is closed; none takes more than half of it."""
 KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
-MOST_FILES: Final = 65_536
-"""Open files that a process asks the system for, if it may have so many. A connection is one."""
+MAX_OPEN_FILES: Final = 65_536
+"""Open files that a process may have, if the system allows as many. Each connection is one."""
 WORKER_S: Final = 30
 """Seconds after which the supervisor replaces a worker that does not answer. Starting takes some on a busy machine."""
-LOOK_S: Final = 0.1
+POLL_S: Final = 0.1
 """How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of its addresses."
@@ -157,7 +157,7 @@ def _raise_file_limit() -> None:
     with suppress(ImportError, OSError, ValueError):  # a system without such a limit, or with another one below
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -196,8 +196,8 @@ def _run_workers(settings: Settings, bound: socket.socket, ready: Callable[[], N
 class Supervisor(Multiprocess):
     """uvicorn's supervisor, except that SIGHUP goes to the workers, and that nothing is accepted while they finish.
 
-    A connection that the system accepts for the supervisor's copy of the socket would wait for nobody. The workers
-    listen on until they close the port themselves; SIGINT or a second signal ends their drain time at once.
+    The supervisor closes its copy of the socket: nothing would serve a connection that arrives there. The workers go on
+    listening until they close the port themselves; SIGINT or a second signal ends their drain time at once.
     """
 
     _is_urgent = False
@@ -228,7 +228,7 @@ class Supervisor(Multiprocess):
         """Wait until all workers have ended; a further signal ends their drain time."""
         for process in self.processes:
             while process.process.is_alive():
-                process.process.join(LOOK_S)
+                process.process.join(POLL_S)
                 if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                     self.signal_queue.clear()
                     self._signal_workers(signal.SIGINT)
@@ -252,7 +252,7 @@ def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
 
 
 def _end_with(parent: BaseProcess) -> None:
-    """Stop when the supervisor has ended: one that is killed cannot stop its workers, and the port must be free."""
+    """Stop when the supervisor has ended: a killed supervisor cannot stop its workers, which would hold the port."""
     parent.join()
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -17,14 +17,14 @@ from app.settings import Settings
 from app.settings.fields import SECRETS, variable
 from app.web.metrics import Metrics
 
-FLOWS_LOOK_S: Final = 0.5
-"""How often the files are compared. Notifications of the system are no substitute: network drives, some mounts and
-replaced folders send none."""
+FLOWS_POLL_S: Final = 0.5
+"""Seconds between comparisons of the files. File system notifications are no substitute: network drives, some mounts
+and replaced folders send none."""
 SETTLE_S: Final = 0.1
 """How long files must be unchanged before they are read, so that a save of many files is read once."""
 SETTLE_LIMIT_S: Final = 2.0
 """After this time files are read although they still change."""
-HOLD_S: Final = 3.0
+REMOVAL_WAIT_S: Final = 3.0
 """How long a removal waits before it is refused: files that are being replaced disappear for a moment."""
 FIRST_TRIES: Final = 10
 """How often the flows are read at the start while the store cannot keep them."""
@@ -58,18 +58,18 @@ class FlowReader:
         """Whether the files differ from those that were read last."""
         return await self.stamps() != self._seen
 
-    async def read(self, *, confirms_removals: bool = False, hold_s: float = 0.0) -> None:
+    async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
         """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use.
 
-        If something that callers can reach is gone, the flows are read again `hold_s` seconds later, and only then
-        refused and reported.
+        If something that callers can reach is gone, the flows are read again `removal_wait_s` seconds later, and are
+        refused and reported only then.
         """
         library, log = self.library, self._log
         self._seen = await self.stamps()
         try:
             project = await library.reload(confirms_removals=confirms_removals)
-            if library.removed and hold_s:
-                await asyncio.sleep(hold_s)
+            if library.removed and removal_wait_s:
+                await asyncio.sleep(removal_wait_s)
                 self._seen = await self.stamps()
                 project = await library.reload()
         except (AppError, OSError) as error:
@@ -111,12 +111,12 @@ class FlowReader:
 async def watch_flows(reader: FlowReader) -> None:
     """Read the flows whenever their files change, or while the store has not kept them. Ends when it is cancelled."""
     while True:
-        await asyncio.sleep(FLOWS_LOOK_S)
+        await asyncio.sleep(FLOWS_POLL_S)
         if await reader.has_changed():
             await _settled(reader)
         elif not reader.library.is_stale:
             continue
-        await reader.read(hold_s=HOLD_S)
+        await reader.read(removal_wait_s=REMOVAL_WAIT_S)
 
 
 async def _settled(reader: FlowReader) -> None:
@@ -130,19 +130,19 @@ async def _settled(reader: FlowReader) -> None:
         before = now
 
 
-SECRETS_LOOK_S: Final = 1.0
+SECRETS_POLL_S: Final = 1.0
 """How often the files are compared."""
 
 UseSecrets = Callable[[Settings], None]
-"""Uses the secrets of these settings from now on. Raises SettingsError, and changes nothing then."""
+"""Uses the secrets of these settings from now on. If it raises SettingsError, nothing has changed."""
 
 
 class SecretsReader:
     """Reads the secrets again, and puts them in use.
 
     Args:
-        settings: whose secrets are in use.
-        use: uses other ones.
+        settings: the settings with the secrets in use.
+        use: puts changed secrets in use.
         metrics: shows whether changed secrets cannot be used.
         log: gets one line for each read.
     """
@@ -154,11 +154,11 @@ class SecretsReader:
         self._log = log
         self._seen = self._files()
 
-    async def run(self, asked: asyncio.Event, look_s: float = SECRETS_LOOK_S) -> None:
+    async def run(self, asked: asyncio.Event, poll_s: float = SECRETS_POLL_S) -> None:
         """Read the secrets whenever `asked` is set, or one of their files has changed."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(look_s):
+                async with asyncio.timeout(poll_s):
                     await asked.wait()
             now = self._files()
             if asked.is_set() or now != self._seen:

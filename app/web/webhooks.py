@@ -28,7 +28,7 @@ from app.ncco.webhooks import StatusWebhook, Webhook
 from app.service.calls import CallService
 from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
 from app.settings import Settings
-from app.store.database import is_of_store
+from app.store.database import is_store_wait
 from app.vonage.signatures import Refusal, Verifier, verify_payload
 from app.web.log import log_webhook
 from app.web.metrics import Metrics
@@ -43,16 +43,17 @@ REFUSED_BODY_S: Final = 0.25
 """Seconds for the body of a request whose signature is missing or wrong. A client that is still sending when the
 connection closes may never see the response."""
 
-EXCESS: Final = 16
-"""How many times the body limit is read and thrown away, so that the client sees the response."""
+DISCARDED_LIMITS: Final = 16
+"""A body that is too large is read and discarded up to this many times the limit, so that the client sees the
+response."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Levels of nesting. Our choice: real webhooks have four, and deeper ones are made to exhaust a stack."""
+"""Levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser."""
 FIELD_LIMIT: Final = 1000
 """Fields of a form or a query."""
-LONGEST_NUMBER: Final = 100
+MAX_NUMBER_DIGITS: Final = 100
 """Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
 
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
@@ -62,7 +63,9 @@ PROBLEM_LIMIT: Final = 200
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
-STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"})
+REPLACING_STATUSES: Final = frozenset(
+    {"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"}
+)
 """Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
 
 _SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
@@ -94,7 +97,7 @@ class WebhookConfig:
         dev: development: callback URLs start with the address of the request unless there is a public one.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
-        telemetry: traces webhooks, lookups and hooks; None: nobody does.
+        telemetry: traces webhooks, lookups and hooks; None: they are not traced.
         verifier: checks signatures; replaced when the secret changes. None: webhooks are not signed.
     """
 
@@ -112,7 +115,7 @@ class WebhookConfig:
         self.verifier = self.settings.verifier()
 
     def base_url(self, request: Request) -> str:
-        """Where callback URLs start. The Host header counts in development only, where anybody can be the client."""
+        """Where callback URLs start. The Host header, which any client can forge, is used in development only."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -125,8 +128,8 @@ class WebhookRequest(Request):
 
     Attributes:
         delivery: the webhook, once it has been verified and parsed.
-        is_read: whether the whole body has come.
-        config: of the application.
+        is_read: whether the whole body has been read.
+        config: the configuration of the application.
         calls: serves the calls.
     """
 
@@ -140,12 +143,12 @@ class WebhookRequest(Request):
 
     @property
     def webhook(self) -> Delivery:
-        """The webhook; only endpoints, which run once it is there, may look at it."""
+        """The webhook. For endpoints only: they run after it has been parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
     async def receive_webhook(self) -> None:
-        """Verify, read and parse. Raises SignatureError before the body of a stranger is read, BodyTooLarge."""
+        """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
         config, scope = self.config, self.scope
         now, method, query = config.clock(), scope["method"], scope["query_string"]
         claims, content_type = None, b""
@@ -194,7 +197,7 @@ class WebhookRequest(Request):
             size += len(chunk)
             if size <= limit:
                 chunks.append(chunk)
-            elif size > limit * EXCESS:
+            elif size > limit * DISCARDED_LIMITS:
                 raise BodyTooLarge
         if size > limit:
             raise BodyTooLarge
@@ -215,9 +218,9 @@ Fields: TypeAlias = tuple[dict[str, Any], str]
 
 
 def read_query(query: bytes) -> Fields:
-    """The fields of a query string: percent-decoded, blanks kept; of a doubled name the last counts.
+    """The fields of a query string: percent-decoded, with empty values.
 
-    The last, since Vonage appends its own behind what a configured URL already had.
+    The last value of a repeated name counts, since Vonage appends its parameters to those of the configured URL.
     """
     try:
         text = query.decode("utf-8", "replace")
@@ -227,9 +230,9 @@ def read_query(query: bytes) -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """The fields of a body: a JSON object or a form, whatever the content type calls it.
+    """The fields of a body, which is a JSON object or a form.
 
-    The content type only settles what is neither: a body that does not begin like a form is read as JSON.
+    A body that begins like a form is read as one, unless the content type is JSON; any other body is read as JSON.
     """
     if not body or body.isspace():
         return {}, "the body is empty"
@@ -276,26 +279,28 @@ def _is_deep(body: bytes) -> bool:
 
 
 def _repaired(body: bytes) -> Any:
-    """What a lenient reader makes of JSON that a strict one refuses: a call must not be lost to one bad letter.
+    """Parse JSON leniently after strict parsing failed, so that one bad character does not lose a call.
 
-    Bytes that are no UTF-8 and halves of surrogate pairs become replacement characters; NaN, Infinity and numbers that
-    are too large become null; a byte order mark is skipped. None when it is no JSON at all.
+    Invalid UTF-8 and lone surrogates become replacement characters; NaN, Infinity and numbers that are too large
+    become null; a byte order mark is skipped. None when the body is not JSON.
     """
     try:
         text = body.decode("utf-8-sig", "replace")
-        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short, strict=False)
+        value = json.loads(
+            text, parse_constant=lambda _: None, parse_float=_read_float, parse_int=_read_int, strict=False
+        )
         return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
 
 
-def _finite(text: str) -> float | None:
+def _read_float(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
 
 
-def _short(text: str) -> int | None:
-    return int(text) if len(text) <= LONGEST_NUMBER else None
+def _read_int(text: str) -> int | None:
+    return int(text) if len(text) <= MAX_NUMBER_DIGITS else None
 
 
 class WebhookResponse(Response):
@@ -303,7 +308,7 @@ class WebhookResponse(Response):
 
     Attributes:
         reply: what the service decided, for the log and the metrics.
-        error: the fault of ours behind it, for the log; never sent.
+        error: the exception behind it, for the log; never sent.
     """
 
     media_type = "application/json"
@@ -359,7 +364,7 @@ class Failure(NamedTuple):
         status: of HTTP.
         problem, cure: the body.
         is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
-        is_fault: whether it is our own fault, whose stack the log shows.
+        is_fault: whether it is an error of the server, whose stack the log shows.
     """
 
     outcome: str
@@ -373,7 +378,7 @@ class Failure(NamedTuple):
 def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     """What an exception means; `path` is that of the route, with its parameter (`/webhooks/input/{wait}`)."""
     limit = f"within {request.config.deadline_s:g} seconds"
-    is_last = path == "/webhooks/fallback"  # the last chance: the failsafe NCCO. Otherwise Vonage asks again after 503
+    is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage tries again after a 503
     match error:
         case MissingSignature():  # Vonage may rarely forget to sign, and sends it again after a 503
             return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
@@ -386,7 +391,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
         case BodyTooLarge():
             problem = f"the body is larger than {request.config.settings.body_limit} bytes"
             return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
-        case TimeoutError() if is_of_store(error.__cause__):
+        case TimeoutError() if is_store_wait(error.__cause__):
             return Failure("no-store", 503, f"the store is away: no answer of it {limit}", is_playable=is_last)
         case TimeoutError() if not request.is_read:
             return Failure("too-slow", 408, f"the body did not come {limit}", "Send it in one go.", is_playable=True)
@@ -395,7 +400,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
 
 
-def failed(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
+def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
     """The response to a webhook that ended in `error`. The connection is closed unless its whole body has come."""
     failure, delivery = failure_of(error, request, path), request.delivery
     route, fault, closes = path.split("/")[2], error if failure.is_fault else None, not request.is_read
@@ -405,7 +410,7 @@ def failed(error: Exception, request: WebhookRequest, path: str) -> WebhookRespo
         body = _error_body(failure.problem, failure.cure)
         return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
     leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
-    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # who was called is connected in silence
+    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # the called party hears nothing first
     reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
     return WebhookResponse(reply, error=fault, closes=closes)
 
@@ -413,7 +418,7 @@ def failed(error: Exception, request: WebhookRequest, path: str) -> WebhookRespo
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
     """Whether Vonage plays the reply, so that a caller must hear something whatever happens."""
     if path == "/webhooks/event/{wait}":
-        return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
+        return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
     return path != "/webhooks/event"
 
 
@@ -429,7 +434,7 @@ class WebhookRoute(APIRoute):
         self.app = self.serve
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond, whatever happens; then count and log the webhook: a fault there costs no caller a reply."""
+        """Send a response in any case; then count and log the webhook, where an error no longer affects the caller."""
         started = perf_counter()
         request = WebhookRequest(scope, receive)
         response = await self._response(request)
@@ -466,11 +471,11 @@ class WebhookRoute(APIRoute):
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
-            return failed(cancelled, request, self.path)
+            return failure_response(cancelled, request, self.path)
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
-                config.metrics.signature_refused(error.reason)
-            return failed(error, request, self.path)
+                config.metrics.count_refused_signature(error.reason)
+            return failure_response(error, request, self.path)
         return response
 
 

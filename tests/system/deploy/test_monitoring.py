@@ -46,10 +46,10 @@ def scraped() -> dict[str, dict[str, set[str]]]:
         LookupAnswer(None, "timed out after 5 ms", is_late=True),
         LookupAnswer(None, "status 500"),
     ):
-        metrics.looked_up("customer", answer)
-    metrics.signature_refused("no authorization header")
-    metrics.hook_tried("sent")
-    metrics.hooks_kept(1, 1)
+        metrics.count_lookup("customer", answer)
+    metrics.count_refused_signature("no authorization header")
+    metrics.count_hook_try("sent")
+    metrics.set_unsent_hooks(1, 1)
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:

@@ -111,7 +111,7 @@ async def changed(settings: Settings, change: Callable[[], object]) -> tuple[lis
     """What is taken over, and logged, after a change."""
     taken: list[Settings] = []
     with capture_logs() as lines:
-        async with rotating_secrets(settings, taken.append, Metrics(), structlog.get_logger(), look_s=0.01):
+        async with rotating_secrets(settings, taken.append, Metrics(), structlog.get_logger(), poll_s=0.01):
             change()
             await asyncio.sleep(0.1)
             signal.raise_signal(signal.SIGHUP)

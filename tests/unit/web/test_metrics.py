@@ -119,7 +119,7 @@ def test_steps_stop_growing() -> None:
 )
 def test_lookups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
     metrics = Metrics()
-    metrics.looked_up("customer", answer)
+    metrics.count_lookup("customer", answer)
 
     assert 1 == count(metrics, "ncco_lookups_total", name="customer", result=expected)
     assert answer.ms / 1000 == count(metrics, "ncco_lookup_seconds_sum", name="customer")
@@ -128,7 +128,7 @@ def test_lookups_are_counted_by_what_came_of_them(expected: str, answer: LookupA
 def test_lookups_stop_growing() -> None:
     metrics = Metrics()
     for number in range(SERIES_LIMIT + 7):
-        metrics.looked_up(f"look-up-{number}", LookupAnswer({}))
+        metrics.count_lookup(f"look-up-{number}", LookupAnswer({}))
 
     assert 7 == count(metrics, "ncco_lookups_total", name="other", result="ok")
 
@@ -252,7 +252,7 @@ async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) 
 
 def test_refused_signatures_are_counted_by_reason() -> None:
     metrics = Metrics()
-    metrics.signature_refused(WrongSignature("issued too long ago").reason)
+    metrics.count_refused_signature(WrongSignature("issued too long ago").reason)
 
     assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
 
