@@ -317,16 +317,16 @@ class NccoBuilder:
     def _fault(self) -> tuple[int, Issue] | None:
         """The first error. If an NCCO of the same shape was valid, only the computed options are checked."""
         shapes = tuple([draft.shape for draft in self.drafts])
-        sound = self._root.sound
-        if shapes in sound and 0 not in shapes:
+        valid_shapes = self._root.valid_shapes
+        if shapes in valid_shapes and 0 not in shapes:
             computed = [draft for draft in self.drafts if draft.computed]
             if False not in [options_are_clean(draft.action, draft.computed) for draft in computed]:
                 return None
         issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
         if issue is not None:
             return _action_number(issue.path), issue
-        if len(sound) < SOUND_LIMIT:
-            sound.add(shapes)
+        if len(valid_shapes) < SOUND_LIMIT:
+            valid_shapes.add(shapes)
         return None
 
     def actions(self) -> list[dict[str, Any]]:

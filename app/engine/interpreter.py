@@ -321,8 +321,8 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     """Ask the same step again, or ring the next of its list; what it says keeps the values it had on entering."""
     run.mark(step)
     if isinstance(decision.move, Again):
-        run.tries += decision.move.blame
-        run.asr_errors += not decision.move.blame
+        run.tries += decision.move.counts_try
+        run.asr_errors += not decision.move.counts_try
         again = decision.move
     else:
         run.position += 1

@@ -14,11 +14,11 @@ from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.rules import PROMPT_RULES
 from app.ncco.suggest import nearest
 
-_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
-"""Rules about an undeclared name; the place is that of the name."""
+_UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
+"""Rules about an undeclared name; their issues point at the name."""
 
-_DECLARED_ELSEWHERE: Final = (_NAMES | {"E272"}) - {"E225", "E533"}
-"""Those whose name another file may declare."""
+_DECLARED_ELSEWHERE: Final = (_UNDECLARED_NAMES | {"E272"}) - {"E225", "E533"}
+"""Rules about names that another file may declare."""
 
 _NO_LOCALES: Final = "E562"
 
@@ -30,19 +30,20 @@ _CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "W287": ("E103", "E4"),
     "W289": ("E630", "W646"),
 }
-"""A rule about a whole → how rules begin that are its cause when they are broken in the same file."""
+"""A rule → prefixes of the codes that cause it. If an issue with such a code is in the same file, the rule is not
+reported."""
 
 _ACROSS_FILES: Final = frozenset({"E275", "W213"})
-"""Those whose cause may be in any file."""
+"""Rules whose cause may be in any file."""
 
-_VALUES: Final = frozenset({"W639", "W646"})
+_RETURN_VALUES: Final = frozenset({"W639", "W646"})
 """Rules about values that a sub-flow may return."""
 
 
 def without_text_consequences(found: Iterable[Issue], path: str, faults: Iterable[Issue]) -> Iterator[Issue]:
-    """The issues of a file without those that follow from a fault of its text, such as a missing value.
+    """The issues of a file without those that follow from a fault in its YAML text, such as a missing value.
 
-    With such a fault the choices of a menu are not known, so its prompts are not compared with them.
+    After such a fault the choices of a menu may be incomplete, so issues about prompts are left out too.
     """
     faulty = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
     for issue in found:
@@ -67,10 +68,10 @@ def without_consequences(
 
     Args:
         issues: all of them.
-        nodes: of each flow file that could be read, by path.
-        texts: of each flow file, by path.
+        nodes: the root node of each flow file that could be read, by path.
+        texts: the text of each flow file, by path.
         unread: the names that files with a syntax error may declare.
-        callers: the files of flows that run one with an error.
+        callers: the files of flows that run a flow with an error.
     """
     codes: dict[str, set[str]] = {}
     for issue in issues:
@@ -84,16 +85,18 @@ def without_consequences(
             code.startswith(_CAUSES.get(issue.code, ())) for each in broken.values() for code in each - {issue.code}
         ):
             continue
-        if issue.code in _VALUES and file in callers:
+        if issue.code in _RETURN_VALUES and file in callers:
             continue
-        name = _name_at(issue.place, texts) if issue.code in _NAMES | _DECLARED_ELSEWHERE else ""
+        name = _name_at(issue.place, texts) if issue.code in _UNDECLARED_NAMES | _DECLARED_ELSEWHERE else ""
         if issue.code in _DECLARED_ELSEWHERE and file in nodes and name in unread:
             continue
-        known = name if issue.code in _NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
-        if known and (file, known) in seen:
+        reported_as = name if issue.code in _UNDECLARED_NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
+        if reported_as and (file, reported_as) in seen:
             continue
-        if known == _NO_LOCALES or (known and _lacks_declaration(known, nodes.get(file), texts.get(file, ""))):
-            seen.add((file, known))
+        if reported_as == _NO_LOCALES or (
+            reported_as and _lacks_declaration(reported_as, nodes.get(file), texts.get(file, ""))
+        ):
+            seen.add((file, reported_as))
         kept.append(issue)
     return kept
 
@@ -104,7 +107,7 @@ def _name_at(place: Place, texts: Mapping[str, str]) -> str:
 
 
 def _lacks_declaration(name: str, node: Node | None, text: str) -> bool:
-    """Whether its declaration is missing, or is misspelt: then the name that is declared is used nowhere."""
+    """Whether no key is similar to the name, or the similar key is used nowhere else, so one of the two is misspelt."""
     near = nearest(name, set(_keys(node)) - {name}) if node is not None else None
     return near is None or len(re.findall(rf"\b{re.escape(near)}\b", text)) == 1
 

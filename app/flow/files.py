@@ -28,7 +28,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Iss
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
     if not reader.texts and not reader.issues:
-        reader.refuse("E123", "flows", f"there is no flow file in {flows}")
+        reader.report("E123", "flows", f"there is no flow file in {flows}")
     if templates.exists():
         reader.read_folder(templates, "templates", _is_template)
     return reader.texts, reader.issues
@@ -49,15 +49,15 @@ class _FolderReader:
         self.texts: dict[str, str] = {}
         self.issues: list[Issue] = []
 
-    def refuse(self, code: str, display: str, message: str, cure: str | None = None) -> None:
-        """Report what cannot be read; there is no line to point at."""
+    def report(self, code: str, display: str, message: str, cure: str | None = None) -> None:
+        """Report a file or folder that cannot be read."""
         self.issues.append(RULES[code].at(Place(display, 1, 1), message, cure))
 
     def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
-        """Every wanted file below `folder`, in the order of their names."""
+        """Read every wanted file below `folder`, sorted by name."""
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
-            self.refuse("E123", display, f"{folder} {what}", "name the folder that holds these files")
+            self.report("E123", display, f"{folder} {what}", "name the folder that holds these files")
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):
@@ -69,7 +69,7 @@ class _FolderReader:
         try:
             paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
         except OSError as error:
-            self.refuse("E122", display, f"this folder cannot be read: {_reason(error)}")
+            self.report("E122", display, f"this folder cannot be read: {_reason(error)}")
             return
         for path, is_folder, is_link in paths:
             shown = f"{display}/{_printable(path.name)}"
@@ -80,31 +80,31 @@ class _FolderReader:
             elif not is_link:
                 yield from self._walk(root, path, shown)
             elif not _is_below(root, path):
-                self.refuse("E122", shown, "this link leads out of its folder", "put the folder itself here")
+                self.report("E122", shown, "this link leads out of its folder", "put the folder itself here")
 
     def _read_file(self, root: Path, path: Path, display: str) -> None:
         if display.startswith("flows/") and display.lower().endswith(_MISNAMED):
             name = path.name.removesuffix(".txt")
-            self.refuse("W126", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
+            self.report("W126", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
         elif not _is_below(root, path):
-            self.refuse("E122", display, "this link leads out of its folder", "put the file itself here")
+            self.report("E122", display, "this link leads out of its folder", "put the file itself here")
         else:
-            self._keep(path, display)
+            self._read_text(path, display)
 
-    def _keep(self, path: Path, display: str) -> None:
+    def _read_text(self, path: Path, display: str) -> None:
         try:
             data = _read(path)
         except (OSError, ValueError) as error:
-            self.refuse("E122", display, f"this file cannot be read: {_reason(error)}")
+            self.report("E122", display, f"this file cannot be read: {_reason(error)}")
             return
         text = data.decode("utf-8-sig", errors="replace")
         self.texts[display] = text
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            self._refuse_bytes(display, data, text, error.start)
+            self._report_bytes(display, data, text, error.start)
 
-    def _refuse_bytes(self, display: str, data: bytes, text: str, start: int) -> None:
+    def _report_bytes(self, display: str, data: bytes, text: str, start: int) -> None:
         source = SourceFile(display, text)
         place = source.place(len(data[:start].decode("utf-8-sig")))
         message = f"the byte 0x{data[start]:02X} is not UTF-8: the file was saved in another encoding"
@@ -114,7 +114,7 @@ class _FolderReader:
 def _read(path: Path) -> bytes:
     """The bytes of a regular file. Raises OSError, and ValueError for anything else: a pipe could block forever."""
     if not path.exists():
-        raise ValueError("it is a link to nothing")
+        raise ValueError("it is a broken link")
     if not path.is_file():
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
@@ -138,5 +138,5 @@ def _reason(error: Exception) -> str:
 
 
 def _printable(name: str) -> str:
-    """A file name that is not UTF-8 comes with lone surrogates, which no terminal or file takes."""
+    """The name without lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
     return name.encode(errors="replace").decode()

@@ -60,7 +60,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One box. `lines` is its text, the name first; any characters may be in it."""
+    """One box. `lines` is its text, the name first. The text is not escaped."""
 
     key: str
     kind: NodeKind
@@ -95,7 +95,7 @@ class Drawing:
 
 
 def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
-    """The flows and those that a call may come to from them; with `errors` also the steps that errors lead to."""
+    """The flows and all flows that a call can reach from them. With `errors`, also an arrow to each error target."""
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
@@ -107,7 +107,7 @@ def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
 
 @dataclass
 class _FlowDrawer:
-    """Draws one flow; its ends are added when an arrow leads to them."""
+    """Draws one flow; `ends` are its end nodes, added when an arrow leads to them."""
 
     key: str
     flow: Flow
@@ -124,7 +124,7 @@ class _FlowDrawer:
         return f"{self.key}_start"
 
     def subgraph(self) -> Subgraph:
-        """Its nodes, once its arrows are drawn."""
+        """Its nodes. Call it after `arrows`, which adds the end nodes."""
         steps = (
             GraphNode(self.steps[name], NODE_KINDS.get(step.exit.word, "step"), _lines(step))
             for name, step in self.flow.steps.items()
@@ -141,7 +141,7 @@ class _FlowDrawer:
                 yield Arrow(
                     here, self._target_key(edge.target, drawers), lines, "dotted" if edge.target.runs else "plain"
                 )
-            for called in heard_by(step):
+            for called in onanswer_flows(step):
                 yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
                 yield Arrow(here, self._target_key(step.error, drawers), ("error",), "error")
@@ -178,7 +178,7 @@ def _lines(step: Step) -> tuple[str, ...]:
 
 
 def _played(part: Part) -> str:
-    """An action in a few words; "" for an action that only serves the exit."""
+    """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu."""
     if isinstance(part, Connect):
         return f"connect {', '.join(_dialled(target) for target in part.targets)}"
     if not isinstance(part, Action):
@@ -196,7 +196,7 @@ def _dialled(target: Action) -> str:
     return shorten(address_of(endpoint[0]) or str(endpoint[0]["type"])) if endpoint else "a computed number"
 
 
-def heard_by(step: Step) -> tuple[str, ...]:
+def onanswer_flows(step: Step) -> tuple[str, ...]:
     """The flows that the called parties hear before they are joined."""
     connects = (part for part in step.parts if isinstance(part, Connect))
     named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
@@ -204,7 +204,7 @@ def heard_by(step: Step) -> tuple[str, ...]:
 
 
 def labelled_edges(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
-    """Every edge of an exit with its label; edges with the same meaning and the same target are one."""
+    """The edges of an exit with their labels; edges with the same meaning and target are merged."""
     joined: dict[tuple[object, str], list[Edge]] = {}
     for edge in exit_.edges():
         is_alone = isinstance(exit_, Branch) or edge.label in getattr(exit_, "choices", {})
@@ -261,9 +261,9 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """Lines between quotes: characters that Mermaid or HTML may interpret are written as their numbers.
+    """The lines, escaped: characters that Mermaid or HTML may interpret become character references.
 
-    A Markdown list would begin with `1.` or `-`, so those are numbers too.
+    So does what would begin a Markdown list: `1.` or `-`.
     """
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)

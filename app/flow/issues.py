@@ -18,7 +18,7 @@ class Issue:
         message: what is wrong, in plain sentences.
         cure: what to write instead.
         ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
-        names: the variables, lookups and template files that a text says as they are, where their value is meant.
+        names: the variables, lookups and template files whose name a text says literally, where their value was meant.
     """
 
     code: str

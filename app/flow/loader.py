@@ -1,4 +1,4 @@
-"""Flow files and templates → a project: every flow that can be played, and every fault.
+"""Flow files and templates → a project: every flow without errors, and every issue.
 
 Each flow also gets the flows that a call may reach from it.
 """
@@ -34,11 +34,11 @@ from app.flow.taint import tainted
 def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
     """Each flow with its `subs`, the sources of all of them, and its revision.
 
-    A flow that leads to one with an error is left out, as that one is.
+    A flow that can lead to a flow with an error is left out too.
 
     Args:
         read: the flows without errors, by name.
-        sources: path → text of what each is made of, by name.
+        sources: path → text of the files that each flow uses, by the flow's name.
     """
     found: dict[str, Flow] = {}
     for name, one in read.items():
@@ -46,15 +46,15 @@ def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]])
         if one.flow is None or names is None:
             continue
         others = {other: flow for other in names if other != name and (flow := read[other].flow) is not None}
-        # the layout of an NCCO depends on the flow in which the call began, so each sub-flow has its own memo
-        subs = {other: replace(flow, sound=set()) for other, flow in others.items()}
+        # the layout of an NCCO depends on the flow in which the call began, so each sub-flow has its own cache
+        subs = {other: replace(flow, valid_shapes=set()) for other, flow in others.items()}
         texts = {path: text for other in names for path, text in sources[other].items()}
         found[name] = replace(one.flow, subs=subs, sources=texts, revision=revision_of(texts))
     return found
 
 
 def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
-    """Every flow that a call may come to from `start`, itself first; None when one of them cannot be played."""
+    """Every flow that a call can reach from `start`, itself first; None when one of them has an error."""
     names, waiting = dict.fromkeys((start,)), [start]
     while waiting:
         for name in sorted(read[waiting.pop()].runs):
@@ -104,7 +104,7 @@ def load(
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
         file.node, file.found = read_yaml(file.path, file.text)
-        file.text_faults = len(file.found)
+        file.yaml_issue_count = len(file.found)
     templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
     tracked = TrackedTemplates(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
@@ -146,22 +146,22 @@ def load(
 
 @dataclass(slots=True, eq=False)
 class _File:
-    """One file while the project is loaded: its faults, and what it was found to be."""
+    """One file while the project is loaded: what was read from it, and its issues."""
 
     path: str
     text: str
     node: Node | None = None
     found: list[Issue] = field(default_factory=list)
-    text_faults: int = 0
+    yaml_issue_count: int = 0
     read: ReadFlow | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def issues(self) -> Iterator[Issue]:
-        """Its faults, without those that only follow from a fault of its text."""
-        faults = self.found[: self.text_faults]
+        """Its issues, without those that only follow from a fault in its YAML text."""
+        faults = self.found[: self.yaml_issue_count]
         yield from faults
-        yield from without_text_consequences(self.found[self.text_faults :], self.path, faults)
+        yield from without_text_consequences(self.found[self.yaml_issue_count :], self.path, faults)
 
 
 def _is_flow_file(path: str) -> bool:
@@ -169,7 +169,7 @@ def _is_flow_file(path: str) -> bool:
 
 
 def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:
-    """What each flow takes and gives back, by name. Of a file with faults nothing is taken to be missing.
+    """The signature of each flow, by name. `is_whole` is false for a file that could not be read completely.
 
     If a flow lacks a name, which is an error, others may refer to it by its file name.
     """

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 CallbackKind = Literal["input", "notify", "event", "onanswer"]
 
 
-def any_number(number: str) -> bool:
-    """Whether a number may be dialled when nothing is forbidden: always."""
+def allow_any_number(number: str) -> bool:
+    """Always true: any number may be dialled."""
     return True
 
 
@@ -36,24 +36,24 @@ class Frame(NamedTuple):
 
     Attributes:
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
-        position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
+        position: the index of the target of a connect list that rings now; 0 on entering.
         waited: seconds since the step was entered.
         may_dial: whether a computed number or address may be dialled; "" means that it is not a number.
-        dials_left: how often the call may still dial.
+        dials_left: how many more numbers the call may dial.
     """
 
     names: Mapping[str, Any]
     position: int = 0
     waited: float = 0.0
-    may_dial: Callable[[str], bool] = any_number
+    may_dial: Callable[[str], bool] = allow_any_number
     dials_left: int = 1_000
 
 
 class Value(Protocol):
     """A field of a flow file, compiled: a literal, or a text with braces.
 
-    `used_names` are the root names that it looks up, and sensitive fields as `name.field`; `used_files` the template
-    files that it is made of.
+    `used_names` are the names that it reads, and sensitive fields as `name.field`; `used_files` are the template files
+    that it includes.
     """
 
     @property
@@ -81,7 +81,7 @@ class Callback:
     """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
 
     Attributes:
-        kind: which route it comes in on.
+        kind: the route that receives it.
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
         steers: whether its reply may replace the NCCO.
         sensitive: whether what the caller keys in must not be written anywhere.
@@ -95,18 +95,18 @@ class Callback:
 
 @dataclass(slots=True)
 class Draft:
-    """One NCCO action of one turn: a dict of its own, which the engine may complete.
+    """One NCCO action of one turn, which the engine may still change.
 
     Attributes:
         action: the NCCO action.
         callback: the webhook that it asks for.
         dials: the computed (not literal) number or address that a connect dials, to be checked against the
             allow-list; "" when the flow file names it literally.
-        shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
-            it may differ from call to call.
-        computed: the options of the action that a call computes; the others are the same in every call.
-        heard: the flow that the other party of a connect hears before it is joined, and what that is given
-            (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
+        shape: identifies the properties that decide whether an order of actions is valid; drafts with the same shape
+            have the same ones. 0 when they may differ from call to call.
+        computed: the options of the action that are computed in each call; the others never change.
+        heard: the flow that the called party hears before it is joined, and the params of that flow
+            (`{"flow": .., "given": {..}}`); None when it hears no flow. The engine writes the `url` of its `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -139,11 +139,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Another flow that a call goes on in.
+    """Another flow that the call continues in.
 
     Attributes:
         flow: its name.
-        given: what its params become, computed in the flow that runs it.
+        given: the values of its params, computed in the flow that runs it.
         comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the
             call is handed over for good.
     """
@@ -161,7 +161,7 @@ class Target:
         step: a step of this flow.
         runs: another flow.
         returns: the outcome with which the call goes back; the call ends when no flow waits for it.
-        sets: assigned on the way. Those of a return are made in the flow that it leads to.
+        sets: assignments made before the call gets there. Those of a return fill variables of the calling flow.
     """
 
     step: str | None
@@ -177,7 +177,7 @@ class Target:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it leads to a step or to the end, and does nothing on the way."""
+        """Whether it leads to a step or to the end, without assignments."""
         return self.runs is None and not self.returns and not self.sets
 
     @property
@@ -190,13 +190,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an `input` asked for: what the outcome table needs to tell what the caller meant.
+    """What an `input` accepts: everything that is needed to turn its webhook into an outcome.
 
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: phrase → its choice. Phrases are already folded (`app.flow.phrases.fold`).
         lengths: how many digits a data entry takes (lowest, highest); None for a menu or for speech alone.
-        free_speech: any words are an answer.
+        free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: what the caller keys in must not be written anywhere.
         by_locale: what it asked for in each locale of the flow; empty when that is the same in all.
@@ -211,13 +211,13 @@ class Asked:
     by_locale: Mapping[str, Asked] = field(default_factory=dict)
 
     def in_locale(self, locale: str) -> Asked:
-        """What it asked for in one locale; in the default one for a name that is none."""
+        """What it asked for in one locale; for an unknown name, what it asked for in the default locale."""
         return self.by_locale.get(locale, self)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a wait.
+    """The result of a wait.
 
     Attributes:
         name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; for a connect or a checkpoint the status or the
@@ -225,7 +225,7 @@ class Outcome:
         choice: the choice's name when `name` is `choice`.
         digits, text, confidence: what the caller gave ("" and None where nothing came).
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace: which row of the table decided, and on what.
+        because: one sentence for the trace: why this is the outcome.
     """
 
     name: str
@@ -238,7 +238,7 @@ class Outcome:
 
 
 class Jump(NamedTuple):
-    """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
+    """The result of an exit that decides at once. `others` explains why each earlier line did not match."""
 
     target: Target
     place: Place
@@ -257,29 +257,29 @@ class Go:
 class Again:
     """The same step asks once more: `prompts`, then (unless `reprompt` is off) what it played before.
 
-    `blame` counts a failed try; without it a fault of the platform is not held against the caller.
+    `counts_try` adds one to the failed tries. It is false when the caller did nothing wrong, as after an ASR error.
     """
 
     prompts: tuple[Part, ...] = ()
     reprompt: bool = True
-    blame: bool = True
+    counts_try: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The step's list goes on to its next item (the next target of a connect list)."""
+    """The step dials the next target of its connect list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an exit makes of an outcome.
+    """What an exit decides for an outcome.
 
     Attributes:
         move: where the call goes.
         outcome: its name as scenarios, logs and coverage count it: a choice's name, `noinput`, `busy`, ...
         place: the line that decided.
         because: one sentence for the trace.
-        others: why each other line did not fit.
+        others: why each other line did not match.
         sets: assignments, in order, before the move.
         values: what was collected, by variable name.
         attempt, attempts: which failed try of how many this was; 0 when none has failed.
@@ -304,7 +304,7 @@ class Edge:
 
     Attributes:
         sets: assigned before those of the target.
-        fills: the variable that keeps what the caller gave; "" for none.
+        fills: the variable that receives the caller's input; "" for none.
     """
 
     label: str
@@ -319,7 +319,7 @@ class Variable:
     """A declared variable; `default` is of its type already.
 
     A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. One without
-    `is_declared` is only named by a `collect`; `has_default` tells whether what it begins with is written.
+    `is_declared` is only named by a `collect`; `has_default` means that the flow file writes its default.
     """
 
     name: str
@@ -333,7 +333,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What the user of a flow, a lookup or a hook gives to it."""
+    """A parameter of a flow, a lookup or a hook."""
 
     variable: Variable
     is_required: bool
@@ -345,9 +345,9 @@ class Signature:
 
     Attributes:
         params: what it takes, by name.
-        outcomes: the names of what may come of it.
+        outcomes: the names of its outcomes.
         returns: the values that it gives back, by name.
-        is_whole: all of it could be read; what is missing is then really missing.
+        is_whole: whether the whole file could be read; if not, it may have more than is listed here.
         places: where each outcome is declared.
     """
 
@@ -390,7 +390,7 @@ class Exit(Protocol):
         """Decide at once, or None: a webhook decides. Raises RenderError."""
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide by what came of the wait, after `tries` failed tries; None: it does not steer. Raises RenderError."""
+        """Decide by the outcome, after `tries` failed tries; None: the call does not move. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +401,7 @@ class Step:
         sets: assignments on entering.
         parts: everything it plays, the `input` of its menu or data entry included.
         exit: how it ends.
-        error: where a value that cannot be computed leads; None: the flow's own.
+        error: the target when a value cannot be computed; None for that of the flow.
         tail: whether the error exit's actions follow its `input`.
         asks: the lookups that it asks on entering.
         sends: the hooks that it sends on entering.
@@ -435,20 +435,20 @@ class Flow:
         numbers: digits without `+`; calls to them start here.
         default: whether calls to any other number start here.
         entry: whether `/webhooks/answer/{name}` may start it.
-        params: what it is given when another flow runs it.
-        outcomes: what may come of it then.
+        params: the variables that another flow fills when it runs this one.
+        outcomes: the outcomes that it can return then.
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
         default_answers: what each lookup holds before it is asked, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
-        limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
+        limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
-        sound: shapes of NCCOs that were found right; a memo that grows while calls run.
-        tails: what is played behind an `input` from a step on, by step; None where it differs from call to call. Also
-            a memo.
+        valid_shapes: shapes of NCCOs that were checked and are valid; a cache that grows while calls run.
+        tails: the tail of an `input` that continues at a step, by step; None when it differs from call to call. Also
+            a cache.
     """
 
     name: str
@@ -471,7 +471,7 @@ class Flow:
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
-    sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
+    valid_shapes: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
     tails: dict[str, tuple[Draft, ...] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:

@@ -1,4 +1,4 @@
-"""YAML as text with positions: what the loader hands to the kinds of the flow language.
+"""YAML as text with positions: what the models of the flow language are read from.
 
 Every scalar is a `Text`; nothing has become a number, a boolean or null. A field that wants another type casts
 the text itself and reports at the text's place.
@@ -26,7 +26,7 @@ class Text(NamedTuple):
     """One scalar of a file.
 
     `value` is what the author means (quotes gone, escapes resolved). `origins` holds for each character of `value`
-    its (line, column), only where the scalar is not written on one line as it is (block scalars, escapes, folds).
+    its (line, column). It is empty when the scalar is written literally on one line (no block, escape or fold).
     """
 
     value: str
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A mapping in the order of its file; doubled keys are reported by the reader and only the first is kept."""
+    """A mapping in the order of its file; a repeated key is reported when it is read, and only the first is kept."""
 
     entries: tuple[Entry, ...]
     place: Place

@@ -1,6 +1,6 @@
 """The path to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
 
-A name without a path is a name of the flow. The others are sensitive fields of lookups.
+A name without a path is a variable or lookup of a flow. A name with a path is a sensitive field of a lookup.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""A field, or None: any entry of a list, and any entry whose key is computed."""
+"""The name of a field, or None for any entry of a list and for an entry whose key is computed."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -32,8 +32,8 @@ def _key(key: PathKey) -> str:
     return f".{key}" if _PLAIN.fullmatch(key) else f"[{json.dumps(key)}]"
 
 
-def is_inner(name: str) -> bool:
-    """Whether it names something within a name."""
+def has_path(name: str) -> bool:
+    """Whether the text is a name with a path into it."""
     return _WITHIN.search(name) is not None
 
 
@@ -44,19 +44,19 @@ def root_of(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The path that `written` wrote."""
+    """The path in a text that `written` returned; () for a name alone."""
     return tuple(
         found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )
 
 
-def meet(one: Path, other: Path) -> bool:
-    """Whether one of two paths may lead to the other, or to something in it."""
+def may_overlap(one: Path, other: Path) -> bool:
+    """Whether the values at two paths may be the same, or one may contain the other."""
     return all(left == right or left is None or right is None for left, right in zip(one, other, strict=False))
 
 
 def by_first_key(paths: Collection[Path]) -> dict[PathKey, set[Path]]:
-    """The paths by their first key, without it."""
+    """The rest of each path, grouped by its first key."""
     found: dict[PathKey, set[Path]] = {}
     for path in paths:
         if path:

@@ -12,10 +12,10 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
     "[\u3099\u309a]*"
 )
-"""A sign of a script that sets no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
+"""A character of a script without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese."""
 
 _VOICING = "\u3099\u309a"
-"""What makes another syllable of a kana; no accent."""
+"""Marks that turn a kana into another syllable; they are not accents, so they are kept."""
 
 
 LONGEST: Final = 1_500
@@ -24,11 +24,11 @@ NCCO reference, Speech recognition settings (maxDuration)."""
 
 
 def fold(text: str) -> str:
-    """`text` as words in small letters without accents and punctuation, one blank between them.
+    """`text` as words in lower case without accents and punctuation, separated by single spaces.
 
-    Only the first `LONGEST` characters count: a single sign may become 18 of them.
+    Only the first `LONGEST` characters are used. The result may be longer: one character may become 18.
 
-    Where a script sets no blanks between words, each sign is a word.
+    In a script without spaces between words, each character is a word.
     """
     text = text[:LONGEST]
     if text.isascii():
@@ -44,7 +44,7 @@ def _is_dropped(sign: str) -> bool:
 
 
 def _words(text: str) -> str:
-    """The text with a blank for each sign that belongs to no word. The vowel signs of Indic scripts do."""
+    """The text with a space for each character outside words. Vowel signs of Indic scripts belong to words."""
     signs: list[str] = []
     for sign in text:
         is_mark = unicodedata.category(sign) in {"Mn", "Mc"}

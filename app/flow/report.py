@@ -16,7 +16,7 @@ Format = Literal["text", "json", "github"]
 _WIDEST = 110
 """Columns of a source line that are shown; a longer one is cut around the fault."""
 _LEAD = 50
-"""Columns that stay in front of the fault when its line is cut."""
+"""Columns that are kept before the fault when its line is cut."""
 _TAB = "    "
 _BREAK = re.compile(r"\r\n|\r|\n")
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
@@ -26,7 +26,7 @@ def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format =
     """All `issues` in the order of their places; "" for text without any issue, else it ends with a line break.
 
     `sources` is display path → text, for the excerpts; a file that is not in it is shown without one. `colour` adds
-    terminal colours to the text format; no text of a file can add its own.
+    terminal colours to the text format; escape sequences in a file are never passed on.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":
@@ -53,12 +53,12 @@ def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: Colourin
     for file, group in groupby(issues, key=lambda issue: issue.place.file):
         found = tuple(group)
         if len(files) > 1:
-            blocks.append(colours(f"{printable(file)}: {_numbers(found)}", "heading") + "\n")
+            blocks.append(colours(f"{printable(file)}: {_counts(found)}", "heading") + "\n")
         blocks += [_block(issue, lines.get(file, ()), colours) for issue in found]
-    return "\n".join([*blocks, f"{_numbers(issues)} in {_plural(len(files), 'file')}\n"])
+    return "\n".join([*blocks, f"{_counts(issues)} in {_plural(len(files), 'file')}\n"])
 
 
-def _numbers(issues: Sequence[Issue]) -> str:
+def _counts(issues: Sequence[Issue]) -> str:
     errors = sum(issue.is_error for issue in issues)
     counts = [(errors, "error"), (len(issues) - errors, "warning")]
     return ", ".join(_plural(number, noun) for number, noun in counts if number)
@@ -83,33 +83,33 @@ def _block(issue: Issue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, how many columns stand before the fault, and how many columns it is wide."""
+    """The line as a terminal shows it, how many columns are before the fault, and how many columns the fault has."""
     start = min(column - 1, len(line))
     cells = [_cell(char) for char in line]
     before, width = _width(cells[:start]), max(1, _width(cells[start : start + length]))
     front = ""
     if _width(cells) > _WIDEST and before > _LEAD:
-        index = _fitting(cells, before - _LEAD)
+        index = _cells_to_fill(cells, before - _LEAD)
         front, before = "...", before - _width(cells[:index]) + 3
         cells = cells[index:]
-    shown = cells[: _fitting(cells, _WIDEST + 1) - 1] if _width(cells) > _WIDEST else cells
+    shown = cells[: _cells_to_fill(cells, _WIDEST + 1) - 1] if _width(cells) > _WIDEST else cells
     cut = "..." if len(shown) < len(cells) else ""
     return front + "".join(shown) + cut, before, min(width, max(1, _WIDEST - before))
 
 
-def _fitting(cells: Sequence[str], columns: int) -> int:
+def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
     """How many cells it takes to fill at least `columns` columns."""
     filled = accumulate((_width([cell]) for cell in cells), initial=0)
     return next(index for index, width in enumerate(filled) if width >= columns)
 
 
 def _cell(char: str) -> str:
-    """A character as it is printed: tabs have a fixed width, and nothing can steer the terminal."""
+    """A character as it is printed: a tab has a fixed width, and a control character is escaped."""
     return _TAB if char == "\t" else printable(char)
 
 
 def printable(text: str) -> str:
-    """The text without anything that could steer a terminal: such characters become `<1B>`."""
+    """The text with control and other invisible characters escaped: ESC becomes `<1B>`."""
     return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
 
 
@@ -161,9 +161,11 @@ def annotation(level: str, text: str, **values: object) -> str:
 
     Source: GitHub's workflow commands, how values are escaped.
     """
-    written = (f"{name}={_data(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in values.items())
-    return f"::{level} {','.join(written)}::{_data(text)}\n"
+    written = (
+        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in values.items()
+    )
+    return f"::{level} {','.join(written)}::{_escaped(text)}\n"
 
 
-def _data(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

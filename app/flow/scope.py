@@ -82,8 +82,8 @@ class ScopeTypes:
 
     Attributes:
         shapes: by name.
-        unspoken: names that may not be said to a caller, and ways into names (`name.list[].field`), each with what
-            it is.
+        unspoken: names and paths (`name.list[].field`) that must not be said to a caller, each with a description of
+            what it is.
         env: the names that `env` has; None when that is not known.
     """
 
@@ -96,11 +96,11 @@ class ScopeTypes:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What of `unspoken` is sensitive. Settings of the server are not: they may be sent and kept."""
+        """The sensitive ones among `unspoken`. Settings of the server are not: they may be sent and stored."""
         return frozenset(name for name in self.unspoken if not self.is_setting(name))
 
     def is_setting(self, name: str) -> bool:
-        """Whether a name that may not be said holds settings of the server, or one of them."""
+        """Whether an unspoken name holds settings of the server, or a single one."""
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> ValueType | None:
@@ -114,8 +114,8 @@ class ScopeTypes:
             shape = shape.at(key) if shape is not None and shape.is_record else None
         return shape
 
-    def having(self, name: str, shape: ValueType, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """This scope and one more name, in which some fields are sensitive; one that is there gets the new type."""
+    def with_name(self, name: str, shape: ValueType, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
+        """This scope with one more name, which replaces one it has. `secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
@@ -134,7 +134,7 @@ def scope_types(
     Args:
         variables: of the flow.
         env: the names that are set on this server.
-        kept: those of the variables that may hold a setting of the server.
+        kept: the variables that may hold a setting of the server.
     """
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}

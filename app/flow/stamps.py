@@ -1,4 +1,4 @@
-"""Which files there are and when each was saved, to notice a change that the system does not report."""
+"""Which files exist and when each was saved, to detect changes for which the system sends no notification."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Stamps = Mapping[str, Stamp]
 
 
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
-    """Those of the folders, of all that is in them at any depth, and of the files; what is not there is left out.
+    """The stamps of the folders, of everything in them at any depth, and of the files; missing paths are left out.
 
-    Two that are equal mean that no file was saved, added, taken away or replaced in between; links are followed to the
-    files that they lead to. Raises nothing: a folder that cannot be read counts as empty.
+    If two results are equal, no file was saved, added, removed or replaced in between. A link has the stamp of the
+    file that it leads to. Raises nothing: a folder that cannot be read counts as empty.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}

@@ -1,4 +1,4 @@
-"""Taint: which variables may hold what a caller decides, and which a setting of the server.
+"""Taint: which variables may hold a caller's data, and which may hold a setting of the server.
 
 A URL may begin with a variable of type `url`. That is safe only as long as no caller decides what the variable holds,
 and `set`, `collect`, `with` and the values that a sub-flow returns all fill variables. This module finds the variables
@@ -9,7 +9,7 @@ The algorithm is reachability in a graph:
 
 1. A *cell* is a variable of a flow, or a value that a flow returns, in one of two aspects. `ANY`: a part of the value
    is the source's. `BEGINNING`: the source decides the beginning of the value, where a URL has its scheme and host.
-2. An *edge* leads from a cell to a cell that is computed of it. For each text under `set` or `with`, the literal text
+2. An *edge* leads from a cell to a cell that is computed from it. For each text under `set` or `with`, the literal text
    in front of a value decides, as it does where a URL is written (`app.flow.templates.escaping`):
 
    - behind a scheme and host (`https://cdn.example.com/{{ x }}`), the source's part in `x` stays a part: ANY → ANY;
@@ -53,7 +53,7 @@ _OF_THE_SERVER: Final = frozenset({"now", "locale", "hours", "loop"})
 
 
 class Aspect(Enum):
-    """What a caller decides of a value."""
+    """Which part of a value the source decides."""
 
     ANY = "any"
     BEGINNING = "beginning"
@@ -105,7 +105,7 @@ def tainted(flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[
 
 
 def _reachable(source: Cell, edges: Edges, flows: Mapping[str, Map], harmless: Collection[str]) -> set[Cell]:
-    """The cells that a source reaches; those of the types `harmless`, and of words, are not entered."""
+    """The cells that a source reaches, without those of the types `harmless` and of lists of words."""
     found, waiting = {source}, [source]
     while waiting:
         reached = edges.get(waiting.pop(), set()) - found
@@ -159,11 +159,11 @@ class _EdgeReader:
     def edges(self, node: Node) -> Iterator[tuple[Cell, Cell]]:
         """Source and target of everything in a node that fills a variable."""
         if isinstance(node, Map):
-            yield from self._filled(node)
-        for inner in _inner(node):
+            yield from self._edges_of_map(node)
+        for inner in _children(node):
             yield from self.edges(inner)
 
-    def _filled(self, node: Map) -> Iterator[tuple[Cell, Cell]]:
+    def _edges_of_map(self, node: Map) -> Iterator[tuple[Cell, Cell]]:
         """What a map fills by `set` and `with`, by what a sub-flow returns, and by `collect`."""
         other, into = node.get("run"), node.get("into")
         callee = other.value if isinstance(other, Text) else ""
@@ -182,7 +182,7 @@ class _EdgeReader:
 
     def _sources(self, node: Node) -> Iterator[tuple[Cell, Aspect]]:
         """The cells that a written value is computed of, each with the aspect of the result that it decides."""
-        for inner in _inner(node):
+        for inner in _children(node):
             yield from self._sources(inner)
         if isinstance(node, Text) and ("{{" in node.value or "{%" in node.value):
             template, _ = read_with_includes(node, self.templates)
@@ -191,7 +191,7 @@ class _EdgeReader:
             yield from values.found
 
     def cell(self, name: str, path: Path, aspect: Aspect) -> Cell | None:
-        """Where the value comes from that a name and a way into it lead to; None when no caller decides it."""
+        """The cell that the value at a path within a name comes from; None when it comes from no source."""
         own = self.nodes[0]
         is_variable = any(name in _names_under(own, section) for section in ("vars", "params"))
         lookup = None if is_variable else self._lookup(name)
@@ -200,8 +200,8 @@ class _EdgeReader:
         if name in _OF_THE_SERVER or (name == "call" and path == ("region_url",)):
             return None
         if lookup is not None:
-            is_own_word = aspect is Aspect.BEGINNING and _is_url(lookup.get("returns"), path)
-            return None if is_own_word else CALLER
+            is_own_url = aspect is Aspect.BEGINNING and _is_url(lookup.get("returns"), path)
+            return None if is_own_url else CALLER
         return CALLER if name in ("call", "input") else Cell(self.flow, name, aspect)
 
     def _lookup(self, name: str) -> Map | None:
@@ -214,7 +214,7 @@ class _EdgeReader:
 
 
 def _is_url(node: Node | None, path: Path) -> bool:
-    """Whether the field of an answer that a way leads to is declared as `url`; `node` is of `returns`."""
+    """Whether the field of an answer at a path is declared as `url`; `node` is the lookup's `returns`."""
     if node is not None and is_described(node):
         return _is_url(described(node, "type"), path)
     if not path:
@@ -224,7 +224,7 @@ def _is_url(node: Node | None, path: Path) -> bool:
     return isinstance(node, Map) and path[0] is not None and _is_url(node.get(path[0]), path[1:])
 
 
-def _inner(node: Node) -> Iterable[Node]:
+def _children(node: Node) -> Iterable[Node]:
     """The nodes in a list or a map."""
     if isinstance(node, Seq):
         return node.items
@@ -237,7 +237,7 @@ _URL: Final = CONTEXTS["url"]
 class _SourceWalk(Walk):
     """Finds what a text is computed of, by the place of each value in a URL.
 
-    Names that the text gives are replaced by what they stand for; what only decides on branches is left out.
+    A name that the template sets is replaced by its value. Conditions are left out.
     """
 
     def __init__(self, template: Template, reader: _EdgeReader) -> None:
@@ -250,7 +250,7 @@ class _SourceWalk(Walk):
         self.state = self.state._replace(context=_URL.after(self.state.context, node.data))
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Keep what a value that is written is made of."""
+        """Add the sources of a value that the template outputs."""
         if occurrence.role == "output":
             for each in references_in(occurrence):
                 if each.is_part:
@@ -268,11 +268,11 @@ class _SourceWalk(Walk):
             self.found.append((source, Aspect.BEGINNING))
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The place behind branches; where they end differently, the next value may decide the host."""
+        """The position in the URL after branches; `host` when they end differently, which is the safe assumption."""
         return contexts[0] if len(set(contexts)) == 1 else "host"
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """A second round begins where the first one has ended."""
+        """Visit the loop twice if needed: the second round begins at the position in the URL where the first ended."""
         before = self.state.context
         super().loop(node, tested)
         if self.state.context != before:

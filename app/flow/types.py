@@ -1,7 +1,7 @@
 """The types that values of a flow are cast to.
 
-A cast takes what a flow file or a running call gives (mostly text) and gives a value of the type, or raises
-ValueError with a sentence that says what is needed. The sentence never repeats the value: it may be a caller's PIN.
+A cast converts a value of a flow file or a running call (mostly text) to the type, or raises ValueError with a
+sentence that says what is needed. The sentence never repeats the value: it may be a caller's PIN.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def pairs(value: object) -> ItemsView[str, object]:
 
 def _list(value: object) -> object:
     """A copy, as JSON can keep it with the call."""
-    return _SizeBudget().kept(entries(value), 0)
+    return _SizeBudget().copied(entries(value), 0)
 
 
 def _map(value: object) -> object:
     """A copy, as JSON can keep it with the call."""
-    return _SizeBudget().kept(dict(pairs(value)), 0)
+    return _SizeBudget().copied(dict(pairs(value)), 0)
 
 
 class _SizeBudget:
@@ -74,8 +74,8 @@ class _SizeBudget:
     def __init__(self) -> None:
         self.left = MAX_ENTRIES + 1
 
-    def kept(self, value: object, depth: int = 1) -> object:
-        """An entry as JSON has it: a point in time becomes its text."""
+    def copied(self, value: object, depth: int = 1) -> object:
+        """A copy of an entry for JSON: a point in time becomes text."""
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"lists and maps of at most {MAX_ENTRIES:,} entries altogether are needed")
@@ -85,9 +85,9 @@ class _SizeBudget:
             case str() | bool() | None:
                 return value
             case list() | tuple():
-                return [self.kept(item, depth + 1) for item in value]
+                return [self.copied(item, depth + 1) for item in value]
             case Mapping():
-                return {str(key): self.kept(item, depth + 1) for key, item in value.items()}
+                return {str(key): self.copied(item, depth + 1) for key, item in value.items()}
             case int() | float() if abs(value) < _LARGE and math.isfinite(value):
                 return value
             case datetime():
@@ -132,7 +132,7 @@ class ValueType:
 
     @property
     def empty(self) -> Any:
-        """What it is as long as nothing is known: `""`, 0, an empty list, ...; None where only words are allowed."""
+        """The value before anything is known: `""`, 0, an empty list, ...; None when only some words are allowed."""
         if self.is_record:
             return {name: inner.empty for name, inner in self.fields.items()}
         return None if self.words else copy(_EMPTY.get(self.name, ""))
@@ -143,7 +143,7 @@ class ValueType:
         return self.item or ANY
 
     def at(self, key: str) -> ValueType | None:
-        """The type of the entry of a map under a key; None when it has none, and for what is no map."""
+        """The type of the entry of a map under a key; None without such an entry, and when this is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.kind == "map" else None
@@ -200,7 +200,7 @@ _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|o
 
 
 def _in_seconds(value: object) -> str:
-    """How the need for seconds goes on for a number with a unit of time; "" for anything else."""
+    """The rest of the error message for a number with a unit of time, such as `5 min`; "" for anything else."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""
@@ -217,7 +217,7 @@ def _bool(value: object) -> bool:
 
 
 def _phone(value: object) -> str:
-    """Digits with the country code; blanks, dashes, dots, brackets, a leading `+` or `00` are tidied away."""
+    """Digits with the country code; spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError("a phone number is needed, such as 447700900123")
     written = str(value).strip()
@@ -267,16 +267,16 @@ DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=
 """`now`."""
 
 ANY = ValueType("any", "any", SAMPLE, lambda value: value)
-"""What only the running call knows: an entry of a list, of a map or of `call.custom_data`."""
+"""A type that is only known in the running call: an entry of a list, of a map or of `call.custom_data`."""
 
 
-def common(left: ValueType | None, right: ValueType | None) -> ValueType:
-    """The type of what is of one type or of the other; None is a type that is not known."""
+def common_type(left: ValueType | None, right: ValueType | None) -> ValueType:
+    """The type of a value that has one of two types; None is an unknown type."""
     if left is None or right is None or left.kind != right.kind:
         return ANY
     if left == right:
         return left
-    return list_of(common(left.entry, right.entry)) if left.kind == "list" else TYPES.get(left.kind, left)
+    return list_of(common_type(left.entry, right.entry)) if left.kind == "list" else TYPES.get(left.kind, left)
 
 
 def list_of(item: ValueType) -> ValueType:
@@ -304,7 +304,7 @@ def record(fields: Mapping[str, ValueType]) -> ValueType:
 
 
 class Sample(dict[str, Any]):
-    """Answers every field with a typical text.
+    """A map that returns a typical text for every key.
 
     Attributes:
         text: the typical text.
@@ -324,7 +324,7 @@ def open_record(item: ValueType, sample: str = SAMPLE) -> ValueType:
 
 
 class _Inner(ValueError):
-    """A value within a value that does not fit.
+    """An entry of a list or a map that does not have the required type.
 
     Attributes:
         path: where it is: `[0].max`.
@@ -338,7 +338,7 @@ class _Inner(ValueError):
 
 
 def _within(step: str, type_: ValueType, value: object) -> object:
-    """`value`, which is at `step` of a list or a map, as `type_`; the error of a misfit says where it is."""
+    """`value`, the entry at `step` of a list or a map, as `type_`. An error says where the faulty entry is."""
     try:
         return type_.cast(value)
     except _Inner as inner:

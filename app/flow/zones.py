@@ -1,4 +1,4 @@
-"""Time zones by their names in the database of the IANA."""
+"""Time zones by their names in the IANA time zone database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from app.ncco.suggest import nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
-"""Names that a host may have in addition to the time zone database."""
+"""Names that a host may define in addition to those of the database."""
 _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 _ABBREVIATIONS: Final = {
     "bst": "Europe/London",

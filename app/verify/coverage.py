@@ -10,7 +10,7 @@ from functools import cache
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session, TraceLine
-from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, labelled_edges
+from app.flow.graph import Arrow, Drawing, Stroke, draw, labelled_edges, onanswer_flows
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto
 from app.flow.language.menu import Choices
@@ -211,7 +211,7 @@ def _counts_of(flow: Flow, counts: Mapping[tuple[str, str, str], int]) -> Iterat
             names = list(_outcomes_of(step.exit, number, lines))
             found = [counts[flow.name, step.name, name] for name in names if (flow.name, step.name, name) in counts]
             yield sum(found) if found else None
-        yield from (None for _ in heard_by(step))
+        yield from (None for _ in onanswer_flows(step))
 
 
 def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[str]:

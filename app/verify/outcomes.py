@@ -194,7 +194,7 @@ class Following:
                 pass
 
     def _outcome(self, step: Step, line: TraceLine, *, is_at_once: bool) -> str:
-        """The name of the outcome of a decision; "" for none, such as asking again without blame.
+        """The name of the outcome of a decision; "" for none, such as asking again without a failed try.
 
         `is_at_once`: the step has decided on entering.
         """

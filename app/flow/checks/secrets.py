@@ -28,7 +28,7 @@ from app.flow.checks.facts import (
 from app.flow.issues import Issue
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
-from app.flow.paths import is_inner, path_of, root_of, written
+from app.flow.paths import has_path, path_of, root_of, written
 from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference
@@ -205,7 +205,7 @@ class _SensitivePaths:
     def _received(self, state: State, names: Iterable[str]) -> State:
         """A state in which those of `names` that are sensitive were received just now."""
         variables = self.facts.flow.variables
-        found = [name for name in names if is_inner(name) or (name in variables and variables[name].sensitive)]
+        found = [name for name in names if has_path(name) or (name in variables and variables[name].sensitive)]
         self._received_names.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
@@ -232,7 +232,7 @@ def _gone(need: Reference, gone: State) -> str:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:
         return need.name
-    inner = sorted(name for name in gone if is_inner(name) and root_of(name) == need.name)
+    inner = sorted(name for name in gone if has_path(name) and root_of(name) == need.name)
     return next((name for name in inner if need.holds(path_of(name))), "")
 
 

@@ -36,7 +36,7 @@ _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-f
 _UTC: Final = ZoneInfo("UTC")
 _UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
 
-_FIXED: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
+_FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 _DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
 _WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
@@ -60,7 +60,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     zone = find_zone(text.value)
     if zone is None:
         reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
-    elif _FIXED.fullmatch(text.value):
+    elif _FIXED_OFFSET.fullmatch(text.value):
         reader.report("W523", text.place, f"the clocks of {text.value} never change", _ZONE_CURES.get(text.value))
     return zone
 
@@ -112,13 +112,13 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     name, place = entry.key.value, entry.key.place
     what = f'hours "{name}"'
     empty = Calendar(name, _UTC, NEVER, {}, {}, place)
-    node = _literal(entry.value, what, reader)
+    node = _without_expressions(entry.value, what, reader)
     if not isinstance(node, Map):
         if not is_missing(node):
             reader.map(node, what, _EXAMPLE)
         return empty
     before = len(reader.issues)
-    fields = HoursWords.read_words(node, what, reader, place=place, hints=_hints(node))
+    fields = HoursWords.read_words(node, what, reader, place=place, hints=_misplaced_hints(node))
     words = HoursWords.build(fields, reader)
     if words is None:
         return empty
@@ -144,7 +144,7 @@ _ZONE_CURES: Final = {
 
 
 def _check_summer_time(words: HoursWords, reader: Reader) -> None:
-    """W523: UTC, for holidays of a country whose clocks all change."""
+    """W523: the zone is UTC, but the clocks of the holidays' country change."""
     countries = {region.country for region in words.holidays.regions}
     written = words.written.get("timezone")
     if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
@@ -159,14 +159,16 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
             return
 
 
-def _literal(node: Node, what: str, reader: Reader) -> Node:
-    """The same node with "" in place of values that would have to be computed in each call (E512)."""
+def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
+    """The node with "" in place of each value that contains an expression, which is reported (E512)."""
     if isinstance(node, Map):
         return node._replace(
-            entries=tuple(Entry(key, _literal(value, f"{what}, {key.value}", reader)) for key, value in node.entries)
+            entries=tuple(
+                Entry(key, _without_expressions(value, f"{what}, {key.value}", reader)) for key, value in node.entries
+            )
         )
     if isinstance(node, Seq):
-        return node._replace(items=tuple(_literal(item, what, reader) for item in node.items))
+        return node._replace(items=tuple(_without_expressions(item, what, reader) for item in node.items))
     found = [node.value.index(braces) for braces in ("{{", "{%") if braces in node.value]
     if not found:
         return node
@@ -175,8 +177,8 @@ def _literal(node: Node, what: str, reader: Reader) -> Node:
     return Text("", node.place)
 
 
-def _hints(node: Map) -> dict[str, str]:
-    """Hints for days and dates that are beside `week` and `override` instead of in them."""
+def _misplaced_hints(node: Map) -> dict[str, str]:
+    """Hints for days and dates that are written next to `week` and `override` instead of in them."""
     keys = node.keys()
     days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
     dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
@@ -184,7 +186,7 @@ def _hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """W522: a week that is closed. Only single dates are open then, and they come to an end."""
+    """W522: no day of the week is open. Then only single dates are, and after the last of them nothing is."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)

@@ -35,7 +35,7 @@ _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label
 
 MAX_DAYS: Final = 366
 MIN_YEAR, MAX_YEAR = 2000, 2100
-"""Days that a range may have, and years that a date may have; our choice, so that typing errors are found."""
+"""The most days of a range, and the first and last year of a date; our choice, to detect typing errors."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
@@ -93,7 +93,7 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
     """Date → name of the holidays of a region, and their text for the sources of a flow.
 
-    They are taken from the `computed` texts (by path) where they are among them. None when the library does not know
+    If `computed` (path → text) has the region's text, the dates are read from it. None when the library does not know
     the region: E508 (country), E509 (subdivision), E510 (language).
     """
     text = computed.get(region.path)
@@ -109,8 +109,8 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
         reader.report("E508", place, message, cure)
         return None
     subdivisions = (known.subdivisions, known.subdivisions_aliases)
-    is_subdivision = _is_known("E509", "subdivision", region, subdivisions, reader)
-    if not _is_known("E510", "language", region, (known.supported_languages, {}), reader) or not is_subdivision:
+    is_subdivision = _check_known("E509", "subdivision", region, subdivisions, reader)
+    if not _check_known("E510", "language", region, (known.supported_languages, {}), reader) or not is_subdivision:
         return None
     found = library_dates(region.country, region.subdivision, region.language)
     return found, dates_to_json(found)
@@ -118,9 +118,9 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
 
 @lru_cache(maxsize=256)
 def library_dates(country: str, subdivision: str = "", language: str = "") -> Mapping[date, str]:
-    """The holidays of the years that are known. The library must know the region."""
+    """The holidays of a region from `FIRST_YEAR` to `LAST_YEAR`. The library must know the region."""
     known = country_class(country)
-    with warnings.catch_warnings(action="ignore"):  # some calendars say that they know fewer years
+    with warnings.catch_warnings(action="ignore"):  # the library warns when a country covers fewer years
         found = known(
             subdiv=subdivision or None,
             years=range(FIRST_YEAR, LAST_YEAR + 1),
@@ -128,7 +128,7 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
         )
     labels = [str(found.tr(getattr(found, label))) for label in _LABELS if getattr(found, label, None)]
     endings = [label.removeprefix("%s") for label in labels if label.startswith("%s (")]  # " (observed)"
-    return {day: _name(found[day], endings) for day in sorted(found)}
+    return {day: _spoken_name(found[day], endings) for day in sorted(found)}
 
 
 def country_class(code: str) -> Any:
@@ -192,7 +192,7 @@ def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader) -> No
         holidays.regions.append(region)
 
 
-def _is_known(
+def _check_known(
     code: str, word: str, region: Region, known: tuple[tuple[str, ...], Mapping[str, str]], reader: Reader
 ) -> bool:
     value, (names, aliases) = getattr(region, word), known
@@ -207,8 +207,8 @@ def _is_known(
     return False
 
 
-def _name(found: str, endings: list[str]) -> str:
-    """The name as it is said to a caller; two on one day are joined by a comma."""
+def _spoken_name(found: str, endings: list[str]) -> str:
+    """The name as it is said to a caller, without endings such as "(observed)"; two names are joined by a comma."""
     names: list[str] = []
     for name in found.split("; "):
         for ending in endings:
@@ -246,7 +246,7 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
 
 
 def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> set[date]:
-    """The dates that are not there yet; E507 names the first one that is."""
+    """The dates that are not in `seen`; E507 reports the first repeated one."""
     repeated = [day for day in dates if day in seen]
     if repeated:
         reader.report("E507", text.place, f"{what}: {repeated[0]} is written twice", "delete one of the two")
@@ -284,7 +284,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """The date that is written from `offset` of a text on."""
+    """The date `value`, which begins at `offset` of `text`; None when it cannot be read, which is reported (E506)."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None

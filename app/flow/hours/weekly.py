@@ -65,7 +65,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
         cure = "write a text such as 09:00-17:30, or a list of them"
         reader.report("E201", node.place, f"{what} is a map", cure)
         return None
-    pieces = list(_pieces(node, what, reader))
+    pieces = list(_texts_of(node, what, reader))
     if [text for text, _ in pieces] == [CLOSED]:
         return ()
     read = [(_read_span(text, place, what, reader), place) for text, place in pieces]
@@ -97,7 +97,7 @@ def shown_days(days: Iterable[int]) -> str:
 
 
 def shown_time(minute: int) -> str:
-    """A minute of the day as `09:00`; the end of the day is `24:00`, a minute of the next day its time."""
+    """A minute of the day as `09:00`. 1440 is `24:00`; a minute of the next day is its time on that day."""
     minute = minute if minute <= DAY_MINUTES else minute - DAY_MINUTES
     return f"{minute // 60:02}:{minute % 60:02}"
 
@@ -113,7 +113,7 @@ def shown_duration(minutes: int) -> str:
     return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
-def _parts(text: Text) -> Iterator[tuple[str, Place]]:
+def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
     """Each text between commas, with its place."""
     offset = 0
     for piece in text.value.split(","):
@@ -125,7 +125,7 @@ def _parts(text: Text) -> Iterator[tuple[str, Place]]:
 def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
     """The days that a key names, Monday being 0; none when it cannot be read, which is reported."""
     days: list[int] = []
-    for word, place in _parts(entry.key):
+    for word, place in _comma_parts(entry.key):
         found = _days_of(word)
         if found is None:
             if not (looks_like_hours(word) and is_missing(entry.value)):  # `{mon: 09:00-12:00, 13:00-17:00}`
@@ -154,7 +154,7 @@ def _day_cure(word: str) -> str:
 
 
 def _near_day(name: str) -> str:
-    """The day that was probably meant, by its short name; the name itself when that cannot be said."""
+    """The short name of the day that was probably meant; `name` itself when there is none."""
     near = nearest(name.strip().lower(), _NUMBERS)
     return DAYS[_NUMBERS[near]] if near else name
 
@@ -173,12 +173,12 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
     reader.report("W521", named[following].place, message, cure)
 
 
-def _pieces(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
+def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
     """Each text between commas of a text or of a list of texts."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
-            yield from _parts(text)
+            yield from _comma_parts(text)
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:

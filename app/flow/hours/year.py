@@ -12,7 +12,7 @@ from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, merged, 
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 
 _MARGIN = timedelta(days=400)
-"""How far beyond the year the ends of a gap are searched; without an end there, it is cut at the year's limit."""
+"""How far beyond the year the ends of a gap are searched. A longer gap is cut at the year's first or last day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +101,16 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 
 def _exceptions(calendar: Calendar, days: list[date]) -> Iterator[ExceptionalDates]:
-    """Dates in a row with the same rule, name and hours are one."""
-    for rule, run in groupby(days, lambda day: _rule(calendar, day)):
+    """Every holiday and override; dates in a row with the same reason, name and hours are merged."""
+    for rule, run in groupby(days, lambda day: _exception(calendar, day)):
         if rule is not None:
             dates = list(run)
             usual = calendar.week[dates[0].weekday()]
             yield ExceptionalDates(dates[0], dates[-1], rule[1], usual, rule[0], rule[2])
 
 
-def _rule(calendar: Calendar, day: date) -> tuple[Literal["holiday", "override"], Spans, str] | None:
-    """What replaces the hours of the day of the week on a date, the hours instead, and the name."""
+def _exception(calendar: Calendar, day: date) -> tuple[Literal["holiday", "override"], Spans, str] | None:
+    """Why a date does not have its usual hours, the hours that it has, and its name; None for a usual date."""
     if day in calendar.override:
         return "override", calendar.override[day].spans, calendar.holiday_on(day)
     return ("holiday", (), calendar.holiday_on(day)) if day in calendar.holidays else None
@@ -119,7 +119,7 @@ def _rule(calendar: Calendar, day: date) -> tuple[Literal["holiday", "override"]
 def _clock_changes(calendar: Calendar, year: int) -> Iterator[ClockChange]:
     for change in (each for around in (year - 1, year, year + 1) for each in offset_changes(calendar.zone, around)):
         old = offset_at(calendar.zone, change.at - 1)
-        before, after = _wall(change.at + old), _wall(change.at + change.offset)
+        before, after = _local_time(change.at + old), _local_time(change.at + change.offset)
         if before.year != year:
             continue
         low, high = sorted((change.at + old, change.at + change.offset))
@@ -127,7 +127,7 @@ def _clock_changes(calendar: Calendar, year: int) -> Iterator[ClockChange]:
         yield ClockChange(before, after, minutes if after < before else -minutes)
 
 
-def _wall(at: int) -> datetime:
+def _local_time(at: int) -> datetime:
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
 
 
@@ -142,7 +142,7 @@ def _gaps(calendar: Calendar, year: int) -> Iterator[Gap]:
 
 
 def _usual_gap(calendar: Calendar) -> int:
-    """The most days in a row that are closed in every week; 7 when all are."""
+    """The longest run of closed days in a usual week; 7 when every day is closed."""
     into_next = [any(span.end > DAY_MINUTES for span in spans) for spans in calendar.week]
     flags = [bool(spans) or into_next[day - 1] for day, spans in enumerate(calendar.week)]
     closed = "".join("o" if flag else "c" for flag in flags * 2)

@@ -132,7 +132,7 @@ class Collect(FlowModel, StepExit):
             case "noinput" | "nomatch":
                 return self.retry.decide(outcome.name, outcome.because, tries)
             case "asr_error":
-                return Decision(Again(blame=False), outcome.name, self.place, f"{outcome.because}: asked again")
+                return Decision(Again(counts_try=False), outcome.name, self.place, f"{outcome.because}: asked again")
             case _:
                 return None
 

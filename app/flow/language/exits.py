@@ -33,7 +33,7 @@ from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.paths import is_inner
+from app.flow.paths import has_path
 from app.flow.templates import Expression
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class StepSource:
         """A condition as the trace shows it: only its line if it uses a sensitive value."""
         variables = self.reader.variables
         used = (variables[name] for name in condition.used_names if name in variables)
-        if any(variable.sensitive for variable in used) or any(map(is_inner, condition.used_names)):
+        if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
             return f"the condition in line {condition.place.line}"
         return condition.source
 
@@ -367,7 +367,7 @@ class Hold(FlowModel, StepExit):
         if frame.waited * 1000 >= self.up_to_ms:
             return self._go("too_long", f"{self.shown} does not hold {waited}, and the time is up")
         because = f"{self.shown} does not hold {waited}: the caller keeps waiting"
-        return Decision(Again(blame=False), HELD, self.place, because)
+        return Decision(Again(counts_try=False), HELD, self.place, because)
 
     def _go(self, name: str, because: str) -> Decision:
         target = self.lines[name]

@@ -239,8 +239,8 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
         params[taken] = replace(params[taken], is_required=False)
-    scope = scope_with(params, reader.scope).having("event", EVENT)
-    scope = scope.having("flow", TYPES["text"]).having("step", TYPES["text"])
+    scope = scope_with(params, reader.scope).with_name("event", EVENT)
+    scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
     hook = HookDefinition.build(fields, replace(reader, scope=scope), name=name, params=params)
     hidden = OWN_NAMES & reader.variables.keys()
     leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []

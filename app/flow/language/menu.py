@@ -202,7 +202,7 @@ class Choices(StepExit):
             case "noinput" | "nomatch":
                 return self.retry.decide(outcome.name, outcome.because, tries, tuple(needs.values()))
             case "asr_error":
-                return Decision(Again(blame=False), outcome.name, self.place, f"{outcome.because}: asked again")
+                return Decision(Again(counts_try=False), outcome.name, self.place, f"{outcome.because}: asked again")
             case _:
                 return None
 

@@ -254,7 +254,7 @@ class Definition(FlowModel):
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
     """The scope with the params, which hide other names of the same spelling."""
     for name, param in params.items():
-        scope = scope.having(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
+        scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
 
 

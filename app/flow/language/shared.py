@@ -177,9 +177,9 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     locales = read_locales(fields.values["locales"], reader) if "locales" in fields.values else outer.locales
     own = read_hours(fields.values["hours"], reader, dates) if "hours" in fields.values else {}
     calendars = {**outer.calendars, **own}
-    scope = reader.scope.having("hours", hours_type(calendars))
+    scope = reader.scope.with_name("hours", hours_type(calendars))
     if locales:
-        scope = scope.having("locale", words(*locales))
+        scope = scope.with_name("locale", words(*locales))
     reader = replace(reader, scope=scope, locales=locales)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if "lookups" in fields.values:
@@ -187,11 +187,11 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     for name, lookup in lookups.items():  # one that has the name of a variable (E539) may be meant by either
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
-        scope = scope.having(name, ANY if is_taken else lookup.type, secrets=secrets)
+        scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
     steps = fields.get("steps")
     for _, step in steps.entries if isinstance(steps, Map) and "lookups" in reader.nameless else ():
         for name in asked_names(step.get("lookup")) if isinstance(step, Map) else ():
-            scope = scope.having(name, ANY)
+            scope = scope.with_name(name, ANY)
     reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
     if "hooks" in fields.values:

@@ -23,7 +23,7 @@ from app.flow.language.reader import HINTS, Reader
 from app.flow.language.variables import guess_type, warn_of_flags
 from app.flow.model import Assignment, Param, Runs, Target, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.paths import is_inner
+from app.flow.paths import has_path
 from app.flow.scope import RESERVED
 from app.flow.types import words
 from app.ncco.suggest import nearest
@@ -100,7 +100,7 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
 def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str) -> None:
     """E226 when a sensitive value would go into a plain variable; `where` is the word that declares that variable."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
-    secrets = sorted([*named, *filter(is_inner, value.used_names)])
+    secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would store the sensitive "{secrets[0]}" unmasked'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"

@@ -82,7 +82,7 @@ class DeclaredVariables:
         """The names that the values of the flow may use; `settings` may hold a setting of the server."""
         scope = scope_types(self.variables, env, settings)
         for name in sorted(self.unsure):
-            scope = scope.having(name, ANY)
+            scope = scope.with_name(name, ANY)
         return scope
 
 

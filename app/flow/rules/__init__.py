@@ -47,7 +47,7 @@ class Rule:
     good: str | bytes = ""
 
     def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> Issue:
-        """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
+        """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
         cure = self.cure if cure is None else cure
         return Issue(self.code, self.severity, place, message, cure, names=frozenset(names))
 
@@ -62,7 +62,7 @@ RULES = _book(
 """By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
 
 PROMPT_RULES = _book("prompts")
-"""Those about what prompts say."""
+"""The rules about what prompts say, by code."""
 
 RUNNING_RULES = _book("running")
-"""By code: what only a running call can break. `ncco check` never reports these."""
+"""Rules that only a running call can break, by code. `ncco check` never reports them."""

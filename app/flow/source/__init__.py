@@ -23,7 +23,7 @@ __all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_ya
 
 MAX_CHARACTERS = 524_288
 MAX_DEPTH = 64
-"""A larger or more deeply nested text is refused."""
+"""A larger or more deeply nested file is refused (E119)."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C; the one in Python where PyYAML was built without it."""
@@ -35,9 +35,9 @@ _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[Issue]]:
     """The first document of `text` as nodes, and its issues sorted by place.
 
-    `file` is the path to show in places. Never raises, whatever the text. The node is None when there is none, and
-    after a syntax error: the first one in a file is its only one. A node can come with errors of other kinds; a `Text`
-    that is not quoted and has the value "" is such an error, reported already.
+    `file` is the path to show in places. Never raises, whatever the text. The node is None without a document and
+    after a syntax error; only the first syntax error is reported. A node can come with errors of other kinds: an
+    unquoted `Text` with the value "" is a missing value that is already reported.
     """
     source = SourceFile(file, text)
     if len(source.text) > MAX_CHARACTERS:

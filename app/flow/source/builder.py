@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)"
 class Builder:
     """Builds nodes from the parser's events, and reports issues on the way.
 
-    `key` is the key of a value, None for a list item; `name` is the name of the nearest key for both.
+    In its methods, `key` is the key of a value (None for a list item), and `name` is the nearest key around it.
     """
 
     source: SourceFile
@@ -30,7 +30,7 @@ class Builder:
     issues: list[Issue]
 
     def document(self) -> Node | None:
-        """The document's node; None when there is no document, or a second one, which may hold the missing parts."""
+        """The document's node; None without one, or with two: the second may contain what the first lacks."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
@@ -54,7 +54,7 @@ class Builder:
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key, after = self._key(event), next(self.events)
-            if start.flow_style and self._is_torn(after):
+            if start.flow_style and self._is_split_text(after):
                 continue
             value = self._node(after, key, key.value if key else "")
             if key is None:
@@ -68,8 +68,8 @@ class Builder:
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
         return Map(tuple(entries.values()), place)
 
-    def _is_torn(self, value: yaml.Event) -> bool:
-        """Whether a key without a value is the rest of a text in typographic quotes, torn apart by its comma."""
+    def _is_split_text(self, value: yaml.Event) -> bool:
+        """Whether a key without a value is the rest of a text in typographic quotes, which YAML split at a comma."""
         is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
         return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
 
@@ -120,7 +120,7 @@ class Builder:
 def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
     """The offset of each character of a scalar that is written from `at` to `end` of a text.
 
-    Between two of them there may be indentation, the rest of an escape, and what a folded line break consists of.
+    Between two characters the text may have indentation, the rest of an escape, or a folded line break.
     """
     if event.style in ("|", ">"):
         header = _HEADER.match(text, at, end)

@@ -1,4 +1,4 @@
-"""Texts that YAML reads without complaint, but not as their author meant them."""
+"""Texts that YAML accepts but does not read as their author meant them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[
         if isinstance(event, yaml.AliasEvent):
             issues.append(_merge(source, before) if _is_merge(before) else _alias(source, event))
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
-            issues.append(_property(source, event))
+            issues.append(_tag_or_anchor(source, event))
         elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
@@ -88,7 +88,7 @@ def _alias(source: SourceFile, event: yaml.Event) -> Issue:
     return RULES["E106"].at(source.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
 
 
-def _property(source: SourceFile, event: yaml.Event) -> Issue:
+def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> Issue:
     start, stop = (mark.index for mark in marks(event))
     found = _PROPERTIES.match(source.parsed, start)
     name = found[0].rstrip() if found else source.text[start]
@@ -103,7 +103,7 @@ def _property(source: SourceFile, event: yaml.Event) -> Issue:
 
 
 def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
-    """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
+    """The issue of a text under `key`: it is cut, continued or closed by mistake, or in typographic quotes."""
     start, end = marks(event)
     if is_quoted(event):
         return _late_closing_quote(source, start, end) if end.line > start.line else None
@@ -174,14 +174,14 @@ def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Is
     """A `#` that begins a comment, where value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(source.parsed, end)
-    if not found or not _is_cut(event.value, found[1], found[2], key):
+    if not found or not _looks_like_one_text(event.value, found[1], found[2], key):
         return None
     stop = end + len(found[0].rstrip())
     cure = f"if it belongs to the text, write {quote(source.text[start:stop])}; else put two spaces before #"
     return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
 
 
-def _is_cut(value: str, space: str, comment: str, key: str) -> bool:
+def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool:
     """Whether `value # comment` looks like one text. Two spaces, one word or an expression suggest a comment."""
     if not comment.strip() or comment[0].isdigit():
         return True

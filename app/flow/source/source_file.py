@@ -35,7 +35,7 @@ _MAX_QUOTED = 72
 
 
 def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """Where an event starts and ends. The parser in C has a class of its own for marks, with the same attributes."""
+    """Where an event starts and ends. The C parser has another class for marks, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
@@ -98,7 +98,7 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[Issue]:
-        """Report them, at most twenty, but no spaces: this text is a template, not YAML."""
+        """The issues about invisible characters in a template, at most twenty. Unlike YAML, it may have any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
@@ -152,7 +152,7 @@ COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
 
 
 OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
-"""Keys of steps, exits and actions; the others are names of the author's."""
+"""Keys of steps, exits and actions; any other key is a name that the author chose."""
 
 
 class Line:
@@ -186,7 +186,7 @@ class Line:
 
     @property
     def column(self) -> int:
-        """How far what follows its dashes is indented."""
+        """How many characters are before its content, the dashes of list items included."""
         return self.content - self.start
 
     @property

@@ -1,6 +1,6 @@
-"""What is wrong where the YAML parser stopped, in clearer words than its own ("did not find expected key").
+"""Explains a YAML syntax error in clearer words than the parser's ("did not find expected key").
 
-Each `find_*` looks for one kind of fault, and returns None when it is not that one.
+Each `find_*` looks for one kind of fault, and returns None if the error is of another kind.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issu
 
 
 def find_reserved(fault: SyntaxFault) -> Issue | None:
-    """A text that begins with a character of YAML's own."""
+    """A text that begins with a character that is reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
@@ -302,7 +302,7 @@ def _value(rest: str) -> str:
 
 
 def find_mismatch(fault: SyntaxFault) -> Issue | None:
-    """A list closed with `}` or a map closed with `]`, or what closes a bracket further out."""
+    """A list closed with `}` or a map closed with `]`, or a closing bracket that belongs to an outer one."""
     opener, char, line = fault.opener, fault.char, fault.line
     if not fault.mentions("',' or") or char not in ("]", "}"):
         return None
@@ -332,7 +332,7 @@ def find_missing_comma(fault: SyntaxFault) -> Issue | None:
     start = at - len(key)
     if value.endswith(";"):
         wrong = source.parsed.rindex(";", fault.context_start, start)
-        return fault.issue("E114", wrong, wrong + 1, "; is no comma", "write , instead")
+        return fault.issue("E114", wrong, wrong + 1, "; is not a comma", "write , instead")
     return fault.issue("E114", start, at, f'a comma is missing before "{key}"', f"write {value}, {key}: ...")
 
 
@@ -410,7 +410,7 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
 
 def find_missing_space(fault: SyntaxFault) -> Issue | None:
     """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for plain text."""
-    line = _unkeyed(fault)
+    line = _line_without_key(fault)
     if line is None:
         return None
     start, text = line.content, fault.source.text[line.content : line.content_end]
@@ -428,7 +428,7 @@ def find_missing_space(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E101", start, start + len(text), message, cure)
 
 
-def _unkeyed(fault: SyntaxFault) -> Line | None:
+def _line_without_key(fault: SyntaxFault) -> Line | None:
     """The line without a key on which the parser stopped."""
     if fault.mentions("could not find expected ':'", "expected ':'"):
         return fault.first_line
@@ -488,7 +488,7 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> Issue | None:
-    """A line with an indentation that no block has."""
+    """A line whose indentation matches no block."""
     line, above = fault.line, fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
     if fault.at != line.first or not fault.mentions(*problems):
@@ -531,7 +531,7 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """The one dash that makes a list item of what should be a key: of this line, or of the one above it."""
+    """The line, this one or the one above, whose dash turns a key into a list item by mistake; None without one."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -542,7 +542,7 @@ def _stray_dash(line: Line) -> Line | None:
 
 
 def _open_columns(below: Line) -> dict[int, int]:
-    """How far blocks above a line are indented → the last line that shows it."""
+    """The indentation of each block that is open above a line → the number of its last line."""
     columns: dict[int, int] = {}
     for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}
@@ -580,7 +580,7 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order in which they are tried: those that look at one character first, those that look at lines last."""
+"""In the order in which they are tried: first those that look at one character, last those that look at lines."""
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> Issue:

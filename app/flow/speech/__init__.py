@@ -1,10 +1,10 @@
 """How values are said, by language: dates and times, numbers, amounts of money, digits, spelling, lists.
 
 What comes out is plain text that any voice of the language reads as meant; it is escaped like every other value.
-English, German, French, Spanish, Italian and Portuguese are written with care; for the other languages of CLDR
-(through Babel) its own forms are taken, and a language that is not known is spoken as American English.
+English, German, French, Spanish, Italian and Portuguese have their own word lists (words.yaml). Other languages use
+the formats of CLDR (through Babel). An unknown language is spoken as American English.
 
-Babel takes a while to import, so this package is imported when something is spoken. Every function raises ValueError
+Babel is slow to import, so this package is imported only when something is spoken. Every function raises ValueError
 with a sentence that says what is needed and never repeats the value.
 """
 
@@ -23,4 +23,4 @@ SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "spell": spelled,
     "spoken": spoken,
 }
-"""By the name of the filter: the value, the language and what is in the filter's brackets → what is said."""
+"""The function behind each filter: the value, the language and the arguments of the filter → what is said."""

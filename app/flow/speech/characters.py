@@ -1,6 +1,6 @@
 """Digits one by one, spelling letter by letter, and lists.
 
-Single digits with blanks between them are read as digits by every voice; a comma makes it pause.
+Every voice reads single digits with spaces between them as digits, and pauses at a comma.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from app.flow.speech.numbers import locale_of, plain, word_of
 from app.flow.speech.times import spoken
 
 MAX_GROUP = 9
-_PARTED = re.compile(r"[\s./()\u2010-\u2015-]+")
-_WITH_COUNTRY = range(11, 16)
-"""How many digits a phone number with the code of its country has; shorter ones may be without."""
+_SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
+_INTERNATIONAL_LENGTHS = range(11, 16)
+"""A number with so many digits is taken for a phone number with its country code."""
 
 _TWO_DIGITS = frozenset(
     str(code)
@@ -29,13 +29,13 @@ _TWO_DIGITS = frozenset(
 )
 """Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164, list of country codes."""
 
-_WRITTEN = re.compile(rf"(?:[0-9+*#]|{_PARTED.pattern})*")
+_WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, str] = {"and": "standard", "or": "or"}
-"""What may stand before the last entry, and what CLDR calls it."""
+"""The words that may join the last entry, and their names in CLDR."""
 
-_LIKE_Y = re.compile(r"h?[ií](?![ae])", re.IGNORECASE)
-_LIKE_O = re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE)
+_SOUNDS_LIKE_I = re.compile(r"h?[ií](?![ae])", re.IGNORECASE)
+_SOUNDS_LIKE_O = re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE)
 
 
 def digits(value: object, language: str, group: object = None) -> str:
@@ -46,28 +46,28 @@ def digits(value: object, language: str, group: object = None) -> str:
     """
     if group is not None and (not isinstance(group, int) or isinstance(group, bool) or not 1 <= group <= MAX_GROUP):
         raise ValueError(f"groups of 1 to {MAX_GROUP} digits are needed")
-    parts = [part for part in _PARTED.split(_written(value)) if part]
+    parts = [part for part in _SEPARATORS.split(_written(value)) if part]
     if group is not None or len(parts) == 1:
         parts = _regrouped("".join(parts), group)
     locale = locale_of(language)
-    return ", ".join(" ".join(_sign(sign, locale) for sign in part) for part in parts)
+    return ", ".join(" ".join(_character(sign, locale) for sign in part) for part in parts)
 
 
 def _regrouped(whole: str, group: int | None) -> list[str]:
-    """The groups of digits that nothing parts; a `+` before them belongs to the first."""
+    """Digits without separators as groups; a `+` before them belongs to the first group."""
     bare = whole.removeprefix("+")
     if not bare:
         return [whole]
-    groups = _cut(bare, group) if group else _phone(bare) if _has_country(whole, bare) else _grouped(bare)
+    groups = _chunks(bare, group) if group else _phone(bare) if _has_country_code(whole, bare) else _grouped(bare)
     return [f"+{groups[0]}", *groups[1:]] if whole != bare else groups
 
 
-def _has_country(whole: str, bare: str) -> bool:
-    return bare[0] != "0" and (whole != bare or len(bare) in _WITH_COUNTRY)
+def _has_country_code(whole: str, bare: str) -> bool:
+    return bare[0] != "0" and (whole != bare or len(bare) in _INTERNATIONAL_LENGTHS)
 
 
 def _phone(number: str) -> list[str]:
-    """A number with the code of its country before it."""
+    """The groups of a phone number that begins with a country code."""
     length = 1 if number[0] in "17" else 2 if number[:2] in _TWO_DIGITS else 3
     return [part for part in (number[:length], *_grouped(number[length:])) if part]
 
@@ -81,36 +81,36 @@ def _written(value: object) -> str:
         text = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in value)
         if _WRITTEN.fullmatch(text):
             return text
-    raise ValueError("digits are needed: a text of them, or a whole number from 0; for letters there is `spell`")
+    raise ValueError("digits are needed: a text of digits, or a whole number from 0; to say letters, use `spell`")
 
 
-def _cut(whole: str, size: int) -> list[str]:
+def _chunks(whole: str, size: int) -> list[str]:
     return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
 def _grouped(whole: str) -> list[str]:
-    """Up to five digits stay together, sixteen are a card's; else threes, with fours where they would leave rests."""
+    """Up to five digits are one group, 16 (a card) are fours; otherwise threes, and fours at the end if needed."""
     length = len(whole)
     if length <= 5:
         return [whole]
     if length == 16:
-        return _cut(whole, 4)
+        return _chunks(whole, 4)
     fours = length % 3
     threes = length - 4 * fours
-    return [*_cut(whole[:threes], 3), *_cut(whole[threes:], 4)]
+    return [*_chunks(whole[:threes], 3), *_chunks(whole[threes:], 4)]
 
 
 def spelled(value: object, language: str) -> str:
-    """`value` sign by sign, with a pause behind each: `A, N, N, at, X, dot, D, E`. A blank parts words by a stop."""
+    """`value` character by character, with pauses: `A, N, N, at, X, dot, D, E`. A space becomes a full stop."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("a text is needed to spell it")
     locale = locale_of(language)
     words = unicodedata.normalize("NFC", str(value)).split()
-    return ". ".join(", ".join(_sign(sign, locale) for sign in word if sign.isprintable()) for word in words)
+    return ". ".join(", ".join(_character(sign, locale) for sign in word if sign.isprintable()) for word in words)
 
 
-def _sign(sign: str, locale: Locale) -> str:
-    """One letter as a capital, one sign by its name."""
+def _character(sign: str, locale: Locale) -> str:
+    """A letter as a capital, any other character by its name."""
     if name := word_of(locale, "signs", sign):
         return str(name)
     if sign == "i" and locale.language in _DOTTED:
@@ -142,22 +142,22 @@ def _entry(entry: object, language: str) -> str:
 def _joined(entries: list[str], style: str, locale: Locale) -> str:
     patterns = locale.list_patterns[style]
     *before, last_but_one, last = entries
-    text = _last(patterns["end" if before else "2"], last, locale).format(last_but_one, last)
+    text = _end_pattern(patterns["end" if before else "2"], last, locale).format(last_but_one, last)
     for entry in reversed(before[1:]):
         text = patterns["middle"].format(entry, text)
     return patterns["start"].format(before[0], text) if before else text
 
 
-def _last(pattern: str, last: str, locale: Locale) -> str:
-    """The pattern before the last entry as it is said.
+def _end_pattern(pattern: str, last: str, locale: Locale) -> str:
+    """CLDR's pattern that joins the last entry, adapted to speech.
 
-    English leaves out the comma that American writing has there; Spanish says `e` for `y` before the sound of an `i`,
-    and `u` for `o` before that of an `o`.
+    English loses the comma before `and`. Spanish `y` becomes `e` before the sound of an `i`, and `o` becomes `u`
+    before the sound of an `o`.
     """
     if locale.language == "en":
         return pattern.replace("{0}, ", "{0} ")
-    if locale.language == "es" and _LIKE_Y.match(last):
+    if locale.language == "es" and _SOUNDS_LIKE_I.match(last):
         return pattern.replace(" y ", " e ")
-    if locale.language == "es" and _LIKE_O.match(last):
+    if locale.language == "es" and _SOUNDS_LIKE_O.match(last):
         return pattern.replace(" o ", " u ")
     return pattern

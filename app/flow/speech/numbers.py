@@ -1,6 +1,6 @@
 """Numbers and amounts of money, written so that a voice of the language reads them as one number.
 
-CLDR has the names of currencies, but neither what they are called in daily life nor their hundredths.
+CLDR has the official names of currencies; everyday names and those of hundredths are in words.yaml.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[str, Mapping[str, Any]]] = yaml.load(
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale:
-    """The nearest that CLDR has: the language with its country, the language alone, or else American English."""
+    """The closest locale of CLDR: the language with its country, the language alone, or American English."""
     parts = re.split("[-_]", language)
     parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
     for length in range(len(parts), 0, -1):
@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """What words.yaml has under these keys for a country, or else for its language; None when it has nothing."""
+    """The entry of words.yaml under these keys, for the country or else for the language; None without one."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:
@@ -62,7 +62,7 @@ def word_of(locale: Locale, *keys: str) -> Any:
 
 
 def plain(text: str) -> str:
-    """`text` with ordinary blanks and without marks of direction, as a voice reads it."""
+    """`text` with ordinary spaces and without direction marks."""
     return _MARKS.sub("", _BLANKS.sub(" ", text))
 
 
@@ -76,7 +76,7 @@ def number_of(value: object) -> Decimal | None:
 
 
 def number(value: Decimal, locale: Locale) -> str:
-    """With the language's own marks and at most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
+    """`value` with the separators of the language and at most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
     rounded = value.quantize(_FINEST, ROUND_HALF_UP)
     return _signed(_written(abs(rounded), locale), locale, is_negative=rounded < 0)
 
@@ -92,17 +92,17 @@ def amount(value: Decimal, currency: str, locale: Locale) -> str:
 
 
 def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
-    """A number of 0 or more by the language's marks, or by a `pattern` of CLDR."""
-    return plain(format_decimal(value, pattern, locale=locale, group_separator=_parts_thousands(locale)))
+    """A number of 0 or more with the separators of the language, or in a number `pattern` of CLDR."""
+    return plain(format_decimal(value, pattern, locale=locale, group_separator=_groups_thousands(locale)))
 
 
-def _parts_thousands(locale: Locale) -> bool:
-    """Whether thousands are parted: not where a blank does it, which a voice may take for the end of a number."""
+def _groups_thousands(locale: Locale) -> bool:
+    """Whether to write a thousands separator: not if it is a space, which a voice may take for the end of a number."""
     return not get_group_symbol(locale).isspace()
 
 
 def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
-    """`text` with what says that it is below zero."""
+    """`text` with the word or sign for minus when it is negative."""
     if not is_negative:
         return text
     word = word_of(locale, "minus")
@@ -110,7 +110,7 @@ def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
 
 
 def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
-    has_parts, groups = bool(value % 1), _parts_thousands(locale)
+    has_parts, groups = bool(value % 1), _groups_thousands(locale)
     exact = value if has_parts else Decimal(int(value))
     return plain(
         format_currency(
@@ -129,23 +129,23 @@ def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
     units = f"{_written(count, locale)} {_millions_of(whole, code, locale)}{_unit(count, code, locale)}"
     if names is None or not parts:
         return units
-    cents = f"{parts} {_one_of(names, Decimal(parts), locale)}"
+    cents = f"{parts} {_plural_form(names, Decimal(parts), locale)}"
     return f"{units} {word_of(locale, 'and')} {cents}" if whole else cents
 
 
 def _unit(count: Decimal, code: str, locale: Locale) -> str:
     names = word_of(locale, "units", code)
     if names:
-        return _one_of(names, count, locale)
+        return _plural_form(names, count, locale)
     name = plain(get_currency_name(code, count, locale))
     return name.lower() if locale.language == "pt" else name
 
 
-def _one_of(names: Sequence[str], count: Decimal, locale: Locale) -> str:
+def _plural_form(names: Sequence[str], count: Decimal, locale: Locale) -> str:
     return names[0] if locale.plural_form(count) == "one" else names[1]
 
 
 def _millions_of(whole: int, code: str, locale: Locale) -> str:
-    """The word between whole millions and what there are millions of: `un million d'euros`."""
+    """The word between whole millions and the currency: `un million d'euros`; "" for none."""
     word = word_of(locale, "millions_of") or "" if whole and whole % _MILLION == 0 else ""
     return "d'" if word == "de " and locale.language == "fr" and code == "EUR" else word

@@ -36,7 +36,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
     """
     locale = locale_of(language)
     if not isinstance(form, str):
-        raise ValueError("the way of speaking is a text")
+        raise ValueError("the way to say it is needed as a text")
     count = number_of(value)
     if count is None:
         return _point(_point_of(value), form, locale)
@@ -46,7 +46,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
 
 
 def in_zone(value: object, language: str, zone: object) -> datetime:
-    """`value` by the clocks of `zone`, `Europe/London`; a text without an offset is by those clocks already."""
+    """`value` in the time zone `zone`, such as `Europe/London`; a text without an offset is already in that zone."""
     moment = _point_of(value)
     if not isinstance(moment, datetime):
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
@@ -74,7 +74,7 @@ def _point_of(value: object) -> Point:
         if _TIME.fullmatch(text):
             return time.fromisoformat(text if text[1] != ":" else f"0{text}")
     except ValueError:
-        pass  # the 30th of February; its message would repeat the value
+        pass  # such as the 30th of February; the error raised by Python would repeat the value
     raise ValueError("a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed")
 
 
@@ -121,7 +121,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """How times of day are told (see words.yaml); None for a language that has only the forms of CLDR."""
+    """The spoken forms of a time of day (see words.yaml); None for a language that uses those of CLDR."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")

@@ -194,7 +194,7 @@ class Analysis(Walk):
         type_ = self.check.type_of(of)
         if type_ is not None and type_.kind not in ("list", "any"):
             self.check.report("E308", of, f"a loop goes over a list; {self.check.described(of)}", "name a list")
-        self.state = self.state._replace(scope=self.state.scope.having("loop", _LOOP))
+        self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """Give a local variable its type; E325 for a name that may not be set."""
@@ -204,7 +204,7 @@ class Analysis(Walk):
             self._outer_names = frozenset(before)
         if is_name(name) and name not in self._flow_scope.shapes and name not in outside:
             super().on_name(target, of, is_entry=is_entry)
-            self.state = self.state._replace(scope=before.having(name, type_.entry if is_entry else type_))
+            self.state = self.state._replace(scope=before.with_name(name, type_.entry if is_entry else type_))
             return
         message = f'"{name}" is a name of the flow' if name in self._flow_scope.shapes else f'"{name}" cannot be a name'
         if is_name(name) and name not in self._flow_scope.shapes:

@@ -18,7 +18,7 @@ from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speech_
 from app.flow.templates.references import Locals, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, common, list_of
+from app.flow.types import ANY, DATETIME, TYPES, ValueType, common_type, list_of
 from app.flow.zones import zone_cure
 from app.ncco.suggest import nearest
 
@@ -165,7 +165,7 @@ class Checker(NodeVisitor):
     def visit_List(self, node: nodes.List) -> ValueType:
         """The type of its entries, where it is known."""
         types = [self.type_of(item) for item in node.items]
-        return list_of(reduce(common, types) or ANY) if types else TYPES["list"]
+        return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
     def _name(self, node: nodes.Name, beside: ValueType | None) -> ValueType | None:
         type_, name = self.scope.get(node.name), node.name
@@ -258,7 +258,7 @@ class Checker(NodeVisitor):
             where = self.template.whole_key(node)
             self.report("E304", where, f"{self.described(node.node)} and has no entries", f"write {shown} alone")
         elif of.kind != "map" or self.require(arg, ("text",), "the name of an entry", "E343"):
-            return of.item or reduce(common, of.fields.values(), next(iter(of.fields.values()), ANY))
+            return of.item or reduce(common_type, of.fields.values(), next(iter(of.fields.values()), ANY))
         return None
 
     def _slice(self, node: nodes.Getitem, part: nodes.Slice, of: ValueType) -> ValueType | None:
@@ -292,7 +292,7 @@ class Checker(NodeVisitor):
         """`and` or `or`; in braces one of the two values."""
         left = self.check_test(node.left)
         if not self.is_bare:
-            return common(left, self.type_of(node.right))
+            return common_type(left, self.type_of(node.right))
         compared = [each for each in walk(node.left) if isinstance(each, nodes.Compare)]
         self.check_test(node.right, compared[-1] if compared else None)
         return TYPES["bool"]
@@ -307,7 +307,7 @@ class Checker(NodeVisitor):
             self.report(code, self.template.operator(node.expr1), message, cure)
             return None
         self.check_test(node.test)
-        return common(self.type_of(node.expr1), self.type_of(node.expr2))
+        return common_type(self.type_of(node.expr1), self.type_of(node.expr2))
 
     # comparisons
 
@@ -439,7 +439,7 @@ class Checker(NodeVisitor):
         if kinds == {"number"}:
             return TYPES["int" if left.name == right.name == "int" else "number"]
         if is_sum and kinds in ({"text"}, {"list"}):
-            return common(left, right) if left.kind == right.kind else TYPES[kinds.pop()]
+            return common_type(left, right) if left.kind == right.kind else TYPES[kinds.pop()]
         work = "adds numbers, or joins texts or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
         casts = [self._cast(side, [kind]) for kind in wanted for side in (node.left, node.right)]
@@ -516,7 +516,7 @@ class Checker(NodeVisitor):
             cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
             name = Token(node.lineno, "name", node.name)
             self.report("W304", name, f"{self.shown(of)} is never missing, at most empty", cure)
-        return common(type_, args[0] if args else TYPES["text"])
+        return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
         """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).

@@ -14,10 +14,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from app.flow.nodes import Place
-from app.flow.paths import Path, is_inner, meet, path_of, root_of
+from app.flow.paths import Path, has_path, may_overlap, path_of, root_of
 from app.flow.scope import ScopeTypes
 from app.flow.templates.tree import Template
-from app.flow.types import ValueType, common
+from app.flow.types import ValueType, common_type
 
 COUNTING: Final = "length"
 """The filter that counts the entries of a list without reading them."""
@@ -114,7 +114,7 @@ class Reference(NamedTuple):
 
     def holds(self, path: Path) -> bool:
         """Whether the value contains what is at a path of the name, or is a part of it."""
-        return meet(self.path, path) and not (self.is_passed and len(path) > len(self.path))
+        return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
 # templates
@@ -216,7 +216,7 @@ class Walk:
             for name, sources in end.locals.items():
                 local_sources[name] = tuple(dict.fromkeys((*local_sources.get(name, ()), *sources)))
             for name, type_ in end.scope.shapes.items():
-                types[name] = common(types.get(name, type_), type_)
+                types[name] = common_type(types.get(name, type_), type_)
         scope = replace(ends[0].scope, shapes=types)
         return WalkState(self.on_join(node, [end.context for end in ends]), local_sources, scope)
 
@@ -371,7 +371,7 @@ def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozense
     A whole record contains all its fields, and so does a record whose field is computed. An expression that only
     assigns a record or loops over it does not touch the sensitive fields inside it yet.
     """
-    inner = [name for name in unspoken if is_inner(name)]
+    inner = [name for name in unspoken if has_path(name)]
     found = tuple(references_in(occurrence))
     held = (name for each in found for name in inner if root_of(name) == each.name and each.holds(path_of(name)))
     return frozenset((*(each.name for each in found), *held))

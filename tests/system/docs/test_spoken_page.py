@@ -23,7 +23,7 @@ CASES = [
     for written in re.findall("`(.+?)`", row)
     for language, told in (("en-GB", english), ("de-DE", german))
 ]
-SCOPE = scope_types({}).having("hours", record({"office": record({"next_open": DATETIME})}))
+SCOPE = scope_types({}).with_name("hours", record({"office": record({"next_open": DATETIME})}))
 CALL = {
     "hours": {"office": {"next_open": datetime(2026, 3, 5, 9, tzinfo=ZoneInfo("Europe/London"))}},
     "call": {"from": "447700900123"},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.paths import Path, by_first_key, is_inner, meet, path_of, root_of, written
+from app.flow.paths import Path, by_first_key, has_path, may_overlap, path_of, root_of, written
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from app.flow.paths import Path, by_first_key, is_inner, meet, path_of, root_of,
 )
 def test_a_way_is_written_as_a_flow_writes_it(path: Path, text: str) -> None:
     assert text == written("customer", path)
-    assert bool(path) is is_inner(text)
+    assert bool(path) is has_path(text)
 
 
 @given(st.lists(st.none() | st.text()).map(tuple))
@@ -47,4 +47,4 @@ def test_ways_are_told_apart_by_their_first_step() -> None:
     ],
 )
 def test_two_ways_meet_when_one_may_lead_to_the_other(one: Path, other: Path, do_meet: bool) -> None:
-    assert do_meet is meet(one, other)
+    assert do_meet is may_overlap(one, other)

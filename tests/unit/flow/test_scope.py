@@ -18,7 +18,7 @@ def test_settings_and_sensitive_variables_may_not_be_spoken() -> None:
 
 
 def test_a_name_that_is_added_may_be_unspoken_too() -> None:
-    added = SCOPE.having("code", ANY, "a secret").having("pin", ANY)
+    added = SCOPE.with_name("code", ANY, "a secret").with_name("pin", ANY)
 
     assert {"env": "a setting of the server", "code": "a secret"} == added.unspoken
     assert SCOPE.get("code") is None

@@ -122,7 +122,7 @@ def test_a_talk_says_values_in_its_own_language(language: str, plain: str, ssml:
 
 
 QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
-DECLARED = SCOPE.having("survey", record({"questions": list_of(QUESTION), "title": TYPES["text"]}))
+DECLARED = SCOPE.with_name("survey", record({"questions": list_of(QUESTION), "title": TYPES["text"]}))
 KNOWN = names(survey={"questions": [{"text": "How?", "max": 5}, {"text": "Why?", "max": 3}], "title": "Us"})
 
 
