@@ -29,8 +29,9 @@ serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (12
 # The fixed seed lets every process of xdist collect the tests in one order, also those made from sets.
 PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 
+# A file runs in one process, which makes its fixtures once.
 test: $(READY) ## run the tests that every change needs
-	$(PYTEST) $(FAST)
+	$(PYTEST) --dist loadfile $(FAST)
 
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
 	$(PYTEST) tests $(FAST:%=--ignore=%)
