@@ -34,7 +34,7 @@ def test_every_target_is_well_formed(target: str) -> None:
 
 
 def test_check_runs_each_test_once() -> None:
-    fast, rest = re.findall(r"/pytest -q -n 2 (.*)", run("make", "-n", "check").stdout)
+    fast, rest = re.findall(r"/pytest -q -n 2 (?:--dist \w+ )?(.*)", run("make", "-n", "check").stdout)
 
     assert rest == f"tests {' '.join(f'--ignore={folder}' for folder in fast.split())}"
 
