@@ -32,8 +32,8 @@ class TurnAudio(NamedTuple):
         trailing_silence_s: silence after the last sound.
         prompt_s: until the caller can answer, a phone rings, or the NCCO ends.
         input_s: how long the `input` waits for an answer; 0 without an `input`.
-        rings_s: how long a phone rings; 0 if nobody is dialled.
-        rings_at_s: when a phone starts to ring; None if nobody is dialled.
+        rings_s: how long the dialled phone rings; 0 without a `connect`.
+        rings_at_s: when the dialled phone starts to ring; None without a `connect`.
         is_heard: whether there is any sound.
         survives_loss: whether the caller still hears something if the reply to the `input` is lost or, without an
             `input`, the reply to a `notify`.
