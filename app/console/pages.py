@@ -1,0 +1,44 @@
+"""Renders the pages: one Jinja2 environment, versioned addresses of static files, and the navigation."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.templating import Jinja2Templates
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"))
+"""The pages in the order of the navigation: route name and title."""
+
+
+@cache
+def asset_version(path: str) -> str:
+    """A hash of a static file, so that browsers may keep it until it changes."""
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def _asset(path: str) -> str:
+    return f"/static/{path}?v={asset_version(path)}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals |= {"asset": _asset, "navigation": NAVIGATION}
+    return environment
+
+
+_TEMPLATES: Final = Jinja2Templates(env=_environment())
+
+
+def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    """A page or a fragment of one, from `app/console/templates/`. All values are escaped."""
+    return _TEMPLATES.TemplateResponse(request, name, values, status_code=status)
