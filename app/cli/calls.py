@@ -18,9 +18,16 @@ import click
 from app.cli import options
 from app.cli.database import find_call, find_database, opened
 from app.cli.output import FINE, counted, print_json, shows_colours
-from app.cli.recorded_calls import call_document, entries_of, hook_document
 from app.flow.report import printable
 from app.service.calls import LONGEST_CALL_MS
+from app.service.recorded_calls import (
+    action_summary,
+    call_document,
+    duration_text,
+    entries_of,
+    hook_document,
+    state_of,
+)
 from app.store import CallFilter, CallRow, Records, Timeline
 
 POLL_S: Final = 0.5
@@ -30,11 +37,6 @@ FOLLOWED: Final = 200
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
-_ACTION_WORDS: Final = {
-    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
-    "transfer": "conversationId",
-}  # fmt: skip
-"""Action → the field that describes it best."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -216,7 +218,7 @@ class CallPrinter:
             return
         id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
         began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
-        rest = (call["revision"][:SHORT_HASH], call["turns"], _duration(call["seconds"]), state_of(call))
+        rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]), printable(state_of(call)))
         click.echo(_coloured(call, self._row(id_, began, *others, *rest)))
 
     def _row(self, id_: str, *cells: object) -> str:
@@ -248,7 +250,7 @@ class CallPrinter:
             name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
         }
         dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
-        state = f"{_duration(call['seconds'])}: {_coloured(call, state_of(call))}"
+        state = f"{duration_text(call['seconds'])}: {_coloured(call, printable(state_of(call)))}"
         began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
         click.echo(f"""\
 call {shown["id"]}{dialled_by}
@@ -289,35 +291,9 @@ def _print_labelled(label: str, lines: Iterable[str]) -> None:
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 
 
-def state_of(call: Mapping[str, Any]) -> str:
-    """The state of a call in a few words."""
-    step, words = printable(call["step"]), "played to its end"
-    if not call["flow"]:
-        return "no flow took it; the failsafe was played"
-    match call["state"]:
-        case "open":
-            words = f"waits in {step}" if step else "plays its last words"
-        case "hung-up":
-            words = f"hung up in {step}" if step else "hung up"
-        case "lost":
-            words = "no end was reported" if call["leg"] else "not a Vonage call"
-            words += f", last in {step}" if step else ""
-    return f"{words}; something failed" if call["failed"] else words
-
-
 def _coloured(call: Mapping[str, Any], line: str) -> str:
     colour = "red" if call["failed"] else "green" if call["state"] == "open" else ""
     return click.style(line, fg=colour) if colour and shows_colours() else line
-
-
-def _duration(seconds: float | None) -> str:
-    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -330,28 +306,3 @@ def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         because = f" ({line['because']})" if line["because"] else ""
         where = f"  {line['where']}" if line["where"] else ""
         yield printable(f"{line['did']} {step}{line['what']}{because}{where}")
-
-
-def action_summary(action: Mapping[str, Any]) -> str:
-    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
-    name = str(action.get("action", "?"))
-    value = action.get(_ACTION_WORDS.get(name, ""))
-    words = "" if value is None else json.dumps(value, ensure_ascii=False)
-    match name:
-        case "connect":
-            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
-            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
-            words += f", for {action['timeout']} s" if "timeout" in action else ""
-        case "input":
-            most = (action.get("dtmf") or {}).get("maxDigits")
-            words = " or ".join(str(kind) for kind in action.get("type") or ())
-            words += f", up to {most} digits" if most and most > 1 else ""
-        case "record":
-            ends = ("endOnKey", "endOnSilence", "timeOut")
-            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
-    return f"{name} {words}".rstrip()
-
-
-def _address(endpoint: Mapping[str, Any]) -> str:
-    names = ("number", "uri", "user", "extension", "domain")
-    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")

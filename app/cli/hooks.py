@@ -12,7 +12,7 @@ import click
 from app.cli import options
 from app.cli.database import with_store
 from app.cli.output import FINE, ISSUES, counted, print_json
-from app.cli.recorded_calls import hook_document
+from app.service.recorded_calls import hook_document
 from app.store import HookCounts, HookRow, Store
 
 MOST_HOOKS: Final = 100_000

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from app.cli.replay import first_difference
 from app.engine import Lookup, LookupAnswer
 from app.service.calls import CallService
+from app.service.replay import first_difference
 from app.store import SqliteDatabase, Store
 from tests.system.cli.projects import ncco, write_project
 from tests.unit.service.served_call import ANSWER, LEG, POLICY, ServedCall, delivery, library

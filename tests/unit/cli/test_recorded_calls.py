@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from app.cli.calls import action_summary, follow_calls, state_of
-from app.cli.recorded_calls import call_document, summary
+from app.cli.calls import follow_calls
+from app.service.recorded_calls import action_summary, call_document, state_of, summary
 from app.store import ANY_CALL, CallRow, open_store
 from tests.contract.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
 

@@ -1,7 +1,8 @@
-"""Recorded calls as JSON documents: a call, each webhook of its timeline, and a hook that is not sent yet."""
+"""Recorded calls as JSON documents and in words: a call, the webhooks of its timeline, and hooks not sent yet."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
 """The prefix of the token that is stored in place of a sensitive value."""
+_ACTION_WORDS: Final = {
+    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
+    "transfer": "conversationId",
+}  # fmt: skip
+"""Action → the field that describes it best."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
@@ -199,3 +205,54 @@ def json_time(at_ms: int | None) -> str | None:
         return None
     time = datetime.fromtimestamp(at_ms / 1000, UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state_of(call: Mapping[str, Any]) -> str:
+    """The state of a call in a few words."""
+    step, words = call["step"], "played to its end"
+    if not call["flow"]:
+        return "no flow took it; the failsafe was played"
+    match call["state"]:
+        case "open":
+            words = f"waits in {step}" if step else "plays its last words"
+        case "hung-up":
+            words = f"hung up in {step}" if step else "hung up"
+        case "lost":
+            words = "no end was reported" if call["leg"] else "not a Vonage call"
+            words += f", last in {step}" if step else ""
+    return f"{words}; something failed" if call["failed"] else words
+
+
+def duration_text(seconds: float | None) -> str:
+    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def action_summary(action: Mapping[str, Any]) -> str:
+    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
+    name = str(action.get("action", "?"))
+    value = action.get(_ACTION_WORDS.get(name, ""))
+    words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    match name:
+        case "connect":
+            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
+            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
+            words += f", for {action['timeout']} s" if "timeout" in action else ""
+        case "input":
+            most = (action.get("dtmf") or {}).get("maxDigits")
+            words = " or ".join(str(kind) for kind in action.get("type") or ())
+            words += f", up to {most} digits" if most and most > 1 else ""
+        case "record":
+            ends = ("endOnKey", "endOnSilence", "timeOut")
+            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
+    return f"{name} {words}".rstrip()
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    names = ("number", "uri", "user", "extension", "domain")
+    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")

@@ -1,0 +1,142 @@
+"""Plays the turns of a recorded call again, and compares what goes out."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any, Final
+
+import orjson
+
+from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
+from app.engine.session import from_json
+from app.flow.model import Flow
+from app.ncco.webhooks import FallbackWebhook, recognise
+from app.service.calls import Policy
+from app.service.delivery import REFUSED
+from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
+from app.service.tokens import MAC_BYTES
+from app.store import Timeline, WebhookRow
+
+REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"
+_CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
+
+Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
+
+
+class CannotReplay(Exception):
+    """A turn needs something that was not stored."""
+
+
+def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
+    """Every turn again as a document, up to one that cannot be played: the turns after it depend on it."""
+    session: Session | None = None
+    final = from_json(timeline.call.session.state)
+    before: list[WebhookRow] = []
+    for entry in entries_of(timeline):
+        before.append(entry.webhook)
+        if entry.turn is None:
+            continue
+        document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
+        context = policy.turn_context(
+            datetime.fromisoformat(str(entry.inputs["now"])), str(entry.inputs.get("base_url", ""))
+        )
+        try:
+            if session is None:
+                turn = _played(_begun(final, flow, context), entry)
+            else:
+                turn = _played(_resumed(session, entry, flow, context, before), entry)
+        except CannotReplay as reason:
+            yield {**document, "because": str(reason)}
+            return
+        is_sent = session is None or turn.ncco or entry.webhook.kind.startswith("input")
+        session = turn.session
+        then, now = _unsigned(entry.turn.ncco), _unsigned(orjson.dumps(turn.ncco) if is_sent else b"")
+        if then == now:
+            yield {**document, "same": True}
+        else:
+            path, was, is_ = first_difference(orjson.loads(then or b"null"), orjson.loads(now or b"null"))
+            yield {**document, "differs": {"path": path, "then": was, "now": is_}}
+
+
+def _played(playing: Playing, entry: TimelineEntry) -> Turn:
+    """The turn, with the recorded answers of lookups. Raises CannotReplay."""
+    recorded = entry.inputs.get("lookups", {})
+    try:
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
+    except StopIteration as done:
+        if done.value is None:
+            raise CannotReplay("its webhook does not steer the call now") from done
+        turn: Turn = done.value
+        return turn
+
+
+def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
+    """The first turn of a call whose session was `final` in the end. Raises CannotReplay."""
+    if final.parent:
+        raise CannotReplay("it is the leg of a dialled party, whose parameters are part of another call")
+    return begin(flow, final.id, final.call, context)
+
+
+def _resumed(
+    session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
+) -> Playing:
+    """The turn that a webhook brings about; `before` are the webhooks up to it. Raises CannotReplay."""
+    row = entry.webhook
+    if entry.turn is not None and entry.turn.cause_status == REFUSED:
+        return fail(flow, session, context, "Vonage refused it")
+    if not 0 <= row.wait < len(session.waits):
+        raise CannotReplay("its webhook answered a wait that is not open now")
+    wait = session.waits[row.wait]
+    if wait.sensitive or MASKED.encode() in row.body:
+        raise CannotReplay("what the caller gave is sensitive, and was not stored")
+    webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+    if isinstance(webhook, FallbackWebhook):
+        webhook = webhook.original
+    # The statuses that were recorded for the waits of the turn before a checkpoint came.
+    seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
+    return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
+
+
+def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
+    """The recorded answer. Raises CannotReplay when the lookup was not asked then, or its answer was not stored."""
+    if not isinstance(record, dict):
+        raise CannotReplay(f"it asks the lookup {lookup.name} now, and did not then")
+    if f'"{MASKED}'.encode() in orjson.dumps(record):
+        raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, and was not stored")
+    if not record.get("ok"):
+        return LookupAnswer(None, "it was not ok")
+    return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
+
+
+def _unsigned(ncco: bytes) -> bytes:
+    """An NCCO whose callback URLs name their wait without a signature: the key may have changed since."""
+
+    def without_mac(url: re.Match[bytes]) -> bytes:
+        token = url[2]
+        try:
+            payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
+        except ValueError:
+            return url[0]
+        # A token that is too short is not ours: a flow may name any URL.
+        return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
+
+    return _CALLBACK_URL.sub(without_mac, ncco)
+
+
+def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
+    """Where two JSON values differ first, as a JSON Pointer, and both values there; None where one has nothing."""
+    pairs: list[tuple[str, Any, Any]] = []
+    if isinstance(then, dict) and isinstance(now, dict):
+        pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]
+    elif isinstance(then, list) and isinstance(now, list):
+        pairs = [(str(index), *both) for index, both in enumerate(zip_longest(then, now))]
+    for name, one, other in pairs:
+        if one != other:
+            return first_difference(one, other, f"{place}/{name}")
+    return place, then, now
