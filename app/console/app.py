@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
+from app.console import calls, events
+from app.console.events import CallChanges
 from app.console.pages import STATIC
 from app.console.project import ProjectFolder
 from app.console.services import Services
@@ -25,6 +27,9 @@ def create_console(settings: Settings, services: Services, *, dev: bool = False)
     app.state.services = services
     app.state.dev = dev
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
+    app.state.changes = CallChanges(settings.database_url)
+    for module in (calls, events):
+        app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", lambda: RedirectResponse("/phone"), include_in_schema=False)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from starlette.templating import Jinja2Templates
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"))
+NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"), ("calls", "Calls"))
 """The pages in the order of the navigation: route name and title."""
 
 
@@ -27,18 +28,24 @@ def _asset(path: str) -> str:
     return f"/static/{path}?v={asset_version(path)}"
 
 
+def _as_json(value: Any) -> str:
+    """The value as readable JSON; it is escaped like any other text."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.globals |= {"asset": _asset, "navigation": NAVIGATION}
+    environment.filters["as_json"] = _as_json
     return environment
 
 
 _TEMPLATES: Final = Jinja2Templates(env=_environment())
 
 
-def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """A page or a fragment of one, from `app/console/templates/`. All values are escaped."""
-    return _TEMPLATES.TemplateResponse(request, name, values, status_code=status)
+    return _TEMPLATES.TemplateResponse(request, template, values, status_code=status)

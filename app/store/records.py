@@ -12,6 +12,7 @@ from app.store.rows import (
     ANY_CALL,
     HOOK_COLUMNS,
     SESSION_COLUMNS,
+    WORD_CALLS,
     CallFilter,
     CallRow,
     RevisionRow,
@@ -32,6 +33,11 @@ Vonage may report `started` and `ringing` before it asks for the NCCO; such webh
 """
 
 _HAS_FAILED: Final = "EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND position($1::bytea IN trace) > 0)"
+
+_HAS_WORD: Final = """
+    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND position(?::bytea IN ncco) > 0)
+    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND position(?::bytea IN body) > 0)
+"""
 
 _CALL: Final = f"""
     SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key), {_HAS_FAILED}
@@ -140,7 +146,7 @@ def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
 
     def require(condition: str, value: object) -> None:
         values.append(value)
-        conditions.append(condition.replace("?", f"${len(values)}"))
+        conditions.append(f"({condition.replace('?', f'${len(values)}')})")
 
     if before is not None:
         require("key < ?", before)
@@ -152,6 +158,9 @@ def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
         require("flow = ?", wanted.flow)
     if wanted.number:
         require("position(?::bytea IN state) > 0", wanted.number.encode())
+    if wanted.word:
+        require("position(?::bytea IN state) > 0 OR " + _HAS_WORD, wanted.word.encode())
+        require("key > (SELECT max(key) FROM calls) - ?", WORD_CALLS)
     if wanted.is_open:
         conditions.append("NOT is_over")
     if wanted.has_failed:

@@ -153,6 +153,10 @@ class Schema(NamedTuple):
     retention_days: int | None = None
 
 
+WORD_CALLS: Final = 20_000
+"""How many of the newest calls are searched for a word, which no index holds."""
+
+
 class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
@@ -162,6 +166,8 @@ class CallFilter(NamedTuple):
         since: opened then or later (milliseconds since 1970).
         is_open: not marked as over.
         has_failed: a turn of it could not be played as it is written.
+        word: occurs in what was played or in a webhook, with the same upper and lower case. Only the newest
+            `WORD_CALLS` calls are searched.
     """
 
     number: str = ""
@@ -169,6 +175,7 @@ class CallFilter(NamedTuple):
     since: int = 0
     is_open: bool = False
     has_failed: bool = False
+    word: str = ""
 
 
 ANY_CALL: Final = CallFilter()

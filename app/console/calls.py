@@ -1,0 +1,251 @@
+"""The calls that the server has recorded: a list that can be searched, and each call as a conversation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from app.console.access import CanLook
+from app.console.pages import render
+from app.errors import StoreError
+from app.service.recorded_calls import action_summary, call_document, duration_text, entries_of, hook_document, state_of
+from app.service.replay import replay
+from app.store import CallFilter, CallRow, Records, Timeline, open_store
+
+router = APIRouter()
+
+PAGE: Final = 50
+"""Calls on one page."""
+MOST_EXPORTED: Final = 10_000
+"""Calls in one CSV or JSON file."""
+PERIODS: Final[Mapping[str, timedelta]] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
+_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
+_CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
+
+
+class CallSearch(BaseModel):
+    """The filters of the list, as its address holds them."""
+
+    q: Annotated[str, Query(max_length=200)] = ""
+    """A number or a part of it, the beginning of an id, or a word that was said."""
+    flow: Annotated[str, Query(max_length=100)] = ""
+    state: Literal["", "open", "failed"] = ""
+    since: Literal["", "hour", "day", "week", "month"] = ""
+    before: int | None = None
+    """The key of the call behind which the page begins."""
+
+    def filter(self, now: datetime) -> CallFilter:
+        """The filter of the store."""
+        text = self.q.strip()
+        number = re.sub(r"\D", "", text).lstrip("0") if _NUMBER.fullmatch(text) else ""
+        since = int((now - PERIODS[self.since]).timestamp() * 1000) if self.since else 0
+        return CallFilter(
+            number,
+            self.flow.strip(),
+            since,
+            is_open=self.state == "open",
+            has_failed=self.state == "failed",
+            word="" if number else text,
+        )
+
+    def address(self, **changed: object) -> str:
+        """The query of the same list with other values."""
+        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
+        return f"?{urlencode(values)}" if values else ""
+
+
+Search: TypeAlias = Annotated[CallSearch, Query()]
+
+
+@asynccontextmanager
+async def recorded(request: Request) -> AsyncIterator[Records]:
+    """The calls of the database that the settings name. Raises StoreError when it cannot be read."""
+    records = open_store(request.app.state.settings.database_url).records()
+    await records.open()
+    try:
+        yield records
+    finally:
+        await records.close()
+
+
+async def _find(records: Records, search: CallSearch, limit: int, now: datetime) -> list[CallRow]:
+    """The calls that a search means, newest first: those with this id, else those of its filters."""
+    if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
+        return named
+    return await records.calls(limit, search.before, search.filter(now))
+
+
+def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
+    now_ms = int(now.timestamp() * 1000)
+    documents = [call_document(call, now_ms) for call in calls]
+    return [{**each, "words": state_of(each), "took": duration_text(each["seconds"])} for each in documents]
+
+
+@router.get("/calls")
+async def calls(request: Request, search: Search, _: CanLook) -> Response:
+    """The list, or only its rows when the page asks for what is new."""
+    now, problem, found = datetime.now(UTC), "", []
+    try:
+        async with recorded(request) as records:
+            found = await _find(records, search, PAGE + 1, now)
+    except StoreError as error:
+        problem = str(error)
+    older = search.address(before=found[PAGE - 1].key) if len(found) > PAGE else ""
+    name = "calls_rows.html" if request.headers.get("hx-request") else "calls.html"
+    return render(
+        request,
+        name,
+        search=search,
+        calls=_documents(found[:PAGE], now),
+        older=older,
+        problem=problem,
+        periods=PERIODS,
+        flows=sorted(request.app.state.project.current().project.flows),
+        is_memory=request.app.state.settings.database_url.startswith("memory:"),
+    )
+
+
+@router.get("/calls.json")
+async def calls_json(request: Request, search: Search, _: CanLook) -> Response:
+    """The calls of the list as JSON."""
+    now = datetime.now(UTC)
+    try:
+        async with recorded(request) as records:
+            found = await _find(records, search, MOST_EXPORTED, now)
+    except StoreError as error:
+        return JSONResponse({"error": str(error), "cure": error.cure}, 503)
+    return JSONResponse({"calls": _documents(found, now)})
+
+
+@router.get("/calls.csv")
+async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
+    """The calls of the list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe."""
+    now = datetime.now(UTC)
+    try:
+        async with recorded(request) as records:
+            found = await _find(records, search, MOST_EXPORTED, now)
+    except StoreError as error:
+        return JSONResponse({"error": str(error), "cure": error.cure}, 503)
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(_CSV_COLUMNS)
+    for each in _documents(found, now):
+        table.writerow(_cell(each[name]) for name in _CSV_COLUMNS)
+    headers = {"content-disposition": "attachment; filename=calls.csv"}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+class Said(NamedTuple):
+    """One action of an NCCO that was sent.
+
+    Attributes:
+        kind: the name of the action.
+        text: what is spoken, or the action in a few words.
+        is_spare: it stands behind an `input`, so it is heard only if no webhook is answered.
+    """
+
+    kind: str
+    text: str
+    is_spare: bool
+
+
+class Reason(NamedTuple):
+    """A line of a trace: what was decided or failed, and the line of the flow that decided."""
+
+    did: str
+    text: str
+    because: str
+    file: str
+    line: str
+
+
+def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
+    """What an NCCO plays, in order."""
+    is_spare = False
+    for action in ncco or ():
+        kind = str(action.get("action", "?"))
+        text = str(action.get("text", "")) if kind == "talk" else action_summary(action)
+        yield Said(kind, text, is_spare)
+        is_spare = is_spare or kind == "input"
+
+
+def reasons_in(trace: Sequence[Mapping[str, Any]]) -> Iterator[Reason]:
+    """What a turn decided and what failed in it."""
+    for line in trace:
+        if line["did"] in ("decided", "failed", "refused", "answered"):
+            file, _, number = str(line["where"]).rpartition(":")
+            step = f"{line['step']} → " if line["step"] else ""
+            yield Reason(line["did"], f"{step}{line['what']}", str(line["because"]), file, number)
+
+
+def conversation(timeline: Timeline) -> list[dict[str, Any]]:
+    """Each webhook of a call with what it brought about: what the caller did, why, and what was played."""
+    shown = []
+    for entry in entries_of(timeline):
+        document = entry.document
+        turn = document["turn"]
+        shown.append(
+            document
+            | {
+                "id": entry.webhook.id,
+                "reasons": list(reasons_in(turn["why"])) if turn else [],
+                "said": list(said_in(turn["ncco"])) if turn else [],
+                "has_failed": bool(turn) and any(line["did"] == "failed" for line in turn["why"]),
+            }
+        )
+    return shown
+
+
+@router.get("/calls/{name:path}")
+async def call(request: Request, name: str, _: CanLook, replayed: bool = False) -> Response:
+    """One call as a conversation; with `replayed`, compared with what today's flow plays."""
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    try:
+        async with recorded(request) as records:
+            found = await records.calls_like(name, 2)
+            timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+    except StoreError as error:
+        return render(request, "call_missing.html", 503, name=name, problem=str(error))
+    if timeline is None:
+        problem = "several calls begin like that" if found else "there is no such call"
+        return render(request, "call_missing.html", 404, name=name, problem=problem)
+    document = call_document(timeline.call, now_ms)
+    return render(
+        request,
+        "call.html",
+        call=document | {"words": state_of(document), "took": duration_text(document["seconds"])},
+        entries=conversation(timeline),
+        hooks=[hook_document(hook) for hook in timeline.hooks],
+        turns=_replayed(request, timeline) if replayed else None,
+    )
+
+
+def _replayed(request: Request, timeline: Timeline) -> dict[str, Any]:
+    """What today's flow plays for the recorded inputs: each turn, or why it cannot be played."""
+    name = timeline.call.session.flow
+    flow = request.app.state.project.current().project.flows.get(name)
+    if flow is None:
+        return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
+    turns = list(replay(timeline, flow, request.app.state.settings.policy()))
+    return {"problem": "", "turns": turns}

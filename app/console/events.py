@@ -1,0 +1,106 @@
+"""Server-sent events: pages learn that calls have changed, and fetch what they show again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.console.access import CanLook
+from app.errors import StoreError
+from app.store import Records, open_store
+
+router = APIRouter()
+
+POLL_S: Final = 1.0
+"""How often the store is looked at while a page is open."""
+WATCHED: Final = 200
+"""The newest calls, whose changes are noticed."""
+HEARTBEAT_S: Final = 15.0
+"""How often a silent stream sends a comment, so that proxies keep it open."""
+STREAM_S: Final = 300.0
+"""How long a stream lasts; the browser opens the next one, with its session checked again."""
+STREAM_LIMIT: Final = 100
+"""Streams at once."""
+
+
+class CallChanges:
+    """Counts changes of the newest calls while somebody waits for them.
+
+    Args:
+        database_url: where the calls are kept.
+
+    Attributes:
+        count: how many changes were seen.
+        listeners: how many streams are open.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self.count = 0
+        self.listeners = 0
+        self._database_url = database_url
+        self._changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(self, seen: int, seconds: float) -> int:
+        """The count as soon as it differs from `seen`, at the latest after `seconds`."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: self.count != seen)
+        except TimeoutError:
+            pass
+        return self.count
+
+    async def _watch(self) -> None:
+        """Look at the store until nobody listens. A store that is away is tried again."""
+        known: list[tuple[str, int]] | None = None
+        while self.listeners:
+            records = open_store(self._database_url).records()
+            try:
+                await records.open()
+                while self.listeners:
+                    found = await _versions(records)
+                    if known is not None and found != known:
+                        async with self._changed:
+                            self.count += 1
+                            self._changed.notify_all()
+                    known = found
+                    await asyncio.sleep(POLL_S)
+            except StoreError:
+                await asyncio.sleep(POLL_S)
+            finally:
+                await records.close()
+
+
+async def _versions(records: Records) -> list[tuple[str, int]]:
+    return [(call.session.id, call.session.version) for call in await records.calls(WATCHED)]
+
+
+@router.get("/events")
+async def events(request: Request, _: CanLook) -> Response:
+    """A stream of `calls` events. The id of an event is the count of changes."""
+    changes: CallChanges = request.app.state.changes
+    if changes.listeners >= STREAM_LIMIT:
+        return Response(status_code=503, headers={"retry-after": "60"})
+    last = request.headers.get("last-event-id", "")
+    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else changes.count
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(_stream(changes, seen), media_type="text/event-stream", headers=headers)
+
+
+async def _stream(changes: CallChanges, seen: int) -> AsyncIterator[str]:
+    changes.listeners += 1
+    ends_at = asyncio.get_running_loop().time() + STREAM_S
+    try:
+        yield "retry: 2000\n\n"
+        while asyncio.get_running_loop().time() < ends_at:
+            count = await changes.wait(seen, HEARTBEAT_S)
+            yield ": still here\n\n" if count == seen else f"id: {count}\nevent: calls\ndata: changed\n\n"
+            seen = count
+    finally:
+        changes.listeners -= 1
