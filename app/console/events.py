@@ -32,16 +32,18 @@ class CallChanges:
 
     Args:
         database_url: where the calls are kept.
+        poll_s: how often the store is looked at.
 
     Attributes:
         count: how many changes were seen.
         listeners: how many streams are open.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, poll_s: float = POLL_S) -> None:
         self.count = 0
         self.listeners = 0
         self._database_url = database_url
+        self._poll_s = poll_s
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -70,9 +72,9 @@ class CallChanges:
                             self.count += 1
                             self._changed.notify_all()
                     known = found
-                    await asyncio.sleep(POLL_S)
+                    await asyncio.sleep(self._poll_s)
             except StoreError:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(self._poll_s)
             finally:
                 await records.close()
 

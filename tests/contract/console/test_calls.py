@@ -1,0 +1,181 @@
+"""The pages of recorded calls, over calls that the webhook server has answered."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.console.app import create_console
+from app.console.events import CallChanges
+from app.console.services import Services
+from app.settings import Settings
+from app.web import create_app
+from tests.contract.console.conftest import logged_in, settings_for
+
+HOSTILE = "<script>alert(1)</script>"
+FLOWS = """\
+flow: shop
+default: true
+start: menu
+steps:
+  menu:
+    do: [{talk: "For bicycles, press 1."}]
+    choices: {bicycles: {dtmf: 1, speech: [bicycles], goto: bicycles}}
+    retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
+  bicycles:
+    do: [{talk: "We sell bicycles."}]
+    goto: end
+"""
+
+
+class Shop:
+    """A webhook server and its console on one database."""
+
+    def __init__(self, webhooks: httpx.AsyncClient, console: httpx.AsyncClient, project: Path) -> None:
+        self.webhooks = webhooks
+        self.console = console
+        self.project = project
+
+    async def answer(self, leg: str, from_: str = "447700900123") -> str:
+        """Answer a call; returns the path of its input webhook."""
+        fields = {"to": "442079460000", "from": from_, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        reply = await self.webhooks.post("/webhooks/answer", json=fields)
+        url: str = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
+        return url
+
+    async def press(self, url: str, leg: str, keys: str) -> None:
+        """Press keys."""
+        fields = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        reply = await self.webhooks.post(url, json=fields)
+        assert 200 == reply.status_code
+
+    async def say(self, url: str, leg: str, words: str) -> None:
+        """Say something."""
+        speech = {"results": [{"text": words, "confidence": "0.9"}]}
+        await self.webhooks.post(url, json={"speech": speech, "dtmf": {"digits": None}, "uuid": leg})
+
+
+def settings(project: Path) -> Settings:
+    return settings_for(project, database_url=f"sqlite:///{project}/calls.db", insecure=True)
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
+    app = create_app(settings(tmp_path), dev=True)
+    base = "http://127.0.0.1:8000"
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as webhooks,
+        await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
+    ):
+        yield Shop(webhooks, console, tmp_path)
+
+
+async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
+    first = await shop.answer("aaaaaaaa-0000", "447700900111")
+    await shop.press(first, "aaaaaaaa-0000", "1")
+    await shop.answer("bbbbbbbb-0000", "447700900222")
+
+    async def found(query: str) -> list[str]:
+        reply = await shop.console.get(f"/calls.json?{query}")
+        return [call["id"] for call in reply.json()["calls"]]
+
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("")
+    assert ["aaaaaaaa-0000"] == await found("q=07700 900111")
+    assert ["aaaaaaaa-0000"] == await found("q=%2B44 7700 900111")
+    assert ["bbbbbbbb-0000"] == await found("q=bbbbbbbb")
+    assert ["aaaaaaaa-0000"] == await found("q=We sell bicycles")
+    assert [] == await found("q=we sell tricycles")
+    assert [] == await found("state=failed")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
+
+
+async def test_page_lists_calls_and_links_to_each(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+
+    page = (await shop.console.get("/calls")).text
+
+    assert 'href="/calls/aaaaaaaa-0000"' in page
+    assert "waits in menu" in page
+
+
+async def test_call_is_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+
+    page = (await shop.console.get("/calls/aaaaaaaa-0000")).text
+
+    shown = re.sub(r"<[^>]*>", " ", page)
+    words = ["For bicycles, press 1.", "pressed 1", "menu → bicycles", "flows/shop.yaml line 7", "We sell bicycles."]
+    places = [shown.find(word) for word in words]
+    assert -1 not in places
+    assert sorted(places) == places
+
+
+async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+    flow = shop.project / "flows" / "shop.yaml"
+    flow.write_text(flow.read_text().replace("We sell bicycles.", "We hire bicycles out."), encoding="utf-8")
+
+    page = (await shop.console.get("/calls/aaaaaaaa-0000?replayed=true")).text
+
+    _, _, replayed = page.partition('id="replay"')
+    assert re.search(r"Turn 1:\s+the same", replayed)
+    assert "/0/text" in replayed
+    assert "We hire bicycles out." in replayed
+
+
+async def test_what_callers_say_and_send_is_never_markup(shop: Shop) -> None:
+    url = await shop.answer("aaaaaaaa-0000", HOSTILE)
+    await shop.say(url, "aaaaaaaa-0000", HOSTILE)
+    await shop.webhooks.post("/webhooks/event", json={"uuid": "aaaaaaaa-0000", "status": HOSTILE, "reason": HOSTILE})
+
+    for path in ("/calls", f"/calls?q={HOSTILE}&flow={HOSTILE}", "/calls/aaaaaaaa-0000", f"/calls/{HOSTILE}"):
+        page = (await shop.console.get(path)).text
+        assert HOSTILE not in page
+        assert "&lt;script&gt;" in page
+
+
+async def test_spreadsheet_gets_no_formula(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000", "=1+1")
+
+    reply = await shop.console.get("/calls.csv")
+
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    assert [("aaaaaaaa-0000", "'=1+1")] == [(row["id"], row["from"]) for row in rows]
+
+
+async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert "memory of the server" in (await client.get("/calls")).text
+    (tmp_path / "flows").mkdir()
+    async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
+        assert "cannot be read: there is no database" in (await nothing_yet.get("/calls")).text
+        assert 503 == (await nothing_yet.get("/calls.json")).status_code
+        assert 503 == (await nothing_yet.get("/calls/x")).status_code
+
+
+async def test_unknown_call_is_a_page(shop: Shop) -> None:
+    reply = await shop.console.get("/calls/nobody")
+
+    assert 404 == reply.status_code
+    assert "there is no such call" in reply.text
+
+
+async def test_changes_of_calls_are_announced(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    changes = CallChanges(settings(shop.project).database_url, poll_s=0.02)
+    changes.listeners = 1
+    waiting = asyncio.create_task(changes.wait(0, 20.0))
+    await asyncio.sleep(0.3)
+    await shop.answer("bbbbbbbb-0000")
+
+    assert 1 == await waiting
+    changes.listeners = 0
