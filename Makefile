@@ -15,7 +15,7 @@ FAST := $(wildcard tests/contract tests/unit)
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs site lock docker-check pin clean
+.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs site lock docker-check vendor pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ lock: $(READY) ## resolve the versions: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres -o requirements.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
+
+vendor: ## bundle the browser's libraries into app/console/static/vendor; needs npm
+	npm --prefix console-assets ci
+	cd console-assets && node build.mjs
 
 docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs
 	$(BIN)/python -m tests.system.repository.image_by_hand

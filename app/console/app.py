@@ -30,6 +30,6 @@ def create_console(settings: Settings, services: Services, *, dev: bool = False)
     app.state.changes = CallChanges(settings.database_url)
     for module in (calls, events):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", lambda: RedirectResponse("/phone"), include_in_schema=False)
     return app

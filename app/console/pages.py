@@ -19,13 +19,14 @@ NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"), ("calls", "Calls"))
 
 
 @cache
-def asset_version(path: str) -> str:
-    """A hash of a static file, so that browsers may keep it until it changes."""
-    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+def static_version() -> str:
+    """A hash of all static files. It is a folder of their addresses, so that modules import each other within it."""
+    files = sorted(path for path in STATIC.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def _asset(path: str) -> str:
-    return f"/static/{path}?v={asset_version(path)}"
+    return f"/static/{static_version()}/{path}"
 
 
 def _as_json(value: Any) -> str:

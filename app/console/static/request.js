@@ -1,0 +1,67 @@
+// Requests of the page's own modules, and the status line that says what went wrong.
+
+/** A request that did not succeed. Its message can be shown; `status` is 0 when no answer came. */
+export class RequestFailed extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Send `data` as JSON with the session's CSRF token.
+ *
+ * Returns the parsed JSON of the answer, or its text when it is no JSON. Throws RequestFailed; an aborted `signal` throws
+ * AbortError as `fetch` does.
+ */
+export async function post(url, data = {}, { signal } = {}) {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": token };
+  let answer;
+  try {
+    answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(data), signal });
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new RequestFailed("The server does not answer. Check that it is running, then try again.");
+  }
+  const text = await answer.text();
+  if (!answer.ok) throw new RequestFailed(reason(answer, text), answer.status);
+  return isJson(answer) ? JSON.parse(text) : text;
+}
+
+/** Why a request was refused, in a sentence for people. `text` is the body of the answer. */
+export function reason(answer, text) {
+  if (answer.status === 401) return "Your session has ended. Reload the page and sign in again.";
+  if (isJson(answer)) {
+    const detail = read(text)?.detail;
+    if (typeof detail === "string") return detail;
+    if (Array.isArray(detail)) return detail.map(({ loc = [], msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
+  }
+  if (answer.headers.get("Content-Type")?.startsWith("text/plain") && text) return text;
+  return `The server refused this with status ${answer.status}. Its log says why.`;
+}
+
+function isJson(answer) {
+  return answer.headers.get("Content-Type")?.includes("json") ?? false;
+}
+
+function read(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+let hiding;
+
+/** Show a sentence in the status line; screen readers read it out. An error stays until it is closed. */
+export function announce(sentence, { error = false } = {}) {
+  const line = document.getElementById("status");
+  clearTimeout(hiding);
+  const close = Object.assign(document.createElement("button"), { className: "quiet small", textContent: "Close" });
+  close.addEventListener("click", () => line.replaceChildren());
+  line.classList.toggle("error", error);
+  line.replaceChildren(Object.assign(document.createElement("span"), { textContent: sentence }), close);
+  if (!error) hiding = setTimeout(() => line.replaceChildren(), 6000);
+}
