@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Final
 
+from app.errors import AppError
 from app.flow.files import read_project
 from app.flow.issues import Issue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.stamps import Stamps, stamps
+
+HISTORY: Final = ".history"
+"""The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""
+KEPT_VERSIONS: Final = 20
+"""Earlier versions of a file that are kept."""
+
+
+class CannotSave(AppError):
+    """A file was not written."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +77,91 @@ class ProjectFolder:
         unread = [issue for issue in issues if issue.place.file not in unsaved]
         project = load(texts, self.env, extent="project")
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+
+    def save(self, file: str, text: str, digest: str) -> None:
+        """Replace a file of the project at once, and keep what it held before.
+
+        Args:
+            file: its display path, `flows/acme.yaml`. A new file may be made in the folders of the project only.
+            text: the new text.
+            digest: `digest_of` the text that was edited; "" for a new file.
+
+        Raises:
+            CannotSave: the file has changed since, is not a file of the project, or cannot be written.
+        """
+        path = self._path(file)
+        before = _read(path) if path.is_file() else None
+        if digest != ("" if before is None else digest_of(before)):
+            raise CannotSave(f"{file} has changed on disk since it was opened", "open it again and repeat the change")
+        try:
+            if before is not None:
+                self._keep(path, before)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        except OSError as error:
+            message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
+            raise CannotSave(
+                message, "let the server's user write to the folder, or change the file elsewhere"
+            ) from error
+
+    def undo(self, file: str) -> str:
+        """What a file held before it was last saved; "" when nothing is kept."""
+        kept = self._versions(self._path(file))
+        return _read(kept[-1]) if kept else ""
+
+    def drop_version(self, file: str) -> None:
+        """Forget the newest version that is kept, once it has been restored."""
+        for newest in self._versions(self._path(file))[-1:]:
+            newest.unlink(missing_ok=True)
+
+    def _path(self, file: str) -> Path:
+        """Where a display path is on disk. Raises CannotSave for anything outside of the project."""
+        folder, _, rest = file.partition("/")
+        root = {"flows": self.flows, "templates": self.templates}.get(folder)
+        parts = PurePosixPath(rest).parts
+        if root is None or not parts or any(part.startswith((".", "/")) or "\\" in part for part in parts):
+            raise CannotSave(f"{file} is not a file of the project", "name a file in flows/ or templates/")
+        if folder == "flows" and not rest.lower().endswith((".yaml", ".yml")):
+            raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
+        path = root.joinpath(*parts)
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise CannotSave(f"{file} leads out of the project", "put the file itself there")
+        return path
+
+    def _versions(self, path: Path) -> list[Path]:
+        """The versions of a file that are kept, oldest first."""
+        return sorted((path.parent / HISTORY).glob(f"{path.name}.*"))
+
+    def _keep(self, path: Path, text: str) -> None:
+        folder = path.parent / HISTORY
+        folder.mkdir(exist_ok=True)
+        (folder / f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}").write_text(text, "utf-8", newline="")
+        for old in self._versions(path)[:-KEPT_VERSIONS]:
+            old.unlink(missing_ok=True)
+
+
+def digest_of(text: str) -> str:
+    """A short hash by which a changed file is noticed."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _read(path: Path) -> str:
+    """The text as it was loaded: its line breaks stay, a byte order mark goes."""
+    return path.read_bytes().decode("utf-8-sig", errors="replace")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that no reader sees a part of it; its mode stays. Raises OSError."""
+    target = path.resolve()  # what a link leads to
+    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
