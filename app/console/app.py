@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, events
+from app.console import calls, change, events
 from app.console.events import CallChanges
 from app.console.pages import STATIC
 from app.console.project import ProjectFolder
@@ -28,7 +28,7 @@ def create_console(settings: Settings, services: Services, *, dev: bool = False)
     app.state.dev = dev
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.changes = CallChanges(settings.database_url)
-    for module in (calls, events):
+    for module in (calls, change, events):
         app.include_router(module.router)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", lambda: RedirectResponse("/phone"), include_in_schema=False)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -116,7 +117,7 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
         older=older,
         problem=problem,
         periods=PERIODS,
-        flows=sorted(request.app.state.project.current().project.flows),
+        flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
         is_memory=request.app.state.settings.database_url.startswith("memory:"),
     )
 
@@ -237,7 +238,7 @@ async def call(request: Request, name: str, _: CanLook, replayed: bool = False) 
         call=document | {"words": state_of(document), "took": duration_text(document["seconds"])},
         entries=conversation(timeline),
         hooks=[hook_document(hook) for hook in timeline.hooks],
-        turns=_replayed(request, timeline) if replayed else None,
+        turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
     )
 
 

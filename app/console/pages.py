@@ -14,7 +14,7 @@ from starlette.templating import Jinja2Templates
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"), ("calls", "Calls"))
+NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"), ("calls", "Calls"), ("change", "Change"))
 """The pages in the order of the navigation: route name and title."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from app.flow.stamps import Stamps, stamps
 
 HISTORY: Final = ".history"
 """The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""
+_VERSION: Final = ".%Y%m%dT%H%M%S%f"
+"""What is added to the name of a file that is kept: when it was replaced, UTC."""
 KEPT_VERSIONS: Final = 20
 """Earlier versions of a file that are kept."""
 
@@ -61,17 +64,19 @@ class ProjectFolder:
         self.env = env
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
+        self._lock = threading.Lock()
 
     def current(self) -> ReadProject:
-        """The project as it is on disk now; loaded again only after a change."""
-        found = stamps([self.flows, self.templates])
-        if self._read is None or found != self._stamps:
-            self._read = self.with_texts({})
-            self._stamps = found
-        return self._read
+        """The project as it is on disk now; loaded again only after a change. Blocks."""
+        with self._lock:
+            found = stamps([self.flows, self.templates])
+            if self._read is None or found != self._stamps:
+                self._read = self.with_texts({})
+                self._stamps = found
+            return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """The project with `unsaved` texts (display path → text) instead of, or beside, those on disk."""
+        """The project with `unsaved` texts (display path → text) instead of, or beside, those on disk. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -104,15 +109,10 @@ class ProjectFolder:
                 message, "let the server's user write to the folder, or change the file elsewhere"
             ) from error
 
-    def undo(self, file: str) -> str:
-        """What a file held before it was last saved; "" when nothing is kept."""
-        kept = self._versions(self._path(file))
-        return _read(kept[-1]) if kept else ""
-
-    def drop_version(self, file: str) -> None:
-        """Forget the newest version that is kept, once it has been restored."""
-        for newest in self._versions(self._path(file))[-1:]:
-            newest.unlink(missing_ok=True)
+    def versions(self, file: str) -> dict[str, str]:
+        """What a file held before it was saved: when (ISO 8601, UTC) → text, newest first."""
+        kept = reversed(self._versions(self._path(file)))
+        return {datetime.strptime(path.suffix, _VERSION).replace(tzinfo=UTC).isoformat(): _read(path) for path in kept}
 
     def _path(self, file: str) -> Path:
         """Where a display path is on disk. Raises CannotSave for anything outside of the project."""
@@ -135,7 +135,7 @@ class ProjectFolder:
     def _keep(self, path: Path, text: str) -> None:
         folder = path.parent / HISTORY
         folder.mkdir(exist_ok=True)
-        (folder / f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}").write_text(text, "utf-8", newline="")
+        (folder / f"{path.name}{datetime.now(UTC):{_VERSION}}").write_text(text, "utf-8", newline="")
         for old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
 
