@@ -1,0 +1,300 @@
+// <flow-editor name="flows/reception.yaml" language="yaml">text</flow-editor>: an editor that is checked while you type.
+//
+// Attributes: name (the file), language (yaml or json), readonly.
+// Properties: value, name, unsaved (texts of other files by name, sent with each check).
+// Methods: goTo(line, column), setIssues(list), apply(fix), check().
+// Events, which bubble: edited (300 ms after the last key), issues (detail: the list), definition (detail: a place in
+// another file). Lines and columns count from 1, columns in UTF-16 code units.
+import {
+  ChangeSet, Compartment, EditorState, EditorView, autocompletion, closeBrackets, drawSelection, foldGutter,
+  highlightActiveLine, highlightActiveLineGutter, highlightSelectionMatches, history, hoverTooltip, indentOnInput, json,
+  keymap, lineNumbers, lintGutter, search, setDiagnostics, yaml,
+} from "./vendor/codemirror.js";
+import { bindings, look } from "./editor_look.js";
+import { announce, post } from "./request.js";
+
+const QUIET_MS = 300;
+const LARGE_CHARACTERS = 200_000; // from here on completion is only by Ctrl+Space
+const MAX_UNDERLINED = 1000;
+const MAX_LISTED = 50;
+const LANGUAGES = { yaml, json };
+const COMPLETE_AFTER = /[\w-]$|[:.|@] ?$|\{[{%] ?$/;
+
+class FlowEditor extends HTMLElement {
+  static observedAttributes = ["name", "language", "readonly"];
+
+  unsaved = {};
+  #view;
+  #quiet;
+  #checking = false;
+  #again = false;
+  #unreachable = false;
+  #checked; // the text that the issues belong to
+  #since; // its changes since then
+  #issues = [];
+  #found = document.createElement("section");
+  #settings = new Compartment();
+  #scheme = matchMedia("(prefers-color-scheme: dark)");
+  #schemeChanged = () => this.#configure();
+
+  connectedCallback() {
+    if (!this.#view) this.#build(this.textContent);
+    this.#scheme.addEventListener("change", this.#schemeChanged);
+    this.check();
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.#quiet);
+    this.#scheme.removeEventListener("change", this.#schemeChanged);
+  }
+
+  attributeChangedCallback() {
+    this.#configure();
+  }
+
+  get name() {
+    return this.getAttribute("name") ?? "";
+  }
+
+  set name(name) {
+    this.setAttribute("name", name);
+  }
+
+  get value() {
+    return this.#view?.state.doc.toString() ?? this.textContent;
+  }
+
+  /** Another text: it starts without issues, and undo does not go back behind it. */
+  set value(text) {
+    if (!this.#view) {
+      this.textContent = text;
+      return;
+    }
+    this.#view.setState(this.#state(text));
+    this.setIssues([]);
+    this.check();
+  }
+
+  focus() {
+    this.#view?.focus();
+  }
+
+  /** Put the cursor there, in view. Places outside of the text are moved into it. */
+  goTo(line, column = 1) {
+    const anchor = this.#offset({ line, column });
+    this.#view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
+    this.#view.focus();
+  }
+
+  /** Underline and list these issues of the present text. */
+  setIssues(issues) {
+    this.#issues = issues;
+    this.#checked = this.#view.state.doc;
+    this.#since = ChangeSet.empty(this.#checked.length);
+    const shown = issues.filter(({ file }) => file === this.name).slice(0, MAX_UNDERLINED);
+    this.#view.dispatch(setDiagnostics(this.#view.state, shown.map((issue) => this.#diagnostic(issue))));
+    this.#list();
+  }
+
+  /** Apply the edits of a fix to this file. It can be undone. */
+  apply({ edits }) {
+    const changes = edits.map((edit) => ({
+      from: this.#offset(edit, this.#checked),
+      to: this.#offset({ line: edit.end_line, column: edit.end_column }, this.#checked),
+      insert: edit.text,
+    }));
+    const then = ChangeSet.of(changes, this.#checked.length).map(this.#since);
+    this.#view.dispatch({ changes: then, scrollIntoView: true, userEvent: "input.fix" });
+  }
+
+  /** Ask the server for the issues of the text. One request at a time; a change in between asks again. */
+  async check() {
+    if (!this.#view || !this.name) return;
+    this.#again = this.#checking;
+    if (this.#checking) return;
+    this.#checking = true;
+    const { name, value } = this;
+    try {
+      const { issues } = await post("/editor/check", { file: name, text: value, unsaved: this.unsaved });
+      this.#unreachable = false;
+      if (!this.#again && name === this.name && value === this.value) {
+        this.setIssues(issues);
+        this.dispatchEvent(new CustomEvent("issues", { bubbles: true, detail: issues }));
+      }
+    } catch (problem) {
+      if (!this.#unreachable) announce(`This text cannot be checked. ${problem.message}`, { error: true });
+      this.#unreachable = true;
+    } finally {
+      this.#checking = false;
+    }
+    if (this.#again) await this.check();
+  }
+
+  #build(text) {
+    const root = this.attachShadow({ mode: "open" });
+    this.#view = new EditorView({ state: this.#state(text), root });
+    root.append(this.#view.dom, document.createElement("slot"));
+    this.#found.setAttribute("aria-label", "Issues");
+    this.replaceChildren(this.#found);
+    this.setIssues([]);
+  }
+
+  #state(doc) {
+    return EditorState.create({
+      doc,
+      extensions: [
+        lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), closeBrackets(),
+        highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), search({ top: true }),
+        EditorState.tabSize.of(2), EditorView.lineWrapping, look,
+        autocompletion({ override: [(context) => this.#complete(context)] }),
+        hoverTooltip((view, position) => this.#hover(position)),
+        keymap.of([
+          { key: "F12", run: () => this.#define(this.#view.state.selection.main.head) },
+          { key: "Mod-.", run: () => this.#applyFirst() },
+          ...bindings,
+        ]),
+        EditorView.domEventHandlers({ mousedown: (event) => this.#clicked(event) }),
+        EditorView.updateListener.of((update) => update.docChanged && this.#changed(update.changes)),
+        this.#settings.of(this.#configured()),
+      ],
+    });
+  }
+
+  #configured() {
+    const label = `${this.name || "Text"}. Press Escape, then Tab to leave the editor.`;
+    return [
+      LANGUAGES[this.getAttribute("language") ?? "yaml"]?.() ?? [],
+      EditorState.readOnly.of(this.hasAttribute("readonly")),
+      EditorView.darkTheme.of(this.#scheme.matches),
+      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+    ];
+  }
+
+  #configure() {
+    this.#view?.dispatch({ effects: this.#settings.reconfigure(this.#configured()) });
+  }
+
+  #changed(changes) {
+    this.#since = this.#since.compose(changes);
+    this.#again = this.#checking;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      this.dispatchEvent(new CustomEvent("edited", { bubbles: true }));
+      this.check();
+    }, QUIET_MS);
+  }
+
+  #offset({ line, column }, doc = this.#view.state.doc) {
+    const { from, to } = doc.line(Math.min(Math.max(line, 1), doc.lines));
+    return Math.min(from + Math.max(column, 1) - 1, to);
+  }
+
+  #place(position) {
+    const { number, from } = this.#view.state.doc.lineAt(position);
+    return { line: number, column: position - from + 1 };
+  }
+
+  #ask(question, position, options) {
+    const place = this.#place(position);
+    return post(`/editor/${question}`, { file: this.name, text: this.value, ...place }, options);
+  }
+
+  #diagnostic(issue) {
+    const { doc } = this.#view.state;
+    const from = this.#offset(issue);
+    const to = Math.min(Math.max(from + issue.length, from + 1), doc.length);
+    const actions = this.#fixes(issue).map((fix) => ({ name: fix.title, apply: () => this.apply(fix) }));
+    const renderMessage = () => sentences(issue);
+    return { from, to, severity: issue.severity, message: issue.message, renderMessage, actions };
+  }
+
+  #fixes({ fixes }) {
+    if (this.hasAttribute("readonly")) return [];
+    return fixes.filter(({ edits }) => edits.every(({ file }) => file === this.name));
+  }
+
+  #list() {
+    const items = this.#issues.slice(0, MAX_LISTED).map((issue) => {
+      const item = element("li", `issue ${issue.severity}`);
+      const where = element("button", "quiet small", `${issue.file === this.name ? "" : `${issue.file} `}line ${issue.line}`);
+      where.addEventListener("click", () => this.#go(issue));
+      const cures = this.#fixes(issue).map((fix) => {
+        const button = element("button", "small", fix.title);
+        button.addEventListener("click", () => this.apply(fix));
+        return button;
+      });
+      const row = element("div", "row");
+      row.append(where, element("span", "muted small", issue.code), ...cures);
+      item.append(sentences(issue), row);
+      return item;
+    });
+    const list = element("ul", "issues");
+    list.append(...items);
+    const summary = element("p", "muted small", summarized(this.#issues));
+    this.#found.replaceChildren(summary, ...(items.length ? [list] : []));
+  }
+
+  #go({ file, line, column }) {
+    if (file === this.name) this.goTo(line, column);
+    else this.dispatchEvent(new CustomEvent("definition", { bubbles: true, detail: { file, line, column } }));
+    return true;
+  }
+
+  #applyFirst() {
+    const { number } = this.#view.state.doc.lineAt(this.#view.state.selection.main.head);
+    const fix = this.#issues.filter(({ file, line }) => file === this.name && line === number).flatMap((issue) => this.#fixes(issue))[0];
+    if (fix) this.apply(fix);
+    else announce("No fix is known for this line.");
+    return true;
+  }
+
+  #clicked(event) {
+    const position = event.ctrlKey || event.metaKey ? this.#view.posAtCoords(event) : null;
+    return position === null ? false : this.#define(position);
+  }
+
+  #define(position) {
+    this.#ask("definition", position).then(
+      (place) => (place.file ? this.#go(place) : announce("Nothing is defined elsewhere for this word.")),
+      (problem) => announce(problem.message, { error: true }),
+    );
+    return true;
+  }
+
+  async #hover(position) {
+    const { text } = await this.#ask("hover", position).catch(() => ({}));
+    return text ? { pos: position, above: true, create: () => ({ dom: element("div", "cm-hover", text) }) } : null;
+  }
+
+  async #complete(context) {
+    const isLarge = context.state.doc.length > LARGE_CHARACTERS;
+    if (!context.explicit && (isLarge || !context.matchBefore(COMPLETE_AFTER))) return null;
+    const aborted = new AbortController();
+    context.addEventListener("abort", () => aborted.abort());
+    const { from, options } = await this.#ask("complete", context.pos, { signal: aborted.signal }).catch(() => ({}));
+    if (!options?.length || context.aborted) return null;
+    const offered = options.map(({ label, kind, detail, insert }) => ({ label, type: kind, detail, apply: insert }));
+    return { from: this.#offset(from), options: offered, validFor: /^[\w-]*$/ };
+  }
+}
+
+function element(tag, className, text = "") {
+  return Object.assign(document.createElement(tag), { className, textContent: text });
+}
+
+function sentences({ message, cure }) {
+  const both = element("div", "sentences");
+  both.append(element("p", "", message), ...(cure ? [element("p", "cure", cure)] : []));
+  return both;
+}
+
+function summarized(issues) {
+  const count = (severity, word) => {
+    const number = issues.filter((issue) => issue.severity === severity).length;
+    return number ? [`${number} ${word}${number === 1 ? "" : "s"}`] : [];
+  };
+  const more = issues.length > MAX_LISTED ? `; the first ${MAX_LISTED} are listed` : "";
+  return ([...count("error", "error"), ...count("warning", "warning")].join(", ") || "No issues") + more;
+}
+
+customElements.define("flow-editor", FlowEditor);

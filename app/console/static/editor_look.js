@@ -1,0 +1,81 @@
+// How the editor looks, in the colours of console.css, and its keys.
+import {
+  Decoration, EditorView, HighlightStyle, MatchDecorator, ViewPlugin, bracketMatching, closeBracketsKeymap,
+  completionKeymap, defaultKeymap, foldKeymap, historyKeymap, indentWithTab, lintKeymap, searchKeymap, syntaxHighlighting,
+  tags,
+} from "./vendor/codemirror.js";
+
+export const bindings = [
+  ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap,
+  ...lintKeymap, indentWithTab,
+];
+
+const colours = HighlightStyle.define([
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--code-key)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--code-string)" },
+  { tag: [tags.number, tags.bool, tags.null, tags.keyword, tags.typeName, tags.labelName], color: "var(--code-number)" },
+  { tag: [tags.comment, tags.lineComment], color: "var(--muted)", fontStyle: "italic" },
+  { tag: [tags.punctuation, tags.separator, tags.bracket, tags.meta], color: "var(--muted)" },
+]);
+
+const frame = EditorView.theme({
+  "&": { color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "0.87rem", maxHeight: "var(--editor-height, 65vh)" },
+  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55", minHeight: "8rem" },
+  ".cm-content": { caretColor: "var(--text)" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  ".cm-gutters": { color: "var(--muted)", backgroundColor: "var(--raised)", borderRight: "1px solid var(--line)" },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--active-line)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--selection)",
+  },
+  ".cm-selectionMatch": { backgroundColor: "var(--warning-soft)" },
+  ".cm-matchingBracket.cm-matchingBracket": { backgroundColor: "var(--accent-soft)", outline: "1px solid var(--accent)" },
+  ".cm-template": { color: "var(--code-template)" },
+  ".cm-template *": { color: "inherit" },
+  ".cm-tooltip": {
+    color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--border)", borderRadius: "6px",
+    boxShadow: "var(--lifted)", fontFamily: "var(--sans)", maxWidth: "min(34rem, 90vw)",
+  },
+  ".cm-hover": { padding: "0.4rem 0.7rem", whiteSpace: "pre-wrap" },
+  ".cm-tooltip-autocomplete > ul > li[aria-selected]": { color: "var(--on-accent)", backgroundColor: "var(--accent)" },
+  ".cm-completionDetail": { color: "inherit", opacity: "0.8" },
+  ".cm-diagnostic": { padding: "0.4rem 0.7rem", borderLeftColor: "var(--border)" },
+  ".cm-diagnostic-error": { borderLeftColor: "var(--danger)" },
+  ".cm-diagnostic-warning": { borderLeftColor: "var(--warning)" },
+  ".cm-diagnostic p": { margin: "0" },
+  ".cm-diagnostic .cure": { color: "var(--muted)" },
+  ".cm-diagnosticAction": {
+    font: "inherit", color: "var(--on-accent)", backgroundColor: "var(--accent)", borderRadius: "4px", margin: "0.3rem 0.4rem 0 0",
+    padding: "0.1rem 0.6rem", cursor: "pointer",
+  },
+  ".cm-panels": { color: "var(--text)", backgroundColor: "var(--raised)", fontFamily: "var(--sans)" },
+  ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
+  ".cm-panels-bottom": { borderTop: "1px solid var(--line)" },
+  ".cm-panel.cm-search": { padding: "0.4rem 2rem 0.4rem 0.6rem" },
+  ".cm-panel.cm-search label": { fontSize: "0.85rem" },
+  ".cm-textfield": { color: "inherit", backgroundColor: "var(--surface)", border: "1px solid var(--border)", borderRadius: "4px", fontSize: "0.85rem" },
+  ".cm-button": {
+    color: "inherit", background: "var(--surface)", border: "1px solid var(--border)", borderRadius: "4px", textTransform: "capitalize", fontSize: "0.85rem",
+  },
+  ".cm-panel [name=close]": { color: "inherit", fontSize: "1.2rem", padding: "0 0.4rem", cursor: "pointer" },
+  ".cm-foldPlaceholder": { color: "var(--muted)", backgroundColor: "var(--raised)", border: "1px solid var(--line)" },
+});
+
+const templates = new MatchDecorator({
+  regexp: /\{\{.*?\}\}|\{%.*?%\}/g,
+  decoration: Decoration.mark({ class: "cm-template" }),
+});
+
+/** Marks what Jinja2 fills in. */
+const marks = ViewPlugin.define(
+  (view) => ({
+    decorations: templates.createDeco(view),
+    update(update) {
+      this.decorations = templates.updateDeco(update, this.decorations);
+    },
+  }),
+  { decorations: (plugin) => plugin.decorations },
+);
+
+export const look = [frame, syntaxHighlighting(colours), bracketMatching(), marks];

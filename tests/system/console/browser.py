@@ -1,0 +1,117 @@
+"""A real browser, and what every page of the console must hold in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+
+AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+WIDE, NARROW = 1280, 390
+"""Pixels of a desktop's window and of a telephone's."""
+PATIENCE_MS: Final = 15_000
+
+
+def chromium() -> str | None:
+    """The path of an installed Chromium or Chrome."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def why_not() -> str:
+    """Why no browser can be tested with, "" when one can. A machine that builds must have one."""
+    if chromium():
+        return ""
+    problem = "no Chromium is installed: apt-get install chromium"
+    if os.environ.get("CI") or os.environ.get("TEST_BROWSER_NEEDED"):
+        raise FileNotFoundError(problem)
+    return problem
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """Collects what must not happen while pages are used.
+
+    Attributes:
+        faults: violations of the Content-Security-Policy, errors in the browser's console, failed requests, refused
+            ones, and requests to other hosts.
+        expected: words of faults that a test provokes.
+    """
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.faults: list[str] = []
+        self.expected: list[str] = []
+        context.on("console", self._said)
+        context.on("weberror", lambda problem: self._add(str(problem.error)))
+        context.on("request", self._requested)
+        context.on("requestfailed", self._failed)
+        context.on("response", self._answered)
+
+    def unexpected(self) -> list[str]:
+        """The faults that the test did not provoke."""
+        return [fault for fault in self.faults if not any(words in fault for words in self.expected)]
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._add(message.text)
+
+    def _add(self, fault: str) -> None:
+        self.faults.append(fault)
+
+    def _requested(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in {"data", "blob"} and url.hostname != "127.0.0.1":
+            self._add(f"a request to {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page has gone on, or does not need the answer any more
+            self._add(f"{request.method} {request.url}: {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self._add(f"{response.request.method} {response.url}: {response.status}")
+
+
+def check_page(page: Page) -> None:
+    """Check a page for accessibility, and that it fits, in wide and narrow windows, light and dark.
+
+    axe-core is evaluated under the page's real policy.
+    """
+    before = page.viewport_size or {"width": WIDE, "height": 900}
+    found = []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found += [f"{width} {scheme}: {violation}" for violation in violations(page)]
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found += [f"{width}: the page is {overflow} pixels too wide"] * (overflow > 0)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(before)
+    assert [] == found
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds on a page as it is: rule, place and what to do."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']} at {node['target']}: {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
