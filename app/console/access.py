@@ -1,21 +1,125 @@
-"""Who may see the console, and who may change something."""
+"""Who may see the console, and who may change something: without a session nothing but the login page is served."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+import hmac
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlencode
 
 from fastapi import Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.console.guard import SAFE_METHODS
+from app.console.pages import refused, render, wants_page
+from app.console.passwords import Passwords
+from app.console.sessions import LONGEST, ConsoleSession, Sessions
+from app.errors import StoreError
+
+LOGIN: Final = "/login"
+PUBLIC: Final = ("/", LOGIN)
+"""Paths that are served without a session, beside static files: they show nothing of the project."""
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
-async def _viewer() -> None:
-    """Refuse a request without a session."""
+class RequireSession:
+    """Middleware: finds the session of a request (`request.state.session`), and refuses a request without one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"].startswith("/static/"):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        app: ASGIApp = self._app
+        try:
+            is_stream = request.headers.get("accept") == "text/event-stream"  # a forgotten tab does not stay logged in
+            session = await session_of(request, is_use=not is_stream)
+        except StoreError as error:
+            app = store_refused(request, error)
+        else:
+            request.state.session = session
+            if session is None and scope["path"] not in PUBLIC:
+                app = _login_required(request)
+        await app(scope, receive, send)
 
 
-async def _editor() -> None:
-    """Refuse a request without a session that may change something."""
+async def session_of(request: HTTPConnection, *, is_use: bool = True) -> ConsoleSession | None:
+    """The open session of a request, read from the store; None without one. See `Sessions.find`."""
+    sessions: Sessions = request.app.state.sessions
+    return await sessions.find(request.cookies.get(_cookie_name(request), ""), is_use=is_use)
 
 
-CanLook: TypeAlias = Annotated[None, Depends(_viewer)]
+def store_refused(request: Request, error: StoreError) -> Response:
+    """The answer while the store cannot be used."""
+    return refused(request, 503, f"The database cannot be used: {error}.", error.cure or "Try it again in a moment.")
+
+
+def _login_required(request: Request) -> Response:
+    """The login page, or JSON for a script."""
+    if not wants_page(request) or request.method != "GET":
+        return refused(request, 401, "You are not logged in.", "Log in, and try again.", {"HX-Redirect": LOGIN})
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    response = login_page(request, path, status=401)
+    if request.headers.get("sec-fetch-site") == "cross-site":  # a link elsewhere brings no cookie: come again by itself
+        response.headers["Refresh"] = f"0; url={LOGIN}?{urlencode({'next': path})}"
+    return response
+
+
+def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
+    """The login page, which leads to `path`."""
+    passwords: Passwords = request.app.state.passwords
+    return render(request, "login.html", status, next=path, problem=problem, has_password=bool(passwords.hashes))
+
+
+def set_cookie(request: HTTPConnection, response: Response, id_: str) -> None:
+    """Give a session to the browser; "" takes it away.
+
+    In development it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
+    """
+    response.set_cookie(
+        _cookie_name(request),
+        id_,
+        max_age=int(LONGEST.total_seconds()) if id_ else 0,
+        secure=not request.app.state.dev,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _cookie_name(request: HTTPConnection) -> str:
+    """It contains the port, since browsers send cookies to all ports of a host."""
+    prefix = "" if request.app.state.dev else "__Host-"
+    return f"{prefix}ncco-console-{request.url.port or request.url.scheme}"
+
+
+async def _may_look(request: Request) -> ConsoleSession:
+    """The session of a request. Of one that may change something, the token against request forgery is checked."""
+    session: ConsoleSession | None = request.state.session
+    if session is None:
+        raise HTTPException(401, "You are not logged in.")
+    if request.method not in SAFE_METHODS:
+        token = request.headers.get("x-csrf-token")
+        if token is None and request.headers.get("content-type", "").startswith(_FORM):
+            token = str((await request.form()).get("csrf_token", ""))
+        if not hmac.compare_digest((token or "").encode(), session.csrf_token.encode()):
+            raise HTTPException(403, "The page is out of date. Load it again.")
+    return session
+
+
+async def _may_change(session: CanLook) -> ConsoleSession:
+    """The session of a request, which may change something."""
+    if session.role != "change":
+        raise HTTPException(403, "Your password lets you look, but change nothing.")
+    return session
+
+
+CanLook: TypeAlias = Annotated[ConsoleSession, Depends(_may_look)]
 """A parameter of a route that shows something."""
-CanChange: TypeAlias = Annotated[None, Depends(_editor)]
+CanChange: TypeAlias = Annotated[ConsoleSession, Depends(_may_change)]
 """A parameter of a route that changes something, or plays calls."""

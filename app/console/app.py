@@ -2,34 +2,96 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from starlette.responses import RedirectResponse
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Final, cast
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, events
+from app.console import calls, change, events, login
+from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
-from app.console.pages import STATIC
+from app.console.guard import HEADERS, Guard
+from app.console.pages import STATIC, refused
+from app.console.passwords import Passwords
 from app.console.project import ProjectFolder
 from app.console.services import Services
+from app.console.sessions import BY_LINK, Role, Sessions, hash_of
+from app.errors import StoreError
 from app.settings import Settings
+from app.store import open_store
 
 
-def create_console(settings: Settings, services: Services, *, dev: bool = False) -> FastAPI:
+def create_console(
+    settings: Settings,
+    services: Services,
+    *,
+    dev: bool = False,
+    link: str = "",
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
     """The console as an ASGI application.
 
     Args:
         settings: checked already.
         services: what the console asks of `web` and `verify`.
         dev: development.
+        link: the token of a link that opens a session once, in development; "" for none.
+        clock: the current time in UTC.
     """
-    app = FastAPI(title="NCCO console", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="NCCO console", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.settings = settings
     app.state.services = services
     app.state.dev = dev
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.changes = CallChanges(settings.database_url)
-    for module in (calls, change, events):
-        app.include_router(module.router)
+    store = open_store(settings.database_url)
+    roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
+    app.state.store = store
+    app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
+    app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
+    for module in (login, calls, change, events):
+        app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
-    app.add_api_route("/", lambda: RedirectResponse("/phone"), include_in_schema=False)
+    app.add_middleware(RequireSession)
+    app.add_middleware(Guard, url=settings.console_url)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(Exception, _server_error)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the store, and close it at the end. One that is away is opened by the first request that finds it."""
+    with suppress(StoreError):
+        await app.state.sessions.prepare()
+    yield
+    await app.state.store.close()
+
+
+_PROBLEMS: Final = {
+    404: ("There is no such page.", "Check the address. What you look for may have been deleted or renamed."),
+    405: ("This address does not take such a request.", "Use the console's pages."),
+}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Whatever a route or the framework refuses."""
+    refusal = cast(HTTPException, error)
+    problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
+    is_plain = refusal.detail in ("Not Found", "Method Not Allowed")  # of the framework
+    return refused(request, refusal.status_code, problem if is_plain else refusal.detail, cure, refusal.headers)
+
+
+async def _store_error(request: Request, error: Exception) -> Response:
+    return store_refused(request, cast(StoreError, error))
+
+
+async def _server_error(request: Request, _: Exception) -> Response:
+    """An unexpected error; it is answered outside of the guard."""
+    problem, cure = "Something went wrong in the console.", "Try it again. The server's log says what it was."
+    return refused(request, 500, problem, cure, HEADERS | {"Cache-Control": "no-store"})

@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.console.access import CanLook
+from app.console.access import CanLook, session_of
 from app.errors import StoreError
 from app.store import Records, open_store
 
@@ -92,16 +92,19 @@ async def events(request: Request, _: CanLook) -> Response:
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else changes.count
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_stream(changes, seen), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_stream(request, changes, seen), media_type="text/event-stream", headers=headers)
 
 
-async def _stream(changes: CallChanges, seen: int) -> AsyncIterator[str]:
+async def _stream(request: Request, changes: CallChanges, seen: int) -> AsyncIterator[str]:
+    """It ends with the session, which a silent stream checks at each heartbeat."""
     changes.listeners += 1
     ends_at = asyncio.get_running_loop().time() + STREAM_S
     try:
         yield "retry: 2000\n\n"
         while asyncio.get_running_loop().time() < ends_at:
             count = await changes.wait(seen, HEARTBEAT_S)
+            if count == seen and await session_of(request, is_use=False) is None:
+                return
             yield ": still here\n\n" if count == seen else f"id: {count}\nevent: calls\ndata: changed\n\n"
             seen = count
     finally:

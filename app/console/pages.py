@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
@@ -50,3 +52,20 @@ _TEMPLATES: Final = Jinja2Templates(env=_environment())
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """A page or a fragment of one, from `app/console/templates/`. All values are escaped."""
     return _TEMPLATES.TemplateResponse(request, template, values, status_code=status)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person waits for a page; else a script for JSON."""
+    return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
+
+
+def refused(
+    request: Request, status: int, problem: str, cure: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to a request that is not served: a page for people, JSON for scripts."""
+    if wants_page(request):
+        response = render(request, "error.html", status, problem=problem, cure=cure)
+    else:
+        response = JSONResponse({"detail": problem, "cure": cure}, status)
+    response.headers.update(headers or {})
+    return response

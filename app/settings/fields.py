@@ -56,6 +56,11 @@ _COPY: Final = Cure("Copy the signature secret from the API settings of the Vona
 _ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them.")
 _Secret = Annotated[SecretStr, _read_by(values.read_secret), _COPY]
 _HookSecret = Annotated[SecretStr, _read_by(values.read_hook_secret), _ENCODE]
+_PasswordHash = Annotated[
+    SecretStr,
+    _read_by(values.read_password_hash),
+    Cure("Copy the whole line that `ncco console password` prints, with its single quotes."),
+]
 _Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write a random text of at least 32 characters.")]
 
 
@@ -163,6 +168,21 @@ class Settings(BaseSettings):
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
 
+    console: _Switch = True
+    """0 switches the console off. Outside of `--dev` it is off until a password is set."""
+    console_port: Annotated[int, *_PORT] = 8001
+    """Port of the console on 127.0.0.1, 0 to 65535; 0 takes any free one."""
+    console_url: Annotated[
+        str,
+        AfterValidator(values.read_console_url),
+        Cure("Write the address that a proxy serves the console at, such as https://console.example.com."),
+    ] = ""
+    """Where a proxy serves the console: https, without a path. Not needed for an SSH tunnel."""
+    console_password_hash: _PasswordHash = SecretStr("")
+    """Hash of the password that lets people change things in the console; made by `ncco console password`."""
+    console_viewer_password_hash: _PasswordHash = SecretStr("")
+    """Hash of the password that lets people look and listen in the console, and change nothing."""
+
     application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
     """The Vonage application: signed webhooks of any other are refused."""
     api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
@@ -201,6 +221,19 @@ class Settings(BaseSettings):
         """The secrets that sign hooks, the current one first; empty when hooks are not signed."""
         texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
+
+    @property
+    def console_hashes(self) -> Mapping[Literal["look", "change"], str]:
+        """The hashes of the passwords that are set, by what they allow."""
+        hashes: dict[Literal["look", "change"], SecretStr] = {
+            "look": self.console_viewer_password_hash,
+            "change": self.console_password_hash,
+        }
+        return {role: text for role, hash_ in hashes.items() if (text := hash_.get_secret_value())}
+
+    def has_console(self, dev: bool) -> bool:
+        """Whether the console is wanted: in production only with a password."""
+        return self.console and (dev or bool(self.console_hashes))
 
     @property
     def base_url(self) -> str:

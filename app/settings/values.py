@@ -19,6 +19,7 @@ from app.store import open_store
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?)?")
+_ARGON2: Final = re.compile(r"\$argon2(?:id|i|d)\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}")
 _HOOK_PREFIX: Final = "whsec_"
 _HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16
@@ -65,6 +66,17 @@ def read_public_url(text: str) -> str:
     user, at, _ = url.netloc.rpartition("@")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{url.scheme}://{user}{at}{host}{port}{url.path.rstrip('/')}"
+
+
+def read_console_url(text: str) -> str:
+    """An https URL without a path; http is allowed for this machine. "" stays ""."""
+    written = read_public_url(text)
+    url = urlsplit(written)
+    if url.path or url.username is not None:
+        raise ValueError(f'"{text}" has more than a scheme, a host and a port')
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        raise ValueError(f'"{text}" is not encrypted, so browsers would not keep its cookie')
+    return written
 
 
 def _split(text: str) -> SplitResult:
@@ -153,6 +165,14 @@ def read_hook_secret(text: str) -> str:
     if not any(key):
         raise ValueError("has only zero bytes, which is the empty key")
     return secret
+
+
+def read_password_hash(text: str) -> str:
+    """An Argon2 hash; never printed. Quotes around it are left by tools that take `.env` literally."""
+    written = text.strip().strip("'\"")
+    if written and not _ARGON2.fullmatch(written):
+        raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
+    return written
 
 
 def read_private_key(text: str) -> str:

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from app.store.address import read_address
+from app.store.console_sessions import ConsoleSessionRow, ConsoleSessions
 from app.store.database import Database
 from app.store.records import Records
 from app.store.rows import (
@@ -29,6 +30,8 @@ __all__ = [
     "ANY_CALL",
     "CallFilter",
     "CallRow",
+    "ConsoleSessionRow",
+    "ConsoleSessions",
     "Forgotten",
     "HookCounts",
     "HookRow",

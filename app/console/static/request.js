@@ -31,10 +31,10 @@ export async function post(url, data = {}, { signal } = {}) {
 
 /** Why a request was refused, in a sentence for people. `text` is the body of the answer. */
 export function reason(answer, text) {
-  if (answer.status === 401) return "Your session has ended. Reload the page and sign in again.";
+  if (answer.status === 401) return "Your session has ended. Load the page again and log in.";
   if (isJson(answer)) {
-    const detail = read(text)?.detail;
-    if (typeof detail === "string") return detail;
+    const { detail, cure = "" } = read(text) ?? {};
+    if (typeof detail === "string") return `${detail} ${cure}`.trim();
     if (Array.isArray(detail)) return detail.map(({ loc = [], msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
   }
   if (answer.headers.get("Content-Type")?.startsWith("text/plain") && text) return text;

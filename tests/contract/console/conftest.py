@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from app.console.app import create_console
@@ -18,12 +20,20 @@ REPOSITORY = Path(__file__).parents[3]
 BASE_URL = "http://127.0.0.1:8001"
 
 
+PASSWORDS = {"change": "correct horse battery staple", "look": "looking only"}
+_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHES = {role: _CHEAP.hash(password) for role, password in PASSWORDS.items()}
+CSRF = re.compile('<meta name="csrf-token" content="([0-9a-f]{64})">')
+
+
 def settings_for(project: Path, **more: Any) -> Settings:
-    """Settings of a project folder, whose calls are kept in memory."""
+    """Settings of a project folder, whose calls are kept in memory, with a password for each role."""
     known: dict[str, Any] = {
         "flows": project / "flows",
         "templates": project / "templates",
         "database_url": "memory://",
+        "console_password_hash": HASHES["change"],
+        "console_viewer_password_hash": HASHES["look"],
     }
     return Settings(_env_file=None, **{**known, **more})
 
@@ -33,9 +43,32 @@ def make_console(project: Path = REPOSITORY) -> FastAPI:
     return create_console(settings_for(project), Services(), dev=True)
 
 
+def browser(app: FastAPI, base_url: str = BASE_URL) -> httpx.AsyncClient:
+    """A client that keeps cookies, and shows pages instead of JSON."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url, headers={"Accept": "text/html"})
+
+
+async def log_in(client: httpx.AsyncClient, password: str) -> httpx.Response:
+    """Enter a password on the login page."""
+    return await client.post("/login", data={"password": password})
+
+
+async def csrf_token(client: httpx.AsyncClient) -> str:
+    """The token of the session's pages."""
+    found = CSRF.search((await client.get("/no/such/page")).text)
+    assert found, "the page has no token"
+    return found[1]
+
+
 async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClient:
     """A client with an open session, which sends the token against request forgery with each request."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, headers={"X-CSRF-Token": ""})
+    async with browser(app) as client:
+        response = await log_in(client, PASSWORDS["change" if may_change else "look"])
+        assert 303 == response.status_code, response.text
+        headers = {"X-CSRF-Token": await csrf_token(client)}
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=BASE_URL, headers=headers, cookies=client.cookies
+        )
 
 
 @pytest.fixture

@@ -1,11 +1,344 @@
-"""Who gets what from the console."""
+"""Who gets what from the console: nothing without a session, and nothing for pages of other origins."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
 import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.routing import Mount
+
+from app.console.access import CanChange, CanLook
+from app.console.app import create_console
+from app.console.services import Services
+from tests.contract.console.conftest import (
+    BASE_URL,
+    HASHES,
+    PASSWORDS,
+    REPOSITORY,
+    browser,
+    log_in,
+    settings_for,
+)
+
+EVIL = "https://evil.example.com"
+LINK = "a-token-that-nobody-guesses"
 
 
-async def test_the_console_opens_with_the_phone(client: httpx.AsyncClient) -> None:
-    response = await client.get("/")
-    assert response.is_redirect
-    assert response.headers["location"] == "/phone"
+class Clock:
+    """A time that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def development(clock: Clock | None = None, **settings: Any) -> FastAPI:
+    """A console without passwords, which a link opens."""
+    known = {"console_password_hash": "", "console_viewer_password_hash": "", **settings}
+    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, link=LINK, clock=clock or Clock())
+
+
+def production(clock: Clock | None = None, **settings: Any) -> FastAPI:
+    return create_console(settings_for(REPOSITORY, **settings), Services(), clock=clock or Clock())
+
+
+def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Method and path of every route, with something in place of the parameters of its path."""
+    for route in app.routes:
+        assert isinstance(route, APIRoute | Mount)
+        if isinstance(route, APIRoute) and route.path not in ("/", "/login"):
+            for method in sorted(route.methods or ()):
+                yield method, re.sub(r"\{[^}]*\}", "1", route.path)
+
+
+async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
+    for method, path in requests_of(console):
+        async with browser(console) as stranger:
+            page = await stranger.request(method, path)
+            script = await stranger.request(method, path, headers={"Accept": "application/json"})
+        assert (401, 401) == (page.status_code, script.status_code), f"{method} {path}"
+        assert {"detail", "cure"} == script.json().keys()
+
+
+async def test_no_route_is_served_for_a_false_cookie(console: FastAPI, client: httpx.AsyncClient) -> None:
+    (name,) = client.cookies.keys()
+    for method, path in requests_of(console):
+        async with browser(console) as stranger:
+            response = await stranger.request(method, path, headers={"Cookie": f"{name}={'x' * 43}"})
+        assert 401 == response.status_code, f"{method} {path}"
+
+
+async def test_every_route_that_changes_something_needs_the_token_of_the_session(
+    console: FastAPI, client: httpx.AsyncClient
+) -> None:
+    checked = 0
+    for method, path in requests_of(console):
+        if method not in ("GET", "HEAD"):
+            for token in ("", "0" * 64):
+                response = await client.request(method, path, headers={"X-CSRF-Token": token})
+                assert response.status_code in (403, 422), f"{method} {path}"  # 422: it was not even run
+                assert "token" not in response.text
+            checked += 1
+    assert checked
+
+
+async def test_every_page_forbids_frames_scripts_of_others_and_caches(
+    console: FastAPI, client: httpx.AsyncClient
+) -> None:
+    async with browser(console) as stranger:
+        answers = [
+            await stranger.get("/login"),
+            await stranger.get("/calls"),
+            await client.get("/no/such/page"),
+            await client.get("/", headers={"Host": "evil.example.com"}),
+        ]
+    assert [200, 401, 404, 421] == [answer.status_code for answer in answers]
+    for answer in answers:
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "DENY" == answer.headers["x-frame-options"]
+        assert "nosniff" == answer.headers["x-content-type-options"]
+        assert "no-referrer" == answer.headers["referrer-policy"]
+        assert "same-origin" == answer.headers["cross-origin-opener-policy"]
+        assert "same-origin" == answer.headers["cross-origin-resource-policy"]
+        assert "no-store" == answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8001", 200),
+        ("localhost:9001", 200),  # the other end of an SSH tunnel
+        ("[::1]:8001", 200),
+        ("console.example.com", 200),
+        ("evil.example.com", 421),
+        ("127.0.0.1.evil.example.com:8001", 421),
+        ("console.example.com.evil.example.com", 421),
+        ("evil.example.com@127.0.0.1", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+async def test_only_known_names_are_served(host: str, status: int) -> None:
+    async with browser(production(console_url="https://console.example.com")) as client:
+        assert status == (await client.get("/login", headers={"Host": host})).status_code
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_served"),
+    [
+        ({}, True),
+        ({"Origin": BASE_URL}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, True),  # what a form sends
+        ({"Origin": EVIL}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://127.0.0.1:3000"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": EVIL}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:3000"}, False),
+    ],
+)
+async def test_pages_of_other_origins_change_nothing(
+    client: httpx.AsyncClient, headers: dict[str, str], is_served: bool
+) -> None:
+    response = await client.post("/logout", headers=headers)
+    assert (303 if is_served else 403) == response.status_code
+    assert is_served == (401 == (await client.get("/calls")).status_code)
+
+
+async def test_a_form_carries_its_token_in_a_field(client: httpx.AsyncClient) -> None:
+    token = client.headers.pop("X-CSRF-Token")
+    refused = await client.post("/logout", data={"csrf_token": "0" * 64})
+    accepted = await client.post("/logout", data={"csrf_token": token})
+    assert (403, 303) == (refused.status_code, accepted.status_code)
+
+
+async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on() -> None:
+    async with browser(production(), "https://127.0.0.1:8001") as client:
+        page = await client.get("/calls?flow=shop")
+        assert 'name="next" value="/calls?flow=shop"' in page.text
+        response = await client.post("/login", data={"password": PASSWORDS["change"], "next": "/calls?flow=shop"})
+        served = await client.get("/calls")
+    assert (303, "/calls?flow=shop") == (response.status_code, response.headers["location"])
+    cookie, *flags = response.headers["set-cookie"].split("; ")
+    assert re.fullmatch(r"__Host-ncco-console-8001=[A-Za-z0-9_-]{43}", cookie)
+    assert {"HttpOnly", "Secure", "samesite=strict", "path=/", "max-age=43200"} == {
+        flag if flag in ("HttpOnly", "Secure") else flag.lower() for flag in flags
+    }
+    assert 200 == served.status_code
+
+
+@pytest.mark.parametrize("path", ["//evil.example.com", "/\\evil.example.com", EVIL, "/a\r\nSet-Cookie: x=y", ""])
+async def test_a_login_never_leads_elsewhere(path: str) -> None:
+    async with browser(production()) as client:
+        response = await client.post("/login", data={"password": PASSWORDS["look"], "next": path})
+    assert "/" == response.headers["location"]
+    assert 1 == len(response.headers.get_list("set-cookie"))
+
+
+async def test_eleven_wrong_passwords_close_the_login_but_no_session() -> None:
+    clock = Clock()
+    app = production(clock)
+    async with browser(app, "https://127.0.0.1:8001") as known, browser(app) as stranger:
+        await log_in(known, PASSWORDS["look"])
+        wrong = [(await log_in(stranger, "wrong")).status_code for _ in range(10)]
+        refused = await log_in(stranger, "wrong")
+        right = await log_in(stranger, PASSWORDS["change"])
+        served = await known.get("/calls")
+        clock.now += timedelta(seconds=int(refused.headers["retry-after"]))
+        later = await log_in(stranger, PASSWORDS["change"])
+    assert [401] * 10 == wrong
+    assert (429, "900") == (refused.status_code, refused.headers["retry-after"])
+    assert "Try again in 15 minutes." in refused.text
+    assert (429, 200, 303) == (right.status_code, served.status_code, later.status_code)
+
+
+async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:
+    @console.post("/change-something")
+    async def change(_: CanChange) -> None: ...
+
+    @console.post("/look-at-something")
+    async def look(_: CanLook) -> None: ...
+
+    refused = await look_only.post("/change-something")
+    assert (403, 200) == (refused.status_code, (await look_only.post("/look-at-something")).status_code)
+    assert "look" in refused.json()["detail"]
+
+
+async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> None:
+    app = development()
+    async with browser(app) as first, browser(app) as second:
+        wrong = await second.get("/", params={"token": "wrong"})
+        opened = await first.get("/", params={"token": LINK})
+        again = await second.get("/", params={"token": LINK})
+        login = await second.get("/calls")
+        served = await first.get("/calls")
+        repeated = await first.get("/", params={"token": LINK})  # the browser loads the page again
+    assert (303, "/") == (opened.status_code, opened.headers["location"])
+    assert "Secure" not in opened.headers["set-cookie"]
+    for refused in (wrong, again):
+        assert 403 == refused.status_code
+        assert "ncco console link" in refused.text
+        assert "set-cookie" not in refused.headers
+    assert "Open the link that" in login.text
+    assert 'type="password"' not in login.text
+    assert (200, 303) == (served.status_code, repeated.status_code)
+
+
+async def test_sessions_of_a_link_are_for_development_alone(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/calls.db"
+    async with browser(development(database_url=database)) as client:
+        await client.get("/", params={"token": LINK})
+        cookies = {f"__Host-{name}": value for name, value in client.cookies.items()}
+        id_ = next(iter(cookies.values()))
+    app = production(database_url=database)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="https://127.0.0.1:8001", cookies=cookies
+    ) as client:
+        assert 401 == (await client.get("/calls")).status_code
+    assert id_.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("calls.db*"))  # noqa: ASYNC240
+
+
+async def test_another_password_ends_the_sessions_of_the_former_one(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/calls.db"
+    async with browser(production(database_url=database), "https://127.0.0.1:8001") as client:
+        await log_in(client, PASSWORDS["change"])
+        cookies = client.cookies
+    statuses = []
+    for hash_ in (HASHES["change"], ""):
+        app = production(database_url=database, console_password_hash=hash_)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="https://127.0.0.1:8001", cookies=cookies
+        ) as client:
+            statuses.append((await client.get("/calls")).status_code)
+    assert [200, 401] == statuses
+
+
+@pytest.mark.parametrize(
+    ("pauses", "is_open"),
+    [
+        ([timedelta(hours=2)], False),
+        ([timedelta(hours=1, minutes=59)] * 6, True),
+        ([timedelta(hours=1, minutes=59)] * 6 + [timedelta(minutes=6)], False),  # 12 hours
+    ],
+)
+async def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_twelve_hours(
+    pauses: list[timedelta], is_open: bool
+) -> None:
+    clock = Clock()
+    async with browser(development(clock)) as client:
+        await client.get("/", params={"token": LINK})
+        for pause in pauses:
+            clock.now += pause
+            response = await client.get("/calls")
+    assert is_open == (200 == response.status_code)
+
+
+async def test_a_stream_of_events_keeps_no_session_open() -> None:
+    clock = Clock()
+    async with browser(development(clock)) as client:
+        await client.get("/", params={"token": LINK})
+        statuses = []
+        for _ in range(2):
+            clock.now += timedelta(hours=1, minutes=1)
+            response = await client.get("/no/such/page", headers={"Accept": "text/event-stream"})
+            statuses.append(response.status_code)
+    assert [404, 401] == statuses
+
+
+async def test_logging_out_ends_the_session_on_the_server(client: httpx.AsyncClient) -> None:
+    cookies = dict(client.cookies)
+    assert 303 == (await client.post("/logout")).status_code
+    assert not client.cookies
+    client.cookies.update(cookies)
+    assert 401 == (await client.get("/calls")).status_code
+
+
+async def test_a_link_from_another_site_comes_again_with_its_cookie(console: FastAPI) -> None:
+    async with browser(console) as client:
+        response = await client.get("/calls?flow=a", headers={"Sec-Fetch-Site": "cross-site"})
+        assert "0; url=/login?next=%2Fcalls%3Fflow%3Da" == response.headers["refresh"]
+        await log_in(client, PASSWORDS["look"])
+        assert "/calls?flow=a" == (await client.get("/login?next=%2Fcalls%3Fflow%3Da")).headers["location"]
+
+
+async def test_errors_are_pages_for_people_and_json_for_scripts(console: FastAPI, client: httpx.AsyncClient) -> None:
+    @console.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("a secret of the program")
+
+    quiet = httpx.ASGITransport(console, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=quiet, base_url=BASE_URL, cookies=client.cookies) as known:
+        for path, status in (("/no/such/page", 404), ("/broken", 500)):
+            page = await known.get(path, headers={"Accept": "text/html"})
+            script = await known.get(path)
+            assert (status, status) == (page.status_code, script.status_code)
+            assert "<h1>" in page.text
+            assert script.json()["cure"]
+            assert "secret of the program" not in page.text + script.text
+            assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+async def test_a_body_that_is_too_large_is_refused(console: FastAPI, client: httpx.AsyncClient) -> None:
+    @console.post("/upload")
+    async def upload(request: Request, _: CanChange) -> int:
+        return len(await request.body())
+
+    async def pieces(number: int) -> AsyncIterator[bytes]:
+        for _ in range(number):
+            yield bytes(65_536)
+
+    declared = await client.post("/upload", content=bytes(5_000_000))
+    streamed = await client.post("/upload", content=pieces(80))
+    accepted = await client.post("/upload", content=pieces(40))
+    assert (413, 413, 200) == (declared.status_code, streamed.status_code, accepted.status_code)

@@ -1,0 +1,124 @@
+"""Refuses requests that no page of the console has sent, and adds the headers that protect its pages."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.console.pages import refused
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_BODY_BYTES: Final = 4_194_304
+"""The largest body of a request; an editor sends the texts of several files."""
+_TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
+_OTHER_ORIGIN: Final = "The request comes from a page of another origin."
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "media-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+}
+_KEPT: Final = "public, max-age=31536000, immutable"
+"""For static files, whose address changes with them."""
+
+
+class Guard:
+    """Middleware around the whole console.
+
+    The Host of a request must be a name of the loopback, or that of `url`: a page of another name that is made to
+    lead to this machine (DNS rebinding) gets nothing. Ports are not compared, since an SSH tunnel may have another
+    one. A request that may change something must come from a page of the same origin.
+
+    Args:
+        app: what is guarded.
+        url: where a proxy serves the console, "" for none.
+    """
+
+    def __init__(self, app: ASGIApp, url: str = "") -> None:
+        self._app = app
+        self._proxy = urlsplit(url).netloc.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, request = Headers(scope=scope), Request(scope)
+        app: ASGIApp = self._app
+        if not self._is_known(headers.get("host", "")):
+            problem = f'The console is not served under the name "{headers.get("host", "")[:100]}".'
+            cure = "Open it as http://127.0.0.1 with its port; for another name, set NCCO_CONSOLE_URL."
+            app = refused(request, 421, problem, cure)
+        elif scope["method"] not in SAFE_METHODS and not _is_same_origin(headers):
+            app = refused(request, 403, _OTHER_ORIGIN, "Open the console, and do it there.")
+        elif int(length if (length := headers.get("content-length", "")).isdecimal() else 0) > MAX_BODY_BYTES:
+            app = refused(request, 413, _TOO_LARGE, "Send less.", {"Connection": "close"})
+        await app(scope, _limited(receive), _with_headers(send, scope))
+
+    def _is_known(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname
+        except ValueError:
+            return False
+        return (name in LOOPBACK and "@" not in host) or (host.lower() == self._proxy != "")
+
+
+def _is_same_origin(headers: Headers) -> bool:
+    """Whether a page of the console has sent a request; one without these headers comes from no browser.
+
+    Forms send `Origin: null`, because pages do not say where they are: browsers then send Sec-Fetch-Site.
+    """
+    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host", "").lower()
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
+
+
+def _limited(receive: Receive) -> Receive:
+    read_bytes = 0
+
+    async def limited() -> Message:
+        nonlocal read_bytes
+        message = await receive()
+        read_bytes += len(message.get("body", b""))
+        if read_bytes > MAX_BODY_BYTES:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send, scope: Scope) -> Send:
+    is_static = scope["path"].startswith("/static/")
+
+    async def add(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers["Cache-Control"] = _KEPT if is_static and message["status"] == 200 else "no-store"
+        await send(message)
+
+    return add

@@ -1,0 +1,90 @@
+"""The login page, logging out, and the link that opens the console in development."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app.console.access import LOGIN, CanLook, login_page, set_cookie
+from app.console.pages import refused
+from app.console.passwords import Passwords, TooManyLogins
+from app.console.sessions import Sessions, hash_of
+
+FIRST_PAGE = "/phone"
+
+router = APIRouter()
+
+
+@router.get("/")
+async def home(request: Request, token: str = "") -> Response:
+    """The first page. With the token of a link a session is opened."""
+    if not token:
+        return RedirectResponse(FIRST_PAGE, 302)
+    sessions: Sessions = request.app.state.sessions
+    id_ = await sessions.redeem(token)
+    if id_ is None:
+        if request.state.session is not None:  # the page was loaded again, or the link was opened twice
+            return RedirectResponse("/", 303)
+        cure = "Run `ncco console link` in the folder of the project, or start the server again; open what it prints."
+        return refused(request, 403, "This link was used already, or is too old. It opens the console once.", cure)
+    return _logged_in(request, "/", id_)
+
+
+@router.get(LOGIN)
+async def show_login(request: Request, next: str = "/") -> Response:
+    """Ask for the password, unless the browser is logged in already."""
+    if request.state.session is not None:
+        return RedirectResponse(_local(next), 303)
+    return login_page(request, _local(next))
+
+
+@router.post(LOGIN)
+async def log_in(
+    request: Request,
+    password: Annotated[str, Form(max_length=1000)],
+    next: Annotated[str, Form()] = "/",
+) -> Response:
+    """Open a session for the right password."""
+    passwords: Passwords = request.app.state.passwords
+    sessions: Sessions = request.app.state.sessions
+    try:
+        hash_ = await passwords.matching(password)
+    except TooManyLogins as error:
+        problem = f"There were too many wrong passwords. Try again in {_as_words(error.retry_after_s)}."
+        response = login_page(request, _local(next), problem, 429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    if hash_ is None:
+        return login_page(request, _local(next), "This password is wrong.", 401)
+    return _logged_in(request, _local(next), await sessions.open(hash_of(hash_)))
+
+
+@router.post("/logout")
+async def log_out(request: Request, session: CanLook) -> Response:
+    """End the session."""
+    sessions: Sessions = request.app.state.sessions
+    await sessions.close(session.id)
+    response = RedirectResponse(LOGIN, 303)
+    set_cookie(request, response, "")
+    return response
+
+
+def _logged_in(request: Request, path: str, id_: str) -> Response:
+    response = RedirectResponse(path, 303)
+    set_cookie(request, response, id_)
+    return response
+
+
+def _local(path: str) -> str:
+    """The path of a page of the console; `/` in place of anything that might lead elsewhere."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_local else "/"
+
+
+def _as_words(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    if seconds < 60:
+        return "a moment"
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
