@@ -14,7 +14,6 @@ import click
 import app
 from app.cli import options
 from app.cli.output import FINE, CannotRun, print_json, shows_colours
-from app.cli.validate import RULES as JSON_RULES
 from app.cli.validate import faults_of
 from app.flow.loader import load_files
 from app.flow.report import printable, report
@@ -25,6 +24,7 @@ from app.ncco import RULES as NCCO_RULES
 from app.ncco import Rule as NccoRule
 from app.ncco.issue import RuleBook
 from app.ncco.suggest import nearest
+from app.ncco.text_checker import TEXT_RULES
 from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
@@ -39,7 +39,7 @@ Rule = FlowRule | NccoRule
 RULES: Final[Mapping[str, Rule]] = {
     **FLOW_RULES,
     **RUNNING_RULES,
-    **JSON_RULES,
+    **TEXT_RULES,
     **NCCO_RULES,
     **SCENARIO_RULES,
     **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
@@ -127,7 +127,7 @@ def _report(rule: Rule) -> str:
             write_example(rule.bad, root)
             project = load_files(root / "flows", root / "templates", {})
             return report(project.issues, project.texts, "text", shows_colours()).replace(f"{root}/", "")
-    if rule.code in NCCO_RULES or rule.code in JSON_RULES:
+    if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
         wrong = _decoded(rule.bad)
         faults, _ = faults_of("answer.json", wrong)
         return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", shows_colours())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -15,14 +14,9 @@ from app.cli.output import CANNOT_RUN, FINE, ISSUES, counted, read_text, shows_c
 from app.flow import issues as flow_issues
 from app.flow.nodes import Place
 from app.flow.report import Format, report
-from app.ncco import Issue, Rule, check
-from app.ncco.issue import RuleBook
-from app.ncco.json_text import NotJsonError, TextSpan, read_json
-
-RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
-"""What can be wrong with the text itself, by code."""
-NOT_JSON: Final = "J100"
-REPEATED_NAME: Final = "J101"
+from app.ncco import Issue
+from app.ncco.json_text import TextSpan
+from app.ncco.text_checker import NOT_JSON, check_text
 
 
 @click.command(
@@ -85,16 +79,5 @@ def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
         line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start)
         return Place(name, line, span.start - start, span.end - span.start)
 
-    try:
-        document = read_json(text)
-    except NotJsonError as error:
-        message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
-        issue = RULES[NOT_JSON].at("", message, error.cure)
-        return [PlacedIssue(issue, place(TextSpan(error.offset, error.offset + 1)))], None
-    faults = []
-    for pointer, span in document.repeated:
-        message = f"{text[span.start : span.end]} is written twice; only the last one counts"
-        faults.append(PlacedIssue(RULES[REPEATED_NAME].at(pointer, message), place(span)))
-    for issue in check(document.value):
-        faults.append(PlacedIssue(issue, place(document.span_of(issue))))
-    return sorted(faults, key=lambda fault: (fault.place, fault.issue.code)), document.value
+    issues, document = check_text(text)
+    return [PlacedIssue(issue, place(span)) for span, issue in issues], document

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, events, login
+from app.console import calls, change, editor, events, login
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.guard import HEADERS, Guard
@@ -20,6 +20,7 @@ from app.console.passwords import Passwords
 from app.console.project import ProjectFolder
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
+from app.console.worker import Worker
 from app.errors import StoreError
 from app.settings import Settings
 from app.store import open_store
@@ -53,7 +54,8 @@ def create_console(
     app.state.store = store
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
-    for module in (login, calls, change, events):
+    app.state.worker = Worker(module=editor.ANSWERS)
+    for module in (login, calls, change, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(RequireSession)
@@ -70,6 +72,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with suppress(StoreError):
         await app.state.sessions.prepare()
     yield
+    await app.state.worker.close()
     await app.state.store.close()
 
 

@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from app.flow.nodes import Place
 
 Severity = Literal["error", "warning"]
+
+
+FixKind: TypeAlias = Literal["word", "characters", "delete", "add"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A cure that an editor can apply.
+
+    Attributes:
+        cure: what to write, in words.
+        kind: what happens at its place. `word`: the key or value there becomes `text`, within the quotes that it has.
+            `characters`: they become `text`. `delete`: the entry or the list item that begins there goes, with all
+            that is below it. `add`: the map there, or below the key there, gets the entry `text`.
+        place: the issue's own without it. `characters` may have the length 0.
+    """
+
+    cure: str
+    kind: FixKind
+    text: str = ""
+    place: Place | None = None
+
+
+def did_you_mean(word: str, place: Place | None = None) -> Fix:
+    """The fix of a misspelt word."""
+    return Fix(f'did you mean "{word}"?', "word", word, place)
+
+
+def add_entry(text: str) -> Fix:
+    """The fix of a missing entry, which is written as `text`."""
+    return Fix(f"add `{text}`", "add", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +50,7 @@ class Issue:
         cure: what to write instead.
         ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
         names: the variables, lookups and template files whose name a text says literally, where their value was meant.
+        fix: the cure as a change of the file; None if it is not that plain.
     """
 
     code: str
@@ -28,6 +60,7 @@ class Issue:
     cure: str
     ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
+    fix: Fix | None = field(default=None, compare=False)
 
     @property
     def is_error(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue, did_you_mean
 from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
@@ -70,7 +70,9 @@ class Reader:
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+    def report(
+        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
+    ) -> None:
         """Add one issue. Without `cure` it has the cure of its rule; `names` are as in `Issue`."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
@@ -97,11 +99,11 @@ class Reader:
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
-    def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | None = None) -> None:
+    def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
         """Report a word that is not known; without a `cure` that is the nearest known one, or the whole list."""
         known = tuple(known)
         near = nearest(text.value, known)
-        cure = cure or (f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}")
+        cure = cure or (did_you_mean(near) if near else f"known are: {', '.join(known)}")
         self.report(code, text.place, message, cure)
 
     def check_name(
@@ -246,7 +248,8 @@ def read_fields(
             reader.unknown(code, entry.key, known, message)
             meant = nearest(word, known)
         else:
-            reader.report(code, entry.key.place, message, f"write `{meant}`" if meant.isidentifier() else meant)
+            cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
         if meant in known:
             entries.setdefault(meant, entry)

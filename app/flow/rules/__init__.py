@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from app.flow.issues import Issue, Severity
+from app.flow.issues import Fix, Issue, Severity
 from app.flow.nodes import Place
 from app.ncco.issue import RuleBook
 
@@ -36,6 +37,7 @@ class Rule:
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
         good: the same project without the fault.
+        fix: the rule's own cure as a change of the file: the further fields of a `Fix`.
     """
 
     code: str
@@ -45,11 +47,15 @@ class Rule:
     about: str = ""
     bad: str | bytes = ""
     good: str | bytes = ""
+    fix: Mapping[str, Any] | None = None
 
-    def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> Issue:
+    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> Issue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
-        cure = self.cure if cure is None else cure
-        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names))
+        if cure is None:
+            cure = Fix(self.cure, **self.fix) if self.fix else self.cure
+        fix = cure if isinstance(cure, Fix) else None
+        words = cure.cure if isinstance(cure, Fix) else cure
+        return Issue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
+from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema
 from app.flow.language.reader import Fields, N, Reader, is_missing, items
@@ -45,7 +46,9 @@ class ScenarioReader(Reader):
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+    def report(
+        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
+    ) -> None:
         """See `Reader`; the codes of flow files become those of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 

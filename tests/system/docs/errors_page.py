@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.cli.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
+from app.ncco.text_checker import TEXT_RULES
 from tests.system.repository.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "errors.md"
@@ -53,7 +53,7 @@ class Rule(Protocol):
 
 def rules() -> Iterator[Rule]:
     """Every rule of every table."""
-    for table in (FLOW_RULES, RUNNING_RULES, JSON_RULES, NCCO_RULES):
+    for table in (FLOW_RULES, RUNNING_RULES, TEXT_RULES, NCCO_RULES):
         yield from table.values()
 
 
@@ -64,7 +64,7 @@ def page() -> str:
         _chapter(
             "While a call runs (in the log and the trace)", [RUNNING_RULES[code] for code in sorted(RUNNING_RULES)]
         ),
-        _chapter("JSON of an NCCO", _of(JSON_RULES, "J")),
+        _chapter("JSON of an NCCO", _of(TEXT_RULES, "J")),
         *(_chapter(title, _of(NCCO_RULES, begin)) for begin, title in NCCO_CHAPTERS.items()),
     ]
     return "\n".join([HEAD, *(chapter for chapter in chapters if chapter)])

@@ -1,0 +1,90 @@
+"""What the editor asks while somebody types: issues with fixes, completions, hover texts, definitions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.console.access import CanLook
+from app.console.worker import Reason, Worker, WorkNotDone
+
+MAX_BODY_BYTES: Final = 8 << 20
+MAX_CHARACTERS: Final = 1 << 20
+"""Of one text, as of a file that is read from disk."""
+_FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
+_STATUS: Final[dict[Reason, int]] = {"time": 422, "memory": 422, "busy": 503, "superseded": 409, "failed": 500}
+
+FileName = Annotated[str, Field(pattern=rf"^(?:{_FILE})$")]
+FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+
+
+class EditorQuestion(BaseModel):
+    """What an editor sends.
+
+    Attributes:
+        file: a path of the project, which need not exist, or `pasted.json` or `pasted.yaml`.
+        text: what the editor holds.
+        unsaved: further files of the project that are not saved yet.
+        line, column: where the cursor is, from 1; the column in UTF-16 code units.
+        editor: an older question of this editor that still waits is dropped.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: FileName
+    text: FileText
+    unsaved: dict[FileName, FileText] = Field(default={}, max_length=100)
+    line: int = Field(1, ge=1)
+    column: int = Field(1, ge=1)
+    editor: str = Field("", max_length=64)
+
+
+async def _question(request: Request) -> EditorQuestion:
+    """The body of a request, read up to a limit. Raises HTTPException 413."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"The texts are larger than {MAX_BODY_BYTES >> 20} MB. Send a shorter text.")
+    try:
+        return EditorQuestion.model_validate_json(bytes(body))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_context=False)) from error
+
+
+Asked = Annotated[EditorQuestion, Depends(_question)]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.worker.close()
+
+
+router = APIRouter(prefix="/editor", lifespan=_lifespan)
+
+
+@router.post("/check")
+async def check(request: Request, asked: Asked, _: CanLook) -> JSONResponse:
+    """Every issue of the text with its fixes."""
+    values = asked.model_dump(include={"file", "text", "unsaved"})
+    return await _answer(request, "check", values, asked.editor)
+
+
+async def _answer(request: Request, function: str, values: dict[str, Any], editor: str) -> JSONResponse:
+    state = request.app.state
+    worker: Worker = state.worker
+    project = state.project
+    folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
+    asker = f"{function} {editor}" if editor else ""
+    try:
+        found = await worker.run(f"app.console.language:{function}", {"folder": folder, **values}, asker=asker)
+    except WorkNotDone as error:
+        raise HTTPException(_STATUS[error.reason], str(error)) from error
+    return JSONResponse(found)

@@ -1,0 +1,139 @@
+"""Answers what an editor asks about texts. Everything here runs in the subprocess of `app.console.worker`.
+
+An editor counts columns in UTF-16 code units, as JavaScript and the Language Server Protocol do; `app.flow` and
+`app.ncco` count characters. Here, and only here, one becomes the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from app.console.project import ProjectFolder
+from app.flow.fixes import quick_fixes
+from app.flow.issues import Issue
+from app.flow.loader import load
+from app.flow.source import names_written_in
+from app.ncco import Issue as NccoIssue
+from app.ncco.json_text import TextSpan
+from app.ncco.text_checker import check_text
+
+Json: TypeAlias = dict[str, Any]
+
+PASTED_JSON: Final = "pasted.json"
+PASTED_YAML: Final = "pasted.yaml"
+MOST_ISSUES: Final = 500
+"""Issues that an editor gets; a text with more is not a flow file."""
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_PASTED_FLOW: Final = "flows/pasted.yaml"
+_BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
+"""Rules about the entrances of all flows of a project, to which a pasted flow does not belong."""
+
+
+def check(folder: Json, file: str, text: str, unsaved: Mapping[str, str]) -> Json:
+    """Every issue of a text, and of the project if the text is one of its files, with fixes.
+
+    Args:
+        folder: the project: `flows` and `templates`, two folders, and `env`, the names of settings.
+        file: its path in the project, or `pasted.json` or `pasted.yaml`.
+        text: what the editor holds.
+        unsaved: further files of the project that are not saved yet: path → text.
+    """
+    if file == PASTED_JSON:
+        return {"issues": [_ncco_issue(text, file, span, issue) for span, issue in check_text(text)[0]]}
+    project = _project(folder["flows"], folder["templates"], tuple(folder["env"]))
+    if file != PASTED_YAML:
+        read = project.with_texts({**unsaved, file: text})
+        return {"issues": _flow_issues(read.issues, read.texts)}
+    texts = {**project.current().texts, **unsaved}
+    name, _ = names_written_in(text)
+    others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
+    issues = load({**others, _PASTED_FLOW: text}, project.env, extent="files").issues
+    own = [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
+    found = _flow_issues(own, {_PASTED_FLOW: text})
+    return {"issues": [_renamed(issue, file) for issue in found]}
+
+
+@cache
+def _project(flows: str, templates: str, env: tuple[str, ...]) -> ProjectFolder:
+    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""))
+
+
+def _renamed(issue: Json, file: str) -> Json:
+    fixes = [{**fix, "edits": [{**edit, "file": file} for edit in fix["edits"]]} for fix in issue["fixes"]]
+    return {**issue, "file": file, "fixes": fixes}
+
+
+def _flow_issues(issues: Iterable[Issue], texts: Mapping[str, str]) -> list[Json]:
+    lines: dict[str, list[str]] = {}
+
+    def column(file: str, line: int, column: int) -> int:
+        known = lines.setdefault(file, _BREAK.split(texts.get(file, "")))
+        return utf16_column(known[line - 1] if line <= len(known) else "", column)
+
+    def shown(issue: Issue) -> Json:
+        place = issue.place
+        start = column(place.file, place.line, place.column)
+        fixes = [
+            {
+                "title": fix.title,
+                "edits": [
+                    {
+                        "file": edit.file,
+                        "line": edit.line,
+                        "column": column(edit.file, edit.line, edit.column),
+                        "end_line": edit.end_line,
+                        "end_column": column(edit.file, edit.end_line, edit.end_column),
+                        "text": edit.text,
+                    }
+                    for edit in fix.edits
+                ],
+            }
+            for fix in quick_fixes(issue, texts)
+        ]
+        return {
+            "file": place.file,
+            "line": place.line,
+            "column": start,
+            "length": column(place.file, place.line, place.column + place.length) - start,
+            "severity": issue.severity,
+            "code": issue.code,
+            "message": issue.message,
+            "cure": issue.cure,
+            "fixes": fixes,
+        }
+
+    return [shown(issue) for issue in list(issues)[:MOST_ISSUES]]
+
+
+def _ncco_issue(text: str, file: str, span: TextSpan, issue: NccoIssue) -> Json:
+    line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start) + 1
+    return {
+        "file": file,
+        "line": line,
+        "column": _units(text[start : span.start]) + 1,
+        "length": max(1, _units(text[span.start : span.end])),
+        "severity": issue.severity,
+        "code": issue.code,
+        "message": issue.message,
+        "cure": issue.cure,
+        "fixes": [],
+    }
+
+
+def utf16_column(line: str, column: int) -> int:
+    """A column in UTF-16 code units for one in characters; both count from 1."""
+    return column + _units(line[: column - 1]) - len(line[: column - 1])
+
+
+def character_column(line: str, column: int) -> int:
+    """A column in characters for one in UTF-16 code units; both count from 1."""
+    data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
+    return len(data.decode("utf-16-le", "ignore")) + 1
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,189 @@
+"""Runs work on unsaved texts in one subprocess, which is killed when it takes too long or too much memory.
+
+    worker = Worker()
+    found = await worker.run("app.console.language:check", {"file": ..., "text": ...})
+
+A function is named by its module, so the console can run what it must not import: proofs, for instance. It takes named
+values and returns one, all of them JSON. The subprocess gets nothing from the environment of the server, so it has no
+settings and no secrets. It ends with the server, because its standard input ends then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
+
+if sys.platform != "win32":
+    import resource
+
+from app.errors import AppError
+
+MOST_WAITING: Final = 16
+"""Requests that wait for the subprocess; a further one is refused."""
+MEMORY_BYTES: Final = 1 << 30
+SECONDS: Final = 5.0
+START_SECONDS: Final = 60
+"""How long the subprocess may take to start, on a machine that is busy."""
+_LENGTH_BYTES: Final = 4
+"""Each message is JSON behind its length."""
+
+Reason: TypeAlias = Literal["time", "memory", "busy", "superseded", "failed"]
+
+_CURES: Final[Mapping[Reason, str]] = {
+    "time": "It took longer than {seconds:g} seconds and was stopped. Make the text shorter, or divide it.",
+    "memory": "It took too much memory and was stopped. Make the text shorter, or divide it.",
+    "busy": "Too much is being checked at the moment. Try it again in a few seconds.",
+    "superseded": "A newer request of the same editor replaced this one.",
+    "failed": "It could not be done. Please report this text, with the server's log.",
+}
+
+
+class WorkNotDone(AppError):
+    """Work in the subprocess was stopped, refused or failed; the next request finds a working subprocess."""
+
+    def __init__(self, reason: Reason, seconds: float = 0) -> None:
+        super().__init__(_CURES[reason].format(seconds=seconds))
+        self.reason = reason
+
+
+class Worker:
+    """One subprocess, started by the first request. It does one piece of work at a time, in the order of requests.
+
+    Args:
+        seconds: how long one piece of work may take, unless its request says otherwise.
+        memory_bytes: how much memory the subprocess may have.
+    """
+
+    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._newest: dict[str, object] = {}
+
+    async def run(
+        self, function: str, values: Mapping[str, Any], *, asker: str = "", seconds: float | None = None
+    ) -> Any:
+        """What a function returns. Raises WorkNotDone.
+
+        Args:
+            function: `package.module:name`; never taken from a request.
+            values: its named arguments.
+            asker: an older request of the same asker that still waits is dropped; "" drops none.
+            seconds: how long it may take.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise WorkNotDone("busy")
+        request = object()
+        if asker:
+            self._newest[asker] = request
+        self._waiting += 1
+        try:
+            async with self._turn:
+                if asker and self._newest.get(asker) is not request:
+                    raise WorkNotDone("superseded")
+                return await self._ask(function, values, self._seconds if seconds is None else seconds)
+        finally:
+            self._waiting -= 1
+            if self._newest.get(asker) is request:
+                del self._newest[asker]
+
+    async def _ask(self, function: str, values: Mapping[str, Any], seconds: float) -> Any:
+        is_done = False
+        try:
+            process = await self._started()
+            await _send(process, {"function": function, "values": values, "seconds": seconds})
+            reply = await asyncio.wait_for(_receive(process), seconds)
+            is_done = "value" in reply
+        except TimeoutError as error:
+            raise WorkNotDone("time", seconds) from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:  # it ended: the system's own limit of memory
+            raise WorkNotDone("memory") from error
+        finally:
+            if not is_done:  # also when this request is cancelled: the reply would be taken for that of the next
+                await self.close()
+        if not is_done:
+            raise WorkNotDone(reply["failed"])
+        return reply["value"]
+
+    async def _started(self) -> Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes))
+        paths = os.pathsep.join(filter(None, sys.path))
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env={"PYTHONPATH": paths, "PYTHONUTF8": "1"}
+        )
+        await asyncio.wait_for(_receive(self._process), START_SECONDS)
+        return self._process
+
+    async def close(self) -> None:
+        """End the subprocess; the next request starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def _send(process: Process, message: Mapping[str, Any]) -> None:
+    assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+    data = json.dumps(message).encode()
+    process.stdin.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    await process.stdin.drain()
+
+
+async def _receive(process: Process) -> dict[str, Any]:
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    length = int.from_bytes(await process.stdout.readexactly(_LENGTH_BYTES))
+    return dict(json.loads(await process.stdout.readexactly(length)))
+
+
+def _serve(memory_bytes: int) -> None:
+    """Do what is asked on standard input, until it ends."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anything prints must not be taken for a reply
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _write(replies, {})
+    while length := requests.read(_LENGTH_BYTES):
+        _write(replies, _reply(json.loads(requests.read(int.from_bytes(length)))))
+
+
+def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
+    if sys.platform != "win32":
+        signal.alarm(int(request["seconds"]) + 5)  # it ends also when the server was killed and cannot kill it
+    try:
+        module, _, name = request["function"].partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        reply = {"value": function(**request["values"])}
+    except MemoryError:
+        reply = {"failed": "memory"}
+    except Exception:  # noqa: BLE001 - any text may be sent, and the server must hear of it
+        sys.excepthook(*sys.exc_info())
+        reply = {"failed": "failed"}
+    if sys.platform != "win32":
+        signal.alarm(0)
+    return reply
+
+
+def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
+    data = json.dumps(message).encode()
+    replies.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    replies.flush()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

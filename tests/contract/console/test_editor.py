@@ -1,0 +1,179 @@
+"""What an editor asks over HTTP while somebody types."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.contract.console.conftest import logged_in, make_console
+
+from app.console.worker import Worker
+
+FLOW = """\
+flow: main
+default: true
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+    goto: bye
+  bye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+PROJECT = {"flows/main.yaml": FLOW}
+
+
+@pytest.fixture
+async def editor(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who looks at a small project."""
+    for name, text in PROJECT.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    console = make_console(tmp_path)
+    async with console.router.lifespan_context(console), await logged_in(console, may_change=False) as client:
+        yield client
+
+
+async def issues_of(editor: httpx.AsyncClient, file: str, text: str, **more: Any) -> list[dict[str, Any]]:
+    reply = await editor.post("/editor/check", json={"file": file, "text": text, **more})
+    assert reply.status_code == 200, reply.text
+    issues: list[dict[str, Any]] = reply.json()["issues"]
+    return issues
+
+
+async def test_an_issue_of_unsaved_text_comes_with_its_place_and_a_fix(editor: httpx.AsyncClient) -> None:
+    assert [] == await issues_of(editor, "flows/main.yaml", FLOW)
+
+    (issue,) = await issues_of(editor, "flows/main.yaml", FLOW.replace("goto: bye", "goto: by"))
+
+    edit = {"file": "flows/main.yaml", "line": 8, "column": 11, "end_line": 8, "end_column": 13, "text": "bye"}
+    assert issue == {
+        "file": "flows/main.yaml",
+        "line": 8,
+        "column": 11,
+        "length": 2,
+        "severity": "error",
+        "code": "E214",
+        "message": 'unknown step "by"',
+        "cure": 'did you mean "bye"?',
+        "fixes": [{"title": "Change to bye", "edits": [edit]}],
+    }
+
+
+async def test_columns_count_utf16_units(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ inptu.digits }}"')
+
+    (issue,) = await issues_of(editor, "flows/main.yaml", text)
+
+    line = text.split("\n")[issue["line"] - 1].encode("utf-16-le")
+    (edit,) = issue["fixes"][0]["edits"]
+    assert "inptu" == line[2 * (issue["column"] - 1) :][: 2 * issue["length"]].decode("utf-16-le")
+    assert "inptu" == line[2 * (edit["column"] - 1) : 2 * (edit["end_column"] - 1)].decode("utf-16-le")
+
+
+async def test_other_unsaved_files_of_the_project_count(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace("goto: bye", "goto: {run: sales}")
+    other = FLOW.replace("flow: main", "flow: sales").replace("default: true\n", "")
+
+    assert ["E272", "W215"] == [issue["code"] for issue in await issues_of(editor, "flows/main.yaml", text)]
+    found = await issues_of(editor, "flows/main.yaml", text, unsaved={"flows/sales.yaml": other})
+    assert ["W215"] == [issue["code"] for issue in found]
+
+
+async def test_a_pasted_flow_is_checked_with_the_parts_of_the_project(editor: httpx.AsyncClient) -> None:
+    assert [] == await issues_of(editor, "pasted.yaml", FLOW)
+
+    (issue,) = await issues_of(editor, "pasted.yaml", FLOW.replace("goto: bye", "goto: by"))
+
+    assert ("pasted.yaml", "E214") == (issue["file"], issue["code"])
+    assert {"pasted.yaml"} == {edit["file"] for fix in issue["fixes"] for edit in fix["edits"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[\n  {"action": "tlk", "text": "Hi"}\n]', "2:14+5 N104"),
+        ('[{"action": "talk", "text": "\U0001f600", "lop": 2}]', "1:35+5 N105"),
+        ('[{"action": "talk", "text": "Hi"}', "1:34+1 J100"),
+    ],
+)
+async def test_a_pasted_ncco_is_checked_by_the_rules_of_the_platform(
+    editor: httpx.AsyncClient, text: str, expected: str
+) -> None:
+    (issue,) = await issues_of(editor, "pasted.json", text)
+
+    assert expected == "{line}:{column}+{length} {code}".format_map(issue)
+
+
+async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
+    console = make_console(tmp_path)
+    console.state.worker = Worker(seconds=0.05)
+    async with console.router.lifespan_context(console), await logged_in(console) as editor:
+        steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: s{number + 1}}}\n" for number in range(9_000))
+        slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})
+        following = await editor.post("/editor/check", json={"file": "pasted.json", "text": "[]"})
+
+    assert slow.status_code == 422
+    assert "It took longer than 0.05 seconds and was stopped" in slow.json()["detail"]
+    assert following.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * (1 << 20),
+        "\n" * (1 << 20),
+        "- " * 400_000,
+        "[" * 100_000,
+        "{a: " * 50_000,
+        "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n",
+        "!!python/object/apply:os.system ['true']",
+        "? " * 100_000,
+        "flow: \x00\ud7ff\ufeff\u2028",
+        'talk: "{{ ' + "(" * 10_000 + ' }}"',
+        "steps: {" + "a: {do: [], goto: a}, " * 20_000 + "}",
+        "'" * 300_000,
+        "# " * 300_000,
+    ],
+    ids=lambda text: text[:8].encode("unicode_escape").decode(),
+)
+async def test_a_hostile_text_gets_issues_or_a_clear_refusal(editor: httpx.AsyncClient, text: str) -> None:
+    for file in ("flows/main.yaml", "pasted.yaml", "pasted.json"):
+        reply = await editor.post("/editor/check", json={"file": file, "text": text})
+
+        found = reply.json()
+        assert (reply.status_code == 200 and found["issues"]) or (reply.status_code == 422 and found["detail"]), found
+
+
+async def test_a_body_or_a_file_name_that_cannot_be_taken_is_refused(editor: httpx.AsyncClient) -> None:
+    asked = [
+        (413, {"file": "pasted.json", "text": "", "unsaved": {f"flows/{n}.yaml": "x" * (1 << 20) for n in range(9)}}),
+        (422, {"file": "pasted.json", "text": "x" * ((1 << 20) + 1)}),
+        (422, {"file": "../secrets.yaml", "text": ""}),
+        (422, {"file": "pasted.json", "text": "", "function": "os:abort"}),
+        (422, {"text": ""}),
+    ]
+    for status, body in asked:
+        assert status == (await editor.post("/editor/check", json=body)).status_code
+    assert 422 == (await editor.post("/editor/check", content=b"\xff")).status_code
+
+
+async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(tmp_path: Path) -> None:
+    """A lookup's function would write a file when its module is imported; the server would answer an error."""
+    (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    lookups = 'lookups:\n  name:\n    python: "canary:name"\n    returns: {name: text}\nsteps:\n'
+    text = FLOW.replace("steps:\n", lookups).replace("do:", "lookup: name\n    do:", 1)
+    text = text.replace('"Hello."', '"Hello {{ name.name }}."')
+    console = make_console(tmp_path)
+    async with console.router.lifespan_context(console), await logged_in(console) as editor:
+        issues = await issues_of(editor, "flows/main.yaml", text)
+
+    assert [] == [issue for issue in issues if issue["severity"] == "error"]
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,75 @@
+"""The subprocess that works on unsaved texts: limits, order, and the next request after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.console.worker import MOST_WAITING, Worker, WorkNotDone
+
+TASKS = "tests.contract.console.worker_tasks"
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    made = Worker()
+    yield made
+    await made.close()
+
+
+async def reason_of(worker: Worker, task: str, **values: object) -> str:
+    with pytest.raises(WorkNotDone) as caught:
+        await worker.run(f"{TASKS}:{task}", values, seconds=0.5)
+    return caught.value.reason
+
+
+async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Worker) -> None:
+    assert "time" == await reason_of(worker, "spin")
+    assert "memory" == await reason_of(worker, "allocate", size=8 << 30)
+    assert "failed" == await reason_of(worker, "fail")
+    assert "memory" == await reason_of(worker, "die")
+
+    assert 42 == await worker.run(f"{TASKS}:double", {"number": 21})
+
+
+async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", "canary")
+    monkeypatch.setenv("FLOW_CRM_TOKEN", "canary")
+
+    assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(f"{TASKS}:environment", {})} - {"LC_CTYPE"}
+
+
+async def test_what_work_prints_is_not_taken_for_its_reply(worker: Worker) -> None:
+    assert "heard" == await worker.run(f"{TASKS}:chatter", {})
+
+
+async def test_a_newer_request_of_the_same_editor_replaces_one_that_waits(worker: Worker) -> None:
+    running = asyncio.create_task(worker.run(f"{TASKS}:sleep", {"seconds": 0.2}))
+    await asyncio.sleep(0)
+    asked = [worker.run(f"{TASKS}:double", {"number": each}, asker="an editor") for each in range(3)]
+    other = worker.run(f"{TASKS}:double", {"number": 5}, asker="another editor")
+
+    *older, newest, beside = await asyncio.gather(*asked, other, return_exceptions=True)
+
+    assert ["superseded", "superseded"] == [each.reason for each in older if isinstance(each, WorkNotDone)]
+    assert (4, 10) == (newest, beside)
+    await running
+
+
+async def test_requests_beyond_the_bound_are_refused_at_once(worker: Worker) -> None:
+    running = [asyncio.create_task(worker.run(f"{TASKS}:double", {"number": 1})) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+
+    assert "busy" == await reason_of(worker, "double", number=1)
+    assert [2] * MOST_WAITING == await asyncio.gather(*running)
+
+
+async def test_a_cancelled_request_leaves_no_reply_for_the_next(worker: Worker) -> None:
+    assert 2 == await worker.run(f"{TASKS}:double", {"number": 1})
+    cancelled = asyncio.create_task(worker.run(f"{TASKS}:sleep", {"seconds": 0.3}))
+    await asyncio.sleep(0.1)
+    cancelled.cancel()
+
+    assert 6 == await worker.run(f"{TASKS}:double", {"number": 3})

@@ -1,0 +1,42 @@
+"""What the tests let the subprocess do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def allocate(size: int) -> int:
+    return len(bytearray(size))
+
+
+def environment() -> list[str]:
+    return sorted(os.environ)
+
+
+def chatter() -> str:
+    print("what is printed is no reply", flush=True)  # noqa: T201 - it is what is tested
+    return "heard"
+
+
+def fail() -> None:
+    sys.excepthook = lambda *_: None
+    raise ValueError
+
+
+def die() -> None:
+    os._exit(3)
