@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.console.access import CanLook
+from app.console.project import ProjectFolder
 from app.console.worker import Reason, Worker, WorkNotDone
 
+ANSWERS: Final = "app.console.language"
+"""The module that answers, in the subprocess."""
 MAX_BODY_BYTES: Final = 8 << 20
 MAX_CHARACTERS: Final = 1 << 20
 """Of one text, as of a file that is read from disk."""
@@ -32,7 +33,7 @@ class EditorQuestion(BaseModel):
         text: what the editor holds.
         unsaved: further files of the project that are not saved yet.
         line, column: where the cursor is, from 1; the column in UTF-16 code units.
-        editor: an older question of this editor that still waits is dropped.
+        editor: tells two editors of one file apart; an older question of the same editor that still waits is dropped.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,30 +62,23 @@ async def _question(request: Request) -> EditorQuestion:
 Asked = Annotated[EditorQuestion, Depends(_question)]
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    await app.state.worker.close()
-
-
-router = APIRouter(prefix="/editor", lifespan=_lifespan)
+router = APIRouter(prefix="/editor")
 
 
 @router.post("/check")
-async def check(request: Request, asked: Asked, _: CanLook) -> JSONResponse:
+async def check(request: Request, asked: Asked, session: CanLook) -> JSONResponse:
     """Every issue of the text with its fixes."""
     values = asked.model_dump(include={"file", "text", "unsaved"})
-    return await _answer(request, "check", values, asked.editor)
+    return await _answer(request, "check", values, f"{session.csrf_token} {asked.editor} {asked.file}")
 
 
-async def _answer(request: Request, function: str, values: dict[str, Any], editor: str) -> JSONResponse:
-    state = request.app.state
-    worker: Worker = state.worker
-    project = state.project
+async def _answer(request: Request, function: str, values: dict[str, Any], asker: str) -> JSONResponse:
+    """What the subprocess answers; an older question of the same asker that still waits is dropped."""
+    worker: Worker = request.app.state.worker
+    project: ProjectFolder = request.app.state.project
     folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
-    asker = f"{function} {editor}" if editor else ""
     try:
-        found = await worker.run(f"app.console.language:{function}", {"folder": folder, **values}, asker=asker)
+        found = await worker.run(f"{ANSWERS}:{function}", {"folder": folder, **values}, asker=f"{function} {asker}")
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
     return JSONResponse(found)

@@ -60,11 +60,13 @@ class Worker:
     Args:
         seconds: how long one piece of work may take, unless its request says otherwise.
         memory_bytes: how much memory the subprocess may have.
+        module: is imported when the subprocess starts, outside of that time.
     """
 
-    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: str = "app") -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
+        self._module = module
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -118,7 +120,7 @@ class Worker:
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes))
+        command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes), self._module)
         paths = os.pathsep.join(filter(None, sys.path))
         self._process = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, env={"PYTHONPATH": paths, "PYTHONUTF8": "1"}
@@ -149,7 +151,7 @@ async def _receive(process: Process) -> dict[str, Any]:
     return dict(json.loads(await process.stdout.readexactly(length)))
 
 
-def _serve(memory_bytes: int) -> None:
+def _serve(memory_bytes: int, module: str) -> None:
     """Do what is asked on standard input, until it ends."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints must not be taken for a reply
@@ -157,6 +159,7 @@ def _serve(memory_bytes: int) -> None:
     if sys.platform != "win32":
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    import_module(module)
     _write(replies, {})
     while length := requests.read(_LENGTH_BYTES):
         _write(replies, _reply(json.loads(requests.read(int.from_bytes(length)))))
@@ -186,4 +189,4 @@ def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), sys.argv[2])

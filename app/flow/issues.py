@@ -31,9 +31,13 @@ class Fix:
     place: Place | None = None
 
 
-def did_you_mean(word: str, place: Place | None = None) -> Fix:
-    """The fix of a misspelt word."""
-    return Fix(f'did you mean "{word}"?', "word", word, place)
+def did_you_mean(*words: str) -> Fix:
+    """The fix of a misspelt word: the first of the words that may be meant."""
+    return Fix(f"did you mean {' or '.join(map(_quoted, words))}?", "word", words[0])
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'
 
 
 def add_entry(text: str) -> Fix:

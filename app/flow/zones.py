@@ -6,6 +6,7 @@ import re
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from app.flow.issues import Fix, did_you_mean
 from app.ncco.suggest import nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
@@ -34,7 +35,7 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def zone_cure(name: str) -> str:
+def zone_cure(name: str) -> str | Fix:
     """What to write in place of an unknown name."""
     if _OFFSET.fullmatch(name):
         return "name the zone of a city, which knows when its clocks change, such as Europe/London"
@@ -43,4 +44,4 @@ def zone_cure(name: str) -> str:
     wanted = name.replace(" ", "_")
     city = nearest(wanted.rpartition("/")[2], cities)
     near = _ABBREVIATIONS.get(name.casefold()) or nearest(wanted, known) or (cities[city] if city else None)
-    return f'did you mean "{near}"?' if near else 'write continent and city, such as "Europe/London"'
+    return did_you_mean(near) if near else 'write continent and city, such as "Europe/London"'

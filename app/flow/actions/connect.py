@@ -28,6 +28,7 @@ from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied, find
+from app.flow.issues import did_you_mean
 from app.flow.language.reader import HINTS, Reader, read_fields
 from app.flow.language.targets import read_run
 from app.flow.model import Callback, Draft, Frame, Runs, Value
@@ -413,7 +414,7 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
     for entry in beside:
         if entry.key.value != ON_ANSWER:
             message = f'connect has no "{entry.key.value}"'
-            reader.report("E202", entry.key.place, message, f'did you mean "{ON_ANSWER}"?')
+            reader.report("E202", entry.key.place, message, did_you_mean(ON_ANSWER))
     own = () if endpoint.get(ON_ANSWER) is not None else beside
     named = tuple(Entry(Text(ON_ANSWER, entry.key.place), entry.value) for entry in own)
     rest = fields.without(*(entry.key.value for entry in beside))

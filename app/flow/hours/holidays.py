@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
+from app.flow.issues import did_you_mean
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, listed
 from app.flow.language.reader import HINTS, Reader, is_missing
@@ -201,7 +202,7 @@ def _check_known(
     bare = value.upper().removeprefix(f"{region.country}-")
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
     near = bare if bare in names else alike or nearest(value, (*names, *aliases))
-    cure = f'did you mean "{aliases.get(near, near)}"?' if near else f"known are: {', '.join(names)}"
+    cure = did_you_mean(aliases.get(near, near)) if near else f"known are: {', '.join(names)}"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
     reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")
     return False

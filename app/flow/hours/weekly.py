@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
+from app.flow.issues import Fix, did_you_mean
 from app.flow.language.reader import HINTS, Reader, is_missing, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
@@ -144,13 +145,13 @@ def _days_of(piece: str) -> list[int] | None:
     return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
 
 
-def _day_cure(word: str) -> str:
+def _day_cure(word: str) -> str | Fix:
     if _DATE.fullmatch(word):
         return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
     if hint := meaning_of(word, HINTS["day of the week"]):
         return hint
     meant = "-".join(map(_near_day, word.split("-")))
-    return f'did you mean "{meant}"?' if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
+    return did_you_mean(meant) if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
 
 
 def _near_day(name: str) -> str:

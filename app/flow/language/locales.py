@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
+from app.flow.issues import did_you_mean
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import HINTS, Fields, Reader
@@ -201,5 +202,5 @@ def report_unknown(key: Text, message: str, reader: Reader) -> None:
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)
-    cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
+    cure = did_you_mean(meant) if meant else f"known are: {', '.join(reader.locales)}"
     reader.report("E561", key.place, message, cure)

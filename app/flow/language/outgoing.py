@@ -19,6 +19,7 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Object
+from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.reader import Reader, items
@@ -320,18 +321,18 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
         return
     message, near = f'there is no {kind.noun} "{name.value}"', nearest(name.value, known)
     parts = [part.strip() for part in name.value.split(",")]
-    cure = f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
+    cure: str | Fix = f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
     if name.value in reader.hooks or name.value in reader.lookups:
         noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
-        message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`"
-        cure += f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
+        more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
+        message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`{more}"
     elif name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, and hides any {kind.noun} of that name'
         cure = "give the variable another name"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"
     elif known:
-        cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(known))}"
+        cure = did_you_mean(near) if near else f"known are: {', '.join(sorted(known))}"
     reader.report(kind.undeclared_code, name.place, message, cure)
 
 

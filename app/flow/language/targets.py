@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.fields import JsonField, in_each_locale
+from app.flow.issues import did_you_mean
 from app.flow.language.base import FlowModel, as_node
 from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.locales import report_unknown
@@ -214,7 +215,7 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
         found = "a list" if isinstance(node, Seq) else "a map"
         for entry in node.entries if isinstance(node, Map) else ():
             if near := nearest(entry.key.value, FORMS):
-                reader.report("E202", entry.key.place, f'{what} has no "{entry.key.value}"', f'did you mean "{near}"?')
+                reader.report("E202", entry.key.place, f'{what} has no "{entry.key.value}"', did_you_mean(near))
                 return None
         reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
         return None

@@ -9,7 +9,7 @@ from typing import Final
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.paths import root_of
 from app.flow.rules import RULES
 from app.flow.scope import is_name
@@ -95,7 +95,7 @@ class _Includes(NodeTransformer):
             return nodes.Scope(body, lineno=node.lineno)
         return None
 
-    def _report(self, code: str, where: Token, message: str, cure: str | None = None) -> None:
+    def _report(self, code: str, where: Token, message: str, cure: str | Fix | None = None) -> None:
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue, did_you_mean
 from app.flow.rules import RULES
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
@@ -93,7 +93,7 @@ class Checker(NodeVisitor):
             self.report("E309", node, f"{shown} is {type_.described}, neither true nor false", cure)
         return type_
 
-    def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | None = None) -> None:
+    def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | Fix | None = None) -> None:
         """Add an issue about an expression or a part of the text."""
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
@@ -170,8 +170,10 @@ class Checker(NodeVisitor):
     def _name(self, node: nodes.Name, beside: ValueType | None) -> ValueType | None:
         type_, name = self.scope.get(node.name), node.name
         if type_ is None:
-            near = " or ".join(f'"{each}"' for each in (self.owner_of(name), nearest(name, self.scope)) if each)
-            cure = f"did you mean {near}?" if near else f"known are: {', '.join(sorted(self.scope))}"
+            near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
+            cure: str | Fix = f"known are: {', '.join(sorted(self.scope))}"
+            if near:
+                cure = did_you_mean(*near)
             if name == "event":
                 cure = "`event` is known in hooks only: delete it here"
             if beside is not None and beside.kind == "text" and (name in beside.words or not near):
@@ -225,7 +227,7 @@ class Checker(NodeVisitor):
             return found
         if of.fields:
             near = nearest(str(key), of.fields)
-            cure = f'did you mean "{near}"?' if near else f"its fields are: {', '.join(of.fields)}"
+            cure = did_you_mean(near) if near else f"its fields are: {', '.join(of.fields)}"
         elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
         elif of.kind == "map":
@@ -242,7 +244,7 @@ class Checker(NodeVisitor):
         known = self.scope.env
         if known is not None and name not in known:
             near = nearest(name.removeprefix(_PREFIX), known)
-            cure = f'did you mean "{near}"?' if near else f"set {_PREFIX}{name} in the environment of the server"
+            cure = did_you_mean(near) if near else f"set {_PREFIX}{name} in the environment of the server"
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: ValueType, key: ValueType) -> ValueType | None:
@@ -373,7 +375,7 @@ class Checker(NodeVisitor):
     def _check_known(self, code: str, node: nodes.Const, known: tuple[str, ...], message: str) -> None:
         if known and node.value not in known:
             near = nearest(node.value, known)
-            cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(known)}"
+            cure = did_you_mean(near) if near else f"it is one of: {', '.join(known)}"
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
@@ -488,7 +490,7 @@ class Checker(NodeVisitor):
             self.report("E302", sign, "a filter takes values without names", "write the value alone")
         elif known is None:
             near = nearest(node.name, FILTERS)
-            cure = f'did you mean "{near}"?' if near else f"filters are: {', '.join(FILTERS)}"
+            cure = did_you_mean(near) if near else f"filters are: {', '.join(FILTERS)}"
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"

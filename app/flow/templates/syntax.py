@@ -18,6 +18,7 @@ from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
+from app.flow.issues import Fix, did_you_mean
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.tree import Located, Template, Token, shorten
 from app.ncco.suggest import nearest
@@ -89,7 +90,7 @@ class Fault(NamedTuple):
     code: str
     at: Token
     message: str
-    cure: str | None = None
+    cure: str | Fix | None = None
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class Piece:
     close: int = 0
     fault: Fault | None = None
 
-    def refuse(self, code: str, at: Token, message: str, cure: str | None = None) -> None:
+    def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
         """Note a fault at a token, unless there is one already."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
@@ -459,9 +460,9 @@ class _TreeBuilder:
             piece.refuse("E320", word._replace(text="%}"), "an empty tag", "write {% if test %}, or leave it out")
         elif word.text.removeprefix("end") not in self.reported_tags:
             self.reported_tags.add(word.text)
-            cure = f'did you mean "{meant}"?' if meant else f"to say a value, write {{{{ {word.text} }}}}"
+            cure = did_you_mean(meant) if meant else f"to say a value, write {{{{ {word.text} }}}}"
             message = f'"{word.text}" is not a tag'
-            piece.refuse("E321", word, message, FOREIGN.tags.get(word.text, cure))
+            piece.refuse("E321", word, message, FOREIGN.tags.get(word.text) or cure)
         if meant in ("if", "for") and word.text not in FOREIGN.tags:
             self._open(piece, word._replace(text=meant))
         elif opened and meant == opened:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from jinja2 import nodes
 
+from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Place
 from app.ncco.suggest import nearest
 
@@ -52,15 +53,15 @@ class TemplateFile:
         return Place(f"{FOLDER}{self.name}", line, offset - self._line_starts[line - 1] + 1, max(1, length))
 
 
-def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str]:
+def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
     """Message and cure for a file name that is not known."""
     message = f'there is no file "{name}" in {FOLDER}'
     bare = name.removeprefix("./").removeprefix(FOLDER).removeprefix("/")
     if bare != name and bare in templates:
-        return message, f'names are relative to {FOLDER}: write "{bare}"'
+        return message, Fix(f'names are relative to {FOLDER}: write "{bare}"', "word", bare)
     with_ending = next((known for known in templates if known.startswith(f"{name}.")), None)
     if near := with_ending or nearest(name, templates):
-        return message, f'did you mean "{near}"?'
+        return message, did_you_mean(near)
     known = ", ".join(sorted(templates)[:20])
     return message, f"files are: {known}" if known else f"put the file into {FOLDER}"
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.console.conftest import logged_in, make_console
 
+from app.console.editor import ANSWERS
 from app.console.worker import Worker
+from tests.contract.console.conftest import logged_in, make_console
 
 FLOW = """\
 flow: main
@@ -114,42 +115,42 @@ async def test_a_pasted_ncco_is_checked_by_the_rules_of_the_platform(
 
 async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
     console = make_console(tmp_path)
-    console.state.worker = Worker(seconds=0.05)
+    console.state.worker = Worker(seconds=0.3, module=ANSWERS)
     async with console.router.lifespan_context(console), await logged_in(console) as editor:
         steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: s{number + 1}}}\n" for number in range(9_000))
         slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})
         following = await editor.post("/editor/check", json={"file": "pasted.json", "text": "[]"})
 
     assert slow.status_code == 422
-    assert "It took longer than 0.05 seconds and was stopped" in slow.json()["detail"]
+    assert "It took longer than 0.3 seconds and was stopped" in slow.json()["detail"]
     assert following.status_code == 200
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x" * (1 << 20),
-        "\n" * (1 << 20),
-        "- " * 400_000,
-        "[" * 100_000,
-        "{a: " * 50_000,
-        "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n",
-        "!!python/object/apply:os.system ['true']",
-        "? " * 100_000,
-        "flow: \x00\ud7ff\ufeff\u2028",
-        'talk: "{{ ' + "(" * 10_000 + ' }}"',
-        "steps: {" + "a: {do: [], goto: a}, " * 20_000 + "}",
-        "'" * 300_000,
-        "# " * 300_000,
-    ],
-    ids=lambda text: text[:8].encode("unicode_escape").decode(),
-)
-async def test_a_hostile_text_gets_issues_or_a_clear_refusal(editor: httpx.AsyncClient, text: str) -> None:
-    for file in ("flows/main.yaml", "pasted.yaml", "pasted.json"):
-        reply = await editor.post("/editor/check", json={"file": file, "text": text})
+HOSTILE = [
+    "x" * (1 << 20),
+    "\n" * (1 << 20),
+    "- " * 400_000,
+    "[" * 100_000,
+    "{a: " * 50_000,
+    "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n",
+    "!!python/object/apply:os.system ['true']",
+    "? " * 100_000,
+    "flow: \x00\ud7ff\ufeff\u2028",
+    'talk: "{{ ' + "(" * 10_000 + ' }}"',
+    "steps: {" + "a: {do: [], goto: a}, " * 1_000 + "}",
+    "'" * 300_000,
+    "# " * 300_000,
+]
 
-        found = reply.json()
-        assert (reply.status_code == 200 and found["issues"]) or (reply.status_code == 422 and found["detail"]), found
+
+async def test_a_hostile_text_gets_issues_or_a_clear_refusal(editor: httpx.AsyncClient) -> None:
+    for text in HOSTILE:
+        for file in ("flows/main.yaml", "pasted.yaml", "pasted.json"):
+            reply = await editor.post("/editor/check", json={"file": file, "text": text})
+
+            found = reply.json()
+            is_clear = found["issues"] if reply.status_code == 200 else reply.status_code == 422 and found["detail"]
+            assert is_clear, (file, text[:20], reply.status_code)
 
 
 async def test_a_body_or_a_file_name_that_cannot_be_taken_is_refused(editor: httpx.AsyncClient) -> None:
@@ -165,15 +166,15 @@ async def test_a_body_or_a_file_name_that_cannot_be_taken_is_refused(editor: htt
     assert 422 == (await editor.post("/editor/check", content=b"\xff")).status_code
 
 
-async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(tmp_path: Path) -> None:
-    """A lookup's function would write a file when its module is imported; the server would answer an error."""
+async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
+    editor: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A file would be written when the module of the function is imported."""
     (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
     lookups = 'lookups:\n  name:\n    python: "canary:name"\n    returns: {name: text}\nsteps:\n'
     text = FLOW.replace("steps:\n", lookups).replace("do:", "lookup: name\n    do:", 1)
     text = text.replace('"Hello."', '"Hello {{ name.name }}."')
-    console = make_console(tmp_path)
-    async with console.router.lifespan_context(console), await logged_in(console) as editor:
-        issues = await issues_of(editor, "flows/main.yaml", text)
+    issues = await issues_of(editor, "flows/main.yaml", text)
 
     assert [] == [issue for issue in issues if issue["severity"] == "error"]
     assert not (tmp_path / "ran").exists()
