@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from app.console.editor import ANSWERS
 from app.console.worker import Worker
@@ -29,15 +30,18 @@ steps:
 """
 PROJECT = {"flows/main.yaml": FLOW}
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
-async def editor(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who looks at a small project."""
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def editor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who looks at a small project. All tests share the subprocess, which takes a second to start."""
+    root = tmp_path_factory.mktemp("project")
     for name, text in PROJECT.items():
-        path = tmp_path / name
+        path = root / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    console = make_console(tmp_path)
+    console = make_console(root)
     async with console.router.lifespan_context(console), await logged_in(console, may_change=False) as client:
         yield client
 
