@@ -1,4 +1,4 @@
-// Shows times in the zone of the browser, copies ids, and follows calls while they are in progress.
+// Shows times in the zone of the browser, and follows calls while they are in progress.
 
 const inFull = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
 const timeOnly = new Intl.DateTimeFormat(undefined, {timeStyle: "medium"});
@@ -26,13 +26,6 @@ async function refresh(live) {
 }
 
 localize(document);
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy]");
-  if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "Copied";
-});
-
 const live = document.querySelector("[data-live]");
 if (live) {
   const changes = new EventSource("/events");

@@ -7,10 +7,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    StorageState,
+    sync_playwright,
+)
 
 AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -41,6 +50,29 @@ def running_browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
         yield browser
         browser.close()
+
+
+class Console(TypedDict):
+    """What a window needs to use a console: options of `Browser.new_context`."""
+
+    base_url: str
+    storage_state: StorageState
+    locale: str
+    timezone_id: str
+
+
+def open_console(browser: Browser, link: str) -> Console:
+    """Open the link that opens a session, in a window that is closed again."""
+    context = browser.new_context()
+    context.new_page().goto(link)
+    session = context.storage_state()
+    context.close()
+    return {
+        "base_url": link.partition("/?")[0],
+        "storage_state": session,
+        "locale": "en-GB",
+        "timezone_id": "Europe/London",
+    }
 
 
 class Watch:

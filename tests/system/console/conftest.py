@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.system.console.browser import PATIENCE_MS, Watch, running_browser, why_not
+from tests.system.console.browser import PATIENCE_MS, Console, Watch, open_console, running_browser, why_not
 from tests.system.console.server import running_console
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium; without it the tests are skipped, except on a machine that builds."""
     if problem := why_not():
@@ -20,17 +20,17 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
-def console_url() -> Iterator[str]:
-    """Where the console of the example flows is served."""
-    with running_console() as url:
-        yield url
+@pytest.fixture(scope="package")
+def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """The console of the example flows, with an open session."""
+    with running_console(tmp_path_factory.mktemp("project")) as link:
+        yield open_console(browser, link)
 
 
 @pytest.fixture
-def context(browser: Browser, console_url: str) -> Iterator[BrowserContext]:
-    """A fresh profile of the browser."""
-    context = browser.new_context(base_url=console_url, locale="en-GB", timezone_id="Europe/London")
+def context(browser: Browser, console: Console) -> Iterator[BrowserContext]:
+    """A window of the browser with the open session, and nothing else from other tests."""
+    context = browser.new_context(**console)
     context.set_default_timeout(PATIENCE_MS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield context

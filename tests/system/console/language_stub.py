@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, Route
 
+from app.console.guard import POLICY
 from app.console.pages import static_version
 
-POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 TEXT: Final = """start: hello
 steps:
   # greeting

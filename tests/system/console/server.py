@@ -1,30 +1,70 @@
-"""The console on a port of the loopback."""
+"""A server of the flows in this repository, with its console and some recorded calls."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
 
+import httpx
 import uvicorn
 
 from app.console.app import create_console
 from app.console.services import Services
 from app.settings import Settings
-from tests.contract.server import free_port
+from tests.contract.server import free_port, running
+
+REPOSITORY: Final = Path(__file__).parents[3]
+CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
+    ("447700900123", "442079460001", [{"dtmf": {"digits": "3", "timed_out": False}}, {"dtmf": {"digits": "2"}}]),
+    ("447700900456", "442079460001", [{"dtmf": {"digits": "", "timed_out": True}}, {"dtmf": {"digits": "9"}}]),
+    ("", "442079460001", []),
+)
+"""Who calls which number, and the inputs that follow."""
+
+LINK = "0123456789abcdef" * 4
 
 
 @contextmanager
-def running_console() -> Iterator[str]:
-    """The address of a console, which ends with the context."""
-    port = free_port()
-    app = create_console(Settings(_env_file=None, database_url="memory://"), Services(), dev=True)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+def running_console(home: Path) -> Iterator[str]:
+    """A link that opens the console once; the console ends with the context."""
+    files = {
+        str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
+        for folder in ("flows", "templates")
+        for path in (REPOSITORY / folder).iterdir()
+    }
+    with running(home, files, {}, "--dev") as server:
+        _record_calls(server.url)
+        port = free_port()
+        app = create_console(
+            Settings(
+                _env_file=None,
+                flows=home / "flows",
+                templates=home / "templates",
+                database_url=f"sqlite:///{home}/calls.db",
+            ),
+            Services(),
+            dev=True,
+            link=LINK,
+        )
+        console = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+        thread = threading.Thread(target=console.run, daemon=True)
+        thread.start()
+        while not console.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/?token={LINK}"
+        console.should_exit = True
+        thread.join()
+
+
+def _record_calls(url: str) -> None:
+    for number, (caller, called, inputs) in enumerate(CALLS):
+        legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
+        reply = httpx.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
+        for given in inputs:
+            asked = [action for action in reply.json() if action["action"] == "input"]
+            reply = httpx.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**given, **legs})
+            reply.raise_for_status()

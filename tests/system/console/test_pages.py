@@ -5,12 +5,21 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.console.browser import check_page
+from tests.system.console.browser import Watch, check_page
 
 
-@pytest.mark.parametrize("path", ["/calls"])
+@pytest.mark.parametrize(
+    "path", ["/calls", "/calls/aaaaaaaa-0?replayed=true", "/change", "/change/flows/reception.yaml"]
+)
 def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     page.goto(path)
+
+    check_page(page)
+
+
+def test_a_missing_page_is_accessible_too(page: Page, watch: Watch) -> None:
+    watch.expected.append("404")
+    page.goto("/no/such/page")
 
     check_page(page)
 
@@ -22,3 +31,19 @@ def test_the_first_tab_leads_to_the_content(page: Page) -> None:
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_markup_of_others_runs_no_code(page: Page, watch: Watch) -> None:
+    page.goto("/calls")
+    watch.expected.append("Content Security Policy")
+    page.evaluate(
+        """() => {
+            const main = document.querySelector("main");
+            main.innerHTML = '<button onclick="window.ran = 1" hx-on:click="window.ran = 2">Try</button>';
+            window.htmx.process(main);
+        }"""
+    )
+    page.get_by_role("button", name="Try").click()
+
+    assert page.evaluate("window.ran") is None
+    assert 2 <= len([fault for fault in watch.faults if "Content Security Policy" in fault])

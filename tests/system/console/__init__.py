@@ -1,0 +1,4 @@
+"""The console in a real browser.
+
+A package, because fixtures of its scope end before other tests: the browser's event loop would be in their way.
+"""
