@@ -5,6 +5,7 @@ It never contains what callers press or say, or their numbers.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,7 +13,9 @@ import select
 import stat
 import sys
 import traceback
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, cast
 
@@ -68,7 +71,8 @@ class LineStream:
     """A text stream that neither blocks nor raises: a log that cannot be written must not cost a call.
 
     The server has one thread for all callers. While nobody reads the pipe or the terminal behind the stream, lines are
-    dropped; a line with their number comes before the next line that can be written.
+    dropped; a line with their number comes before the next line that can be written. The lines of one round of an event
+    loop are written at its end, to a file on disk all at once: each write is a system call.
 
     Args:
         stream: text; its binary buffer is written to directly.
@@ -81,14 +85,33 @@ class LineStream:
         self._poll = _poll(stream)
         self._lost = 0
         self._is_cut = False
+        self._waiting: deque[bytes] = deque()
 
     def write(self, text: str) -> int:
         """Write one line, or drop it."""
-        rest = text.encode("utf-8", "replace")
+        self._waiting.append(text.encode("utf-8", "replace"))
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write_waiting()
+        else:
+            if len(self._waiting) == 1:
+                loop.call_soon(self._write_waiting)
+        return len(text)
+
+    def _write_waiting(self) -> None:
+        lines = []
+        with suppress(IndexError):  # once none is left; another thread may take some too
+            while True:
+                lines.append(self._waiting.popleft())
+        for text in [b"".join(lines)] if self._poll is None else lines:
+            self._write_or_drop(text)
+
+    def _write_or_drop(self, rest: bytes) -> None:
         try:
             if not self._is_writable():
                 self._lost += 1
-                return len(text)
+                return
             if self._lost:
                 rest = self._notice() + rest
             while rest:
@@ -100,10 +123,9 @@ class LineStream:
                 rest = rest[self._write(rest[:size]) or len(rest) :]
         except (OSError, ValueError):  # the reader has gone, as in `ncco serve | head`
             pass
-        return len(text)
 
     def flush(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing: what calls this after each line need not wait for it."""
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -106,6 +107,7 @@ async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None
     out = Terminal(is_terminal=is_terminal)
     configure_log(settings_with(log=log), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    await asyncio.sleep(0)
 
     line: dict[str, Any] = json.loads(out.written)
     assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])
@@ -117,6 +119,7 @@ async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> 
     out = Terminal(is_terminal=is_terminal)
     configure_log(settings_with(log=log), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    await asyncio.sleep(0)
 
     assert "webhook" in out.written
     assert not out.written.startswith("{")
@@ -127,6 +130,7 @@ async def test_the_level_leaves_lines_out() -> None:
     out = Terminal(is_terminal=False)
     configure_log(settings_with(log_level="warning"), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    await asyncio.sleep(0)
 
     assert "" == out.written
 
@@ -274,6 +278,18 @@ def test_a_line_that_was_cut_ends_before_the_next_one(pipe: tuple[io.TextIOWrapp
         json.loads(line)["event"].encode() if line.startswith(b"{") else line
         for line in os.read(reading, 1_000_000).splitlines()
     ]
+
+
+async def test_lines_of_one_round_are_all_written_at_its_end(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    lines.write("one\n")
+    await asyncio.to_thread(lines.write, "from a thread\n")
+    lines.write("two\n")
+    lines.write("three\n")
+    await asyncio.sleep(0)
+
+    assert [b"one", b"from a thread", b"two", b"three"] == os.read(reading, 1_000).splitlines()
 
 
 def test_a_reader_that_has_gone_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
