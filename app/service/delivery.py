@@ -388,7 +388,7 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         turn.session.id,
         turn.session.turn,
         ncco,
-        orjson.dumps([line._asdict() for line in turn.trace]),
+        orjson.dumps(turn.trace),
         orjson.dumps(inputs),
         webhook.id,
         webhook.turn,

@@ -131,7 +131,7 @@ def written(text: str, place: str) -> str:
     hooks = [(hook.url, hook.json, hook.headers, hook.problem) for hook in turn.hooks]
     kept = (
         to_json(turn.session),
-        orjson.dumps([line._asdict() for line in turn.trace]),
+        orjson.dumps(turn.trace),
         orjson.dumps(hooks, default=dict),
         orjson.dumps([turn.ncco, turn.lookups]),
     )
