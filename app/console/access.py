@@ -120,6 +120,6 @@ async def _may_change(session: CanLook) -> ConsoleSession:
 
 
 CanLook: TypeAlias = Annotated[ConsoleSession, Depends(_may_look)]
-"""A parameter of a route that shows something."""
+"""A parameter of a route that shows something, or plays a simulated call."""
 CanChange: TypeAlias = Annotated[ConsoleSession, Depends(_may_change)]
-"""A parameter of a route that changes something, or plays calls."""
+"""A parameter of a route that changes something."""

@@ -11,12 +11,13 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, login
+from app.console import calls, change, editor, events, login, phone
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused
 from app.console.passwords import Passwords
+from app.console.phone import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
@@ -48,6 +49,7 @@ def create_console(
     app.state.services = services
     app.state.dev = dev
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
+    app.state.phone_calls = PhoneCalls()
     app.state.changes = CallChanges(settings.database_url)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
@@ -55,7 +57,7 @@ def create_console(
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
-    for module in (login, calls, change, editor, events):
+    for module in (login, phone, calls, change, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(RequireSession)

@@ -192,7 +192,7 @@ class Scheduler:
         await self._settle()
         limit = latest_ms if until_ms is None else until_ms
         while not stop():
-            moment = self._next_moment()
+            moment = self.next_moment()
             if moment is None or (limit is not None and moment > limit):
                 self.clock.ms = max(self.clock.ms, until_ms or 0)
                 return
@@ -203,7 +203,7 @@ class Scheduler:
                 self._ready.append(heapq.heappop(self._timers)[2:])
             await self._settle()
 
-    def _next_moment(self) -> int | None:
+    def next_moment(self) -> int | None:
         """The time of the next event; None if there is none."""
         while self._timers and self._timers[0][2].turn != self._timers[0][3]:
             heapq.heappop(self._timers)

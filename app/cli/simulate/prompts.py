@@ -143,7 +143,7 @@ class Person:
         else:
             answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, _NOBODY)
         _, problem = definition.read(answer.value, answer.problem)
-        self._given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
+        self._given.setdefault(lookup.name, []).append(as_given(answer, problem, definition))
         if problem and self._outside is not None:
             self._say(f"it does not answer: {problem}", "red")
         if problem:
@@ -204,7 +204,7 @@ def _shown(lookup: Lookup) -> str:
     return f"{request.method} {request.url}{body}"
 
 
-def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
+def as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
     """How a scenario gives it: a value with the fields that are declared, a timeout or an error."""
     if not problem:
         return {"value": {name: answer.value[name] for name in definition.returns.fields}}

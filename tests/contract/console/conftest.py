@@ -12,8 +12,8 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from app.cli.console_services import console_services
 from app.console.app import create_console
-from app.console.services import Services
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[3]
@@ -40,7 +40,8 @@ def settings_for(project: Path, **more: Any) -> Settings:
 
 def make_console(project: Path = REPOSITORY) -> FastAPI:
     """The console of a project, in development."""
-    return create_console(settings_for(project), Services(), dev=True)
+    settings = settings_for(project)
+    return create_console(settings, console_services(settings), dev=True)
 
 
 def browser(app: FastAPI, base_url: str = BASE_URL) -> httpx.AsyncClient:

@@ -1,0 +1,233 @@
+"""What the console gets of `web` and `verify`: calls that a person plays, against the real application in process."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.cli.output import CannotRun
+from app.cli.server_under_test import make_app
+from app.cli.simulate.commands import asked_in, ways_of_input
+from app.cli.simulate.prompts import as_given
+from app.cli.simulate.saving import Recorder, append
+from app.console.services import (
+    NOBODY,
+    Act,
+    CannotPlace,
+    Decide,
+    HangUp,
+    Kept,
+    Message,
+    Observed,
+    Placing,
+    PlayedCall,
+    Press,
+    Services,
+    Silence,
+    Speak,
+    Ways,
+)
+from app.engine import Lookup, LookupAnswer, Session
+from app.flow.model import Project
+from app.service.calls import AnswerLookups
+from app.settings import Settings
+from app.simulator.delivery import Application
+from app.simulator.legs import CallMoment, Leg
+from app.simulator.parties import Parties
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import Request, Response
+from app.verify.scenarios import script as steps
+from app.verify.scenarios.files import FOLDERS
+from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.model import Scenario, ScenarioCall
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import BASE, LocalStage
+from app.verify.scenarios.server import CallConditions, FaultyServer, PlacedCall
+from app.verify.scenarios.values import ScenarioReader
+
+_SEED = "the phone of the console"
+"""Of the ids of a call: the same call is the same whenever it is played again."""
+
+
+class RecordedCall:
+    """A placed call, which becomes the script of a scenario while it is played.
+
+    Args:
+        placed: the call. call: who calls whom.
+        stage: where it is played; None: it plays an NCCO that no flow makes.
+        folder: of the flows; None: it cannot be kept.
+    """
+
+    def __init__(
+        self, placed: PlacedCall, call: ScenarioCall, stage: LocalStage | None = None, folder: Path | None = None
+    ) -> None:
+        self._placed = placed
+        self._call = call
+        self._stage = stage
+        self._folder = folder
+        self._result = Result(Scenario())
+        self._recorder = Recorder(placed.call)
+        self._is_ended = False
+
+    @property
+    def leg(self) -> Leg:
+        """See `PlayedCall`."""
+        return self._placed.call
+
+    async def observe(self) -> Observed:
+        """See `PlayedCall`."""
+        result = self._result
+        await self._placed.observe(result)
+        records = result.records
+        turns = sorted((turn for each in records for turn in each.turns), key=lambda turn: turn.created_at)
+        return Observed(
+            records[0].session if records else None,
+            tuple(turns),
+            result.hooks,
+            (*result.broken, *(line for line in result.log if line not in result.broken), *self._placed.problems),
+            result.ended == "failsafe",
+        )
+
+    def ways(self, moment: CallMoment, session: Session | None) -> Ways:
+        """See `PlayedCall`."""
+        if moment.waited is None or moment.kind != "input":
+            return Ways("")
+        flows = {flow.name: flow for flow in self._stage.flows} if self._stage is not None else {}
+        hint = ways_of_input(moment.waited, asked_in(session, flows) if session is not None else None)
+        said = tuple(offer.removeprefix("say ") for offer in hint.offers if offer.startswith("say "))
+        return Ways(hint.text, said)
+
+    def hear_out(self, moment: CallMoment) -> None:
+        """See `PlayedCall`."""
+        self._recorder.hear_out(moment)
+
+    def record(self, act: Act, moment: CallMoment) -> None:
+        """See `PlayedCall`."""
+        if isinstance(act, HangUp):
+            self._recorder.hang_up(moment)
+            return
+        at = round(moment.at, 3) if moment.kind in ("until", "dial") else None
+        self._recorder.add(_step_of(act, at), moment)
+
+    def extend(self, keys: str) -> None:
+        """See `PlayedCall`."""
+        last = self._recorder.script[-1]
+        if isinstance(last, steps.PressStep):
+            self._recorder.script[-1] = last.model_copy(update={"keys": last.keys + keys})
+
+    def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed) -> Kept:
+        """See `PlayedCall`."""
+        if self._folder is None or self._stage is None:
+            raise CannotPlace("an NCCO without a flow cannot become a scenario", "paste a flow")
+        self._end()
+        definitions = lookups_of(self._stage.flows)
+        given: dict[str, list[Any]] = {}
+        for lookup, answer in answers:
+            definition = definitions[lookup.flow, lookup.name]
+            _, problem = definition.read(answer.value, answer.problem)
+            given.setdefault(lookup.name, []).append(as_given(answer, problem, definition))
+        given = {name: each for name, each in given.items() if any(answer != {"error": NOBODY} for answer in each)}
+        hooks = [hook.name for hook in observed.hooks]
+        expect = {"end": self._result.ended} | ({"hooks": hooks} if hooks else {})
+        script = self._recorder.script
+        body = {
+            "call": {**self._call.as_written(), "at": self._call.made_at.isoformat()},
+            "given": given,
+            "script": [step.as_written() for step in script],
+            "expect": expect if self.leg.is_over else {},
+        }
+        session = observed.session
+        path = self._folder.parent / FOLDERS[0] / f"{session.flow if session else 'calls'}.yaml"
+        try:
+            name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
+        except (CannotRun, OSError) as error:
+            raise CannotPlace(f"the scenario cannot be written to {path}: {error}") from error
+        return Kept(path, name, shlex.join(("ncco", "test", str(path))))
+
+    def _end(self) -> None:
+        """End the script of a call that is over; once."""
+        if self.leg.is_over and not self._is_ended:
+            self._is_ended = True
+            self._recorder.end()
+
+    async def close(self) -> None:
+        """See `PlayedCall`."""
+        if self._stage is not None:
+            await self._stage.store.close()
+
+
+def _step_of(act: Press | Speak | Message | Decide | Silence, at: float | None) -> steps.ScriptStep:
+    """The step of a script; `at` is the second of an act that interrupts what is played."""
+    match act:
+        case Press():
+            return steps.PressStep(keys=act.keys, at_s=at)
+        case Speak():
+            speech = steps.SpokenInput(text=act.text, confidence=act.confidence)
+            return steps.SpeakStep(speech=speech, at_s=at)
+        case Message():
+            return steps.RecordStep(message=steps.RecordedMessage(seconds=act.seconds, key=act.key))
+        case Decide():
+            party = steps.ScriptedParty(to=act.address, outcome=act.outcome, talks=act.talks_s)
+            return steps.DialStep(party=party)
+        case Silence():
+            return steps.SilenceStep()
+
+
+class NccoServer:
+    """Replies to the answer webhook with one NCCO, and to every other webhook with nothing."""
+
+    def __init__(self, ncco: Sequence[Mapping[str, Any]], clock: VirtualClock) -> None:
+        self._body = json.dumps(list(ncco)).encode()
+        self._clock = clock
+
+    @property
+    def now(self) -> Any:
+        """See `Server`."""
+        return self._clock()
+
+    async def deliver(self, request: Request) -> Response:
+        """See `Server`."""
+        if request.url.startswith(f"{BASE}/answer"):
+            return Response(200, {"content-type": "application/json"}, self._body)
+        return Response(204)
+
+
+class ProcessPlayer:
+    """Plays each call on a stage of its own: the real application, a store in memory and a virtual clock.
+
+    Args:
+        dial_allow: prefixes of computed numbers that may be dialled.
+    """
+
+    def __init__(self, dial_allow: tuple[str, ...]) -> None:
+        self._dial_allow = dial_allow
+
+    async def place(self, project: Project, placing: Placing, look_up: AnswerLookups, folder: Path) -> PlayedCall:
+        """See `Player`."""
+        stage = LocalStage(project, make_app, self._dial_allow)
+        reader = ScenarioReader()
+        call = ScenarioCall(to=placing.to, from_=placing.caller, made_at=placing.made_at, flow=placing.flow)
+        fitted = stage.fit_call(call, reader)
+        for issue in reader.issues:
+            raise CannotPlace(issue.message, issue.cure)
+        conditions = CallConditions(Parties(other=None), {})
+        placed = await stage.ring(fitted, conditions, look_up=look_up, env={}, seed=_SEED)
+        return RecordedCall(placed, call if call.flow or call.to else fitted, stage, folder)
+
+    async def place_ncco(self, ncco: Sequence[Mapping[str, Any]], placing: Placing) -> PlayedCall:
+        """See `Player`."""
+        clock = VirtualClock(placing.made_at)
+        application = Application(f"{BASE}/answer", f"{BASE}/event")
+        network = FaultyServer(NccoServer(ncco, clock))
+        placed = PlacedCall(application, network, clock, CallConditions(Parties(other=None), {}), _SEED)
+        call = ScenarioCall(to=placing.to, from_=placing.caller, made_at=placing.made_at)
+        await placed.place(call)
+        return RecordedCall(placed, call)
+
+
+def console_services(settings: Settings) -> Services:
+    """The services of the console for a project."""
+    return Services(ProcessPlayer(settings.dial_allow))

@@ -1,0 +1,315 @@
+"""The phone: call a flow or an NCCO in the browser, be the caller, and see what decided."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeAlias
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from app.console.access import CanChange, CanLook
+from app.console.pages import render
+from app.console.phone_call import (
+    IDLE_S,
+    MOST_CALLS,
+    ChosenAnswers,
+    PhoneCall,
+    Refused,
+    World,
+    lookups_of,
+)
+from app.console.phone_source import PASTED, Playable, Text, dialled_in, read_source
+from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
+from app.console.project import CannotSave, ProjectFolder, digest_of
+from app.console.services import Act, CannotPlace, Placing, Services
+from app.errors import AppError
+from app.flow.files import MAX_BYTES
+
+router = APIRouter()
+
+OWN_CALLS: Final = 3
+"""Calls at once of one session; a further one ends the oldest."""
+YEARS: Final = range(2000, 2101)
+OUTCOMES: Final[Mapping[str, str]] = {
+    "completed": "answers",
+    "busy": "is busy",
+    "timeout": "does not answer",
+    "machine": "is a machine",
+    "rejected": "rejects the call",
+    "failed": "cannot be reached",
+}
+"""What a dialled party can do, in words."""
+KEYS: Final = (
+    ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
+    ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
+)  # fmt: skip
+CALLER: Final = "447700900123"
+"""The default calling number, which is reserved for fiction."""
+
+
+class PhoneCalls:
+    """The calls in progress.
+
+    Attributes:
+        by_id: those of all sessions.
+    """
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, PhoneCall] = {}
+
+    async def add(self, call: PhoneCall) -> None:
+        """Keep a call; its owner's oldest ones and idle ones are dropped. Raises HTTPException (429)."""
+        now = time.monotonic()
+        own = [each for each in self.by_id.values() if each.owner == call.owner]
+        dropped = [each for each in self.by_id.values() if now - each.touched > IDLE_S]
+        for each in {*dropped, *own[: max(len(own) - OWN_CALLS + 1, 0)]}:
+            del self.by_id[each.id]
+            await each.line.close()
+        if len(self.by_id) >= MOST_CALLS:
+            await call.line.close()
+            raise HTTPException(429, f"{MOST_CALLS} calls are in progress; wait until one of them is over")
+        self.by_id[call.id] = call
+
+    def find(self, id_: str, owner: str) -> PhoneCall:
+        """A call of a session. Raises HTTPException (404) for any other, too."""
+        call = self.by_id.get(id_)
+        if call is None or call.owner != owner or time.monotonic() - call.touched > IDLE_S:
+            raise HTTPException(404, "this call is no longer here; call again")
+        call.touched = time.monotonic()
+        return call
+
+
+def _own_call(request: Request, session: CanLook, id_: str) -> PhoneCall:
+    calls: PhoneCalls = request.app.state.phone_calls
+    return calls.find(id_, session.id)
+
+
+OwnCall: TypeAlias = Annotated[PhoneCall, Depends(_own_call)]
+"""The call that the path names, of this session."""
+
+
+class CallRequest(Text):
+    """A call to place.
+
+    Attributes:
+        flow, to, caller: which flow ("" where the number decides), the called number ("" for its first), who calls.
+        made_at: when; None: now.
+        again: the id of a call whose inputs are repeated; "" for none.
+    """
+
+    flow: str = Field("", max_length=200)
+    to: str = Field("", max_length=200, pattern=r"^\+?[\w .@:-]*$")
+    caller: str = Field(CALLER, max_length=200)
+    made_at: AwareDatetime | None = None
+    world: World = World()
+    again: str = ""
+
+
+@router.get("/phone")
+async def phone(
+    request: Request,
+    _: CanLook,
+    file: str = "",
+    flow: str = "",
+    line: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """The page, with a file of the project, the file of a flow, or the file of the flow for any number."""
+    read = await asyncio.to_thread(request.app.state.project.current)
+    flows = read.project.flows
+    preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
+    known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
+    shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
+    text = read.texts.get(shown, "")
+    playable = await asyncio.to_thread(read_source, request.app.state.project, Text(file=shown))
+    return render(
+        request,
+        "phone.html",
+        file=shown,
+        files=sorted(read.texts),
+        text=text,
+        digest=digest_of(text),
+        line=line,
+        keys=KEYS,
+        **_setup_values(playable),
+    )
+
+
+@router.get("/phone/text")
+async def text_of(request: Request, _: CanLook, file: str) -> Mapping[str, str]:
+    """A file of the project as it is on disk now, with its digest."""
+    texts = (await asyncio.to_thread(request.app.state.project.current)).texts
+    if file not in texts:
+        raise HTTPException(404, f"{file} is no file of this project")
+    return {"file": file, "text": texts[file], "digest": digest_of(texts[file])}
+
+
+class SaveRequest(BaseModel):
+    """A text to write; `digest`: of the text that was opened."""
+
+    file: str
+    text: str = Field(max_length=MAX_BYTES)
+    digest: str
+
+
+@router.post("/phone/save")
+async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapping[str, str]:
+    """Write a file of the project."""
+    folder: ProjectFolder = request.app.state.project
+    try:
+        await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
+    except CannotSave as error:
+        raise HTTPException(409, f"{error}; {error.cure}") from error
+    return {"file": wanted.file, "digest": digest_of(wanted.text)}
+
+
+@router.post("/phone/setup")
+async def setup(request: Request, _: CanLook, source: Text) -> Response:
+    """What can be called in a text, whom it dials, what it looks up, and its issues."""
+    playable = await asyncio.to_thread(read_source, request.app.state.project, source)
+    return render(request, "phone_setup.html", **_setup_values(playable))
+
+
+def _setup_values(playable: Playable) -> dict[str, object]:
+    definitions = lookups_of(playable.project) if playable.project is not None else {}
+    return {
+        "playable": playable,
+        "lookups": {name: definition for (_, name), definition in definitions.items()},
+        "dialled": dialled_in(playable.project) if playable.project is not None else [],
+        "outcomes": OUTCOMES,
+        "caller": CALLER,
+    }
+
+
+@router.post("/phone/calls")
+async def place(request: Request, session: CanLook, wanted: CallRequest) -> Response:
+    """Call; a text with errors gets its issues instead. With `again` the inputs of another call are repeated."""
+    playable = await asyncio.to_thread(read_source, request.app.state.project, wanted)
+    if not playable.is_ready:
+        return render(request, "phone_issues.html", **_setup_values(playable))
+    before = request.app.state.phone_calls.by_id.get(wanted.again)
+    before = before if before is not None and before.owner == session.id else None
+    made_at = wanted.made_at or datetime.now(UTC)
+    if before is not None and wanted.made_at is None:
+        made_at = before.made_at
+    if made_at.year not in YEARS:
+        raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
+    call = await _placed(request, session.id, wanted, playable, made_at)
+    await request.app.state.phone_calls.add(call)
+    async with call.lock:
+        await call.guarded(call.play(0))
+        if before is not None:
+            async with before.lock:
+                call.former, acts = tuple(bubbles_of(before)), list(before.acts)
+            await call.guarded(call.replay(acts))
+        return _shown(request, call)
+
+
+async def _placed(
+    request: Request, owner: str, wanted: CallRequest, playable: Playable, made_at: datetime
+) -> PhoneCall:
+    """The call that was asked for. Raises HTTPException."""
+    definitions = lookups_of(playable.project) if playable.project is not None else {}
+    answers = ChosenAnswers(definitions, wanted.world)
+    flow = "" if wanted.to or not playable.startable else wanted.flow or playable.startable[0].name
+    placing = Placing(wanted.to, wanted.caller, made_at, flow)
+    services: Services = request.app.state.services
+    player = services.player
+    if player is None:
+        raise HTTPException(503, "this console places no calls")
+    try:
+        if playable.project is None:
+            line = await player.place_ncco(playable.ncco, placing)
+        else:
+            folder = request.app.state.project.flows
+            line = await player.place(playable.project, placing, answers.ask, folder)
+    except CannotPlace as error:
+        raise HTTPException(422, str(error)) from error
+    except AppError as error:
+        raise HTTPException(422, f"the call cannot be placed: {error}") from error
+    return PhoneCall(line, owner, answers, playable, made_at)
+
+
+def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
+    """The call as it is now; `refused`: why the last act was not done."""
+    moment, bubbles = call.moment, bubbles_of(call)
+    return render(
+        request,
+        "phone_call.html",
+        call=call,
+        bubbles=marked(bubbles, call.former) if call.former else bubbles,
+        where=call.where,
+        ways=call.line.ways(moment, call.observed.session),
+        hooks=list(hooks_of(call)),
+        outcomes=OUTCOMES,
+        refused=refused,
+        can_keep=call.playable.project is not None,
+    )
+
+
+class ActRequest(BaseModel):
+    """What the caller does; `at`: at which second of the call, None for now."""
+
+    act: Act
+    at: float | None = Field(None, ge=0, le=1e6)
+
+
+@router.post("/phone/calls/{id_}/act")
+async def act(request: Request, call: OwnCall, wanted: ActRequest) -> Response:
+    """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
+    async with call.lock:
+        try:
+            await call.guarded(call.do(wanted.act, wanted.at))
+        except Refused as refused:
+            return _shown(request, call, str(refused))
+        return _shown(request, call)
+
+
+class AdvanceRequest(BaseModel):
+    """Play on to a second of the call; None: to where the caller is waited for."""
+
+    at: float | None = Field(None, ge=0, le=1e6)
+
+
+@router.post("/phone/calls/{id_}/advance")
+async def advance(request: Request, call: OwnCall, wanted: AdvanceRequest) -> Response:
+    """Let time pass."""
+    async with call.lock:
+        await call.guarded(call.play(wanted.at))
+        return _shown(request, call)
+
+
+@router.post("/phone/calls/{id_}/world")
+async def change_world(request: Request, call: OwnCall, world: World) -> Response:
+    """Change who answers and what lookups answer, from now on."""
+    async with call.lock:
+        call.answers.world = world
+        await call.guarded(call.play(call.leg.at))
+        return _shown(request, call)
+
+
+@router.get("/phone/calls/{id_}/turns/{number}")
+async def turn(request: Request, call: OwnCall, number: int) -> Response:
+    """Why a turn did what it did, with its webhook and NCCO."""
+    async with call.lock:
+        try:
+            explanation = explain(call, number, request.app.state.settings.base_url)
+        except IndexError:
+            raise HTTPException(404, f"this call has no turn {number}") from None
+    return render(request, "phone_turn.html", why=explanation)
+
+
+@router.post("/phone/calls/{id_}/keep")
+async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, str]:
+    """Write the call into tests/scenarios/, to be played by `ncco test`."""
+    if call.playable.is_unsaved:
+        raise HTTPException(409, "this call was made with a text that is not saved; save it, and play the call again")
+    async with call.lock:
+        try:
+            kept = call.line.keep(call.answers.given, call.observed)
+        except CannotPlace as error:
+            raise HTTPException(409, str(error)) from error
+    return {"path": str(kept.path), "name": kept.name, "command": kept.command}

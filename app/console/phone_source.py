@@ -1,0 +1,125 @@
+"""The text that a call plays: a flow file of the project, saved or not, or a pasted flow or NCCO."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from app.console.project import ProjectFolder
+from app.flow.actions.connect import Connect
+from app.flow.files import MAX_BYTES
+from app.flow.issues import Issue
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.flow.nodes import Place
+from app.ncco import check
+from app.simulator.parties import address_of
+
+PASTED: Final = ("pasted.yaml", "pasted.json")
+"""In place of the path of a file: a text of no file, a flow or an NCCO."""
+_PASTED_FLOW: Final = "flows/pasted.yaml"
+
+
+class Text(BaseModel):
+    """A text in the editor.
+
+    Attributes:
+        file: its display path (`flows/acme.yaml`), or one of `PASTED`.
+        text: the text; None: as it is on disk.
+    """
+
+    file: str = Field(PASTED[0], max_length=500)
+    text: str | None = Field(None, max_length=MAX_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Playable:
+    """What a text is.
+
+    Attributes:
+        project: the flows that can be played with it; None: it is an NCCO.
+        flow: the name of its own flow; "" when it has errors or is an NCCO.
+        ncco: its actions; () when it is a flow, or no NCCO at all.
+        issues: of this text, by place. others: how many errors the other files have.
+        is_unsaved: whether it is not on disk.
+    """
+
+    project: Project | None
+    flow: str = ""
+    ncco: Sequence[Mapping[str, Any]] = ()
+    issues: tuple[Issue, ...] = ()
+    others: int = 0
+    is_unsaved: bool = True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be called."""
+        return bool(self.ncco) or bool(self.startable)
+
+    @property
+    def startable(self) -> list[Flow]:
+        """The flows in which a call can start: its own one first; only that one if it can."""
+        flows = self.project.flows if self.project is not None else {}
+        own = flows.get(self.flow)
+        if own is not None and own.is_startable:
+            return [own]
+        return [flow for flow in flows.values() if flow.is_startable and (own is None or own.name in flow.subs)]
+
+
+def dialled_in(project: Project) -> list[str]:
+    """The addresses that the flows of a project dial, as far as they are written."""
+    found: dict[str, None] = {}
+    for part in (part for flow in project.flows.values() for step in flow.steps.values() for part in step.parts):
+        for target in part.targets if isinstance(part, Connect) else ():
+            if not target.is_computed and target.numbers is None:
+                found[address_of(target.fields["endpoint"].render({})[0])] = None
+    return list(found)
+
+
+def read_source(folder: ProjectFolder, source: Text) -> Playable:
+    """What a text is. It may take seconds for a large one."""
+    text = source.text or ""
+    if source.file in PASTED and text.lstrip().startswith("["):
+        return _ncco(text, source.file)
+    if source.file in PASTED:
+        project = load({_PASTED_FLOW: text}, extent="files")
+        return _flow(project, _PASTED_FLOW, project.issues, is_unsaved=True)
+    read = folder.current()
+    is_unsaved = source.text is not None and source.text != read.texts.get(source.file)
+    if is_unsaved:
+        read = folder.with_texts({source.file: text})
+    return _flow(read.project, source.file, read.issues, is_unsaved=is_unsaved)
+
+
+def _flow(project: Project, file: str, issues: Sequence[Issue], *, is_unsaved: bool) -> Playable:
+    own = tuple(issue for issue in issues if issue.place.file == file)
+    others = sum(issue.is_error for issue in issues if issue.place.file != file)
+    name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
+    has_errors = any(issue.is_error for issue in own)
+    # The flows without errors are played, whatever the others have.
+    playable = replace(project, issues=(), flows={} if has_errors else project.flows)
+    return Playable(playable, name, (), own, others, is_unsaved)
+
+
+def _ncco(text: str, file: str) -> Playable:
+    """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+        message = f"this is not JSON: {getattr(error, 'msg', 'it is nested too deep')}"
+        issue = Issue("JSON", "error", Place(file, line, column), message, "an NCCO is a JSON array of actions")
+        return Playable(None, issues=(issue,))
+    issues = tuple(
+        Issue(each.code, "error" if each.is_error else "warning", Place(file, 1, 1), _at(each), each.cure)
+        for each in check(document)
+    )
+    return Playable(None, ncco=() if any(issue.is_error for issue in issues) else document, issues=issues)
+
+
+def _at(issue: Any) -> str:
+    return f"{issue.path}: {issue.message}" if issue.path else str(issue.message)

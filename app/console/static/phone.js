@@ -1,0 +1,469 @@
+// The phone: keys, the clock of the call, and the browser's voice. The server plays the call in virtual time; the browser
+// says up to which second. Nothing waits for the voice.
+import { announce, post } from "./request.js";
+
+const SHORTEST_MS = 60; // between two requests for what happens next
+const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
+const $ = (id) => document.getElementById(id);
+
+const page = $("phone");
+const editor = $("text");
+let call = null; // {id, at, seen (performance.now() at `at`), next, moment, isOver}
+let isHeld = false;
+let timer;
+let requests = Promise.resolve();
+let opened = { file: $("file").value, digest: page.dataset.digest, text: editor.value, hasCrLf: "crlf" in page.dataset };
+
+// The call as the server shows it
+
+/** The second of the call that it is now. */
+function now() {
+  if (!call) return 0;
+  const stands = isHeld || call.isOver || call.moment === "dial";
+  return stands ? call.at : call.at + (performance.now() - call.seen) / 1000;
+}
+
+/** Send one request after the other, and show the call of each reply. */
+function send(path, data) {
+  requests = requests.then(async () => {
+    try {
+      const body = typeof data === "function" ? data() : data;
+      const html = await post(path, body);
+      show(html);
+    } catch (problem) {
+      announce(problem.message, { error: true });
+      if (problem.status === 404) end();
+    }
+  });
+  return requests;
+}
+
+const act = (what, at = now()) => call && send(`/phone/calls/${call.id}/act`, { act: what, at });
+
+function show(html) {
+  const shown = new DOMParser().parseFromString(html, "text/html");
+  const state = shown.getElementById("call-state");
+  if (!state) {
+    $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
+    announce("This text cannot be called yet: see its issues.", { error: true });
+    return;
+  }
+  const { call: id, at, next, moment, over, flow, step, refused } = state.dataset;
+  const isNew = call?.id !== id;
+  call = {
+    id, moment, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+  };
+  if (isNew) {
+    silenceVoice();
+    $("call").replaceChildren(...shown.body.children);
+    isHeld = false;
+  } else {
+    merge($("call"), shown.body);
+  }
+  $("caller").hidden = call.isOver;
+  $("hold").hidden = call.isOver;
+  $("hold").setAttribute("aria-pressed", String(isHeld));
+  $("again").hidden = false;
+  $("place").textContent = "Call anew";
+  if (refused) announce(refused, { error: true });
+  if (isNew) $("place").blur();
+  const list = $("bubbles");
+  list.scrollTop = list.scrollHeight;
+  speak();
+  tick();
+  schedule();
+  document.dispatchEvent(new CustomEvent("phone:at", { detail: { flow, step } }));
+}
+
+/** Take over what is new; what stays keeps its focus, and unfolded lines stay unfolded. */
+function merge(before, after) {
+  for (const part of [...after.children]) {
+    const old = $(part.id);
+    if (part.id === "bubbles") {
+      for (const bubble of [...part.children]) mergeBubble(old, bubble);
+    } else if (old.dataset.html !== part.innerHTML || part.id === "call-state") {
+      part.dataset.html = part.innerHTML;
+      old.replaceWith(part);
+    }
+  }
+}
+
+function mergeBubble(list, bubble) {
+  const old = $(bubble.id);
+  const html = bubble.outerHTML;
+  const place = [...list.children].indexOf(old);
+  if (!old) {
+    const following = following_in(list, bubble);
+    list.insertBefore(bubble, following);
+  } else if (place >= 0 && old.source !== html) {
+    if (!old.querySelector("details[open]")) old.replaceWith(bubble);
+  }
+  bubble.source = html;
+}
+
+/** The bubble on the page before which a new one stands: its next sibling in the reply that is there already. */
+function following_in(list, bubble) {
+  for (let next = bubble.nextElementSibling; next; next = next.nextElementSibling) {
+    const there = $(next.id);
+    if (there?.parentElement === list) return there;
+  }
+  return null;
+}
+
+function end() {
+  clearTimeout(timer);
+  silenceVoice();
+  call = null;
+  $("caller").hidden = $("hold").hidden = true;
+}
+
+// The clock
+
+function schedule() {
+  clearTimeout(timer);
+  if (!call || call.isOver || isHeld || call.next === null || call.moment === "dial") return;
+  const { id } = call;
+  const wait = Math.max((call.next - now()) * 1000, SHORTEST_MS);
+  timer = setTimeout(() => call?.id === id && send(`/phone/calls/${id}/advance`, () => ({ at: now() })), wait);
+}
+
+function tick() {
+  const clock = $("clock");
+  if (!clock || !call) return;
+  const seconds = Math.floor(now());
+  clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  for (const bubble of $("bubbles").querySelectorAll("[data-at]")) {
+    const begun = Number(bubble.dataset.at);
+    const lasts = bubble.dataset.seconds === "" ? Infinity : Number(bubble.dataset.seconds);
+    bubble.classList.toggle("current", !call.isOver && begun <= now() && now() < begun + lasts);
+  }
+}
+setInterval(tick, 250);
+
+// The voice
+
+const voice = window.speechSynthesis;
+let spoken = new Set();
+let isMuted = localStorage.getItem("phone-muted") === "true";
+
+function silenceVoice() {
+  voice?.cancel();
+  spoken = new Set();
+}
+
+function voiceOf(language) {
+  const voices = voice?.getVoices() ?? [];
+  const same = (each) => each.lang.replace("_", "-").toLowerCase();
+  return voices.find((each) => same(each) === language.toLowerCase())
+    ?? voices.find((each) => same(each).split("-")[0] === language.toLowerCase().split("-")[0]);
+}
+
+/** Say what has begun and is not over; stop where the caller has interrupted. */
+function speak() {
+  const said = [...$("bubbles").querySelectorAll("[data-say]")];
+  const last = said.at(-1);
+  const isQuiet = call.isOver || (last && "cut" in last.dataset);
+  if (isQuiet || $("bubbles").querySelector(".caller:last-of-type, .caller:nth-last-of-type(2)")) voice?.cancel();
+  for (const bubble of said) {
+    if (spoken.has(bubble.id)) continue;
+    spoken.add(bubble.id);
+    const lasts = Number(bubble.dataset.seconds || Infinity);
+    const isOn = call.at < Number(bubble.dataset.at) + lasts;
+    const found = voiceOf(bubble.lang);
+    if (isMuted || isHeld || !isOn || !found) continue;
+    const utterance = new SpeechSynthesisUtterance(bubble.querySelector(".bubble").textContent);
+    utterance.voice = found;
+    utterance.lang = found.lang;
+    voice.speak(utterance);
+  }
+}
+
+function showVoices() {
+  $("voices").hidden = (voice?.getVoices().length ?? 0) > 0;
+}
+voice?.addEventListener?.("voiceschanged", showVoices);
+setTimeout(showVoices, 1000);
+
+$("mute").addEventListener("click", () => {
+  isMuted = !isMuted;
+  localStorage.setItem("phone-muted", String(isMuted));
+  if (isMuted) voice?.cancel();
+  showMuted();
+});
+function showMuted() {
+  $("mute").setAttribute("aria-pressed", String(isMuted));
+}
+showMuted();
+
+// What the caller does
+
+async function place(again = "") {
+  const setup = new FormData($("setup"));
+  const at = setup.get("at");
+  const source = unsavedSource();
+  $("place").disabled = true;
+  await send("/phone/calls", {
+    ...source,
+    flow: setup.get("to") ? "" : setup.get("flow") ?? "",
+    to: setup.get("to") ?? "",
+    caller: setup.get("caller"),
+    made_at: at ? new Date(at).toISOString() : null,
+    world: world(),
+    again,
+  });
+  $("place").disabled = false;
+}
+
+/** The file and its text; without the text where it is as on disk. */
+function unsavedSource() {
+  const text = $("file").value !== "pasted" && editor.value === opened.text ? null : editor.value;
+  return { file: editor.name, text };
+}
+
+function world() {
+  const parties = {};
+  for (const { dataset, value } of $("setup").querySelectorAll("[data-party]")) if (value) parties[dataset.party] = value;
+  const lookups = {};
+  for (const fields of $("setup").querySelectorAll("[data-lookup]")) {
+    const how = fields.querySelector("[data-how]").value;
+    const value = {};
+    for (const field of fields.querySelectorAll("[data-field]")) {
+      value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
+    }
+    lookups[fields.dataset.lookup] = how === "value" ? { how, value } : { how };
+  }
+  return { parties, lookups };
+}
+
+function asJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+$("place").addEventListener("click", () => place());
+$("again").addEventListener("click", () => place(call?.id ?? ""));
+$("hangup").addEventListener("click", () => act({ kind: "hangup" }));
+$("silence").addEventListener("click", () => act({ kind: "silence" }));
+$("skip").addEventListener("click", () => call && send(`/phone/calls/${call.id}/advance`, { at: null }));
+$("hold").addEventListener("click", () => {
+  if (!call) return;
+  call.at = now();
+  call.seen = performance.now();
+  isHeld = !isHeld;
+  if (isHeld) voice?.cancel();
+  $("hold").setAttribute("aria-pressed", String(isHeld));
+  schedule();
+});
+
+$("speak").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("said").value.trim();
+  if (!text) return;
+  act({ kind: "speak", text, confidence: Number($("confidence").value) });
+  $("said").value = "";
+});
+
+function press(key) {
+  if (!call || call.isOver) return;
+  act({ kind: "press", keys: key });
+  const button = page.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  button?.classList.add("pressed");
+  setTimeout(() => button?.classList.remove("pressed"), 150);
+}
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest?.("input, textarea, select, flow-editor, [contenteditable]");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (/^[0-9*#]$/.test(event.key) && call && !call.isOver) {
+    event.preventDefault();
+    press(event.key);
+  }
+});
+
+page.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (!button) return;
+  const { key, outcome, message, line, column, file } = button.dataset;
+  if (key) press(key);
+  if (outcome) act({ kind: "decide", outcome });
+  if (message !== undefined) act({ kind: "message", seconds: Number($("seconds").value), key: message });
+  if (line) goTo(file, Number(line), Number(column ?? 1));
+  if (button.id === "keep") keep();
+});
+
+async function keep() {
+  try {
+    const { path, name, command } = await post(`/phone/calls/${call.id}/keep`);
+    announce(`Written to ${path} as “${name}”. Play it again with: ${command}`);
+  } catch (problem) {
+    announce(problem.message, { error: true });
+  }
+}
+
+// Why: fetched when a line is unfolded
+
+document.addEventListener("toggle", async ({ target }) => {
+  if (!target.open || target.dataset.turn === undefined || !call) return;
+  const place = target.querySelector(".explanation");
+  const answer = await fetch(`/phone/calls/${call.id}/turns/${target.dataset.turn}`);
+  if (answer.ok) place.innerHTML = await answer.text(); // of our own server, which escapes every value
+  else place.textContent = "This call is no longer here.";
+}, true);
+
+// The text
+
+async function goTo(file, line, column) {
+  if (file && file !== $("file").value && $("file").value !== "pasted") {
+    if (isChanged()) {
+      announce(`Save the text first: the line is in ${file}.`);
+      return;
+    }
+    await open(file);
+  }
+  editor.goTo(line, column);
+}
+
+const isChanged = () => $("file").value !== "pasted" && editor.value !== opened.text;
+
+async function open(file) {
+  const answer = await fetch(`/phone/text?${new URLSearchParams({ file })}`);
+  if (!answer.ok) {
+    announce(`${file} cannot be read.`, { error: true });
+    return;
+  }
+  setText(await answer.json());
+  await refresh();
+}
+
+function setText({ file, text, digest }) {
+  $("file").value = file;
+  name(file, text);
+  editor.value = text;
+  opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n") };
+  $("save").disabled = true;
+}
+
+/** Name the text for the editor, which checks a pasted NCCO by other rules than a flow. */
+function name(file, text) {
+  const isJson = file === "pasted" && text.trimStart().startsWith("[");
+  const wanted = file === "pasted" ? `pasted.${isJson ? "json" : "yaml"}` : file;
+  if (editor.name === wanted) return;
+  editor.setAttribute("language", isJson ? "json" : "yaml");
+  editor.name = wanted;
+  editor.check();
+}
+
+$("file").addEventListener("change", () => {
+  const file = $("file").value;
+  const { file: before } = opened;
+  if (before !== "pasted" && editor.value !== opened.text && !confirm(`${before} is not saved. Leave it?`)) {
+    $("file").value = before;
+    return;
+  }
+  if (file === "pasted") setText({ file, text: "", digest: "" });
+  else open(file);
+});
+
+/** Ask what can be called now; what is chosen already stays chosen. */
+async function refresh() {
+  const chosen = new Map([...$("setup").elements].filter(({ id }) => id).map((each) => [each.id, each.value]));
+  const isOpen = $("setup").querySelector("details")?.open ?? false;
+  try {
+    $("setup").innerHTML = await post("/phone/setup", unsavedSource()); // escaped by our own server
+  } catch (problem) {
+    announce(problem.message, { error: true });
+    return;
+  }
+  for (const each of $("setup").elements) {
+    if (!chosen.has(each.id)) continue;
+    const isKnown = each.tagName !== "SELECT" || [...each.options].some(({ value }) => value === chosen.get(each.id));
+    if (isKnown) each.value = chosen.get(each.id);
+  }
+  const details = $("setup").querySelector("details");
+  if (details) details.open = isOpen;
+  showAnswers();
+}
+
+function showAnswers() {
+  for (const fields of $("setup").querySelectorAll("[data-lookup]")) {
+    const isShown = fields.querySelector("[data-how]").value === "value";
+    for (const each of fields.querySelectorAll("[data-answer]")) each.hidden = !isShown;
+  }
+}
+
+$("setup").addEventListener("submit", (event) => event.preventDefault());
+$("setup").addEventListener("change", ({ target }) => {
+  showAnswers();
+  const isWorld = target.matches("[data-party], [data-lookup] *");
+  if (isWorld && call && !call.isOver) send(`/phone/calls/${call.id}/world`, world());
+});
+
+editor.addEventListener("edited", () => {
+  name($("file").value, editor.value);
+  $("save").disabled = !isChanged();
+  refresh();
+});
+
+$("save").addEventListener("click", async () => {
+  const { file, digest, hasCrLf } = opened;
+  const text = editor.value;
+  try {
+    const written = hasCrLf ? text.replaceAll("\n", "\r\n") : text;
+    const saved = await post("/phone/save", { file, text: written, digest });
+    opened = { file, text, hasCrLf, digest: saved.digest };
+    $("save").disabled = editor.value === text;
+    announce(`${file} is saved.`);
+  } catch (problem) {
+    announce(problem.message, { error: true });
+  }
+});
+addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
+
+// A link that holds the text in its fragment, which browsers send to nobody
+
+async function packed(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+async function unpacked(written) {
+  const binary = atob(written.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).text();
+}
+
+$("link").addEventListener("click", async () => {
+  const address = `${location.origin}/phone#text=${await packed(editor.value)}`;
+  if (address.length > LONGEST_LINK) {
+    announce("The text is too long for a link; send the file instead.", { error: true });
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(address);
+    announce("The link is copied. It holds the whole text.");
+  } catch {
+    announce(`The browser did not allow copying. The link is: ${address}`, { error: true });
+  }
+});
+
+async function openShared() {
+  const found = /^#text=([\w-]+)$/.exec(location.hash);
+  if (!found) return;
+  try {
+    setText({ file: "pasted", text: await unpacked(found[1]), digest: "" });
+    await refresh();
+  } catch {
+    announce("The link holds no text, or only a part of it.", { error: true });
+  }
+}
+
+addEventListener("hashchange", openShared);
+await openShared();
+if (page.dataset.line) goTo("", Number(page.dataset.line), 1);

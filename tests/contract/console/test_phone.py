@@ -1,0 +1,344 @@
+"""The phone: calls that a person plays over HTTP, as the page does it."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.command import ncco
+from tests.contract.console.conftest import REPOSITORY, logged_in, make_console
+
+SUNDAY = "2026-03-08T22:00:00Z"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+
+
+@dataclass
+class Phone:
+    """The page: it calls, and sees the call of each reply."""
+
+    client: httpx.AsyncClient
+    shown: str = ""
+
+    async def post(self, path: str, **data: Any) -> httpx.Response:
+        reply = await self.client.post(path, json=data)
+        if "data-call=" in reply.text:
+            self.shown = reply.text
+        return reply
+
+    async def call(self, file: str = "flows/reception.yaml", **more: Any) -> httpx.Response:
+        reply = await self.post("/phone/calls", file=file, **more)
+        assert reply.status_code == 200, reply.text
+        return reply
+
+    @property
+    def id(self) -> str:
+        return self.state("call")
+
+    def state(self, name: str) -> str:
+        found = re.search(f'data-{name}="(.*?)"', self.shown)
+        assert found is not None, self.shown
+        return html.unescape(found[1])
+
+    async def act(self, kind: str, at: float | None = None, **more: Any) -> None:
+        reply = await self.post(f"/phone/calls/{self.id}/act", act={"kind": kind, **more}, at=at)
+        assert reply.status_code == 200, reply.text
+
+    async def skip(self) -> None:
+        await self.post(f"/phone/calls/{self.id}/advance", at=None)
+
+    @property
+    def bubbles(self) -> list[str]:
+        texts = re.findall(r'<p class="bubble">(.*?)</p>|<summary class="why">(.*?)</summary>', self.shown, re.DOTALL)
+        return [html.unescape(re.sub(r"<[^<>]*>", "", "".join(text))).strip() for text in texts]
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    """A phone for the flows of this repository."""
+    async with await logged_in(make_console(REPOSITORY)) as client:
+        yield Phone(client)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of its own, which may be changed."""
+    for folder in ("flows", "templates"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
+    return tmp_path
+
+
+@pytest.fixture
+async def own_phone(project: Path) -> AsyncIterator[Phone]:
+    async with await logged_in(make_console(project)) as client:
+        yield Phone(client)
+
+
+async def phone_at(example: str) -> Phone:
+    return Phone(await logged_in(make_console(REPOSITORY / "examples" / example)))
+
+
+async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone) -> None:
+    page = await phone.client.get("/phone")
+    assert "option selected>flows/reception.yaml</option>" in page.text
+    await phone.call()
+    assert phone.bubbles == ["called → menu, reception.yaml line 31", "Thank you for calling Northgate Bicycles."]
+    assert phone.state("next") == "2.323"
+
+
+async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(phone: Phone) -> None:
+    await phone.call()
+    await phone.act("press", at=5.0, keys="2")
+    assert "cut short after 2.7 s" in phone.shown
+    assert phone.bubbles[-3:] == [
+        "2",
+        "pressed 2 → support, reception.yaml line 42",
+        "Connecting you to the workshop. Please have your order number ready.",
+    ]
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
+    assert "digits 2 are the key of choice" in why
+    assert "curl -X POST http://127.0.0.1:8000/webhooks/input/" in html.unescape(why)
+    assert "&#34;action&#34;: &#34;connect&#34;" in why
+
+
+async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
+    await phone.call()
+    await phone.act("speak", at=4.0, text="sales", confidence=0.8)
+    await phone.skip()
+    assert phone.state("moment") == "dial"
+    assert "447700900111 rings" in phone.shown
+    await phone.act("decide", outcome="busy")
+    await phone.skip()
+    assert phone.state("moment") == "record"
+    await phone.act("message", seconds=4, key="#")
+    await phone.skip()
+    assert phone.state("over") == "true"
+    assert "447700900111: busy → voicemail, reception.yaml line 56" in phone.bubbles
+    assert phone.bubbles[-1] == "Thank you for your message. Goodbye."
+
+
+async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
+    await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
+    await phone.act("press", at=3.0, keys="1")
+    await phone.skip()
+    assert "447700900111: busy → voicemail, reception.yaml line 56" in phone.bubbles
+    await phone.call(world={"parties": {"*": "timeout"}})
+    await phone.act("press", at=3.0, keys="0")
+    await phone.skip()
+    assert "447700900333: timeout → voicemail, reception.yaml line 81" in phone.bubbles
+
+
+async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Phone) -> None:
+    await phone.call()
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
+    assert "silent → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
+    await phone.act("silence")
+    await phone.skip()
+    assert "silent → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
+
+
+async def test_it_is_sunday_and_the_office_is_closed() -> None:
+    phone = await phone_at("hours")
+    await phone.call("flows/hours.yaml", made_at=SUNDAY)
+    await phone.skip()
+    assert "Sunday 2026-03-08 22:00 UTC" in phone.shown
+    assert any("closed" in bubble for bubble in phone.bubbles)
+    await phone.call("flows/hours.yaml", made_at="2026-03-04T10:00:00Z")
+    await phone.skip()
+    assert not any("closed" in bubble for bubble in phone.bubbles)
+
+
+async def test_lookups_answer_what_was_chosen() -> None:
+    phone = await phone_at("acme")
+    said = {}
+    for how, value in (("value", {"name": "Ann", "tier": "gold"}), ("default", {}), ("fails", {}), ("timeout", {})):
+        await phone.call("flows/acme.yaml", world={"lookups": {"customer": {"how": how, "value": value}}})
+        said[how] = phone.bubbles[1]
+    assert said == {"value": "Welcome to Acme, Ann."} | dict.fromkeys(
+        ("default", "fails", "timeout"), "Welcome to Acme."
+    )
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text
+    assert "timed out after 700 ms" in why
+
+
+async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:
+    await phone.call()
+    await phone.act("press", at=5.0, keys="1")
+    await phone.skip()
+    await phone.act("decide", outcome="busy")
+    await phone.skip()
+    text = (REPOSITORY / "flows/reception.yaml").read_text()
+    edited = text.replace("All our sales colleagues are on the phone.", "Everybody in sales is talking.")
+    await phone.call(text=edited, again=phone.id)
+    await phone.skip()
+    assert "Everybody in sales is talking." in phone.bubbles
+    assert "before: <del>All our sales colleagues are on the phone.</del>" in phone.shown
+    assert phone.shown.count("changed") == 1
+    assert "another way" not in phone.shown
+
+
+async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
+    await phone.call()
+    await phone.act("press", at=5.0, keys="1")
+    await phone.skip()
+    await phone.act("decide", outcome="busy")
+    await phone.skip()
+    await phone.act("message", seconds=4, key="#")
+    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("busy: sales_busy", "busy: menu")
+    await phone.call(text=text, again=phone.id)
+    assert "waits for the caller at step “menu” now; before, it records the caller at step “voicemail”" in phone.shown
+    await phone.act("press", keys="3")
+    assert phone.bubbles[-1] == "We are open from Monday to Saturday, nine to half past five."
+
+
+async def test_a_text_with_errors_says_where_and_the_call_before_goes_on(phone: Phone) -> None:
+    await phone.call()
+    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("goto: voicemail", "goto: voicemial")
+    reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
+    assert "voicemail" in reply.text
+    assert "data-call" not in reply.text
+    assert re.search(r'data-line="62" data-column="11"', reply.text)
+    await phone.act("press", at=3.0, keys="1")
+    assert phone.bubbles[-1] == "Connecting you to sales."
+
+
+async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
+    flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
+    await phone.call("pasted.yaml", text=flow)
+    assert "Hello" in phone.bubbles
+    ncco = [
+        {"action": "talk", "text": "<speak>Hi <break time='1s'/>there</speak>", "language": "de-DE"},
+        {"action": "input", "type": ["dtmf"], "eventUrl": ["https://example.com/input"]},
+        {"action": "talk", "text": "Bye"},
+    ]
+    await phone.call("pasted.json", text=json.dumps(ncco))
+    assert 'lang="de-DE"' in phone.shown
+    assert "Hi there" in phone.bubbles
+    await phone.skip()
+    await phone.act("press", keys="1")
+    await phone.skip()
+    assert phone.bubbles[-1] == "Bye"
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
+    assert "POST https://example.com/input" in why
+    reply = await phone.post("/phone/calls", file="pasted.json", text='[{"action": "tlak"}]')
+    assert "data-call" not in reply.text
+    assert "talk" in reply.text
+
+
+async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    await phone.call(made_at=SUNDAY)
+    await phone.act("press", at=5.0, keys="1")
+    await phone.skip()
+    await phone.act("decide", outcome="busy")
+    await phone.skip()
+    await phone.act("message", seconds=4, key="#")
+    await phone.skip()
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert Path(kept["path"]) == project / "tests/scenarios/reception.yaml"
+    assert kept["name"] == "a caller presses 1, dials 447700900111 (busy) and leaves a message"
+    tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
+    assert tested.exit_code == 0, tested.output
+    await phone.call("flows/pin.yaml")
+    await phone.skip()
+    for key in "2580":
+        await phone.act("press", at=float(phone.state("at")) + 0.5, keys=key)
+    assert "Your balance" in phone.bubbles[-1]
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert kept["name"] == "a caller presses 2580"
+    tested = await asyncio.to_thread(ncco, "test", cwd=project)
+    assert tested.exit_code == 0, tested.output
+
+
+async def test_a_call_of_an_unsaved_text_is_not_kept(own_phone: Phone, project: Path) -> None:
+    await own_phone.call(text=(project / "flows/reception.yaml").read_text().replace("Northgate", "Southgate"))
+    reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert reply.status_code == 409
+    assert not (project / "tests").exists()
+
+
+async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project: Path) -> None:
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    text = opened["text"].replace("four-digit PIN", "PIN of four digits")
+    saved = await own_phone.post("/phone/save", file="flows/pin.yaml", text=text, digest=opened["digest"])
+    assert saved.status_code == 200
+    assert (project / "flows/pin.yaml").read_text() == text
+    stale = await own_phone.post("/phone/save", file="flows/pin.yaml", text="flow: x", digest=opened["digest"])
+    assert stale.status_code == 409
+    outside = await own_phone.post("/phone/save", file="flows/../secret.yaml", text="x", digest="")
+    assert outside.status_code == 409
+    assert (project / "flows/pin.yaml").read_text() == text
+
+
+async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
+    await phone.call(caller=HOSTILE)
+    await phone.act("speak", at=4.0, text=HOSTILE)
+    await phone.skip()
+    pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]
+    crm = await phone_at("acme")
+    await crm.call("flows/acme.yaml", world={"lookups": {"customer": {"how": "value", "value": {"name": HOSTILE}}}})
+    pages += [crm.shown, (await crm.client.get(f"/phone/calls/{crm.id}/turns/0")).text]
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text=f"flow: {HOSTILE}\nstart: {HOSTILE}\n")
+    for page in [*pages, setup.text]:
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "49" not in re.sub(r"data-\w+=\"[^\"]*\"|\d\d:\d\d|[0-9a-f-]{16,}", "", page)
+    assert any("<script>" in bubble for bubble in phone.bubbles)
+
+
+async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
+    await phone.call()
+    for act, reason in (
+        ({"kind": "silence"}, "nobody waits for the caller now"),
+        ({"kind": "message"}, "nothing is recorded now"),
+        ({"kind": "decide", "outcome": "busy"}, "nobody is dialled now"),
+    ):
+        await phone.post(f"/phone/calls/{phone.id}/act", act=act)
+        assert reason in phone.state("refused")
+    await phone.act("hangup")
+    assert phone.state("over") == "true"
+    await phone.act("press", keys="1")
+    assert phone.state("refused") == "the call is over; call again"
+    reply = await phone.post(f"/phone/calls/{phone.id}/act", act={"kind": "press", "keys": "x"})
+    assert reply.status_code == 422
+
+
+async def test_the_failsafe_is_said_with_its_reason(phone: Phone) -> None:
+    text = "flow: t\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: \"{{ 'a' | int }}\"\n    goto: end\n"
+    await phone.call("pasted.yaml", text=text)
+    assert "the caller hears the failsafe" in phone.bubbles[0]
+    assert "The caller hears the failsafe" in phone.shown
+
+
+async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
+    console = make_console()
+    async with await logged_in(console) as mine, await logged_in(console, may_change=False) as theirs:
+        phone = Phone(mine)
+        await phone.call()
+        for client, status in ((theirs, 404), (mine, 200)):
+            assert status == (await client.get(f"/phone/calls/{phone.id}/turns/0")).status_code
+            assert status == (await client.post(f"/phone/calls/{phone.id}/advance", json={"at": 1})).status_code
+        await Phone(theirs).call()
+        listener = Phone(theirs)
+        await listener.call()
+        assert (await theirs.post(f"/phone/calls/{listener.id}/keep")).status_code == 403
+        assert (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code == 403
+
+
+async def test_calls_are_limited_and_end_when_nobody_asks_for_them(phone: Phone) -> None:
+    await phone.call()
+    first = phone.id
+    for _ in range(3):
+        await phone.call()
+    gone = await phone.post(f"/phone/calls/{first}/advance", at=1)
+    assert gone.status_code == 404
+    assert (await phone.post("/phone/calls/nobody/advance", at=1)).status_code == 404
