@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -16,6 +16,7 @@ from app.flow.language.menu import Choices
 from app.flow.language.outcomes import RunFlow
 from app.flow.language.retry import FAILURES
 from app.flow.model import Edge, Exit, Flow, Part, Step, Target
+from app.flow.nodes import Place
 from app.flow.report import printable
 
 MAX_LABEL_CHARACTERS: Final = 48
@@ -23,8 +24,9 @@ MAX_LABEL_CHARACTERS: Final = 48
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
-NodeKind = Literal["start", "step", "ask", "decide", "hold", "run", "end"]
-"""What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), or an end."""
+NodeKind = Literal["start", "step", "ask", "decide", "hold", "run", "end", "link"]
+"""What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), an end, or (in an SVG)
+the name of another flow."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
 """What an arrow means: an edge within the flow, an edge into another flow, the target after an error;
@@ -39,6 +41,7 @@ NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
     "hold": ("parallelogram", "[/", "/]"),
     "run": ("component", "[[", "]]"),
     "end": ("circle", "((", "))"),
+    "link": ("cds", ">", "]"),
 }
 """The shape of a node in DOT, and what opens and closes it in Mermaid."""
 ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
@@ -60,11 +63,21 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One box. `lines` is its text, the name first. The text is not escaped."""
+    """One box. The texts are not escaped.
+
+    Attributes:
+        lines: its text in short, the name first.
+        step: the step that it shows; "" for a start or an end.
+        place: where the step or the flow is written; None for an end.
+        texts: what the step plays, in full; a computed prompt as it is written.
+    """
 
     key: str
     kind: NodeKind
     lines: tuple[str, ...]
+    step: str = ""
+    place: Place | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +139,12 @@ class _FlowDrawer:
     def subgraph(self) -> Subgraph:
         """Its nodes. Call it after `arrows`, which adds the end nodes."""
         steps = (
-            GraphNode(self.steps[name], NODE_KINDS.get(step.exit.word, "step"), _lines(step))
+            GraphNode(
+                self.steps[name], NODE_KINDS.get(step.exit.word, "step"), _lines(step), name, step.place, _texts(step)
+            )
             for name, step in self.flow.steps.items()
         )
-        start = GraphNode(self.entry_key, "start", _entrances(self.flow))
+        start = GraphNode(self.entry_key, "start", entrances(self.flow), place=self.flow.place)
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
@@ -161,7 +176,7 @@ class _FlowDrawer:
         return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
-def _entrances(flow: Flow) -> tuple[str, ...]:
+def entrances(flow: Flow) -> tuple[str, ...]:
     """How calls enter the flow."""
     found = [f"call to {number}" for number in flow.numbers]
     found += ["call to any other number"] if flow.default else []
@@ -172,28 +187,36 @@ def _entrances(flow: Flow) -> tuple[str, ...]:
 def _lines(step: Step) -> tuple[str, ...]:
     """The name of the step, its lookups, and the first actions that it plays."""
     asked = ", ".join(ask.name for ask in step.asks)
-    played = [text for part in step.parts if (text := _played(part))]
+    played = [text for part in step.parts if (text := _played(part, shorten))]
     more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
     return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
 
 
-def _played(part: Part) -> str:
-    """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu."""
+def _texts(step: Step) -> tuple[str, ...]:
+    """What the step plays, in full."""
+    return tuple(text for part in step.parts if (text := _played(part, str)))
+
+
+def _played(part: Part, cut: Callable[[str], str]) -> str:
+    """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu.
+
+    `cut` shortens its texts. A computed prompt is shown as it is written.
+    """
     if isinstance(part, Connect):
-        return f"connect {', '.join(_dialled(target) for target in part.targets)}"
+        return f"connect {', '.join(cut(_dialled(target)) for target in part.targets)}"
     if not isinstance(part, Action):
         return "ncco"
     if part.word == "input" or part.checkpoint in (CONNECTED, HELD):
         return ""
-    text = part.in_locale("").literal("text") if part.word == "talk" else None
-    if text:
-        return f"“{shorten(text)}”"
+    spoken = part.in_locale("")
+    if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
+        return f"“{cut(text)}”"
     return f"checkpoint {part.checkpoint}" if part.checkpoint else part.word
 
 
 def _dialled(target: Action) -> str:
     endpoint = target.literal("endpoint")
-    return shorten(address_of(endpoint[0]) or str(endpoint[0]["type"])) if endpoint else "a computed number"
+    return address_of(endpoint[0]) or str(endpoint[0]["type"]) if endpoint else "a computed number"
 
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:

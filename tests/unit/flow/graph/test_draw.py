@@ -109,17 +109,26 @@ def test_nodes_say_what_they_are_and_what_is_heard() -> None:
         ("decide", ("split",)),
         ("ask", ("ask",)),
         ("run", ("check",)),
-        ("step", ("sales", "record", "talk", "wait", "and 1 more")),
+        ("step", ("sales", "record", "“{{ call.from }}”", "wait", "and 1 more")),
         ("step", ("terms", "“Terms.”", "checkpoint heard")),
         ("step", ("sorry", "“Sorry.”", "connect a computed number", "ncco")),
         ("end", ("end",)),
     ] == [(node.kind, node.lines) for node in main.nodes]
     assert [
         ("start", ("run child",)),
-        ("hold", ("hold", "look up place", "talk", "notify")),
+        ("hold", ("hold", "look up place", "“You are waiting for {{ team }}.”", "notify")),
         ("end", ("return done",)),
         ("end", ("return given_up",)),
     ] == [(node.kind, node.lines) for node in child.nodes]
+
+
+def test_steps_carry_their_place_and_what_they_play_in_full() -> None:
+    main, _ = drawn().subgraphs
+    menu = next(node for node in main.nodes if node.step == "menu")
+
+    assert menu.texts == ("“For sales, press 1 or say sales. For support, press 2, or stay on the line.”",)
+    assert str(menu.place) == "flows/main.yaml:8:3"
+    assert [None] == [node.place for node in main.nodes if node.kind == "end"]
 
 
 def test_arrows_say_what_leads_where() -> None:
@@ -202,6 +211,6 @@ steps:
 """
     (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).subgraphs
 
-    assert [("hello", "“Guten Tag.”", "talk"), ("bye", "“Auf Wiederhören.”")] == [
+    assert [("hello", "“Guten Tag.”", "“Es ist {{ call.from | digits }}.”"), ("bye", "“Auf Wiederhören.”")] == [
         node.lines for node in main.nodes if node.kind == "step"
     ]

@@ -1,0 +1,510 @@
+"""A layered layout of a directed graph: nodes in ranks from top to bottom, with few crossings and straight long lines.
+
+1. Cycles: an edge that leads back to the current path of a depth-first search is turned around.
+2. Ranks: the longest path; then each node moves to where its edges are shortest. Between two ranks of nodes there is a
+   rank of labels.
+3. A long edge passes each rank between as a dummy node. Edges to the same node share their dummy nodes: they join.
+4. Order: medians of the neighbours, swept down and up, and transposition. Source: Gansner, Koutsofios, North and Vo, "A
+   Technique for Drawing Directed Graphs", 1993.
+5. Columns: vertical alignment in four directions, and the mean of the two medians. Source: Brandes and Köpf, "Fast and
+   Simple Horizontal Coordinate Assignment", 2001.
+
+The same input gives the same result. Lengths have the unit of the sizes given; y grows downwards.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
+
+NODE_GAP: Final = 30.0
+LINE_GAP: Final = 14.0
+RANK_GAP: Final = 20.0
+MAX_RANK_GAP: Final = 70.0
+"""A gap grows where edges run far to the side."""
+LOOP_WIDTH: Final = 26.0
+BACK_OFFSET: Final = 24.0
+MAX_SWEEPS: Final = 24
+MAX_STALE_SWEEPS: Final = 4
+MAX_TRANSPOSITIONS: Final = 2
+MAX_DUMMIES: Final = 20_000
+"""Edges beyond this total run straight from node to node, whatever lies between them."""
+
+Point: TypeAlias = tuple[float, float]
+Layers: TypeAlias = list[list[int]]
+
+
+class Size(NamedTuple):
+    """Width and height."""
+
+    width: float
+    height: float
+
+
+class Rect(NamedTuple):
+    """The upper left corner, width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Link(NamedTuple):
+    """An edge from one node to another, by their indices.
+
+    Attributes:
+        label: the size of its text; None without one.
+        group: only edges of one group join.
+    """
+
+    start: int
+    end: int
+    label: Size | None = None
+    group: Hashable = None
+
+
+class Route(NamedTuple):
+    """Where an edge runs.
+
+    Attributes:
+        points: from the border of its first node to that of its last; between two of them the edge is a vertical line
+            or a curve that is vertical at both ends.
+        label: where its text is.
+        is_loop: whether it returns to its own node; then the points are the control points of one curve.
+    """
+
+    points: tuple[Point, ...]
+    label: Rect | None = None
+    is_loop: bool = False
+
+
+class Layout(NamedTuple):
+    """Nodes and edges in the order of the input, all between (0, 0) and `size`."""
+
+    size: Size
+    nodes: tuple[Rect, ...]
+    routes: tuple[Route, ...]
+
+
+def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
+    """Lay out a graph. Where nothing else decides, the order of nodes and links does: the first node is on top."""
+    back = _back_links(len(nodes), links)
+    graph = _Graph(list(nodes), links, back)
+    turned = [(link.end, link.start) if index in back else (link.start, link.end) for index, link in enumerate(links)]
+    graph.ranks = [2 * rank for rank in _ranks(len(nodes), [pair for pair in turned if pair[0] != pair[1]])]
+    for index, link in enumerate(links):
+        graph.add(index, link)
+    layers = _ordered(graph)
+    return _placed(graph, layers, _columns(graph, layers))
+
+
+def _back_links(count: int, links: Sequence[Link]) -> set[int]:
+    """The links that close a cycle of two or more nodes."""
+    outgoing: list[list[int]] = [[] for _ in range(count)]
+    for index, link in enumerate(links):
+        if link.start != link.end:
+            outgoing[link.start].append(index)
+    back: set[int] = set()
+    seen: set[int] = set()
+    for root in range(count):
+        path = {} if root in seen else {root: iter(outgoing[root])}
+        seen.add(root)
+        while path:
+            node, rest = next(reversed(path.items()))
+            for index in rest:
+                end = links[index].end
+                if end in path:
+                    back.add(index)
+                elif end not in seen:
+                    seen.add(end)
+                    path[end] = iter(outgoing[end])
+                    break
+            else:
+                del path[node]
+    return back
+
+
+def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The rank of each node, the topmost 0. Every edge of the acyclic graph leads down."""
+    above: Layers = [[] for _ in range(count)]
+    below: Layers = [[] for _ in range(count)]
+    for upper, lower in edges:
+        above[lower].append(upper)
+        below[upper].append(lower)
+    missing = [len(nodes) for nodes in above]
+    downwards = [node for node in range(count) if not missing[node]]
+    ranks = [0] * count
+    for node in downwards:  # grows while it is read
+        for lower in below[node]:
+            ranks[lower] = max(ranks[lower], ranks[node] + 1)
+            missing[lower] -= 1
+            if not missing[lower]:
+                downwards.append(lower)
+    has_moved = True
+    while has_moved:  # each move shortens the edges, so this ends
+        has_moved = False
+        for node in reversed(downwards):
+            best = ranks[node]
+            if len(below[node]) > len(above[node]):
+                best = min(ranks[lower] for lower in below[node]) - 1
+            elif len(below[node]) < len(above[node]):
+                best = max(ranks[upper] for upper in above[node]) + 1
+            has_moved = has_moved or best != ranks[node]
+            ranks[node] = best
+    top = min(ranks, default=0)
+    return [rank - top for rank in ranks]
+
+
+@dataclass
+class _Graph:
+    """The graph with dummy nodes. A vertex is a number: the nodes come first.
+
+    Attributes:
+        sizes, ranks: of each vertex. Nodes have even ranks, labels odd ones.
+        back: the links that run upwards.
+        above, below: neighbours in the next rank.
+        inner_above, inner_below: the neighbour with which a dummy node should be in one column.
+        first: for each link the vertex after its start.
+        following: for each dummy node the next vertex on the way to the end of its links.
+        loops: for each node its links to itself, and the sizes of their labels.
+    """
+
+    sizes: list[Size]
+    links: Sequence[Link]
+    back: set[int]
+    ranks: list[int] = field(default_factory=list)
+    above: dict[int, list[int]] = field(default_factory=dict)
+    below: dict[int, list[int]] = field(default_factory=dict)
+    inner_above: dict[int, int] = field(default_factory=dict)
+    inner_below: dict[int, int] = field(default_factory=dict)
+    first: dict[int, int] = field(default_factory=dict)
+    following: dict[int, int] = field(default_factory=dict)
+    loops: dict[int, dict[int, Size]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.count = len(self.sizes)
+        self._shared: dict[tuple[Hashable, ...], int] = {}
+
+    def add(self, index: int, link: Link) -> None:
+        """Add a link, with dummy nodes from its start to its end or to where it joins another link."""
+        if link.start == link.end:
+            self.loops.setdefault(link.start, {})[index] = link.label or Size(0, 0)
+            return
+        is_back = index in self.back
+        step = -1 if is_back else 1
+        ranks = range(self.ranks[link.start] + step, self.ranks[link.end], step)
+        if len(self.sizes) + len(ranks) > self.count + MAX_DUMMIES:
+            self.first[index] = link.end
+            return
+        path = [link.start]
+        for rank in ranks:
+            if link.label and len(path) == 1:
+                path.append(self._dummy(rank, link.label))
+                continue
+            key = (link.end, link.group, is_back, rank)
+            joint = self._shared.get(key)
+            path.append(self._dummy(rank, Size(0, 0)) if joint is None else joint)
+            if joint is not None:
+                break
+            self._shared[key] = path[-1]
+        else:
+            path.append(link.end)
+        self.first[index] = path[1]
+        for vertex, following in pairwise(path):
+            self._connect(vertex, following, is_back=is_back)
+
+    def _dummy(self, rank: int, size: Size) -> int:
+        self.sizes.append(size)
+        self.ranks.append(rank)
+        return len(self.sizes) - 1
+
+    def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
+        """Connect two vertices. Of the lines that join at a dummy node the longest goes straight on, else the first."""
+        high, low = (following, vertex) if is_back else (vertex, following)
+        if low not in self.below.get(high, ()):
+            self.above.setdefault(low, []).append(high)
+            self.below.setdefault(high, []).append(low)
+        if vertex < self.count:
+            return
+        self.following[vertex] = following
+        straight, opposite = (self.inner_below, self.inner_above)[:: 1 if is_back else -1]
+        if following >= self.count and (following not in straight or not self.sizes[vertex].width):
+            opposite.pop(straight.get(following, -1), None)
+            straight[following] = vertex
+            opposite[vertex] = following
+
+    def neighbours(self, vertex: int, *, upwards: bool) -> list[int]:
+        """Those above or below."""
+        return (self.above if upwards else self.below).get(vertex, [])
+
+    def extent(self, vertex: int) -> float:
+        """The room that a vertex needs at the right of its centre."""
+        labels = self.loops.get(vertex, {}).values()
+        room = LOOP_WIDTH + max(label.width for label in labels) if labels else 0.0
+        return self.sizes[vertex].width / 2 + room
+
+    def height(self, vertex: int) -> float:
+        """The room that a vertex needs in its rank."""
+        return max(self.sizes[vertex].height, sum(label.height for label in self.loops.get(vertex, {}).values()))
+
+    def distance(self, left: int, right: int) -> float:
+        """The least distance between the centres of two neighbours in a rank."""
+        gap = NODE_GAP if max(left, right) < self.count else LINE_GAP
+        return self.extent(left) + gap + self.sizes[right].width / 2
+
+
+def _ordered(graph: _Graph) -> Layers:
+    """The vertices of each rank from left to right."""
+    layers = _first_order(graph)
+    best, fewest, stale = layers, _all_crossings(graph, layers), 0
+    for sweep in range(MAX_SWEEPS):
+        if not fewest or stale == MAX_STALE_SWEEPS:
+            break
+        layers = _transposed(graph, _by_medians(graph, layers, upwards=sweep % 2 == 0))
+        crossings = _all_crossings(graph, layers)
+        stale = 0 if crossings < fewest else stale + 1
+        if crossings < fewest:
+            best, fewest = layers, crossings
+    return best
+
+
+def _first_order(graph: _Graph) -> Layers:
+    """In the order of a depth-first search from the top, so that a tree has no crossings."""
+    layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
+    seen: set[int] = set()
+    stack = [node for node in reversed(range(graph.count)) if not graph.above.get(node)]
+    while stack:
+        vertex = stack.pop()
+        if vertex not in seen:
+            seen.add(vertex)
+            layers[graph.ranks[vertex]].append(vertex)
+            stack += reversed(graph.below.get(vertex, []))
+    return layers
+
+
+def _positions(layers: Layers) -> dict[int, int]:
+    return {vertex: position for layer in layers for position, vertex in enumerate(layer)}
+
+
+def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
+    """Each rank sorted by the medians of the neighbours in the rank before it; `upwards`: neighbours above."""
+    position = _positions(layers)
+    sorted_layers: Layers = []
+    for layer in layers if upwards else reversed(layers):
+        medians = {}
+        for vertex in layer:
+            near = sorted(position[each] for each in graph.neighbours(vertex, upwards=upwards))
+            if near:
+                medians[vertex] = (near[(len(near) - 1) // 2] + near[len(near) // 2]) / 2
+        moved = iter(sorted(medians, key=medians.__getitem__))
+        sorted_layers.append([next(moved) if vertex in medians else vertex for vertex in layer])
+        position |= {vertex: number for number, vertex in enumerate(sorted_layers[-1])}
+    return sorted_layers if upwards else sorted_layers[::-1]
+
+
+def _transposed(graph: _Graph, layers: Layers) -> Layers:
+    """The layers after exchanging neighbours wherever that saves crossings."""
+    position = _positions(layers)
+    for _ in range(MAX_TRANSPOSITIONS):
+        has_changed = False
+        for layer in layers:
+            above, below = (
+                {vertex: sorted(position[each] for each in near.get(vertex, ())) for vertex in layer}
+                for near in (graph.above, graph.below)
+            )
+            for left in range(len(layer) - 1):
+                first, second = layer[left], layer[left + 1]
+                crossings = _crossings(above[first], above[second]) + _crossings(below[first], below[second])
+                if crossings and crossings > (
+                    _crossings(above[second], above[first]) + _crossings(below[second], below[first])
+                ):
+                    layer[left], layer[left + 1] = second, first
+                    has_changed = True
+            position |= {vertex: number for number, vertex in enumerate(layer)}
+        if not has_changed:
+            break
+    return layers
+
+
+def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
+    """Crossings of the edges of two vertices in one rank, by the sorted positions of their neighbours."""
+    if not left or not right or left[-1] <= right[0]:
+        return 0
+    return sum(len(left) - bisect_right(left, position) for position in right)
+
+
+def _all_crossings(graph: _Graph, layers: Layers) -> int:
+    total = 0
+    for upper, lower in pairwise(layers):
+        position = {vertex: number for number, vertex in enumerate(lower)}
+        seen: list[int] = []
+        for vertex in upper:
+            ends = sorted(position[each] for each in graph.below.get(vertex, ()))
+            total += _crossings(seen, ends)
+            for end in ends:
+                insort(seen, end)
+    return total
+
+
+def _columns(graph: _Graph, layers: Layers) -> list[int]:
+    """The x of the centre of each vertex."""
+    candidates = []
+    for upwards in (True, False):
+        for is_mirrored in (False, True):
+            ordered = layers if upwards else layers[::-1]
+            ordered = [layer[::-1] for layer in ordered] if is_mirrored else ordered
+            columns = _compacted(graph, ordered, _aligned(graph, ordered, upwards=upwards), is_mirrored=is_mirrored)
+            candidates.append([-x for x in columns] if is_mirrored else columns)
+    borders = [(min(columns, default=0), max(columns, default=0)) for columns in candidates]
+    left, right = min(borders, key=lambda border: border[1] - border[0])
+    shifts = [left - border[0] if number % 2 == 0 else right - border[1] for number, border in enumerate(borders)]
+    centres = []
+    for xs in zip(*candidates, strict=True):
+        _, low, high, _ = sorted(x + shift for x, shift in zip(xs, shifts, strict=True))
+        centres.append(round((low + high) / 2))
+    return centres
+
+
+def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
+    """The first vertex of the column of each vertex: its own, or that of its median neighbour in the layer before.
+
+    The pieces of a long line come first; no other two neighbours are aligned across one.
+    """
+    inner = graph.inner_above if upwards else graph.inner_below
+    position = _positions(layers)
+    root = list(range(len(graph.sizes)))
+    for layer in layers:
+        limits = [len(graph.sizes)] * (len(layer) + 1)
+        for number in reversed(range(len(layer))):
+            fixed = inner.get(layer[number])
+            limits[number] = limits[number + 1] if fixed is None else min(limits[number + 1], position[fixed])
+        last = -1
+        for number, vertex in enumerate(layer):
+            near = sorted(graph.neighbours(vertex, upwards=upwards), key=position.__getitem__)
+            medians = near[(len(near) - 1) // 2 : len(near) // 2 + 1]
+            for other in [inner[vertex]] if vertex in inner else medians:
+                limit = position[other] + 1 if vertex in inner else limits[number]
+                if last < position[other] < limit:
+                    root[vertex] = root[other]
+                    last = position[other]
+                    break
+    return root
+
+
+def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
+    """The x of each vertex, where every column is as near as possible to the columns at its left, then at its right."""
+    gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
+    for layer in layers:
+        for left, right in pairwise(layer):
+            gap = graph.distance(right, left) if is_mirrored else graph.distance(left, right)
+            following = gaps[root[left]]
+            following[root[right]] = max(gap, following.get(root[right], 0))
+    before = dict.fromkeys(gaps, 0)
+    for following in gaps.values():
+        for column in following:
+            before[column] += 1
+    rightwards = [column for column, number in before.items() if not number]
+    xs = dict.fromkeys(gaps, 0.0)
+    for column in rightwards:  # grows while it is read
+        for right, gap in gaps[column].items():
+            xs[right] = max(xs[right], xs[column] + gap)
+            before[right] -= 1
+            if not before[right]:
+                rightwards.append(right)
+    for column in reversed(rightwards):
+        if gaps[column]:
+            xs[column] = min(xs[right] - gap for right, gap in gaps[column].items())
+    return [xs[column] for column in root]
+
+
+def _placed(graph: _Graph, layers: Layers, centres: Sequence[int]) -> Layout:
+    """The layout, from the order of each rank and the columns."""
+    left = min((x - size.width / 2 for x, size in zip(centres, graph.sizes, strict=True)), default=0)
+    right = max((x + graph.extent(vertex) for vertex, x in enumerate(centres)), default=0)
+    borders = _rank_borders(graph, layers, centres)
+    rects = [
+        Rect(x - left - size.width / 2, sum(borders[rank]) / 2 - size.height / 2, *size)
+        for x, size, rank in zip(centres, graph.sizes, graph.ranks, strict=True)
+    ]
+    pieces = _pieces(graph, centres)
+    routes = {index: _route(graph, index, rects, borders, pieces) for index in graph.first}
+    for node, labels in graph.loops.items():
+        routes.update(_loops(rects[node], labels))
+    size = Size(right - left, borders[-1][1] if borders else 0)
+    return Layout(size, tuple(rects[: graph.count]), tuple(routes[index] for index in range(len(routes))))
+
+
+def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list[tuple[float, float]]:
+    """The y of the upper and the lower border of each rank."""
+    borders: list[tuple[float, float]] = []
+    y = 0.0
+    for layer in layers:
+        height = max((graph.height(vertex) for vertex in layer), default=0)
+        borders.append((y, y + height))
+        runs = [abs(centres[vertex] - centres[low]) for vertex in layer for low in graph.below.get(vertex, ())]
+        y += height + round(min(max([RANK_GAP, *(run / 6 for run in runs)]), MAX_RANK_GAP))
+    return borders
+
+
+def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
+    """For each dummy node the last one of the vertical piece of line that begins there."""
+    pieces: dict[int, int] = {}
+    for first in graph.first.values():
+        line = []
+        vertex = first
+        while vertex >= graph.count and vertex not in pieces:
+            line.append(vertex)
+            vertex = graph.following[vertex]
+        for vertex in reversed(line):
+            following = graph.following[vertex]
+            is_straight = following >= graph.count and centres[following] == centres[vertex]
+            pieces[vertex] = pieces[following] if is_straight else vertex
+    return pieces
+
+
+def _route(
+    graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
+) -> Route:
+    """The route of a link that is no loop. A way back leaves and arrives beside the ways down."""
+    link, is_back = graph.links[index], index in graph.back
+    first = graph.first[index]
+    near, far = (1, 0) if is_back else (0, 1)
+    middles: list[Point] = []
+    vertex = first
+    while vertex >= graph.count:
+        x, last = rects[vertex].x + rects[vertex].width / 2, pieces[vertex]
+        middles += [(x, borders[graph.ranks[vertex]][near]), (x, borders[graph.ranks[last]][far])]
+        vertex = graph.following[last]
+    ends = []
+    for node, neighbour, is_start in ((link.start, middles[:1], True), (link.end, middles[-1:], False)):
+        rect = rects[node]
+        x = rect.x + rect.width / 2
+        if is_back:
+            aside = min(rect.width / 4, BACK_OFFSET)
+            x += -aside if neighbour and neighbour[0][0] < x else aside
+        ends += [
+            (x, rect.y + rect.height * (is_start != is_back)),
+            (x, borders[graph.ranks[node]][is_start != is_back]),
+        ]
+    points = list(dict.fromkeys([*ends[:2], *middles, *reversed(ends[2:])]))
+    kept = [
+        point
+        for before, point, after in zip(points, points[1:], points[2:], strict=False)
+        if not before[0] == point[0] == after[0]
+    ]
+    label = rects[first] if graph.sizes[first].width and first >= graph.count else None
+    return Route((points[0], *kept, points[-1]), label)
+
+
+def _loops(node: Rect, labels: Mapping[int, Size]) -> Iterator[tuple[int, Route]]:
+    """The routes of the links of a node to itself: one curve at its right, and the labels below one another."""
+    x, y, bend = node.x + node.width, node.y + node.height / 2, node.height / 4
+    curve = ((x, y - bend), (x + LOOP_WIDTH, y - bend), (x + LOOP_WIDTH, y + bend), (x, y + bend))
+    y -= sum(label.height for label in labels.values()) / 2
+    for index, label in labels.items():
+        yield index, Route(curve, Rect(x + LOOP_WIDTH, y, *label) if label.width else None, is_loop=True)
+        y += label.height
