@@ -7,6 +7,7 @@ AppError
 │   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
 │   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
+├── VonageApiError         Vonage's API did not give what was asked
 └── StoreError             the store could not do what was asked
     ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage sends it again; the server still starts
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
@@ -80,6 +81,21 @@ class WrongSignature(SignatureError):
 
 class UnknownWait(AppError):
     """A callback token that this server did not issue."""
+
+
+class VonageApiError(AppError):
+    """Vonage's API did not give what was asked.
+
+    Attributes:
+        status: of the reply; None without one.
+        date: its `Date` header, "" without one.
+    """
+
+    def __init__(self, message: str, cure: str, status: int | None = None, date: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure
+        self.status = status
+        self.date = date
 
 
 class StoreError(AppError):

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "hooks": "List waiting and parked hooks; try them again, or delete them.",
     "bundle": "Write static NCCOs for the fallback URL, for when the server is down.",
     "hours": "Show when opening hours are open, with holidays, gaps and overlaps.",
+    "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",
     "forget": "Permanently delete every call of a phone number.",
     "db": "Show the version of the database schema, or migrate it.",
 }

@@ -32,6 +32,8 @@ class CannotRun(click.ClickException):
     exit_code = CANNOT_RUN
 
     def __init__(self, message: str, cure: str) -> None:
+        self.problem = message
+        self.cure = cure
         text = f"{message}\n  cure: {cure}"  # it may quote a setting or the name of a file
         super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -28,8 +28,8 @@ SECRETS: Final = (
 )
 """The settings that files may hold, and that can be changed while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""The placeholder for the signature secret in docs/how-to/one-host.md."""
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""The placeholder for the signature secret in the guides."""
+UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def _read_by(read: Callable[[str], str]) -> AfterValidator:
 
 
 _COPY: Final = Cure("Copy the signature secret from the API settings of the Vonage dashboard.")
+_COPY_API: Final = Cure("Copy the API secret from the API settings of the Vonage dashboard.")
 _ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them.")
 _Secret = Annotated[SecretStr, _read_by(values.read_secret), _COPY]
 _HookSecret = Annotated[SecretStr, _read_by(values.read_hook_secret), _ENCODE]
@@ -167,6 +168,15 @@ class Settings(BaseSettings):
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
+    vonage_api_url: Annotated[
+        str,
+        AfterValidator(values.read_api_url),
+        Cure(
+            "Write https://api.nexmo.com; only hosts of vonage.com and nexmo.com, and this machine, get the API secret."
+        ),
+    ] = "https://api.nexmo.com"
+    """Where `ncco doctor` finds Vonage's Application API: a host of vonage.com or nexmo.com, or a stand-in on this
+    machine for tests."""
 
     console: _Switch = True
     """0 switches the console off. Outside of `--dev` it is off until a password is set."""
@@ -187,6 +197,10 @@ class Settings(BaseSettings):
     """The Vonage application: signed webhooks of any other are refused."""
     api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
     """The Vonage account: signed webhooks of any other are refused."""
+    api_secret: Annotated[SecretStr, _read_by(values.secret_text), _COPY_API] = Field(
+        default=SecretStr(""), validation_alias="VONAGE_API_SECRET"
+    )
+    """The account's API secret. Only `ncco doctor` uses it, to read how the application is configured at Vonage."""
     private_key: Annotated[
         SecretStr,
         _read_by(values.read_private_key),
@@ -269,34 +283,38 @@ class Settings(BaseSettings):
         return self._warnings
 
     def require_safe(self, dev: bool) -> None:
-        """Refuse to start an unsafe server: without signatures, anybody could control calls and run up a bill.
+        """Refuse to start an unsafe server. Raises the first of `unsafe`."""
+        for error in self.unsafe(dev):
+            raise error
 
-        Raises:
-            SettingsError: there is no signature secret and this is neither development on loopback nor set to be
-                insecure, every webhook would be refused, or callback URLs would not work.
+    def unsafe(self, dev: bool) -> Iterator[SettingsError]:
+        """Why the server does not start: without signatures, anybody could control calls and run up a bill.
+
+        There is no signature secret and this is neither development on loopback nor set to be insecure, every webhook
+        would be refused, or callback URLs would not work.
         """
         if not self.is_signed and not self.insecure and not (dev and values.is_loopback(self.host)):
             where = f"{self.host}:{self.port}"
-            raise SettingsError(
+            yield SettingsError(
                 "VONAGE_SIGNATURE_SECRET",
                 f"is not set, so anybody who reaches {where} could send webhooks",
                 "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
                 "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
             )
         if self.signature_secret.get_secret_value() == PLACEHOLDER_SECRET:
-            raise SettingsError(
+            yield SettingsError(
                 "VONAGE_SIGNATURE_SECRET",
                 "is the placeholder of the guide, so every webhook would be refused",
                 "Set it to the signature secret from the API settings of the Vonage dashboard.",
             )
-        if self.is_signed and self.application_id and not _UUID.fullmatch(self.application_id):
-            raise SettingsError(
+        if self.is_signed and self.application_id and not UUID.fullmatch(self.application_id):
+            yield SettingsError(
                 "VONAGE_APPLICATION_ID",
                 "is not a UUID, so every webhook would be refused",
                 "Copy the application ID from the Vonage dashboard, or leave it unset.",
             )
         if not (self.public_url or dev or self.insecure):  # behind a proxy, every request comes from loopback
-            raise SettingsError(
+            yield SettingsError(
                 "NCCO_PUBLIC_URL",
                 "is not set, so Vonage would not know where to send what a caller presses",
                 "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "

@@ -79,6 +79,16 @@ def read_console_url(text: str) -> str:
     return written
 
 
+def read_api_url(text: str) -> str:
+    """The https URL of a host of Vonage, or a URL of this machine: the API secret is sent there."""
+    found = read_public_url(text)
+    url = urlsplit(found)
+    host = url.hostname or ""
+    if not is_loopback(host) and (url.scheme != "https" or not host.endswith((".vonage.com", ".nexmo.com"))):
+        raise ValueError(f'"{text}" is not an https URL of Vonage')
+    return found
+
+
 def _split(text: str) -> SplitResult:
     try:
         url = urlsplit(text)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from itertools import chain
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
@@ -115,6 +116,7 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
     telemetry: Telemetry | None = None,
+    server_id: str = "",
 ) -> FastAPI:
     """The server as an ASGI application.
 
@@ -130,6 +132,7 @@ def create_app(
         log: where to write; None: the log of the process.
         telemetry: traces webhooks, lookups and hooks. None: the `OTEL_...` variables decide; with a `service`, there
             is no telemetry.
+        server_id: what `/healthz` shows, the same for all workers of a server; "": a random one.
 
     Raises:
         SettingsError: the service cannot be made from the settings.
@@ -159,6 +162,7 @@ def create_app(
     app.state.calls = service
     app.state.webhooks = config
     app.state.readiness = readiness
+    app.state.server_id = server_id or token_hex(8)
     if telemetry is not None:
         app.add_middleware(telemetry.middleware)
     app.add_middleware(RequestHeadMiddleware, readiness=readiness)

@@ -89,9 +89,9 @@ class Readiness:
 
 
 @router.get("/healthz", summary="The process is up")
-async def healthz() -> Response:
-    """Always 200."""
-    return _json({"status": "up"})
+async def healthz(request: Request) -> Response:
+    """Always 200. `server` is random for each start, so that `ncco doctor` sees which server a URL leads to."""
+    return _json({"status": "up", "server": request.app.state.server_id})
 
 
 @router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing.process import BaseProcess
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -184,7 +185,7 @@ def _run_workers(settings: Settings, bound: socket.socket, ready: Callable[[], N
     with TemporaryDirectory(prefix="ncco-metrics-") as folder:
         os.environ[MULTIPROCESS_DIR] = folder  # the workers inherit it
         try:
-            config = _config(partial(make_worker_app, settings, dev=dev), dev, workers)
+            config = _config(partial(make_worker_app, settings, dev=dev, server_id=token_hex(8)), dev, workers)
             with _metrics_port(settings, shared_registry()):
                 supervisor = Supervisor(config, sockets=[bound])
                 ready()
@@ -240,7 +241,7 @@ class Supervisor(Multiprocess):
                     os.kill(process.pid, number)
 
 
-def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
+def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
     """The application of a worker, with its log and the present secrets. The worker ends when its supervisor does."""
     configure_log(settings)
     parent = multiprocessing.parent_process()
@@ -248,7 +249,7 @@ def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
         threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
     with suppress(SettingsError):  # the other workers have logged it; the previous secrets stay in use
         settings = settings.with_current_secrets()
-    return create_app(settings, dev=dev)
+    return create_app(settings, dev=dev, server_id=server_id)
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -1,0 +1,274 @@
+"""`ncco doctor`: whether everything is ready for real calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from app.cli import options
+from app.cli.environment import DOTENV, flow_variables, variables
+from app.cli.findings import Finding, count_of, print_findings
+from app.cli.network_checks import network_findings
+from app.cli.output import FINE, ISSUES, CannotRun, counted
+from app.cli.project import LoadedProject, Source
+from app.errors import SettingsError, StoreError
+from app.settings import Settings, load_settings
+from app.settings.fields import PLACEHOLDER_SECRET, SECRETS, UUID, variable
+from app.store import open_store
+from app.verify.prove import SearchLimits, prove, roots_of
+from app.vonage.keys import rsa_modulus
+
+PROOF_S: Final = 10.0
+"""Seconds for all proofs together."""
+LEAST_KEY_BITS: Final = 2048
+LEAST_FREE_BYTES: Final = 100_000_000
+FEW_FREE_BYTES: Final = 1_000_000_000
+"""Less free space is a warning, less than `LEAST_FREE_BYTES` an error. Our choice."""
+PLACEHOLDERS: Final = frozenset(
+    {
+        PLACEHOLDER_SECRET,
+        "the API secret of the Vonage dashboard",
+        "the API key of the Vonage dashboard",
+        "the ID of the application",
+        "...",
+        "00000000-0000-0000-0000-000000000000",
+        "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        "78d335fa-323d-0114-9c3d-d6f0d48968cf",
+    }
+)
+"""Values of the guides: ours, and Vonage's for the ID of an application."""
+_PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
+
+
+@click.command(
+    "doctor",
+    epilog="""\b
+Examples:
+  ncco doctor                              settings, flows, database, public URL
+  VONAGE_API_SECRET=... ncco doctor        also what is configured at Vonage
+  ncco doctor --offline --format json      without the network, for a script
+
+It only reads: it changes nothing here or at Vonage. Run it in the server's folder, as the server's user, while the
+server runs. Exit codes: 0 no errors (there may be warnings), 1 errors, 2 it cannot run.""",
+)
+@options.output("text", "json")
+@click.option("--offline", is_flag=True, help="Leave out everything that needs the network.")
+def command(form: str, *, offline: bool) -> int:
+    """Check everything that real calls need: settings, secrets, flows, database, public URL, the URLs at Vonage."""
+    findings = list(_findings(is_offline=offline))
+    print_findings(findings, form)
+    return ISSUES if count_of(findings, "error") else FINE
+
+
+def _findings(*, is_offline: bool) -> Iterator[Finding]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Finding("settings", "error", str(error), error.cure)
+        yield from (Finding("settings", "error", note) for note in getattr(error, "__notes__", ()))
+        yield Finding("others", "unchecked", "nothing else can be checked before the settings can be read")
+        return
+    for check in CHECKS:
+        yield from check(settings)
+    if is_offline:
+        yield Finding("network", "unchecked", "the public URL, Vonage and the clock are left out by --offline")
+    else:
+        yield from asyncio.run(network_findings(settings))
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Whether the server would start outside of development, and what is doubtful."""
+    errors = [Finding("settings", "error", str(error), error.cure) for error in settings.unsafe(dev=False)]
+    doubts = [Finding("settings", "warning", text) for text in settings.warnings]
+    yield from [*errors, *doubts] or [Finding("settings", "ok", "the settings can be used")]
+
+
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """Which secrets are set, and whether one is a placeholder. Never says what they are."""
+    names = (*SECRETS, "api_secret")
+    texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
+    for name, text in texts.items():
+        if text in PLACEHOLDERS and name != "VONAGE_SIGNATURE_SECRET":  # that one is an error of the settings
+            yield Finding("secrets", "error", f"{name} is a placeholder", "Set it to the real one.")
+    lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
+    yield Finding("secrets", "ok", f"set: {', '.join(lengths)}" if lengths else "none is set")
+
+
+def check_files(settings: Settings) -> Iterator[Finding]:
+    """Whether other users of the machine can read a file with a secret."""
+    files = [Path(DOTENV), *settings.secret_files]
+    if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
+        files.append(Path(key.strip()).expanduser())
+    if (database := open_store(settings.database_url).path) is not None:
+        files.append(database.with_name(f"{database.name}-key"))
+    found = [file for file in files if file.is_file()]
+    for file in found:
+        if file.stat().st_mode & stat.S_IROTH:
+            message = f"every user of this machine can read {file}"
+            yield Finding("files", "warning", message, f"chmod o= {file}")
+    if found and not any(file.stat().st_mode & stat.S_IROTH for file in found):
+        yield Finding("files", "ok", f"other users cannot read {', '.join(map(str, found))}")
+
+
+def check_application_id(settings: Settings) -> Iterator[Finding]:
+    """Whether the application is named, and really."""
+    given = settings.application_id
+    cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
+    if not given:
+        message = "VONAGE_APPLICATION_ID is not set, so webhooks of all applications of the account are accepted"
+        yield Finding("application", "warning", message, cure)
+    elif given in PLACEHOLDERS:
+        yield Finding("application", "error", "VONAGE_APPLICATION_ID is a placeholder", cure)
+    elif UUID.fullmatch(given):
+        yield Finding("application", "ok", f"VONAGE_APPLICATION_ID is {given}")
+    elif not settings.is_signed:  # otherwise it is an error of the settings
+        yield Finding("application", "error", "VONAGE_APPLICATION_ID is not a UUID", cure)
+    host = urlsplit(settings.public_url).hostname or ""
+    if f".{host}".endswith(_PLACEHOLDER_HOSTS):
+        cure = "Set it to the address of your proxy or tunnel."
+        yield Finding("application", "error", f"NCCO_PUBLIC_URL has the host of the guides, {host}", cure)
+
+
+def check_private_key(settings: Settings) -> Iterator[Finding]:
+    """Whether the private key is an RSA key of a usual size."""
+    pem = settings.private_key.get_secret_value()
+    if not pem:
+        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY is not set; the server does not need it")
+        return
+    cure = "Generate a key pair for the application in the Vonage dashboard, and keep its private.key."
+    try:
+        bits = rsa_modulus(pem).bit_length()
+    except ValueError as error:
+        yield Finding("key", "error", f"VONAGE_PRIVATE_KEY {error}", cure)
+        return
+    if bits < LEAST_KEY_BITS:
+        yield Finding("key", "error", f"VONAGE_PRIVATE_KEY has {bits} bits; {LEAST_KEY_BITS} are needed", cure)
+    else:
+        yield Finding("key", "ok", f"VONAGE_PRIVATE_KEY is an RSA key of {bits} bits")
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """Whether the database can be used. Nothing is written to it, so a full disk is found by `check_disk`."""
+    store = open_store(settings.database_url)
+    if not store.is_durable:
+        cure = "Write NCCO_DATABASE_URL=sqlite:///ncco.db."
+        yield Finding("database", "warning", "memory:// loses all calls when the server ends", cure)
+        return
+    try:
+        schema = asyncio.run(store.schema())
+    except StoreError as error:
+        yield Finding("database", "error", f"{store.label}: {error}", error.cure or "Try it again in a moment.")
+        return
+    except OSError as error:
+        yield Finding("database", "error", f"{store.label}: {error.strerror}", "Let the server's user reach it.")
+        return
+    if store.path is not None and (blocked := _not_writable(store.path)) is not None:
+        cure = "Run this as the server's user; if it is that user, give it the right to write there."
+        yield Finding("database", "error", f"{blocked} cannot be written by this user", cure)
+    elif not schema.found:
+        yield Finding("database", "ok", f"{store.label} does not exist yet; the server creates it")
+    elif schema.missing:
+        cure = "Back it up and run `ncco db upgrade`, or start the server, which upgrades it."
+        message = f"{store.label} has schema {schema.found}, and this version needs {schema.newest}"
+        yield Finding("database", "warning", message, cure)
+    else:
+        yield Finding("database", "ok", f"{store.label} opens, and has the newest schema, {schema.found}")
+
+
+def _not_writable(file: Path) -> Path | None:
+    """What prevents writing a file: itself, or the nearest folder that exists; None for nothing."""
+    if file.exists() and not os.access(file, os.W_OK):
+        return file
+    folder = _existing(file.absolute().parent)
+    return None if os.access(folder, os.W_OK | os.X_OK) else folder
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def check_disk(settings: Settings) -> Iterator[Finding]:
+    """Whether there is space beside the database."""
+    path = open_store(settings.database_url).path
+    if path is None:
+        return
+    folder = _existing(path.absolute().parent)
+    free = shutil.disk_usage(folder).free
+    message = f"{free / 1e9:,.1f} GB are free at {folder}"
+    if free >= FEW_FREE_BYTES:
+        yield Finding("disk", "ok", message)
+    else:
+        cure = "Make space, or lower NCCO_RETENTION_DAYS: a server with a full disk refuses calls."
+        yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
+
+
+def check_flows(settings: Settings) -> Iterator[Finding]:
+    """Whether the flows have errors, take calls, and lose no caller."""
+    try:
+        loaded = Source(settings.flows, settings.templates).load(flow_variables())
+    except CannotRun as error:
+        yield Finding("flows", "error", error.problem, error.cure)
+        return
+    flows = loaded.project.flows.values()
+    errors = [issue for issue in loaded.issues if issue.is_error]
+    if errors:
+        first = f"{errors[0].place} {errors[0].code} {errors[0].message}"
+        message = f"the flows have {counted(len(errors), 'error')}; the first: {first}"
+        yield Finding("flows", "error", message, "Run `ncco check`, and correct them.")
+        return
+    if not any(flow.is_startable for flow in flows):
+        cure = "Write your number into `numbers` of a flow, or `default: true`."
+        yield Finding("flows", "error", "no flow takes calls", cure)
+        return
+    if loaded.issues:
+        message = f"{counted(len(flows), 'flow')}, with {counted(len(loaded.issues), 'warning')}"
+        yield Finding("flows", "warning", message, "Run `ncco check` to see them.")
+    else:
+        numbers = sorted(number for flow in flows for number in flow.numbers)
+        shown = f"they take calls to {', '.join(numbers)}" if numbers else "one takes calls to every number"
+        yield Finding("flows", "ok", f"{counted(len(flows), 'flow')} without issues; {shown}")
+    yield check_proof(loaded)
+
+
+def check_proof(loaded: LoadedProject, within_s: float = PROOF_S) -> Finding:
+    """Whether a caller can get lost, as far as that can be proved in `within_s` seconds."""
+    until, env, now = time.monotonic() + within_s, flow_variables(), datetime.now(UTC)
+    faults, unfinished, roots = 0, [], roots_of(loaded.project.flows)
+    for flow in sorted(roots, key=lambda flow: flow.name):
+        left = until - time.monotonic()
+        proof = prove(flow, now, env=env, bounds=SearchLimits(seconds=max(left, 0.01)))
+        faults += sum(violation.is_error for violation in proof.violations)
+        if proof.space.stopped:
+            unfinished.append(flow.name)
+    if faults:
+        message = f"`ncco prove` finds {counted(faults, 'fault')} in the flows"
+        return Finding("proof", "warning", message, "Run `ncco prove`, which prints the shortest call to each.")
+    if unfinished:
+        message = f"{', '.join(unfinished)}: not proved in {within_s:g} seconds"
+        return Finding("proof", "unchecked", message, "Run `ncco prove`, which takes longer.")
+    return Finding("proof", "ok", f"no caller gets lost in {counted(len(roots), 'flow')}")
+
+
+Check = Callable[[Settings], Iterable[Finding]]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_settings,
+    check_secrets,
+    check_files,
+    check_application_id,
+    check_private_key,
+    check_database,
+    check_disk,
+    check_flows,
+)
+"""The checks without the network, in their order."""

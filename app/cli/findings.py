@@ -1,0 +1,65 @@
+"""What `ncco doctor` finds, as text or JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+import click
+
+from app.cli.output import counted, print_json, shows_colours
+from app.flow.report import printable
+
+Status = Literal["ok", "warning", "error", "unchecked"]
+
+_COLOURS: Final[Mapping[Status, str]] = {"ok": "green", "warning": "yellow", "error": "red", "unchecked": "cyan"}
+_INDENT: Final = " " * 25
+_WIDTH: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check.
+
+    Attributes:
+        check: its name, one word.
+        status: `unchecked` when it could not be checked; the message says why.
+        message: one sentence, without secrets.
+        cure: what to do; "" for nothing.
+    """
+
+    check: str
+    status: Status
+    message: str
+    cure: str = ""
+
+
+def count_of(findings: Iterable[Finding], status: Status) -> int:
+    """How many findings have this status."""
+    return sum(finding.status == status for finding in findings)
+
+
+def print_findings(findings: Sequence[Finding], form: str) -> None:
+    """Print the findings and their numbers; `form` is `text` or `json`."""
+    numbers = {status: count_of(findings, status) for status in _COLOURS}
+    if form == "json":
+        print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})
+        return
+    for finding in findings:
+        status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
+        _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
+        if finding.cure:
+            _echo(f"{_INDENT}{_wrapped(f'cure: {finding.cure}')}")
+    shown = [counted(numbers["error"], "error"), counted(numbers["warning"], "warning")]
+    _echo(f"\n{', '.join(shown)}, {numbers['unchecked']} not checked, {numbers['ok']} fine")
+
+
+def _echo(text: str) -> None:
+    click.echo(text, color=shows_colours())
+
+
+def _wrapped(text: str) -> str:
+    lines = textwrap.wrap(printable(text), _WIDTH, break_on_hyphens=False, break_long_words=False)
+    return f"\n{_INDENT}".join(lines)

@@ -1,0 +1,97 @@
+"""A fake of Vonage's Application API: a server on the loopback."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+APPLICATION_ID: Final = "5f0c3b8e-6d1a-4c7e-9a55-2f1e0b7c9d10"
+
+_VOICE: Final = {
+    "webhooks": {
+        "answer_url": {"address": "{public}/webhooks/answer", "http_method": "POST"},
+        "fallback_answer_url": {"address": "{public}/webhooks/fallback", "http_method": "POST"},
+        "event_url": {"address": "{public}/webhooks/event", "http_method": "POST"},
+    },
+    "signed_callbacks": True,
+    "region": "eu-west",
+}
+
+
+@dataclass
+class ApplicationApi:
+    """What the fake replies, and what it was asked.
+
+    Attributes:
+        url: where it listens.
+        status, body, headers: of the next replies.
+        wait_s: seconds before each reply.
+        requests: method, path and `Authorization` of each request.
+    """
+
+    url: str
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    wait_s: float = 0.0
+    requests: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def application(public_url: str, **changes: Any) -> dict[str, Any]:
+    """An application whose URLs are those of the server at `public_url`.
+
+    `changes` are by path: `answer_url__http_method="GET"`, `signed_callbacks=False`, `voice=None`.
+    """
+    voice = json.loads(json.dumps(_VOICE).replace("{public}", public_url))
+    document: dict[str, Any] = {"id": APPLICATION_ID, "name": "The shop", "capabilities": {"voice": voice}}
+    for name, value in deepcopy(changes).items():
+        url, _, key = name.partition("__")
+        if name in ("voice",):
+            document["capabilities"][name] = value
+        elif name == "keys":
+            document[name] = value
+        elif key:
+            voice["webhooks"][url][key] = value
+        else:
+            (voice["webhooks"] if name in voice["webhooks"] else voice)[name] = value
+    return document
+
+
+@contextmanager
+def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[ApplicationApi]:
+    """The fake, while it runs; with `tls` by https."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            api.requests.append((self.command, self.path, self.headers.get("Authorization", "")))
+            time.sleep(api.wait_s)
+            self.send_response_only(api.status)
+            headers = {"Date": formatdate(usegmt=True), "Content-Length": str(len(api.body)), **api.headers}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(api.body)
+
+        def log_message(self, format: str, *_: object) -> None:
+            """Nothing is printed."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        api = ApplicationApi(f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield api
+        finally:
+            server.shutdown()
+            thread.join()

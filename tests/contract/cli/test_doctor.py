@@ -1,0 +1,275 @@
+"""`ncco doctor`: what it finds of settings, files, flows, the server, and a fake of Vonage's Application API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from app.settings.fields import PLACEHOLDER_SECRET
+from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.contract.command import ncco
+from tests.contract.server import Server
+
+LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
+SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
+SECRET = "an-invented-signature-secret"
+FLOW = """\
+flow: shop
+numbers: ["442079460000"]
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+    goto: end
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = new_project(tmp_path_factory.mktemp("doctor"))
+    secrets = {"VONAGE_SIGNATURE_SECRET": SECRET, "VONAGE_APPLICATION_ID": APPLICATION_ID}
+    started = Server(home, {"NCCO_INSECURE": "0", **secrets})
+    started.settings["NCCO_PUBLIC_URL"] = started.url
+    started.start()
+    yield started
+    started.end()
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[ApplicationApi]:
+    with fake_application_api() as api:
+        yield api
+
+
+@pytest.fixture
+def api(fake: ApplicationApi, server: Server) -> ApplicationApi:
+    fake.status, fake.headers, fake.requests = 200, {}, []
+    fake.body = json.dumps(application(server.settings["NCCO_PUBLIC_URL"])).encode()
+    return fake
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return new_project(tmp_path)
+
+
+def new_project(folder: Path) -> Path:
+    (folder / "flows").mkdir()
+    (folder / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
+    return folder
+
+
+class Report:
+    """The findings of one run."""
+
+    def __init__(self, exit_code: int, output: str) -> None:
+        self.exit_code = exit_code
+        self.output = output
+        self.findings: list[dict[str, str]] = json.loads(output)["checks"]
+
+    def of(self, check: str) -> dict[str, str]:
+        """The messages of a check, by status; the worst is the last."""
+        return {each["status"]: each["message"] for each in self.findings if each["check"] == check}
+
+
+def doctor(cwd: Path, settings: Mapping[str, str], *words: str) -> Report:
+    result = ncco("doctor", "--format", "json", *words, cwd=cwd, env=settings)
+    return Report(result.exit_code, result.stdout)
+
+
+def asked(server: Server, api: ApplicationApi, **changed: str) -> Report:
+    """The findings of the server's own settings, with access to the fake."""
+    access = {"VONAGE_API_KEY": "k1", "VONAGE_API_SECRET": "s3cret", "NCCO_VONAGE_API_URL": api.url}
+    return doctor(server.home, {**server.settings, **access, **changed})
+
+
+def test_a_server_that_is_set_up_is_recognised_through_its_public_url(server: Server, api: ApplicationApi) -> None:
+    found = asked(server, api)
+
+    assert "leads to this server" in found.of("public url")["ok"]
+    assert [["ok"]] * 4 == [list(found.of(check)) for check in ("server", "flows", "proof", "clock")]
+    assert ["ok"] * 3 == [status for name in ("answer", "fallback", "event") for status in found.of(f"{name} url")]
+    assert "eu-west" in found.of("vonage")["ok"]
+    assert "only private addresses" in found.of("public url")["error"]  # it is the loopback
+    assert 1 == found.exit_code
+    assert ["GET"] == [method for method, *_ in api.requests]
+
+
+def test_what_is_configured_at_vonage_is_compared(server: Server, api: ApplicationApi) -> None:
+    public = server.settings["NCCO_PUBLIC_URL"]
+    wrong = application(
+        public, answer_url__address=f"{public}/old", event_url__http_method="GET", signed_callbacks=False
+    )
+    api.body = json.dumps(wrong).encode()
+
+    found = asked(server, api)
+
+    assert f"{public}/old" in found.of("answer url")["error"]
+    assert "by GET" in found.of("event url")["warning"]
+    assert "refuses all" in found.of("signing")["error"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "says"),
+    [
+        ((401, b"{}"), "error", "VONAGE_API_KEY"),
+        ((404, b"{}"), "error", "no application"),
+        ((503, b""), "unchecked", "503"),
+        ((200, b"<html>"), "unchecked", "does not reply with an application"),
+    ],
+)
+def test_an_api_that_refuses_or_fails_is_told_apart(
+    server: Server, api: ApplicationApi, reply: tuple[int, bytes], status: str, says: str
+) -> None:
+    api.status, api.body = reply
+
+    found = asked(server, api)
+
+    assert says in found.of("vonage")[status]
+    assert "s3cret" not in found.output
+    assert SECRET not in found.output
+
+
+@pytest.mark.parametrize(("off_s", "status"), [(-3600, "error"), (60, "warning")])
+def test_the_clock_is_compared_with_the_date_of_the_reply(
+    server: Server, api: ApplicationApi, off_s: int, status: str
+) -> None:
+    api.headers = {"Date": formatdate(time.time() + off_s, usegmt=True)}
+    api.status = 401
+
+    assert [status] == list(asked(server, api).of("clock"))
+
+
+def test_a_private_key_of_another_application_is_an_error(server: Server, api: ApplicationApi, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the keys")
+    files = [tmp_path / "own.key", tmp_path / "other.key"]
+    for file in files:
+        subprocess.run(["openssl", "genrsa", "-out", file, "2048"], check=True, capture_output=True)
+        file.chmod(0o644)
+    words = ["openssl", "rsa", "-in", str(files[0]), "-pubout"]
+    public = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    api.body = json.dumps(application("http://x", keys={"public_key": public})).encode()
+
+    own, other = (asked(server, api, VONAGE_PRIVATE_KEY=str(file)) for file in files)
+
+    assert "belongs to the application" in own.of("key")["ok"]
+    assert "another application" in other.of("key")["error"]
+    assert "own.key" in own.of("files")["warning"]
+
+
+def test_the_certificate_of_the_public_url_is_checked(project: Path, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", f"{tmp_path}/key.pem", "-out", f"{tmp_path}/cert.pem"]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with fake_application_api(context) as secure:
+        public = {"NCCO_PUBLIC_URL": secure.url.replace("127.0.0.1", "localhost")}
+        untrusted = doctor(project, public)
+        trusted = doctor(project, {**public, "SSL_CERT_FILE": str(tmp_path / "cert.pem")})
+
+    assert "self-signed" in untrusted.of("tls")["error"]
+    assert "2 more days" in trusted.of("tls")["warning"]
+
+
+def test_offline_sends_nothing(server: Server, api: ApplicationApi) -> None:
+    access = {"VONAGE_API_KEY": "k1", "VONAGE_API_SECRET": "s3cret", "NCCO_VONAGE_API_URL": api.url}
+    found = doctor(server.home, {**server.settings, **access}, "--offline")
+
+    assert [] == api.requests
+    assert "--offline" in found.of("network")["unchecked"]
+    assert 0 == found.exit_code
+
+
+def test_another_program_on_the_port_is_an_error(project: Path, api: ApplicationApi) -> None:
+    port = api.url.rpartition(":")[2]
+    found = doctor(project, {"NCCO_PORT": port, "NCCO_PUBLIC_URL": api.url})
+
+    assert "another program" in found.of("server")["error"]
+    assert "not as this server does" in found.of("public url")["error"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "check", "status", "says"),
+    [
+        ({}, "settings", "error", "NCCO_PUBLIC_URL"),
+        ({"NCCO_PORT": "x"}, "settings", "error", "NCCO_PORT"),
+        (
+            {"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET},
+            "settings",
+            "error",
+            "placeholder",
+        ),
+        ({"VONAGE_API_SECRET": "the API secret of the Vonage dashboard"}, "secrets", "error", "VONAGE_API_SECRET"),
+        ({"VONAGE_APPLICATION_ID": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"}, "application", "error", "placeholder"),
+        ({"VONAGE_APPLICATION_ID": "shop"}, "application", "error", "not a UUID"),
+        ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, "application", "error", "calls.example.com"),
+        (
+            {"VONAGE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\nYWJj\n-----END PRIVATE KEY-----"},
+            "key",
+            "error",
+            "RSA",
+        ),
+        ({"NCCO_VONAGE_API_URL": "https://api.nexmo.com.example.net"}, "settings", "error", "NCCO_VONAGE_API_URL"),
+        ({"NCCO_DATABASE_URL": "memory://"}, "database", "warning", "loses all calls"),
+        ({"NCCO_DATABASE_URL": "sqlite:///flows/shop.yaml"}, "database", "error", "shop.yaml"),
+        ({"NCCO_FLOWS": "nowhere"}, "flows", "error", "nowhere"),
+    ],
+)
+def test_what_is_wrong_here_is_found(
+    project: Path, settings: dict[str, str], check: str, status: str, says: str
+) -> None:
+    found = doctor(project, settings, "--offline")
+
+    same = [each for each in found.findings if (each["check"], each["status"]) == (check, status)]
+    assert says in " ".join(each["message"] for each in same)
+    assert all(each["cure"] for each in found.findings if each["status"] == "error")
+    assert found.exit_code == (1 if any(each["status"] == "error" for each in found.findings) else 0)
+
+
+def test_flows_with_errors_and_lost_callers_are_found(project: Path) -> None:
+    flow = project / "flows" / "shop.yaml"
+    flow.write_bytes(LOST.read_bytes())
+    lost = doctor(project, {}, "--offline")
+    flow.write_text(FLOW.replace("goto: end", "goto: ende"), encoding="utf-8")
+    wrong = doctor(project, {}, "--offline")
+
+    assert "ncco prove" in lost.of("proof")["warning"]
+    assert "1 error" in wrong.of("flows")["error"]
+    assert "E214" in wrong.of("flows")["error"]
+
+
+def test_nothing_is_written(project: Path) -> None:
+    before = sorted(path.name for path in project.rglob("*"))
+    result = ncco("doctor", "--offline", cwd=project, env={"VONAGE_SIGNATURE_SECRET": SECRET})
+
+    assert before == sorted(path.name for path in project.rglob("*"))
+    assert SECRET not in result.output
+    assert "2 errors" not in result.output
+    assert "1 error" in result.output
+
+
+def test_a_database_that_must_be_upgraded_stays_as_it_is(project: Path) -> None:
+    old = project / "old.db"
+    connection = sqlite3.connect(old)
+    connection.executescript(SAMPLE.read_text("utf-8"))
+    connection.close()
+    before = old.read_bytes()
+
+    found = doctor(project, {"NCCO_DATABASE_URL": f"sqlite:///{old}"}, "--offline")
+
+    assert "this version needs" in found.of("database")["warning"]
+    assert before == old.read_bytes()

@@ -1,0 +1,132 @@
+"""What `ncco doctor` says of an application, a certificate, a clock and a plain http URL."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+import pytest
+
+from app.cli.network_checks import (
+    Probe,
+    check_address,
+    check_application,
+    check_clock,
+    check_plain_http,
+    check_public_url,
+)
+from app.settings import load_settings
+from app.vonage.applications import VonageApplication
+from tests.contract.application_api import application
+
+PUBLIC = "https://calls.example.com"
+HERE = Probe(status=200, document={"status": "up", "server": "a1"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "expected"),
+    [
+        ({}, "answer url", ("ok", f"{PUBLIC}/webhooks/answer")),
+        ({}, "signing", ("ok", "signs")),
+        ({}, "vonage", ("ok", "eu-west")),
+        ({"answer_url__address": "https://old.example.com/webhooks/answer"}, "answer url", ("error", "old.example")),
+        ({"answer_url__address": f"{PUBLIC}/webhooks/event"}, "answer url", ("error", "/webhooks/event")),
+        ({"answer_url__address": f"{PUBLIC}/webhooks/answer/shop?a=1"}, "answer url", ("ok", "/answer/shop")),
+        ({"answer_url__address": f"{PUBLIC}:443/webhooks/answer/"}, "answer url", ("ok", "/answer/")),
+        (
+            {"answer_url__address": f"{PUBLIC.replace('https', 'http')}/webhooks/answer"},
+            "answer url",
+            ("error", "http:"),
+        ),
+        ({"answer_url__address": "http://[broken"}, "answer url", ("error", "[broken")),
+        ({"answer_url": None}, "answer url", ("error", "not set")),
+        ({"event_url__address": ""}, "event url", ("error", "not set")),
+        ({"fallback_answer_url": None}, "fallback url", ("warning", "not set")),
+        ({"fallback_answer_url__address": "https://static.example.net/a"}, "fallback url", ("warning", "static.")),
+        ({"answer_url__http_method": "GET"}, "answer url", ("warning", "by GET")),
+        ({"answer_url__http_method": None}, "answer url", ("warning", "by GET")),
+        ({"event_url__http_method": None}, "event url", ("ok", "/webhooks/event")),
+        ({"event_url__http_method": "PUT"}, "event url", ("error", "by PUT")),
+        ({"answer_url__socket_timeout": 1000}, "answer url", ("warning", "1000 ms")),
+        ({"signed_callbacks": False}, "signing", ("error", "refuses all")),
+        ({"signed_callbacks": None}, "signing", ("unchecked", "does not say")),
+        ({"voice": None}, "vonage", ("error", "no Voice capability")),
+        ({"region": None}, "vonage", ("ok", "no region")),
+    ],
+)
+def test_each_part_of_an_application_is_compared(
+    changes: dict[str, Any], check: str, expected: tuple[str, str]
+) -> None:
+    settings = load_settings(None, public_url=PUBLIC, signature_secret="an-invented-secret")
+    found = check_application(settings, VonageApplication.model_validate(application(PUBLIC, **changes)))
+
+    status, says = expected
+    assert [status] == [each.status for each in found if each.check == check and says in each.message]
+
+
+@pytest.mark.parametrize(
+    ("there", "check", "expected"),
+    [
+        (HERE, "public url", ("ok", "this server")),
+        (Probe(status=200, document={"status": "up", "server": "b2"}), "public url", ("warning", "another server")),
+        (Probe(status=502), "public url", ("error", "502")),
+        (Probe("there is no reply within 5 seconds"), "public url", ("error", "no reply")),
+        (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
+        (Probe(status=200, expires_at=time.time() + 86_400 * 3.5), "tls", ("warning", "3 more days")),
+        (Probe(status=200, expires_at=time.time() + 86_400 * 60.5), "tls", ("ok", "60 more days")),
+    ],
+)
+def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str, expected: tuple[str, str]) -> None:
+    status, says = expected
+    found = [each for each in check_public_url(PUBLIC, HERE, there) if each.check == check]
+
+    assert [status] == [each.status for each in found]
+    assert says in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("off_s", "status"), [(-3600, "error"), (-60, "warning"), (0, "ok"), (60, "warning"), (3600, "error")]
+)
+def test_a_clock_that_differs_is_reported_before_signatures_fail(off_s: int, status: str) -> None:
+    assert status == check_clock(formatdate(time.time() + off_s, usegmt=True), {}).status
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Sat, 99 Nov 2026 16:50:13 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
+def test_a_date_that_is_none_is_not_compared(date: str) -> None:
+    assert "unchecked" == check_clock(date, {}).status
+
+
+class _Plain:
+    """A connection without TLS."""
+
+    def get_extra_info(self, _: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (308, {"location": f"{PUBLIC}/healthz"}, "ok"),
+        (302, {"location": "http://elsewhere.example.com/"}, "warning"),
+        (200, {}, "warning"),
+        (None, {}, "ok"),
+    ],
+)
+async def test_plain_http_is_closed_or_redirected(status: int | None, headers: dict[str, str], expected: str) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        assert "http://calls.example.com/healthz" == str(request.url)
+        if status is None:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(status, headers=headers, extensions={"network_stream": _Plain()})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
+        assert [expected] == [each.status for each in await check_plain_http(client, PUBLIC)]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")]
+)
+async def test_a_host_needs_a_public_address(host: str, status: str) -> None:
+    assert [status] == [each.status for each in await check_address(f"https://{host}")]

@@ -1,0 +1,98 @@
+"""What is read of an application, and what is said when it cannot be read."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app.errors import VonageApiError
+from app.vonage.applications import VonageApplication, read_application
+from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[ApplicationApi]:
+    with fake_application_api() as api:
+        yield api
+
+
+@pytest.fixture
+def api(fake: ApplicationApi) -> ApplicationApi:
+    fake.status, fake.headers, fake.wait_s, fake.requests = 200, {}, 0.0, []
+    fake.body = json.dumps(application("https://calls.example.com")).encode()
+    return fake
+
+
+async def read(api: ApplicationApi) -> VonageApplication:
+    async with httpx.AsyncClient(trust_env=False, timeout=0.3) as client:
+        return await read_application(client, api.url, APPLICATION_ID, "k1", "s3cret")
+
+
+async def test_one_get_with_basic_authentication_reads_the_application(api: ApplicationApi) -> None:
+    found = await read(api)
+
+    basic = b64encode(b"k1:s3cret").decode()
+    assert [("GET", f"/v2/applications/{APPLICATION_ID}", f"Basic {basic}")] == api.requests
+    assert found.capabilities.voice is not None
+    assert "https://calls.example.com/webhooks/answer" == found.capabilities.voice.webhooks.answer_url.address
+    assert ("eu-west", True) == (found.capabilities.voice.region, found.capabilities.voice.signed_callbacks)
+    assert found.date
+
+
+async def test_what_is_null_or_unknown_counts_as_not_set(api: ApplicationApi) -> None:
+    changed = application("https://calls.example.com", fallback_answer_url=None, region=None, answer_url__new_key=1)
+    api.body = json.dumps(changed).encode()
+
+    voice = (await read(api)).capabilities.voice
+
+    assert voice is not None
+    assert ("", "") == (voice.webhooks.fallback_answer_url.address, voice.region)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (401, "does not accept VONAGE_API_KEY"),
+        (404, "has no application"),
+        (429, "further requests"),
+        (500, "status 500"),
+        (302, "status 302"),
+    ],
+)
+async def test_a_refusal_is_an_error_with_a_cure_and_without_the_secret(
+    api: ApplicationApi, status: int, says: str
+) -> None:
+    api.status, api.headers = status, {"Location": f"{api.url}/elsewhere"}
+
+    with pytest.raises(VonageApiError, match=says) as caught:
+        await read(api)
+
+    assert status == caught.value.status
+    assert caught.value.cure
+    assert "s3cret" not in f"{caught.value}{caught.value.cure}"
+    assert 1 == len(api.requests)  # a redirect is not followed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"<html>", b"\xff\xfe", b'{"id": 7}', b'{"id": "a", "capabilities": {"voice": "on"}}',
+     b"[" * 100_000, b'{"id": "' + b"a" * 2_000_000],
+)  # fmt: skip
+async def test_a_reply_that_is_no_application_is_an_error(api: ApplicationApi, body: bytes) -> None:
+    api.body = body
+
+    with pytest.raises(VonageApiError, match="does not reply with an application"):
+        await read(api)
+
+
+async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> None:
+    api.wait_s = 0.6
+
+    with pytest.raises(VonageApiError, match="does not reply in time") as caught:
+        await read(api)
+
+    assert caught.value.status is None
