@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -21,9 +22,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the project; it holds the example flows once the console runs."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="package")
+def console(browser: Browser, project: Path) -> Iterator[Console]:
     """The console of the example flows, with an open session."""
-    with running_console(tmp_path_factory.mktemp("project")) as link:
+    with running_console(project) as link:
         yield open_console(browser, link)
 
 
