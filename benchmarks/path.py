@@ -67,6 +67,7 @@ def main() -> int:
         port = free.getsockname()[1]
     threading.Thread(target=_measure, args=(port, recorder, show), daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["NCCO_CONSOLE"] = "0"
         os.environ["NCCO_DATABASE_URL"] = f"sqlite:///{folder}/ncco.db"
         sys.argv = ["ncco", "serve", "--dev", "--port", str(port)]
         threading.setprofile(recorder.profile)

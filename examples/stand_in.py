@@ -63,7 +63,7 @@ def main() -> None:
     """Serve the file until Ctrl-C."""
     options = argparse.ArgumentParser(description="Stand in for the server that an example asks and tells.")
     options.add_argument("file", type=Path, help="answers.json of an example")
-    options.add_argument("--port", type=int, default=8001, help="0 takes any free one [8001]")
+    options.add_argument("--port", type=int, default=8009, help="0 takes any free one [8009]")
     chosen = options.parse_args()
     written = json.loads(chosen.file.read_text(encoding="utf-8"))
     Answers.known = {key: answer if isinstance(answer, list) else [answer] for key, answer in written.items()}

@@ -12,6 +12,7 @@ from app.cli.output import exit_code_of
 COMMANDS: Final = {
     "init": "Write a new project that works at once.",
     "serve": "Run the server; prints the URLs to enter at Vonage.",
+    "console": "Set the passwords of the console, or open it by a link.",
     "check": "Report all faults of flow files, each with its place and its cure.",
     "explain": "Explain the code of an issue, with a wrong and a right example.",
     "graph": "Draw flows: their steps, and the paths between them.",

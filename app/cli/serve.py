@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from app.cli import options
+from app.cli.console_process import console_beside
 from app.cli.database import opened
 from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
@@ -70,11 +71,17 @@ def command(
         return ISSUES
     database = _database(settings.database_url)
 
-    def greet(host: str, port: int) -> None:
-        bound = settings.model_copy(update={"host": host, "port": port})
-        _say(greeting(bound, project.flows.values(), dev=dev, database=database))
+    with console_beside(settings, dev=dev, say=_say) as console, suppress(KeyboardInterrupt):  # before serve handles it
+        port = console.port if console else settings.console_port
+        settings = settings.model_copy(update={"console": console is not None, "console_port": port})
 
-    with suppress(KeyboardInterrupt):  # Ctrl-C before the server handles signals
+        def greet(host: str, port: int) -> None:
+            bound = settings.model_copy(update={"host": host, "port": port})
+            url = console.url if console else ""
+            _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=url))
+            if console:
+                console.start()
+
         serve(settings, dev=dev, workers=workers, ready=greet)
     return FINE
 
@@ -143,13 +150,14 @@ def _database(url: str) -> str:
     return store.label
 
 
-def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "") -> str:
-    """What the server says when it listens: its address, the URLs to enter at Vonage, and what is missing."""
+def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
+    """What the server says when it listens: its address, the console's, the URLs for Vonage, and what is missing."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
     lines = [
         f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
+        *(["", f"Open the console in a browser: {console}"] if console else []),
         "",
         "Enter at Vonage, in the Voice capability of the application (all three by POST; GET works too):",
         *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.console.pages import refused
+from app.settings.values import is_loopback, name_in_host
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
 """The largest body of a request; an editor sends the texts of several files."""
 _TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a page of another origin."
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -79,11 +79,7 @@ class Guard:
         await app(scope, _limited(receive), _with_headers(send, scope))
 
     def _is_known(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
-            return False
-        return (name in LOOPBACK and "@" not in host) or (host.lower() == self._proxy != "")
+        return is_loopback(name_in_host(host)) or host.lower() == self._proxy != ""
 
 
 def _is_same_origin(headers: Headers) -> bool:

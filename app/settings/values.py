@@ -214,6 +214,14 @@ def is_address(host: str) -> bool:
     return True
 
 
+def name_in_host(header: str) -> str:
+    """The name or address of a Host header, without its port; "" when there is none."""
+    try:
+        return "" if "@" in header else urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is a loopback address or `localhost`."""
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)

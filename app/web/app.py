@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, cast
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
 from app.settings import Settings
 from app.web import health, webhooks
-from app.web.health import Readiness
+from app.web.health import ConsoleRedirect, Readiness
 from app.web.lifespan import OwnService, make_lifespan
 from app.web.metrics import Metrics
 from app.web.webhooks import DEADLINE_S, WebhookConfig, error_response
@@ -156,7 +156,7 @@ def create_app(
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's would record exception messages
-        routes=_routes(dev),
+        routes=_routes(dev, settings.console_port if settings.has_console(dev) else None),
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
     app.state.calls = service
@@ -171,12 +171,15 @@ def create_app(
     return app
 
 
-def _routes(dev: bool) -> list[BaseRoute]:
+def _routes(dev: bool, console_port: int | None) -> list[BaseRoute]:
     """The routes of all routers, in one list: FastAPI would match those of an included router twice."""
     routers = [webhooks.router, webhooks.rtc_router, health.router]
     if dev:
         routers.append(health.dev_router)
-    return [route for router in routers for route in router.routes]
+    routes = [route for router in routers for route in router.routes]
+    if console_port is not None:
+        routes.append(Route("/", ConsoleRedirect(console_port), include_in_schema=False))
+    return routes
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from app.errors import StoreUnavailable
 from app.flow.nodes import Place
 from app.service.calls import CallService
 from app.service.library import CURE
+from app.settings.values import is_loopback, name_in_host
 from app.web.metrics import CONTENT_TYPE, Metrics
 
 PROBE_S: Final = 2.0
@@ -86,6 +89,31 @@ class Readiness:
             "loaded_at": library.loaded_at.isoformat() if library.loaded_at else None,
             "rejected": rejected[:ISSUES_SHOWN],
         }
+
+
+_FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "ngrok-")
+"""The beginnings of headers that proxies and tunnels add."""
+
+
+class ConsoleRedirect:
+    """`/` leads a browser on this machine to the console. For all others there is nothing.
+
+    Args:
+        port: of the console.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope)
+        host = name_in_host(request.headers.get("host", ""))
+        is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
+        if request.method not in ("GET", "HEAD") or not is_near:
+            raise HTTPException(404)
+        shown = f"[{host}]" if ":" in host else host  # the same name: another one is another site for cookies
+        await RedirectResponse(f"http://{shown}:{self._port}/", 302)(scope, receive, send)
 
 
 @router.get("/healthz", summary="The process is up")

@@ -28,6 +28,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "NCCO_PUBLIC_URL": PUBLIC_URL,
     "NCCO_INSECURE": "1",
     "NCCO_RELOAD": "0",
+    "NCCO_CONSOLE": "0",
     "NCCO_LOG": "json",
     "NCCO_FAILSAFE": "Please call again later.",
 }

@@ -92,6 +92,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
     env |= {"NCCO_PORT": "0", "NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
+    env["NCCO_CONSOLE"] = "0"
     command = [str(Path(sys.executable).with_name("ncco")), "serve", "--dev"]
     with subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -68,6 +68,7 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
     (folder / "flows" / "hello.yaml").write_text(FLOW)
     port, log = free_port(), folder / "log"
     given = {"PATH": os.environ["PATH"], "HOME": str(folder), "NCCO_PORT": str(port), "NCCO_LOG": "json"}
+    given["NCCO_CONSOLE"] = "0"
     with log.open("w") as out:
         process = subprocess.Popen([NCCO, "serve", *words], cwd=folder, env=given | variables, stdout=out, stderr=out)
     try:

@@ -38,9 +38,14 @@ class RunningServer:
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """An environment without any of the settings of whoever runs the tests; the database lies in `home`."""
+    """An environment without the settings of whoever runs the tests or a console; the database lies in `home`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LANG", "COVERAGE_"))}
-    settings = {"NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db", "NCCO_PORT": "0", "HOME": str(home)}
+    settings = {
+        "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db",
+        "NCCO_PORT": "0",
+        "HOME": str(home),
+        "NCCO_CONSOLE": "0",
+    }
     return {**kept, **settings, **more}
 
 

@@ -22,7 +22,7 @@ from tests.system.repository.tracked import ROOT
 
 TOLD = "not run: the tests start these servers on other ports"
 ADDRESS = "127.0.0.1:8000"
-STAND_IN = "127.0.0.1:8001"
+STAND_IN = "127.0.0.1:8009"
 """Where the pages say that the servers are."""
 
 

@@ -1,0 +1,77 @@
+"""`ncco console`: passwords of the console, and links that open it in development."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+from app.cli.database import with_store
+from app.cli.environment import server_settings
+from app.cli.output import FINE, CannotRun
+from app.console.passwords import hash_password
+from app.console.sessions import link_row
+from app.settings.fields import variable
+from app.store import ConsoleSessions, Store
+
+MIN_PASSWORD_CHARACTERS: Final = 12
+
+
+@click.group(
+    "console",
+    epilog="""\b
+Examples:
+  ncco console password              asks for a password, and prints the line for .env
+  ncco console password --viewer     the same for people who may look, and change nothing
+  ncco console link                  another link to the console of `ncco serve --dev`
+
+`ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it could not be done.""",
+)
+def command() -> None:
+    """Set the passwords of the console, the pages that `ncco serve` shows in the browser, or open it by a link."""
+
+
+@command.command("password", short_help="Hash a password, and print the line for .env.")
+@click.option("--viewer", is_flag=True, help="For people who may look and listen, and change nothing.")
+def password(viewer: bool) -> int:
+    """Ask for a password twice, or read it from standard input, and print the setting with its hash."""
+    if sys.stdin.isatty():
+        written = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
+    else:
+        written = sys.stdin.readline().rstrip("\r\n")
+    if len(written) < MIN_PASSWORD_CHARACTERS:
+        cure = f"take one of at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
+        raise CannotRun(f"the password has {len(written)} characters, which can be guessed", cure)
+    name = variable("console_viewer_password_hash" if viewer else "console_password_hash")
+    click.echo(f"{name}='{hash_password(written)}'")
+    click.echo("Write this line to .env, with its single quotes, and start the server again.", err=True)
+    return FINE
+
+
+@command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
+def link() -> int:
+    """Print a link that opens the console of `ncco serve --dev` once, within 12 hours.
+
+    It works where the server keeps its calls in the same database. A server without --dev accepts no link.
+    """
+    port = server_settings().console_port
+    if port == 0:
+        raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
+    token = secrets.token_urlsafe(32)
+
+    async def add(store: Store) -> None:
+        sessions = ConsoleSessions(store.database)
+        await sessions.prepare()
+        await sessions.add(link_row(token, datetime.now(UTC)))
+
+    with_store(add)
+    click.echo(console_address(port, token))
+    return FINE
+
+
+def console_address(port: int, token: str = "") -> str:
+    """Where the console is opened."""
+    return f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")

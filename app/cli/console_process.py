@@ -1,0 +1,156 @@
+"""The console in a process of its own, beside the one that answers webhooks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from uvicorn import Config, Server
+
+from app.cli.console import console_address
+from app.console.app import create_console
+from app.console.services import Services
+from app.errors import SettingsError
+from app.settings import Settings
+from app.settings.fields import variable
+from app.web.log import configure_log
+from app.web.server import LimitedHeadProtocol, listening
+
+HOST: Final = "127.0.0.1"
+FINISH_S: Final = 2
+"""Seconds that requests to the console get to finish."""
+KILL_AFTER_S: Final = 5
+"""Seconds after which a console that does not end is killed."""
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+"""A console that failed is started again after a pause, which doubles with each time."""
+
+_SPAWN: Final = multiprocessing.get_context("spawn")
+
+
+class ConsoleProcess:
+    """The process of the console. One that fails is started again; one that ends as it was told is not.
+
+    Args:
+        settings: checked already.
+        bound: the socket that it serves. It outlives a process, so that a browser waits for the next one.
+        dev: development.
+        say: prints a line.
+
+    Attributes:
+        url: where to open it: in development without passwords, a link that works once.
+        port: the port of the socket.
+    """
+
+    def __init__(self, settings: Settings, bound: socket.socket, *, dev: bool, say: Callable[[str], None]) -> None:
+        self.port = int(bound.getsockname()[1])
+        self._settings = settings.model_copy(update={"console_port": self.port})
+        self._bound = bound
+        self._dev = dev
+        self._say = say
+        self._lock = threading.Lock()
+        self._is_stopping = threading.Event()
+        self._process = self._next_process()
+        self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
+
+    def start(self) -> None:
+        """Start the process."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the process, if it was started, and wait for it."""
+        with self._lock:
+            self._is_stopping.set()
+            if self._process.pid is not None:
+                self._process.terminate()
+        if self._watcher.is_alive():
+            self._watcher.join(KILL_AFTER_S)
+            if self._watcher.is_alive():
+                self._process.kill()
+                self._watcher.join()
+
+    def _next_process(self) -> SpawnProcess:
+        token = secrets.token_urlsafe(32) if self._dev and not self._settings.console_hashes else ""
+        self.url = self._settings.console_url or console_address(self.port, token)
+        return _SPAWN.Process(target=run_console, args=(self._settings, self._bound, self._dev, token), name="console")
+
+    def _watch(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the process inherits it: Ctrl-C is for the server
+        pause_s = FIRST_PAUSE_S
+        while True:
+            with self._lock:
+                if self._is_stopping.is_set():
+                    return
+                self._process.start()
+            self._process.join()
+            code = self._process.exitcode
+            if self._is_stopping.is_set():
+                return
+            if code in (0, -signal.SIGTERM):
+                self._say("The console has ended. It starts again with the server.")
+                return
+            self._say(f"The console has failed (exit code {code}), and starts again in {pause_s:g} s. Calls go on.")
+            if self._is_stopping.wait(pause_s):
+                return
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            with self._lock:
+                self._process = self._next_process()
+            self._say(f"Console: {self.url}")
+
+
+@contextmanager
+def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
+    """The console for a server, not started yet; None when it is off or its port cannot be used, which is said.
+
+    Its port is bound. It ends with the context.
+    """
+    with ExitStack() as stack:
+        if not settings.has_console(dev):
+            yield None
+            return
+        try:
+            names = ("NCCO_CONSOLE_HOST", variable("console_port"))
+            bound = stack.enter_context(listening(HOST, settings.console_port, names=names))
+        except SettingsError as error:
+            say(f"note: there is no console: {error}\n  cure: {error.cure}")
+            bound = None
+        if bound is None:
+            yield None
+            return
+        console = ConsoleProcess(settings, bound, dev=dev, say=say)
+        stack.callback(console.stop)
+        yield console
+
+
+def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str) -> None:
+    """Serve the console until SIGTERM, or until the process that has started this one ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="end with the server", daemon=True).start()
+    configure_log(settings)
+    config = Config(
+        create_console(settings, Services(), dev=dev, link=token),
+        http=LimitedHeadProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_S,
+    )
+    Server(config).run(sockets=[bound])
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(0)

@@ -1,0 +1,142 @@
+"""The process of the console: it starts and ends with the server, and costs no call when it dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import NCCO, RunningServer, running_server
+
+WITHIN_S = 30.0
+ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
+
+
+@contextmanager
+def server_with_console(home: Path, *words: str, **env: str) -> Iterator[RunningServer]:
+    write_project(home, shop=SHOP)
+    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", **env}
+    with running_server(home, *words, cwd=home, env=settings) as server:
+        yield server
+
+
+def soon(claim: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + WITHIN_S
+    while not claim():
+        assert time.monotonic() < until, what
+        time.sleep(0.05)
+
+
+def link(server: RunningServer, number: int = 0) -> str:
+    """The link that was printed, of several the one with this number."""
+    soon(lambda: len(re.findall(r"http://\S+token=\S+", server.printed)) > number, "no link was printed")
+    return str(re.findall(r"http://\S+token=\S+", server.printed)[number])
+
+
+def children(pid: int) -> list[int]:
+    """The processes below a process, in the order of their start."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(each) for each in found.stdout.split()]
+
+
+def consoles(pid: int) -> list[int]:
+    """The children that are no tracker of resources and no worker: of one process, the console."""
+    return [each for each in children(pid) if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path: Path) -> None:
+    with server_with_console(tmp_path) as server, httpx.Client(follow_redirects=False, timeout=WITHIN_S) as browser:
+        address = link(server).partition("?")[0]
+        assert 303 == browser.get(link(server)).status_code
+        assert 200 == browser.get(f"{address}calls").status_code
+        redirected = browser.get(f"http://{server.address}/")
+        assert (302, address) == (redirected.status_code, redirected.headers["location"])
+
+        (console,) = consoles(server.process.pid)
+        os.kill(console, signal.SIGKILL)
+        assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
+        assert 200 == browser.get(f"{address}calls").status_code  # waits for the next process; the session goes on
+        soon(lambda: "has failed (exit code -9)" in server.printed, "nothing was said about the console")
+        assert 303 == httpx.get(link(server, 1), timeout=WITHIN_S).status_code
+
+        below = children(server.process.pid)
+        assert 0 == server.stop(signal.SIGTERM)
+        soon(lambda: not any(map(is_alive, below)), "a process is left")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)
+
+
+@pytest.mark.parametrize("words", [("--dev",), ("--dev", "--workers", "2")])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_is_left_when_the_server_ends(
+    tmp_path: Path, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    with server_with_console(tmp_path, *words) as server:
+        assert 303 == httpx.get(link(server), timeout=WITHIN_S).status_code
+        below = children(server.process.pid)
+        server.stop(number)
+        soon(lambda: not any(map(is_alive, below)), "a process is left")
+    assert "Traceback" not in server.printed
+
+
+def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with server_with_console(tmp_path, NCCO_CONSOLE_PORT=str(port)) as server:
+            status = httpx.get(f"http://{server.address}{ANSWER}").status_code
+            nothing = httpx.get(f"http://{server.address}/").status_code
+    assert (200, 404) == (status, nothing)
+    assert f"there is no console: NCCO_CONSOLE_PORT: cannot listen on 127.0.0.1:{port}" in server.printed
+    assert "cure: Choose another port" in server.printed
+    assert "token=" not in server.printed
+
+
+def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Path) -> None:
+    with server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server:
+        assert [] == children(server.process.pid)
+        assert 404 == httpx.get(f"http://{server.address}/").status_code
+    assert "console" not in server.printed.lower()
+
+
+def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> None:
+    made = subprocess.run(
+        [NCCO, "console", "password"],
+        input="correct horse battery staple\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    (tmp_path / ".env").write_text(made.stdout)
+    with (
+        server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server,
+        httpx.Client(headers={"Accept": "text/html"}, timeout=WITHIN_S) as browser,
+    ):
+        soon(lambda: "Open the console" in server.printed, "no address was printed")
+        found = re.search(r"Open the console in a browser: (http://127\.0\.0\.1:\d+/)\n", server.printed)
+        assert found
+        page = browser.get(f"{found[1]}calls")
+        wrong = browser.post(f"{found[1]}login", data={"password": "wrong"})
+        right = browser.post(f"{found[1]}login", data={"password": "correct horse battery staple"})
+    assert (401, 401, 303) == (page.status_code, wrong.status_code, right.status_code)
+    assert 'type="password"' in page.text
+    assert "; Secure" in right.headers["set-cookie"]
