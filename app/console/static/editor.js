@@ -15,6 +15,7 @@ import { announce, post } from "./request.js";
 
 const QUIET_MS = 300;
 const LARGE_CHARACTERS = 200_000; // from here on completion is only by Ctrl+Space
+const LONG_LINE = /.{10000}/; // wrapping such a line would make typing slow
 const MAX_UNDERLINED = 1000;
 const MAX_LISTED = 50;
 const LANGUAGES = { yaml, json };
@@ -24,6 +25,7 @@ class FlowEditor extends HTMLElement {
   static observedAttributes = ["name", "language", "readonly"];
 
   unsaved = {};
+  #id = Math.random().toString(36).slice(2);
   #view;
   #quiet;
   #checking = false;
@@ -115,7 +117,7 @@ class FlowEditor extends HTMLElement {
     this.#checking = true;
     const { name, value } = this;
     try {
-      const { issues } = await post("/editor/check", { file: name, text: value, unsaved: this.unsaved });
+      const { issues } = await post("/editor/check", { editor: this.#id, file: name, text: value, unsaved: this.unsaved });
       this.#unreachable = false;
       if (!this.#again && name === this.name && value === this.value) {
         this.setIssues(issues);
@@ -145,7 +147,7 @@ class FlowEditor extends HTMLElement {
       extensions: [
         lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), closeBrackets(),
         highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), search({ top: true }),
-        EditorState.tabSize.of(2), EditorView.lineWrapping, look,
+        EditorState.tabSize.of(2), look,
         autocompletion({ override: [(context) => this.#complete(context)] }),
         hoverTooltip((view, position) => this.#hover(position)),
         keymap.of([
@@ -155,23 +157,24 @@ class FlowEditor extends HTMLElement {
         ]),
         EditorView.domEventHandlers({ mousedown: (event) => this.#clicked(event) }),
         EditorView.updateListener.of((update) => update.docChanged && this.#changed(update.changes)),
-        this.#settings.of(this.#configured()),
+        this.#settings.of(this.#configured(doc)),
       ],
     });
   }
 
-  #configured() {
+  #configured(text) {
     const label = `${this.name || "Text"}. Press Escape, then Tab to leave the editor.`;
     return [
       LANGUAGES[this.getAttribute("language") ?? "yaml"]?.() ?? [],
       EditorState.readOnly.of(this.hasAttribute("readonly")),
+      LONG_LINE.test(text) ? [] : EditorView.lineWrapping,
       EditorView.darkTheme.of(this.#scheme.matches),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
     ];
   }
 
   #configure() {
-    this.#view?.dispatch({ effects: this.#settings.reconfigure(this.#configured()) });
+    this.#view?.dispatch({ effects: this.#settings.reconfigure(this.#configured(this.value)) });
   }
 
   #changed(changes) {
@@ -179,6 +182,7 @@ class FlowEditor extends HTMLElement {
     this.#again = this.#checking;
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
+      this.#configure();
       this.dispatchEvent(new CustomEvent("edited", { bubbles: true }));
       this.check();
     }, QUIET_MS);
@@ -196,7 +200,7 @@ class FlowEditor extends HTMLElement {
 
   #ask(question, position, options) {
     const place = this.#place(position);
-    return post(`/editor/${question}`, { file: this.name, text: this.value, ...place }, options);
+    return post(`/editor/${question}`, { editor: this.#id, file: this.name, text: this.value, ...place }, options);
   }
 
   #diagnostic(issue) {
