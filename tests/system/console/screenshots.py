@@ -1,36 +1,75 @@
-"""Takes pictures of the console's pages: python -m tests.system.console.screenshots FOLDER."""
+"""Takes pictures of the console's pages: python -m tests.system.console.screenshots FOLDER [NAME ...]."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from playwright.sync_api import Page, expect
 
 from tests.system.console.browser import NARROW, WIDE, open_console, running_browser
 from tests.system.console.server import running_console
 
-PAGES: Final = {
-    "calls": "/calls",
-    "call": "/calls/aaaaaaaa-0",
-    "change": "/change",
-    "change-file": "/change/flows/reception.yaml",
+WRONG: Final = """[
+  {"action": "talk", "text": "Press 1 for sales."},
+  {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigit": 1}, "eventUrl": ["https://example.com/keys"]}
+]"""
+
+
+def _at(path: str) -> Callable[[Page], object]:
+    return lambda page: page.goto(path)
+
+
+def _in_a_call(page: Page) -> None:
+    page.goto("/phone")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator(".talk .bubble").first).to_be_visible()
+    page.get_by_role("button", name="Skip ahead").click()
+    page.locator('[data-key="2"]').click()
+    expect(page.locator(".talk .caller")).to_have_text("2")
+    expect(page.locator(".talk .turn")).to_have_count(2)
+    page.locator(".talk .turn summary").last.click()
+    expect(page.locator(".explanation .code").first).to_be_visible()
+
+
+def _pasted(page: Page) -> None:
+    page.goto("/phone")
+    page.get_by_label("File").select_option("a pasted flow or NCCO")
+    page.locator("flow-editor").get_by_role("textbox").fill(WRONG)
+    expect(page.locator("flow-editor .issue").first).to_contain_text("maxDigit")
+
+
+PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
+    "phone": _at("/phone"),
+    "phone-call": _in_a_call,
+    "phone-pasted": _pasted,
+    "calls": _at("/calls"),
+    "call": _at("/calls/aaaaaaaa-0"),
+    "change": _at("/change"),
+    "change-file": _at("/change/flows/reception.yaml"),
+    "missing": _at("/no/such/page"),
 }
 
 
-def take(folder: Path) -> None:
-    """A picture of each page, in light and dark, of a wide and of a narrow window."""
+def take(folder: Path, names: Sequence[str]) -> None:
+    """A picture of each page, in light and dark, in a wide and in a narrow window."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_console(Path(home)) as link, running_browser() as browser:
         console = open_console(browser, link)
         for scheme in ("light", "dark"):
             for width in (WIDE, NARROW):
-                page = browser.new_page(**console, viewport={"width": width, "height": 900}, color_scheme=scheme)
-                for name, path in PAGES.items():
-                    page.goto(path)
+                for name in names or PAGES:
+                    window = browser.new_context(
+                        **console, viewport={"width": width, "height": 900}, color_scheme=scheme
+                    )
+                    page = window.new_page()
+                    PAGES[name](page)
                     page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
-                page.close()
+                    window.close()
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]))
+    take(Path(sys.argv[1]), sys.argv[2:])

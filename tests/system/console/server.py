@@ -12,8 +12,8 @@ from typing import Any, Final
 import httpx
 import uvicorn
 
+from app.cli.console_services import console_services
 from app.console.app import create_console
-from app.console.services import Services
 from app.settings import Settings
 from tests.contract.server import free_port, running
 
@@ -39,17 +39,13 @@ def running_console(home: Path) -> Iterator[str]:
     with running(home, files, {}, "--dev") as server:
         _record_calls(server.url)
         port = free_port()
-        app = create_console(
-            Settings(
-                _env_file=None,
-                flows=home / "flows",
-                templates=home / "templates",
-                database_url=f"sqlite:///{home}/calls.db",
-            ),
-            Services(),
-            dev=True,
-            link=LINK,
+        settings = Settings(
+            _env_file=None,
+            flows=home / "flows",
+            templates=home / "templates",
+            database_url=f"sqlite:///{home}/calls.db",
         )
+        app = create_console(settings, console_services(settings), dev=True, link=LINK)
         console = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
         thread = threading.Thread(target=console.run, daemon=True)
         thread.start()
