@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.console.access import CanLook
 from app.console.project import ProjectFolder
+from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
 ANSWERS: Final = "app.console.language"
@@ -59,26 +60,46 @@ async def _question(request: Request) -> EditorQuestion:
         raise RequestValidationError(error.errors(include_input=False, include_context=False)) from error
 
 
-Asked = Annotated[EditorQuestion, Depends(_question)]
+Question = Annotated[EditorQuestion, Depends(_question)]
 
 
 router = APIRouter(prefix="/editor")
 
 
 @router.post("/check")
-async def check(request: Request, asked: Asked, session: CanLook) -> JSONResponse:
+async def check(request: Request, question: Question, session: CanLook) -> JSONResponse:
     """Every issue of the text with its fixes."""
-    values = asked.model_dump(include={"file", "text", "unsaved"})
-    return await _answer(request, "check", values, f"{session.csrf_token} {asked.editor} {asked.file}")
+    return await _answer(request, "check", question, session)
 
 
-async def _answer(request: Request, function: str, values: dict[str, Any], asker: str) -> JSONResponse:
-    """What the subprocess answers; an older question of the same asker that still waits is dropped."""
-    worker: Worker = request.app.state.worker
-    project: ProjectFolder = request.app.state.project
+@router.post("/complete")
+async def complete(request: Request, question: Question, session: CanLook) -> JSONResponse:
+    """What may be written at the cursor."""
+    return await _answer(request, "complete", question, session)
+
+
+@router.post("/hover")
+async def hover(request: Request, question: Question, session: CanLook) -> JSONResponse:
+    """What the word at the cursor is."""
+    return await _answer(request, "hover", question, session)
+
+
+@router.post("/definition")
+async def definition(request: Request, question: Question, session: CanLook) -> JSONResponse:
+    """Where what is named at the cursor is defined."""
+    return await _answer(request, "definition", question, session)
+
+
+async def _answer(request: Request, function: str, question: EditorQuestion, session: ConsoleSession) -> JSONResponse:
+    """What the subprocess answers; an older question of the same editor that still waits is dropped."""
+    state = request.app.state
+    worker: Worker = state.worker
+    project: ProjectFolder = state.project
     folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
+    values = {"folder": folder, "question": question.model_dump()}
+    asker = f"{function} {session.csrf_token} {question.editor} {question.file}"
     try:
-        found = await worker.run(f"{ANSWERS}:{function}", {"folder": folder, **values}, asker=f"{function} {asker}")
+        found = await worker.run(f"{ANSWERS}:{function}", values, asker=asker)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
     return JSONResponse(found)

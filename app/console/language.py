@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from app.console.project import ProjectFolder
+from app.flow import assist
 from app.flow.fixes import quick_fixes
 from app.flow.issues import Issue
 from app.flow.loader import load
@@ -27,24 +28,24 @@ PASTED_JSON: Final = "pasted.json"
 PASTED_YAML: Final = "pasted.yaml"
 MOST_ISSUES: Final = 500
 """Issues that an editor gets; a text with more is not a flow file."""
+MOST_OPTIONS: Final = 1000
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 """Rules about the entrances of all flows of a project, to which a pasted flow does not belong."""
 
 
-def check(folder: Json, file: str, text: str, unsaved: Mapping[str, str]) -> Json:
+def check(folder: Json, question: Json) -> Json:
     """Every issue of a text, and of the project if the text is one of its files, with fixes.
 
     Args:
         folder: the project: `flows` and `templates`, two folders, and `env`, the names of settings.
-        file: its path in the project, or `pasted.json` or `pasted.yaml`.
-        text: what the editor holds.
-        unsaved: further files of the project that are not saved yet: path → text.
+        question: `file`, `text` and `unsaved`; in other functions also `line` and `column`.
     """
+    file, text, unsaved = question["file"], question["text"], question["unsaved"]
     if file == PASTED_JSON:
         return {"issues": [_ncco_issue(text, file, span, issue) for span, issue in check_text(text)[0]]}
-    project = _project(folder["flows"], folder["templates"], tuple(folder["env"]))
+    project = _project(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
         return {"issues": _flow_issues(read.issues, read.texts)}
@@ -57,8 +58,50 @@ def check(folder: Json, file: str, text: str, unsaved: Mapping[str, str]) -> Jso
     return {"issues": [_renamed(issue, file) for issue in found]}
 
 
+def complete(folder: Json, question: Json) -> Json:
+    """What may be written at the cursor, and from where it replaces what is there."""
+    path, texts, line, column = _asked(folder, question)
+    found = assist.completions(texts, path, line, column)
+    options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
+    return {"from": {"line": line, "column": utf16_column(_line(texts[path], line), found.column)}, "options": options}
+
+
+def hover(folder: Json, question: Json) -> Json:
+    """What the word at the cursor is."""
+    path, texts, line, column = _asked(folder, question)
+    found = assist.hover(texts, path, line, column)
+    return {"text": found} if found else {}
+
+
+def definition(folder: Json, question: Json) -> Json:
+    """Where what is named at the cursor is defined."""
+    path, texts, line, column = _asked(folder, question)
+    place = assist.definition(texts, path, line, column)
+    if place is None:
+        return {}
+    shown = utf16_column(_line(texts.get(place.file, ""), place.line), place.column)
+    return {"file": question["file"] if place.file == path else place.file, "line": place.line, "column": shown}
+
+
+def _asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
+    """The path of the text in the project, all texts, the line, and the column in characters."""
+    path, text, line = question["file"], question["text"], question["line"]
+    path = _PASTED_FLOW if path == PASTED_YAML else path
+    texts = {**_project(folder).current().texts, **question["unsaved"], path: text}
+    return path, texts, line, character_column(_line(text, line), question["column"])
+
+
+def _line(text: str, line: int) -> str:
+    lines = _BREAK.split(text)
+    return lines[line - 1] if line <= len(lines) else ""
+
+
+def _project(folder: Json) -> ProjectFolder:
+    return _opened(folder["flows"], folder["templates"], tuple(folder["env"]))
+
+
 @cache
-def _project(flows: str, templates: str, env: tuple[str, ...]) -> ProjectFolder:
+def _opened(flows: str, templates: str, env: tuple[str, ...]) -> ProjectFolder:
     return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""))
 
 

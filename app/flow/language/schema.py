@@ -7,6 +7,7 @@ as `talk: ..` (an action by its name), or pasted from the NCCO reference as `act
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -134,12 +135,13 @@ def flow_schema(names: Names | None = None) -> JsonSchema:
         "if": has("shared"),
         "then": ref("shared_file"),
         "else": ref("flow_file"),
-        "definitions": _definitions(),
+        "definitions": definitions(),
     }
     return dict(resolved(schema, names or Names()))
 
 
-def _definitions() -> dict[str, JsonSchema]:
+@cache
+def definitions() -> dict[str, JsonSchema]:
     """Each part by its name."""
     phrases = listed(TEXT)
     lines = {"if": has("else"), "then": Else.editor_schema(), "else": Arm.editor_schema()}

@@ -83,6 +83,27 @@ async def test_columns_count_utf16_units(editor: httpx.AsyncClient) -> None:
     assert "inptu" == line[2 * (edit["column"] - 1) : 2 * (edit["end_column"] - 1)].decode("utf-16-le")
 
 
+async def test_the_editor_is_told_what_fits_what_it_is_and_where_it_is_defined(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ cal }}"').replace("goto: bye", "goto: bye # \U0001f600")
+    where = text.split("\n")[6]
+    column = len(where[: where.index("cal") + 3].encode("utf-16-le")) // 2 + 1
+
+    async def asked(question: str, line: int, column: int) -> dict[str, Any]:
+        body = {"file": "flows/main.yaml", "text": text, "line": line, "column": column}
+        reply = await editor.post(f"/editor/{question}", json=body)
+        assert reply.status_code == 200, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    found = await asked("complete", 7, column)
+    assert {"line": 7, "column": column - 3} == found["from"]
+    assert {"label": "call", "kind": "name", "detail": "a map", "insert": "call"} in found["options"]
+    assert {"file": "flows/main.yaml", "line": 9, "column": 3} == await asked("definition", 8, 12)
+    assert {"text": 'step bye: talk "Goodbye.", then goto end'} == await asked("hover", 8, 12)
+    assert {} == await asked("hover", 99, 1)
+    assert {} == await asked("definition", 1, 9_999)
+
+
 async def test_other_unsaved_files_of_the_project_count(editor: httpx.AsyncClient) -> None:
     text = FLOW.replace("goto: bye", "goto: {run: sales}")
     other = FLOW.replace("flow: main", "flow: sales").replace("default: true\n", "")

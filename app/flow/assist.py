@@ -1,0 +1,378 @@
+"""What an editor or a language server asks about flow files: completions, hover texts, definitions.
+
+Lines and columns count from 1, in characters. The texts are those of a project: path → text, the one that somebody is
+writing included. Nothing here raises, whatever the texts are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from app.flow.cursor import Cursor, cursors
+from app.flow.hours.calendar import hours_type
+from app.flow.language.flow import read_flow
+from app.flow.language.json_schema import JsonSchema
+from app.flow.language.shared import Context, is_shared, read_shared
+from app.flow.language.step import EXITS
+from app.flow.names import KINDS, Kind, Name, ProjectNames
+from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.scope import ScopeTypes, scope_types
+from app.flow.source import read_yaml
+from app.flow.source.source_file import EXPRESSION_KEYS
+from app.flow.templates.filters import FILTERS, Filter
+from app.flow.words import MARK, Word, alternatives, member_schemas, words_of
+from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
+
+MOST_SHOWN: Final = 80
+"""Characters of a prompt in a hover text."""
+
+_NOUNS: Final[Mapping[str, str]] = {
+    "flows": "flow",
+    "steps": "step",
+    "variables": "variable",
+    "lookups": "lookup",
+    "hooks": "hook",
+    "hours": "opening hours",
+    "locales": "locale",
+    "outcomes": "outcome",
+    "templates": "template",
+}
+_ANYTHING: Final = Text(MARK, Place("", 1, 1))
+_EXITS: Final = frozenset(kind.word for kind in EXITS)
+_OPERATORS: Final = ("and", "or", "not", "in", "is defined", "true", "false")
+_BRACES: Final = re.compile(r"\{\{|\{%")
+_FILTER: Final = re.compile(r"\|\s*(\w*)$")
+_MEMBER: Final = re.compile(r"((?:[A-Za-z_]\w*\.)+)(\w*)$")
+_COMPARED: Final = re.compile(r"([\w.]+)\s*(?:==|!=)\s*[\"'](\w*)$")
+_NAME: Final = re.compile(r"(\w*)$")
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_CHILD: Final = re.compile(r"([ ]+)([\w\"'-]+)[ \t]*:")
+_PATH: Final = re.compile(r"(\|\s*)?([A-Za-z_]\w*(?:\.\w+)*)")
+
+
+class Completion(NamedTuple):
+    """One thing that may be written.
+
+    Attributes:
+        kind: `key`, `value`, `name`, `field`, `filter`, or the noun of what is named: `step`, `lookup`, ...
+        detail: its type and what it is, on one line.
+        insert: what is written from `Completions.column` up to the cursor.
+    """
+
+    label: str
+    kind: str
+    detail: str
+    insert: str
+
+
+class Completions(NamedTuple):
+    """What may be written at the cursor; it replaces what is written from `column` on, on the cursor's line."""
+
+    column: int
+    options: tuple[Completion, ...]
+
+
+def completions(texts: Mapping[str, str], file: str, line: int, column: int) -> Completions:
+    """Everything that may be written at a place; the editor picks what begins like the word that is there."""
+    text = texts.get(file, "")
+    project = _Project({**texts, file: _readable(file, text, line)}, file)
+    if file.startswith("templates/"):
+        lines = _BREAK.split(text)[:line]
+        before = "\n".join([*lines[:-1], lines[-1][: column - 1]])
+        expression = _open_expression(before)
+        start, options = (column, []) if expression is None else _in_expression(expression, column, project.scope)
+        return Completions(start, tuple(options))
+    found: dict[str, Completion] = {}
+    start = column
+    for cursor in cursors(text, line, column):
+        begin, options = _at_cursor(cursor, column, project)
+        found |= {option.label: option for option in options if option.label not in found}
+        start = begin
+    return Completions(start, tuple(found.values()))
+
+
+class _Project:
+    """The project around one file: its names, and what the values of that file may use."""
+
+    def __init__(self, texts: Mapping[str, str], file: str) -> None:
+        self.texts = texts
+        self.file = file
+        self.names = ProjectNames(texts)
+
+    @property
+    def scope(self) -> ScopeTypes:
+        """What the values of the file may use; of a template what those of the flows may that fill it in."""
+        shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
+        users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
+        scopes = [_scope(user, self.texts[user], shared) for user in users]
+        return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()})
+
+    def named(self, kind: Kind) -> Iterator[Completion]:
+        """The names of a kind that the file may use."""
+        for name in self.names.definitions(kind, self.file).values():
+            yield Completion(name.name, _NOUNS[kind], described(name), name.name)
+        if kind == "outcomes":
+            for name in self.names.all_of(kind).values():
+                yield Completion(name.name, _NOUNS[kind], f"an outcome declared in {name.place.file}", name.name)
+
+
+def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
+    """The column from which something is replaced, and what may be written."""
+    word = cursor.word
+    start = column - len(cursor.before.rpartition("\n")[2])
+    if word.is_key:
+        return start, [*_keys(word, cursor, project)]
+    is_bare = word.key in EXPRESSION_KEYS
+    expression = cursor.before if is_bare else _open_expression(cursor.before)
+    if expression is not None:
+        return _in_expression(expression, column, project.scope)
+    return start, [*_values(word, project), *_spoken(word, project)]
+
+
+def _keys(word: Word, cursor: Cursor, project: _Project) -> Iterator[Completion]:
+    written = set(word.map.keys()) if word.map else set()
+    for schema in word.schemas:
+        for key in schema.get("properties", {}):
+            if key not in written:
+                members = [*member_schemas(word.schemas, key)]
+                yield Completion(key, "key", about_key(members), f"{key}{'' if cursor.after else ': '}")
+        if (kind := schema.get("offered_words")) in KINDS:
+            for option in project.named(kind):
+                if option.label not in written:
+                    yield option._replace(insert=f"{option.label}: ")
+
+
+def _values(word: Word, project: _Project) -> Iterator[Completion]:
+    for schema in word.schemas:
+        default = schema.get("default")
+        if (kind := schema.get("offered")) in KINDS:
+            yield from project.named(kind)
+            for more in schema["more"]:
+                yield Completion(more, "value", _MORE.get(more, ""), more)
+        for value in [schema["const"]] if "const" in schema else schema.get("enum", ()):
+            yield Completion(str(value), "value", "the default" if value == default else "", str(value))
+        if schema.get("type") == "boolean":
+            for flag in (True, False):
+                shown = str(flag).lower()
+                yield Completion(shown, "value", "the default" if flag is default else "", shown)
+
+
+def _spoken(word: Word, project: _Project) -> Iterator[Completion]:
+    """The codes of languages, the styles of a voice, and the locales of the flow."""
+    match word.path:
+        case ("locales", _, "speech") | (*_, "speech" | "transcription", "language"):
+            codes: Iterable[str] = RECOGNISED
+        case (*_, "language"):
+            codes = VOICES
+        case (*_, "set", "locale"):
+            yield from project.named("locales")
+            return
+        case (*_, "style"):
+            language = word.map.get("language") if word.map else None
+            voice = VOICES.get(language.value if isinstance(language, Text) else "")
+            codes = map(str, sorted(voice.styles or ())) if voice else ()
+        case _:
+            return
+    yield from (Completion(code, "value", _LANGUAGES.get(code, ""), code) for code in codes)
+
+
+_LANGUAGES: Final = {code: name.title() for name, code in LANGUAGE_NAMES.items()}
+_MORE: Final = {"end": "the call ends", "return": "back to the flow that ran this one"}
+
+
+def _in_expression(before: str, column: int, scope: ScopeTypes) -> tuple[int, list[Completion]]:
+    if found := _FILTER.search(before):
+        return column - len(found[1]), [Completion(name, "filter", signature(name), name) for name in FILTERS]
+    if found := _COMPARED.search(before):
+        shape = scope.shape_at(found[1].split("."))
+        return column - len(found[2]), [Completion(each, "value", "", each) for each in (shape.words if shape else ())]
+    if found := _MEMBER.search(before):
+        shape = scope.shape_at(found[1][:-1].split("."))
+        fields = shape.fields.items() if shape else ()
+        return column - len(found[2]), [Completion(name, "field", type_.described, name) for name, type_ in fields]
+    found = _NAME.search(before)
+    names = [Completion(name, "name", shape.described, name) for name, shape in scope.shapes.items()]
+    operators = [Completion(word, "value", "", word) for word in _OPERATORS]
+    return column - len(found[1] if found else ""), [*names, *operators]
+
+
+def _open_expression(before: str) -> str | None:
+    """What is written behind braces that are not closed yet; None outside of braces."""
+    starts = [found.end() for found in _BRACES.finditer(before)]
+    inside = before[starts[-1] :] if starts else "}}"
+    return None if "}}" in inside or "%}" in inside else inside.removeprefix("-")
+
+
+# what things are
+
+
+def signature(name: str) -> str:
+    """How a filter is written, and what it takes and gives: `digits(2): text or number → text`."""
+    known: Filter = FILTERS[name]
+    takes = " or ".join(known.takes) or "anything"
+    return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.example}"
+
+
+def about_key(members: Iterable[JsonSchema]) -> str:
+    """The type and the description of a key: `Text or list. Phrases that the caller may say.`."""
+    described_by = next((schema["description"] for schema in members if "description" in schema), "")
+    shapes: dict[str, None] = {}
+    default = None
+    for member in members:
+        for schema in alternatives(member, _ANYTHING):
+            shapes |= dict.fromkeys(_shape(schema))
+            default = schema.get("default", default)
+            described_by = described_by or schema.get("description", "")
+    shown = " or ".join(shapes)
+    ending = "" if default is None else f" Default: {str(default).lower() if isinstance(default, bool) else default}."
+    return f"{shown}. {described_by}{ending}" if shown else f"{described_by}{ending}"
+
+
+def _shape(schema: JsonSchema) -> Iterator[str]:
+    if "pattern" in schema or schema.get("offered_words") == "locales":
+        return  # what is computed or written by locale may stand almost everywhere
+    if kind := schema.get("offered"):
+        yield f"name of a {_NOUNS[kind]}"
+    elif words := schema.get("enum"):
+        yield "true or false" if "true" in words else ", ".join(map(str, words))
+    elif "minimum" in schema or "maximum" in schema:
+        yield f"number from {schema.get('minimum', '..')} to {schema.get('maximum', '..')}"
+    else:
+        types = schema.get("type", ())
+        for each in [types] if isinstance(types, str) else types[:1]:
+            yield {"object": "map", "array": "list", "string": "text", "boolean": "true or false"}.get(each, each)
+
+
+def described(name: Name) -> str:
+    """What a name stands for, on one line."""
+    match name.kind, name.node:
+        case "steps", Map() as step:
+            return _played(step)
+        case "lookups", Map() as lookup:
+            returns = lookup.get("returns")
+            return f"returns {_written(returns)}" if returns else "a lookup"
+        case "variables", Map() as declared:
+            return _written(declared.get("type"))
+        case "variables", Text() as type_:
+            return type_.value
+        case "hooks" | "hours" | "locales", Map() as declared:
+            return ", ".join(f"{key.value}: {_written(value)}" for key, value in declared.entries)[:MOST_SHOWN]
+    return f"a {_NOUNS[name.kind]}" if name.node else ""
+
+
+def _played(step: Map) -> str:
+    """What the caller hears first, and how the step ends."""
+    do = step.get("do")
+    item = do.items[0] if isinstance(do, Seq) and do.items else None
+    heard = ""
+    if isinstance(item, Map) and item.entries:
+        heard = f"{item.entries[0].key.value} {_written(item.entries[0].value)}"[:MOST_SHOWN]
+    ends = [f"{key.value} {_written(value)}" for key, value in step.entries if key.value in _EXITS]
+    return ", then ".join(filter(None, (heard, *(end[:MOST_SHOWN] for end in ends[:1]))))
+
+
+def _written(node: Node | None) -> str:
+    """A node on one line, as an author would write it."""
+    match node:
+        case Text():
+            return f'"{node.value}"' if node.quoted else node.value
+        case Seq():
+            return f"[{', '.join(map(_written, node.items))}]"
+        case Map():
+            return f"{{{', '.join(f'{key.value}: {_written(value)}' for key, value in node.entries)}}}"
+    return ""
+
+
+def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | None:
+    """What the word at a place is; None when there is nothing to say."""
+    text = texts.get(file, "")
+    project = _Project({**texts, file: _readable(file, text, line)}, file)
+    node, _ = read_yaml(file, project.texts[file])
+    words = words_of(node) if isinstance(node, Map) and file.startswith("flows/") else ()
+    word = next((word for word in words if _covers(word.text, line, column)), None)
+    defined = project.names.definition_at(file, line, column)
+    if defined is not None:
+        return ": ".join(filter(None, (f"{_NOUNS[defined.kind]} {defined.name}", described(defined))))
+    if word is None:
+        return None
+    if word.is_key:
+        return about_key([*member_schemas(word.schemas, word.text.value)]) or None
+    return _about_expression(text, line, column, project.scope)
+
+
+def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
+    """The type of the name at a place, or the signature of the filter."""
+    lines = _BREAK.split(text)
+    for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
+        if found.start(2) < column <= found.end(2) + 1:
+            if found[1] and found[2] in FILTERS:
+                return f"filter {found[2]}: {signature(found[2])}"
+            path = found[2][: column - 1 - found.start(2)] + found[2][column - 1 - found.start(2) :].partition(".")[0]
+            shape = scope.shape_at(path.split("."))
+            return f"{path}: {shape.described}" if shape else None
+    return None
+
+
+def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
+    """Where what is named at a place is defined; None if nothing is."""
+    project = _Project({**texts, file: _readable(file, texts.get(file, ""), line)}, file)
+    defined = project.names.definition_at(file, line, column)
+    return defined.place if defined else None
+
+
+# texts that are being written
+
+
+def _covers(text: Text, line: int, column: int) -> bool:
+    place = text.place
+    return place.line == line and place.column <= column <= place.column + place.length
+
+
+def _readable(file: str, text: str, line: int) -> str:
+    """The text, if it is YAML; else without the cursor's line, or without the step around it."""
+    lines = _BREAK.split(text)
+    for tried in (lines, [*lines[: line - 1], "", *lines[line:]], _without_block(lines, line - 1)):
+        joined = "\n".join(tried)
+        if isinstance(read_yaml(file, joined)[0], Map):
+            return joined
+    return text
+
+
+def _without_block(lines: list[str], at: int) -> list[str]:
+    """The lines with nothing but its name of the step, the lookup, ... that a line belongs to."""
+    heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
+    inner = min((len(found[1]) for _, found in heads), default=0)
+    numbers = [number for number, found in heads if len(found[1]) == inner]
+    first = max((number for number in numbers if number <= at), default=None)
+    if first is None:
+        return lines
+    begins = (
+        number for number, each in enumerate(lines) if number > first and (number in numbers or re.match(r"\w", each))
+    )
+    last = next(begins, len(lines))
+    head = lines[first].partition(":")[0]
+    return [*lines[:first], f"{head}: {{}}", *[""] * (last - first - 1), *lines[last:]]
+
+
+@lru_cache(maxsize=64)
+def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTypes:
+    """What the values of a file may use."""
+    context = _context(shared)
+    node, _ = read_yaml(file, text)
+    if isinstance(node, Map) and not is_shared(node):
+        read = read_flow(node, context, [])
+        if read is not None:
+            return read.scope
+    scope = scope_types({}).with_name("hours", hours_type(context.shared.calendars))
+    for name, lookup in context.shared.lookups.items():
+        scope = scope.with_name(name, lookup.type)
+    return scope
+
+
+@lru_cache(maxsize=8)
+def _context(shared: tuple[tuple[str, str], ...]) -> Context:
+    nodes = (read_yaml(path, text)[0] for path, text in shared)
+    return read_shared([(node, []) for node in nodes if isinstance(node, Map)], Context({}))

@@ -1,0 +1,178 @@
+"""The names of a project, with where each is defined and used: for completion, definitions, renaming and symbols."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from app.flow.language.reader import items
+from app.flow.nodes import Map, Node, Place, Text
+from app.flow.source import read_yaml
+from app.flow.source.source_file import EXPRESSION_KEYS
+from app.flow.words import words_of
+
+Kind: TypeAlias = Literal[
+    "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
+]
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+"""As `offered` in the schema calls them."""
+
+_SECTIONS: Final[Mapping[str, Kind]] = {
+    "steps": "steps",
+    "vars": "variables",
+    "params": "variables",
+    "lookups": "lookups",
+    "hooks": "hooks",
+    "hours": "hours",
+    "locales": "locales",
+}
+_OF_A_FLOW: Final = frozenset({"steps", "variables", "outcomes"})
+"""What other flows cannot name."""
+_IN_BRACES: Final = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+_IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|(?<![\w.|])(hours\.)?([A-Za-z_]\w*)")
+_TOP: Final = re.compile(r"([A-Za-z_]\w*)[ \t]*:[ \t]*[\"']?([\w-]*)")
+_BELOW: Final = re.compile(r"([ ]+)[\"']?([\w-]+)[\"']?[ \t]*:")
+
+
+class Name(NamedTuple):
+    """One place where a name is written.
+
+    Attributes:
+        kind: what is named.
+        place: of the name alone, without quotes.
+        is_definition: whether the thing is defined here; else it is used.
+        node: what is defined; None for a use.
+    """
+
+    kind: Kind
+    name: str
+    place: Place
+    is_definition: bool
+    node: Node | None = None
+
+
+class FileNames(NamedTuple):
+    """The names of one file; `flow` is "" for a shared file and for a template."""
+
+    path: str
+    flow: str
+    names: tuple[Name, ...]
+
+
+class ProjectNames:
+    """The names of a project. Files that did not change are not read again."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.files = {path: names_in_file(path, text) for path, text in texts.items() if path.startswith("flows/")}
+        self.templates = tuple(sorted(path for path in texts if path.startswith("templates/")))
+
+    def definitions(self, kind: Kind, file: str) -> dict[str, Name]:
+        """What a file may name, by name: its own first, then what shared files declare."""
+        found: dict[str, Name] = {}
+        if kind == "templates":
+            for path in self.templates:
+                file_name = path.removeprefix("templates/")
+                found[file_name] = Name(kind, file_name, Place(path, 1, 1), is_definition=True)
+        for each in sorted(self.files.values(), key=lambda each: each.path != file):
+            is_visible = each.path == file or kind == "flows" or (not each.flow and kind not in _OF_A_FLOW)
+            for name in each.names if is_visible else ():
+                if name.kind == kind and name.is_definition:
+                    found.setdefault(name.name, name)
+        return found
+
+    def all_of(self, kind: Kind) -> dict[str, Name]:
+        """What any file of the project defines, by name."""
+        return {
+            name.name: name
+            for file in self.files.values()
+            for name in file.names
+            if name.is_definition and name.kind == kind
+        }
+
+    def users_of(self, kind: Kind, name: str) -> list[str]:
+        """The files that use a name, by path."""
+        used = (each.path for each in self.files.values() if any(known[:2] == (kind, name) for known in each.names))
+        return sorted(used)
+
+    def definition_at(self, file: str, line: int, column: int) -> Name | None:
+        """The definition of what is named at a place; None if nothing is."""
+        names = self.files[file].names if file in self.files else ()
+        named = (name for name in names if _covers(name.place, line, column))
+        return next((found for name in named if (found := self.definitions(name.kind, file).get(name.name))), None)
+
+
+def _covers(place: Place, line: int, column: int) -> bool:
+    return place.line == line and place.column <= column <= place.column + place.length
+
+
+@lru_cache(maxsize=1024)
+def names_in_file(path: str, text: str) -> FileNames:
+    """The names of a flow file; of one that is not YAML the definitions, as far as its indentation shows them."""
+    node, _ = read_yaml(path, text)
+    if not isinstance(node, Map):
+        return _scanned(path, text)
+    flow = node.get("flow")
+    names = (*_defined(node), *_used(node))
+    return FileNames(path, flow.value if isinstance(flow, Text) else "", names)
+
+
+def _defined(root: Map) -> Iterator[Name]:
+    flow = root.get("flow")
+    if isinstance(flow, Text):
+        yield Name("flows", flow.value, flow.at(0, len(flow.value)), is_definition=True, node=root)
+    for section, kind in _SECTIONS.items():
+        declared = root.get(section)
+        for key, value in declared.entries if isinstance(declared, Map) else ():
+            yield Name(kind, key.value, key.at(0, len(key.value)), is_definition=True, node=value)
+    for item in items(root.get("outcomes")):
+        if isinstance(item, Text):
+            yield Name("outcomes", item.value, item.at(0, len(item.value)), is_definition=True, node=item)
+
+
+def _used(root: Map) -> Iterator[Name]:
+    for word in words_of(root):
+        text, place = word.text, word.text.at(0, len(word.text.value))
+        offered = "offered_words" if word.is_key else "offered"
+        kinds = {schema[offered] for schema in word.schemas if offered in schema}
+        for kind in (kind for kind in KINDS if kind in kinds and text.value):
+            yield Name(_kind(kind), text.value, place, is_definition=word.path[-2:] == ("collect", "into"))
+        if not word.is_key:
+            yield from _used_in_text(text, is_bare=word.key in EXPRESSION_KEYS)
+
+
+def _kind(word: str) -> Kind:
+    return next(kind for kind in get_args(Kind) if kind == word)
+
+
+def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
+    """The variables, lookups and calendars that a text with braces, or a bare expression, names."""
+    for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
+        for found in _IDENTIFIER.finditer(expression):
+            if found[2]:
+                place = text.at(start + found.start(2), len(found[2]))
+                for kind in ("hours",) if found[1] else ("variables", "lookups"):
+                    yield Name(_kind(kind), found[2], place, is_definition=False)
+
+
+def _in_braces(text: str) -> Iterator[tuple[int, str]]:
+    return ((found.start(found.lastindex or 0), found[found.lastindex or 0]) for found in _IN_BRACES.finditer(text))
+
+
+def _scanned(path: str, text: str) -> FileNames:
+    """The definitions of a file that is not YAML: keys that are indented alike below a section."""
+    names: list[Name] = []
+    flow, kind, indent = "", None, 0
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        if top := _TOP.match(line):
+            kind, indent = _SECTIONS.get(top[1]), 0
+            if top[1] == "flow" and top[2]:
+                flow = top[2]
+                names.append(Name("flows", flow, Place(path, number, top.start(2) + 1, len(flow)), is_definition=True))
+        elif kind and (below := _BELOW.match(line)):
+            indent = indent or len(below[1])
+            if len(below[1]) == indent:
+                place = Place(path, number, below.start(2) + 1, len(below[2]))
+                names.append(Name(kind, below[2], place, is_definition=True))
+    return FileNames(path, flow, tuple(names))

@@ -1,0 +1,112 @@
+"""Every key and value of a flow file with what may be written in its place, by the schema that editors get."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from app.flow.language.json_schema import JsonSchema, has, ref
+from app.flow.language.schema import definitions
+from app.flow.nodes import Map, Node, Seq, Text
+
+MARK: Final = "\ue001"
+"""A private-use letter that stands for the cursor: ordinary text to a YAML parser. Texts with it hold no decision."""
+
+_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
+
+
+class Word(NamedTuple):
+    """A key or a value of a flow file.
+
+    Attributes:
+        text: as it is written.
+        path: the keys and the indexes of list items that lead to it, from the top of the file.
+        is_key: whether it is a key of a map.
+        map: the map that it is a key of, or a value in; None for an item of a list.
+        schemas: every schema that it may fit; of a key those of its map.
+    """
+
+    text: Text
+    path: tuple[str | int, ...]
+    is_key: bool
+    map: Map | None
+    schemas: tuple[JsonSchema, ...]
+
+    @property
+    def key(self) -> str:
+        """The nearest key around a value, or the key itself."""
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "")
+
+
+def words_of(file: Node) -> Iterator[Word]:
+    """The words of a file in its order."""
+    return _words(file, (), None, (_FILE,))
+
+
+def _words(
+    node: Node, path: tuple[str | int, ...], around: Map | None, schemas: tuple[JsonSchema, ...]
+) -> Iterator[Word]:
+    fitting = tuple(inner for schema in schemas for inner in alternatives(schema, node))
+    if isinstance(node, Text):
+        yield Word(node, path, False, around, fitting)
+    elif isinstance(node, Seq):
+        inner = tuple(schema["items"] for schema in fitting if "items" in schema)
+        for index, item in enumerate(node.items):
+            yield from _words(item, (*path, index), None, inner)
+    else:
+        for key, value in node.entries:
+            yield Word(key, (*path, key.value), True, node, fitting)
+            yield from _words(value, (*path, key.value), node, tuple(member_schemas(fitting, key.value)))
+
+
+def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSchema]:
+    """What the value of a key may be in a map with these schemas; a word of the language is no name of the author."""
+    words = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
+    yield from words
+    for schema in () if words else schemas:
+        if isinstance(schema.get("additionalProperties"), dict):
+            yield schema["additionalProperties"]
+
+
+def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
+    """The schemas without references and conditions that a node may have to fit."""
+    if "$ref" in schema:
+        yield from alternatives(definitions()[schema["$ref"].rpartition("/")[2]], node)
+    if "if" in schema:
+        is_so = _holds(schema["if"], node)
+        for branch, is_taken in (("then", is_so is not False), ("else", is_so is not True)):
+            if is_taken and isinstance(schema.get(branch), dict):
+                yield from alternatives(schema[branch], node)
+    for inner in schema.get("anyOf", ()):
+        yield from alternatives(inner, node)
+    if not schema.keys() <= {"$ref", "if", "then", "else", "anyOf", "description"}:
+        yield schema
+
+
+_SHAPES: Final = {"object": Map, "array": Seq}
+
+
+def _holds(condition: JsonSchema, node: Node) -> bool | None:
+    """Whether a condition of the schema holds; None where the cursor is, since anything may be written there yet."""
+    is_empty = isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
+    if is_empty or (isinstance(node, Text) and MARK in node.value):
+        return None
+    if "anyOf" in condition:
+        return any(_holds(each, node) is not False for each in condition["anyOf"])
+    types = condition.get("type", ())
+    shapes = tuple(_SHAPES.get(each, Text) for each in ([types] if isinstance(types, str) else types))
+    if shapes and not isinstance(node, shapes):
+        return False
+    if isinstance(node, Text):
+        return _is_value(condition, node)
+    if isinstance(node, Map):
+        members = ((node.get(word), inner) for word, inner in condition.get("properties", {}).items())
+        is_whole = all(node.get(word) is not None for word in condition.get("required", ()))
+        return is_whole and all(value is None or _holds(inner, value) is not False for value, inner in members)
+    return True
+
+
+def _is_value(condition: JsonSchema, text: Text) -> bool:
+    words = [condition["const"]] if "const" in condition else condition.get("enum")
+    return (words is None or text.value in words) and bool(re.search(condition.get("pattern", ""), text.value))

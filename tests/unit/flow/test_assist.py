@@ -1,0 +1,98 @@
+"""What an editor is told at the cursor, from the data file; and how fast, and of any text."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flow.assist import completions, definition, hover
+
+CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes())
+HEAD = """\
+flow: main
+default: true
+start: hello
+vars: {tries: {type: int, default: 0}}
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+"""
+MORE = """\
+  bye:
+    do:
+      - talk: "Goodbye."
+      - talk: {template: greeting.j2}
+    goto: end
+"""
+PROJECT = {
+    "flows/queue.yaml": "flow: queue\nstart: wait\noutcomes: [answered, gave_up]\nsteps:\n  queue: {goto: end}\n",
+    "flows/shared.yaml": """\
+shared: true
+lookups:
+  customer: {get: "https://crm.example.com", returns: {name: text, tier: [gold, standard]}}
+# where calls are written down
+hooks: {crm: {post: "https://crm.example.com"}}
+hours:
+  office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}
+""",
+    "templates/greeting.j2": "Welcome.",
+}
+
+
+def placed(case: dict[str, Any]) -> tuple[dict[str, str], str, int, int]:
+    """The project with the text of a case, its file, and the line and column of the cursor."""
+    file = case.get("file", "flows/main.yaml")
+    text = case["text"].replace("{head}", HEAD).replace("{more}", MORE)
+    before, _, after = text.partition("^")
+    line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
+    return {"flows/main.yaml": HEAD + MORE, **PROJECT, file: before + after}, file, line, column
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_an_editor_is_told(case: dict[str, Any]) -> None:
+    texts, file, line, column = placed(case)
+    if "hover" in case:
+        assert case["hover"] == hover(texts, file, line, column)
+    elif "definition" in case:
+        place = definition(texts, file, line, column)
+        assert case["definition"] == (str(place) if place else None)
+    else:
+        found = completions(texts, file, line, column)
+        options = {option.label: option for option in found.options}
+        assert [] == [label for label in case.get("offers", ()) if label not in options], [*options]
+        assert [] == [label for label in case.get("lacks", ()) if label in options]
+        assert all(part in options[label].detail for label, part in case.get("details", {}).items()), options
+        if "replaces" in case:
+            assert case["replaces"] == texts[file].split("\n")[line - 1][found.column - 1 : column - 1]
+
+
+def test_a_project_of_fifty_flows_is_completed_within_a_tenth_of_a_second() -> None:
+    steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: bye}}\n" for number in range(20))
+    others = {f"flows/f{number}.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}" for number in range(50)}
+    texts = {**PROJECT, **others, "flows/main.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}"}
+    completions(texts, "flows/main.yaml", 9, 11)
+
+    started = time.perf_counter()
+    for typed in ("b", "by"):
+        typing = {**texts, "flows/main.yaml": f"{HEAD}    goto: {typed}\n{steps}{MORE}"}
+        assert completions(typing, "flows/main.yaml", 9, 11 + len(typed)).options
+    assert (time.perf_counter() - started) / 2 < 0.1
+
+
+@given(text=st.text("abc:-{}[]|\"'#&*!%@` \n\t\ud7ff.^0", max_size=60), at=st.integers(0, 60))
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_written_an_answer_is_given(text: str, at: int) -> None:
+    whole = f"{HEAD}{text}{MORE}"
+    line, column = whole.count("\n", 0, len(HEAD) + at) + 1, at % 7 + 1
+    texts = {**PROJECT, "flows/main.yaml": whole}
+
+    completions(texts, "flows/main.yaml", line, column)
+    hover(texts, "flows/main.yaml", line, column)
+    definition(texts, "flows/main.yaml", line, column)
