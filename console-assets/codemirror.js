@@ -2,7 +2,7 @@
 export { ChangeSet, Compartment, EditorState } from "@codemirror/state";
 export {
   Decoration, EditorView, MatchDecorator, ViewPlugin, drawSelection, highlightActiveLine, highlightActiveLineGutter,
-  hoverTooltip, keymap, lineNumbers,
+  hoverTooltip, keymap, lineNumbers, placeholder,
 } from "@codemirror/view";
 export { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 export {

@@ -1,6 +1,6 @@
 // <flow-editor name="flows/reception.yaml" language="yaml">text</flow-editor>: an editor that is checked while you type.
 //
-// Attributes: name (the file), language (yaml or json), readonly.
+// Attributes: name (the file), language (yaml or json), readonly, placeholder.
 // Properties: value, name, unsaved (texts of other files by name, sent with each check).
 // Methods: goTo(line, column), setIssues(list), apply(fix), check().
 // Events, which bubble: edited (300 ms after the last key), issues (detail: the list), definition (detail: a place in
@@ -8,7 +8,7 @@
 import {
   ChangeSet, Compartment, EditorState, EditorView, autocompletion, closeBrackets, drawSelection, foldGutter,
   highlightActiveLine, highlightActiveLineGutter, highlightSelectionMatches, history, hoverTooltip, indentOnInput, json,
-  keymap, lineNumbers, lintGutter, search, setDiagnostics, yaml,
+  keymap, lineNumbers, lintGutter, placeholder, search, setDiagnostics, yaml,
 } from "./vendor/codemirror.js";
 import { bindings, look } from "./editor_look.js";
 import { announce, post } from "./request.js";
@@ -117,7 +117,8 @@ class FlowEditor extends HTMLElement {
     this.#checking = true;
     const { name, value } = this;
     try {
-      const { issues } = await post("/editor/check", { editor: this.#id, file: name, text: value, unsaved: this.unsaved });
+      const asked = { editor: this.#id, file: name, text: value, unsaved: this.unsaved };
+      const { issues } = value.trim() ? await post("/editor/check", asked) : { issues: [] };
       this.#unreachable = false;
       if (!this.#again && name === this.name && value === this.value) {
         this.setIssues(issues);
@@ -147,7 +148,7 @@ class FlowEditor extends HTMLElement {
       extensions: [
         lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), closeBrackets(),
         highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), search({ top: true }),
-        EditorState.tabSize.of(2), look,
+        EditorState.tabSize.of(2), look, placeholder(this.getAttribute("placeholder") ?? ""),
         autocompletion({ override: [(context) => this.#complete(context)] }),
         hoverTooltip((view, position) => this.#hover(position)),
         keymap.of([
