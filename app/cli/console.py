@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from app.cli.console_process import console_address
 from app.cli.database import with_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, CannotRun
@@ -70,8 +71,3 @@ def link() -> int:
     with_store(add)
     click.echo(console_address(port, token))
     return FINE
-
-
-def console_address(port: int, token: str = "") -> str:
-    """Where the console is opened."""
-    return f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")

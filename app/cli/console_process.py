@@ -16,9 +16,6 @@ from typing import Final
 
 from uvicorn import Config, Server
 
-from app.cli.console import console_address
-from app.console.app import create_console
-from app.console.services import Services
 from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import variable
@@ -35,6 +32,11 @@ LONGEST_PAUSE_S: Final = 60.0
 """A console that failed is started again after a pause, which doubles with each time."""
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
+
+
+def console_address(port: int, token: str = "") -> str:
+    """Where the console is opened."""
+    return f"http://{HOST}:{port}/" + (f"?token={token}" if token else "")
 
 
 class ConsoleProcess:
@@ -137,8 +139,12 @@ def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str)
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), name="end with the server", daemon=True).start()
     configure_log(settings)
+    # Imported here: the process that answers webhooks needs none of it.
+    from app.cli.console_services import console_services  # noqa: PLC0415
+    from app.console.app import create_console  # noqa: PLC0415
+
     config = Config(
-        create_console(settings, Services(), dev=dev, link=token),
+        create_console(settings, console_services(settings), dev=dev, link=token),
         http=LimitedHeadProtocol,
         ws="none",
         lifespan="on",

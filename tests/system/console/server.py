@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import uvicorn
 
-from app.cli.console_services import console_services
-from app.console.app import create_console
-from app.settings import Settings
-from tests.contract.server import free_port, running
+from tests.contract.server import running
 
 REPOSITORY: Final = Path(__file__).parents[3]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
@@ -24,8 +19,6 @@ CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
     ("", "442079460001", []),
 )
 """Who calls which number, and the inputs that follow."""
-
-LINK = "0123456789abcdef" * 4
 
 
 @contextmanager
@@ -36,24 +29,9 @@ def running_console(home: Path) -> Iterator[str]:
         for folder in ("flows", "templates")
         for path in (REPOSITORY / folder).iterdir()
     }
-    with running(home, files, {}, "--dev") as server:
+    with running(home, files, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
         _record_calls(server.url)
-        port = free_port()
-        settings = Settings(
-            _env_file=None,
-            flows=home / "flows",
-            templates=home / "templates",
-            database_url=f"sqlite:///{home}/calls.db",
-        )
-        app = create_console(settings, console_services(settings), dev=True, link=LINK)
-        console = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-        thread = threading.Thread(target=console.run, daemon=True)
-        thread.start()
-        while not console.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}/?token={LINK}"
-        console.should_exit = True
-        thread.join()
+        yield next(found[0] for line in server.lines if (found := re.search(r"http://\S+\?token=\S+", line)))
 
 
 def _record_calls(url: str) -> None:

@@ -1,0 +1,86 @@
+"""Logging in with a password, in a real browser and as in production."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.contract.console.conftest import HASHES, PASSWORDS
+from tests.contract.http.serving import FLOW
+from tests.contract.server import running
+from tests.system.console.browser import PATIENCE_MS, Watch, check_page
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The console of a server for real calls, with both passwords."""
+    settings = {
+        "NCCO_CONSOLE": "1",
+        "NCCO_CONSOLE_PORT": "0",
+        "NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"],
+        "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
+    }
+    with running(tmp_path_factory.mktemp("production"), {"flows/hello.yaml": FLOW}, settings) as server:
+        found = re.search(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n", "".join(server.lines))
+        assert found
+        yield found[1]
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Page]:
+    """A window without a session."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(context)
+    watch.expected += ["401", "429", "404"]
+    yield context.new_page()
+    context.close()
+    assert [] == watch.unexpected()
+
+
+def log_in(page: Page, password: str) -> None:
+    page.get_by_label("Password").fill(password)
+    page.get_by_label("Password").press("Enter")
+
+
+def test_a_wrong_password_is_said_and_the_right_one_leads_on(window: Page, address: str) -> None:
+    window.goto(f"{address}/calls?q=0044")
+    expect(window.get_by_label("Password")).to_be_focused()
+    check_page(window)
+    log_in(window, "wrong")
+    expect(window.get_by_role("alert")).to_have_text("This password is wrong.")
+    check_page(window)
+    log_in(window, PASSWORDS["look"])
+
+    expect(window).to_have_url(f"{address}/calls?q=0044")
+    expect(window.get_by_text("look only")).to_be_visible()
+    expect(window.get_by_text("development")).not_to_be_visible()
+    window.goto(f"{address}/no/such/page")
+    expect(window.get_by_role("heading")).to_have_text("There is no such page.")
+    check_page(window)
+
+    window.get_by_role("button", name="Log out").click()
+    expect(window).to_have_url(f"{address}/login")
+    window.goto(f"{address}/calls")
+    expect(window.get_by_label("Password")).to_be_visible()
+
+
+def test_eleven_wrong_passwords_close_the_login_and_no_session(browser: Browser, window: Page, address: str) -> None:
+    window.goto(address)
+    log_in(window, PASSWORDS["change"])
+    expect(window.get_by_role("button", name="Log out")).to_be_visible()
+    with browser.new_context() as context:
+        stranger = context.new_page()
+        stranger.goto(f"{address}/calls")
+        for _ in range(11):
+            log_in(stranger, "wrong")
+            expect(stranger.get_by_role("alert")).to_be_visible()
+        expect(stranger.get_by_role("alert")).to_contain_text("too many wrong passwords. Try again in 15 minutes.")
+        log_in(stranger, PASSWORDS["change"])
+        expect(stranger.get_by_role("alert")).to_contain_text("too many wrong passwords")
+        check_page(stranger)
+    window.goto(f"{address}/calls")
+    expect(window.get_by_role("heading", name="Calls", exact=True)).to_be_visible()
