@@ -52,15 +52,27 @@ has no earlier ones without errors, 2 a setting is wrong or the address is in us
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
+@click.option(
+    "--log",
+    type=click.Choice(["pretty", "console", "json", "auto"]),
+    help="Form of the log [NCCO_LOG, else auto: on a terminal pretty with --dev and console without, else json].",
+)
 @options.flows
 @options.templates
 def command(
-    *, dev: bool, workers: int, host: str | None, port: int | None, flows: Path | None, templates: Path | None
+    *,
+    dev: bool,
+    workers: int,
+    host: str | None,
+    port: int | None,
+    log: str | None,
+    flows: Path | None,
+    templates: Path | None,
 ) -> int:
     """Run the server, and print the URLs to enter at Vonage."""
     if flows is not None and templates is None:
         flows, templates = folders(flows, None)
-    settings = load_settings(host=host, port=port, flows=flows, templates=templates)
+    settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
     settings.require_safe(dev)
     _check_workers(settings.database_url, workers)
     found = Source(settings.flows, settings.templates).load(settings.policy().env)

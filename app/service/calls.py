@@ -190,9 +190,15 @@ class CallService:
             await self._end(leg, row, hooks)
         else:
             await self._record(row)
-        conversation = webhook.conversation_uuid or ""
         return Reply(
-            None, delivery.kind, "recorded", uuid=leg, conversation_uuid=conversation, problem=_reported_error(delivery)
+            None,
+            delivery.kind,
+            "recorded",
+            uuid=leg,
+            conversation_uuid=webhook.conversation_uuid or "",
+            problem=_reported_error(delivery),
+            caller=delivery.call.from_number,
+            row=row,
         )
 
     async def fallback(self, delivery: Delivery) -> Reply:
@@ -211,7 +217,7 @@ class CallService:
         row = session_row(turn.session, 1, now, now, leg)
         await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._wake(hooks)
-        return Reply.of_turn(turn, ncco, webhook.kind)
+        return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 
     async def _answered_session(self, id_: str, call: Call) -> str:
         """The session that an answer webhook of an open call belongs to: `id_`, or one of its own after a transfer.
@@ -314,7 +320,7 @@ class CallService:
         hooks = self._event_hooks(flow, session, ref, delivery)
         if turn is None:
             await self._record_on_wait(webhook, hooks, ref, delivery)
-            return Reply.recorded(session, delivery.kind)
+            return Reply.recorded(session, delivery.kind, webhook)
         return await self._advance(row, turn, webhook, delivery, ref.kind, hooks=hooks)
 
     async def _resume_closed(self, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
@@ -326,7 +332,7 @@ class CallService:
         flow = await self._flow_of(session) if ref.kind == "event" else None
         await self._record_on_wait(webhook, self._event_hooks(flow, session, ref, delivery), ref, delivery)
         if stored is None:
-            return Reply.recorded(session, delivery.kind)
+            return Reply.recorded(session, delivery.kind, webhook)
         return Reply.repeat(stored, delivery.kind, session.call, session)
 
     async def _resume_unknown(self, ref: WaitRef, delivery: Delivery) -> Reply:
@@ -394,8 +400,9 @@ class CallService:
         rows = [row] if row is not None else await self.store.calls_of(leg)
         if not rows:
             return await self.answer(delivery)
-        await self._record(webhook_row(self.policy.keys[0], delivery, "fallback", rows[0].id, hides=True))
-        return Reply.recorded(from_json(rows[0].state), "fallback")
+        webhook = webhook_row(self.policy.keys[0], delivery, "fallback", rows[0].id, hides=True)
+        await self._record(webhook)
+        return Reply.recorded(from_json(rows[0].state), "fallback", webhook)
 
     async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
         """Whether Vonage refused the NCCO that it was sent.
@@ -422,7 +429,7 @@ class CallService:
             webhook = webhook_row(self.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
             if row.is_over:
                 await self._record(webhook)
-                return Reply.recorded(session, "fallback")
+                return Reply.recorded(session, "fallback", webhook)
             flow = await self._flow_of(session)
             if flow is None:
                 break
@@ -490,7 +497,7 @@ class CallService:
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._wake(hooks)
-        return Reply.of_turn(turn, ncco or None, delivery.kind)
+        return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
 
     async def _record(self, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> None:
         await self.store.record(webhook, hooks=hooks)

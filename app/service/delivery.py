@@ -195,6 +195,8 @@ class Reply(NamedTuple):
         problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
         heard_in: the step whose wait the webhook was for; "" when it moved nothing.
         revision: of the flow, when the webhook moved the call.
+        caller: the number or the user of the call, "" when no call is known.
+        row: the webhook as it is stored, with what is sensitive masked; None when it is not known or a repeat.
     """
 
     ncco: bytes | None
@@ -209,9 +211,11 @@ class Reply(NamedTuple):
     problem: str = ""
     heard_in: str = ""
     revision: str = ""
+    caller: str = ""
+    row: WebhookRow | None = None
 
     @classmethod
-    def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str) -> Reply:
+    def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
         """The NCCO of a new turn; None for an empty reply."""
         session, call = turn.session, turn.session.call
         first = turn.trace[0] if turn.trace else None
@@ -227,25 +231,30 @@ class Reply(NamedTuple):
             problem=_problem_of(turn),
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
+            caller=call.from_number or call.from_user,
+            row=row,
         )
 
     @classmethod
     def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
         """The bytes that the first delivery got."""
         flow, step = (session.flow, session.step) if session else ("", "")
-        return cls(stored or None, kind, "repeat", flow, step, call.uuid, call.conversation_uuid, is_repeat=True)
+        place = (flow, step, call.uuid, call.conversation_uuid)
+        return cls(stored or None, kind, "repeat", *place, is_repeat=True, caller=call.from_number or call.from_user)
 
     @classmethod
-    def recorded(cls, session: Session, kind: str) -> Reply:
+    def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
         """An empty reply: the webhook is stored and steers nothing."""
-        call = session.call
-        return cls(None, kind, "recorded", session.flow, session.step, call.uuid, call.conversation_uuid)
+        call, caller = session.call, session.call.from_number or session.call.from_user
+        place = (session.flow, session.step, call.uuid, call.conversation_uuid)
+        return cls(None, kind, "recorded", *place, caller=caller, row=row)
 
     @classmethod
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
         """A failsafe NCCO; `problem` says why no flow can be played."""
         conversation = call.conversation_uuid
-        return cls(ncco, kind, "failsafe", "", "", call.uuid, conversation, is_failsafe=True, problem=problem)
+        place, caller = ("", "", call.uuid, conversation), call.from_number or call.from_user
+        return cls(ncco, kind, "failsafe", *place, is_failsafe=True, problem=problem, caller=caller)
 
 
 def _problem_of(turn: Turn) -> str:

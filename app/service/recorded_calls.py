@@ -136,6 +136,11 @@ def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def told_by(webhook: WebhookRow) -> str:
+    """What a stored webhook says, in a few words; "" when its kind says it all."""
+    return summary(webhook.kind, _fields(webhook))
+
+
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
     """What a webhook says, in a few words; "" when its kind says it all."""
     if "not_kept" in fields:

@@ -149,8 +149,11 @@ class Settings(BaseSettings):
     """The previous hook secret during a rotation: hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
     """How often a hook is tried before it is parked, 1 to 50; ten tries take 19 hours. See `ncco hooks`."""
-    log: Annotated[Literal["json", "console", "auto"], _AnyCase, Cure("Write json, console or auto.")] = "auto"
-    """Form of the log: json, console, or auto (console on a terminal)."""
+    log: Annotated[
+        Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
+    ] = "auto"
+    """Form of the log: json, console, pretty, or auto (on a terminal pretty with `--dev` and console without, else
+    json). pretty is for development: it shows numbers, keys and words of callers, except sensitive ones."""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
     ] = "info"

@@ -270,7 +270,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
             await enter(running(after(opened, own.sender.run)))  # when it stops, attempts in progress get a few seconds
-            reader = FlowReader((settings.flows, settings.templates), service.library, metrics, log)
+            folders = (settings.flows, settings.templates)
+            reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
             if opened.is_set():
                 await first_read()

@@ -25,7 +25,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from app.engine.secrets import Secrets
 from app.service.delivery import Delivery, Reply
+from app.service.recorded_calls import told_by
 from app.settings import Settings
+from app.web.pretty_log import PrettyRenderer, escaped, shows_colours
 
 TEXT_LIMIT: Final = 300
 """Characters of a text from outside in a line."""
@@ -35,13 +37,22 @@ PIPE_BYTES: Final = 4096
 """Bytes that a pipe takes at once when it is writable. Source: POSIX, PIPE_BUF on Linux."""
 
 
+def with_log_form(settings: Settings, *, dev: bool) -> Settings:
+    """The settings with the form that `auto` means for standard output."""
+    if settings.log != "auto" or not sys.stdout.isatty():
+        return settings
+    return settings.model_copy(update={"log": "pretty" if dev else "console"})
+
+
 def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     """Write the log of this process and of its libraries to `out`; None is standard output."""
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = cast("TextIO", LineStream(stream))
     rendered: list[Processor] = [_json]
-    if not is_json:
+    if settings.log == "pretty":
+        rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream))]
+    elif not is_json:
         plain = structlog.dev.plain_traceback  # the default formatter shows the values of variables
         rendered = [
             structlog.processors.format_exc_info,
@@ -174,13 +185,7 @@ def _json(logger: object, level: str, line: EventDict) -> str:
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:
     """Control and bidirectional characters escaped, which could rewrite what a terminal shows."""
-    return {name: _escape(value) if isinstance(value, str) else value for name, value in line.items()}
-
-
-def _escape(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
@@ -209,10 +214,12 @@ def log_webhook(
     delivery: Delivery | None,
     error: BaseException | None,
     shows_values: bool,
+    shows_call: bool = False,
 ) -> None:
     """Log one webhook with its request and, if there was one, the exception behind its reply.
 
-    `shows_values` logs exception messages too. For development only: they may contain a caller's number.
+    For development only: `shows_values` logs exception messages too, which may contain a caller's number, and
+    `shows_call` who called, and what was pressed or said unless it is sensitive.
     """
     line: dict[str, Any] = {
         **request,
@@ -225,6 +232,8 @@ def log_webhook(
         "status": status,
         "ms": round(seconds * 1000, 2),
     }
+    if shows_call:
+        line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     problem = _short(reply.problem or (delivery.problem if delivery is not None else ""))
     if error is not None:
         message = {"message": _message(error, delivery)} if shows_values else {}

@@ -30,7 +30,7 @@ from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings
 from app.store import Schema, open_store
 from app.web.app import MAX_HEAD_BYTES, create_app
-from app.web.log import configure_log
+from app.web.log import configure_log, with_log_form
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 
 _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -101,6 +101,7 @@ def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Rea
     settings.require_safe(dev)
     settings.policy()  # makes the key file, so that workers find it
     schema = asyncio.run(_try_store(settings))
+    settings = with_log_form(settings, dev=dev)
     configure_log(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)

@@ -41,10 +41,20 @@ class FlowReader:
         library: takes what loads without errors.
         metrics: counts the reads.
         log: gets one line for each issue, and one for each read.
+        is_pretty: the issues of a read are logged together, with the lines of the files.
     """
 
-    def __init__(self, folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        library: Library,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        *,
+        is_pretty: bool = False,
+    ) -> None:
         self.library = library
+        self._is_pretty = is_pretty
         self._folders = folders
         self._metrics = metrics
         self._log = log
@@ -80,7 +90,9 @@ class FlowReader:
             return
         self._metrics.loaded(project, library.current, len(library.removed))
         logged = sorted(project.issues, key=lambda issue: not issue.is_error)[:ISSUES_LOGGED]
-        for issue in logged:
+        if self._is_pretty and logged:
+            log.warning("flow issues", issues=logged, texts=project.texts)
+        for issue in () if self._is_pretty else logged:
             place = issue.place
             write = log.error if issue.is_error else log.warning
             write(

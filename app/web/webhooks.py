@@ -455,6 +455,7 @@ class WebhookRoute(APIRoute):
                 delivery=request.delivery,
                 error=error,
                 shows_values=config.dev,
+                shows_call=config.settings.log == "pretty",
             )
 
     async def _response(self, request: WebhookRequest) -> Response:

@@ -16,7 +16,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.service.delivery import Reply
-from app.web.log import LineStream, configure_log
+from app.web.log import LineStream, configure_log, with_log_form
+from app.web.pretty_log import grouped
 from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
@@ -124,6 +125,54 @@ async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> 
     assert "webhook" in out.written
     assert not out.written.startswith("{")
     assert is_terminal == ("\x1b[" in out.written)
+
+
+@pytest.mark.parametrize(
+    ("log", "is_terminal", "dev", "form"),
+    [
+        ("auto", True, True, "pretty"),
+        ("auto", True, False, "console"),
+        ("auto", False, True, "auto"),
+        ("json", True, True, "json"),
+        ("pretty", False, False, "pretty"),
+    ],
+)
+def test_a_terminal_in_development_gets_the_pretty_log(
+    log: str, is_terminal: bool, dev: bool, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal(is_terminal=is_terminal))
+
+    assert form == with_log_form(settings_with(log=log), dev=dev).log
+
+
+async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_terminal_only() -> None:
+    written = []
+    for is_terminal in (False, True):
+        out = Terminal(is_terminal=is_terminal)
+        configure_log(settings_with(log="pretty"), out)
+        await client_of(FakeCalls(crash), log="pretty").post("/webhooks/input/t", json=INPUT)
+        await asyncio.sleep(0)
+        written.append(out.written)
+
+    assert ["\x1b[" in text for text in written] == [False, True]
+    assert "fake_calls.py" in written[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("447700900123", "+44 7700 900123"),
+        ("12125550123", "+1 212 555 0123"),
+        ("353201234567", "+353 201 234567"),
+        ("4930123456", "+49 30 123456"),
+        ("123456", "123456"),
+        ("07700900123", "07700900123"),
+        ("alice", "alice"),
+        ("", ""),
+    ],
+)
+def test_a_number_is_grouped_after_its_country_code(number: str, shown: str) -> None:
+    assert shown == grouped(number)
 
 
 async def test_the_level_leaves_lines_out() -> None:

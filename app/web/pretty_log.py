@@ -1,0 +1,103 @@
+"""The log for a person in development: one readable line for each event, and issues as `ncco check` prints them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from structlog.typing import EventDict
+
+from app.flow.report import report
+
+_COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "error": "31", "critical": "31"}
+_HIDDEN: Final = frozenset(
+    ["event", "level", "timestamp", "problem", "cure", "error", "message", "frames", "exception", "issues", "texts"]
+)
+"""Keys that are not written as `key=value`."""
+_STAYS: Final = ("recorded", "repeat")
+"""Outcomes of webhooks that do not move a call."""
+_COUNTRY_CODE: Final = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d\d")
+"""Source: ITU-T E.164, list of assigned country codes."""
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether the stream is a terminal, and NO_COLOR does not say otherwise."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def escaped(text: str) -> str:
+    """A text with its control and bidirectional characters escaped, except line breaks."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
+
+
+def grouped(number: str) -> str:
+    """`447700900123` as `+44 7700 900123`; what is no international number as it is."""
+    code = _COUNTRY_CODE.match(number)
+    if code is None or not (number.isascii() and number.isdecimal() and 7 <= len(number) <= 15):
+        return number
+    rest = number[code.end() :]
+    groups = (rest[:3], rest[3:6], rest[6:]) if code[0] == "1" else (rest[:-6], rest[-6:])
+    return " ".join([f"+{code[0]}", *filter(None, groups)])
+
+
+class PrettyRenderer:
+    """Renders one event; the last processor of a log.
+
+    Args:
+        colours: whether to use the colours of a terminal.
+    """
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+
+    def __call__(self, _: object, level: str, line: EventDict) -> str:
+        """The lines of an event, of a webhook usually one."""
+        time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
+        if line["event"] == "webhook" and "caller" in line:
+            text = self._webhook(line)
+        else:
+            values = [f"{name}={_shown(line[name])}" for name in line if name not in _HIDDEN]
+            text = "  ".join([self._paint(level, str(line["event"])), *values])
+        lines = [f"{time}  {text}", *(f"          {self._paint(level, text)}" for text in _details(line))]
+        if line["event"] == "flow issues":
+            lines.append(report(line["issues"], line["texts"], "text", self._colours).rstrip("\n"))
+        return "\n".join(lines)
+
+    def _webhook(self, line: EventDict) -> str:
+        who = self._paint("caller", grouped(line["caller"]) or "?")
+        flow = f" → {line['flow']}" if line["flow"] else ""
+        target = "" if line["outcome"] in _STAYS or not line["flow"] else f" → {line['step'] or 'end'}"
+        return f"{who}{flow}: {_what(line)}{target}   {line['ms']:.0f} ms"
+
+    def _paint(self, name: str, text: str) -> str:
+        code = _COLOURS.get(name)
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colours and code else text
+
+
+def _what(line: EventDict) -> str:
+    """What a webhook was taken for: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
+    kind, _, detail = line["kind"].partition("-")
+    words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
+    what = ", ".join(part for part in (words, line["told"]) if part) or kind
+    is_said = line["outcome"] in ("answer", "recorded", line["step"]) or line["outcome"] in what
+    return what if is_said else f"{what} ({line['outcome']})"
+
+
+def _details(line: EventDict) -> Iterator[str]:
+    """What went wrong, and the stack of an exception."""
+    for name in ("problem", "cure"):
+        if line.get(name):
+            yield f"{name}: {line[name]}"
+    if "error" in line:
+        yield f"{line['error']}: {line.get('message', '')}"
+    yield from line.get("frames", ())
+    yield from str(line.get("exception", "")).splitlines()
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
