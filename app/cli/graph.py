@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from importlib.resources import files as files_of
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from app.cli import options
 from app.cli.environment import folders
 from app.cli.output import FINE
 from app.cli.project import FlowsHaveErrors, Source, flow_named
+from app.flow.files import named_flows
 from app.flow.graph import as_dot, as_mermaid, draw
 from app.flow.svg import as_svg
 
@@ -37,7 +36,7 @@ def command(flow: str | None, flows: Path | None, templates: Path | None, form: 
     """Draw FLOW with the flows that it runs; without FLOW, every flow of the project."""
     found = Source(*folders(flows, templates)).load()
     known = found.project.flows
-    if flow not in known and found.has_errors and (flow is None or _is_in_a_file(flow, found.texts.values())):
+    if flow not in known and found.has_errors and (flow is None or flow in named_flows(found.texts)):
         raise FlowsHaveErrors(found)
     drawn = tuple(known[name] for name in sorted(known)) if flow is None else (flow_named(flow, known),)
     drawing = draw(drawn, errors=errors)
@@ -50,9 +49,3 @@ def command(flow: str | None, flows: Path | None, templates: Path | None, form: 
             text = as_mermaid(drawing)
     click.echo(text, nl=False)
     return FINE
-
-
-def _is_in_a_file(flow: str, texts: Iterable[str]) -> bool:
-    """Whether a file starts a flow of that name, whatever its faults."""
-    pattern = re.compile(rf"^flow:\s*[\"']?{re.escape(flow)}[\"']?\s*(?:#|$)", re.MULTILINE)
-    return any(pattern.search(text) for text in texts)

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, login, phone
+from app.console import calls, change, editor, events, flows, login, phone
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.guard import HEADERS, Guard
@@ -50,6 +50,7 @@ def create_console(
     app.state.dev = dev
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.phone_calls = PhoneCalls()
+    app.state.pictures = flows.Pictures()
     app.state.changes = CallChanges(settings.database_url)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
@@ -57,7 +58,7 @@ def create_console(
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
-    for module in (login, phone, calls, change, editor, events):
+    for module in (login, phone, flows, calls, change, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(RequireSession)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from app.flow.issues import Issue
@@ -15,6 +16,7 @@ MAX_BYTES = 1_048_576
 
 _SUFFIXES = (".yaml", ".yml")
 _MISNAMED = (".yaml.txt", ".yml.txt")
+_NAME = re.compile(r"^flow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Issue]]:
@@ -32,6 +34,12 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Iss
     if templates.exists():
         reader.read_folder(templates, "templates", _is_template)
     return reader.texts, reader.issues
+
+
+def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
+    """The names that files give to their flows, whatever their faults → the display path of the first such file."""
+    found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
+    return {name[1]: file for file, name in found if name}
 
 
 def _is_flow(name: str) -> bool:

@@ -46,6 +46,8 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "phone": _at("/phone"),
     "phone-call": _in_a_call,
     "phone-pasted": _pasted,
+    "flows": _at("/flows"),
+    "flow": _at("/flows/reception#reception/operator"),
     "calls": _at("/calls"),
     "call": _at("/calls/aaaaaaaa-0"),
     "change": _at("/change"),

@@ -9,7 +9,15 @@ from tests.system.console.browser import Watch, check_page
 
 
 @pytest.mark.parametrize(
-    "path", ["/calls", "/calls/aaaaaaaa-0?replayed=true", "/change", "/change/flows/reception.yaml"]
+    "path",
+    [
+        "/flows",
+        "/flows/reception?errors=true",
+        "/calls",
+        "/calls/aaaaaaaa-0?replayed=true",
+        "/change",
+        "/change/flows/reception.yaml",
+    ],
 )
 def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     page.goto(path)

@@ -1,0 +1,153 @@
+"""The flows of the project: a list with what is wrong, and each flow as a picture with the details of its steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
+
+from app.console.access import CanLook
+from app.console.pages import refused, render
+from app.console.project import ReadProject
+from app.flow.files import named_flows
+from app.flow.graph import Drawing, GraphNode, draw, entrances
+from app.flow.issues import Issue
+from app.flow.model import Flow
+from app.flow.svg import as_svg
+from app.ncco.suggest import nearest
+
+router = APIRouter()
+
+MOST_PICTURES: Final = 32
+"""Pictures that are kept."""
+MOST_ISSUES: Final = 100
+"""Issues that a page shows."""
+KINDS: Final = {
+    "start": "where calls begin",
+    "step": "plays something",
+    "ask": "asks the caller",
+    "decide": "decides",
+    "hold": "waits for a lookup",
+    "run": "runs another flow",
+    "link": "another flow",
+    "end": "an end",
+}
+"""The kinds of nodes, in words."""
+
+
+class ShownStep(NamedTuple):
+    """A step beside the picture: its node, and the ways out as (label, where it leads, whether after an error)."""
+
+    node: GraphNode
+    ways: list[tuple[str, str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A flow with those that it runs: the SVG, the steps of each flow by title, and the kinds of nodes in it."""
+
+    svg: Markup
+    steps: dict[str, list[ShownStep]]
+    kinds: list[str]
+
+
+class Pictures:
+    """The pictures that were drawn last, by the revisions of the flows in them."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[object, ...], Picture] = {}
+
+    def of(self, flow: Flow, *, errors: bool) -> Picture:
+        """The picture of a flow. Blocks: it takes about a second for 2,000 steps."""
+        key = (flow.name, errors, *(each.revision for each in (flow, *flow.subs.values())))
+        picture = self._drawn.pop(key, None) or _picture(draw([flow], errors=errors))
+        self._drawn[key] = picture
+        if len(self._drawn) > MOST_PICTURES:
+            del self._drawn[next(iter(self._drawn))]
+        return picture
+
+
+def _picture(drawing: Drawing) -> Picture:
+    names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
+    ways: dict[str, list[tuple[str, str, bool]]] = {}
+    for arrow in drawing.arrows:
+        ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end], arrow.stroke == "error"))
+    steps = {
+        flow.title: [ShownStep(node, ways.get(node.key, [])) for node in flow.nodes if node.step]
+        for flow in drawing.subgraphs
+    }
+    found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
+    kinds = [kind for kind in KINDS if kind in found or (kind == "link" and _has_link(drawing))]
+    return Picture(Markup(as_svg(drawing)), steps, kinds)  # noqa: S704 - every text in it is escaped
+
+
+def _name(node: GraphNode, flow: str) -> str:
+    return node.step or (f"the flow {flow}" if node.kind == "start" else node.lines[0])
+
+
+def _has_link(drawing: Drawing) -> bool:
+    flow_of = {node.key: flow.key for flow in drawing.subgraphs for node in flow.nodes}
+    return any(flow_of[arrow.start] != flow_of[arrow.end] for arrow in drawing.arrows)
+
+
+class ListedFlow(NamedTuple):
+    """A row of the list. `flow` is None when it has errors; then `file` says where it is written."""
+
+    name: str
+    file: str
+    flow: Flow | None
+    entrances: tuple[str, ...]
+    errors: int
+    warnings: int
+
+
+def _listed(read: ReadProject) -> Iterator[ListedFlow]:
+    """The flows of the project by name, those with errors too."""
+    files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
+    for name, file in sorted(files.items()):
+        flow = read.project.flows.get(name)
+        own = [issue.is_error for issue in read.issues if issue.place.file == file]
+        yield ListedFlow(name, file, flow, entrances(flow) if flow else (), sum(own), len(own) - sum(own))
+
+
+def _shown(issues: list[Issue]) -> dict[str, object]:
+    """The issues for the template: errors first, and how many there are."""
+    return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
+
+
+@router.get("/flows")
+async def flows(request: Request, _: CanLook) -> Response:
+    """The list."""
+    read = await asyncio.to_thread(request.app.state.project.current)
+    return render(request, "flows.html", flows=list(_listed(read)), **_shown(list(read.issues)))
+
+
+@router.get("/flows/{name}")
+async def flow(request: Request, name: str, _: CanLook, errors: bool = False) -> Response:
+    """A flow as a picture, or why it does not load. With `errors` also where faults of the call lead."""
+    read = await asyncio.to_thread(request.app.state.project.current)
+    flow = read.project.flows.get(name)
+    file = flow.place.file if flow else named_flows(read.texts).get(name, "")
+    if not file:
+        near = nearest(name, sorted(named_flows(read.texts)))
+        cure = f"Did you mean {near}?" if near else "The list of flows has all of them."
+        return refused(request, 404, f"The project has no flow {name}.", cure)
+    values = _shown([issue for issue in read.issues if issue.place.file == file])
+    if flow is None:
+        return render(request, "flow_errors.html", name=name, file=file, **values)
+    pictures: Pictures = request.app.state.pictures
+    picture = await asyncio.to_thread(pictures.of, flow, errors=errors)
+    return render(
+        request,
+        "flow.html",
+        flow=flow,
+        entrances=entrances(flow),
+        picture=picture,
+        errors=errors,
+        kinds=KINDS,
+        **values,
+    )

@@ -1,0 +1,85 @@
+"""The picture of a flow in the browser: zoom, pan, search, and the way from a step to its line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+
+@pytest.fixture
+def picture(page: Page) -> Locator:
+    """The picture of the flow reception, which is open."""
+    page.goto("/flows/reception")
+    return page.locator("#picture svg")
+
+
+def seen(picture: Locator) -> Sequence[float]:
+    """The part of the picture that is seen: x, y, width and height."""
+    return [float(number) for number in str(picture.get_attribute("viewBox")).split()]
+
+
+def node(page: Page, step: str) -> Locator:
+    return page.locator(f'#picture .node[data-step="{step}"]')
+
+
+def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator) -> None:
+    page.get_by_role("button", name="Fit").click()
+    fitted = seen(picture)
+
+    page.get_by_role("button", name="Zoom in").click()
+    assert seen(picture)[2] < fitted[2]
+    page.locator("#picture").focus()
+    page.keyboard.press("-")
+    assert seen(picture)[2] == pytest.approx(fitted[2])
+    page.keyboard.press("ArrowRight")
+    assert seen(picture)[0] > fitted[0]
+    page.keyboard.press("0")
+    assert seen(picture) == pytest.approx(fitted)
+
+    box = picture.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 300, steps=4)
+    page.mouse.up()
+    assert seen(picture)[0] < fitted[0]
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -240)
+    page.keyboard.up("Control")
+    expect(picture).not_to_have_attribute("viewBox", " ".join(map(str, fitted)))
+    assert seen(picture)[2] < fitted[2]
+
+
+def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, picture: Locator) -> None:
+    node(page, "operator").click()
+
+    details = page.locator('details[data-step="operator"]')
+    expect(details).to_contain_text("“I am putting you through.”")
+    expect(details).to_have_attribute("open", "")
+    expect(node(page, "operator")).to_contain_class("selected")
+    page.reload()
+    expect(node(page, "operator")).to_contain_class("selected")
+    details.get_by_role("link").click()
+    expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=75")
+
+
+def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -> None:
+    page.get_by_label("Find a step").fill("half past five")
+
+    expect(page.locator("#steps details:visible")).to_have_count(1)
+    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "hours")
+    page.keyboard.press("Enter")
+    expect(node(page, "hours")).to_contain_class("selected")
+    page.get_by_label("Find a step").fill("nothing says this")
+    expect(page.get_by_text("No step has these words.")).to_be_visible()
+
+
+def test_by_keyboard_alone_a_step_is_chosen(page: Page, picture: Locator) -> None:
+    page.locator("#steps summary").first.focus()
+    page.keyboard.press("Enter")
+
+    expect(node(page, "welcome")).to_contain_class("selected")
+    page.keyboard.press("Enter")
+    expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
