@@ -28,11 +28,15 @@ from app.console.project import CannotSave, ProjectFolder, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
+from app.flow.graph import draw
+from app.flow.svg import as_svg
 
 router = APIRouter()
 
 OWN_CALLS: Final = 3
 """Calls at once of one session; a further one ends the oldest."""
+MOST_DRAWN: Final = 200
+"""Steps of a picture; the layout of more takes too long while somebody types."""
 YEARS: Final = range(2000, 2101)
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "answers",
@@ -171,6 +175,17 @@ async def setup(request: Request, _: CanLook, source: Text) -> Response:
     """What can be called in a text, whom it dials, what it looks up, and its issues."""
     playable = await asyncio.to_thread(read_source, request.app.state.project, source)
     return render(request, "phone_setup.html", **_setup_values(playable))
+
+
+@router.post("/phone/picture")
+async def picture(request: Request, _: CanLook, source: Text) -> Response:
+    """The picture of the flow of a text; empty for an NCCO, and while the text has errors."""
+    playable = await asyncio.to_thread(read_source, request.app.state.project, source)
+    flows = playable.startable
+    if not flows or sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
+        return Response("", media_type="text/html")
+    drawn = await asyncio.to_thread(lambda: as_svg(draw(flows)))
+    return Response(drawn, media_type="text/html")
 
 
 def _setup_values(playable: Playable) -> dict[str, object]:

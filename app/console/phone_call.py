@@ -165,6 +165,7 @@ class PhoneCall:
         observed: what the server has done so far.
         diverged: why the same acts could not be done again, and at which second; None if they could.
         stopped: why a limit has ended the call; "" if none has.
+        lost: the indices in the transcript of what the caller did while nothing listened.
         former: the conversation of the call whose acts were repeated.
     """
 
@@ -182,6 +183,7 @@ class PhoneCall:
         self.observed = Observed()
         self.diverged: tuple[float, str] | None = None
         self.stopped = ""
+        self.lost: set[int] = set()
         self.playable = playable
         self.made_at = made_at
         self.former: tuple[Bubble, ...] = ()
@@ -348,6 +350,8 @@ class PhoneCall:
         """Do what the caller or a dialled party does now."""
         self._note(act, CallMoment(self.leg.at, self.moment.kind, self.moment.waited), self.where)
         leg = self.leg
+        if isinstance(act, Press | Speak) and leg.open is None:
+            self.lost.add(len(leg.transcript))
         match act:
             case Press():
                 await leg.press(act.keys)

@@ -70,6 +70,7 @@ class Bubble:
         text: as a person reads it.
         language: of what is said, such as `en-GB`.
         is_cut: whether the caller has interrupted it.
+        is_lost: whether nothing listened to what the caller did.
         place: for a turn, the line that decided.
         is_failure: whether something went wrong.
         was: what the call before said here instead; "" if nothing has changed.
@@ -83,6 +84,7 @@ class Bubble:
     seconds: float | None = 0.0
     language: str = ""
     is_cut: bool = False
+    is_lost: bool = False
     place: Place | None = None
     is_failure: bool = False
     was: str = ""
@@ -125,7 +127,9 @@ def turns_of(call: PhoneCall) -> list[PlayedTurn]:
 def bubbles_of(call: PhoneCall) -> list[Bubble]:
     """The conversation so far."""
     heard = call.leg.transcript
-    placed = [(index, 1, _heard(f"h{index}", each)) for index, each in enumerate(heard)]
+    placed = [
+        (index, 1, replace(_heard(f"h{index}", each), is_lost=index in call.lost)) for index, each in enumerate(heard)
+    ]
     placed += [
         (_position(heard, played.at), 0, _turn(f"t{number}", played)) for number, played in enumerate(turns_of(call))
     ]

@@ -170,7 +170,7 @@ class FlowEditor extends HTMLElement {
       EditorState.readOnly.of(this.hasAttribute("readonly")),
       LONG_LINE.test(text) ? [] : EditorView.lineWrapping,
       EditorView.darkTheme.of(this.#scheme.matches),
-      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
     ];
   }
 

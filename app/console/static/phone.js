@@ -38,21 +38,28 @@ function send(path, data) {
   return requests;
 }
 
-const act = (what, at = now()) => call && send(`/phone/calls/${call.id}/act`, { act: what, at });
+/** Do something now. A voice that is late behind the call is cut off. */
+function act(what) {
+  if (!call) return;
+  if (call.moment !== "until") voice?.cancel();
+  send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
+}
 
 function show(html) {
   const shown = new DOMParser().parseFromString(html, "text/html");
   const state = shown.getElementById("call-state");
   if (!state) {
     $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
-    announce("This text cannot be called yet: see its issues.", { error: true });
+    announce("This text cannot be called yet.", { error: true });
     return;
   }
-  const { call: id, at, next, moment, over, flow, step, refused } = state.dataset;
+  const { call: id, at, next, moment, over, flow, step, refused, kept } = state.dataset;
   const isNew = call?.id !== id;
   call = {
     id, moment, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
+  const log = $("log");
+  const isAtEnd = !log || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
   if (isNew) {
     silenceVoice();
     $("call").replaceChildren(...shown.body.children);
@@ -64,23 +71,22 @@ function show(html) {
   $("hold").hidden = call.isOver;
   $("hold").setAttribute("aria-pressed", String(isHeld));
   $("again").hidden = false;
-  $("place").textContent = "Call anew";
+  $("keep").hidden = kept !== "true";
   if (refused) announce(refused, { error: true });
   if (isNew) $("place").blur();
-  const list = $("bubbles");
-  list.scrollTop = list.scrollHeight;
+  if (isAtEnd || isNew) $("log").scrollTop = $("log").scrollHeight;
   speak();
   tick();
   schedule();
-  document.dispatchEvent(new CustomEvent("phone:at", { detail: { flow, step } }));
+  light(flow, step);
 }
 
 /** Take over what is new; what stays keeps its focus, and unfolded lines stay unfolded. */
 function merge(before, after) {
   for (const part of [...after.children]) {
     const old = $(part.id);
-    if (part.id === "bubbles") {
-      for (const bubble of [...part.children]) mergeBubble(old, bubble);
+    if (part.id === "log") {
+      for (const bubble of [...part.firstElementChild.children]) mergeBubble($("bubbles"), bubble);
     } else if (old.dataset.html !== part.innerHTML || part.id === "call-state") {
       part.dataset.html = part.innerHTML;
       old.replaceWith(part);
@@ -143,12 +149,12 @@ setInterval(tick, 250);
 // The voice
 
 const voice = window.speechSynthesis;
-let spoken = new Set();
+let spoken = new Map(); // bubbles that were said, and whether they are known to be cut short
 let isMuted = localStorage.getItem("phone-muted") === "true";
 
 function silenceVoice() {
   voice?.cancel();
-  spoken = new Set();
+  spoken = new Map();
 }
 
 function voiceOf(language) {
@@ -158,19 +164,17 @@ function voiceOf(language) {
     ?? voices.find((each) => same(each).split("-")[0] === language.toLowerCase().split("-")[0]);
 }
 
-/** Say what has begun and is not over; stop where the caller has interrupted. */
+/** Say what has begun and is not over; stop when the caller has interrupted, and at the end. */
 function speak() {
   const said = [...$("bubbles").querySelectorAll("[data-say]")];
-  const last = said.at(-1);
-  const isQuiet = call.isOver || (last && "cut" in last.dataset);
-  if (isQuiet || $("bubbles").querySelector(".caller:last-of-type, .caller:nth-last-of-type(2)")) voice?.cancel();
+  const isCut = said.some(({ id, dataset }) => "cut" in dataset && spoken.get(id) === false);
+  if (isCut || call.isOver) voice?.cancel();
   for (const bubble of said) {
-    if (spoken.has(bubble.id)) continue;
-    spoken.add(bubble.id);
-    const lasts = Number(bubble.dataset.seconds || Infinity);
-    const isOn = call.at < Number(bubble.dataset.at) + lasts;
+    const isNew = !spoken.has(bubble.id);
+    spoken.set(bubble.id, "cut" in bubble.dataset);
+    const isOn = call.at < Number(bubble.dataset.at) + Number(bubble.dataset.seconds || Infinity);
     const found = voiceOf(bubble.lang);
-    if (isMuted || isHeld || !isOn || !found) continue;
+    if (!isNew || isMuted || isHeld || !isOn || !found) continue;
     const utterance = new SpeechSynthesisUtterance(bubble.querySelector(".bubble").textContent);
     utterance.voice = found;
     utterance.lang = found.lang;
@@ -247,7 +251,11 @@ $("place").addEventListener("click", () => place());
 $("again").addEventListener("click", () => place(call?.id ?? ""));
 $("hangup").addEventListener("click", () => act({ kind: "hangup" }));
 $("silence").addEventListener("click", () => act({ kind: "silence" }));
-$("skip").addEventListener("click", () => call && send(`/phone/calls/${call.id}/advance`, { at: null }));
+$("skip").addEventListener("click", () => {
+  if (!call) return;
+  voice?.cancel();
+  send(`/phone/calls/${call.id}/advance`, { at: null });
+});
 $("hold").addEventListener("click", () => {
   if (!call) return;
   call.at = now();
@@ -291,9 +299,9 @@ page.addEventListener("click", ({ target }) => {
   if (outcome) act({ kind: "decide", outcome });
   if (message !== undefined) act({ kind: "message", seconds: Number($("seconds").value), key: message });
   if (line) goTo(file, Number(line), Number(column ?? 1));
-  if (button.id === "keep") keep();
 });
 
+$("keep").addEventListener("click", keep);
 async function keep() {
   try {
     const { path, name, command } = await post(`/phone/calls/${call.id}/keep`);
@@ -312,6 +320,36 @@ document.addEventListener("toggle", async ({ target }) => {
   if (answer.ok) place.innerHTML = await answer.text(); // of our own server, which escapes every value
   else place.textContent = "This call is no longer here.";
 }, true);
+
+// The picture
+
+let lit = ["", ""];
+
+/** Light a step in the picture. */
+function light(flow, step) {
+  lit = [flow, step];
+  for (const node of $("picture").querySelectorAll(".current")) node.classList.remove("current");
+  const node = $("picture").querySelector(`.node[data-flow="${CSS.escape(flow)}"][data-step="${CSS.escape(step)}"]`);
+  if (!node || !step) return;
+  node.classList.add("current");
+  const [box, around] = [node.getBoundingClientRect(), $("picture").getBoundingClientRect()];
+  $("picture").scrollBy(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
+}
+
+async function draw() {
+  if (!$("drawing").open) return;
+  try {
+    $("picture").innerHTML = await post("/phone/picture", unsavedSource()); // escaped by our own server
+  } catch {
+    return; // the setup says why
+  }
+  light(...lit);
+}
+$("drawing").addEventListener("toggle", draw);
+$("picture").addEventListener("click", ({ target }) => {
+  const { file, line } = target.closest(".node")?.dataset ?? {};
+  if (line) goTo(file, Number(line), 1);
+});
 
 // The text
 
@@ -385,6 +423,7 @@ async function refresh() {
   const details = $("setup").querySelector("details");
   if (details) details.open = isOpen;
   showAnswers();
+  draw();
 }
 
 function showAnswers() {
@@ -466,4 +505,5 @@ async function openShared() {
 
 addEventListener("hashchange", openShared);
 await openShared();
+draw();
 if (page.dataset.line) goTo("", Number(page.dataset.line), 1);

@@ -110,6 +110,14 @@ async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(pho
     assert "&#34;action&#34;: &#34;connect&#34;" in why
 
 
+async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
+    await phone.call()
+    await phone.act("press", at=1.0, keys="1")
+    assert "nothing listens now" in phone.shown
+    await phone.skip()
+    assert phone.state("step") == "menu"
+
+
 async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
     await phone.call()
     await phone.act("speak", at=4.0, text="sales", confidence=0.8)

@@ -1,0 +1,155 @@
+"""The phone in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.system.console.browser import Watch, check_page
+
+VOICE = """
+window.said = [];
+const voices = [{lang: "de-DE", name: "German"}, {lang: "en_GB", name: "British"}];
+Object.defineProperty(window, "speechSynthesis", {value: {
+  getVoices: () => voices, cancel: () => window.said.push("-"), addEventListener: () => {},
+  speak: ({text, lang}) => window.said.push(`${lang}: ${text}`),
+}});
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+"""A browser with two voices, which says everything at once."""
+
+
+def opened(page: Page, file: str = "flows/reception.yaml") -> Locator:
+    page.goto(f"/phone?file={file}")
+    expect(page.locator("flow-editor")).to_contain_text("No issues")
+    return page.locator("#bubbles")
+
+
+def heard(page: Page, text: str) -> Locator:
+    return page.locator("#bubbles").get_by_text(text)
+
+
+def call(page: Page) -> Locator:
+    page.get_by_role("button", name="Call", exact=True).click()
+    bubbles = page.locator("#bubbles")
+    expect(bubbles.locator(".bubble").first).to_be_visible(timeout=2_000)
+    return bubbles
+
+
+def call_and_press(page: Page, key: str) -> None:
+    """Call reception, and press a key as soon as it listens."""
+    call(page)
+    expect(heard(page, "For sales, press 1")).to_be_visible(timeout=5_000)
+    page.keyboard.press(key)
+
+
+def edit(page: Page, before: str, after: str) -> None:
+    change = "(editor, [before, after]) => { editor.value = editor.value.replaceAll(before, after); editor.check(); }"
+    page.locator("flow-editor").evaluate(change, [before, after])
+    page.locator("flow-editor").dispatch_event("edited")
+
+
+def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
+    opened(page)
+    call_and_press(page, "1")
+    expect(heard(page, "pressed 1 → sales, reception.yaml line 41")).to_be_visible()
+    expect(page.locator('#picture .node.current[data-step="sales"]')).to_be_visible()
+
+    page.get_by_role("button", name="is busy").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="and press #").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(heard(page, "Thank you for your message. Goodbye.")).to_be_visible()
+    expect(heard(page, "The call is over.")).to_be_visible()
+
+    heard(page, "pressed 1 → sales").click()
+    expect(heard(page, "digits 1 are the key of choice")).to_be_visible()
+    check_page(page)
+
+
+def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
+    page.add_init_script(VOICE)
+    opened(page)
+    call_and_press(page, "3")
+    expect(heard(page, "We are open from Monday")).to_be_visible()
+    said = page.evaluate("window.said")
+    assert ["en_GB: Thank you for calling Northgate Bicycles.", "-"] == [said[1], said[3]]
+    assert said[2].startswith("en_GB: For sales, press 1")
+    assert said[4].startswith("en_GB: We are open")
+
+    page.get_by_role("button", name="Mute").click()
+    page.get_by_role("button", name="Hang up").click()
+    expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+
+def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(page: Page) -> None:
+    opened(page)
+    call_and_press(page, "1")
+    page.get_by_role("button", name="is busy").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="Hang up").click()
+    expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+    edit(page, "All our sales colleagues are on the phone.", "Everybody is talking.")
+    page.get_by_role("button", name="Play again").click()
+    expect(page.locator(".changed .bubble")).to_have_text("Everybody is talking.")
+    edit(page, "busy: sales_busy", "busy: menu")
+    page.get_by_role("button", name="Play again").click()
+    expect(heard(page, "Here the call goes another way")).to_be_visible()
+
+    edit(page, "busy: menu", "busy: mneu")
+    page.get_by_role("button", name="Play again").click()
+    expect(page.locator("#phone-issues")).to_contain_text("This text has 1 error")
+    expect(heard(page, "Here the call goes another way")).to_be_visible()
+    page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
+    expect(page.locator("#phone-issues")).to_be_empty()
+    page.get_by_role("button", name="Play again").click()
+    expect(heard(page, "Here the call goes another way")).to_be_visible()
+
+
+def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: BrowserContext) -> None:
+    opened(page)
+    edit(page, "Northgate Bicycles", "Grüße & Söhne")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("The link is copied")).to_be_visible()
+    address = page.evaluate("navigator.clipboard.readText()")
+
+    other = context.new_page()
+    other.goto(address)
+    expect(other.get_by_label("File")).to_have_value("pasted")
+    assert "Grüße & Söhne" in other.locator("flow-editor").evaluate("editor => editor.value")
+    expect(other.locator("#bubbles")).to_have_count(0)
+    call(other)
+    expect(heard(other, "Thank you for calling Grüße & Söhne.")).to_be_visible()
+
+
+def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, watch: Watch) -> None:
+    opened(page, "flows/pin.yaml")
+    edit(page, "Please key in your four-digit PIN.", "Your PIN, please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("flows/pin.yaml is saved.")).to_be_visible()
+    assert "Your PIN, please." in (project / "flows/pin.yaml").read_text()
+
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    for key in "2580":
+        page.keyboard.press(key)
+    expect(heard(page, "Your balance")).to_be_visible()
+    page.get_by_role("button", name="Keep as scenario").click()
+    expect(page.locator("#status")).to_contain_text("a caller presses 2580")
+    assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
+
+
+@pytest.mark.parametrize("text", ['[{"action": "talk", "text": "Hello"}]', '[{"action": "tlak"}]'])
+def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) -> None:
+    opened(page)
+    page.get_by_label("File").select_option("pasted")
+    page.locator("flow-editor").evaluate("(editor, text) => { editor.value = text; }", text)
+    page.locator("flow-editor").dispatch_event("edited")
+    if "tlak" in text:
+        expect(page.locator("flow-editor .issues")).to_contain_text("talk")
+    else:
+        call(page)
+        expect(page.locator(".bubble")).to_have_text("Hello")
