@@ -58,8 +58,8 @@ def link() -> int:
 
     It works where the server keeps its calls in the same database. A server without --dev accepts no link.
     """
-    port = server_settings().console_port
-    if port == 0:
+    settings = server_settings()
+    if settings.console_port == 0 and not settings.console_url:
         raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
     token = secrets.token_urlsafe(32)
 
@@ -69,5 +69,5 @@ def link() -> int:
         await sessions.add(link_row(token, datetime.now(UTC)))
 
     with_store(add)
-    click.echo(console_address(port, token))
+    click.echo(console_address(settings, token))
     return FINE

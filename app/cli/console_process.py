@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -34,9 +34,10 @@ LONGEST_PAUSE_S: Final = 60.0
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
-def console_address(port: int, token: str = "") -> str:
-    """Where the console is opened."""
-    return f"http://{HOST}:{port}/" + (f"?token={token}" if token else "")
+def console_address(settings: Settings, token: str = "") -> str:
+    """Where the console is opened, with the token of a link."""
+    url = settings.console_url or f"http://{HOST}:{settings.console_port}"
+    return f"{url}/?token={token}" if token else f"{url}/"
 
 
 class ConsoleProcess:
@@ -82,11 +83,12 @@ class ConsoleProcess:
 
     def _next_process(self) -> SpawnProcess:
         token = secrets.token_urlsafe(32) if self._dev and not self._settings.console_hashes else ""
-        self.url = self._settings.console_url or console_address(self.port, token)
+        self.url = console_address(self._settings, token)
         return _SPAWN.Process(target=run_console, args=(self._settings, self._bound, self._dev, token), name="console")
 
     def _watch(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the process inherits it: Ctrl-C is for the server
+        # The process inherits it: Ctrl-C and the end of a terminal are for the server.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         pause_s = FIRST_PAUSE_S
         while True:
             with self._lock:
@@ -120,8 +122,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
             yield None
             return
         try:
-            names = ("NCCO_CONSOLE_HOST", variable("console_port"))
-            bound = stack.enter_context(listening(HOST, settings.console_port, names=names))
+            bound = stack.enter_context(_listening(settings))
         except SettingsError as error:
             say(f"note: there is no console: {error}\n  cure: {error.cure}")
             bound = None
@@ -131,6 +132,13 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         console = ConsoleProcess(settings, bound, dev=dev, say=say)
         stack.callback(console.stop)
         yield console
+
+
+def _listening(settings: Settings) -> AbstractContextManager[socket.socket]:
+    name, port = variable("console_port"), settings.console_port
+    if port and port in (settings.port, settings.metrics_port):  # which are bound later, and matter more
+        raise SettingsError(name, f"{port} is the port of the webhooks or of the metrics", "Choose another port.")
+    return listening(HOST, port, names=("NCCO_CONSOLE_HOST", name))
 
 
 def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str) -> None:

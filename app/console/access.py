@@ -80,13 +80,13 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
 def set_cookie(request: HTTPConnection, response: Response, id_: str) -> None:
     """Give a session to the browser; "" takes it away.
 
-    In development it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
+    In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
     """
     response.set_cookie(
         _cookie_name(request),
         id_,
         max_age=int(LONGEST.total_seconds()) if id_ else 0,
-        secure=not request.app.state.dev,
+        secure=request.app.state.has_secure_cookies,
         httponly=True,
         samesite="strict",
     )
@@ -94,7 +94,7 @@ def set_cookie(request: HTTPConnection, response: Response, id_: str) -> None:
 
 def _cookie_name(request: HTTPConnection) -> str:
     """It contains the port, since browsers send cookies to all ports of a host."""
-    prefix = "" if request.app.state.dev else "__Host-"
+    prefix = "__Host-" if request.app.state.has_secure_cookies else ""
     return f"{prefix}ncco-console-{request.url.port or request.url.scheme}"
 
 

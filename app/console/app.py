@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -15,7 +17,7 @@ from app.console import calls, change, editor, events, flows, login, phone
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.guard import HEADERS, Guard
-from app.console.pages import STATIC, refused
+from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
 from app.console.phone import PhoneCalls
 from app.console.project import ProjectFolder
@@ -48,6 +50,7 @@ def create_console(
     app.state.settings = settings
     app.state.services = services
     app.state.dev = dev
+    app.state.has_secure_cookies = not dev or settings.console_url.startswith("https:")
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.phone_calls = PhoneCalls()
     app.state.pictures = flows.Pictures()
@@ -64,6 +67,7 @@ def create_console(
     app.add_middleware(RequireSession)
     app.add_middleware(Guard, url=settings.console_url)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StoreError, _store_error)
     app.add_exception_handler(Exception, _server_error)
     return app
@@ -91,6 +95,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
     problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
     is_plain = refusal.detail in ("Not Found", "Method Not Allowed")  # of the framework
     return refused(request, refusal.status_code, problem if is_plain else refusal.detail, cure, refusal.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """A query or a body that a route does not take: the list of FastAPI for scripts."""
+    fault = cast(RequestValidationError, error)
+    if not wants_page(request):
+        return await request_validation_exception_handler(request, fault)
+    problem = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in fault.errors())
+    return refused(request, 422, problem, "Go back and write something else, or check the address.")
 
 
 async def _store_error(request: Request, error: Exception) -> Response:

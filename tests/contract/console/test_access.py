@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -201,6 +203,27 @@ async def test_eleven_wrong_passwords_close_the_login_but_no_session() -> None:
     assert (429, "900") == (refused.status_code, refused.headers["retry-after"])
     assert "Try again in 15 minutes." in refused.text
     assert (429, 200, 303) == (right.status_code, served.status_code, later.status_code)
+
+
+async def test_many_logins_at_once_get_no_more_than_ten_tries() -> None:
+    app = production()
+    async with browser(app) as stranger:
+        wrong = await asyncio.gather(*(log_in(stranger, "wrong") for _ in range(40)))
+        more = [await log_in(stranger, "wrong") for _ in range(10)]
+    statuses = [response.status_code for response in [*wrong, *more]]
+    assert {401: 10, 429: 40} == Counter(statuses)
+    assert all(response.headers["retry-after"] for response in wrong if response.status_code == 429)
+
+
+async def test_without_its_database_the_console_says_so() -> None:
+    app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
+    async with browser(app, "https://127.0.0.1:8001") as client:
+        login = await client.get("/login")
+        opened = await log_in(client, PASSWORDS["change"])
+        served = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
+    assert (200, 503, 503) == (login.status_code, opened.status_code, served.status_code)
+    assert "NCCO_DATABASE_URL" in opened.text
+    assert "NCCO_DATABASE_URL" in served.text
 
 
 async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:

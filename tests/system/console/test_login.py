@@ -68,6 +68,21 @@ def test_a_wrong_password_is_said_and_the_right_one_leads_on(window: Page, addre
     expect(window.get_by_label("Password")).to_be_visible()
 
 
+def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        log_in(page, PASSWORDS["look"])
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+        page.goto(address.replace("127.0.0.1", "localhost"))  # another site, for cookies
+        with page.expect_response(f"{address}/calls?q=7") as first:
+            page.evaluate(f"location.href = '{address}/calls?q=7'")
+
+        assert 401 == first.value.status
+        expect(page.get_by_role("heading", name="Calls", exact=True)).to_be_visible()
+        expect(page).to_have_url(f"{address}/calls?q=7")
+
+
 def test_eleven_wrong_passwords_close_the_login_and_no_session(browser: Browser, window: Page, address: str) -> None:
     window.goto(address)
     log_in(window, PASSWORDS["change"])

@@ -110,6 +110,15 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
     assert "token=" not in server.printed
 
 
+def test_the_console_does_not_take_the_port_of_the_webhooks(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = str(other.getsockname()[1])
+    with server_with_console(tmp_path, NCCO_PORT=port, NCCO_CONSOLE_PORT=port) as server:
+        assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
+    assert f"NCCO_CONSOLE_PORT: {port} is the port of the webhooks" in server.printed
+
+
 def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Path) -> None:
     with server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server:
         assert [] == children(server.process.pid)
