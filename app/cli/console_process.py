@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from app.errors import SettingsError
@@ -141,6 +142,31 @@ def _listening(settings: Settings) -> AbstractContextManager[socket.socket]:
     return listening(HOST, port, names=("NCCO_CONSOLE_HOST", name))
 
 
+class ConsoleServer(Server):
+    """uvicorn's server, which ends streams of events before it waits for open requests."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            Config(
+                app,
+                http=LimitedHeadProtocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=FINISH_S,
+            )
+        )
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port and the connections."""
+        await self._app.state.changes.close()
+        await super().shutdown(sockets)
+
+
 def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str) -> None:
     """Serve the console until SIGTERM, or until the process that has started this one ends."""
     parent = multiprocessing.parent_process()
@@ -151,18 +177,8 @@ def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str)
     from app.cli.console_services import console_services  # noqa: PLC0415
     from app.console.app import create_console  # noqa: PLC0415
 
-    config = Config(
-        create_console(settings, console_services(settings), dev=dev, link=token),
-        http=LimitedHeadProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=FINISH_S,
-    )
-    Server(config).run(sockets=[bound])
+    app = create_console(settings, console_services(settings), dev=dev, link=token)
+    ConsoleServer(app).run(sockets=[bound])
 
 
 def _end_with(parent: BaseProcess) -> None:

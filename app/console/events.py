@@ -37,11 +37,13 @@ class CallChanges:
     Attributes:
         count: how many changes were seen.
         listeners: how many streams are open.
+        is_closed: the server stops, and the streams end.
     """
 
     def __init__(self, database_url: str, poll_s: float = POLL_S) -> None:
         self.count = 0
         self.listeners = 0
+        self.is_closed = False
         self._database_url = database_url
         self._poll_s = poll_s
         self._changed = asyncio.Condition()
@@ -53,10 +55,16 @@ class CallChanges:
             self._task = asyncio.create_task(self._watch())
         try:
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(lambda: self.count != seen)
+                await self._changed.wait_for(lambda: self.count != seen or self.is_closed)
         except TimeoutError:
             pass
         return self.count
+
+    async def close(self) -> None:
+        """End all streams."""
+        async with self._changed:
+            self.is_closed = True
+            self._changed.notify_all()
 
     async def _watch(self) -> None:
         """Look at the store until nobody listens. A store that is away is tried again."""
@@ -103,6 +111,8 @@ async def _stream(request: Request, changes: CallChanges, seen: int) -> AsyncIte
         yield "retry: 2000\n\n"
         while asyncio.get_running_loop().time() < ends_at:
             count = await changes.wait(seen, HEARTBEAT_S)
+            if changes.is_closed:
+                return
             if count == seen and await session_of(request, is_use=False) is None:
                 return
             yield ": still here\n\n" if count == seen else f"id: {count}\nevent: calls\ndata: changed\n\n"
