@@ -6,6 +6,7 @@ An editor counts columns in UTF-16 code units, as JavaScript and the Language Se
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -154,16 +155,18 @@ def _flow_issues(issues: Iterable[Issue], texts: Mapping[str, str]) -> list[Json
 
 def _ncco_issue(text: str, file: str, span: TextSpan, issue: NccoIssue) -> Json:
     line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start) + 1
+    length = max(1, _units(text[span.start : span.end]))
+    place: Json = {"file": file, "line": line, "column": _units(text[start : span.start]) + 1}
+    end = {"end_line": line, "end_column": place["column"] + length}
+    edits = [{**place, **end, "text": json.dumps(issue.instead)}]
     return {
-        "file": file,
-        "line": line,
-        "column": _units(text[start : span.start]) + 1,
-        "length": max(1, _units(text[span.start : span.end])),
+        **place,
+        "length": length,
         "severity": issue.severity,
         "code": issue.code,
         "message": issue.message,
         "cure": issue.cure,
-        "fixes": [],
+        "fixes": [{"title": f"Change to {issue.instead}", "edits": edits}] if issue.instead else [],
     }
 
 

@@ -29,6 +29,7 @@ class Issue:
         message: one sentence that says what is wrong.
         cure: one sentence that says what to write instead.
         span: the start and the length of the fault in the text at `path`, in characters; None for the whole value.
+        instead: the name or the word to write in its place; None when that is not known.
     """
 
     code: str
@@ -37,6 +38,7 @@ class Issue:
     message: str
     cure: str
     span: tuple[int, int] | None = None
+    instead: str | None = None
 
     @property
     def is_error(self) -> bool:
@@ -68,9 +70,9 @@ class Rule:
     bad: str
     good: str
 
-    def at(self, path: str, message: str, cure: str | None = None) -> Issue:
+    def at(self, path: str, message: str, cure: str | None = None, instead: str | None = None) -> Issue:
         """An issue of this rule at `path`. Without `cure`, it has the rule's own cure."""
-        return Issue(self.code, self.severity, path, message, self.cure if cure is None else cure)
+        return Issue(self.code, self.severity, path, message, self.cure if cure is None else cure, instead=instead)
 
 
 class RuleBook(Mapping[str, R]):
@@ -102,9 +104,9 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"
 """Every rule that `check` applies, by code."""
 
 
-def fault(code: str, message: str, cure: str | None = None, path: str = "") -> Issue:
+def fault(code: str, message: str, cure: str | None = None, path: str = "", instead: str | None = None) -> Issue:
     """An issue of the rule `code`, at the value itself unless `path` says where in it."""
-    return RULES[code].at(path, message, cure)
+    return RULES[code].at(path, message, cure, instead)
 
 
 def pointer(key: object) -> str:

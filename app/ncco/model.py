@@ -141,7 +141,8 @@ class Shape:
             if note is None:
                 cure = meant_option(key, self.title, self.options, self.inside)
                 cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
-                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure))
+                meant = meant_name(key, self.title, self.options, self.inside)
+                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure, instead=meant))
         elif entry is not None:
             issues += check_value(option.kind, entry)
         elif not option.required:
@@ -259,7 +260,7 @@ class Tagged(Kind):
             return self.shapes[kind].check(value)
         meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
         cure = f'Did you mean "{meant}"?' if meant else None
-        return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
+        return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type", meant)]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
         """The one type that has all known options of the endpoint; None when they leave more than one."""

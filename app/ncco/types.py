@@ -249,12 +249,13 @@ class Word(Kind):
             return [fault("N956", f'Sources disagree on "{value}".', self.disputed[value])]
         if self.any_case and value.upper() in self.words:
             return [fault("N955", f"{shown(value)} is not written as in the reference.", f'Write "{value.upper()}".')]
+        meant = None
         if words := self.words_in(value):
             cure = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
         else:
             meant = self.other_words.get(folded(value)) or near(value, self.words)
             cure = f'Did you mean "{meant}"?' if meant else f"Write {expected}."
-        return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
+        return [fault("N109", f"{shown(value)} is not {expected}.", cure, instead=meant)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
         """The words, each once, in their order."""

@@ -203,3 +203,27 @@ async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
 
     assert [] == [issue for issue in issues if issue["severity"] == "error"]
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"action": "tlak", "text": "Hi"}]',
+        '[{"action": "talk",\n "😀": 1, "txet": "Hi"}]',
+        '[{"action": "connect", "endpoint": [{"type": "phnoe", "number": "447700900123"}]}]',
+        '[{"action": "talk", "text": "Hi"}, {"action": "input", "type": ["dmtf"]}]',
+    ],
+)
+async def test_a_misspelt_word_of_a_pasted_ncco_is_fixed(editor: httpx.AsyncClient, text: str) -> None:
+    issue = next(issue for issue in await issues_of(editor, "pasted.json", text) if issue["fixes"])
+    (edit,) = issue["fixes"][0]["edits"]
+    lines = [line.encode("utf-16-le") for line in text.split("\n")]
+    line = lines[edit["line"] - 1]
+    before, after = line[: 2 * edit["column"] - 2], line[2 * edit["end_column"] - 2 :]
+    lines[edit["line"] - 1] = before + edit["text"].encode("utf-16-le") + after
+    fixed = "\n".join(line.decode("utf-16-le") for line in lines)
+
+    assert issue["code"] not in {
+        each["code"] for each in await issues_of(editor, "pasted.json", fixed) if each["fixes"]
+    }
+    assert fixed != text
