@@ -20,7 +20,7 @@ from tests.system.docs.blocks import Block, blocks_of
 HOW_TO: Final = "docs/how-to/"
 STEPS: Final = (
     *("menu", "person", "reception", "sales", "support", "sorry", "account", "locked", "agent", "message", "closed"),
-    *("vip", "staff", "desk", "ask", "thanks", "next", "accept", "again", "welcome", "sales_busy", "voicemail"),
+    *("vip", "staff", "desk", "ask", "thanks", "next", "accept", "again", "welcome", "sales_busy", "voicemail", "shop"),
 )
 """Steps that the parts of a flow may lead to."""
 
