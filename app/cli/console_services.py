@@ -35,7 +35,7 @@ from app.flow.model import Project
 from app.service.calls import AnswerLookups
 from app.settings import Settings
 from app.simulator.delivery import Application
-from app.simulator.legs import CallMoment, Leg
+from app.simulator.legs import BETWEEN_KEYS_S, CallMoment, Leg
 from app.simulator.parties import Parties
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
@@ -71,6 +71,9 @@ class RecordedCall:
         self._result = Result(Scenario())
         self._recorder = Recorder(placed.call)
         self._is_ended = False
+        self._waits_at = self._key_at = 0.0
+        self._thought_s = 0.0
+        """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
 
     @property
     def leg(self) -> Leg:
@@ -102,21 +105,30 @@ class RecordedCall:
 
     def hear_out(self, moment: CallMoment) -> None:
         """See `PlayedCall`."""
+        self._waits_at = moment.at
         self._recorder.hear_out(moment)
 
     def record(self, act: Act, moment: CallMoment) -> None:
         """See `PlayedCall`."""
+        now = round(max(moment.at - self._thought_s, 0.0), 3)
         if isinstance(act, HangUp):
             self._recorder.hang_up(moment)
+            last = self._recorder.script[-1]
+            if isinstance(last, steps.HangUpStep) and last.when != "now":
+                self._recorder.script[-1] = last.model_copy(update={"when": now})
             return
-        at = round(moment.at, 3) if moment.kind in ("until", "dial") else None
-        self._recorder.add(_step_of(act, at), moment)
+        if moment.kind in ("input", "record") and not isinstance(act, Silence):
+            self._thought_s += moment.at - self._waits_at
+        self._recorder.add(_step_of(act, now if moment.kind in ("until", "dial") else None), moment)
+        self._key_at = moment.at
 
     def extend(self, keys: str) -> None:
         """See `PlayedCall`."""
-        last = self._recorder.script[-1]
+        last, at = self._recorder.script[-1], self.leg.at
         if isinstance(last, steps.PressStep):
             self._recorder.script[-1] = last.model_copy(update={"keys": last.keys + keys})
+        self._thought_s += at - self._key_at - BETWEEN_KEYS_S
+        self._key_at = at
 
     def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed) -> Kept:
         """See `PlayedCall`."""

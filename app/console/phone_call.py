@@ -292,6 +292,7 @@ class PhoneCall:
         self.moment = await self.leg.listen(until=at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
             self._note(Silence(), CallMoment(before.at, "until"), self.where._replace(waits=waited.kind))
+            self._acted_at = self.leg.at
         if self.leg.waited is not None and self.leg.waited is not waited:
             self.line.hear_out(self.moment)
             self.observed = await self.line.observe()

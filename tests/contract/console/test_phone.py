@@ -267,6 +267,25 @@ async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project
     assert tested.exit_code == 0, tested.output
 
 
+async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    await phone.call()
+    await phone.skip()
+    await phone.act("press", at=float(phone.state("at")) + 4, keys="9")
+    await phone.act("press", at=float(phone.state("at")) + 5, keys="1")
+    assert "cut short" in phone.shown
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=float(phone.state("at")) + 2)
+    await phone.act("decide", outcome="completed")
+    await phone.act("hangup", at=float(phone.state("at")) + 9)
+    await phone.post(f"/phone/calls/{phone.id}/keep")
+    tested = await asyncio.to_thread(ncco, "test", cwd=project)
+    assert tested.exit_code == 0, tested.output
+    before = phone.bubbles
+    await phone.call(again=phone.id)
+    assert phone.bubbles == before
+    assert "changed" not in phone.shown
+
+
 async def test_a_call_of_an_unsaved_text_is_not_kept(own_phone: Phone, project: Path) -> None:
     await own_phone.call(text=(project / "flows/reception.yaml").read_text().replace("Northgate", "Southgate"))
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
@@ -342,7 +361,16 @@ async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
         assert (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code == 403
 
 
-async def test_calls_are_limited_and_end_when_nobody_asks_for_them(phone: Phone) -> None:
+async def test_at_most_twenty_calls_are_in_progress() -> None:
+    console, statuses = make_console(), []
+    for _ in range(7):
+        async with await logged_in(console) as client:
+            for _ in range(3):
+                statuses.append((await client.post("/phone/calls", json={"file": "flows/pin.yaml"})).status_code)
+    assert statuses == [200] * 20 + [429]
+
+
+async def test_a_session_has_three_calls_the_oldest_ends(phone: Phone) -> None:
     await phone.call()
     first = phone.id
     for _ in range(3):
