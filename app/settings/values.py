@@ -217,9 +217,11 @@ def is_address(host: str) -> bool:
 def name_in_host(header: str) -> str:
     """The name or address of a Host header, without its port; "" when there is none."""
     try:
-        return "" if "@" in header else urlsplit(f"//{header}").hostname or ""
+        url = urlsplit(f"//{header}")
+        url.port  # noqa: B018 - reading it is what checks it
     except ValueError:
         return ""
+    return (url.hostname or "") if url.netloc == header and "@" not in header else ""
 
 
 def is_loopback(host: str) -> bool:

@@ -129,6 +129,9 @@ async def test_every_page_forbids_frames_scripts_of_others_and_caches(
         ("console.example.com.evil.example.com", 421),
         ("evil.example.com@127.0.0.1", 421),
         ("[::1", 421),
+        ("127.0.0.1:port", 421),
+        ("127.0.0.1:99999", 421),
+        ("127.0.0.1:8001/@evil.example.com", 421),
         ("", 421),
     ],
 )

@@ -81,7 +81,6 @@ async def test_other_methods_are_refused_with_what_is_allowed(method: str) -> No
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nope",
         "/webhooks",
         "/webhooks/",
