@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.cli.console_proof import prove_flow
 from app.cli.output import CannotRun
 from app.cli.server_under_test import make_app
 from app.cli.simulate.commands import asked_in, ways_of_input
@@ -242,4 +243,4 @@ class ProcessPlayer:
 
 def console_services(settings: Settings) -> Services:
     """The services of the console for a project."""
-    return Services(ProcessPlayer(settings.dial_allow))
+    return Services(ProcessPlayer(settings.dial_allow), f"{prove_flow.__module__}:{prove_flow.__name__}")

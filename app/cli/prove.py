@@ -113,8 +113,8 @@ def command(
         prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
         for flow in _proved_flows(name, found.project.flows)
     ]
-    faults = _faults(found.project, proofs)
-    proofs = _without_differing(proofs, faults, source)
+    faults = faults_of(found.project, proofs)
+    proofs = without_differing(proofs, faults, source)
     faults = [each for each in faults if not (each.example and each.example.problem)]
     if not name:
         faults += [FoundViolation(violation) for violation in never_run(found.project.flows, proofs)]
@@ -157,7 +157,7 @@ class FoundViolation:
     example: Rehearsed | None = None
 
 
-def _faults(project: Project, proofs: Iterable[Proof]) -> list[FoundViolation]:
+def faults_of(project: Project, proofs: Iterable[Proof]) -> list[FoundViolation]:
     """Each violation once, also when several flows run the flow that has it."""
     first: dict[tuple[str, str, str, str], tuple[Violation, Proof]] = {}
     for proof in proofs:
@@ -172,7 +172,7 @@ def _key(violation: Violation) -> tuple[str, str, str, str]:
     return violation.kind, violation.flow, violation.step, violation.message
 
 
-def _without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
+def without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
     """The proofs without violations that the simulator does not reproduce. Each of those marks its proof as stopped."""
     dropped = set()
     for violation, proof, example in ((each.violation, each.proof, each.example) for each in faults):

@@ -61,6 +61,7 @@ def create_console(
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
+    app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
     for module in (login, phone, flows, calls, change, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
@@ -80,6 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.sessions.prepare()
     yield
     await app.state.worker.close()
+    await app.state.prover.close()
     await app.state.store.close()
 
 

@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.pages import refused, render
-from app.console.project import ReadProject
+from app.console.project import ProjectFolder, ReadProject
+from app.console.services import Services
+from app.console.worker import Worker, WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import Drawing, GraphNode, draw, entrances
 from app.flow.issues import Issue
@@ -26,6 +28,10 @@ MOST_PICTURES: Final = 32
 """Pictures that are kept."""
 MOST_ISSUES: Final = 100
 """Issues that a page shows."""
+PROOF_S: Final = 20.0
+"""How long a proof explores."""
+PROOF_STOPS_S: Final = 60.0
+"""How long it may take with the calls that it plays."""
 KINDS: Final = {
     "start": "where calls begin",
     "step": "plays something",
@@ -37,6 +43,15 @@ KINDS: Final = {
     "end": "an end",
 }
 """The kinds of nodes, in words."""
+
+
+VERDICTS: Final = {
+    "proved": "Every call was explored, and nothing is wrong.",
+    "walked": "Every call was explored, some inputs with sample values only; nothing is wrong.",
+    "stopped": "The time was not enough for every call; nothing wrong was found so far.",
+    "refuted": "Something is wrong.",
+}
+"""What each verdict means."""
 
 
 class ShownStep(NamedTuple):
@@ -149,5 +164,23 @@ async def flow(request: Request, name: str, _: CanLook, errors: bool = False) ->
         picture=picture,
         errors=errors,
         kinds=KINDS,
+        can_prove=bool(request.app.state.services.proof),
         **values,
     )
+
+
+@router.post("/flows/{name}/proof")
+async def proof(request: Request, name: str, _: CanLook) -> Response:
+    """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
+    folder: ProjectFolder = request.app.state.project
+    read = await asyncio.to_thread(folder.current)
+    services: Services = request.app.state.services
+    if name not in read.project.flows or not services.proof:
+        return refused(request, 404, f"The flow {name} cannot be proved.", "Mend its issues first.")
+    values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": name, "seconds": PROOF_S}
+    prover: Worker = request.app.state.prover
+    try:
+        found = await prover.run(services.proof, values)
+    except WorkNotDone as error:
+        return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
+    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)

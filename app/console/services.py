@@ -186,6 +186,8 @@ class Services:
 
     Attributes:
         player: places the calls of the phone; None: it cannot call.
+        proof: the function that proves a flow in a subprocess, as `package.module:name`; "": none can be proved.
     """
 
     player: Player | None = None
+    proof: str = ""

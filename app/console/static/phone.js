@@ -507,3 +507,5 @@ addEventListener("hashchange", openShared);
 await openShared();
 draw();
 if (page.dataset.line) goTo("", Number(page.dataset.line), 1);
+const placed = new URLSearchParams(location.search).get("call"); // by another page
+if (placed) send(`/phone/calls/${encodeURIComponent(placed)}/advance`, { at: 0 });

@@ -189,5 +189,9 @@ if (view.scale < SMALLEST_SCALE) {
   }
 }
 new ResizeObserver(show).observe(frame);
-const [flow, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
-if (step) choose(flow, step);
+function chooseByAddress() {
+  const [flow, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  if (step) choose(flow, step);
+}
+addEventListener("hashchange", chooseByAddress);
+chooseByAddress();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 
@@ -134,3 +135,70 @@ async def test_without_a_session_nothing_is_shown(path: str) -> None:
 
 async def test_who_may_only_look_sees_flows(look_only: httpx.AsyncClient) -> None:
     assert 200 == (await look_only.get("/flows/reception")).status_code
+
+
+MENU = """\
+flow: main
+numbers: ["442079460000"]
+start: menu
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
+  sales:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, busy: LOST, otherwise: goodbye}
+  goodbye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+
+
+async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main=MENU.replace("LOST", "end"),
+        broken=main(target="helo").replace("main", "other").replace("60000", "60001"),
+    )
+    app = make_console(tmp_path)
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/main/proof")).text
+        found = re.search(r'data-play="([^"]*)"', page)
+        assert found, page
+        wanted = json.loads(html.unescape(found[1]))
+        acts = wanted.pop("acts")
+        answer = await client.post("/phone/calls", json={"file": "flows/main.yaml", **wanted})
+        call = re.search(r'data-call="([^"]*)"', answer.text)
+        assert call, answer.text
+        for act in acts:
+            await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
+            await client.post(f"/phone/calls/{call[1]}/act", json={"act": act})
+        answer = await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
+    await app.state.prover.close()
+
+    assert "main is refuted" in words(page)
+    assert "dead_end, flows/main.yaml line 11" in words(page)
+    assert "For sales, press 1. press 1 the called party: busy" in words(page)
+    assert ["press", "decide"] == [act["kind"] for act in acts]
+    assert 'data-over="true"' in answer.text
+
+
+async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
+    app = make_console(write(tmp_path, main=MENU.replace("LOST", "goodbye")))
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/main/proof")).text
+    await app.state.prover.close()
+
+    assert "main is proved" in words(page)
+    assert "data-play" not in page
+
+
+async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
+    async with await logged_in(make_console(write(tmp_path, main=main(target="helo")))) as client:
+        assert 404 == (await client.post("/flows/main/proof")).status_code
+        assert 403 == (await client.post("/flows/main/proof", headers={"X-CSRF-Token": ""})).status_code

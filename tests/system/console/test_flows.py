@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from tests.system.console.browser import violations
 
 
 @pytest.fixture
@@ -83,3 +86,43 @@ def test_by_keyboard_alone_a_step_is_chosen(page: Page, picture: Locator) -> Non
     expect(node(page, "welcome")).to_contain_class("selected")
     page.keyboard.press("Enter")
     expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
+
+
+DEAD_END = """\
+flow: dead_end
+numbers: ["442079460077"]
+start: menu
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
+  sales:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, busy: end, otherwise: goodbye}
+  goodbye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+
+
+def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project: Path) -> None:
+    file = project / "flows" / "dead_end.yaml"
+    file.write_text(DEAD_END, encoding="utf-8")
+    try:
+        page.goto("/flows/dead_end")
+        page.get_by_role("button", name="Prove").click()
+        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
+        page.get_by_text("The shortest such call").click()
+        expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
+        assert [] == violations(page)
+        page.get_by_role("button", name="Play it on the phone").click()
+
+        expect(page.locator("#bubbles .caller")).to_have_text("1")
+        expect(page.get_by_text("The call is over")).to_be_visible()
+    finally:
+        file.unlink()

@@ -1,0 +1,127 @@
+"""Proves a flow for the console, in its subprocess: plain values in, plain values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.cli.project import Source
+from app.cli.prove import FoundViolation, faults_of, without_differing
+from app.console.services import Act, Decide, HangUp, Message, Press, Silence, Speak
+from app.flow.loader import load
+from app.verify.prove import CallLimits, SearchLimits, prove
+from app.verify.prove.counterexample import WrittenScenario, text_of
+from app.verify.scenarios import script as steps
+from app.verify.scenarios.model import Scenario, ScenarioCall, read_scenarios
+
+MOST_STATES: Final = 50_000
+_BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
+_WORDS: Final = {"dial": "the called party:"}
+_UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
+"""Steps that the phone does not need: it plays on to where the caller is waited for."""
+
+
+def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
+    """The verdict on a flow with its violations, and for each the shortest call in which it happens.
+
+    Args:
+        texts: display path → text of the whole project; the flow has no error.
+        env: the variables that flows may read.
+        flow: its name.
+        seconds: stop exploring after as long.
+    """
+    project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
+    source = Source(Path("flows"), Path("templates"))
+    bounds = SearchLimits(MOST_STATES, seconds)
+    proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
+    found = faults_of(project, [proof])
+    (proof,) = without_differing([proof], found, source)
+    return {
+        "verdict": proof.status,
+        "stopped": proof.space.stopped,
+        "states": len(proof.space.states),
+        "sampled": sorted(proof.representatives),
+        "violations": [_document(each, flow) for each in found if not (each.example and each.example.problem)],
+    }
+
+
+def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
+    violation, written = found.violation, found.example.written if found.example else None
+    return {
+        **{name: getattr(violation, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
+        "file": violation.place.file,
+        "line": violation.place.line,
+        "call": list(_conversation(written)) if written else [],
+        "played": _played(written, flow) if written else None,
+    }
+
+
+def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
+    """The call in lines: who (`said`, `caller` or `note`), and what."""
+    for name, answer in written.body.get("given", {}).items():
+        yield "note", f"{name} answers {answer}"
+    for line in written.body["script"]:
+        word, value = (line, "") if isinstance(line, str) else next(iter(line.items()))
+        if word == "dial":
+            value = value["outcome"] if isinstance(value, Mapping) and "outcome" in value else value or "answered"
+        elif isinstance(value, Mapping):
+            value = ", ".join(f"{name} {each}" for name, each in value.items())
+        if word == "hear":
+            yield "said", str(value)
+        else:
+            yield "caller" if word in _BY_CALLER else "note", f"{_WORDS.get(word, word)} {value}".strip()
+
+
+def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
+    """The call as the phone of the console plays it; None where the phone cannot."""
+    (scenario,), _ = read_scenarios("call.yaml", text_of([written]))
+    call, lookups = scenario.call or ScenarioCall(), _lookups(written.body.get("given", {}))
+    acts = _acts(scenario)
+    if lookups is None or acts is None or written.body.get("env") or call.sip or call.user or call.custom_data:
+        return None
+    return {
+        "flow": call.flow or ("" if call.to else flow),
+        "to": call.to,
+        "caller": call.from_,
+        "made_at": call.made_at.isoformat(),
+        "world": {"lookups": lookups},
+        "acts": [act.model_dump() for act in acts],
+    }
+
+
+def _lookups(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What each lookup answers; None if one answers differently from time to time."""
+    found: dict[str, Any] = {}
+    for name, answer in given.items():
+        if answer == {"timeout": True}:
+            found[name] = {"how": "timeout"}
+            continue
+        value = answer.get("value", answer) if isinstance(answer, Mapping) else None
+        if not isinstance(value, Mapping):
+            return None
+        found[name] = {"how": "value", "value": dict(value)}
+    return found
+
+
+def _acts(scenario: Scenario) -> list[Act] | None:
+    found: list[Act] = []
+    for step in scenario.script:
+        match step:
+            case steps.PressStep():
+                found.append(Press(keys=step.keys))
+            case steps.SpeakStep() if step.speech.text and not step.speech.error:
+                found.append(Speak(text=step.speech.text, confidence=step.speech.confidence))
+            case steps.SilenceStep():
+                found.append(Silence())
+            case steps.RecordStep():
+                found.append(Message(seconds=step.message.seconds, key=step.message.key))
+            case steps.DialStep() if not step.party.presses:
+                found.append(Decide(outcome=step.party.outcome, talks_s=step.party.talks))
+            case steps.HangUpStep():
+                found.append(HangUp())
+            case _ if not isinstance(step, _UNTIMED):
+                return None
+    return found
