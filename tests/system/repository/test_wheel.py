@@ -1,0 +1,150 @@
+"""The wheel, in an environment with nothing but its dependencies: a project, a call, the console with its assets."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+from packaging.requirements import Requirement
+
+from tests.contract.server import free_port
+from tests.system.repository.tracked import ROOT, tracked_files
+
+STARTS_WITHIN_S = 60.0
+LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
+
+
+def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """What a command printed; it must end with 0."""
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The environment, and a project that was made in it."""
+
+    environment: Path
+    project: Path
+    wheel: Path
+
+    def settings(self) -> dict[str, str]:
+        path = f"{self.environment / 'bin'}:/usr/bin:/bin"
+        return {"PATH": path, "HOME": str(self.project), "NCCO_PORT": "0", "NCCO_CONSOLE_PORT": str(free_port())}
+
+    def ncco(self, *words: str, cwd: Path | None = None) -> str:
+        """What a command printed; it must end with 0."""
+        return run(f"{self.environment}/bin/ncco", *words, cwd=cwd or self.project, env=self.settings())
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    home = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home / "dist"), cwd=ROOT)
+    [wheel] = (home / "dist").glob("*.whl")
+    venv.create(home / "venv", with_pip=False)
+    install = ["uv", "pip", "install", "--offline", "--no-deps", "--no-config", "--python", str(home / "venv")]
+    run(sys.executable, "-m", *install, str(wheel), cwd=home)
+    [packages] = (home / "venv" / "lib").glob("python*/site-packages")
+    link_dependencies(packages)
+    made = Installed(home / "venv", home / "shop", wheel)
+    made.ncco("init", "shop", cwd=home)
+    return made
+
+
+def link_dependencies(packages: Path) -> None:
+    """What the wheel requires, and what that requires, as it is installed here: nothing is downloaded."""
+    [wheel] = importlib.metadata.distributions(name="ncco-server", path=[str(packages)])
+    waiting, seen = [*(wheel.requires or ())], set[str]()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if not wanted or requirement.name in seen:
+            continue
+        seen.add(requirement.name)
+        found = importlib.metadata.distribution(requirement.name)
+        waiting += found.requires or ()
+        for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(Path(str(found.locate_file(top))))
+
+
+@contextmanager
+def serving(installed: Installed) -> Iterator[list[str]]:
+    """`ncco serve --dev`, with the lines that it prints."""
+    lines: list[str] = []
+    process = subprocess.Popen(
+        [installed.environment / "bin" / "ncco", "serve", "--dev"],
+        cwd=installed.project,
+        env=installed.settings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    reader = Thread(target=lines.extend, args=(process.stdout,), daemon=True)
+    reader.start()
+    try:
+        yield lines
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        reader.join()
+        process.stdout.close()
+
+
+def found_in(lines: list[str], pattern: str) -> str:
+    """What the first group of a pattern matches in a line; waits for that line."""
+    until = monotonic() + STARTS_WITHIN_S
+    while monotonic() < until:
+        if match := re.search(pattern, "".join(lines)):
+            return match[1]
+        sleep(0.05)
+    raise AssertionError("".join(lines))
+
+
+def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None:
+    with zipfile.ZipFile(installed.wheel) as wheel:
+        held = {name for name in wheel.namelist() if name.startswith("app/")}
+
+    assert {name for name in tracked_files() if name.startswith("app/")} == held
+
+
+def test_a_new_project_of_the_installed_wheel_has_no_faults(installed: Installed) -> None:
+    assert "no issues" in installed.ncco("check")
+    assert "main" in installed.ncco("test")
+    assert "proved" in installed.ncco("prove") or "walked" in installed.ncco("prove")
+    assert installed.ncco("graph", "main", "--format", "svg").startswith("<svg")
+    assert "settings" in installed.ncco("doctor", "--help")
+
+
+def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
+    with serving(installed) as lines:
+        address = found_in(lines, r"listens on (http://\S+)")
+        call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
+        answer = httpx.get(f"{address}/webhooks/answer", params=call)
+        link = found_in(lines, r"(http://127\.0\.0\.1:\d+/\S*token=\S+)")
+        with httpx.Client(follow_redirects=True) as browser:
+            page = browser.get(link)
+            assets = {urljoin(str(page.url), path): "" for path in LINKED.findall(page.text)}
+            replies = {url: browser.get(url) for url in assets}
+
+    assert ["talk", "talk", "input"] == [action["action"] for action in answer.json()][:3]
+    assert (200, True) == (page.status_code, "<html" in page.text)
+    assert any(".css" in url for url in replies)
+    assert any(".js" in url for url in replies)
+    assert [] == [url for url, reply in replies.items() if reply.status_code != 200 or not reply.content]
