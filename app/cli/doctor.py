@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun, counted
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
+from app.flow.model import Flow
 from app.settings import Settings, load_settings
 from app.settings.fields import PLACEHOLDER_SECRET, SECRETS, UUID, variable
 from app.store import open_store
@@ -80,10 +81,18 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
         return
     for check in CHECKS:
         yield from check(settings)
+    flows: Collection[Flow] = ()
+    try:
+        loaded = Source(settings.flows, settings.templates).load(flow_variables())
+    except CannotRun as error:
+        yield Finding("flows", "error", error.problem, error.cure)
+    else:
+        flows = loaded.project.flows.values()
+        yield from check_flows(loaded)
     if is_offline:
         yield Finding("network", "unchecked", "the public URL, Vonage and the clock are left out by --offline")
     else:
-        yield from asyncio.run(network_findings(settings))
+        yield from asyncio.run(network_findings(settings, flows))
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
@@ -212,13 +221,8 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
 
 
-def check_flows(settings: Settings) -> Iterator[Finding]:
+def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
     """Whether the flows have errors, take calls, and lose no caller."""
-    try:
-        loaded = Source(settings.flows, settings.templates).load(flow_variables())
-    except CannotRun as error:
-        yield Finding("flows", "error", error.problem, error.cure)
-        return
     flows = loaded.project.flows.values()
     errors = [issue for issue in loaded.issues if issue.is_error]
     if errors:
@@ -269,6 +273,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
     check_disk,
-    check_flows,
 )
-"""The checks without the network, in their order."""
+"""The checks that need the settings alone, in their order."""

@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,13 +17,23 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.cli.console_process import HOST
 from app.cli.findings import Finding, Status
 from app.cli.output import counted
 from app.cli.serve import URLS
 from app.errors import VonageApiError
+from app.flow.model import Flow
 from app.settings import Settings
 from app.settings.fields import UUID
-from app.vonage.applications import ConfiguredUrl, VoiceCapability, VonageApplication, read_application
+from app.vonage.applications import (
+    Account,
+    ConfiguredUrl,
+    OwnedNumbers,
+    VoiceCapability,
+    VonageApplication,
+    read_application,
+    read_numbers,
+)
 from app.vonage.keys import rsa_modulus
 from app.vonage.signatures import MAX_AGE_S
 from app.web.webhooks import DEADLINE_S
@@ -66,12 +76,13 @@ class Probe:
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
-async def network_findings(settings: Settings) -> list[Finding]:
-    """All checks that send something."""
+async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[Finding]:
+    """All checks that send something; `flows` are those without errors."""
     trusted = httpx.create_ssl_context()
     async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted) as client:
         here = await _probe(client, f"{_local_url(settings)}/healthz")
         findings = [check_local_server(settings, here, await _probe(client, f"{_local_url(settings)}/readyz"))]
+        findings.append(await check_console(client, settings, here))
         there = Probe()
         if settings.public_url:
             there = await _probe(client, f"{settings.public_url}/healthz")
@@ -79,7 +90,7 @@ async def network_findings(settings: Settings) -> list[Finding]:
             findings += await check_plain_http(client, settings.public_url)
         else:
             findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
-        application, date = await _application(client, settings)
+        application, date = await _application(client, settings, flows)
         findings += application
     return [*findings, check_clock(date, there.headers)]
 
@@ -109,7 +120,8 @@ async def _probe(client: httpx.AsyncClient, url: str) -> Probe:
 
 def _expiry(response: httpx.Response) -> float | None:
     """When the certificate of the connection expires, in seconds since 1970; None without TLS."""
-    secure = response.extensions["network_stream"].get_extra_info("ssl_object")
+    stream = response.extensions.get("network_stream")
+    secure = stream.get_extra_info("ssl_object") if stream is not None else None
     return ssl.cert_time_to_seconds(str(secure.getpeercert()["notAfter"])) if secure is not None else None
 
 
@@ -144,6 +156,24 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
         return Finding("server", "error", f"another program, or another version, answers at {url}", cure)
     cure = "Start it with `ncco serve`, and run this again while it runs."
     return Finding("server", "unchecked", f"nothing answers at {url}", cure)
+
+
+async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
+    """Whether the console has a password and a port of its own. It is only asked whether it answers."""
+    if not settings.has_console(dev=False):
+        why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
+        return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
+    port, cure = settings.console_port, "Choose another NCCO_CONSOLE_PORT."
+    if port and port in (settings.port, settings.metrics_port):
+        return Finding("console", "error", f"its port {port} is that of the webhooks or of the metrics", cure)
+    answers = bool((await _probe(client, f"http://{HOST}:{port}/")).status)
+    if here.server and not answers:
+        cure = "Look at what the server said when it started."
+        return Finding("console", "warning", f"the server runs, and no console answers at port {port}", cure)
+    if answers and not here.server:
+        return Finding("console", "error", f"another program answers at its port {port}", cure)
+    state = f"answers at http://{HOST}:{port}" if answers else f"port {port} is free"
+    return Finding("console", "ok", f"it has a password, and {state}")
 
 
 async def check_address(public_url: str) -> list[Finding]:
@@ -215,29 +245,51 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
     return [Finding("http", "warning", f"http://{parts.netloc} answers without TLS", cure)]
 
 
-async def _application(client: httpx.AsyncClient, settings: Settings) -> tuple[list[Finding], str]:
+async def _application(
+    client: httpx.AsyncClient, settings: Settings, flows: Collection[Flow]
+) -> tuple[list[Finding], str]:
     """The findings about the application at Vonage, and the `Date` of Vonage's reply."""
     secret = settings.api_secret.get_secret_value()
     needed = {
-        "VONAGE_APPLICATION_ID": settings.application_id,
+        "VONAGE_APPLICATION_ID": UUID.fullmatch(settings.application_id),
         "VONAGE_API_KEY": settings.api_key,
         "VONAGE_API_SECRET": secret,
     }
-    missing = [name for name, value in needed.items() if not value]
-    if not UUID.fullmatch(settings.application_id) and not missing:
-        return [Finding("vonage", "unchecked", "the URLs at Vonage are not checked: there is no application ID")], ""
-    if missing:
-        cure = "Set it for this command alone: VONAGE_API_SECRET=... ncco doctor"
-        message = f"the URLs at Vonage are not checked, for want of {' and '.join(missing)}"
+    if missing := [name for name, value in needed.items() if not value]:
+        cure = "Set the others in .env, and the secret for this command alone: VONAGE_API_SECRET=... ncco doctor"
+        message = f"the URLs and numbers at Vonage are not checked, for want of {' and '.join(missing)}"
         return [Finding("vonage", "unchecked", message, cure)], ""
+    account = Account(client, settings.vonage_api_url, settings.api_key, secret)
     try:
-        found = await read_application(
-            client, settings.vonage_api_url, settings.application_id, settings.api_key, secret
-        )
+        found = await read_application(account, settings.application_id)
     except VonageApiError as error:
         status: Status = "error" if error.status in (401, 403, 404) else "unchecked"
         return [Finding("vonage", status, str(error), error.cure)], error.date
-    return list(check_application(settings, found)), found.date
+    findings = list(check_application(settings, found))
+    try:
+        findings += check_numbers(await read_numbers(account, settings.application_id), flows)
+    except VonageApiError as error:
+        findings.append(Finding("numbers", "unchecked", str(error), error.cure))
+    return findings, found.date
+
+
+def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
+    """Whether calls reach the application, and a flow takes each of them."""
+    linked = {number.msisdn for number in owned.numbers}
+    if not linked:
+        cure = "Link your number: in the Vonage dashboard, the tab Numbers of the application."
+        yield Finding("numbers", "error", "no number is linked to the application, so no call reaches it", cure)
+        return
+    taken = {number for flow in flows for number in flow.numbers}
+    takes_all = any(flow.default or flow.entry for flow in flows)
+    if lost := sorted(linked - taken) if flows and not takes_all else []:
+        cure = "Write it into `numbers` of a flow, or `default: true`."
+        yield Finding("numbers", "error", f"no flow takes the calls to {', '.join(lost)}, linked at Vonage", cure)
+    if owned.count <= len(linked) and (silent := sorted(taken - linked)):
+        cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
+        yield Finding("numbers", "warning", f"a flow takes calls to {', '.join(silent)}, not linked at Vonage", cure)
+    if not lost:
+        yield Finding("numbers", "ok", f"linked to the application: {', '.join(sorted(linked))}")
 
 
 def check_application(settings: Settings, found: VonageApplication) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Reads how an application is configured at Vonage.
+"""Reads how an application is configured at Vonage, and its numbers.
 
 Source: Application API 2.4.1, `GET /v2/applications/{id}`: Basic authentication with API key and API secret.
 """
@@ -6,7 +6,7 @@ Source: Application API 2.4.1, `GET /v2/applications/{id}`: Basic authentication
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -15,6 +15,7 @@ from app.errors import VonageApiError
 
 WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
+_NUMBERS_URL: Final = "https://rest.nexmo.com"
 _LATER: Final = "Try again later, or look at the application in the Vonage dashboard."
 
 
@@ -80,39 +81,76 @@ class VonageApplication(ApiDocument):
     date: str = Field(default="", exclude=True)
 
 
-async def read_application(
-    client: httpx.AsyncClient, api_url: str, application_id: str, api_key: str, api_secret: str
-) -> VonageApplication:
-    """The configuration of an application. Raises VonageApiError.
+class OwnedNumber(ApiDocument):
+    """A number of the account: digits with the country code."""
 
-    Args:
+    msisdn: str
+
+
+class OwnedNumbers(ApiDocument):
+    """The first page of numbers, and how many there are on all pages."""
+
+    count: int = 0
+    numbers: tuple[OwnedNumber, ...] = ()
+
+
+class Account(NamedTuple):
+    """How to reach the APIs of an account.
+
+    Attributes:
         client: must follow no redirects, which could lead the secret to another host.
-        api_url: `https://api.nexmo.com`, without a trailing slash.
-        application_id: a UUID.
-        api_key: of the account.
-        api_secret: of the account.
+        api_url: `https://api.nexmo.com`, or that of a stand-in, which serves all APIs; without a trailing slash.
     """
-    url = f"{api_url}/v2/applications/{application_id}"
-    try:
-        async with asyncio.timeout(WITHIN_S), client.stream("GET", url, auth=(api_key, api_secret)) as response:
-            body = b""
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_BYTES:
-                    break
-    except (TimeoutError, httpx.TimeoutException) as error:
-        raise VonageApiError(f"{api_url} does not reply in time", _LATER) from error
-    except httpx.HTTPError as error:
-        cure = f"Let this machine reach {api_url}, or look at the application in the Vonage dashboard."
-        raise VonageApiError(f"{api_url} cannot be reached: {error}", cure) from error
+
+    client: httpx.AsyncClient
+    api_url: str
+    api_key: str
+    api_secret: str
+
+
+async def read_application(account: Account, application_id: str) -> VonageApplication:
+    """The configuration of an application, by its UUID. Raises VonageApiError."""
+    response, body = await _get(account, f"{account.api_url}/v2/applications/{application_id}")
     date = response.headers.get("date", "")
     if response.status_code != httpx.codes.OK:
         raise _refused(response.status_code, application_id, date)
     try:
         found = VonageApplication.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{api_url} does not reply with an application", _LATER, 200, date) from error
+        raise VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date) from error
     return found.model_copy(update={"date": date})
+
+
+async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
+    """The first 100 numbers that are linked to an application. Raises VonageApiError.
+
+    Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
+    """
+    base = _NUMBERS_URL if account.api_url.startswith("https:") else account.api_url
+    response, body = await _get(account, f"{base}/account/numbers?application_id={application_id}&size=100")
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, "")
+    try:
+        return OwnedNumbers.model_validate_json(body)
+    except ValidationError as error:
+        raise VonageApiError(f"{base} does not reply with numbers", _LATER, 200) from error
+
+
+async def _get(account: Account, url: str) -> tuple[httpx.Response, bytes]:
+    """The response, and at most `MAX_BYTES` of its body or a little more."""
+    auth, base, body = (account.api_key, account.api_secret), url.partition("?")[0], b""
+    try:
+        async with asyncio.timeout(WITHIN_S), account.client.stream("GET", url, auth=auth) as response:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > MAX_BYTES:
+                    break
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise VonageApiError(f"{base} does not reply in time", _LATER) from error
+    except httpx.HTTPError as error:
+        cure = f"Let this machine reach {base}, or look at the Vonage dashboard."
+        raise VonageApiError(f"{base} cannot be reached: {error}", cure) from error
+    return response, body
 
 
 def _refused(status: int, application_id: str, date: str) -> VonageApiError:

@@ -34,6 +34,7 @@ class ApplicationApi:
     Attributes:
         url: where it listens.
         status, body, headers: of the next replies.
+        numbers: the body of replies about numbers; None: `body`.
         wait_s: seconds before each reply.
         requests: method, path and `Authorization` of each request.
     """
@@ -42,6 +43,7 @@ class ApplicationApi:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    numbers: bytes | None = None
     wait_s: float = 0.0
     requests: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -74,12 +76,13 @@ def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[Applicat
         def do_GET(self) -> None:
             api.requests.append((self.command, self.path, self.headers.get("Authorization", "")))
             time.sleep(api.wait_s)
+            body = api.numbers if "/account/numbers" in self.path and api.numbers is not None else api.body
             self.send_response_only(api.status)
-            headers = {"Date": formatdate(usegmt=True), "Content-Length": str(len(api.body)), **api.headers}
+            headers = {"Date": formatdate(usegmt=True), "Content-Length": str(len(body)), **api.headers}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(api.body)
+            self.wfile.write(body)
 
         def log_message(self, format: str, *_: object) -> None:
             """Nothing is printed."""

@@ -54,6 +54,7 @@ def fake() -> Iterator[ApplicationApi]:
 @pytest.fixture
 def api(fake: ApplicationApi, server: Server) -> ApplicationApi:
     fake.status, fake.headers, fake.requests = 200, {}, []
+    fake.numbers = b'{"count": 1, "numbers": [{"msisdn": "442079460000"}]}'
     fake.body = json.dumps(application(server.settings["NCCO_PUBLIC_URL"])).encode()
     return fake
 
@@ -99,10 +100,11 @@ def test_a_server_that_is_set_up_is_recognised_through_its_public_url(server: Se
     assert "leads to this server" in found.of("public url")["ok"]
     assert [["ok"]] * 4 == [list(found.of(check)) for check in ("server", "flows", "proof", "clock")]
     assert ["ok"] * 3 == [status for name in ("answer", "fallback", "event") for status in found.of(f"{name} url")]
+    assert "442079460000" in found.of("numbers")["ok"]
     assert "eu-west" in found.of("vonage")["ok"]
     assert "only private addresses" in found.of("public url")["error"]  # it is the loopback
     assert 1 == found.exit_code
-    assert ["GET"] == [method for method, *_ in api.requests]
+    assert ["GET", "GET"] == [method for method, *_ in api.requests]
 
 
 def test_what_is_configured_at_vonage_is_compared(server: Server, api: ApplicationApi) -> None:

@@ -14,11 +14,15 @@ from app.cli.network_checks import (
     check_address,
     check_application,
     check_clock,
+    check_console,
+    check_numbers,
     check_plain_http,
     check_public_url,
 )
+from app.console.passwords import hash_password
+from app.flow.loader import load
 from app.settings import load_settings
-from app.vonage.applications import VonageApplication
+from app.vonage.applications import OwnedNumbers, VonageApplication
 from tests.contract.application_api import application
 
 PUBLIC = "https://calls.example.com"
@@ -98,13 +102,6 @@ def test_a_date_that_is_none_is_not_compared(date: str) -> None:
     assert "unchecked" == check_clock(date, {}).status
 
 
-class _Plain:
-    """A connection without TLS."""
-
-    def get_extra_info(self, _: str) -> None:
-        return None
-
-
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
@@ -119,10 +116,65 @@ async def test_plain_http_is_closed_or_redirected(status: int | None, headers: d
         assert "http://calls.example.com/healthz" == str(request.url)
         if status is None:
             raise httpx.ConnectError("refused")
-        return httpx.Response(status, headers=headers, extensions={"network_stream": _Plain()})
+        return httpx.Response(status, headers=headers)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
         assert [expected] == [each.status for each in await check_plain_http(client, PUBLIC)]
+
+
+TAKES_ALL = 'flow: hello\ndefault: true\nstart: hi\nsteps: {hi: {do: [{talk: "Hello."}], goto: end}}\n'
+TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
+
+
+@pytest.mark.parametrize(
+    ("linked", "flow", "expected"),
+    [
+        (["442079460000"], TAKES_ONE, {"ok": "442079460000"}),
+        (["442079460001"], TAKES_ALL, {"ok": "442079460001"}),
+        (["442079460001"], TAKES_ONE, {"error": "442079460001", "warning": "442079460000"}),
+        ([], TAKES_ALL, {"error": "no number is linked"}),
+    ],
+)
+def test_linked_numbers_are_compared_with_those_of_the_flows(
+    linked: list[str], flow: str, expected: dict[str, str]
+) -> None:
+    owned = OwnedNumbers.model_validate({"count": len(linked), "numbers": [{"msisdn": number} for number in linked]})
+    found = {
+        str(each.status): each.message for each in check_numbers(owned, load({"flows/a.yaml": flow}).flows.values())
+    }
+
+    assert set(expected) == set(found)
+    assert all(expected[status] in found[status] for status in expected)
+
+
+HASH = hash_password("a password of the console")
+
+
+@pytest.mark.parametrize(
+    ("values", "here", "answers", "expected"),
+    [
+        ({}, Probe(), False, ("ok", "no password")),
+        ({"console": False, "console_password_hash": HASH}, HERE, False, ("ok", "NCCO_CONSOLE is 0")),
+        ({"console_password_hash": HASH}, HERE, True, ("ok", "answers at")),
+        ({"console_password_hash": HASH}, Probe(), False, ("ok", "is free")),
+        ({"console_password_hash": HASH}, HERE, False, ("warning", "no console answers")),
+        ({"console_password_hash": HASH}, Probe(), True, ("error", "another program")),
+        ({"console_password_hash": HASH, "port": 8001}, HERE, True, ("error", "8001")),
+    ],
+)
+async def test_the_console_has_a_password_and_a_port(
+    values: dict[str, Any], here: Probe, answers: bool, expected: tuple[str, str]
+) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        if not answers:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(303)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
+        found = await check_console(client, load_settings(None, **values), here)
+
+    assert expected[0] == found.status
+    assert expected[1] in found.message
 
 
 @pytest.mark.parametrize(

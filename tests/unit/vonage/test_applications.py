@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.errors import VonageApiError
-from app.vonage.applications import VonageApplication, read_application
+from app.vonage.applications import Account, VonageApplication, read_application, read_numbers
 from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 
 
@@ -27,9 +27,13 @@ def api(fake: ApplicationApi) -> ApplicationApi:
     return fake
 
 
+def account(client: httpx.AsyncClient, api: ApplicationApi) -> Account:
+    return Account(client, api.url, "k1", "s3cret")
+
+
 async def read(api: ApplicationApi) -> VonageApplication:
     async with httpx.AsyncClient(trust_env=False, timeout=0.3) as client:
-        return await read_application(client, api.url, APPLICATION_ID, "k1", "s3cret")
+        return await read_application(account(client, api), APPLICATION_ID)
 
 
 async def test_one_get_with_basic_authentication_reads_the_application(api: ApplicationApi) -> None:
@@ -51,6 +55,30 @@ async def test_what_is_null_or_unknown_counts_as_not_set(api: ApplicationApi) ->
 
     assert voice is not None
     assert ("", "") == (voice.webhooks.fallback_answer_url.address, voice.region)
+
+
+@pytest.mark.parametrize(
+    ("body", "numbers"),
+    [
+        (b'{"count": 1, "numbers": [{"msisdn": "442079460000", "features": ["VOICE"]}]}', ["442079460000"]),
+        (b"{}", []),
+    ],
+)
+async def test_the_numbers_of_an_application_are_read(api: ApplicationApi, body: bytes, numbers: list[str]) -> None:
+    api.body = body
+    async with httpx.AsyncClient(trust_env=False) as client:
+        found = await read_numbers(account(client, api), APPLICATION_ID)
+
+    assert numbers == [number.msisdn for number in found.numbers]
+    assert f"/account/numbers?application_id={APPLICATION_ID}&size=100" == api.requests[0][1]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"numbers": [7]}'])
+async def test_a_reply_without_numbers_is_an_error(api: ApplicationApi, body: bytes) -> None:
+    api.body = body
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(VonageApiError, match="does not reply with numbers"):
+            await read_numbers(account(client, api), APPLICATION_ID)
 
 
 @pytest.mark.parametrize(
