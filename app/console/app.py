@@ -82,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.worker.close()
     await app.state.prover.close()
+    await app.state.phone_calls.thread.close()
     await app.state.store.close()
 
 

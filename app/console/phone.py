@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
@@ -23,6 +23,7 @@ from app.console.phone_call import (
     lookups_of,
 )
 from app.console.phone_source import PASTED, Playable, Text, dialled_in, read_source
+from app.console.phone_thread import PhoneThread
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
 from app.console.project import CannotSave, ProjectFolder, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
@@ -60,10 +61,12 @@ class PhoneCalls:
 
     Attributes:
         by_id: those of all sessions.
+        thread: where they are played.
     """
 
     def __init__(self) -> None:
         self.by_id: dict[str, PhoneCall] = {}
+        self.thread = PhoneThread()
 
     async def add(self, call: PhoneCall) -> None:
         """Keep a call; its owner's oldest ones and idle ones are dropped. Raises HTTPException (429)."""
@@ -72,9 +75,9 @@ class PhoneCalls:
         dropped = [each for each in self.by_id.values() if now - each.touched > IDLE_S]
         for each in {*dropped, *own[: max(len(own) - OWN_CALLS + 1, 0)]}:
             del self.by_id[each.id]
-            await each.line.close()
+            await self.thread.run(each.line.close())
         if len(self.by_id) >= MOST_CALLS:
-            await call.line.close()
+            await self.thread.run(call.line.close())
             raise HTTPException(429, f"{MOST_CALLS} calls are in progress; wait until one of them is over")
         self.by_id[call.id] = call
 
@@ -215,11 +218,11 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
     call = await _placed(request, session.id, wanted, playable, made_at)
     await request.app.state.phone_calls.add(call)
     async with call.lock:
-        await call.guarded(call.play(0))
+        await _play(request, call, call.play(0))
         if before is not None:
             async with before.lock:
                 call.former, acts = tuple(bubbles_of(before)), list(before.acts)
-            await call.guarded(call.replay(acts))
+            await _play(request, call, call.replay(acts))
         return _shown(request, call)
 
 
@@ -232,20 +235,26 @@ async def _placed(
     flow = "" if wanted.to or not playable.startable else wanted.flow or playable.startable[0].name
     placing = Placing(wanted.to, wanted.caller, made_at, flow)
     services: Services = request.app.state.services
-    player = services.player
+    player, thread = services.player, request.app.state.phone_calls.thread
     if player is None:
         raise HTTPException(503, "this console places no calls")
     try:
         if playable.project is None:
-            line = await player.place_ncco(playable.ncco, placing)
+            line = await thread.run(player.place_ncco(playable.ncco, placing))
         else:
             folder = request.app.state.project.flows
-            line = await player.place(playable.project, placing, answers.ask, folder)
+            line = await thread.run(player.place(playable.project, placing, answers.ask, folder))
     except CannotPlace as error:
         raise HTTPException(422, str(error)) from error
     except AppError as error:
         raise HTTPException(422, f"the call cannot be placed: {error}") from error
     return PhoneCall(line, owner, answers, playable, made_at)
+
+
+async def _play(request: Request, call: PhoneCall, playing: Coroutine[Any, Any, None]) -> None:
+    """Let a call go on, in the thread of the calls. Raises Refused."""
+    calls: PhoneCalls = request.app.state.phone_calls
+    await calls.thread.run(call.guarded(playing))
 
 
 def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
@@ -277,7 +286,7 @@ async def act(request: Request, call: OwnCall, wanted: ActRequest) -> Response:
     """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
     async with call.lock:
         try:
-            await call.guarded(call.do(wanted.act, wanted.at))
+            await _play(request, call, call.do(wanted.act, wanted.at))
         except Refused as refused:
             return _shown(request, call, str(refused))
         return _shown(request, call)
@@ -293,7 +302,7 @@ class AdvanceRequest(BaseModel):
 async def advance(request: Request, call: OwnCall, wanted: AdvanceRequest) -> Response:
     """Let time pass."""
     async with call.lock:
-        await call.guarded(call.play(wanted.at))
+        await _play(request, call, call.play(wanted.at))
         return _shown(request, call)
 
 
@@ -302,7 +311,7 @@ async def change_world(request: Request, call: OwnCall, world: World) -> Respons
     """Change who answers and what lookups answer, from now on."""
     async with call.lock:
         call.answers.world = world
-        await call.guarded(call.play(call.leg.at))
+        await _play(request, call, call.play(call.leg.at))
         return _shown(request, call)
 
 
@@ -324,7 +333,7 @@ async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, st
         raise HTTPException(409, "this call was made with a text that is not saved; save it, and play the call again")
     async with call.lock:
         try:
-            kept = call.line.keep(call.answers.given, call.observed)
+            kept = await asyncio.to_thread(call.line.keep, call.answers.given, call.observed)
         except CannotPlace as error:
             raise HTTPException(409, str(error)) from error
     return {"path": str(kept.path), "name": kept.name, "command": kept.command}

@@ -322,6 +322,55 @@ async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
     assert any("<script>" in bubble for bubble in phone.bubbles)
 
 
+async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLOW_SECRET", "a-canary-of-the-environment")
+    (tmp_path / "stolen.py").write_text("raise SystemExit('this code ran')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    flow = """\
+flow: thief
+default: true
+start: a
+lookups:
+  code: {python: "stolen:run", returns: {said: text}}
+  net: {get: "http://127.0.0.1:9/{{ env.SECRET }}", returns: {said: text}}
+hooks:
+  tell: {post: "http://127.0.0.1:9/"}
+steps:
+  a:
+    lookup: [code, net]
+    send: tell
+    do:
+      - stream: "{{ env.SECRET }}/welcome.mp3"
+      - talk: "You said {{ code.said }}{{ net.said }}."
+    goto: end
+"""
+    async with await logged_in(make_console()) as client:
+        phone = Phone(client)
+        await phone.call("pasted.yaml", text=flow)
+        await phone.skip()
+        assert ["audio https://secret.example/welcome.mp3", "You said ."] == phone.bubbles[1:]
+        assert "1 hook recorded, not sent" in phone.shown
+        pages = phone.shown + (await client.get(f"/phone/calls/{phone.id}/turns/0")).text
+    assert "canary" not in pages
+
+
+async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None:
+    loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}x{% endif %}{% endfor %}{% endfor %}"
+    steps = "".join(f'  s{n}: {{do: [{{talk: "{loops}"}}], goto: s{n + 1}}}\n' for n in range(20))
+    flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
+    flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
+    answer = {"l": {"how": "value", "value": {"xs": list(range(200))}}}
+    calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"lookups": answer}))
+    answered = 0
+    while not calling.done():
+        await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})
+        answered += 1
+    assert "data-call" in (await calling).text
+    assert answered > 5
+
+
 async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.call()
     for act, reason in (
