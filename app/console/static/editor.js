@@ -34,6 +34,7 @@ class FlowEditor extends HTMLElement {
   #checked; // the text that the issues belong to
   #since; // its changes since then
   #issues = [];
+  #asked = {}; // by question, what aborts it
   #found = document.createElement("section");
   #settings = new Compartment();
   #scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -199,9 +200,12 @@ class FlowEditor extends HTMLElement {
     return { line: number, column: position - from + 1 };
   }
 
-  #ask(question, position, options) {
-    const place = this.#place(position);
-    return post(`/editor/${question}`, { editor: this.#id, file: this.name, text: this.value, ...place }, options);
+  /** Ask the server about a place; an older question of the same kind is given up. */
+  #ask(question, position) {
+    this.#asked[question]?.abort();
+    this.#asked[question] = new AbortController();
+    const asked = { editor: this.#id, file: this.name, text: this.value, ...this.#place(position) };
+    return post(`/editor/${question}`, asked, { signal: this.#asked[question].signal });
   }
 
   #diagnostic(issue) {
@@ -261,7 +265,7 @@ class FlowEditor extends HTMLElement {
   #define(position) {
     this.#ask("definition", position).then(
       (place) => (place.file ? this.#go(place) : announce("Nothing is defined elsewhere for this word.")),
-      (problem) => announce(problem.message, { error: true }),
+      (problem) => problem.name === "AbortError" || announce(problem.message, { error: true }),
     );
     return true;
   }
@@ -274,10 +278,8 @@ class FlowEditor extends HTMLElement {
   async #complete(context) {
     const isLarge = context.state.doc.length > LARGE_CHARACTERS;
     if (!context.explicit && (isLarge || !context.matchBefore(COMPLETE_AFTER))) return null;
-    const aborted = new AbortController();
-    context.addEventListener("abort", () => aborted.abort());
-    const { from, options } = await this.#ask("complete", context.pos, { signal: aborted.signal }).catch(() => ({}));
-    if (!options?.length || context.aborted) return null;
+    const { from, options } = await this.#ask("complete", context.pos).catch(() => ({}));
+    if (!options?.length) return null;
     const offered = options.map(({ label, kind, detail, insert }) => ({ label, type: kind, detail, apply: insert }));
     return { from: this.#offset(from), options: offered, validFor: /^[\w-]*$/ };
   }

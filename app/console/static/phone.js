@@ -325,13 +325,14 @@ document.addEventListener("toggle", async ({ target }) => {
 
 let lit = ["", ""];
 
-/** Light a step in the picture. */
+/** Light a step in the picture, and show it in the middle; without a step, where calls begin. */
 function light(flow, step) {
   lit = [flow, step];
   for (const node of $("picture").querySelectorAll(".current")) node.classList.remove("current");
-  const node = $("picture").querySelector(`.node[data-flow="${CSS.escape(flow)}"][data-step="${CSS.escape(step)}"]`);
-  if (!node || !step) return;
-  node.classList.add("current");
+  const named = `.node[data-flow="${CSS.escape(flow)}"][data-step="${CSS.escape(step)}"]`;
+  const node = $("picture").querySelector(step ? named : ".node");
+  if (!node) return;
+  node.classList.toggle("current", step !== "");
   const [box, around] = [node.getBoundingClientRect(), $("picture").getBoundingClientRect()];
   $("picture").scrollBy(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
 }

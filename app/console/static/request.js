@@ -35,7 +35,7 @@ export function reason(answer, text) {
   if (isJson(answer)) {
     const { detail, cure = "" } = read(text) ?? {};
     if (typeof detail === "string") return `${detail} ${cure}`.trim();
-    if (Array.isArray(detail)) return detail.map(({ loc = [], msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
+    if (Array.isArray(detail)) return detail.map(({ loc = [], msg }) => `${loc.filter((part) => part !== "body").join(".")}: ${msg}`).join("; ");
   }
   if (answer.headers.get("Content-Type")?.startsWith("text/plain") && text) return text;
   return `The server refused this with status ${answer.status}. Its log says why.`;
