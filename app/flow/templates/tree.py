@@ -102,12 +102,6 @@ class Template:
         self._tokens: list[Token] = []
         self._index: dict[int, int] = {}
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Template) and (self.source, self.files) == (other.source, other.files)
-
-    def __hash__(self) -> int:
-        return hash(self.source)
-
     def add(self, text: Located) -> int:
         """Append a text; returns the offset of its beginning."""
         base = len(self.source)

@@ -7,7 +7,7 @@ import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, ClassVar, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -45,9 +45,6 @@ _OPERATORS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Sub: "_subtract",
     nodes.Neg: "_negative",
 }
-MAX_CACHED: Final = 8_192
-"""How many compiled texts are kept for other fields that hold the same: compiling is most of the time of a check."""
-
 _RESULT: Final = "result"
 
 
@@ -68,19 +65,6 @@ class Program:
         frames = traceback.walk_tb(error.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == name]
         return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
-
-
-@lru_cache(maxsize=MAX_CACHED)
-def cached_program(template: Template, language: str, escapers: tuple[tuple[int, str], ...]) -> Program:
-    """A template, compiled once for all fields that hold the same text."""
-    return Program(template, language, dict(escapers))
-
-
-@lru_cache(maxsize=MAX_CACHED)
-def cached_expression(template: Template, language: str) -> Evaluator:
-    """The one expression of a template, compiled once for all fields that hold the same text."""
-    (node,) = template.written()
-    return compiled_expression(template, node, language)
 
 
 def compiled_expression(template: Template, node: nodes.Node, language: str) -> Evaluator:
@@ -256,7 +240,7 @@ class _SingleExpression(_ComputedBase):
 
     @cached_property
     def _run(self) -> Evaluator:
-        return cached_expression(self.template, self.language)
+        return compiled_expression(self.template, self.node, self.language)
 
     def _computed(self, names: Mapping[str, Any]) -> Any:
         try:
@@ -306,7 +290,7 @@ class Computed(_ComputedBase):
 
     @cached_property
     def _program(self) -> Program:
-        return cached_program(self.template, self.language, tuple(self.escapers.items()))
+        return Program(self.template, self.language, self.escapers)
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
