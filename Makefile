@@ -15,7 +15,7 @@ FAST := $(wildcard tests/contract tests/unit)
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs site lock docker-check vendor pin clean
+.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ docs: $(READY) ## write docs/errors.md, the pages of settings, commands and opti
 	$(BIN)/python -m tests.system.docs.settings_pages
 	$(BIN)/python -m tests.system.docs.commands_page
 	$(BIN)/python -m tests.system.docs.options_page
+
+picture: $(READY) ## take the picture of the README from the real page; needs chromium
+	$(BIN)/python -m tests.system.console.screenshots build/pictures phone-call
+	cp build/pictures/phone-call-light-1280.png docs/console.png
 
 site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
