@@ -1,6 +1,6 @@
 """The log: one line for each webhook, as JSON or for a terminal.
 
-It never contains what callers press or say, or their numbers.
+It contains what callers press or say, and their numbers, only in the form `pretty`, and sensitive values never.
 """
 
 from __future__ import annotations
