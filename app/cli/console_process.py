@@ -92,24 +92,32 @@ class ConsoleProcess:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         pause_s = FIRST_PAUSE_S
         while True:
-            with self._lock:
-                if self._is_stopping.is_set():
-                    return
-                self._process.start()
-            self._process.join()
-            code = self._process.exitcode
+            problem = self._run()
             if self._is_stopping.is_set():
                 return
-            if code in (0, -signal.SIGTERM):
+            if not problem:
                 self._say("The console has ended. It starts again with the server.")
                 return
-            self._say(f"The console has failed (exit code {code}), and starts again in {pause_s:g} s. Calls go on.")
+            self._say(f"The console has failed ({problem}), and starts again in {pause_s:g} s. Calls go on.")
             if self._is_stopping.wait(pause_s):
                 return
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             with self._lock:
                 self._process = self._next_process()
             self._say(f"Console: {self.url}")
+
+    def _run(self) -> str:
+        """Start the process and wait for its end; why it failed, "" when it ended as it was told."""
+        try:
+            with self._lock:
+                if not self._is_stopping.is_set():
+                    self._process.start()
+        except OSError as error:  # no memory, or too many processes
+            return error.strerror or str(error)
+        if self._process.pid is not None:
+            self._process.join()
+        code = self._process.exitcode
+        return "" if code in (0, -signal.SIGTERM) else f"exit code {code}"
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def command(
     flows: Path | None,
     templates: Path | None,
 ) -> int:
-    """Run the server, and print the URLs to enter at Vonage."""
+    """Run the server and its console; print the address to open, and the URLs to enter at Vonage."""
     if flows is not None and templates is None:
         flows, templates = folders(flows, None)
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)

@@ -159,6 +159,13 @@ def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> 
         page = browser.get(f"{found[1]}calls")
         wrong = browser.post(f"{found[1]}login", data={"password": "wrong"})
         right = browser.post(f"{found[1]}login", data={"password": "correct horse battery staple"})
+        port = httpx.URL(found[1]).port
+        with socket.create_connection(("127.0.0.1", port)) as endless:
+            endless.sendall(b"GET / HTTP/1.1\r\nx: " + b"a" * 70_000)
+            refused = endless.recv(65_536)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
     assert (401, 401, 303) == (page.status_code, wrong.status_code, right.status_code)
+    assert refused.startswith(b"HTTP/1.1 431 ")
     assert 'type="password"' in page.text
     assert "; Secure" in right.headers["set-cookie"]
