@@ -24,7 +24,9 @@ def _at(path: str) -> Callable[[Page], object]:
 
 
 def _in_a_call(page: Page) -> None:
+    page.add_init_script("speechSynthesis.getVoices = () => [{lang: 'cy', name: 'a voice of another language'}]")
     page.goto("/phone")
+    page.locator("flow-editor").evaluate("editor => editor.goTo(38)")
     page.get_by_role("button", name="Call", exact=True).click()
     expect(page.locator(".talk .bubble").first).to_be_visible()
     page.get_by_role("button", name="Skip ahead").click()
