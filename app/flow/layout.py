@@ -27,6 +27,8 @@ MAX_RANK_GAP: Final = 70.0
 """A gap grows where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
+JOG: Final = 5
+"""A label that is nearly below or above a node is put there; it is less than half a gap."""
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
 MAX_TRANSPOSITIONS: Final = 2
@@ -259,7 +261,7 @@ class _Graph:
 
 def _ordered(graph: _Graph) -> Layers:
     """The vertices of each rank from left to right: the better result of two first orders."""
-    found = [_improved(graph, _first_order(graph, step)) for step in (1, -1)]
+    found = (_improved(graph, _first_order(graph, step)) for step in (1, -1))
     return min(found, key=lambda layers: _all_crossings(graph, layers))
 
 
@@ -374,6 +376,12 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
     for xs in zip(*candidates, strict=True):
         _, low, high, _ = sorted(x + shift for x, shift in zip(xs, shifts, strict=True))
         centres.append(round((low + high) / 2))
+    for label in range(graph.count, len(centres)):
+        if label not in graph.inner_above and label not in graph.inner_below:
+            near = [*graph.neighbours(label, upwards=True), *graph.neighbours(label, upwards=False)]
+            centres[label] = next(
+                (centres[each] for each in near if abs(centres[each] - centres[label]) <= JOG), centres[label]
+            )
     return centres
 
 
@@ -487,18 +495,11 @@ def _route(
         x, last = rects[vertex].x + rects[vertex].width / 2, pieces[vertex]
         middles += [(x, borders[graph.ranks[vertex]][near]), (x, borders[graph.ranks[last]][far])]
         vertex = graph.following[last]
-    ends = []
-    for node, neighbour, is_start in ((link.start, middles[:1], True), (link.end, middles[-1:], False)):
-        rect = rects[node]
-        x = rect.x + rect.width / 2
-        if is_back:
-            aside = min(rect.width / 4, BACK_OFFSET)
-            x += -aside if neighbour and neighbour[0][0] < x else aside
-        ends += [
-            (x, rect.y + rect.height * (is_start != is_back)),
-            (x, borders[graph.ranks[node]][is_start != is_back]),
-        ]
-    points = list(dict.fromkeys([*ends[:2], *middles, *reversed(ends[2:])]))
+    ends: list[Point] = []
+    for node, side, beside in ((link.start, far, middles[:1]), (link.end, near, middles[-1:])):
+        x = _port(rects[node], beside[0][0] if beside else None, is_back=is_back)
+        ends += [(x, rects[node].y + rects[node].height * side), (x, borders[graph.ranks[node]][side])]
+    points = list(dict.fromkeys([*ends[:2], *middles, ends[3], ends[2]]))
     kept = [
         point
         for before, point, after in zip(points, points[1:], points[2:], strict=False)
@@ -506,6 +507,13 @@ def _route(
     ]
     label = rects[first] if graph.sizes[first].width and first >= graph.count else None
     return Route((points[0], *kept, points[-1]), label)
+
+
+def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
+    """The x where a route touches a node; `beside` is the x of its next piece."""
+    x = node.x + node.width / 2
+    aside = min(node.width / 4, BACK_OFFSET) if is_back else 0
+    return x - aside if beside is not None and beside < x else x + aside
 
 
 def _loops(node: Rect, labels: Mapping[int, Size]) -> Iterator[tuple[int, Route]]:
