@@ -171,8 +171,10 @@ find.addEventListener("input", () => {
 });
 
 find.addEventListener("keydown", (event) => {
-  const first = steps.find((each) => !each.hidden);
-  if (event.key === "Enter" && first) choose(first.dataset.flow, first.dataset.step);
+  if (event.key !== "Enter") return;
+  const found = steps.filter((each) => !each.hidden);
+  const best = found.find((each) => each.dataset.step === find.value.trim()) ?? found[0]; // a name before what is said
+  if (best) choose(best.dataset.flow, best.dataset.step);
 });
 
 // At first

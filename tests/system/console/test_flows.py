@@ -75,6 +75,9 @@ def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -
     expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "hours")
     page.keyboard.press("Enter")
     expect(node(page, "hours")).to_contain_class("selected")
+    page.get_by_label("Find a step").fill("sales")
+    page.keyboard.press("Enter")
+    expect(node(page, "sales")).to_contain_class("selected")
     page.get_by_label("Find a step").fill("nothing says this")
     expect(page.get_by_text("No step has these words.")).to_be_visible()
 
