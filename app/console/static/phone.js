@@ -211,11 +211,20 @@ async function place(again = "") {
     flow: setup.get("to") ? "" : setup.get("flow") ?? "",
     to: setup.get("to") ?? "",
     caller: setup.get("caller"),
-    made_at: at ? new Date(at).toISOString() : null,
+    made_at: at || !again ? localTime(at) : null, // of the call that is repeated
     world: world(),
     again,
   });
   $("place").disabled = false;
+}
+
+/** A time of the form, or now, with the offset of this place: `2026-03-08T22:00:00+01:00`. */
+function localTime(written) {
+  const moment = written ? new Date(written) : new Date();
+  const offset = -moment.getTimezoneOffset();
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  const local = new Date(moment.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
 }
 
 /** The file and its text; without the text where it is as on disk. */
@@ -434,7 +443,10 @@ function showAnswers() {
   }
 }
 
-$("setup").addEventListener("submit", (event) => event.preventDefault());
+$("setup").addEventListener("submit", (event) => {
+  event.preventDefault();
+  place();
+});
 $("setup").addEventListener("change", ({ target }) => {
   showAnswers();
   const isWorld = target.matches("[data-party], [data-lookup] *");
