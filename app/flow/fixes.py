@@ -56,11 +56,11 @@ def _title(fix: Fix) -> str:
     match fix.kind:
         case "word":
             return f"Change to {fix.text}"
-        case "delete":
+        case "delete" | "delete_item":
             return "Delete it"
-        case "add":
+        case "add" | "add_beside":
             return f"Add {fix.text}"
-    return f"Write {fix.text.strip()}" if fix.text.strip() else "Delete it"
+    return f"{fix.cure[:1].upper()}{fix.cure[1:]}"
 
 
 def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:
@@ -70,14 +70,31 @@ def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:
 def _change(fix: Fix, source: SourceFile, start: int, place: Place) -> tuple[int, int, str] | None:
     """What becomes of the text: from one offset to another it is replaced."""
     written = source.text[start : start + place.length]
-    match fix.kind:
-        case "characters":
-            return start, start + place.length, fix.text
-        case "word":
-            return None if "\\" in written else (start, start + place.length, _respelt(written, fix.text))
     source.replace_invalid_characters()
     collections = list(_collections(source))
-    return _added(source, collections, start, fix.text) if fix.kind == "add" else _deleted(source, collections, start)
+    around = [_Spot(each, index) for each in collections for index in each.members_at(start)]
+    match fix.kind:
+        case "characters":
+            quote = around[-1].quote(start) if around else ""
+            return None if quote and "\\" in written else (start, start + place.length, _escaped(fix.text, quote))
+        case "word" if "\\" in written:
+            return None
+        case "word":
+            is_taken = around and around[-1].start == start and fix.text in around[-1].collection.keys
+            return None if is_taken else (start, start + place.length, _respelt(written, fix.text))
+        case "add":
+            return _added(source, _target(collections, start, fix.text), fix.text)
+        case "add_beside":
+            return _added(source, around[-1].collection if around else None, fix.text)
+        case "delete_item":
+            items = [spot for spot in around if isinstance(spot.collection.node, yaml.SequenceNode)]
+            return _deleted(source, items[-1]) if items else None
+    return _deleted(source, around[-1]) if around else None
+
+
+def _escaped(text: str, quote: str) -> str:
+    """A part of a text in such quotes, as it is written in the file."""
+    return text.replace("'", "''") if quote == "'" else json.dumps(text, ensure_ascii=False)[1:-1] if quote else text
 
 
 def _respelt(written: str, text: str) -> str:
@@ -88,26 +105,54 @@ def _respelt(written: str, text: str) -> str:
 
 
 class _Member(NamedTuple):
-    """An entry of a map or an item of a list, by offsets; `start` is that of its dash, `value` is what it holds."""
+    """An entry of a map or an item of a list, by offsets; an item starts at its dash, and has the key ""."""
 
     start: int
     end: int
+    key: str
     value: yaml.Node
 
 
 @dataclass(frozen=True, slots=True)
 class _Collection:
-    """A map or a list: its first and last offset, its members, and the index of the member that holds it."""
+    """A map or a list, the offset where it begins, its members, and the member that holds it."""
 
     node: yaml.CollectionNode
     start: int
-    end: int
     members: tuple[_Member, ...]
-    holder: tuple[_Collection, int] | None
+    holder: _Spot | None
 
     @property
-    def is_flow(self) -> bool:
-        return bool(self.node.flow_style)
+    def keys(self) -> frozenset[str]:
+        """The keys of a map."""
+        return frozenset(member.key for member in self.members)
+
+    def members_at(self, offset: int) -> Iterator[int]:
+        """The index of the member that an offset is in, if any."""
+        return (
+            index
+            for index, member in enumerate(self.members)
+            if member.start <= offset < max(member.end, member.start + 1)
+        )
+
+
+class _Spot(NamedTuple):
+    """A member of a collection."""
+
+    collection: _Collection
+    number: int
+
+    @property
+    def start(self) -> int:
+        """Where the member begins."""
+        return self.collection.members[self.number].start
+
+    def quote(self, offset: int) -> str:
+        """The quotes of the text that an offset is within; "" if it is not."""
+        value = self.collection.members[self.number].value
+        if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
+            return ""
+        return value.style if value.style in ("'", '"') else ""
 
 
 def _collections(source: SourceFile) -> Iterator[_Collection]:
@@ -118,25 +163,27 @@ def _collections(source: SourceFile) -> Iterator[_Collection]:
         root = yaml.compose(source.parsed, Loader=LOADER)
     except (yaml.YAMLError, RecursionError):
         return
-    waiting: list[tuple[yaml.Node | None, tuple[_Collection, int] | None]] = [(root, None)]
+    waiting: list[tuple[yaml.Node | None, _Spot | None]] = [(root, None)]
     seen = set[int]()
     while waiting:
-        node, holder = waiting.pop()
+        node, holder = waiting.pop(0)
         if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
             continue
         seen.add(id(node))
-        found = _Collection(node, node.start_mark.index, _end(source, node), _members(source, node), holder)
+        found = _Collection(node, node.start_mark.index, _members(source, node), holder)
         yield found
-        waiting += [(member.value, (found, index)) for index, member in enumerate(found.members)]
+        waiting += [(member.value, _Spot(found, index)) for index, member in enumerate(found.members)]
 
 
 def _members(source: SourceFile, node: yaml.CollectionNode) -> tuple[_Member, ...]:
     if isinstance(node, yaml.MappingNode):
-        return tuple(_Member(key.start_mark.index, _end(source, value), value) for key, value in node.value)
+        return tuple(
+            _Member(key.start_mark.index, _end(source, value), str(key.value), value) for key, value in node.value
+        )
     starts = (each.start_mark.index for each in node.value)
     if not node.flow_style:
         starts = (source.parsed.rindex("-", 0, max(start, node.start_mark.index + 1)) for start in starts)
-    return tuple(_Member(start, _end(source, each), each) for start, each in zip(starts, node.value, strict=True))
+    return tuple(_Member(start, _end(source, each), "", each) for start, each in zip(starts, node.value, strict=True))
 
 
 def _end(source: SourceFile, node: yaml.Node) -> int:
@@ -148,47 +195,42 @@ def _end(source: SourceFile, node: yaml.Node) -> int:
     return start + len(source.parsed[start:end].rstrip())
 
 
-def _deleted(source: SourceFile, collections: list[_Collection], start: int) -> tuple[int, int, str] | None:
-    """Without the member that begins at an offset; without what holds it if it is the only one."""
-    places = (
-        (each, index) for each in collections for index, member in enumerate(each.members) if member.start == start
-    )
-    values = (
-        (each, index)
-        for each in collections
-        for index, member in enumerate(each.members)
-        if member.value.start_mark.index == start
-    )
-    found = next(places, None) or next(values, None)
-    while found is not None and len(found[0].members) == 1 and found[0].holder is not None:
-        found = found[0].holder
-    if found is None:
-        return None
-    collection, index = found
-    member, members = collection.members[index], collection.members
-    if collection.is_flow:
+def _deleted(source: SourceFile, spot: _Spot) -> tuple[int, int, str] | None:
+    """Without a member; without the section that holds it if it is the only one there."""
+    collection, index = spot.collection, spot.number
+    members = collection.members
+    if len(members) == 1 and collection.holder is not None and collection.holder.collection.holder is None:
+        return _deleted(source, collection.holder)
+    member = members[index]
+    if collection.node.flow_style:
         if index + 1 < len(members):
             return member.start, members[index + 1].start, ""
         return (members[index - 1].end if index else member.start), member.end, ""
     line, _ = source.position(member.start)
+    if len(members) == 1:
+        return None
     if source.text[source.starts[line - 1] : member.start].strip():  # behind the dash of a list item
         return (member.start, members[index + 1].start, "") if index + 1 < len(members) else None
     last, _ = source.position(member.end)
     return source.starts[line - 1], source.starts[last] if last < len(source.starts) else len(source.text), ""
 
 
-def _added(source: SourceFile, collections: list[_Collection], start: int, text: str) -> tuple[int, int, str] | None:
-    """With one more entry, or one more item if it begins with a dash."""
+def _target(collections: list[_Collection], start: int, text: str) -> _Collection | None:
+    """The map, or the list if an item is added, that is at an offset or below the key there."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     fitting = [each for each in collections if isinstance(each.node, wanted)]
-    below = (each for each in fitting if each.holder and each.holder[0].members[each.holder[1]].start == start)
-    found = next(below, None) or next((each for each in fitting if each.start == start), None)
-    if found is None or not (found.members or found.is_flow):
+    below = (each for each in fitting if each.holder and each.holder.start == start)
+    return next(below, None) or next((each for each in fitting if each.start == start), None)
+
+
+def _added(source: SourceFile, to: _Collection | None, text: str) -> tuple[int, int, str] | None:
+    """With one more entry, or one more item if it begins with a dash."""
+    if to is None or not (to.members or to.node.flow_style) or text.partition(":")[0] in to.keys:
         return None
-    if found.is_flow:
-        at = found.members[-1].end if found.members else found.start + 1
-        return at, at, f", {text.removeprefix('- ')}" if found.members else text.removeprefix("- ")
-    line, _ = source.position(found.members[-1].end)
+    if to.node.flow_style:
+        at = to.members[-1].end if to.members else to.start + 1
+        return at, at, f"{', ' if to.members else ''}{text.removeprefix('- ')}"
+    line, _ = source.position(to.members[-1].end)
     at = source.line_end(line)
-    _, column = source.position(found.members[0].start)
+    _, column = source.position(to.members[0].start)
     return at, at, f"\n{' ' * (column - 1)}{text}"

@@ -10,7 +10,7 @@ from app.flow.nodes import Place
 Severity = Literal["error", "warning"]
 
 
-FixKind: TypeAlias = Literal["word", "characters", "delete", "add"]
+FixKind: TypeAlias = Literal["word", "characters", "delete", "delete_item", "add", "add_beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class Fix:
     Attributes:
         cure: what to write, in words.
         kind: what happens at its place. `word`: the key or value there becomes `text`, within the quotes that it has.
-            `characters`: they become `text`. `delete`: the entry or the list item that begins there goes, with all
-            that is below it. `add`: the map there, or below the key there, gets the entry `text`.
+            `characters`: they become `text`. `delete`: the entry or the list item there goes, with all that is below
+            it. `delete_item`: the list item around it does. `add`: the map or the list there, or below the key there,
+            gets the entry or the item `text`. `add_beside`: the map around it does.
         place: the issue's own without it. `characters` may have the length 0.
     """
 

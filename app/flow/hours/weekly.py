@@ -185,7 +185,10 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
     if span is None or not _SPAN.fullmatch(text):
-        cure = meaning_of(text, HINTS["hours of a day"]) or f"write {shown_spans((span,)) if span else _EXAMPLE}"
+        written = shown_spans((span,)) if span else _EXAMPLE
+        cure = meaning_of(text, HINTS["hours of a day"]) or (
+            Fix(f"write {written}", "characters", written) if span else f"write {written}"
+        )
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
     if span.start == span.end:
@@ -198,7 +201,8 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     if span.end - span.start > _HALF_DAY and not is_night:
         duration, end = shown_duration(span.end - span.start), shown_time(span.end)
         message = f"{what}: {text} goes on until {end} of the next day, {duration}"
-        reader.report("W520", place, message, f"did you mean {end}-{shown_time(span.start)}?")
+        swapped = f"{end}-{shown_time(span.start)}"
+        reader.report("W520", place, message, Fix(f"did you mean {swapped}?", "word", swapped))
     return span
 
 

@@ -33,10 +33,12 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
+from app.flow.issues import Fix
 from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, mapped, number, one_of
 from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.nodes import Map, Node, Place
 from app.flow.types import TYPES, ValueType, words
+from app.ncco.suggest import nearest
 
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ class FlowModel(BaseModel):
 
     hints: ClassVar[Mapping[str, str]] = {}
     """Words that other systems use, separated by blanks → the word here, or what to write instead."""
-    cures: ClassVar[Mapping[str, str]] = {}
+    cures: ClassVar[Mapping[str, str | Fix]] = {}
     """A required word → what to write when it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
     """The code of an issue for an unknown word."""
@@ -145,7 +147,7 @@ class FlowModel(BaseModel):
 
     @classmethod
     def build(
-        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
         """Build the model from words whose values are still nodes; None if a required value cannot be read.
 
@@ -244,7 +246,9 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
                 return value
         except ValueError as error:
             needed = cure or str(error)
-        reader.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
+        near = nearest(text.value, kind.words)
+        fix = Fix(needed, "word", near) if near else needed
+        reader.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
         return None
 
     return _Slot(word, read, schema)
@@ -297,7 +301,9 @@ def duration(low: str, high: str, unit: str) -> ReadWith:
         fitting = [
             each for each in _probable_durations(text.value, unit) if shortest <= (milliseconds(each) or -1) <= longest
         ]
-        cure = f"write {' or '.join(dict.fromkeys(fitting))}" if fitting else f"write a duration from {low} to {high}"
+        cure: str | Fix = f"write a duration from {low} to {high}"
+        if fitting:
+            cure = Fix(f"write {' or '.join(dict.fromkeys(fitting))}", "word", fitting[0])
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
+from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import TEXT, offered
@@ -54,10 +55,11 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
     low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if 1 <= low <= high <= _MAX_DIGITS:
         return low, high
-    miswritten, cure = _MISWRITTEN_DIGITS.fullmatch(text.value), None
+    miswritten = _MISWRITTEN_DIGITS.fullmatch(text.value)
+    cure: str | Fix | None = None
     if miswritten or low > high:
         first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
-        cure = f"write {first}..{last}"
+        cure = Fix(f"write {first}..{last}", "word", f"{first}..{last}")
     elif found:
         cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range in these limits"
     reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
@@ -67,7 +69,8 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
 def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     is_any = isinstance(node, Text) and node.value == "any"
     if not is_any:
-        reader.report("E203", node.place, f"{what} takes any words", "write `speech: any`, or use `choices`")
+        fix = Fix("write `speech: any`, or use `choices`", "word", "any")
+        reader.report("E203", node.place, f"{what} takes any words", fix if isinstance(node, Text) else fix.cure)
     return is_any
 
 
@@ -78,7 +81,7 @@ class Collect(FlowModel, StepExit):
     example: ClassVar = "collect: {into: name, digits: 4}"
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
     hints: ClassVar = HINTS["collect"]
-    cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
+    cures: ClassVar = {"into": Fix("add `into: name`, the variable that keeps what was given", "add", "into: name")}
 
     variable: Annotated[Variable, ReadWith(_read_into, offered("variables"))] = Field(alias="into")
     """The variable that receives the input."""

@@ -26,6 +26,7 @@ from pydantic import Field
 
 from app.flow.actions.item import PlayedItem
 from app.flow.actions.waits import with_held
+from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
@@ -34,6 +35,7 @@ from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
+from app.flow.rules import RULES
 from app.flow.templates import Expression
 
 if TYPE_CHECKING:
@@ -180,7 +182,7 @@ class Arm(FlowModel):
     """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
-    cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
+    cures: ClassVar = {"goto": Fix("write `goto: step` under the `if`", "add", "goto: end")}
 
     condition: Annotated[Expression, CONDITION] = Field(alias="if")
     """A condition: names, comparison, and, or, not, in, filters."""
@@ -296,7 +298,8 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
             reader.report("E250", place, "`branch` has no `else` for calls that fit no other line")
         return None
     for behind in lines[index + 1 :]:
-        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached")
+        fix = Fix(RULES["E251"].cure, "delete_item")
+        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", fix)
     step = found.get("else") if isinstance(found, Map) else None
     otherwise = None if step is None or is_missing(step) else Else.parse(found, "the `else` line", reader)
     return otherwise.target if otherwise else None
@@ -310,7 +313,7 @@ class HoldOutcomes(FlowModel):
 
     unknown_code: ClassVar = "E277"
     example: ClassVar = "on: {ready: step, too_long: step}"
-    cures: ClassVar = {"ready": "add `ready: step`", "too_long": "add `too_long: step`"}
+    cures: ClassVar = {word: Fix(f"add `{word}: step`", "add", f"{word}: end") for word in ("ready", "too_long")}
 
     ready: Annotated[Target, ReadWith(read_target, ref("goto"))]
     """The condition holds."""
@@ -327,7 +330,10 @@ class Hold(FlowModel, StepExit):
     is_early: ClassVar = True
     asks_again: ClassVar = True
     hints: ClassVar = HINTS["hold"]
-    cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`, so that nobody waits forever"}
+    cures: ClassVar = {
+        "until": "add `until: condition`",
+        "up_to": Fix("add `up_to: 10m`, so that nobody waits forever", "add", "up_to: 10m"),
+    }
 
     until: Annotated[Expression, CONDITION]
     """The condition."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.checks.prompts import check_promises
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, listed, named, offered, ref
@@ -94,14 +94,16 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
     """The numbers, tidied, each with its place; E211 for one that is given twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
-        reader.report("E201", node.place, "`numbers` is not a list", f'write `numbers: ["{shown}"]`')
+        cure = f'write `numbers: ["{shown}"]`'
+        fix = Fix(cure, "characters", f'["{shown}"]') if shown.isdigit() else cure
+        reader.report("E201", node.place, "`numbers` is not a list", fix)
         return ()
     found: dict[str, Place] = {}
     for item in node.items:
         number = reader.literal(item, TYPES["phone"], "`numbers`")
         if isinstance(number, str):
             if number in found:
-                reader.report("E211", item.place, f"{number} is given twice", "delete one of the two")
+                reader.report("E211", item.place, f"{number} is given twice", Fix("delete one of the two", "delete"))
             found.setdefault(number, item.place)
     return tuple(found.items())
 
@@ -220,7 +222,8 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
     fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
-    words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
+    entry = f"start: {_first_step(fields.get('steps'))}"
+    words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
     if words is None:
         return None
     outside = _read_signature(words.name, fields, reader)

@@ -25,6 +25,7 @@ from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document
 from app.flow.actions.values import Object, leaves
+from app.flow.issues import Fix
 from app.flow.language.base import ReadWith, as_node
 from app.flow.language.exits import StepSource
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
@@ -147,7 +148,7 @@ class HookDefinition(Definition):
     """One entry of `hooks`."""
 
     hints: ClassVar = HINTS["hook"]
-    cures: ClassVar = {"post": 'write `post: "https://.."`'}
+    cures: ClassVar = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
     noun: ClassVar = "hook"
     section: ClassVar = "hooks"
     undeclared_code: ClassVar = "E580"

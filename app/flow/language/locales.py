@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from app.flow.issues import did_you_mean
+from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import HINTS, Fields, Reader
@@ -120,7 +120,8 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
     if found is None:
         return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE, reader)
     fields = Locale.read_words(found, what, reader, place=place)
-    cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
+    code = guess or "en-GB"
+    cures = {"language": Fix(f"add `language` with a code such as {code}", "add", f"language: {code}")}
     locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale

@@ -27,11 +27,13 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES
 from app.flow.actions.connect import Connect
 from app.flow.actions.waits import connect_of, with_dial
+from app.flow.issues import Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target
 from app.flow.nodes import Map, Node, Place
+from app.flow.rules import RULES
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 
@@ -223,9 +225,8 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
     for key, _ in observed:
         cure = "delete it, or write `completed` for what follows; what only observes a call belongs under `events`"
-        reader.report(
-            "E262", key.place, f"`{key.value}` cannot steer a call", cure if key.value == "answered" else None
-        )
+        fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
+        reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
     if not source.plays_whole:
@@ -240,7 +241,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
     reader = source.reader
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
         message = "`disconnected` is an outcome of a websocket, and this connect has no websocket"
-        reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
+        reader.report("E263", fields.at(DISCONNECTED), message, Fix("delete the line", "delete"))
     connect = connect_of(source.parts)
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
     _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)

@@ -134,7 +134,9 @@ class Reader:
         try:
             return type_.cast(text.value)
         except ValueError as error:
-            self.report("E203", text.place, f'{what} cannot be "{text.value}"', str(error))
+            near = nearest(text.value, type_.words)
+            cure = Fix(str(error), "word", near) if near else str(error)
+            self.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
             return None
 
     def flag(self, node: Node, what: str) -> bool | None:
@@ -158,7 +160,8 @@ class Reader:
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
             message = f'"{key.value}" is the text that is written here, not the value of {key.value}'
-            self.report("W305", value.place, message, f'write "{{{{ {key.value} }}}}"', [key.value])
+            braces = f"{{{{ {key.value} }}}}"
+            self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
         """A bare expression: the text of `if`, `until` and `check`."""
@@ -201,7 +204,7 @@ class Fields:
         """The same without some words."""
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
-    def need(self, word: str, cure: str, reader: Reader) -> Node | None:
+    def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
         """The value of `word`; E204 when it is missing, unless a dropped entry may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:

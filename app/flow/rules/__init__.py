@@ -37,7 +37,7 @@ class Rule:
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
         good: the same project without the fault.
-        fix: the rule's own cure as a change of the file: the further fields of a `Fix`.
+        fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
     """
 
     code: str
@@ -51,11 +51,10 @@ class Rule:
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> Issue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
-        if cure is None:
-            cure = Fix(self.cure, **self.fix) if self.fix else self.cure
-        fix = cure if isinstance(cure, Fix) else None
-        words = cure.cure if isinstance(cure, Fix) else cure
-        return Issue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
+        words = self.cure if cure is None else cure
+        fix = words if isinstance(words, Fix) else Fix(words, **self.fix) if self.fix else None
+        cure = words.cure if isinstance(words, Fix) else words
+        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names), fix=fix)
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.nodes import Text
 from app.flow.rules import RULES
 from app.flow.source.source_file import (
@@ -19,6 +19,7 @@ from app.flow.source.source_file import (
     MAP_KEYS,
     Line,
     SourceFile,
+    in_quotes,
     is_quoted,
     marks,
     quote,
@@ -116,7 +117,10 @@ def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue
     if key in _SPOKEN_KEYS and (found := _LATE_QUOTE.fullmatch(event.value)):
         place = source.place(start.index + found.start(2))
         message = "this quote is inside the text: a voice reads it, and YAML does not"
-        return RULES["W127"].at(place, message, f"write {quote(found[1] + found[3])}")
+        text = found[1] + found[3]
+        return RULES["W127"].at(
+            place, message, source.rewritten(start.index, end.index, in_quotes(text), f"write {quote(text)}")
+        )
     return _cut_by_comment(source, event, key) if source.parsed[end.index : end.index + 1] in _BLANKS else None
 
 
@@ -128,7 +132,9 @@ def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> Issue | 
         return None
     at = start.index + found.end(1)
     cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
-    return RULES["E116"].at(source.place(at), "a space is missing after the colon", cure)
+    return RULES["E116"].at(
+        source.place(at), "a space is missing after the colon", source.rewritten(at, at + 1, ": ", cure)
+    )
 
 
 def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | None:
@@ -136,8 +142,9 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | Non
     if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
     message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
-    cure = f"write {quote(text.strip(_TYPOGRAPHIC_QUOTES))}" if text[-1] in _TYPOGRAPHIC_QUOTES else None
-    return RULES["E118"].at(source.place(start, start + 1), message, cure)
+    inner = text.strip(_TYPOGRAPHIC_QUOTES)
+    fix = source.rewritten(start, end, in_quotes(inner), f"write {quote(inner)}")
+    return RULES["E118"].at(source.place(start, start + 1), message, fix if text[-1] in _TYPOGRAPHIC_QUOTES else None)
 
 
 def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | None:
@@ -178,7 +185,8 @@ def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Is
         return None
     stop = end + len(found[0].rstrip())
     cure = f"if it belongs to the text, write {quote(source.text[start:stop])}; else put two spaces before #"
-    return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
+    fix = source.rewritten(start, stop, in_quotes(source.text[start:stop]), cure)
+    return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", fix)
 
 
 def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool:
@@ -200,7 +208,10 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
         return RULES["E124"].at(source.extent(event), "there is no key before this colon")
     if _GLUED_DASH.match(event.value):
         cure = f"write - {event.value[1:]}: ..."
-        return RULES["E116"].at(source.place(marks(event)[0].index), "a space is missing after the dash", cure)
+        at = marks(event)[0].index
+        return RULES["E116"].at(
+            source.place(at), "a space is missing after the dash", source.rewritten(at, at + 1, "- ", cure)
+        )
     return check_scalar(source, event, "")
 
 
@@ -212,11 +223,13 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
     if event.value:
         message = f"{event.value} means nothing at all in YAML"
         cure = f'write a value: "{event.value}" in quotes if it is a word, "" for an empty text'
-        return RULES["E103"].at(source.extent(event), message, cure), ""
+        return RULES["E103"].at(source.extent(event), message, Fix(cure, "characters", f'"{event.value}"')), ""
     found = _COMMENT.match(source.parsed, start)
     if found and (not found[2].strip() or (key is not None and key.value in _KEYPRESS_KEYS)):
         place = source.place(found.start(2) - 1)
-        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
+        at = found.start(2) - 1
+        fix = 'write "#"' if found[2].strip() else source.rewritten(at, at + 1, '"#"', 'write "#"')
+        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", fix), "#"
     return _missing_value(source, start, key), ""
 
 
@@ -227,8 +240,9 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> Issue:
         return RULES["E103"].at(source.place(start), "this list item is empty", cure)
     bare = "" if key.quoted else key.value
     if found := _GLUED.fullmatch(bare):
-        place, cure = key.at(len(found[1])), f"write {found[1]}: {found[2]}"
-        return RULES["E116"].at(place, "a space is missing after the colon", cure)
+        place = key.at(len(found[1]))
+        fix = Fix(f"write {found[1]}: {found[2]}", "characters", ": ")
+        return RULES["E116"].at(place, "a space is missing after the colon", fix)
     end = source.starts[key.place.line - 1] + key.place.column - 1 + key.place.length
     has_colon = _COLON.match(source.parsed, end)
     if has_colon and (found := _LATE_COLON.fullmatch(bare)):

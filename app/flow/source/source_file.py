@@ -11,7 +11,7 @@ from typing import cast
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.ncco.actions import SHAPES
@@ -79,6 +79,11 @@ class SourceFile:
             return Place(self.file, start.line + 1, start.column + 1, max(1, end.index - start.index))
         return self.place(start.index, end.index)
 
+    def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
+        """The fix that writes another text from `start` to `end`, on one line; `cure` says it in words."""
+        line, column = self.position(start)
+        return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
+
     def line_end(self, line: int) -> int:
         """Where the text of a line (from 1) ends, without its line break."""
         end = self.starts[line] if line < len(self.starts) else len(self.text)
@@ -114,10 +119,13 @@ class SourceFile:
         start, end = found.span(found.lastgroup or 0)
         char = self.text[start]
         name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"
-        what, cure = "an invisible character", "delete it"
+        what, fix = "an invisible character", Fix("delete it", "characters")
         if unicodedata.category(char) == "Zs":
-            what, cure = "a space that YAML does not know", "type a normal space instead"
-        return RULES["E117"].at(self.place(start, end), f"{what} ({name})", cure)
+            what, fix = (
+                "a space that YAML does not know",
+                Fix("type a normal space instead", "characters", " " * (end - start)),
+            )
+        return RULES["E117"].at(self.place(start, end), f"{what} ({name})", fix)
 
 
 def _replacement(found: re.Match[str]) -> str:
@@ -219,7 +227,9 @@ class Line:
 
 def quote(text: str) -> str:
     """`text` as an author would write it in quotes; a long one is cut, and then ends with three dots."""
-    shown = text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ..."
-    if '"' not in shown and "\\" not in shown:
-        return f'"{shown}"'
-    return "'" + shown.replace("'", "''") + "'"
+    return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
+
+
+def in_quotes(text: str) -> str:
+    """`text` as an author would write it in quotes."""
+    return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"

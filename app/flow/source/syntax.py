@@ -12,7 +12,7 @@ from functools import cached_property
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.rules import RULES
 from app.flow.source.source_file import (
     COMMON_KEYS,
@@ -23,6 +23,7 @@ from app.flow.source.source_file import (
     OPTION_KEYS,
     Line,
     SourceFile,
+    in_quotes,
     is_quoted,
     marks,
     quote,
@@ -103,7 +104,7 @@ class SyntaxFault:
         begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
         return self.source.text[begin : self.at]
 
-    def issue(self, code: str, start: int, end: int, message: str, cure: str | None = None) -> Issue:
+    def issue(self, code: str, start: int, end: int, message: str, cure: str | Fix | None = None) -> Issue:
         """The issue about the characters from `start` to `end`."""
         return RULES[code].at(self.source.place(start, end), message, cure)
 
@@ -143,7 +144,8 @@ def find_escape(fault: SyntaxFault) -> Issue | None:
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
-    return fault.issue("E125", at, at + 2, f"{fault.source.text[at : at + 2]} means nothing between double quotes")
+    fix = fault.source.rewritten(at, at + 1, "\\\\", RULES["E125"].cure)
+    return fault.issue("E125", at, at + 2, f"{fault.source.text[at : at + 2]} means nothing between double quotes", fix)
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
@@ -155,7 +157,10 @@ def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
             return None
         start = first.index
     mark = fault.source.text[start]
-    cure = f"write {mark} at the end of the text as well"
+    cure: str | Fix = f"write {mark} at the end of the text as well"
+    if not fault.in_flow:
+        at = fault.source.line_at(start).content_end
+        cure = fault.source.rewritten(at, at, mark, f"write {mark} at the end of the text as well")
     return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
 
 
@@ -176,8 +181,9 @@ def find_missing_colon(fault: SyntaxFault) -> Issue | None:
 
 
 def _missing_colon(fault: SyntaxFault, start: int, key: str, opener: str) -> Issue:
-    cure = f"write {key}: {opener}...{_CLOSERS[opener]}"
-    return fault.issue("E101", start, start + len(key), f"a colon is missing after {key}", cure)
+    end = start + len(key)
+    fix = fault.source.rewritten(end, end, ":", f"write {key}: {opener}...{_CLOSERS[opener]}")
+    return fault.issue("E101", start, end, f"a colon is missing after {key}", fix)
 
 
 def find_missing_key(fault: SyntaxFault) -> Issue | None:
@@ -195,7 +201,11 @@ def find_equals(fault: SyntaxFault) -> Issue | None:
     if not fault.in_flow or not found:
         return None
     at = fault.line.start + found.start(2)
-    return fault.issue("E101", at, at + 1, "= is not YAML's colon", f"write {found[1]}: ...")
+    front = fault.line.start + found.end(1)
+    fix = fault.source.rewritten(
+        front, at + 1, ":" if fault.source.parsed[at + 1 : at + 2] == " " else ": ", f"write {found[1]}: ..."
+    )
+    return fault.issue("E101", at, at + 1, "= is not YAML's colon", fix)
 
 
 def find_braces(fault: SyntaxFault) -> Issue | None:
@@ -217,8 +227,10 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issu
     bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
     begin, end = enclosing(line, bare, start, in_flow=in_flow)
     message = "without quotes, YAML does not read these braces as a value to fill in"
-    cure = f"put quotes around the whole text: {quote(source.text[begin:end].rstrip())}"
-    return RULES["E107"].at(source.place(start, start + 2), message, cure)
+    whole = source.text[begin:end].rstrip()
+    cure = f"put quotes around the whole text: {quote(whole)}"
+    fix = source.rewritten(begin, begin + len(whole), in_quotes(whole), cure)
+    return RULES["E107"].at(source.place(start, start + 2), message, fix)
 
 
 def find_reserved(fault: SyntaxFault) -> Issue | None:
@@ -230,8 +242,9 @@ def find_reserved(fault: SyntaxFault) -> Issue | None:
         at = fault.at
     line, char = fault.source.line_at(at), fault.source.text[at]
     whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
-    message = f"a text cannot begin with {char} without quotes"
-    return fault.issue("E108", at, at + 1, message, f"write {quote(whole or char)}")
+    message, text = f"a text cannot begin with {char} without quotes", whole or char
+    fix = fault.source.rewritten(at, at + len(text), in_quotes(text), f"write {quote(text)}")
+    return fault.issue("E108", at, at + 1, message, fix)
 
 
 def find_hash(fault: SyntaxFault) -> Issue | None:
@@ -260,14 +273,16 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
     if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
-        return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', "write a comma before it")
+        fix = fault.source.rewritten(end, at, ", ", "write a comma before it")
+        return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', fix)
     rest = (_TO_COMMA if fault.in_flow else _TO_COMMENT).split(fault.source.text[at : line.end])[0]
     stop = at + max(1, len(rest.rstrip()))
     mark, whole = fault.source.text[start], fault.source.text[start:stop].rstrip()
     if line.key not in EXPRESSION_KEYS:
         whole = whole.replace(mark, "") if between else whole[1:].removesuffix(mark)
-    cure = "delete the comma" if fault.char == "," else f"write {quote(whole)}"
-    return fault.issue("E113", at, stop, "there is text after the closing quote", cure)
+    cure, written = ("delete the comma", fault.source.text[start:end]) if fault.char == "," else ("", in_quotes(whole))
+    fix = fault.source.rewritten(start, stop, written, cure or f"write {quote(whole)}")
+    return fault.issue("E113", at, stop, "there is text after the closing quote", fix)
 
 
 # brackets and commas
@@ -284,8 +299,9 @@ def find_list_in_text(fault: SyntaxFault) -> Issue | None:
     end = start + len(_value(source.parsed[start : line.end]))
     if not before_bracket or _YAML_SYNTAX.search(before_bracket) or end == start:
         return None
-    cure = f"put quotes around it: {quote(source.text[start:end])}"
-    return fault.issue("E114", start, end, "a text with brackets needs quotes here", cure)
+    whole = source.text[start:end]
+    fix = source.rewritten(start, end, in_quotes(whole), f"put quotes around it: {quote(whole)}")
+    return fault.issue("E114", start, end, "a text with brackets needs quotes here", fix)
 
 
 def _value(rest: str) -> str:
@@ -310,7 +326,8 @@ def find_mismatch(fault: SyntaxFault) -> Issue | None:
     before = line.bare[: fault.context_start - line.start]
     if before.count(outer) > before.count(char):
         return _unclosed(fault)
-    message, cure = f"{opener} is closed with {char}", f"write {_CLOSERS[opener]}"
+    message, closer = f"{opener} is closed with {char}", _CLOSERS[opener]
+    cure: str | Fix = fault.source.rewritten(fault.at, fault.at + 1, closer, f"write {closer}")
     if char == "]" and "}" in line.bare[fault.at - line.start :]:
         message, cure = "no [ is open for this ]", "write [ where the list begins, or delete the ]"
     return fault.issue("E114", fault.at, fault.at + 1, message, cure)
@@ -323,8 +340,9 @@ def find_missing_comma(fault: SyntaxFault) -> Issue | None:
         return None
     if fault.char != ":":
         is_apart = at > fault.context_start and source.parsed[at - 1] == " "
-        message, cure = "a comma is missing before this", "write a comma between the two"
-        return fault.issue("E114", at, at + 1, message, cure) if is_apart else None
+        before = len(source.parsed[:at].rstrip())
+        fix = source.rewritten(before, at, ", ", "write a comma between the two")
+        return fault.issue("E114", at, at + 1, "a comma is missing before this", fix) if is_apart else None
     found = _NEXT_KEY.fullmatch(fault.entry.rpartition(": ")[2].lstrip())
     if not found:
         return None
@@ -332,8 +350,11 @@ def find_missing_comma(fault: SyntaxFault) -> Issue | None:
     start = at - len(key)
     if value.endswith(";"):
         wrong = source.parsed.rindex(";", fault.context_start, start)
-        return fault.issue("E114", wrong, wrong + 1, "; is not a comma", "write , instead")
-    return fault.issue("E114", start, at, f'a comma is missing before "{key}"', f"write {value}, {key}: ...")
+        fix = fault.source.rewritten(wrong, wrong + 1, ",", "write , instead")
+        return fault.issue("E114", wrong, wrong + 1, "; is not a comma", fix)
+    before = len(fault.source.parsed[:start].rstrip())
+    fix = fault.source.rewritten(before, start, ", ", f"write {value}, {key}: ...")
+    return fault.issue("E114", start, at, f'a comma is missing before "{key}"', fix)
 
 
 def find_second_colon(fault: SyntaxFault) -> Issue | None:
@@ -368,12 +389,14 @@ def find_stray(fault: SyntaxFault) -> Issue | None:
     if char not in ("]", "}", ","):
         return None
     if char == "," and fault.in_flow:
-        return fault.issue("E103", at, at + 1, "there is nothing before this comma", "delete the comma")
+        fix = fault.source.rewritten(at, at + 1, "", "delete the comma")
+        return fault.issue("E103", at, at + 1, "there is nothing before this comma", fix)
     cure = f"delete the {char}"
     if at == fault.line.value:
         cure = f"delete it; if it is a text, write {quote(fault.source.text[at : fault.line.content_end])}"
     opener = {",": "bracket", "]": "[", "}": "{"}[char]
-    return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", cure)
+    fix = fault.source.rewritten(at, at + 1, in_quotes(char) if at == fault.line.value else "", cure)
+    return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", fix)
 
 
 def find_text_after_bracket(fault: SyntaxFault) -> Issue | None:
@@ -401,11 +424,15 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
         cure = f'write "{word}:" on the next line, indented by two more spaces than "{line.key}"'
         return fault.issue("E112", at - len(word), at, message, cure)
     if at == end - 1 and line.key in EXPRESSION_KEYS:
-        return fault.issue("E112", at, end, "a colon at the end of a condition", "delete it")
+        fix = fault.source.rewritten(at, end, "", "delete it")
+        return fault.issue("E112", at, end, "a colon at the end of a condition", fix)
     if _PARENTHESISED_MAP.match(text):
         return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
-    cure = f"put braces around it: {{{text}}}" if _PAIRS.match(text) else f"put quotes around the text: {quote(text)}"
-    return fault.issue("E112", at, at + 1, "a second colon in this line: YAML takes it for a key", cure)
+    message, source = "a second colon in this line: YAML takes it for a key", fault.source
+    fix = source.rewritten(start, end, in_quotes(text), f"put quotes around the text: {quote(text)}")
+    if _PAIRS.match(text):
+        fix = source.rewritten(start, end, f"{{{text}}}", f"put braces around it: {{{text}}}")
+    return fault.issue("E112", at, at + 1, message, fix)
 
 
 def find_missing_space(fault: SyntaxFault) -> Issue | None:
@@ -415,17 +442,22 @@ def find_missing_space(fault: SyntaxFault) -> Issue | None:
         return None
     start, text = line.content, fault.source.text[line.content : line.content_end]
     if _GLUED_DASH.match(text):
-        return fault.issue("E116", start, start + 1, "a space is missing after the dash", f"write - {text[1:]}")
+        fix = fault.source.rewritten(start, start + 1, "- ", f"write - {text[1:]}")
+        return fault.issue("E116", start, start + 1, "a space is missing after the dash", fix)
     if glued := _GLUED_KEY.match(text):
         key, colon, value = glued.groups()
         at = start + len(key)
         message = "a space is missing after the colon" if colon == ":" else f"{colon} is not YAML's colon"
-        return fault.issue("E116", at, at + 1, message, f"write {key}: {value.strip()}")
+        fix = fault.source.rewritten(at, at + 1, ": ", f"write {key}: {value.strip()}")
+        return fault.issue("E116", at, at + 1, message, fix)
     pair = _PAIR.match(text)
     cure = f"write {pair[1]}: {pair[2] or '..'}" if pair else "write a key and a colon before it"
     cure += "; if it continues the text above, indent it further than the key there"
     message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
-    return fault.issue("E101", start, start + len(text), message, cure)
+    if not pair or not pair[2]:
+        return fault.issue("E101", start, start + len(text), message, cure)
+    fix = fault.source.rewritten(start, start + len(text), f"{pair[1]}: {pair[2]}", cure)
+    return fault.issue("E101", start, start + len(text), message, fix)
 
 
 def _line_without_key(fault: SyntaxFault) -> Line | None:

@@ -289,9 +289,13 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
 def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
     name, rest = match["name"], match["rest"]
     if len(match["end"]) > 1:
-        check.report("E320", where, f'"{where.text}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}")
+        check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
     elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
         meant = name if name in check.scope else check.owner_of(name) or name
-        cure, names = f"write {{{{ {meant}{rest} }}}}", _NAME.findall(f"{meant}{rest}")
+        fix, names = _write(f"{{{{ {meant}{rest} }}}}"), _NAME.findall(f"{meant}{rest}")
         place = check.template.place(where)
-        check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', cure, names))
+        check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', fix, names))
+
+
+def _write(text: str) -> Fix:
+    return Fix(f"write {text}", "characters", text)

@@ -82,10 +82,14 @@ class Checker(NodeVisitor):
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.kind not in ("bool", "any"):
             shown = self.shown(node)
-            cures = {"number": f"write {shown} != 0"} | dict.fromkeys(("list", "map"), f"write {shown} | length > 0")
-            cure = cures.get(
-                type_.kind, f'write {shown} == "{type_.sample}"' if type_.words else f'write {shown} != ""'
-            )
+            tests = {"number": "!= 0", "list": "| length > 0", "map": "| length > 0"}
+            quoted = f'== "{type_.sample}"' if type_.words else '!= ""'
+            test = tests.get(type_.kind, quoted)
+            single = test.replace('"', "'")
+            written = f"{self.template.written_as(node).text} {single}"
+            cure: str | Fix = f"write {shown} {test}"
+            if type_.kind in (*tests, "text"):
+                cure = self._rewritten(node, written, f"write {shown} {test}")
             if before is not None and getattr(self.types[before.expr], "kind", "") == type_.kind:
                 cure = f"write {self.shown(before.expr)} {SIGNS[before.ops[0].op]} {shown}"
             elif isinstance(node, nodes.Const):
@@ -111,22 +115,29 @@ class Checker(NodeVisitor):
         if type_ is None or type_.kind in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", self._cast(node, kinds))
+        cast = self._cast(node, kinds)  # in words alone: what the value goes with may have to change too
+        self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
-    def _cast(self, node: nodes.Node, kinds: Collection[str]) -> str | None:
+    def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
         """The cure that makes a value one of another kind: a filter, or other quotes."""
         kind, shown = getattr(self.types[node], "kind", ""), self.shown(node)
         through = _CASTS.get(kind, "")
         if isinstance(node, nodes.Const) and kind == "text":
-            return (
-                f"write {node.value} without quotes" if "number" in kinds and _NUMERIC.fullmatch(node.value) else None
-            )
+            is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
+            return self._rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
         if isinstance(node, nodes.Const):
-            return f'write "{shown}" in quotes' if kind == "number" and "text" in kinds else None
+            is_text = kind == "number" and "text" in kinds
+            return self._rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
         if through not in kinds and not (kind == "list" and "text" in kinds):
             return None
-        return f"write ({shown}) | {through}" if isinstance(node, nodes.BinExpr) else f"write {shown} | {through}"
+        written, front = self.template.written_as(node).text, "({})" if isinstance(node, nodes.BinExpr) else "{}"
+        cure = f"write {front.format(shown)} | {through}"
+        return self._rewritten(node, f"{front.format(written)} | {through}", cure)
+
+    def _rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
+        """The fix that writes another text in place of an expression."""
+        return Fix(cure, "characters", text, self.template.place(node))
 
     # syntax of Jinja2 that the flow language does not have
 
@@ -343,7 +354,7 @@ class Checker(NodeVisitor):
             return True
         const, other = (right, left) if isinstance(right, nodes.Const) else (left, right)
         where: nodes.Node | Token = const
-        cure = self._cast(const, [kinds[other]])
+        cure: str | Fix | None = self._cast(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where, cure = self.template.operator(left), self._cast(text, [kinds[number]])
@@ -352,9 +363,11 @@ class Checker(NodeVisitor):
         elif op in _ORDER and kinds[other] == "text":
             cure = self._cast(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
-            cure = f"write {str(const.value).lower()} without quotes"
+            word = str(const.value).lower()
+            cure = self._rewritten(const, word, f"write {word} without quotes")
         elif kinds[other] == "list" and kinds[const] == "number":
-            cure = f"write {self.shown(other)} | length"
+            length = f"{self.template.written_as(other).text} | length"
+            cure = self._rewritten(other, length, f"write {self.shown(other)} | length")
         elif kinds[other] == "bool":
             cure = "compare it with true or false, or write it alone"
         self.report("E307", where, self.described(left, right), cure)
@@ -444,8 +457,8 @@ class Checker(NodeVisitor):
             return common_type(left, right) if left.kind == right.kind else TYPES[kinds.pop()]
         work = "adds numbers, or joins texts or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
-        casts = [self._cast(side, [kind]) for kind in wanted for side in (node.left, node.right)]
-        cure = next(filter(None, casts), None) if kinds <= {"text", "number"} else None
+        casts = [cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self._cast(side, [kind]))]
+        cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
         if is_sum and "list" in kinds:
             cure = f"write [{self.shown(node.left if right.kind == 'list' else node.right)}]"
         message = f'"{node.operator}" {work}; {self.described(node.left, node.right)}'
@@ -517,7 +530,9 @@ class Checker(NodeVisitor):
         if len(args) < 2 and self._is_always_there(of):
             cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
             name = Token(node.lineno, "name", node.name)
-            self.report("W304", name, f"{self.shown(of)} is never missing, at most empty", cure)
+            written = self.template.written_as(node.args[0]).text if args else ""
+            fix = self._rewritten(node.args[0], f"{written}, true", cure) if cure else None
+            self.report("W304", name, f"{self.shown(of)} is never missing, at most empty", fix)
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:

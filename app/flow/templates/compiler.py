@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
@@ -154,7 +154,8 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]
         return None, check.issues
     if (path := _PATH.fullmatch(text)) and unit.scope.shape_at(names := path[1].split(".")) is not None:
         message = f'"{text}" is the text that is written here, not the value of {path[1]}'
-        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
+        fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
+        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
     return Literal(value, unit.place, unit.text, used_files=frozenset(unit.files)), check.issues
 
 

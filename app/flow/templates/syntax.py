@@ -36,6 +36,7 @@ class ForeignSyntax:
         calls: functions and methods, with the filter that does the same.
         filters, tags: those that do not exist here, with their cures.
         names: names that other systems use, with the name here.
+        instead: operators and words that only have another spelling here.
     """
 
     operators: Mapping[str, tuple[str, str]]
@@ -47,6 +48,11 @@ class ForeignSyntax:
     filters: Mapping[str, str]
     names: Mapping[str, str]
     tags: Mapping[str, str]
+    instead: Mapping[str, str]
+
+    def fix(self, word: str, cure: str) -> Fix | str:
+        """The cure of a foreign word, with what is written instead if that is the same everywhere."""
+        return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
 
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
@@ -271,10 +277,13 @@ class _Scanner:
         if braces := _BRACES.match(self.source, at):
             return self._braces_fault(piece, Token(at, "", braces[0]))
         if piece.opener == "{%" and _HALF_CLOSED.match(self.source, at):
-            return Fault("E320", Token(at, "", "%"), '"{%" is closed by "%"', 'write "%}" here')
+            fix = Fix('write "%}" here', "characters", "%}")
+            return Fault("E320", Token(at, "", "%"), '"{%" is closed by "%"', fix)
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
             code, cure = FOREIGN.operators[foreign[0]]
-            return Fault(code, Token(at, "", foreign[0]), f'"{foreign[0]}" means nothing here', cure)
+            return Fault(
+                code, Token(at, "", foreign[0]), f'"{foreign[0]}" means nothing here', FOREIGN.fix(foreign[0], cure)
+            )
         return None
 
     def _braces_fault(self, piece: Piece, at: Token) -> Fault:
@@ -285,7 +294,8 @@ class _Scanner:
         if written == closer and bracket is not None:
             return _bracket_not_closed(bracket)
         if written in ("}", "}}", "%}"):
-            return Fault("E320", at, f'"{piece.opener}" is closed by "{written}"', f'write "{closer}" here')
+            fix = Fix(f'write "{closer}" here', "characters", closer)
+            return Fault("E320", at, f'"{piece.opener}" is closed by "{written}"', fix)
         if written == "{" and self.source[at.start - 2 : at.start] != "{{":
             return Fault("E310", at, f'"{written}" within braces', _NO_MAP)
         return Fault("E320", at, f'"{written}" within braces', f'write one pair of braces, closed by "{closer}"')
@@ -518,7 +528,12 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
                 token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
             )
             if token.text in FOREIGN.literals:
-                yield Fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
+                yield Fault(
+                    "E302",
+                    token,
+                    f'"{token.text}" is not a value',
+                    FOREIGN.fix(token.text, FOREIGN.literals[token.text]),
+                )
             elif token.says("not") and before is not None and before.says(*_TIGHT):
                 yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
             elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):

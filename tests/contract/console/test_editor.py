@@ -101,7 +101,7 @@ async def test_the_editor_is_told_what_fits_what_it_is_and_where_it_is_defined(e
     assert {"file": "flows/main.yaml", "line": 9, "column": 3} == await asked("definition", 8, 12)
     assert {"text": 'step bye: talk "Goodbye.", then goto end'} == await asked("hover", 8, 12)
     assert {} == await asked("hover", 99, 1)
-    assert {} == await asked("definition", 1, 9_999)
+    assert {} == await asked("definition", 2, 9_999)
 
 
 async def test_other_unsaved_files_of_the_project_count(editor: httpx.AsyncClient) -> None:

@@ -1,0 +1,116 @@
+"""Every fix that is offered, applied, removes its issue and adds no error."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from app.flow.fixes import QuickFix, quick_fixes
+from app.flow.issues import Issue
+from app.flow.loader import load
+from app.flow.rules import RULES
+
+TODAY: Final = date(2026, 1, 1)
+EXAMPLE: Final = re.compile(r"^#=== (\S+)\n", re.MULTILINE)
+CHECKED: Final = Path(__file__).parents[2] / "contract" / "check"
+FILES: Final = ("yaml", "hours", "hooks", "targets", "variables")
+"""Data of `ncco check` that are tried beside the examples of the rules."""
+MOST_OF_A_CODE: Final = 4
+"""Fixes of one code that are tried; the data have hundreds of some."""
+SHOWS_ANOTHER: Final = {"E107", "E225", "E303", "E307", "E309", "E320", "E405", "E537", "E561"}
+"""Codes whose nearest name may be of another type, or whose error hides another one behind it."""
+
+
+def example_of(code: str) -> dict[str, str]:
+    """The texts of the bad example of a rule; none if it is not made of texts."""
+    example = RULES[code].bad
+    if isinstance(example, bytes) or " -> " in example:
+        return {}
+    first, *parts = EXAMPLE.split(example)
+    files = dict(zip(parts[::2], parts[1::2], strict=True))
+    return {"flows/main.yaml": first, **files} if first.strip() else files
+
+
+def cases() -> Iterator[tuple[str, dict[str, str]]]:
+    for code in RULES:
+        yield code, example_of(code)
+    for name in FILES:
+        for case in yaml.load((CHECKED / f"{name}.yaml").read_bytes(), yaml.CSafeLoader):
+            if all(isinstance(text, str) for text in case["files"].values()):
+                yield f"{name}: {case['name']}", case["files"]
+
+
+def applied(texts: Mapping[str, str], fix: QuickFix) -> dict[str, str]:
+    found = dict(texts)
+    for edit in fix.edits:
+        text = found[edit.file]
+        starts = [0, *(each.end() for each in re.finditer(r"\r\n|\r|\n", text))]
+        start, end = starts[edit.line - 1] + edit.column - 1, starts[edit.end_line - 1] + edit.end_column - 1
+        found[edit.file] = text[:start] + edit.text + text[end:]
+    return found
+
+
+def issues_of(texts: Mapping[str, str]) -> tuple[Issue, ...]:
+    return load(texts, {}, extent="project", today=TODAY).issues
+
+
+def what_is_left(issue: Issue, before: tuple[Issue, ...], after: tuple[Issue, ...]) -> list[str]:
+    """The issue itself if it is still there, and errors that were not there before.
+
+    While a text is not YAML, nothing behind the fault is checked: then the text must be read further than before.
+    """
+    new = [each for each in after if each.is_error and each not in before]
+    if issue.code.startswith("E1"):
+        new = [each for each in new if each.code.startswith("E1") and each.place <= issue.place]
+    counts = [
+        Counter((each.code, each.message) for each in found)[issue.code, issue.message] for found in (before, after)
+    ]
+    kinds = [sum(each.code == issue.code for each in found) for found in (before, after)]
+    is_gone = counts[1] < counts[0] or kinds[1] < kinds[0]
+    errors = [sum(each.is_error for each in found) for found in (before, after)]
+    grew = errors[1] > errors[0] - issue.is_error and new
+    return [] if is_gone and not grew else [f"{each.code} {each.place} {each.message}" for each in (issue, *new)]
+
+
+def test_a_fix_removes_its_issue_and_adds_no_error() -> None:
+    tried = Counter[str]()
+    failed = []
+    for name, texts in cases():
+        before = issues_of(texts)
+        for issue in before:
+            for fix in quick_fixes(issue, texts) if tried[issue.code] < MOST_OF_A_CODE else ():
+                tried[issue.code] += 1
+                left = what_is_left(issue, before, issues_of(applied(texts, fix)))
+                if left and (issue.code not in SHOWS_ANOTHER or name in RULES):
+                    failed.append((name, fix.title, left))
+    assert [] == failed
+    assert len(tried) >= 85
+
+
+@pytest.mark.parametrize(
+    ("line", "fixed"),
+    [
+        ("goto: by", "goto: bye"),
+        ('goto: "by"', 'goto: "bye"'),
+        ("goto: 'by'", "goto: 'bye'"),
+        ("goto: by # then home", "goto: bye # then home"),
+        ("got: bye", "goto: bye"),
+        ("goto:bye", "goto: bye"),
+    ],
+)
+def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str) -> None:
+    head = "flow: main\ndefault: true\nstart: hello\nsteps:\n  hello:\n    do: [{{talk: Hello.}}]\n"
+    text = head + "    {}\n  bye: {{goto: end}}\n"
+    texts = {"flows/main.yaml": text.format(line)}
+    issue = next(issue for issue in issues_of(texts) if issue.is_error)
+
+    found = [applied(texts, fix)["flows/main.yaml"] for fix in quick_fixes(issue, texts)]
+
+    assert [text.format(fixed)] == found
