@@ -80,4 +80,4 @@ def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
         return Place(name, line, span.start - start, span.end - span.start)
 
     issues, document = check_text(text)
-    return [PlacedIssue(issue, place(span)) for span, issue in issues], document
+    return [PlacedIssue(issue, place(span)) for span, issue, _ in issues], document

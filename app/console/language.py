@@ -6,7 +6,6 @@ An editor counts columns in UTF-16 code units, as JavaScript and the Language Se
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -19,9 +18,7 @@ from app.flow.fixes import quick_fixes
 from app.flow.issues import Issue
 from app.flow.loader import load
 from app.flow.source import names_written_in
-from app.ncco import Issue as NccoIssue
-from app.ncco.json_text import TextSpan
-from app.ncco.text_checker import check_text
+from app.ncco.text_checker import TextIssue, check_text
 
 Json: TypeAlias = dict[str, Any]
 
@@ -45,7 +42,7 @@ def check(folder: Json, question: Json) -> Json:
     """
     file, text, unsaved = question["file"], question["text"], question["unsaved"]
     if file == PASTED_JSON:
-        return {"issues": [_ncco_issue(text, file, span, issue) for span, issue in check_text(text)[0]]}
+        return {"issues": [_ncco_issue(text, file, each) for each in check_text(text)[0]]}
     project = _project(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
@@ -153,21 +150,33 @@ def _flow_issues(issues: Iterable[Issue], texts: Mapping[str, str]) -> list[Json
     return [shown(issue) for issue in list(issues)[:MOST_ISSUES]]
 
 
-def _ncco_issue(text: str, file: str, span: TextSpan, issue: NccoIssue) -> Json:
-    line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start) + 1
-    length = max(1, _units(text[span.start : span.end]))
-    place: Json = {"file": file, "line": line, "column": _units(text[start : span.start]) + 1}
-    end = {"end_line": line, "end_column": place["column"] + length}
-    edits = [{**place, **end, "text": json.dumps(issue.instead)}]
+def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
+    issue, (start, end) = found.issue, found.span
+    line, column = _position(text, start)
+    fixes = []
+    if found.change is not None:
+        (first, last), written = found.change
+        (at_line, at_column), (end_line, end_column) = _position(text, first), _position(text, last)
+        edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
+        title = issue.fix.title if issue.fix else issue.cure
+        fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
     return {
-        **place,
-        "length": length,
+        "file": file,
+        "line": line,
+        "column": column,
+        "length": max(1, _units(text[start:end])),
         "severity": issue.severity,
         "code": issue.code,
         "message": issue.message,
         "cure": issue.cure,
-        "fixes": [{"title": f"Change to {issue.instead}", "edits": edits}] if issue.instead else [],
+        "fixes": fixes,
     }
+
+
+def _position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1, the column in UTF-16 code units."""
+    lines = _BREAK.split(text[:offset])
+    return len(lines), _units(lines[-1]) + 1
 
 
 def utf16_column(line: str, column: int) -> int:

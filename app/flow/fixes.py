@@ -44,23 +44,12 @@ def quick_fixes(issue: Issue, texts: Mapping[str, str]) -> tuple[QuickFix, ...]:
     if fix is None or file not in texts:
         return ()
     source = SourceFile(file, texts[file])
-    place = fix.place or issue.place
+    place = Place(*fix.place) if fix.place else issue.place
     if place.line > len(source.starts):
         return ()
     start = source.starts[place.line - 1] + place.column - 1
     change = _change(fix, source, start, place)
-    return (QuickFix(_title(fix), (_edit(source, *change),)),) if change else ()
-
-
-def _title(fix: Fix) -> str:
-    match fix.kind:
-        case "word":
-            return f"Change to {fix.text}"
-        case "delete" | "delete_item":
-            return "Delete it"
-        case "add" | "add_beside":
-            return f"Add {fix.text}"
-    return f"{fix.cure[:1].upper()}{fix.cure[1:]}"
+    return (QuickFix(fix.title, (_edit(source, *change),)),) if change else ()
 
 
 def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:

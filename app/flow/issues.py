@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from app.flow.nodes import Place
+from app.ncco.issue import Fix
 
 Severity = Literal["error", "warning"]
 
 
-FixKind: TypeAlias = Literal["word", "characters", "delete", "delete_item", "add", "add_beside"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A cure that an editor can apply.
-
-    Attributes:
-        cure: what to write, in words.
-        kind: what happens at its place. `word`: the key or value there becomes `text`, within the quotes that it has.
-            `characters`: they become `text`. `delete`: the entry or the list item there goes, with all that is below
-            it. `delete_item`: the list item around it does. `add`: the map or the list there, or below the key there,
-            gets the entry or the item `text`. `add_beside`: the map around it does.
-        place: the issue's own without it. `characters` may have the length 0.
-    """
-
-    cure: str
-    kind: FixKind
-    text: str = ""
-    place: Place | None = None
+__all__ = ["Fix", "Issue", "Severity", "add_entry", "by_place", "did_you_mean"]
 
 
 def did_you_mean(*words: str) -> Fix:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from app.ncco import checks
 from app.ncco.addresses import END_KEY, TONES, PhoneNumber, Shaken, SipUri, Url
+from app.ncco.issue import Fix
 from app.ncco.model import Default, NccoModel, Note, OptionRule, Shape, Tagged
 from app.ncco.types import (
     SPEECH_LANGUAGE,
@@ -94,7 +95,11 @@ class AdvancedMachineDetection(NccoModel):
 
     title: ClassVar[str] = "advancedMachineDetection"
     spellings: ClassVar = {"beepTimeout": "beep_timeout"}
-    notes: ClassVar = {"beepTimeout": Note("N960", "The specification writes beep_timeout.", 'Write "beep_timeout".')}
+    notes: ClassVar = {
+        "beepTimeout": Note(
+            "N960", "The specification writes beep_timeout.", Fix('Write "beep_timeout".', "name", "beep_timeout")
+        )
+    }
 
     behavior: Literal["continue", "hangup"] | None = None
     """What to do when a machine answers."""
@@ -185,7 +190,9 @@ class SipEndpoint(NccoModel):
     title: ClassVar[str] = "sip endpoint"
     spellings: ClassVar = {"standard_headers": "standardHeaders"}
     notes: ClassVar = {
-        "standard_headers": Note("N960", "The REST API writes standard_headers.", 'Write "standardHeaders".')
+        "standard_headers": Note(
+            "N960", "The REST API writes standard_headers.", Fix('Write "standardHeaders".', "name", "standardHeaders")
+        )
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.sip_target, checks.sip_parts_are_names)
 
@@ -268,7 +275,11 @@ class Talk(NccoModel):
     main: ClassVar[str] = "text"
     spellings: ClassVar = {"voice_name": "voiceName"}
     notes: ClassVar = _NO_EVENTS | {
-        name: Note("N910", f"{name} is from older documentation.", "Leave it out: language and style choose the voice.")
+        name: Note(
+            "N910",
+            f"{name} is from older documentation.",
+            Fix("Leave it out: language and style choose the voice.", "delete"),
+        )
         for name in ("voiceName", "voice_name")
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.talk_can_be_spoken,)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from app.ncco.issue import RULES, Issue, fault, listed, shown, wrong_type
+from app.ncco.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
 from app.ncco.types import JsonSchema, Kind
 
 E164 = re.compile(r"[1-9][0-9]{6,14}")
@@ -18,7 +18,11 @@ def _as_digits(value: object) -> object:
 
 
 def _digits_as_number(value: object, text: str) -> list[Issue]:
-    return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", f'Write "{text}".')]
+    return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", _write(text))]
+
+
+def _write(text: str) -> Fix:
+    return Fix(f'Write "{text}".', "word", text)
 
 
 class PhoneNumber(Kind):
@@ -32,9 +36,9 @@ class PhoneNumber(Kind):
         if E164.fullmatch(text):
             return _digits_as_number(value, text)
         if E164.fullmatch(text.removeprefix("+")):
-            return [fault("N954", f"{shown(text)} begins with a plus sign.", f'Write "{text[1:]}".')]
+            return [fault("N954", f"{shown(text)} begins with a plus sign.", _write(text[1:]))]
         digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
-        cure = f'Write "{digits}".' if digits != text and E164.fullmatch(digits) else None
+        cure = _write(digits) if digits != text and E164.fullmatch(digits) else None
         return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
 
     def read(self, value: object) -> object:
@@ -151,7 +155,8 @@ class Url(Kind):
         if reason := self._fault(value):
             return [fault("N112", f"{shown(value)} {reason}.", self._cure(value))]
         if _NOT_IN_URLS.search(value) or not value.isascii():
-            cure = f"Write {shown(quote(value, safe=_ALLOWED_IN_URLS))}."
+            encoded = quote(value, safe=_ALLOWED_IN_URLS)
+            cure = Fix(f"Write {shown(encoded)}.", "word", encoded)
             return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
         return []
 
@@ -167,17 +172,17 @@ class Url(Kind):
             return "names no host"
         return "names a port that does not exist" if found[2] and int(found[2][:9]) > 65535 else None
 
-    def _cure(self, value: object) -> str:
+    def _cure(self, value: object) -> str | Fix:
         scheme = self.schemes[-1]
         bare = value.strip().strip("<>\"'") if isinstance(value, str) and len(value) < 200 else ""
         if bare and bare != value and self._fault(bare) is None:
-            return f"Write {shown(bare)}."
+            return Fix(f"Write {shown(bare)}.", "word", bare)
         other = _OTHER_SCHEME.fullmatch(bare)
         if other and other[1] not in self.schemes:
-            return f'Write "{scheme}://{other[2]}".'
+            return _write(f"{scheme}://{other[2]}")
         broken = _BROKEN_SCHEME.fullmatch(bare)
         if broken and self._fault(f"{scheme}://{broken[1]}") is None:
-            return f'Write "{scheme}://{broken[1]}".'
+            return _write(f"{scheme}://{broken[1]}")
         if _BARE_HOST.fullmatch(bare):
             return f'Write "{scheme}://{bare}".'
         return f"Write the whole URL, e.g. {scheme}://example.com/path."

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.ncco.actions import SHAPES
 from app.ncco.checks import check_order
-from app.ncco.hints import ACTION_HINTS, folded, meant_action, near
-from app.ncco.issue import Issue, fault, shown
+from app.ncco.hints import folded, meant_action
+from app.ncco.issue import Fix, Issue, fault, shown
 
 _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
@@ -57,7 +57,7 @@ def _not_an_array(document: object) -> Issue:
 
 
 def _check_action(action: object) -> list[Issue]:
-    cure = None
+    cure: str | Fix | None = None
     if not isinstance(action, dict):
         if isinstance(action, list):
             cure = "Leave out the inner square brackets."
@@ -69,11 +69,9 @@ def _check_action(action: object) -> list[Issue]:
         return [fault("N103", "The object does not say which action it is.", _name_cure(action))]
     if isinstance(name, str) and name in SHAPES:
         return SHAPES[name].check(action)
-    meant = None
     if isinstance(name, str):
         cure = meant_action(name, SHAPES)
-        meant = near(name, SHAPES) if folded(name) not in ACTION_HINTS else None
-    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action", meant)]
+    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
 
 
 def _name_cure(action: dict[Any, Any]) -> str | None:

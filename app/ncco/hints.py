@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from app.ncco.issue import Fix
 from app.ncco.suggest import nearest
 
 _DATA: Final = yaml.load(Path(__file__).with_name("hints.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -45,16 +46,16 @@ def near(word: object, names: Collection[str]) -> str | None:
     return nearest(str(word)[:80], names)
 
 
-def meant_action(word: str, names: Collection[str]) -> str | None:
+def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
     """The cure for an unknown action, of those with these names; None when nothing is known about the word."""
     target = folded(word)
     by_fold = {folded(name): name for name in names}
     if target in by_fold:
-        return f'Write "{by_fold[target]}".'
+        return Fix(f'Write "{by_fold[target]}".', "word", by_fold[target])
     if target in ACTION_HINTS:
         return ACTION_HINTS[target]
     name = near(word, names)
-    return f'Did you mean "{name}"?' if name else None
+    return Fix(f'Did you mean "{name}"?', "word", name) if name else None
 
 
 def meant_name(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
@@ -67,7 +68,7 @@ def meant_name(word: object, title: str, names: Collection[str], inside: Mapping
     return foreign if foreign is not None else near(word, names)
 
 
-def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
+def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
     """The cure for an unknown option of the shape called `title`; None when nothing is known about the word.
 
     Args:
@@ -79,19 +80,19 @@ def meant_option(word: object, title: str, names: Collection[str], inside: Mappi
     target = folded(word)
     same = next((name for name in names if folded(name) == target), None)
     if same:
-        return f'Write "{same}".'
+        return Fix(f'Write "{same}".', "name", same)
     nested = next((name for name in inside if folded(name) == target), None)
     if nested:
         return f'"{nested}" belongs inside "{inside[nested]}".'
     if target in OPTION_HINTS.get(title, {}):
         return OPTION_HINTS[title][target]
     if target in OPTION_NAMES.get(title, {}):
-        return f"Here it is called {OPTION_NAMES[title][target]}."
+        return Fix(f"Here it is called {OPTION_NAMES[title][target]}.", "name", OPTION_NAMES[title][target])
     return _near_cure(word, names, inside)
 
 
-def _near_cure(word: object, names: Collection[str], inside: Mapping[str, str]) -> str | None:
+def _near_cure(word: object, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
     if name := near(word, names):
-        return f'Did you mean "{name}"?'
+        return Fix(f'Did you mean "{name}"?', "name", name)
     name = near(word, inside)
     return f'Did you mean "{name}" inside "{inside[name]}"?' if name else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import yaml
 
@@ -16,6 +16,49 @@ Severity = Literal["error", "warning"]
 R = TypeVar("R")
 MAX_SHOWN_CHARACTERS = 60
 """Characters of a value that a message shows."""
+
+
+FixKind: TypeAlias = Literal["word", "name", "characters", "delete", "delete_item", "add", "add_beside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A cure that an editor can apply, to an NCCO or to a flow file.
+
+    Attributes:
+        cure: what to write, in words.
+        kind: what happens at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
+            `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
+            `delete`: the entry or the list item there goes, with all that is in it. `delete_item`: the list item
+            around it does. `add`: the map or the list there, or below the key there, gets the entry or the item
+            `text`. `add_beside`: the map around it does.
+        place: where, in a flow file; the issue's own place without it. `characters` may have the length 0.
+    """
+
+    cure: str
+    kind: FixKind
+    text: str = ""
+    place: tuple[str, int, int, int] | None = None
+
+    @property
+    def title(self) -> str:
+        """What an editor calls it."""
+        match self.kind:
+            case "word" | "name":
+                return f"Change to {self.text}"
+            case "delete" | "delete_item":
+                return "Delete it"
+            case "add" | "add_beside":
+                return f"Add {self.text}"
+        return f"{self.cure[:1].upper()}{self.cure[1:]}"
+
+
+def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
+    """The words and the fix of an issue: those of its cure, or of its rule."""
+    cure = own if cure is None else cure
+    if isinstance(cure, Fix):
+        return cure.cure, cure
+    return cure, Fix(cure, **fix) if fix else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +72,7 @@ class Issue:
         message: one sentence that says what is wrong.
         cure: one sentence that says what to write instead.
         span: the start and the length of the fault in the text at `path`, in characters; None for the whole value.
-        instead: the name or the word to write in its place; None when that is not known.
+        fix: the cure as a change of the document; None if it is not that plain.
     """
 
     code: str
@@ -38,7 +81,7 @@ class Issue:
     message: str
     cure: str
     span: tuple[int, int] | None = None
-    instead: str | None = None
+    fix: Fix | None = field(default=None, compare=False)
 
     @property
     def is_error(self) -> bool:
@@ -60,6 +103,7 @@ class Rule:
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks this rule and no other.
         good: the same without the fault.
+        fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
     """
 
     code: str
@@ -69,10 +113,12 @@ class Rule:
     source: str
     bad: str
     good: str
+    fix: Mapping[str, Any] | None = None
 
-    def at(self, path: str, message: str, cure: str | None = None, instead: str | None = None) -> Issue:
+    def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
         """An issue of this rule at `path`. Without `cure`, it has the rule's own cure."""
-        return Issue(self.code, self.severity, path, message, self.cure if cure is None else cure, instead=instead)
+        words, fix = parts_of(cure, self.cure, self.fix)
+        return Issue(self.code, self.severity, path, message, words, fix=fix)
 
 
 class RuleBook(Mapping[str, R]):
@@ -104,9 +150,9 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"
 """Every rule that `check` applies, by code."""
 
 
-def fault(code: str, message: str, cure: str | None = None, path: str = "", instead: str | None = None) -> Issue:
+def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
     """An issue of the rule `code`, at the value itself unless `path` says where in it."""
-    return RULES[code].at(path, message, cure, instead)
+    return RULES[code].at(path, message, cure)
 
 
 def pointer(key: object) -> str:
@@ -114,7 +160,7 @@ def pointer(key: object) -> str:
     return "/" + encodable(str(key)).replace("~", "~0").replace("/", "~1")
 
 
-def wrong_type(value: object, expected: str, cure: str) -> Issue:
+def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
     """The issue that a value has another JSON type than `expected`, e.g. "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that holds it."

@@ -31,13 +31,20 @@ class TextSpan(NamedTuple):
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON. Reading stopped at `offset`; a `cure` of None is that of the rule."""
+    """The text is not JSON. Reading stopped at `offset`; a `cure` of None is that of the rule.
 
-    def __init__(self, message: str, offset: int, cure: str | None = None) -> None:
+    Attributes:
+        change: the cure as a change of the text: which characters are replaced, and by what; None if there is none.
+    """
+
+    def __init__(
+        self, message: str, offset: int, cure: str | None = None, change: tuple[TextSpan, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.cure = cure
+        self.change = change
 
 
 @dataclass(slots=True)
@@ -142,16 +149,20 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     """The error with a cure, the same on all Python versions: only newer ones recognise a trailing comma."""
     before, at = text[: error.pos].rstrip(), error.pos
     if error.msg.startswith("Illegal trailing comma"):
-        return NotJsonError("nothing follows this comma", at, "delete the comma")
+        return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
     if before.endswith(",") and text[at : at + 1] in ("]", "}"):
-        return NotJsonError("nothing follows this comma", len(before) - 1, "delete the comma")
+        comma = TextSpan(len(before) - 1, len(before))
+        return NotJsonError("nothing follows this comma", comma.start, "delete the comma", (comma, ""))
     if text.startswith(("//", "/*", "#"), at):
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
-        return NotJsonError("a comma is missing before this", at, "write a comma between the two")
+        gap = TextSpan(len(before), len(before))
+        return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
     if at >= len(text.rstrip()) and (closers := _open_closers(text)):
-        return NotJsonError("the text ends too early", at, f"write {closers} at the end")
+        end = TextSpan(len(text.rstrip()), len(text))
+        return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
     for slip, name, written in _COMMON_MISTAKES:
         if found := slip.match(text, at):
-            return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")
+            word, span = str(written(found[1])), TextSpan(at, at + len(found[0].rstrip(" :")))
+            return NotJsonError(f"{found[1]} is {name}", at, f"write {word}", (span, word))
     return NotJsonError(error.msg, at)

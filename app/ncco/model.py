@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app.ncco.hints import ENDPOINT_NAMES, folded, meant_name, meant_option, near
-from app.ncco.issue import Issue, fault, listed, pointer, shown, wrong_type
+from app.ncco.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
 from app.ncco.types import Flag, JsonSchema, Kind, Word, check_value
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
@@ -70,7 +70,7 @@ class Note:
 
     code: str
     message: str
-    cure: str | None = None
+    cure: str | Fix | None = None
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ class Shape:
             if note is None:
                 cure = meant_option(key, self.title, self.options, self.inside)
                 cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
-                meant = meant_name(key, self.title, self.options, self.inside)
-                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure, instead=meant))
+                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure))
         elif entry is not None:
             issues += check_value(option.kind, entry)
         elif not option.required:
@@ -259,8 +258,8 @@ class Tagged(Kind):
         if isinstance(kind, str) and kind in self.shapes:
             return self.shapes[kind].check(value)
         meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
-        cure = f'Did you mean "{meant}"?' if meant else None
-        return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type", meant)]
+        cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else None
+        return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
         """The one type that has all known options of the endpoint; None when they leave more than one."""

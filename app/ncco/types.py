@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from app.ncco.hints import folded, near
-from app.ncco.issue import Issue, fault, listed, shown, wrong_type
+from app.ncco.issue import Fix, Issue, fault, listed, shown, wrong_type
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, RECOGNISED_CODES, VOICES, VOICES_BY_CODE
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class Flag(Kind):
         if isinstance(value, bool):
             return []
         if is_true(value) or is_false(value):
-            return [fault("N952", f"{shown(value)} is text.", f"Write {str(value).strip().lower()} without quotes.")]
+            word = str(value).strip().lower()
+            return [fault("N952", f"{shown(value)} is text.", Fix(f"Write {word} without quotes.", "characters", word))]
         return [wrong_type(value, "true or false", "Write true or false, without quotes.")]
 
     def read(self, value: object) -> object:
@@ -175,7 +176,8 @@ class Number(Kind):
             return [wrong_type(value, "a number", f"Write {self._expected()}, without quotes.")]
         issues = []
         if isinstance(value, str):
-            issues.append(fault("N951", f"{shown(value)} is text.", f"Write {shown(number)} without quotes."))
+            fix = Fix(f"Write {shown(number)} without quotes.", "characters", shown(number))
+            issues.append(fault("N951", f"{shown(value)} is text.", fix))
         if number in self.disputed:
             issues.append(fault("N956", f"Sources disagree on {shown(number)}.", f"Write {self._expected()}."))
         elif (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
@@ -190,7 +192,11 @@ class Number(Kind):
         issues = []
         if self.tenths and abs(number * 10 - round(number * 10)) > 1e-6:
             issues.append(
-                fault("N119", f"{shown(number)} has more than one decimal place.", f"Write {round(number, 1)}.")
+                fault(
+                    "N119",
+                    f"{shown(number)} has more than one decimal place.",
+                    Fix(f"Write {round(number, 1)}.", "characters", str(round(number, 1))),
+                )
             )
         if self.whole != "no":
             code = "N118" if self.whole == "always" else "N957"
@@ -248,14 +254,14 @@ class Word(Kind):
         if value in self.disputed:
             return [fault("N956", f'Sources disagree on "{value}".', self.disputed[value])]
         if self.any_case and value.upper() in self.words:
-            return [fault("N955", f"{shown(value)} is not written as in the reference.", f'Write "{value.upper()}".')]
-        meant = None
+            fix = Fix(f'Write "{value.upper()}".', "word", value.upper())
+            return [fault("N955", f"{shown(value)} is not written as in the reference.", fix)]
         if words := self.words_in(value):
-            cure = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
+            cure: str | Fix = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
         else:
             meant = self.other_words.get(folded(value)) or near(value, self.words)
-            cure = f'Did you mean "{meant}"?' if meant else f"Write {expected}."
-        return [fault("N109", f"{shown(value)} is not {expected}.", cure, instead=meant)]
+            cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else f"Write {expected}."
+        return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
         """The words, each once, in their order."""
@@ -360,17 +366,18 @@ class LanguageCode(Kind):
             return [fault("N117", f"{shown(value)} is not a BCP-47 code.", self._cure(value))]
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
-    def _cure(self, value: str) -> str | None:
+    def _cure(self, value: str) -> str | Fix | None:
         """Another separator, or the regions of the same language: the same region, then the most usual ones first."""
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
-            return f"Write {next(code for code in self.codes if code.lower() == hyphened)}."
+            code = next(code for code in self.codes if code.lower() == hyphened)
+            return Fix(f"Write {code}.", "word", code)
         language, _, region = hyphened.partition("-")
         language, region = LANGUAGE_NAMES.get(language, language), {"uk": "gb"}.get(region, region)
         names = {language, *_SAME_LANGUAGE.get(language, ())}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
         same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in _COMMON_CODES))
-        return f"Write {listed(same[:3])}." if same else None
+        return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:
         """A BCP-47 code; the list is given as examples."""

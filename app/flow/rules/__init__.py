@@ -22,7 +22,7 @@ from typing import Any
 
 from app.flow.issues import Fix, Issue, Severity
 from app.flow.nodes import Place
-from app.ncco.issue import RuleBook
+from app.ncco.issue import RuleBook, parts_of
 
 FOLDER = Path(__file__).parent
 
@@ -51,10 +51,8 @@ class Rule:
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> Issue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
-        words = self.cure if cure is None else cure
-        fix = words if isinstance(words, Fix) else Fix(words, **self.fix) if self.fix else None
-        cure = words.cure if isinstance(words, Fix) else words
-        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names), fix=fix)
+        words, fix = parts_of(cure, self.cure, self.fix)
+        return Issue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

@@ -135,6 +135,7 @@ async def test_a_pasted_ncco_is_checked_by_the_rules_of_the_platform(
 ) -> None:
     (issue,) = await issues_of(editor, "pasted.json", text)
 
+    assert issue["fixes"]
     assert expected == "{line}:{column}+{length} {code}".format_map(issue)
 
 
