@@ -176,7 +176,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     try:
         schema = asyncio.run(store.schema())
     except StoreError as error:
-        yield Finding("database", "error", f"{store.label}: {error}", error.cure or "Try it again in a moment.")
+        yield Finding("database", "error", str(error), error.cure or "Try it again in a moment.")
         return
     except OSError as error:
         yield Finding("database", "error", f"{store.label}: {error.strerror}", "Let the server's user reach it.")

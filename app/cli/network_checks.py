@@ -1,4 +1,4 @@
-"""What `ncco doctor` finds on the network: the server, its public URL, and the application at Vonage. It only reads."""
+"""What `ncco doctor` finds on the network: the server, the console, the public URL and the clock. It only reads."""
 
 from __future__ import annotations
 
@@ -18,25 +18,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.cli.console_process import HOST
-from app.cli.findings import Finding, Status
+from app.cli.findings import Finding
 from app.cli.output import counted
-from app.cli.serve import URLS
-from app.errors import VonageApiError
+from app.cli.vonage_checks import vonage_findings
 from app.flow.model import Flow
 from app.settings import Settings
-from app.settings.fields import UUID
-from app.vonage.applications import (
-    Account,
-    ConfiguredUrl,
-    OwnedNumbers,
-    VoiceCapability,
-    VonageApplication,
-    read_application,
-    read_numbers,
-)
-from app.vonage.keys import rsa_modulus
 from app.vonage.signatures import MAX_AGE_S
-from app.web.webhooks import DEADLINE_S
 
 WITHIN_S: Final = 5.0
 """Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
@@ -44,8 +31,6 @@ MAX_BYTES: Final = 100_000
 MOST_CLOCK_S: Final = 30
 """A clock that differs more gets a warning; from `MAX_AGE_S` on signatures are refused."""
 LEAST_CERTIFICATE_DAYS: Final = 14
-_METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
-"""Vonage's defaults. Source: webhook reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +72,12 @@ async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[
         if settings.public_url:
             there = await _probe(client, f"{settings.public_url}/healthz")
             findings += [*await check_address(settings.public_url), *check_public_url(settings.public_url, here, there)]
+            if there.server:
+                findings.append(check_webhooks(await _probe(client, f"{settings.public_url}/webhooks/doctor")))
             findings += await check_plain_http(client, settings.public_url)
         else:
             findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
-        application, date = await _application(client, settings, flows)
+        application, date = await vonage_findings(client, settings, flows)
         findings += application
     return [*findings, check_clock(date, there.headers)]
 
@@ -144,8 +131,10 @@ def _json_object(body: bytes) -> dict[str, Any]:
 def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding:
     """Whether the server runs on this machine, and takes calls."""
     url = _local_url(settings)
-    if here.server and (reasons := ready.document.get("reasons")):
-        return Finding("server", "error", f"it runs, but takes no calls: {', '.join(reasons)}", "Look at its log.")
+    reasons = ready.document.get("reasons")
+    if here.server and isinstance(reasons, list) and reasons:
+        shown = ", ".join(map(str, reasons))
+        return Finding("server", "error", f"it runs, but takes no calls: {shown}", "Look at its log.")
     if here.server and ready.document.get("rejected"):
         cure = f"Run `ncco check`; {url}/readyz lists what it refuses."
         return Finding("server", "warning", "it runs, but not with the flows as they are on disk", cure)
@@ -231,152 +220,28 @@ def _identity(public_url: str, here: Probe, there: Probe) -> Finding:
     return Finding("public url", "warning", f"{url} leads to another server than the one on this machine", cure)
 
 
+def check_webhooks(reply: Probe) -> Finding:
+    """Whether `/webhooks/` leads to a server; `reply` is that of a path there which no server has."""
+    if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
+        return Finding("webhooks", "ok", "/webhooks/ leads there too")
+    cure = "Let the proxy or tunnel pass /webhooks/ on, by GET and POST."
+    message = f"/webhooks/ leads elsewhere: {reply.problem or f'the reply has status {reply.status}'}"
+    return Finding("webhooks", "error", message, cure)
+
+
 async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[Finding]:
     """Whether http:// leads to https://, for an https URL on the usual port."""
     parts = urlsplit(public_url)
     if parts.scheme != "https" or parts.port is not None:
         return []
-    plain = await _probe(client, f"http://{parts.netloc}{parts.path}/healthz")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    plain = await _probe(client, f"http://{host}{parts.path}/healthz")
     if plain.problem:
         return [Finding("http", "ok", "nothing answers without TLS")]
     if 300 <= plain.status < 400 and plain.headers.get("location", "").startswith("https://"):
         return [Finding("http", "ok", "http:// leads to https://")]
     cure = "Let the proxy redirect http:// to https://."
-    return [Finding("http", "warning", f"http://{parts.netloc} answers without TLS", cure)]
-
-
-async def _application(
-    client: httpx.AsyncClient, settings: Settings, flows: Collection[Flow]
-) -> tuple[list[Finding], str]:
-    """The findings about the application at Vonage, and the `Date` of Vonage's reply."""
-    secret = settings.api_secret.get_secret_value()
-    needed = {
-        "VONAGE_APPLICATION_ID": UUID.fullmatch(settings.application_id),
-        "VONAGE_API_KEY": settings.api_key,
-        "VONAGE_API_SECRET": secret,
-    }
-    if missing := [name for name, value in needed.items() if not value]:
-        cure = "Set the others in .env, and the secret for this command alone: VONAGE_API_SECRET=... ncco doctor"
-        message = f"the URLs and numbers at Vonage are not checked, for want of {' and '.join(missing)}"
-        return [Finding("vonage", "unchecked", message, cure)], ""
-    account = Account(client, settings.vonage_api_url, settings.api_key, secret)
-    try:
-        found = await read_application(account, settings.application_id)
-    except VonageApiError as error:
-        status: Status = "error" if error.status in (401, 403, 404) else "unchecked"
-        return [Finding("vonage", status, str(error), error.cure)], error.date
-    findings = list(check_application(settings, found))
-    try:
-        findings += check_numbers(await read_numbers(account, settings.application_id), flows)
-    except VonageApiError as error:
-        findings.append(Finding("numbers", "unchecked", str(error), error.cure))
-    return findings, found.date
-
-
-def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
-    """Whether calls reach the application, and a flow takes each of them."""
-    linked = {number.msisdn for number in owned.numbers}
-    if not linked:
-        cure = "Link your number: in the Vonage dashboard, the tab Numbers of the application."
-        yield Finding("numbers", "error", "no number is linked to the application, so no call reaches it", cure)
-        return
-    taken = {number for flow in flows for number in flow.numbers}
-    takes_all = any(flow.default or flow.entry for flow in flows)
-    if lost := sorted(linked - taken) if flows and not takes_all else []:
-        cure = "Write it into `numbers` of a flow, or `default: true`."
-        yield Finding("numbers", "error", f"no flow takes the calls to {', '.join(lost)}, linked at Vonage", cure)
-    if owned.count <= len(linked) and (silent := sorted(taken - linked)):
-        cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
-        yield Finding("numbers", "warning", f"a flow takes calls to {', '.join(silent)}, not linked at Vonage", cure)
-    if not lost:
-        yield Finding("numbers", "ok", f"linked to the application: {', '.join(sorted(linked))}")
-
-
-def check_application(settings: Settings, found: VonageApplication) -> Iterator[Finding]:
-    """Whether the application is configured for this server."""
-    voice = found.capabilities.voice
-    if voice is None:
-        cure = "Switch Voice on in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
-        yield Finding("vonage", "error", f'the application "{found.name}" has no Voice capability', cure)
-        return
-    urls = voice.webhooks
-    configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
-    for (name, path), url in zip(URLS, configured, strict=True):
-        yield from _check_url(name, f"{settings.public_url}{path}" if settings.public_url else "", url)
-    yield _check_signing(settings, voice)
-    region = f"calls are handled in the region {voice.region}" if voice.region else "no region is chosen"
-    yield Finding("vonage", "ok", f'the application "{found.name}": {region}')
-    yield from _check_key_pair(settings, found.keys.public_key)
-
-
-def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
-    check, label = f"{name} url", f"the {name} URL"
-    if not url.address:
-        status: Status = "warning" if name == "fallback" else "error"
-        yield Finding(
-            check, status, f"{label} is not set at Vonage", f"Enter {wanted or 'it'} in the Vonage dashboard."
-        )
-        return
-    if not wanted:
-        yield Finding(check, "unchecked", f"{label} at Vonage is {url.address}; NCCO_PUBLIC_URL is not set")
-    elif not _is_same(name, wanted, url.address):
-        cure = f"Enter {wanted} in the Vonage dashboard."
-        if name == "fallback":
-            cure += " Another host, or a static NCCO (`ncco bundle`), is right too."
-        yield Finding(check, "warning" if name == "fallback" else "error", f"{label} at Vonage is {url.address}", cure)
-    else:
-        yield Finding(check, "ok", f"{label} at Vonage is {url.address}")
-    method = (url.http_method or _METHODS[name]).upper()
-    if method not in ("POST", "GET"):
-        yield Finding(check, "error", f"{label} is requested by {method}", "Choose POST in the Vonage dashboard.")
-    elif method == "GET":
-        cure = "Choose POST in the Vonage dashboard: with GET, numbers and keys get into the logs of proxies."
-        yield Finding(check, "warning", f"{label} is requested by GET", cure)
-    if url.socket_timeout is not None and url.socket_timeout <= DEADLINE_S * 1000:
-        cure = "Set its socket timeout to 5000 ms in the Vonage dashboard."
-        message = f"Vonage waits {url.socket_timeout} ms for {label}, and the server may take {DEADLINE_S * 1000:.0f}"
-        yield Finding(check, "warning", message, cure)
-
-
-def _is_same(name: str, wanted: str, address: str) -> bool:
-    """Whether an address is the URL of this server; an answer URL may name a flow, and each may have a query."""
-    try:
-        have, want = httpx.URL(address.strip()), httpx.URL(wanted)
-    except httpx.InvalidURL:
-        return False
-    if (have.scheme, have.host, have.port) != (want.scheme, want.host, want.port):
-        return False
-    path = have.path.rstrip("/")
-    return path == want.path or (name == "answer" and path.rpartition("/")[0] == want.path)
-
-
-def _check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
-    if voice.signed_callbacks:
-        return Finding("signing", "ok", "Vonage signs the webhooks of the application")
-    cure = "Switch signed webhooks on for the application in the Vonage dashboard."
-    if voice.signed_callbacks is None:
-        return Finding("signing", "unchecked", "Vonage does not say whether it signs the webhooks", cure)
-    status: Status = "error" if settings.is_signed else "warning"
-    message = "Vonage does not sign the webhooks of the application" + (
-        ", so this server refuses all of them" if settings.is_signed else ""
-    )
-    return Finding("signing", status, message, cure)
-
-
-def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
-    """Whether the private key belongs to the application, when both are known."""
-    private = settings.private_key.get_secret_value()
-    if not (private and public_key):
-        return
-    try:
-        is_pair = rsa_modulus(private) == rsa_modulus(public_key)
-    except ValueError:  # of the private key, that is another check's finding
-        return
-    if is_pair:
-        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY belongs to the application")
-    else:
-        cure = "Generate a new key pair for the application in the Vonage dashboard, and keep its private.key."
-        yield Finding("key", "error", "VONAGE_PRIVATE_KEY belongs to another application", cure)
+    return [Finding("http", "warning", f"http://{host} answers without TLS", cure)]
 
 
 def check_clock(date: str, headers: Mapping[str, str]) -> Finding:

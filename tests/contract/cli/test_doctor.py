@@ -100,6 +100,7 @@ def test_a_server_that_is_set_up_is_recognised_through_its_public_url(server: Se
     assert "leads to this server" in found.of("public url")["ok"]
     assert [["ok"]] * 4 == [list(found.of(check)) for check in ("server", "flows", "proof", "clock")]
     assert ["ok"] * 3 == [status for name in ("answer", "fallback", "event") for status in found.of(f"{name} url")]
+    assert ["ok"] == list(found.of("webhooks"))
     assert "442079460000" in found.of("numbers")["ok"]
     assert "eu-west" in found.of("vonage")["ok"]
     assert "only private addresses" in found.of("public url")["error"]  # it is the loopback

@@ -12,13 +12,13 @@ import pytest
 from app.cli.network_checks import (
     Probe,
     check_address,
-    check_application,
     check_clock,
     check_console,
-    check_numbers,
     check_plain_http,
     check_public_url,
+    check_webhooks,
 )
+from app.cli.vonage_checks import check_application, check_numbers
 from app.console.passwords import hash_password
 from app.flow.loader import load
 from app.settings import load_settings
@@ -88,6 +88,19 @@ def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str
 
     assert [status] == [each.status for each in found]
     assert says in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (Probe(status=404, document={"error": "not found", "cure": "..."}), "ok"),
+        (Probe(status=404), "error"),
+        (Probe(status=502), "error"),
+        (Probe("there is no reply within 5 seconds"), "error"),
+    ],
+)
+def test_a_proxy_must_pass_on_webhooks_too(reply: Probe, status: str) -> None:
+    assert status == check_webhooks(reply).status
 
 
 @pytest.mark.parametrize(
