@@ -112,8 +112,7 @@ class ConsoleRedirect:
         is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
         if request.method not in ("GET", "HEAD") or not is_near:
             raise HTTPException(404)
-        shown = f"[{host}]" if ":" in host else host  # the same name: another one is another site for cookies
-        await RedirectResponse(f"http://{shown}:{self._port}/", 302)(scope, receive, send)
+        await RedirectResponse(f"http://127.0.0.1:{self._port}/", 302)(scope, receive, send)
 
 
 @router.get("/healthz", summary="The process is up")
