@@ -1,0 +1,117 @@
+"""What three open consoles cost the answers: 200 new calls a second with and without them, in turns.
+
+    .venv/bin/python -m benchmarks.console [--rounds 5] [--seconds 5] [--calls 10000]
+
+Each console follows the page of calls as a browser does: it keeps a stream of events open, and fetches the list when
+calls have changed. One worker on SQLite with full sync, signatures checked, open loop. Then `--calls` calls more, while
+the memory of the console is watched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from app.console.passwords import hash_password
+from benchmarks.load import machine, requests, serving
+from benchmarks.load.open_loop import Client, share
+
+RATE: Final = 200
+CONSOLES: Final = 3
+PASSWORD: Final = "a password of the benchmark"  # noqa: S105 - of nobody
+
+
+@contextmanager
+def consoles(port: int) -> Iterator[list[int]]:
+    """Open pages of calls; how often each has fetched its list."""
+    fetched = [0] * CONSOLES
+    clients = [httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) for _ in range(CONSOLES)]
+    threads = [threading.Thread(target=_follow, args=(client, fetched, n)) for n, client in enumerate(clients)]
+    for client in clients:
+        reply = client.post("/login", data={"password": PASSWORD, "next": "/calls"})
+        if reply.status_code != 303:
+            raise RuntimeError(f"the console answers {reply.status_code}: {reply.text[:300]}")
+        client.headers["cookie"] = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
+    for thread in threads:
+        thread.start()
+    try:
+        yield fetched
+    finally:
+        for client in clients:
+            client.close()
+
+
+def _follow(client: httpx.Client, fetched: list[int], number: int) -> None:
+    """Fetch the list whenever calls have changed, until the client is closed."""
+    try:
+        with client.stream("GET", "/events", headers={"accept": "text/event-stream"}, timeout=None) as stream:
+            for line in stream.iter_lines():
+                if line == "event: calls":
+                    client.get("/calls", headers={"HX-Request": "true"}).raise_for_status()
+                    fetched[number] += 1
+    except (httpx.HTTPError, httpx.StreamError, RuntimeError):
+        return
+
+
+def main() -> int:
+    """Print each round, and the ratios."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--seconds", type=int, default=5, help="for each measurement")
+    words.add_argument("--calls", type=int, default=10_000, help="while memory is watched")
+    args = words.parse_args()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        port = serving.free_port()
+        env = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(PASSWORD)}
+        alone = stack.enter_context(serving.ours(folder, "alone", f"sqlite:///{folder}/alone.db"))
+        watched = stack.enter_context(serving.ours(folder, "watched", f"sqlite:///{folder}/watched.db", env))
+        fetched = stack.enter_context(consoles(port))
+        ratios: dict[float, list[float]] = {0.5: [], 0.99: []}
+        for number in range(args.rounds):
+            with_them, without = (_latencies(server.port, args.seconds) for server in (watched, alone))
+            for part, found in ratios.items():
+                found.append(share(with_them, part) / share(without, part))
+            print(f"round {number + 1}: {_told(without)} without, {_told(with_them)} with consoles", flush=True)
+        for part, found in ratios.items():
+            print(f"{part:.0%}: {statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f}) times as long")
+        console = _console_of(watched.pid)
+        before = serving.memory_mb(console)
+        _latencies(watched.port, args.calls // RATE)
+        print(f"lists fetched: {fetched}; the console has {before:.0f} MB, and after {args.calls:,} calls "
+              f"{serving.memory_mb(console):.0f} MB")  # fmt: skip
+        print(machine.sentence(folder))
+    return 0
+
+
+def _latencies(port: int, seconds: int) -> list[float]:
+    client = Client(port)
+    client.run([requests.answer_request() for _ in range(RATE)], RATE)
+    found = client.run([requests.answer_request() for _ in range(RATE * seconds)], RATE)
+    client.close()
+    return found
+
+
+def _told(latencies: list[float]) -> str:
+    return f"{share(latencies, 0.5):.1f} and {share(latencies, 0.99):.1f} ms (50 %, 99 %)"
+
+
+def _console_of(pid: int) -> int:
+    """The largest child of a server: the console, beside a process that tracks resources. Needs Linux."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    children = children or [child for task in threads for child in task.read_text().split()]
+    return max(map(int, children), key=serving.memory_mb)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
