@@ -170,7 +170,7 @@ async def flow(request: Request, name: str, _: CanLook, errors: bool = False) ->
 
 
 @router.post("/flows/{name}/proof")
-async def proof(request: Request, name: str, _: CanLook) -> Response:
+async def proof(request: Request, name: str, session: CanLook) -> Response:
     """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
     folder: ProjectFolder = request.app.state.project
     read = await asyncio.to_thread(folder.current)
@@ -180,7 +180,7 @@ async def proof(request: Request, name: str, _: CanLook) -> Response:
     values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": name, "seconds": PROOF_S}
     prover: Worker = request.app.state.prover
     try:
-        found = await prover.run(services.proof, values)
+        found = await prover.run(services.proof, values, asker=session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)

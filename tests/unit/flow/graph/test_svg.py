@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -138,3 +139,43 @@ def test_widths_are_those_of_letters_ideographs_and_marks() -> None:
     assert text_width("W", 10) > text_width("i", 10)
     assert text_width("é", 10) == text_width("e", 10)
     assert text_width("你", 10) == 10
+
+
+def box(element: ET.Element) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the shape of a node or label."""
+    rect = element.find(f"{XMLNS}rect")
+    if rect is not None:
+        x, y, width, height = (float(rect.get(name, 0)) for name in ("x", "y", "width", "height"))
+        return x, y, x + width, y + height
+    polygon = element.find(f"{XMLNS}polygon")
+    assert polygon is not None
+    numbers = [float(number) for number in polygon.get("points", "").split()]
+    return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+
+
+def is_at(point: tuple[float, float], shape: tuple[float, float, float, float]) -> bool:
+    """Whether an edge that ends there touches a shape; its line ends within its arrowhead."""
+    left, top, right, bottom = shape
+    return left - 1 <= point[0] <= right + 1 and top - 5 <= point[1] <= bottom + 5
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_in_the_sample_flows_nothing_overlaps_and_edges_lead_from_node_to_node(folder: Path) -> None:
+    for flow in project_in(folder).flows.values():
+        drawn = draw([flow], errors=True)
+        root = ET.fromstring(as_svg(drawn))  # noqa: S314 - our own text
+        for frame in of_class(root, "flow"):
+            nodes = list(of_class(frame, "node"))
+            shapes = {(node.get("data-step"), title(node).split("\n")[0]): box(node) for node in nodes}
+            boxes = [*map(box, nodes), *map(box, of_class(frame, "label"))]
+            assert not [
+                (one, other)
+                for one, other in combinations(boxes, 2)
+                if one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+            ]
+            for edge in of_class(frame, "edge"):
+                start, end = title(edge).split(": ")[0].split(" → ")
+                path = [float(number) for number in re.findall(r"-?[\d.]+", edge[1].get("d", ""))]
+                head = [float(number) for number in re.findall(r"-?[\d.]+", edge[2].get("d", ""))]
+                assert is_at((path[0], path[1]), shapes[edge.get("data-start"), start])
+                assert is_at((head[0], head[1]), shapes[edge.get("data-end"), end])
