@@ -25,11 +25,12 @@ class Plan(NamedTuple):
             return self.override[day]
         return [] if day in self.holidays else self.week.get(day.weekday(), [])
 
-    def is_open(self, day: date, clock: str) -> bool:
-        """Whether it is open when a clock on the wall shows `clock` (`HH:MM`) on `day`."""
-        if any(start <= clock < end or (end < start <= clock) for start, end in self.on(day)):
-            return True
-        return any(end < start and clock < end for start, end in self.on(day - timedelta(days=1)))
+
+def is_open(today: Times, yesterday: Times, clock: str) -> bool:
+    """Whether it is open when a clock on the wall shows `clock` (`HH:MM`)."""
+    if any(start <= clock < end or (end < start <= clock) for start, end in today):
+        return True
+    return any(end < start and clock < end for start, end in yesterday)
 
 
 CLOCKS = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440)]
@@ -41,9 +42,10 @@ def on_the_wall(plan: Plan, first: date, days: int) -> bytes:
     whole = bytearray()
     for number in range(days):
         day = first + timedelta(days=number)
-        key = (repr(plan.on(day)), repr(plan.on(day - timedelta(days=1))))
+        today, yesterday = plan.on(day), plan.on(day - timedelta(days=1))
+        key = (repr(today), repr(yesterday))
         if key not in seen:
-            seen[key] = bytes(plan.is_open(day, clock) for clock in CLOCKS)
+            seen[key] = bytes(is_open(today, yesterday, clock) for clock in CLOCKS)
         whole += seen[key]
     return bytes(whole)
 
