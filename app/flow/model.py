@@ -153,8 +153,7 @@ class Runs:
     comes_back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
 
     Attributes:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -217,7 +218,7 @@ class ConnectTarget(Action):
     numbers: Value | None = None
     heard: Runs | None = None
 
-    @property
+    @cached_property
     def is_computed(self) -> bool:
         """Whether it takes a call to know which number or address is dialled.
 

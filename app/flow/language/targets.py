@@ -10,7 +10,6 @@ return                                     # back to the flow that ran this one
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -268,7 +267,7 @@ def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
     if target is None or form.sets is None:
         return target
     sets = read_returned(form.sets, reader) if target.returns else read_sets(form.sets, "`set`", reader)
-    return replace(target, sets=sets)
+    return target._replace(sets=sets)
 
 
 def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool = False) -> Runs | None:
