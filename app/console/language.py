@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
+
+import yaml
 
 from app.console.project import ProjectFolder
 from app.flow import assist
 from app.flow.fixes import quick_fixes
-from app.flow.issues import Issue
+from app.flow.issues import Issue as FlowIssue
 from app.flow.loader import load
-from app.flow.source import names_written_in
+from app.flow.nodes import Map, Node, Seq
+from app.flow.source import names_written_in, read_yaml
+from app.ncco import Issue as NccoIssue
+from app.ncco import check as check_ncco
+from app.ncco.json_text import UNKNOWN_OPTION
 from app.ncco.text_checker import TextIssue, check_text
 
 Json: TypeAlias = dict[str, Any]
@@ -43,6 +50,10 @@ def check(folder: Json, question: Json) -> Json:
     file, text, unsaved = question["file"], question["text"], question["unsaved"]
     if file == PASTED_JSON:
         return {"issues": [_ncco_issue(text, file, each) for each in check_text(text)[0]]}
+    node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
+    if isinstance(node, Seq):  # flows are maps
+        listed = faults or [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
+        return {"issues": _flow_issues(listed, {file: text})}
     project = _project(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
@@ -108,14 +119,14 @@ def _renamed(issue: Json, file: str) -> Json:
     return {**issue, "file": file, "fixes": fixes}
 
 
-def _flow_issues(issues: Iterable[Issue], texts: Mapping[str, str]) -> list[Json]:
+def _flow_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[Json]:
     lines: dict[str, list[str]] = {}
 
     def column(file: str, line: int, column: int) -> int:
         known = lines.setdefault(file, _BREAK.split(texts.get(file, "")))
         return utf16_column(known[line - 1] if line <= len(known) else "", column)
 
-    def shown(issue: Issue) -> Json:
+    def shown(issue: FlowIssue) -> Json:
         place = issue.place
         start = column(place.file, place.line, place.column)
         fixes = [
@@ -171,6 +182,32 @@ def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
         "cure": issue.cure,
         "fixes": fixes,
     }
+
+
+_SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+
+
+def _json_value(node: Node) -> Any:
+    """What a part of an NCCO in YAML is in JSON."""
+    if isinstance(node, Map):
+        return {key.value: _json_value(value) for key, value in node.entries}
+    if isinstance(node, Seq):
+        return [_json_value(item) for item in node.items]
+    is_text = node.quoted or not _SCALAR.fullmatch(node.value)
+    return node.value if is_text else yaml.load(node.value, yaml.CSafeLoader)
+
+
+def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
+    """The issue of an NCCO in YAML, at the key or the value that its JSON Pointer leads to."""
+    node, key = cast("Node", ncco), None
+    for part in issue.path.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        entry = node.entry(name) if isinstance(node, Map) else None
+        key = entry.key if entry else None
+        node = entry.value if entry else cast("Seq", node).items[int(name)]
+    place = key.place if key is not None and issue.code == UNKNOWN_OPTION else node.place
+    fix = replace(issue.fix, kind="word") if issue.fix and issue.fix.kind in ("word", "name") else None
+    return FlowIssue(issue.code, issue.severity, place, issue.message, issue.cure, fix=fix)
 
 
 def _position(text: str, offset: int) -> tuple[int, int]:

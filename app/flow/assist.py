@@ -88,10 +88,19 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int) -> 
     found: dict[str, Completion] = {}
     start = column
     for cursor in cursors(text, line, column):
-        begin, options = _at_cursor(cursor, column, project)
+        start, options = _at_cursor(cursor, column, project)
+        if file.endswith(".json"):
+            options = [_as_json(option, cursor.word.text) for option in options]
         found |= {option.label: option for option in options if option.label not in found}
-        start = begin
     return Completions(start, tuple(found.values()))
+
+
+def _as_json(option: Completion, word: Text) -> Completion:
+    """What is written in JSON, where keys and texts have quotes; within quotes the word alone."""
+    text = option.insert.removesuffix(": ")
+    if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
+        return option._replace(insert=text)
+    return option._replace(insert=f'"{text}"{": " if text != option.insert else ""}')
 
 
 class _Project:
@@ -138,7 +147,8 @@ def _keys(word: Word, cursor: Cursor, project: _Project) -> Iterator[Completion]
         for key in schema.get("properties", {}):
             if key not in written:
                 members = [*member_schemas(word.schemas, key)]
-                yield Completion(key, "key", about_key(members), f"{key}{'' if cursor.after else ': '}")
+                is_whole = word.text.quoted or cursor.after
+                yield Completion(key, "key", about_key(members), f"{key}{'' if is_whole else ': '}")
         if (kind := schema.get("offered_words")) in KINDS:
             for option in project.named(kind):
                 if option.label not in written:
@@ -152,9 +162,9 @@ def _values(word: Word, project: _Project) -> Iterator[Completion]:
             yield from project.named(kind)
             for more in schema["more"]:
                 yield Completion(more, "value", _MORE.get(more, ""), more)
-        for value in [schema["const"]] if "const" in schema else schema.get("enum", ()):
+        for value in [schema["const"]] if "const" in schema else filter(None, schema.get("enum", ())):
             yield Completion(str(value), "value", "the default" if value == default else "", str(value))
-        if schema.get("type") == "boolean":
+        if "boolean" in (types := schema.get("type", ())) and "number" not in types:
             for flag in (True, False):
                 shown = str(flag).lower()
                 yield Completion(shown, "value", "the default" if flag is default else "", shown)
@@ -232,12 +242,12 @@ def about_key(members: Iterable[JsonSchema]) -> str:
 
 
 def _shape(schema: JsonSchema) -> Iterator[str]:
-    if "pattern" in schema or schema.get("offered_words") == "locales":
+    if ("pattern" in schema and "minimum" not in schema) or schema.get("offered_words") == "locales":
         return  # what is computed or written by locale may stand almost everywhere
     if kind := schema.get("offered"):
         yield f"name of a {_NOUNS[kind]}"
     elif words := schema.get("enum"):
-        yield "true or false" if "true" in words else ", ".join(map(str, words))
+        yield "true or false" if "true" in words else ", ".join(map(str, filter(None, words)))
     elif "minimum" in schema or "maximum" in schema:
         yield f"number from {schema.get('minimum', '..')} to {schema.get('maximum', '..')}"
     else:
@@ -291,7 +301,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
     text = texts.get(file, "")
     project = _Project({**texts, file: _readable(file, text, line)}, file)
     node, _ = read_yaml(file, project.texts[file])
-    words = words_of(node) if isinstance(node, Map) and file.startswith("flows/") else ()
+    words = words_of(node) if node is not None and not file.startswith("templates/") else ()
     word = next((word for word in words if _covers(word.text, line, column)), None)
     defined = project.names.definition_at(file, line, column)
     if defined is not None:
@@ -336,7 +346,7 @@ def _readable(file: str, text: str, line: int) -> str:
     lines = _BREAK.split(text)
     for tried in (lines, [*lines[: line - 1], "", *lines[line:]], _without_block(lines, line - 1)):
         joined = "\n".join(tried)
-        if isinstance(read_yaml(file, joined)[0], Map):
+        if read_yaml(file, joined)[0] is not None:
             return joined
     return text
 

@@ -1,4 +1,4 @@
-"""What a person is writing at the cursor of a flow file, also while the text is broken, as it mostly is then."""
+"""What a person is writing at the cursor of a flow file or an NCCO, also while the text is broken, as it mostly is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
-from app.flow.nodes import Map
 from app.flow.source import read_yaml
 from app.flow.words import MARK, Word, words_of
 
@@ -36,7 +35,7 @@ def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
     if line > len(lines):
         return ()
     at = line - 1
-    for tried in (_whole(lines, at, column - 1), _reduced(lines, at, column - 1)):
+    for tried in (_whole(lines, at, column - 1), _reduced(lines, at, column - 1), _cut(lines, at, column - 1)):
         found = [cursor for marked in tried for cursor in _marked(marked)]
         if found:
             return tuple(found)
@@ -45,7 +44,7 @@ def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
 
 def _marked(text: str) -> Iterator[Cursor]:
     node, _ = read_yaml("", text)
-    for word in words_of(node) if isinstance(node, Map) else ():
+    for word in words_of(node) if node is not None else ():
         if MARK in word.text.value:
             before, _, after = word.text.value.partition(MARK)
             yield Cursor(word, before, after)
@@ -82,9 +81,16 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
     return ("\n".join([*reversed(above), marked + _closers(marked)]) for marked in _with_mark(line, len(line)))
 
 
-def _closers(line: str) -> str:
-    """What closes the quotes and brackets that are open at the end of a line."""
-    bare = _QUOTED.sub("", line)
+def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
+    """What is written up to the cursor, with all brackets closed; for JSON, whose indentation means nothing."""
+    written = "\n".join([*lines[:at], lines[at][:column] + MARK])
+    if written.lstrip().startswith(("[", "{")):
+        yield written + _closers(written)
+
+
+def _closers(text: str) -> str:
+    """What closes the quotes and brackets that are open at the end of a text."""
+    bare = _QUOTED.sub("", text)
     quote = next((char for char in bare if char in "\"'"), "") if re.search(r"(?:^|[\s\[{,:])[\"']", bare) else ""
     open_: list[str] = []
     for char in bare.split(quote)[0] if quote else bare:

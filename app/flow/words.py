@@ -1,19 +1,33 @@
-"""Every key and value of a flow file with what may be written in its place, by the schema that editors get."""
+"""Every key and value of a flow file, or of an NCCO, with what may be written in its place by the editors' schema."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from app.flow.language.json_schema import JsonSchema, has, ref
 from app.flow.language.schema import definitions
 from app.flow.nodes import Map, Node, Seq, Text
+from app.ncco import json_schema
 
 MARK: Final = "\ue001"
 """A private-use letter that stands for the cursor: ordinary text to a YAML parser. Texts with it hold no decision."""
 
-_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
+_FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
+_FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
+"""A list is an NCCO."""
+
+
+@cache
+def _referred(reference: str) -> JsonSchema:
+    """What `$ref` leads to: a part of the schema of flow files, or of that of NCCOs."""
+    _, section, name = reference.split("/")
+    if section == "definitions":
+        return definitions()[name]
+    ncco = json_schema()
+    return dict(ncco if name == "ncco" else ncco["$defs"][name])
 
 
 class Word(NamedTuple):
@@ -72,16 +86,25 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
     """The schemas without references and conditions that a node may have to fit."""
     if "$ref" in schema:
-        yield from alternatives(definitions()[schema["$ref"].rpartition("/")[2]], node)
+        yield from alternatives(_referred(schema["$ref"]), node)
     if "if" in schema:
         is_so = _holds(schema["if"], node)
         for branch, is_taken in (("then", is_so is not False), ("else", is_so is not True)):
             if is_taken and isinstance(schema.get(branch), dict):
                 yield from alternatives(schema[branch], node)
-    for inner in schema.get("anyOf", ()):
-        yield from alternatives(inner, node)
-    if not schema.keys() <= {"$ref", "if", "then", "else", "anyOf", "description"}:
+    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from (each for each in alternatives(inner, node) if _is_of_its_kind(each, node))
+    if not schema.keys() <= {"$ref", "if", "then", "else", "anyOf", "oneOf", "description"}:
         yield schema
+
+
+def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
+    """Whether what a map says that it is, such as `action: talk`, is what the schema describes."""
+    if not isinstance(node, Map):
+        return True
+    properties = schema.get("properties", {}).items()
+    told = ((node.get(key), inner["const"]) for key, inner in properties if "const" in inner)
+    return all(not isinstance(value, Text) or MARK in value.value or value.value == const for value, const in told)
 
 
 _SHAPES: Final = {"object": Map, "array": Seq}

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from app.ncco.issue import Issue
 
-_UNKNOWN_OPTION: Final = "N105"
+UNKNOWN_OPTION: Final = "N105"
 """The rule that concerns a name, not its value."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
@@ -67,7 +67,7 @@ class JsonText:
 
     def span_of(self, issue: Issue) -> TextSpan:
         """The characters that an issue of the value is about: a value, a part of a text, or an unknown name."""
-        span = (self.names if issue.code == _UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
+        span = (self.names if issue.code == UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
         if issue.span is None:
             return span
         start, length = issue.span

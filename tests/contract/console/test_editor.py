@@ -139,6 +139,26 @@ async def test_a_pasted_ncco_is_checked_by_the_rules_of_the_platform(
     assert expected == "{line}:{column}+{length} {code}".format_map(issue)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- action: tlk\n  text: Hi\n", "1:11+3 N104"),
+        ("- {action: talk, text: Hi}\n- action: record\n  fromat: mp3\n", "3:3+6 N105"),
+        (
+            "- {action: connect, endpoint: [{type: phone, number: '+447700900123'}], from: '447700900000'}",
+            "1:54+15 N954",
+        ),
+        ("- action: talk\n  text: [\n", "2:9+1 E114"),
+    ],
+)
+async def test_an_ncco_may_be_pasted_as_yaml(editor: httpx.AsyncClient, text: str, expected: str) -> None:
+    found = [
+        "{line}:{column}+{length} {code}".format_map(issue) for issue in await issues_of(editor, "pasted.yaml", text)
+    ]
+
+    assert expected in found
+
+
 async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
     console = make_console(tmp_path)
     console.state.worker = Worker(seconds=0.3, module=ANSWERS)
