@@ -182,8 +182,8 @@ def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str)
         threading.Thread(target=_end_with, args=(parent,), name="end with the server", daemon=True).start()
     configure_log(settings)
     # Imported here: the process that answers webhooks needs none of it.
-    from app.cli.console_services import console_services  # noqa: PLC0415
-    from app.console.app import create_console  # noqa: PLC0415
+    from app.cli.console_services import console_services  # noqa: PLC0415 - see above
+    from app.console.app import create_console  # noqa: PLC0415 - see above
 
     app = create_console(settings, console_services(settings), dev=dev, link=token)
     ConsoleServer(app).run(sockets=[bound])
