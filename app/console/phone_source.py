@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,7 +15,7 @@ from app.flow.issues import Issue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.ncco import check
+from app.ncco.text_checker import check_text
 from app.simulator.parties import address_of
 
 PASTED: Final = ("pasted.yaml", "pasted.json")
@@ -107,19 +106,13 @@ def _flow(project: Project, file: str, issues: Sequence[Issue], *, is_unsaved: b
 
 def _ncco(text: str, file: str) -> Playable:
     """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-        message = f"this is not JSON: {getattr(error, 'msg', 'it is nested too deep')}"
-        issue = Issue("JSON", "error", Place(file, line, column), message, "an NCCO is a JSON array of actions")
-        return Playable(None, issues=(issue,))
+    found, document = check_text(text)
     issues = tuple(
-        Issue(each.code, "error" if each.is_error else "warning", Place(file, 1, 1), _at(each), each.cure)
-        for each in check(document)
+        Issue(each.code, each.severity, _place(text, file, span.start), each.message, each.cure)
+        for span, each, _ in found
     )
     return Playable(None, ncco=() if any(issue.is_error for issue in issues) else document, issues=issues)
 
 
-def _at(issue: Any) -> str:
-    return f"{issue.path}: {issue.message}" if issue.path else str(issue.message)
+def _place(text: str, file: str, offset: int) -> Place:
+    return Place(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))

@@ -236,9 +236,9 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert phone.bubbles[-1] == "Bye"
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
     assert "POST https://example.com/input" in why
-    reply = await phone.post("/phone/calls", file="pasted.json", text='[{"action": "tlak"}]')
+    reply = await phone.post("/phone/calls", file="pasted.json", text='[\n{"action": "tlak"}]')
     assert "data-call" not in reply.text
-    assert "This text has 1 error" in reply.text
+    assert 'data-line="2" data-column="12"' in reply.text
 
 
 async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:
