@@ -16,7 +16,7 @@ from app.console.project import ProjectFolder, ReadProject
 from app.console.services import Services
 from app.console.worker import Worker, WorkNotDone
 from app.flow.files import named_flows
-from app.flow.graph import Drawing, GraphNode, draw, entrances
+from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import Issue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
@@ -55,10 +55,10 @@ VERDICTS: Final = {
 
 
 class ShownStep(NamedTuple):
-    """A step beside the picture: its node, and the ways out as (label, where it leads, whether after an error)."""
+    """A step beside the picture: its node, and the ways out as (label, where it leads)."""
 
     node: GraphNode
-    ways: list[tuple[str, str, bool]]
+    ways: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +76,36 @@ class Pictures:
     def __init__(self) -> None:
         self._drawn: dict[tuple[object, ...], Picture] = {}
 
-    def of(self, flow: Flow, *, errors: bool) -> Picture:
-        """The picture of a flow. Blocks: it takes about a second for 2,000 steps."""
+    async def of(self, flow: Flow, *, errors: bool) -> Picture:
+        """The picture of a flow, which takes a second or more for 2,000 steps."""
         key = (flow.name, errors, *(each.revision for each in (flow, *flow.subs.values())))
-        picture = self._drawn.pop(key, None) or _picture(draw([flow], errors=errors))
+        picture = self._drawn.pop(key, None)
+        if picture is None:
+            picture = await asyncio.to_thread(_picture, flow, errors=errors)
         self._drawn[key] = picture
         if len(self._drawn) > MOST_PICTURES:
             del self._drawn[next(iter(self._drawn))]
         return picture
 
 
-def _picture(drawing: Drawing) -> Picture:
+def _picture(flow: Flow, *, errors: bool) -> Picture:
+    drawing = draw([flow], errors=errors)
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
-    ways: dict[str, list[tuple[str, str, bool]]] = {}
+    ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
-        ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end], arrow.stroke == "error"))
+        ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end]))
     steps = {
         flow.title: [ShownStep(node, ways.get(node.key, [])) for node in flow.nodes if node.step]
         for flow in drawing.subgraphs
     }
     found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
-    kinds = [kind for kind in KINDS if kind in found or (kind == "link" and _has_link(drawing))]
-    return Picture(Markup(as_svg(drawing)), steps, kinds)  # noqa: S704 - every text in it is escaped
+    found |= {"link"} if len(drawing.subgraphs) > 1 else set()
+    svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
+    return Picture(svg, steps, [kind for kind in KINDS if kind in found])
 
 
 def _name(node: GraphNode, flow: str) -> str:
     return node.step or (f"the flow {flow}" if node.kind == "start" else node.lines[0])
-
-
-def _has_link(drawing: Drawing) -> bool:
-    flow_of = {node.key: flow.key for flow in drawing.subgraphs for node in flow.nodes}
-    return any(flow_of[arrow.start] != flow_of[arrow.end] for arrow in drawing.arrows)
 
 
 class ListedFlow(NamedTuple):
@@ -155,7 +154,7 @@ async def flow(request: Request, name: str, _: CanLook, errors: bool = False) ->
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
     pictures: Pictures = request.app.state.pictures
-    picture = await asyncio.to_thread(pictures.of, flow, errors=errors)
+    picture = await pictures.of(flow, errors=errors)
     return render(
         request,
         "flow.html",
