@@ -270,7 +270,7 @@ def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
         hooks=list(hooks_of(call)),
         outcomes=OUTCOMES,
         refused=refused,
-        can_keep=call.playable.project is not None,
+        can_keep=call.playable.project is not None and request.state.session.role == "change",
     )
 
 

@@ -405,6 +405,7 @@ async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
         await Phone(theirs).call()
         listener = Phone(theirs)
         await listener.call()
+        assert "false" == listener.state("kept")
         assert (await theirs.post(f"/phone/calls/{listener.id}/keep")).status_code == 403
         assert (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code == 403
 
