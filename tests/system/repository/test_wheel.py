@@ -56,7 +56,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     home = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home / "dist"), cwd=ROOT)
     [wheel] = (home / "dist").glob("*.whl")
-    venv.create(home / "venv", with_pip=False)
+    venv.create(home / "venv", symlinks=True)
     install = ["uv", "pip", "install", "--offline", "--no-deps", "--no-config", "--python", str(home / "venv")]
     run(sys.executable, "-m", *install, str(wheel), cwd=home)
     [packages] = (home / "venv" / "lib").glob("python*/site-packages")
