@@ -1,0 +1,32 @@
+"""The pages of recorded calls in the browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) -> None:
+    page.goto("/calls")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Number, id or word").press_sequentially("07700 900456")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("time").first).to_have_text(re.compile(r"\d+ \w+ \d{4}, \d\d:\d\d:\d\d"))
+    assert "q=07700" in page.url
+
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Number, id or word")).to_have_value("07700 900456")
+
+
+def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    details = page.locator("#conversation details").first
+    details.locator("summary").click()
+    with page.expect_response("**/calls/aaaaaaaa-0"):
+        page.evaluate("document.dispatchEvent(new Event('calls'))")
+    page.wait_for_timeout(200)
+
+    expect(details.get_by_role("region", name="Webhook")).to_be_visible()
+    expect(page.locator("#conversation > li")).to_have_count(3)
