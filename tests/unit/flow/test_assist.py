@@ -73,17 +73,17 @@ def test_an_editor_is_told(case: dict[str, Any]) -> None:
             assert case["replaces"] == texts[file].split("\n")[line - 1][found.column - 1 : column - 1]
 
 
-def test_a_project_of_fifty_flows_is_completed_within_a_tenth_of_a_second() -> None:
+def test_a_project_of_fifty_flows_is_completed_in_a_tenth_of_a_second_of_processor_time() -> None:
     steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: bye}}\n" for number in range(20))
     others = {f"flows/f{number}.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}" for number in range(50)}
     texts = {**PROJECT, **others, "flows/main.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}"}
     completions(texts, "flows/main.yaml", 9, 11)
 
-    started = time.perf_counter()
+    started = time.process_time()
     for typed in ("b", "by"):
         typing = {**texts, "flows/main.yaml": f"{HEAD}    goto: {typed}\n{steps}{MORE}"}
         assert completions(typing, "flows/main.yaml", 9, 11 + len(typed)).options
-    assert (time.perf_counter() - started) / 2 < 0.1
+    assert (time.process_time() - started) / 2 < 0.1
 
 
 @given(text=st.text("abc:-{}[]|\"'#&*!%@` \n\t\ud7ff.^0", max_size=60), at=st.integers(0, 60))
