@@ -13,7 +13,7 @@ from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -134,6 +134,7 @@ class _StepRead(NamedTuple):
     Attributes:
         place: where.
         step: the step that reads it.
+        step_place: where that is; None if the lookup takes params.
         name: what is read.
         is_early: it is computed before the lookups of the step are answered.
         is_guarded: something around it asks whether there is a value.
@@ -141,6 +142,7 @@ class _StepRead(NamedTuple):
 
     place: Place
     step: str
+    step_place: Place | None
     name: str
     is_early: bool = False
     is_guarded: bool = False
@@ -211,7 +213,8 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
                 is_own = read.is_unguarded or read.place.file == file
                 if is_own and read.name in names and read.name not in own:
-                    yield _StepRead(read.place, step.name, read.name, is_early, not read.is_unguarded)
+                    place = None if facts.source.sections.lookups[read.name].params else step.place
+                    yield _StepRead(read.place, step.name, place, read.name, is_early, not read.is_unguarded)
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
@@ -220,7 +223,7 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
         for value in (value for part in parts_of(step) for value in _spoken_or_dialled(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_unguarded and read.name in texts:
-                    yield _StepRead(read.place, step.name, read.name)
+                    yield _StepRead(read.place, step.name, step.place, read.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
@@ -246,7 +249,10 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
     if presence.is_reached(step) and not presence.may_have(step, name):
         message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
         where = "a step before this one" if read.is_early else "this step, or to one before it"
-        return RULES["E630"].at(read.place, message, f"add `lookup: {name}` to {where}")
+        cure = f"add `lookup: {name}` to {where}"
+        is_plain = read.step_place and not read.is_early
+        fix = Fix(cure, "add", f"lookup: {name}", read.step_place) if is_plain else cure
+        return RULES["E630"].at(read.place, message, fix)
     if read.is_guarded or not presence.may_lack(step, name):
         return None
     message = f'a call may come here without asking the lookup "{name}"'

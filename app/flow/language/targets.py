@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.fields import JsonField, in_each_locale
-from app.flow.issues import did_you_mean
+from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, as_node
 from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.locales import report_unknown
@@ -62,7 +62,9 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Read
     else:
         line = f"{name}: {{type: {guess_type(entry.value)}}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
-        cure = None if nearest(name, known) else added
+        cure: str | Fix | None = None if nearest(name, known) else added
+        if not known and reader.own is not None and not nearest(name, known):
+            cure = Fix(added, "add_beside", f"vars: {{{line}}}", reader.own.place)
         reader.unknown("E225", entry.key, known, f'the variable "{name}" is not declared', cure)
 
 

@@ -80,7 +80,7 @@ class SourceFile:
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """The fix that writes another text from `start` to `end`, on one line; `cure` says it in words."""
+        """The fix that writes another text from `start` to `end`; `cure` says it in words."""
         line, column = self.position(start)
         return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
 
@@ -191,6 +191,11 @@ class Line:
         after = self.colon + 1 if self.key else self.content
         rest = source.parsed[after : self.end]
         self.value = after + len(rest) - len(rest.lstrip())
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it begins with the dash of a list item."""
+        return self.content > self.first
 
     @property
     def column(self) -> int:

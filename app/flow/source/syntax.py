@@ -35,6 +35,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _CLOSING_COMMENT = re.compile(r"\s+#.*[\]}]")
 _YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
 _TO_COMMENT = re.compile(r"[ \t]+#")
@@ -136,7 +137,12 @@ def find_tab(fault: SyntaxFault) -> Issue | None:
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
         return None
-    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces")
+    line, message = fault.line, "there is a tab here, which YAML does not take for spaces"
+    if not line.start <= at < line.first:
+        return fault.issue("E110", at, at + 1, message)
+    rest = _INDENTATION.sub(lambda each: each[0].replace("\t", "  "), fault.source.text[line.start :])
+    fix = fault.source.rewritten(line.start, len(fault.source.text), rest, RULES["E110"].cure)
+    return fault.issue("E110", at, at + 1, message, fix)
 
 
 def find_escape(fault: SyntaxFault) -> Issue | None:
@@ -507,7 +513,8 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     higher = head.above
     if head.key in OPTION_KEYS and higher and higher.column == line.indent > head.column:
         message = "this line begins further left than the lines around it, which belong to what is above it"
-        return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
+        fix = _indented(head, line.indent, _indent_by(line.indent))
+        return fault.issue("E115", head.first, head.content_end, message, fix)
     name = head.key or fault.source.text[head.content : head.content_end]
     if found := _CONDITION.fullmatch(name):
         cure, message = f"write {found[1]}: {found[2]}", f"a colon is missing after {found[1]}"
@@ -516,7 +523,9 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
     if not head.key:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
-    return fault.issue("E109", line.first, line.content_end, message, cure)
+    if not head.key or line.is_item:
+        return fault.issue("E109", line.first, line.content_end, message, cure)
+    return fault.issue("E109", line.first, line.content_end, message, _indented(line, head.column, cure))
 
 
 def find_wrong_column(fault: SyntaxFault) -> Issue | None:
@@ -533,7 +542,16 @@ def find_wrong_column(fault: SyntaxFault) -> Issue | None:
     nearest = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
     cure = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
     message = f"this line begins in column {indent + 1}, where no block does"
-    return fault.issue("E115", line.first, line.content_end, message, cure or "begin every line above further left")
+    alike = [column for column in nearest if Line(fault.source, columns[column]).is_item == line.is_item]
+    if not alike:
+        cure = cure or "begin every line above further left"
+        return fault.issue("E115", line.first, line.content_end, message, cure)
+    return fault.issue("E115", line.first, line.content_end, message, _indented(line, alike[0], cure))
+
+
+def _indented(line: Line, spaces: int, cure: str) -> Fix:
+    """The fix that begins a line in another column."""
+    return line.source.rewritten(line.start, line.first, " " * spaces, cure)
 
 
 def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
@@ -541,7 +559,8 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
     line = fault.line
     if dash := _stray_dash(line):
         cure = "delete the dash and the space after it: here are keys"
-        return fault.issue("E115", dash.first, dash.first + 1, "this dash turns a key into a list item", cure)
+        fix = fault.source.rewritten(dash.first, dash.content, "", cure)
+        return fault.issue("E115", dash.first, dash.first + 1, "this dash turns a key into a list item", fix)
     if line.content > line.first:
         beside = [each for each in line.lines_above() if each.indent <= line.indent]
         first = next((at for at, each in enumerate(beside) if each.indent < line.indent), len(beside)) - 1
