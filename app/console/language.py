@@ -17,6 +17,7 @@ import yaml
 
 from app.console.project import ProjectFolder
 from app.flow import assist
+from app.flow.files import read_project
 from app.flow.fixes import quick_fixes
 from app.flow.issues import Issue as FlowIssue
 from app.flow.loader import load
@@ -58,7 +59,7 @@ def check(folder: Json, question: Json) -> Json:
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
         return {"issues": _flow_issues(read.issues, read.texts)}
-    texts = {**project.current().texts, **unsaved}
+    texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
     issues = load({**others, _PASTED_FLOW: text}, project.env, extent="files").issues
@@ -96,13 +97,18 @@ def _asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]
     """The path of the text in the project, all texts, the line, and the column in characters."""
     path, text, line = question["file"], question["text"], question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path
-    texts = {**_project(folder).current().texts, **question["unsaved"], path: text}
+    texts = {**_saved(folder), **question["unsaved"], path: text}
     return path, texts, line, character_column(_line(text, line), question["column"])
 
 
 def _line(text: str, line: int) -> str:
     lines = _BREAK.split(text)
     return lines[line - 1] if line <= len(lines) else ""
+
+
+def _saved(folder: Json) -> dict[str, str]:
+    """The texts of the project on disk, by path."""
+    return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
 
 
 def _project(folder: Json) -> ProjectFolder:
