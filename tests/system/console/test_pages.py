@@ -11,6 +11,7 @@ from tests.system.console.browser import Watch, check_page
 @pytest.mark.parametrize(
     "path",
     [
+        "/phone",
         "/flows",
         "/flows/reception?errors=true",
         "/calls",
