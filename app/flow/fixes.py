@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import yaml
@@ -43,12 +46,11 @@ def quick_fixes(issue: Issue, texts: Mapping[str, str]) -> tuple[QuickFix, ...]:
     fix, file = issue.fix, issue.place.file
     if fix is None or file not in texts:
         return ()
-    source = SourceFile(file, texts[file])
-    place = Place(*fix.place) if fix.place else issue.place
+    read = _read(file, texts[file])
+    place, source = Place(*fix.place) if fix.place else issue.place, read.source
     if place.line > len(source.starts):
         return ()
-    start = source.starts[place.line - 1] + place.column - 1
-    change = _change(fix, source, start, place)
+    change = _change(fix, read, source.starts[place.line - 1] + place.column - 1, place)
     return (QuickFix(fix.title, (_edit(source, *change),)),) if change else ()
 
 
@@ -56,12 +58,10 @@ def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:
     return Edit(source.file, *source.position(start), *source.position(end), text)
 
 
-def _change(fix: Fix, source: SourceFile, start: int, place: Place) -> tuple[int, int, str] | None:
+def _change(fix: Fix, read: _Read, start: int, place: Place) -> tuple[int, int, str] | None:
     """What becomes of the text: from one offset to another it is replaced."""
+    source, around = read.source, read.around(start)
     written = source.text[start : start + place.length]
-    source.replace_invalid_characters()
-    collections = list(_collections(source))
-    around = [_Spot(each, index) for each in collections for index in each.members_at(start)]
     match fix.kind:
         case "characters":
             quote = around[-1].quote(start) if around else ""
@@ -72,7 +72,7 @@ def _change(fix: Fix, source: SourceFile, start: int, place: Place) -> tuple[int
             is_taken = around and around[-1].start == start and fix.text in around[-1].collection.keys
             return None if is_taken else (start, start + place.length, _respelt(written, fix.text))
         case "add":
-            return _added(source, _target(collections, start, fix.text), fix.text)
+            return _added(source, _target(read.collections.values(), start, fix.text), fix.text)
         case "add_beside":
             return _added(source, around[-1].collection if around else None, fix.text)
         case "delete_item":
@@ -116,14 +116,6 @@ class _Collection:
         """The keys of a map."""
         return frozenset(member.key for member in self.members)
 
-    def members_at(self, offset: int) -> Iterator[int]:
-        """The index of the member that an offset is in, if any."""
-        return (
-            index
-            for index, member in enumerate(self.members)
-            if member.start <= offset < max(member.end, member.start + 1)
-        )
-
 
 class _Spot(NamedTuple):
     """A member of a collection."""
@@ -144,24 +136,48 @@ class _Spot(NamedTuple):
         return value.style if value.style in ("'", '"') else ""
 
 
-def _collections(source: SourceFile) -> Iterator[_Collection]:
-    """Every map and list of a file, outer ones first; none of a file that is not YAML."""
-    if len(source.text) > MAX_CHARACTERS:
-        return
-    try:
-        root = yaml.compose(source.parsed, Loader=LOADER)
-    except (yaml.YAMLError, RecursionError):
-        return
-    waiting: list[tuple[yaml.Node | None, _Spot | None]] = [(root, None)]
-    seen = set[int]()
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file with its maps and lists by the id of their nodes, outer ones first; none of a file that is not YAML."""
+
+    source: SourceFile
+    collections: Mapping[int, _Collection]
+
+    def around(self, offset: int) -> list[_Spot]:
+        """The members that an offset is in, outer ones first."""
+        found: list[_Spot] = []
+        collection = next(iter(self.collections.values()), None)
+        while collection is not None:
+            number = bisect_right(collection.members, offset, key=lambda member: member.start) - 1
+            if number < 0 or offset >= max(collection.members[number].end, collection.members[number].start + 1):
+                break
+            found.append(_Spot(collection, number))
+            collection = self.collections.get(id(collection.members[number].value))
+        return found
+
+
+@lru_cache(maxsize=4)
+def _read(file: str, text: str) -> _Read:
+    source = SourceFile(file, text)
+    source.replace_invalid_characters()
+    collections: dict[int, _Collection] = {}
+    waiting: deque[tuple[yaml.Node | None, _Spot | None]] = deque([(_root(source), None)])
     while waiting:
-        node, holder = waiting.pop(0)
-        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        found = _Collection(node, node.start_mark.index, _members(source, node), holder)
-        yield found
-        waiting += [(member.value, _Spot(found, index)) for index, member in enumerate(found.members)]
+        node, holder = waiting.popleft()
+        if isinstance(node, yaml.CollectionNode) and id(node) not in collections:
+            found = _Collection(node, node.start_mark.index, _members(source, node), holder)
+            collections[id(node)] = found
+            waiting += ((member.value, _Spot(found, number)) for number, member in enumerate(found.members))
+    return _Read(source, collections)
+
+
+def _root(source: SourceFile) -> yaml.Node | None:
+    if len(source.text) > MAX_CHARACTERS:
+        return None
+    try:
+        return yaml.compose(source.parsed, Loader=LOADER)
+    except (yaml.YAMLError, RecursionError):
+        return None
 
 
 def _members(source: SourceFile, node: yaml.CollectionNode) -> tuple[_Member, ...]:
@@ -204,7 +220,7 @@ def _deleted(source: SourceFile, spot: _Spot) -> tuple[int, int, str] | None:
     return source.starts[line - 1], source.starts[last] if last < len(source.starts) else len(source.text), ""
 
 
-def _target(collections: list[_Collection], start: int, text: str) -> _Collection | None:
+def _target(collections: Iterable[_Collection], start: int, text: str) -> _Collection | None:
     """The map, or the list if an item is added, that is at an offset or below the key there."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     fitting = [each for each in collections if isinstance(each.node, wanted)]

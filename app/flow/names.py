@@ -16,7 +16,7 @@ from app.flow.words import words_of
 Kind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
 ]
-KINDS: Final[tuple[str, ...]] = get_args(Kind)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """As `offered` in the schema calls them."""
 
 _SECTIONS: Final[Mapping[str, Kind]] = {
@@ -137,13 +137,9 @@ def _used(root: Map) -> Iterator[Name]:
         offered = "offered_words" if word.is_key else "offered"
         kinds = {schema[offered] for schema in word.schemas if offered in schema}
         for kind in (kind for kind in KINDS if kind in kinds and text.value):
-            yield Name(_kind(kind), text.value, place, is_definition=word.path[-2:] == ("collect", "into"))
+            yield Name(kind, text.value, place, is_definition=word.path[-2:] == ("collect", "into"))
         if not word.is_key:
             yield from _used_in_text(text, is_bare=word.key in EXPRESSION_KEYS)
-
-
-def _kind(word: str) -> Kind:
-    return next(kind for kind in get_args(Kind) if kind == word)
 
 
 def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
@@ -152,8 +148,8 @@ def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
         for found in _IDENTIFIER.finditer(expression):
             if found[2]:
                 place = text.at(start + found.start(2), len(found[2]))
-                for kind in ("hours",) if found[1] else ("variables", "lookups"):
-                    yield Name(_kind(kind), found[2], place, is_definition=False)
+                kinds: tuple[Kind, ...] = ("hours",) if found[1] else ("variables", "lookups")
+                yield from (Name(kind, found[2], place, is_definition=False) for kind in kinds)
 
 
 def _in_braces(text: str) -> Iterator[tuple[int, str]]:
