@@ -153,3 +153,15 @@ def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) ->
     else:
         call(page)
         expect(page.locator(".bubble")).to_have_text("Hello")
+
+
+def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -> None:
+    other = context.new_page()
+    opened(page)
+    opened(other)
+    call_and_press(page, "3")
+    call_and_press(other, "2")
+
+    expect(heard(page, "pressed 3 → menu")).to_be_visible()
+    expect(heard(other, "pressed 2 → support")).to_be_visible()
+    expect(heard(page, "pressed 2")).to_have_count(0)
