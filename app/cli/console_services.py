@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from app.cli.console_proof import prove_flow
@@ -51,6 +52,10 @@ from app.verify.scenarios.values import ScenarioReader
 
 _SEED = "the phone of the console"
 """Of the ids of a call: the same call is the same whenever it is played again."""
+
+
+_KEEPING = Lock()
+"""Two calls may be kept in one file at once."""
 
 
 class RecordedCall:
@@ -155,7 +160,8 @@ class RecordedCall:
         session = observed.session
         path = self._folder.parent / FOLDERS[0] / f"{session.flow if session else 'calls'}.yaml"
         try:
-            name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
+            with _KEEPING:
+                name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
         except (CannotRun, OSError) as error:
             raise CannotPlace(f"the scenario cannot be written to {path}: {error}") from error
         return Kept(path, name, shlex.join(("ncco", "test", str(path))))

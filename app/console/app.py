@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -103,8 +103,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """A query or a body that a route does not take: the list of FastAPI for scripts."""
     fault = cast(RequestValidationError, error)
-    if not wants_page(request):
-        return await request_validation_exception_handler(request, fault)
+    if not wants_page(request):  # without the input, which need not be Unicode or JSON
+        details = [{name: each[name] for name in ("type", "loc", "msg")} for each in fault.errors()]
+        return JSONResponse({"detail": details}, 422)
     problem = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in fault.errors())
     return refused(request, 422, problem, "Go back and write something else, or check the address.")
 

@@ -48,7 +48,7 @@ class CallSearch(BaseModel):
     flow: Annotated[str, Query(max_length=100)] = ""
     state: Literal["", "open", "failed"] = ""
     since: Literal["", "hour", "day", "week", "month"] = ""
-    before: int | None = None
+    before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call behind which the page begins."""
 
     def filter(self, now: datetime) -> CallFilter:

@@ -220,8 +220,8 @@ def _add(text: YamlText, path: Path, key: str, value: str) -> None:
     if path == ("numbers",):
         text.add(path, "", quoted(_digits(value)))
         return
-    pattern = _KEYS.get(path[-1])
-    if len(path) != 3 or path[0] != "hours" or pattern is None:
+    pattern = _KEYS.get(path[-1]) if len(path) == 3 and path[0] == "hours" else None
+    if pattern is None:
         raise CannotChange("the form adds numbers, days and dates only")
     if not pattern.fullmatch(key):
         what = "a day, such as mon or mon-fri" if path[-1] == "week" else "a date, such as 2026-12-24"

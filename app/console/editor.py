@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -92,14 +92,16 @@ async def definition(request: Request, question: Question, session: CanLook) -> 
 
 async def _answer(request: Request, function: str, question: EditorQuestion, session: ConsoleSession) -> JSONResponse:
     """What the subprocess answers; an older question of the same editor that still waits is dropped."""
-    state = request.app.state
-    worker: Worker = state.worker
-    project: ProjectFolder = state.project
-    folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
-    values = {"folder": folder, "question": question.model_dump()}
     asker = f"{function} {session.csrf_token} {question.editor} {question.file}"
+    return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
+
+
+async def ask(request: Request, session: ConsoleSession, function: str, asker: str = "", **values: Any) -> Any:
+    """What a function of `ANSWERS` returns for the project on disk and the values. Raises HTTPException."""
+    worker: Worker = request.app.state.worker
+    project: ProjectFolder = request.app.state.project
+    folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
     try:
-        found = await worker.run(f"{ANSWERS}:{function}", values, asker=asker)
+        return await worker.run(f"{ANSWERS}:{function}", {"folder": folder, **values}, asker=asker, owner=session.id)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
-    return JSONResponse(found)

@@ -179,7 +179,7 @@ async def proof(request: Request, name: str, session: CanLook) -> Response:
     values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": name, "seconds": PROOF_S}
     prover: Worker = request.app.state.prover
     try:
-        found = await prover.run(services.proof, values, asker=session.id)
+        found = await prover.run(services.proof, values, asker=session.id, owner=session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)

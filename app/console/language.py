@@ -15,14 +15,17 @@ from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
+from app.console.phone_source import Text, read_source
 from app.console.project import ProjectFolder
 from app.flow import assist
 from app.flow.files import read_project
 from app.flow.fixes import quick_fixes
+from app.flow.graph import draw
 from app.flow.issues import Issue as FlowIssue
 from app.flow.loader import load
 from app.flow.nodes import Map, Node, Seq
 from app.flow.source import names_written_in, read_yaml
+from app.flow.svg import as_svg
 from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
 from app.ncco.json_text import UNKNOWN_OPTION
@@ -35,6 +38,8 @@ PASTED_YAML: Final = "pasted.yaml"
 MOST_ISSUES: Final = 500
 """Issues that an editor gets; a text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
+MOST_DRAWN: Final = 200
+"""Steps of a picture; the layout of more takes too long while somebody types."""
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
@@ -91,6 +96,17 @@ def definition(folder: Json, question: Json) -> Json:
         return {}
     shown = utf16_column(_line(texts.get(place.file, ""), place.line), place.column)
     return {"file": question["file"] if place.file == path else place.file, "line": place.line, "column": shown}
+
+
+def read(folder: Json, source: Json) -> bool:
+    """Whether a text can be called; the console asks, before it reads a text that may take too long."""
+    return read_source(_project(folder), Text(**source)).is_ready
+
+
+def picture(folder: Json, source: Json) -> str:
+    """The picture of the flow of a text as SVG; "" for an NCCO, a flow of too many steps, or one with errors."""
+    flows = read_source(_project(folder), Text(**source)).startable
+    return as_svg(draw(flows)) if flows and sum(len(flow.steps) for flow in flows) <= MOST_DRAWN else ""
 
 
 def _asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

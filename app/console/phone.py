@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.console.access import CanChange, CanLook
+from app.console.editor import ask
 from app.console.pages import render
 from app.console.phone_call import (
     IDLE_S,
@@ -27,17 +28,14 @@ from app.console.phone_thread import PhoneThread
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
 from app.console.project import CannotSave, ProjectFolder, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
+from app.console.sessions import ConsoleSession
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
-from app.flow.graph import draw
-from app.flow.svg import as_svg
 
 router = APIRouter()
 
 OWN_CALLS: Final = 3
 """Calls at once of one session; a further one ends the oldest."""
-MOST_DRAWN: Final = 200
-"""Steps of a picture; the layout of more takes too long while somebody types."""
 YEARS: Final = range(2000, 2101)
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "answers",
@@ -174,21 +172,27 @@ async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapp
 
 
 @router.post("/phone/setup")
-async def setup(request: Request, _: CanLook, source: Text) -> Response:
+async def setup(request: Request, session: CanLook, source: Text) -> Response:
     """What can be called in a text, whom it dials, what it looks up, and its issues."""
-    playable = await asyncio.to_thread(read_source, request.app.state.project, source)
+    playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable))
 
 
 @router.post("/phone/picture")
-async def picture(request: Request, _: CanLook, source: Text) -> Response:
+async def picture(request: Request, session: CanLook, source: Text) -> Response:
     """The picture of the flow of a text; empty for an NCCO, and while the text has errors."""
-    playable = await asyncio.to_thread(read_source, request.app.state.project, source)
-    flows = playable.startable
-    if not flows or sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
-        return Response("", media_type="text/html")
-    drawn = await asyncio.to_thread(lambda: as_svg(draw(flows)))
+    drawn = await ask(request, session, "picture", source=source.model_dump())
     return Response(drawn, media_type="text/html")
+
+
+async def _read(request: Request, session: ConsoleSession, source: Text) -> Playable:
+    """What a text is. Of one that may be unsaved, the subprocess finds out first whether it takes too long.
+
+    Raises HTTPException.
+    """
+    if source.text is not None:
+        await ask(request, session, "read", source=Text(file=source.file, text=source.text).model_dump())
+    return await asyncio.to_thread(read_source, request.app.state.project, source)
 
 
 def _setup_values(playable: Playable) -> dict[str, object]:
@@ -205,7 +209,7 @@ def _setup_values(playable: Playable) -> dict[str, object]:
 @router.post("/phone/calls")
 async def place(request: Request, session: CanLook, wanted: CallRequest) -> Response:
     """Call; a text with errors gets its issues instead. With `again` the inputs of another call are repeated."""
-    playable = await asyncio.to_thread(read_source, request.app.state.project, wanted)
+    playable = await _read(request, session, wanted)
     if not playable.is_ready:
         return render(request, "phone_issues.html", **_setup_values(playable))
     before = request.app.state.phone_calls.by_id.get(wanted.again)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -23,6 +24,9 @@ HISTORY: Final = ".history"
 """The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""
 _VERSION: Final = ".%Y%m%dT%H%M%S%f"
 """What is added to the name of a file that is kept: when it was replaced, UTC."""
+_VERSION_NAME: Final = re.compile(r"\.\d{8}T\d{12}")
+LONGEST_NAME: Final = 200
+"""Characters of the display path of a file that is saved; the names of its versions are longer."""
 KEPT_VERSIONS: Final = 20
 """Earlier versions of a file that are kept."""
 
@@ -65,6 +69,7 @@ class ProjectFolder:
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
         self._lock = threading.Lock()
+        self._saving = threading.Lock()
 
     def current(self) -> ReadProject:
         """The project as it is on disk now; loaded again only after a change. Blocks."""
@@ -95,14 +100,16 @@ class ProjectFolder:
             CannotSave: the file has changed since, is not a file of the project, or cannot be written.
         """
         path = self._path(file)
-        before = _read(path) if path.is_file() else None
-        if digest != ("" if before is None else digest_of(before)):
-            raise CannotSave(f"{file} has changed on disk since it was opened", "open it again and repeat the change")
         try:
-            if before is not None:
-                self._keep(path, before)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, text)
+            with self._saving:
+                before = _read(path) if path.is_file() else None
+                if digest != ("" if before is None else digest_of(before)):
+                    message = f"{file} has changed on disk since it was opened"
+                    raise CannotSave(message, "open it again and repeat the change")
+                if before is not None:
+                    self._keep(path, before)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_text(path, text)
         except OSError as error:
             message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
             raise CannotSave(
@@ -111,7 +118,10 @@ class ProjectFolder:
 
     def versions(self, file: str) -> dict[str, str]:
         """What a file held before it was saved: when (ISO 8601, UTC) → text, newest first."""
-        kept = reversed(self._versions(self._path(file)))
+        try:
+            kept = reversed(self._versions(self._path(file)))
+        except CannotSave:  # such as one that a link leads to
+            return {}
         return {datetime.strptime(path.suffix, _VERSION).replace(tzinfo=UTC).isoformat(): _read(path) for path in kept}
 
     def _path(self, file: str) -> Path:
@@ -123,6 +133,8 @@ class ProjectFolder:
             raise CannotSave(f"{file} is not a file of the project", "name a file in flows/ or templates/")
         if folder == "flows" and not rest.lower().endswith((".yaml", ".yml")):
             raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
+        if len(file) > LONGEST_NAME or not file.isprintable():
+            raise CannotSave(f"{file[:LONGEST_NAME]!r} is no name for a file", "write a short name without line breaks")
         path = root.joinpath(*parts)
         if not path.resolve().is_relative_to(root.resolve()):
             raise CannotSave(f"{file} leads out of the project", "put the file itself there")
@@ -130,7 +142,8 @@ class ProjectFolder:
 
     def _versions(self, path: Path) -> list[Path]:
         """The versions of a file that are kept, oldest first."""
-        return sorted((path.parent / HISTORY).glob(f"{path.name}.*"))
+        kept = (path.parent / HISTORY).glob("*")
+        return sorted(each for each in kept if each.stem == path.name and _VERSION_NAME.fullmatch(each.suffix))
 
     def _keep(self, path: Path, text: str) -> None:
         folder = path.parent / HISTORY
@@ -150,7 +163,7 @@ def _read(path: Path) -> str:
     return path.read_bytes().decode("utf-8-sig", errors="replace")
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write a file so that no reader sees a part of it; its mode stays. Raises OSError."""
     target = path.resolve()  # what a link leads to
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -27,7 +28,7 @@ if sys.platform != "win32":
 from app.errors import AppError
 
 MOST_WAITING: Final = 16
-"""Requests that wait for the subprocess; a further one is refused."""
+"""Requests of one person that wait for the subprocess; a further one is refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 5.0
 START_SECONDS: Final = 60
@@ -55,7 +56,7 @@ class WorkNotDone(AppError):
 
 
 class Worker:
-    """One subprocess, started by the first request. It does one piece of work at a time, in the order of requests.
+    """One subprocess, started by the first request. It does one piece of work at a time: people take turns.
 
     Args:
         seconds: how long one piece of work may take, unless its request says otherwise.
@@ -69,11 +70,18 @@ class Worker:
         self._module = module
         self._process: Process | None = None
         self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        self._own_turns: dict[str, asyncio.Lock] = {}
         self._newest: dict[str, object] = {}
 
     async def run(
-        self, function: str, values: Mapping[str, Any], *, asker: str = "", seconds: float | None = None
+        self,
+        function: str,
+        values: Mapping[str, Any],
+        *,
+        asker: str = "",
+        owner: str = "",
+        seconds: float | None = None,
     ) -> Any:
         """What a function returns. Raises WorkNotDone.
 
@@ -81,21 +89,24 @@ class Worker:
             function: `package.module:name`; never taken from a request.
             values: its named arguments.
             asker: an older request of the same asker that still waits is dropped; "" drops none.
+            owner: whose turn it takes; one with many requests does not keep others waiting.
             seconds: how long it may take.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
         request = object()
         if asker:
             self._newest[asker] = request
-        self._waiting += 1
+        self._waiting[owner] += 1
         try:
-            async with self._turn:
+            async with self._own_turns.setdefault(owner, asyncio.Lock()), self._turn:
                 if asker and self._newest.get(asker) is not request:
                     raise WorkNotDone("superseded")
                 return await self._ask(function, values, self._seconds if seconds is None else seconds)
         finally:
-            self._waiting -= 1
+            self._waiting[owner] -= 1
+            if not self._waiting[owner]:
+                del self._waiting[owner], self._own_turns[owner]
             if self._newest.get(asker) is request:
                 del self._newest[asker]
 

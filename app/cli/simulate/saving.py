@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun, read_text
+from app.console.project import replace_text
 from app.simulator.legs import CallMoment, Leg
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import SUFFIXES, scenario_text
@@ -90,7 +91,7 @@ def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptSte
         free, number = f"{name} ({number})", number + 1
     before = read_text(path).rstrip() if path.exists() else ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text((f"{before}\n\n" if before else "") + scenario_text(free, body), encoding="utf-8")
+    replace_text(path, (f"{before}\n\n" if before else "") + scenario_text(free, body))
     return free
 
 

@@ -63,6 +63,7 @@ async def test_requests_beyond_the_bound_are_refused_at_once(worker: Worker) -> 
     await asyncio.sleep(0)
 
     assert "busy" == await reason_of(worker, "double", number=1)
+    assert 4 == await worker.run(f"{TASKS}:double", {"number": 2}, owner="somebody else")
     assert [2] * MOST_WAITING == await asyncio.gather(*running)
 
 

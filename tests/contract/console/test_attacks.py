@@ -1,0 +1,129 @@
+"""What somebody sends to break the console, or to keep others from using it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from app.console.editor import ANSWERS
+from app.console.worker import Worker
+from tests.contract.console.conftest import REPOSITORY, logged_in, make_console
+
+NOT_UNICODE: Final = b'{"file": "flows/new.yaml", "text": "\\ud800", "digest": ""}'
+NOT_JSON: Final = b'{"file": "flows/new.yaml", "text": NaN, "digest": ""}'
+LARGE: Final = "flow: large\nstart: s0\nsteps:\n" + "".join(
+    f"  s{number}:\n    do:\n      - talk: Hi\n    on:\n      '1': s{number * 7}\n      '2': s{number * 5}\n"
+    for number in range(6500)
+)
+"""Takes much longer to load than the console allows."""
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that may be changed."""
+    for folder in ("flows", "templates"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
+    return tmp_path
+
+
+@pytest.fixture
+async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who may change the project."""
+    async with await logged_in(make_console(project)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/phone/save", "/phone/setup", "/phone/calls", "/editor/check"])
+@pytest.mark.parametrize("body", [NOT_UNICODE, NOT_JSON])
+async def test_a_body_that_is_no_text_is_refused(owner: httpx.AsyncClient, path: str, body: bytes) -> None:
+    reply = await owner.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 422, reply.text
+    assert "input" not in reply.json()["detail"][0]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("flows/../new.yaml", "/flows/new.yaml", "flows//new.yaml", "flows/.new.yaml", "flows/a/../../new.yaml"),
+        *("flows/a\0.yaml", "flows/a\n.yaml", f"flows/{'a' * 300}.yaml", f"flows/{'a/' * 2000}a.yaml"),
+        *("flows/out/new.yaml", "flows/out.yaml", "FLOWS/new.yaml", "templates/..\\new"),
+    ],
+)
+async def test_a_file_out_of_the_project_is_not_written(owner: httpx.AsyncClient, project: Path, file: str) -> None:
+    (project / "outside").mkdir()
+    (project / "flows/out").symlink_to(project / "outside")
+    (project / "flows/out.yaml").symlink_to(project / "outside/new.yaml")
+    before = files_in(project)
+
+    reply = await owner.post("/phone/save", json={"file": file, "text": "flow: new", "digest": ""})
+
+    assert reply.status_code == 409, reply.text
+    assert before == files_in(project)
+
+
+async def test_of_two_who_save_the_same_file_at_once_one_is_refused(owner: httpx.AsyncClient) -> None:
+    file = "flows/reception.yaml"
+    opened = (await owner.get("/phone/text", params={"file": file})).json()
+    saved = [owner.post("/phone/save", json={**opened, "text": f"{opened['text']}# {number}\n"}) for number in range(8)]
+    assert [200, *[409] * 7] == sorted(reply.status_code for reply in await asyncio.gather(*saved))
+
+
+async def test_a_foreign_file_among_the_earlier_versions_hides_no_form(owner: httpx.AsyncClient, project: Path) -> None:
+    (project / "flows/.history").mkdir()
+    (project / "flows/.history/reception.yaml.bak").write_text("flow: x")
+    assert 200 == (await owner.get("/change/flows/reception.yaml")).status_code
+
+
+@pytest.mark.parametrize("path", ["", "x", "/", "/steps/menu", "/hours/../week"])
+async def test_a_line_is_added_only_where_the_form_offers_one(owner: httpx.AsyncClient, path: str) -> None:
+    address = "/change/flows/reception.yaml"
+    digest = re.findall('name="digest" value="(.*?)"', (await owner.get(address)).text)[0]
+    reply = await owner.post(address, data={"digest": digest, f"value:{path}": "442079460999"})
+    assert reply.status_code == 422
+
+
+@pytest.mark.parametrize("address", ["/calls", "/calls.csv", "/calls.json"])
+async def test_a_page_behind_a_key_that_no_database_has_is_refused(owner: httpx.AsyncClient, address: str) -> None:
+    assert 422 == (await owner.get(address, params={"before": "9" * 30})).status_code
+
+
+async def test_calls_that_are_kept_at_once_are_all_kept(owner: httpx.AsyncClient, project: Path) -> None:
+    calls = [await owner.post("/phone/calls", json={"file": "flows/reception.yaml"}) for _ in range(3)]
+    ids = [re.findall('data-call="(.*?)"', call.text)[0] for call in calls]
+    kept = await asyncio.gather(*(owner.post(f"/phone/calls/{id_}/keep") for id_ in ids))
+    names = {reply.json()["name"] for reply in kept}
+    assert 3 == len(names)
+    text = (project / "tests/scenarios/reception.yaml").read_text()
+    assert all(f"{name}:" in text for name in names)
+
+
+async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:
+    console = make_console(project)
+    console.state.worker = Worker(seconds=2, module=ANSWERS)
+    attacker, other = await logged_in(console), await logged_in(console, may_change=False)
+    paths = ("/phone/setup", "/phone/picture", "/phone/calls") * 4
+    body = {"file": "pasted.yaml", "text": LARGE}
+    asked = [asyncio.create_task(attacker.post(path, json=body)) for path in paths]
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(12):  # behind one of the requests, not behind all
+        page = await other.get("/flows")
+        setup = await other.post("/phone/setup", json={"file": "pasted.yaml", "text": "flow: small"})
+    first = await asked[0]
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await console.state.worker.close()
+
+    assert (200, 200, 422) == (page.status_code, setup.status_code, first.status_code)
+    assert "was stopped" in first.json()["detail"]
