@@ -24,14 +24,21 @@ from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 router = APIRouter()
 
-FieldKind: TypeAlias = Literal["prompt", "hours", "number"]
+FieldKind: TypeAlias = Literal["prompt", "hours", "number", "template"]
+"""The value of a `template` is the name of a file, which the form shows and does not change."""
 MOST_CHARACTERS: Final = 20_000
 """Characters of one value of the form."""
 MOST_FIELDS: Final = 20_000
 """Inputs of one form."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
-_DAY: Final = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)(?:[-,](?:mon|tue|wed|thu|fri|sat|sun))*")
+_DAYS: Final[Mapping[str, str]] = {
+    day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
+_DAY: Final = re.compile(rf"(?:{'|'.join(_DAYS)})(?:[-,](?:{'|'.join(_DAYS)}))*")
+_DAY_NAME: Final = re.compile("|".join(f"{day}s?" for day in _DAYS.values()), re.IGNORECASE)
+_DAY_SIGNS: Final = ((re.compile(r"\s*(?:-|\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:,|&|\band\b)\s*"), ","))
+"""The words between days, and what flows write instead."""
 _KEYS: Final[Mapping[str, re.Pattern[str]]] = {"week": _DAY, "override": _DATE}
 """What a new line of a calendar may be called."""
 
@@ -95,10 +102,26 @@ def fields_in(root: Node | None) -> Iterator[FormField]:
             group = f"Opening hours: {calendar}"
             for part in ("week", "override"):
                 for day, value in _entries(hours.get(part) if isinstance(hours, Map) else None):
-                    yield from _texts(value, ("hours", calendar, part, day), "hours", group, day, may_go=True)
+                    path = ("hours", calendar, part, day)
+                    yield from _texts(value, path, "hours", group, days_in_words(day), may_go=True)
         for name, step in _entries(root.get("steps")):
             yield from _of_step(step, ("steps", name), name)
         yield from _of_step(root.get("defaults"), ("defaults",), "Everywhere")
+
+
+def days_in_words(key: str) -> str:
+    """`mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday"; what is no days as it is."""
+    if not _DAY.fullmatch(key):
+        return key
+    return re.sub("[a-z]+", lambda day: _DAYS[day[0]], key).replace("-", " to ").replace(",", ", ")
+
+
+def _as_days(words: str) -> str:
+    """The days of a line as flows write them: "Monday to Friday" as `mon-fri`."""
+    key = _DAY_NAME.sub(lambda name: name[0][:3], words).strip().lower()
+    for sign, written_sign in _DAY_SIGNS:
+        key = sign.sub(written_sign, key)
+    return key
 
 
 def _entries(node: Node | None) -> list[tuple[str, Node]]:
@@ -139,7 +162,7 @@ def _of_action(value: Node, path: Path, kind: str, group: str, label: str) -> It
 def _texts(
     value: Node, path: Path, kind: FieldKind, group: str, label: str, *, may_go: bool = False
 ) -> Iterator[FormField]:
-    """The text, or those of a list, or one for each locale; templates and audio files are left to the editor."""
+    """The text, or those of a list, or one for each locale; audio files are left to the editor."""
     match value:
         case Text():
             yield FormField(kind, path, group, label, value.value, value.place.line, may_go)
@@ -149,9 +172,12 @@ def _texts(
                 yield from _texts(item, (*path, str(number)), kind, group, name, may_go=may_go)
         case Map(entries=entries):
             for entry in entries:
-                if entry.key.value not in ("template", "stream", "style", "name", "premium", "language"):
-                    name = label if entry.key.value in ("hours", "text") else f"{label} ({entry.key.value})"
-                    yield from _texts(entry.value, (*path, entry.key.value), kind, group, name)
+                if entry.key.value == "template" and isinstance(entry.value, Text):
+                    file = entry.value
+                    yield FormField("template", (*path, "template"), group, label, file.value, file.place.line)
+                elif entry.key.value not in ("stream", "style", "name", "premium", "language"):
+                    what = label if entry.key.value in ("hours", "text") else f"{label} ({entry.key.value})"
+                    yield from _texts(entry.value, (*path, entry.key.value), kind, group, what)
 
 
 def new_lines_in(root: Node | None) -> Iterator[NewLine]:
@@ -167,7 +193,15 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
 
 
 class CannotChange(Exception):
-    """The form asks for something that cannot be done; says what and how to cure it."""
+    """The form asks for something that cannot be done; says what and how to cure it.
+
+    Attributes:
+        faults: the name of an input → what is wrong with it; empty when it is about the whole file.
+    """
+
+    def __init__(self, problem: str, faults: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem)
+        self.faults = dict(faults or {})
 
 
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> str:
@@ -176,15 +210,27 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> 
     `form` has the new value of each field under its name, `remove:NAME` for lines that go, and `key:NAME` and
     `value:NAME` of lines that are added.
     """
-    known = {field.name: field for field in fields}
+    known = {field.name: field for field in fields if field.kind != "template"}
     yaml_text = YamlText(text)
+    faults: dict[str, str] = {}
     try:
         for name, field in known.items():
             value = _tidied(form.get(name, field.value))
             if value != _tidied(field.value):
-                yaml_text.set(field.path, _checked(value, field))
+                try:
+                    yaml_text.set(field.path, _checked(value, field))
+                except CannotChange as error:
+                    faults[name] = str(error)
         for name in [name.removeprefix("value:") for name in form if name.startswith("value:")]:
-            _add(yaml_text, path_of(name), form.get(f"key:{name}", "").strip(), form[f"value:{name}"].strip())
+            path = path_of(name)
+            if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in _KEYS):
+                raise CannotChange("the form adds numbers, days and dates only")
+            try:
+                _add(yaml_text, path, form.get(f"key:{name}", "").strip(), form[f"value:{name}"].strip())
+            except CannotChange as error:
+                faults |= error.faults or {f"value:{name}": str(error)}
+        if faults:
+            raise CannotChange("Correct what is marked below; nothing is lost.", faults)
         gone = [field for name, field in known.items() if f"remove:{name}" in form and field.may_go]
         for field in reversed(gone):
             yaml_text.remove(field.path)
@@ -199,9 +245,9 @@ def _tidied(value: str) -> str:
 
 def _checked(value: str, field: FormField) -> str:
     if not value:
-        raise CannotChange(f"{field.group}, {field.label}: write something, or remove its line in the editor")
+        raise CannotChange("write something, or remove its line in the editor")
     if len(value) > MOST_CHARACTERS:
-        raise CannotChange(f"{field.group}, {field.label}: write at most {MOST_CHARACTERS} characters")
+        raise CannotChange(f"write at most {MOST_CHARACTERS} characters")
     return _digits(value) if field.kind == "number" else value
 
 
@@ -220,14 +266,13 @@ def _add(text: YamlText, path: Path, key: str, value: str) -> None:
     if path == ("numbers",):
         text.add(path, "", quoted(_digits(value)))
         return
-    pattern = _KEYS.get(path[-1]) if len(path) == 3 and path[0] == "hours" else None
-    if pattern is None:
-        raise CannotChange("the form adds numbers, days and dates only")
-    if not pattern.fullmatch(key):
-        what = "a day, such as mon or mon-fri" if path[-1] == "week" else "a date, such as 2026-12-24"
-        raise CannotChange(f"{key or 'nothing'} is not {what}")
+    wanted, key = key, _as_days(key) if path[-1] == "week" else key
+    if not _KEYS[path[-1]].fullmatch(key):
+        what = "a day, such as Sunday or Monday to Friday" if path[-1] == "week" else "a date, such as 2026-12-24"
+        problem = f"{wanted or 'nothing'} is not {what}"
+        raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if not value:
-        raise CannotChange(f"{key}: write the hours, such as 09:00-12:00, or closed")
+        raise CannotChange(f"{wanted}: write the hours, such as 09:00-12:00, or closed")
     try:
         text.add(path, key, written(value))
     except NoSuchValue:  # the calendar has no such part yet
@@ -283,8 +328,15 @@ def change_form(request: Request, file: str, _: CanLook) -> Response:
     return _form(request, file)
 
 
-def _form(request: Request, file: str, *, problem: str = "", form: Mapping[str, str] | None = None) -> Response:
-    """The form, again with what was typed when there is a problem."""
+def _form(
+    request: Request,
+    file: str,
+    *,
+    problem: str = "",
+    form: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+) -> Response:
+    """The form, again with what was typed when there is a problem; `faults`: see CannotChange."""
     folder = _folder(request)
     text = folder.current().texts.get(file)
     if text is None:
@@ -302,6 +354,9 @@ def _form(request: Request, file: str, *, problem: str = "", form: Mapping[str, 
         digest=digest_of(text),
         typed=form or {},
         problem=problem,
+        faults=faults or {},
+        templates={name for name in folder.current().texts if name.startswith("templates/")},
+        blocked=folder.blocked(file),
         versions=list(folder.versions(file)),
     )
 
@@ -317,20 +372,31 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     before = folder.current().texts.get(file)
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
+    if "edit" in form:
+        return _form(request, file, form=form)
+    fields = list(fields_in(read_yaml(file, before)[0]))
     try:
         if form.get("version"):
             after = folder.versions(file).get(form["version"], before)
         else:
             if form.get("digest") != digest_of(before):
                 raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
-            after = changed(before, fields_in(read_yaml(file, before)[0]), form)
-    except (CannotChange, CannotSave) as error:
+            after = changed(before, fields, form)
+    except CannotChange as error:
+        return _form(request, file, problem=str(error), form=form, faults=error.faults)
+    except CannotSave as error:
         return _form(request, file, problem=str(error), form=form)
     if after == before:
         return _form(request, file, problem="nothing was changed", form=form)
-    return render(
-        request, "change_review.html", draft=draft_of(folder, file, before, after), undo=bool(form.get("undo"))
-    )
+    values = {field.name: _tidied(field.value) for field in fields}
+    typed = {name: value for name, value in _typed(form).items() if _tidied(value) != values.get(name)}
+    return render(request, "change_review.html", draft=draft_of(folder, file, before, after), typed=typed)
+
+
+def _typed(form: Mapping[str, str]) -> dict[str, str]:
+    """The values and lines of a form, without what only steers it."""
+    steers = ("remove:", "key:", "value:", "/")
+    return {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
 
 
 @router.post("/change-save")
@@ -349,11 +415,11 @@ def _save(request: Request, form: Mapping[str, str]) -> Response:
         text = text.replace("\n", "\r\n")
     draft = draft_of(folder, file, before, text)
     if draft.has_errors:
-        return render(request, "change_review.html", 422, draft=draft)
+        return render(request, "change_review.html", 422, draft=draft, typed=_typed(form))
     try:
         folder.save(file, text, form.get("digest", ""))
     except CannotSave as error:
-        return _form(request, file, problem=f"{error}; {error.cure}")
+        return _form(request, file, problem=f"{error}; {error.cure}", form=form)
     return RedirectResponse(f"/change/{quote(file)}?saved=1", 303)
 
 

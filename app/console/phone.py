@@ -138,6 +138,7 @@ async def phone(
         text=text,
         digest=digest_of(text),
         line=line,
+        blocked=request.app.state.project.blocked(shown) if shown in read.texts else "",
         keys=KEYS,
         **_setup_values(playable),
     )

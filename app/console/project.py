@@ -116,6 +116,16 @@ class ProjectFolder:
                 message, "let the server's user write to the folder, or change the file elsewhere"
             ) from error
 
+    def blocked(self, file: str) -> str:
+        """Why a file of the project cannot be saved, in words for people; "" when nothing is known against it."""
+        try:
+            folder = self._path(file).parent
+        except CannotSave as error:
+            return str(error)
+        if os.access(folder, os.W_OK):
+            return ""
+        return f"The folder {folder} cannot be written by the server's user, so nothing can be saved here."
+
     def versions(self, file: str) -> dict[str, str]:
         """What a file held before it was saved: when (ISO 8601, UTC) → text, newest first."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from app.console.app import create_console
 from app.console.services import Services
@@ -83,12 +85,17 @@ async def review(owner: httpx.AsyncClient, **form: str) -> httpx.Response:
     return await owner.post(PAGE, data={"digest": await digest(owner), **form})
 
 
-async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Response:
-    page = reviewed.text
-    text = re.search(r'<textarea name="text" hidden>\n(.*?)</textarea>', page, re.DOTALL)
+def form_of(reviewed: httpx.Response) -> dict[str, str]:
+    """What the page for a review sends with each of its buttons."""
+    text = re.search(r'<textarea name="text" hidden>\n(.*?)</textarea>', reviewed.text, re.DOTALL)
     assert text is not None
-    form = {"file": FILE, "digest": hidden(page, "digest"), "text": html.unescape(text[1])}
-    return await owner.post("/change-save", data=form)
+    inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', reviewed.text)
+    form = {name: html.unescape(value) for name, value in inputs if name != "csrf_token"}
+    return form | {"text": html.unescape(text[1])}
+
+
+async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Response:
+    return await owner.post("/change-save", data=form_of(reviewed))
 
 
 async def test_form_shows_numbers_hours_and_prompts(owner: httpx.AsyncClient) -> None:
@@ -146,7 +153,7 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path) 
         ({"/steps/open/do/1/connect": "07700 900112"}, "country code"),
         ({"/steps/open/do/0/talk": "  "}, "write something"),
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
-        ({"key:/hours/office/week": "sunday", "value:/hours/office/week": "closed"}, "is not a day"),
+        ({"key:/hours/office/week": "some day", "value:/hours/office/week": "closed"}, "is not a day"),
         ({"key:/steps": "x", "value:/steps": "y"}, "adds numbers, days and dates only"),
         ({}, "nothing was changed"),
     ],
@@ -172,6 +179,75 @@ async def test_change_with_an_error_shows_it_and_is_not_saved(owner: httpx.Async
     assert FLOW == text_of(flow)
 
 
+async def test_review_with_an_error_leads_back_to_what_was_typed(owner: httpx.AsyncClient) -> None:
+    typed = {
+        "/steps/open/do/0/talk": 'Say "hello" & wait.\nThen go.',
+        "/hours/office/week/mon-fri": "9 to 5",
+        "key:/hours/office/week": "Sunday",
+        "value:/hours/office/week": "10:00-12:00",
+        "remove:/numbers/0": "on",
+    }
+    reviewed = await review(owner, **typed)
+    assert "Go on editing" in reviewed.text
+
+    again = await owner.post(PAGE, data=form_of(await save(owner, reviewed)) | {"edit": "1"})
+
+    page = html.unescape(again.text)
+    assert 200 == again.status_code
+    for value in ("9 to 5", "Sunday", "10:00-12:00"):
+        assert f'value="{value}"' in page
+    assert 'Say "hello" & wait.\nThen go.' in page.replace("\r", "")
+    assert 'name="remove:/numbers/0" checked' in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("Sunday", "sun"),
+        ("saturday and SUNDAY", "sat,sun"),
+        ("Saturday to Sunday", "sat-sun"),
+        ("Sat \N{EN DASH} Sun", "sat-sun"),
+        ("sat", "sat"),
+    ],
+)
+async def test_days_may_be_written_in_full(owner: httpx.AsyncClient, flow: Path, typed: str, key: str) -> None:
+    added = {"key:/hours/office/week": typed, "value:/hours/office/week": "10:00-12:00"}
+
+    saved = await save(owner, await review(owner, **added))
+
+    assert 303 == saved.status_code
+    assert "10:00-12:00" == yaml.safe_load(text_of(flow))["hours"]["office"]["week"][key]
+    assert ">Monday to Friday</label>" in (await owner.get(PAGE)).text
+
+
+async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
+    page = (await review(owner, **{"/steps/open/do/1/connect": "07700", "value:/numbers": "none"})).text
+    for value in ("07700", "none"):
+        marked = re.search(rf'value="{value}"[^>]* aria-invalid="true" aria-describedby="([^"]*)"', page)
+        assert marked is not None
+        assert re.search(rf'id="{marked[1]}">{value}: write the number with its country code', page)
+
+
+async def test_prompt_in_a_file_of_its_own_leads_to_the_editor(owner: httpx.AsyncClient, flow: Path) -> None:
+    write(flow, FLOW.replace('"For sales, hold on."', "{template: sales.txt.j2}"))
+    missing = (await owner.get(PAGE)).text
+    (flow.parents[1] / "templates").mkdir()
+    (flow.parents[1] / "templates/sales.txt.j2").write_text("Hold on.")
+    page = (await owner.get(PAGE)).text
+    assert "<code>sales.txt.j2</code>" in missing
+    assert 'href="/phone?file=templates/sales.txt.j2"' in page
+    assert "Hold on." in (await owner.get("/phone?file=templates/sales.txt.j2")).text
+
+
+async def test_folder_that_cannot_be_written_is_said_before_somebody_types(
+    owner: httpx.AsyncClient, flow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "cannot be written" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
+    assert "cannot be written by the server" in (await owner.get(PAGE)).text
+    assert "cannot be written by the server" in (await owner.get("/phone")).text
+
+
 async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flow: Path) -> None:
     reviewed = await review(owner, **{"/steps/open/do/0/talk": "Hello."})
     theirs = FLOW.replace("hold on", "wait")
@@ -181,6 +257,7 @@ async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flo
 
     assert 422 == saved.status_code
     assert "has changed on disk" in saved.text
+    assert ">Hello.</textarea>" in saved.text
     assert theirs == text_of(flow)
 
 

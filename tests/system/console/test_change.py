@@ -40,7 +40,7 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     page.goto("/change")
     page.get_by_role("link", name="bakery").click()
     page.get_by_role("textbox", name="says").first.fill("Fresh bread until six.")
-    page.get_by_role("textbox", name="mon-fri").fill("08:00-18:00")
+    page.get_by_role("textbox", name="Monday to Friday").fill("08:00-18:00")
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_text("Fresh bread until six.").first).to_be_visible()
     check_page(page)
