@@ -40,6 +40,7 @@ MOST_ISSUES: Final = 500
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """Steps of a picture; the layout of more takes too long while somebody types."""
+NO_PICTURE: Final = '<p class="hint">{}</p>'
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
@@ -104,9 +105,15 @@ def read(folder: Json, source: Json) -> bool:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """The picture of the flow of a text as SVG; "" for an NCCO, a flow of too many steps, or one with errors."""
-    flows = read_source(_project(folder), Text(**source)).startable
-    return as_svg(draw(flows)) if flows and sum(len(flow.steps) for flow in flows) <= MOST_DRAWN else ""
+    """The picture of the flow of a text as SVG, or a paragraph that says why there is none; "" while it has errors."""
+    playable = read_source(_project(folder), Text(**source))
+    if playable.project is None:
+        return NO_PICTURE.format("An NCCO has no picture: its actions are played one after the other.")
+    own = playable.project.flows.get(playable.flow)
+    flows = playable.startable or ([own] if own is not None else [])
+    if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
+        return NO_PICTURE.format(f"A flow of more than {MOST_DRAWN} steps is drawn on its own page only.")
+    return as_svg(draw(flows)) if flows else ""
 
 
 def _asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -31,6 +31,7 @@ from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
+from app.flow.issues import Issue
 
 router = APIRouter()
 
@@ -163,13 +164,25 @@ class SaveRequest(BaseModel):
 
 @router.post("/phone/save")
 async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapping[str, str]:
-    """Write a file of the project."""
+    """Write a file of the project, also one with errors; `problem` then says which flows are called; "" without any."""
     folder: ProjectFolder = request.app.state.project
     try:
         await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
     except CannotSave as error:
         raise HTTPException(409, f"{error}; {error.cure}") from error
-    return {"file": wanted.file, "digest": digest_of(wanted.text)}
+    issues = (await asyncio.to_thread(folder.current)).issues
+    return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": _unreleased(issues, wanted.file)}
+
+
+def _unreleased(issues: Iterable[Issue], file: str) -> str:
+    """Why real calls do not use what was saved; "" if they do. One error in any file keeps the whole project back."""
+    errors = [issue.place.file for issue in issues if issue.is_error]
+    if not errors:
+        return ""
+    where = "" if file in errors else " in other files"
+    return (
+        f"Saved, but calls go on with the last good flow: {len(errors)} error{'s' if len(errors) > 1 else ''}{where}."
+    )
 
 
 @router.post("/phone/setup")
@@ -181,7 +194,7 @@ async def setup(request: Request, session: CanLook, source: Text) -> Response:
 
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: Text) -> Response:
-    """The picture of the flow of a text; empty for an NCCO, and while the text has errors."""
+    """The picture of the flow of a text, or why it has none; empty while the text has errors."""
     drawn = await ask(request, session, "picture", source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
@@ -334,8 +347,9 @@ async def turn(request: Request, call: OwnCall, number: int) -> Response:
 @router.post("/phone/calls/{id_}/keep")
 async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, str]:
     """Write the call into tests/scenarios/, to be played by `ncco test`."""
-    if call.playable.is_unsaved:
-        raise HTTPException(409, "this call was made with a text that is not saved; save it, and play the call again")
+    if not await asyncio.to_thread(call.playable.is_saved, request.app.state.project):
+        cure = "save it in a file of the project, or play the call again with what is saved"
+        raise HTTPException(409, f"this call was made with a text that is not saved; {cure}")
     async with call.lock:
         try:
             kept = await asyncio.to_thread(call.line.keep, call.answers.given, call.observed)

@@ -212,6 +212,13 @@ class PhoneCall:
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
+    def decided(self) -> Decide | None:
+        """What the person has chosen for a party that still rings; None if nothing rings."""
+        rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
+        last = self.acts[-1].act if self.acts else None
+        return last if rings and isinstance(last, Decide) else None
+
+    @property
     def where(self) -> Where:
         """Where the call is, as of the last `observe`."""
         waits = self.moment.kind if self.moment.kind in ("input", "record", "dial", "end") else ""

@@ -41,23 +41,31 @@ class Playable:
 
     Attributes:
         project: the flows that can be played with it; None: it is an NCCO.
+        source: what was read.
         flow: the name of its own flow; "" when it has errors or is an NCCO.
         ncco: its actions; () when it is a flow, or no NCCO at all.
         issues: of this text, by place. others: how many errors the other files have.
-        is_unsaved: whether it is not on disk.
     """
 
     project: Project | None
+    source: Text
     flow: str = ""
     ncco: Sequence[Mapping[str, Any]] = ()
     issues: tuple[Issue, ...] = ()
     others: int = 0
-    is_unsaved: bool = True
 
     @property
     def is_ready(self) -> bool:
         """Whether it can be called."""
         return bool(self.ncco) or bool(self.startable)
+
+    def is_saved(self, folder: ProjectFolder) -> bool:
+        """Whether its file holds this text now. Blocks."""
+        file, text = self.source.file, self.source.text
+        if text is None:
+            return True
+        saved = folder.current().texts.get(file)
+        return saved is not None and saved.splitlines() == text.splitlines()
 
     @property
     def startable(self) -> list[Flow]:
@@ -83,35 +91,35 @@ def read_source(folder: ProjectFolder, source: Text) -> Playable:
     """What a text is. It may take seconds for a large one."""
     text = source.text or ""
     if source.file in PASTED and text.lstrip().startswith("["):
-        return _ncco(text, source.file)
+        return _ncco(text, source)
     if source.file in PASTED:
         project = load({_PASTED_FLOW: text}, extent="files")
-        return _flow(project, _PASTED_FLOW, project.issues, is_unsaved=True)
+        return _flow(project, _PASTED_FLOW, project.issues, source)
     read = folder.current()
-    is_unsaved = source.text is not None and source.text != read.texts.get(source.file)
-    if is_unsaved:
+    if source.text is not None and source.text != read.texts.get(source.file):
         read = folder.with_texts({source.file: text})
-    return _flow(read.project, source.file, read.issues, is_unsaved=is_unsaved)
+    return _flow(read.project, source.file, read.issues, source)
 
 
-def _flow(project: Project, file: str, issues: Sequence[Issue], *, is_unsaved: bool) -> Playable:
+def _flow(project: Project, file: str, issues: Sequence[Issue], source: Text) -> Playable:
     own = tuple(issue for issue in issues if issue.place.file == file)
     others = sum(issue.is_error for issue in issues if issue.place.file != file)
     name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
     has_errors = any(issue.is_error for issue in own)
     # The flows without errors are played, whatever the others have.
     playable = replace(project, issues=(), flows={} if has_errors else project.flows)
-    return Playable(playable, name, (), own, others, is_unsaved)
+    return Playable(playable, source, name, (), own, others)
 
 
-def _ncco(text: str, file: str) -> Playable:
+def _ncco(text: str, source: Text) -> Playable:
     """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
     found, document = check_text(text)
     issues = tuple(
-        Issue(each.code, each.severity, _place(text, file, span.start), each.message, each.cure)
+        Issue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)
         for span, each, _ in found
     )
-    return Playable(None, ncco=() if any(issue.is_error for issue in issues) else document, issues=issues)
+    ncco = () if any(issue.is_error for issue in issues) else document
+    return Playable(None, source, ncco=ncco, issues=issues)
 
 
 def _place(text: str, file: str, offset: int) -> Place:

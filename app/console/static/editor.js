@@ -239,7 +239,7 @@ class FlowEditor extends HTMLElement {
     });
     const list = element("ul", "issues");
     list.append(...items);
-    const summary = element("p", "muted small", summarized(this.#issues));
+    const summary = element("p", "muted small", this.value.trim() ? summarized(this.#issues) : "No text yet");
     this.#found.replaceChildren(summary, ...(items.length ? [list] : []));
   }
 

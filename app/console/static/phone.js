@@ -14,6 +14,21 @@ let timer;
 let requests = Promise.resolve();
 let opened = { file: $("file").value, digest: page.dataset.digest, text: editor.value, hasCrLf: "crlf" in page.dataset };
 
+// What went wrong: a sentence stands until the same thing succeeds
+
+const failures = new Map();
+
+function fail(what, sentence) {
+  failures.set(what, announce(sentence, { error: true }));
+}
+
+function succeed(...whats) {
+  for (const what of whats) {
+    failures.get(what)?.();
+    failures.delete(what);
+  }
+}
+
 // The call as the server shows it
 
 /** The second of the call that it is now. */
@@ -29,9 +44,10 @@ function send(path, data) {
     try {
       const body = typeof data === "function" ? data() : data;
       const html = await post(path, body);
+      succeed("request");
       show(html);
     } catch (problem) {
-      announce(problem.message, { error: true });
+      fail("request", problem.message);
       if (problem.status === 404) end();
     }
   });
@@ -41,6 +57,7 @@ function send(path, data) {
 /** Do something now. A voice that is late behind the call is cut off. */
 function act(what) {
   if (!call) return;
+  succeed("act");
   if (call.moment !== "until") voice?.cancel();
   send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
 }
@@ -50,11 +67,13 @@ function show(html) {
   const state = shown.getElementById("call-state");
   if (!state) {
     $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
-    announce("This text cannot be called yet.", { error: true });
+    fail("place", "This text cannot be called yet.");
     return;
   }
   const { call: id, at, next, moment, over, flow, step, refused, kept } = state.dataset;
   const isNew = call?.id !== id;
+  const isAsked = ["dial", "record"].includes(moment) && (isNew || call.moment !== moment);
+  if (isNew) succeed(...failures.keys());
   call = {
     id, moment, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
@@ -72,9 +91,10 @@ function show(html) {
   $("hold").setAttribute("aria-pressed", String(isHeld));
   $("again").hidden = false;
   $("keep").hidden = kept !== "true";
-  if (refused) announce(refused, { error: true });
+  if (refused) fail("act", refused);
   if (isNew) $("place").blur();
   if (isAtEnd || isNew) $("log").scrollTop = $("log").scrollHeight;
+  if (isAsked) $("call-panel").scrollIntoView({ block: "nearest" });
   speak();
   tick();
   schedule();
@@ -312,11 +332,12 @@ page.addEventListener("click", ({ target }) => {
 
 $("keep").addEventListener("click", keep);
 async function keep() {
+  succeed("keep");
   try {
     const { path, name, command } = await post(`/phone/calls/${call.id}/keep`);
     announce(`Written to ${path} as “${name}”. Play it again with: ${command}`);
   } catch (problem) {
-    announce(problem.message, { error: true });
+    fail("keep", problem.message);
   }
 }
 
@@ -346,13 +367,24 @@ function light(flow, step) {
   $("picture").scrollBy(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
 }
 
+let drawn = ""; // the file whose picture is shown
+
+/** Draw the text. While it has errors, the picture of the same file before them stays. */
 async function draw() {
   if (!$("drawing").open) return;
+  const source = unsavedSource();
+  let picture;
   try {
-    $("picture").innerHTML = await post("/phone/picture", unsavedSource()); // escaped by our own server
+    picture = await post("/phone/picture", source); // escaped by our own server
   } catch {
     return; // the setup says why
   }
+  const stays = !picture && drawn === source.file && editor.value.trim() !== "";
+  if (!stays) {
+    $("picture").innerHTML = picture;
+    drawn = picture ? source.file : "";
+  }
+  $("stale").hidden = !stays;
   light(...lit);
 }
 $("drawing").addEventListener("toggle", draw);
@@ -422,9 +454,11 @@ async function refresh() {
   try {
     $("setup").innerHTML = await post("/phone/setup", unsavedSource()); // escaped by our own server
   } catch (problem) {
-    announce(problem.message, { error: true });
+    fail("setup", problem.message);
     return;
   }
+  succeed("setup");
+  if (!$("phone-issues").querySelector(".error")) succeed("place");
   for (const each of $("setup").elements) {
     if (!chosen.has(each.id)) continue;
     const isKnown = each.tagName !== "SELECT" || [...each.options].some(({ value }) => value === chosen.get(each.id));
@@ -467,9 +501,11 @@ $("save").addEventListener("click", async () => {
     const saved = await post("/phone/save", { file, text: written, digest });
     opened = { file, text, hasCrLf, digest: saved.digest };
     $("save").disabled = editor.value === text;
-    announce(`${file} is saved.`);
+    succeed("save", "keep");
+    if (saved.problem) fail("save", saved.problem);
+    else announce(`${file} is saved.`);
   } catch (problem) {
-    announce(problem.message, { error: true });
+    fail("save", problem.message);
   }
 });
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());

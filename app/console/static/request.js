@@ -55,7 +55,11 @@ function read(text) {
 
 let hiding;
 
-/** Show a sentence in the status line; screen readers read it out. An error stays until it is closed. */
+/**
+ * Show a sentence in the status line; screen readers read it out. An error stays until it is closed.
+ *
+ * Returns what takes the sentence back, if it still stands there.
+ */
 export function announce(sentence, { error = false } = {}) {
   const line = document.getElementById("status");
   clearTimeout(hiding);
@@ -64,4 +68,5 @@ export function announce(sentence, { error = false } = {}) {
   line.classList.toggle("error", error);
   line.replaceChildren(Object.assign(document.createElement("span"), { textContent: sentence }), close);
   if (!error) hiding = setTimeout(() => line.replaceChildren(), 6000);
+  return () => close.isConnected && line.replaceChildren();
 }

@@ -125,7 +125,9 @@ async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone:
     assert phone.state("moment") == "dial"
     assert "447700900111 rings" in phone.shown
     await phone.act("decide", outcome="busy")
+    assert "You chose: is busy." in phone.shown
     await phone.skip()
+    assert "You chose" not in phone.shown
     assert phone.state("moment") == "record"
     await phone.act("message", seconds=4, key="#")
     await phone.skip()
@@ -239,6 +241,9 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     reply = await phone.post("/phone/calls", file="pasted.json", text='[\n{"action": "tlak"}]')
     assert "data-call" not in reply.text
     assert 'data-line="2" data-column="12"' in reply.text
+    assert "no call can start here" not in reply.text
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text='{"action": "tlak"}')
+    assert "the text has errors" in setup.text
 
 
 async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:
@@ -285,11 +290,40 @@ async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone
     assert "changed" not in phone.shown
 
 
-async def test_a_call_of_an_unsaved_text_is_not_kept(own_phone: Phone, project: Path) -> None:
-    await own_phone.call(text=(project / "flows/reception.yaml").read_text().replace("Northgate", "Southgate"))
+async def test_a_call_is_kept_once_the_text_that_it_played_is_saved(own_phone: Phone, project: Path) -> None:
+    file = project / "flows/reception.yaml"
+    text = file.read_text().replace("Northgate", "Southgate")
+    await own_phone.call(text=text)
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
     assert reply.status_code == 409
     assert not (project / "tests").exists()
+    file.write_text(text)
+    reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert reply.status_code == 200, reply.text
+    assert (project / "tests/scenarios/reception.yaml").exists()
+
+
+async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
+    own_phone: Phone, project: Path
+) -> None:
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
+    broken = opened["text"].replace("goto: voicemail", "goto: voicemial")
+    saved = (await own_phone.post("/phone/save", **opened | {"text": broken})).json()
+    assert saved["problem"] == "Saved, but calls go on with the last good flow: 1 error."
+    assert (project / "flows/reception.yaml").read_text() == broken
+    other = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    kept_back = (await own_phone.post("/phone/save", **other)).json()
+    assert kept_back["problem"].endswith("1 error in other files.")
+    assert "" == (await own_phone.post("/phone/save", **opened | {"digest": saved["digest"]})).json()["problem"]
+
+
+async def test_what_has_no_picture_says_so(phone: Phone) -> None:
+    ncco = await phone.post("/phone/picture", file="pasted.json", text='[{"action": "talk", "text": "Hello"}]')
+    assert "An NCCO has no picture" in ncco.text
+    steps = "".join(f"  s{n}: {{do: [{{talk: Hello}}], goto: s{n + 1}}}\n" for n in range(201))
+    flow = f"flow: long\ndefault: true\nstart: s0\nsteps:\n{steps}  s201: {{do: [{{talk: end}}], goto: end}}\n"
+    assert "more than 200 steps" in (await phone.post("/phone/picture", file="pasted.yaml", text=flow)).text
+    assert "" == (await phone.post("/phone/picture", file="pasted.yaml", text="flow: x\nstart: nowhere\n")).text
 
 
 async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project: Path) -> None:
