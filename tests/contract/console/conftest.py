@@ -63,7 +63,6 @@ async def csrf_token(client: httpx.AsyncClient) -> str:
 
 async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClient:
     """A client with an open session, which sends the token against request forgery with each request."""
-    _USED.append(app)
     async with browser(app) as client:
         response = await log_in(client, PASSWORDS["change" if may_change else "look"])
         assert 303 == response.status_code, response.text
@@ -71,17 +70,6 @@ async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClie
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=BASE_URL, headers=headers, cookies=client.cookies
         )
-
-
-_USED: list[FastAPI] = []
-
-
-@pytest.fixture(autouse=True)
-async def close_stores() -> AsyncIterator[None]:
-    """Close the stores of the consoles that a test has used, whose threads would stay otherwise."""
-    yield
-    while _USED:
-        await _USED.pop().state.store.close()
 
 
 @pytest.fixture

@@ -278,7 +278,8 @@ def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite
     assert [("wal",)] == rows_of(path, "PRAGMA journal_mode")
 
 
-async def test_many_stores_can_open_a_new_file_at_once(path: Path) -> None:
+async def test_many_stores_can_open_a_new_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "opened_by_many.db"  # other tests have writers of a calls.db
     stores = [open_store(f"sqlite:///{path}") for _ in range(4)]
     await asyncio.gather(*(store.open() for store in stores), *(store.open() for store in stores))
     await asyncio.gather(*(store.open_call(*new_call(f"leg-{n}")) for n, store in enumerate(stores)))
