@@ -241,7 +241,7 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
             async with before.lock:
                 call.former, acts = tuple(bubbles_of(before)), list(before.acts)
             await _play(request, call, call.replay(acts))
-        return _shown(request, call)
+        return await _shown(request, call)
 
 
 async def _placed(
@@ -275,8 +275,12 @@ async def _play(request: Request, call: PhoneCall, playing: Coroutine[Any, Any, 
     await calls.thread.run(call.guarded(playing))
 
 
-def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
-    """The call as it is now; `refused`: why the last act was not done."""
+async def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
+    """The call as it is now; `refused`: why the last act was not done. It takes seconds for a long call."""
+    return await asyncio.to_thread(_rendered, request, call, refused)
+
+
+def _rendered(request: Request, call: PhoneCall, refused: str) -> Response:
     moment, bubbles = call.moment, bubbles_of(call)
     return render(
         request,
@@ -306,8 +310,8 @@ async def act(request: Request, call: OwnCall, wanted: ActRequest) -> Response:
         try:
             await _play(request, call, call.do(wanted.act, wanted.at))
         except Refused as refused:
-            return _shown(request, call, str(refused))
-        return _shown(request, call)
+            return await _shown(request, call, str(refused))
+        return await _shown(request, call)
 
 
 class AdvanceRequest(BaseModel):
@@ -321,7 +325,7 @@ async def advance(request: Request, call: OwnCall, wanted: AdvanceRequest) -> Re
     """Let time pass."""
     async with call.lock:
         await _play(request, call, call.play(wanted.at))
-        return _shown(request, call)
+        return await _shown(request, call)
 
 
 @router.post("/phone/calls/{id_}/world")
@@ -330,7 +334,7 @@ async def change_world(request: Request, call: OwnCall, world: World) -> Respons
     async with call.lock:
         call.answers.world = world
         await _play(request, call, call.play(call.leg.at))
-        return _shown(request, call)
+        return await _shown(request, call)
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")

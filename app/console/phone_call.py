@@ -223,11 +223,12 @@ class PhoneCall:
         """Where the call is, as of the last `observe`."""
         waits = self.moment.kind if self.moment.kind in ("input", "record", "dial", "end") else ""
         address = self.moment.waited.address if self.moment.kind == "dial" and self.moment.waited else ""
-        entered = [line for turn in self.observed.turns for line in trace_of(turn) if line.did == "entered"]
-        if not entered:
+        lines = (line for turn in reversed(self.observed.turns) for line in reversed(trace_of(turn)))
+        entered = next((line for line in lines if line.did == "entered"), None)
+        if entered is None:
             return Where("", "", waits, address)
-        file = entered[-1].where.rpartition(":")[0]
-        return Where(self._flow_of.get(file, ""), entered[-1].step, waits, address)
+        file = entered.where.rpartition(":")[0]
+        return Where(self._flow_of.get(file, ""), entered.step, waits, address)
 
     async def guarded(self, playing: Awaitable[None]) -> None:
         """Play; what the simulated platform cannot do ends the call with the reason in `stopped`. Raises Refused."""

@@ -158,7 +158,7 @@ class ProjectFolder:
     def _keep(self, path: Path, text: str) -> None:
         folder = path.parent / HISTORY
         folder.mkdir(exist_ok=True)
-        (folder / f"{path.name}{datetime.now(UTC):{_VERSION}}").write_text(text, "utf-8", newline="")
+        replace_text(folder / f"{path.name}{datetime.now(UTC):{_VERSION}}", text, like=path)
         for old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
 
@@ -173,9 +173,10 @@ def _read(path: Path) -> str:
     return path.read_bytes().decode("utf-8-sig", errors="replace")
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that no reader sees a part of it; its mode stays. Raises OSError."""
+def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
+    """Write a file so that no reader sees a part of it; its mode stays, or is that of `like`. Raises OSError."""
     target = path.resolve()  # what a link leads to
+    like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:
@@ -183,7 +184,7 @@ def replace_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
+        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

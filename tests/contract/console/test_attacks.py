@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ import pytest
 from app.console.editor import ANSWERS
 from app.console.worker import Worker
 from tests.contract.console.conftest import REPOSITORY, logged_in, make_console
+
+if sys.platform != "win32":
+    import resource
 
 NOT_UNICODE: Final = b'{"file": "flows/new.yaml", "text": "\\ud800", "digest": ""}'
 NOT_JSON: Final = b'{"file": "flows/new.yaml", "text": NaN, "digest": ""}'
@@ -77,6 +81,31 @@ async def test_of_two_who_save_the_same_file_at_once_one_is_refused(owner: httpx
     opened = (await owner.get("/phone/text", params={"file": file})).json()
     saved = [owner.post("/phone/save", json={**opened, "text": f"{opened['text']}# {number}\n"}) for number in range(8)]
     assert [200, *[409] * 7] == sorted(reply.status_code for reply in await asyncio.gather(*saved))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
+async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.AsyncClient, project: Path) -> None:
+    file = "flows/reception.yaml"
+    opened = (await owner.get("/phone/text", params={"file": file})).json()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        reply = await owner.post("/phone/save", json={**opened, "text": opened["text"] * 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert reply.status_code == 409, reply.text
+    assert opened == (await owner.get("/phone/text", params={"file": file})).json()
+    assert [] == files_in(project / "flows/.history")
+
+
+async def test_an_earlier_version_can_be_read_by_nobody_else_than_the_file(
+    owner: httpx.AsyncClient, project: Path
+) -> None:
+    (project / "flows/reception.yaml").chmod(0o600)
+    opened = (await owner.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
+    await owner.post("/phone/save", json={**opened, "text": f"{opened['text']}# more"})
+    (kept,) = files_in(project / "flows/.history")
+    assert 0o600 == kept.stat().st_mode & 0o777
 
 
 async def test_a_foreign_file_among_the_earlier_versions_hides_no_form(owner: httpx.AsyncClient, project: Path) -> None:
