@@ -59,6 +59,9 @@ def link() -> int:
     It works where the server keeps its calls in the same database. A server without --dev accepts no link.
     """
     settings = server_settings()
+    if settings.console_hashes:  # a server without --dev has no console otherwise
+        cure = f"open {console_address(settings)} and log in with the password"
+        raise CannotRun("the console has a password, and a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
         raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
     token = secrets.token_urlsafe(32)

@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+import structlog
 from fastapi import FastAPI
 from uvicorn import Config, Server
 
@@ -96,9 +97,9 @@ class ConsoleProcess:
             if self._is_stopping.is_set():
                 return
             if not problem:
-                self._say("The console has ended. It starts again with the server.")
+                structlog.get_logger().warning("console ended", cure="start the server again to have it again")
                 return
-            self._say(f"The console has failed ({problem}), and starts again in {pause_s:g} s. Calls go on.")
+            structlog.get_logger().error("console failed", problem=problem, next_start_s=pause_s)
             if self._is_stopping.wait(pause_s):
                 return
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

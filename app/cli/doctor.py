@@ -107,10 +107,12 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
     names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
     for name, text in texts.items():
-        if text in PLACEHOLDERS and name != "VONAGE_SIGNATURE_SECRET":  # that one is an error of the settings
+        is_said = (name, text) == ("VONAGE_SIGNATURE_SECRET", PLACEHOLDER_SECRET)  # it is an error of the settings
+        if text in PLACEHOLDERS and not is_said:
             yield Finding("secrets", "error", f"{name} is a placeholder", "Set it to the real one.")
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
-    yield Finding("secrets", "ok", f"set: {', '.join(lengths)}" if lengths else "none is set")
+    if lengths or not any(texts.values()):
+        yield Finding("secrets", "ok", f"set: {', '.join(lengths)}" if lengths else "none is set")
 
 
 def check_files(settings: Settings) -> Iterator[Finding]:
@@ -136,11 +138,13 @@ def check_application_id(settings: Settings) -> Iterator[Finding]:
     if not given:
         message = "VONAGE_APPLICATION_ID is not set, so webhooks of all applications of the account are accepted"
         yield Finding("application", "warning", message, cure)
+    elif settings.is_signed and not UUID.fullmatch(given):
+        pass  # it is an error of the settings
     elif given in PLACEHOLDERS:
         yield Finding("application", "error", "VONAGE_APPLICATION_ID is a placeholder", cure)
     elif UUID.fullmatch(given):
         yield Finding("application", "ok", f"VONAGE_APPLICATION_ID is {given}")
-    elif not settings.is_signed:  # otherwise it is an error of the settings
+    else:
         yield Finding("application", "error", "VONAGE_APPLICATION_ID is not a UUID", cure)
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):

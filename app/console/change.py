@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from app.console.access import CanChange, CanLook
+from app.console.audit import audit
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, digest_of
 from app.flow.issues import Issue
@@ -419,7 +420,9 @@ def _save(request: Request, form: Mapping[str, str]) -> Response:
     try:
         folder.save(file, text, form.get("digest", ""))
     except CannotSave as error:
+        audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         return _form(request, file, problem=f"{error}; {error.cure}", form=form)
+    audit(request, "file saved", file=file)
     return RedirectResponse(f"/change/{quote(file)}?saved=1", 303)
 
 

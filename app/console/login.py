@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.console.access import LOGIN, CanLook, login_page, set_cookie
+from app.console.audit import audit
 from app.console.pages import refused
 from app.console.passwords import Passwords, TooManyLogins
 from app.console.sessions import Sessions, hash_of
@@ -27,8 +28,10 @@ async def home(request: Request, token: str = "") -> Response:
     if id_ is None:
         if request.state.session is not None:  # the page was loaded again, or the link was opened twice
             return RedirectResponse("/", 303)
+        audit(request, "console link refused", is_refused=True)
         cure = "Run `ncco console link` in the folder of the project, or start the server again; open what it prints."
         return refused(request, 403, "This link was used already, or is too old. It opens the console once.", cure)
+    audit(request, "console login", session=id_, by="link")
     return _logged_in(request, "/", id_)
 
 
@@ -52,13 +55,17 @@ async def log_in(
     try:
         hash_ = await passwords.matching(password)
     except TooManyLogins as error:
+        audit(request, "console login refused", is_refused=True, retry_after_s=error.retry_after_s)
         problem = f"There were too many wrong passwords. Try again in {_as_words(error.retry_after_s)}."
         response = login_page(request, _local(next), problem, 429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     if hash_ is None:
+        audit(request, "console login failed", is_refused=True, problem="wrong password")
         return login_page(request, _local(next), "This password is wrong.", 401)
-    return _logged_in(request, _local(next), await sessions.open(hash_of(hash_)))
+    id_ = await sessions.open(hash_of(hash_))
+    audit(request, "console login", session=id_, by="password", role=sessions.credentials[hash_of(hash_)])
+    return _logged_in(request, _local(next), id_)
 
 
 @router.post("/logout")
@@ -66,6 +73,7 @@ async def log_out(request: Request, session: CanLook) -> Response:
     """End the session."""
     sessions: Sessions = request.app.state.sessions
     await sessions.close(session.id)
+    audit(request, "console logout")
     response = RedirectResponse(LOGIN, 303)
     set_cookie(request, response, "")
     return response

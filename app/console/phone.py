@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.console.access import CanChange, CanLook
+from app.console.audit import audit
 from app.console.editor import ask
 from app.console.pages import render
 from app.console.phone_call import (
@@ -169,7 +170,9 @@ async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapp
     try:
         await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
     except CannotSave as error:
+        audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error
+    audit(request, "file saved", file=wanted.file)
     issues = (await asyncio.to_thread(folder.current)).issues
     return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": _unreleased(issues, wanted.file)}
 
@@ -359,4 +362,5 @@ async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, st
             kept = await asyncio.to_thread(call.line.keep, call.answers.given, call.observed)
         except CannotPlace as error:
             raise HTTPException(409, str(error)) from error
+    audit(request, "scenario kept", file=str(kept.path))
     return {"path": str(kept.path), "name": kept.name, "command": kept.command}

@@ -286,9 +286,12 @@ class Settings(BaseSettings):
         return self._warnings
 
     def require_safe(self, dev: bool) -> None:
-        """Refuse to start an unsafe server. Raises the first of `unsafe`."""
-        for error in self.unsafe(dev):
-            raise error
+        """Refuse to start an unsafe server. Raises the first of `unsafe`; the others are its notes (`__notes__`)."""
+        errors = list(self.unsafe(dev))
+        for error in errors[1:]:
+            errors[0].add_note(f"{error} ({error.cure})")
+        if errors:
+            raise errors[0]
 
     def unsafe(self, dev: bool) -> Iterator[SettingsError]:
         """Why the server does not start: without signatures, anybody could control calls and run up a bill.

@@ -84,7 +84,7 @@ Ready = Callable[[str, int], None]
 
 
 def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Ready | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints nothing.
+    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints only its log.
 
     After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time, and so does SIGINT.
 
@@ -111,6 +111,7 @@ def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Rea
         settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
         run = _run_workers if workers > 1 else _run_here
         run(settings, bound, lambda: ready(str(host), int(port)) if ready is not None else None, dev, workers)
+    structlog.get_logger().info("server stopped")
 
 
 @contextmanager

@@ -205,6 +205,14 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
     assert "not as this server does" in found.of("public url")["error"]
 
 
+def test_a_value_of_the_guides_is_said_once(project: Path) -> None:
+    found = doctor(project, {"VONAGE_APPLICATION_ID": "the ID of the application"}, "--offline")
+    placeholder = doctor(project, {"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "--offline")
+
+    assert 1 == sum("VONAGE_APPLICATION_ID" in each["message"] for each in found.findings)
+    assert "secrets" not in [each["check"] for each in placeholder.findings]
+
+
 @pytest.mark.parametrize(
     ("settings", "check", "status", "says"),
     [

@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
+from structlog.testing import capture_logs
 
 from app.console.access import CanChange, CanLook
 from app.console.app import create_console
@@ -25,6 +26,7 @@ from tests.contract.console.conftest import (
     PASSWORDS,
     REPOSITORY,
     browser,
+    csrf_token,
     log_in,
     settings_for,
 )
@@ -206,6 +208,31 @@ async def test_eleven_wrong_passwords_close_the_login_but_no_session() -> None:
     assert (429, "900") == (refused.status_code, refused.headers["retry-after"])
     assert "Try again in 15 minutes." in refused.text
     assert (429, 200, 303) == (right.status_code, served.status_code, later.status_code)
+
+
+async def test_logins_and_saves_are_logged_without_the_password(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    settings = settings_for(tmp_path)
+    app = create_console(settings, Services(), dev=True)
+    with capture_logs() as lines:
+        async with browser(app) as client:
+            await client.post("/login", data={"password": "wr0ng"}, headers={"X-Forwarded-For": "192.0.2.1"})
+            await log_in(client, PASSWORDS["change"])
+            headers = {"X-CSRF-Token": await csrf_token(client)}
+            save = {"file": "flows/a.yaml", "text": "flow: a", "digest": ""}
+            for _ in range(2):
+                await client.post("/phone/save", json=save, headers=headers)
+            for _ in range(10):
+                await log_in(client, "wr0ng")
+    found = [(line["event"], line["log_level"]) for line in lines]
+    wrong = ("console login failed", "warning")
+    did = [("console login", "info"), ("file saved", "info"), ("file not saved", "warning")]
+    assert [wrong, *did, *[wrong] * 9, ("console login refused", "warning")] == found
+    assert {"127.0.0.1"} == {line["client"] for line in lines}
+    assert "192.0.2.1" == lines[0]["forwarded_for"]
+    assert 1 == len({line["session"] for line in lines[1:4]})
+    assert "flows/a.yaml" == lines[2]["file"]
+    assert not any(secret in str(lines) for secret in ("wr0ng", PASSWORDS["change"], *client.cookies.values()))
 
 
 async def test_many_logins_at_once_get_no_more_than_ten_tries() -> None:

@@ -73,7 +73,10 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
         os.kill(console, signal.SIGKILL)
         assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
         assert 200 == browser.get(f"{address}calls").status_code  # waits for the next process; the session goes on
-        soon(lambda: "has failed (exit code -9)" in server.printed, "nothing was said about the console")
+        soon(
+            lambda: "console failed" in server.printed and "exit code -9" in server.printed,
+            "nothing was said about the console",
+        )
         assert 303 == httpx.get(link(server, 1), timeout=WITHIN_S).status_code
 
         below = children(server.process.pid)
@@ -107,6 +110,7 @@ def test_an_open_page_does_not_delay_the_end_of_the_server(tmp_path: Path) -> No
             assert "data: changed" not in list(lines)
     assert 0 == code
     assert "error" not in server.printed.lower()
+    assert 1 == server.printed.count('"event":"server stopped"')
 
 
 def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, 
     assert "--dev" in caught.value.cure
 
 
+def test_all_reasons_against_serving_are_said_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None).require_safe(dev=False)
+
+    (other,) = caught.value.__notes__
+    assert other.startswith("NCCO_PUBLIC_URL: is not set")
+
+
 @pytest.mark.parametrize("host", [EVERYWHERE, "127.0.0.1"])
 def test_a_server_of_real_calls_must_know_its_address_also_behind_a_proxy(host: str) -> None:
     with pytest.raises(SettingsError) as caught:

@@ -1,0 +1,38 @@
+"""The audit log: logins and saves as lines of the server's log, without passwords and without what was saved."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from fastapi import Request
+from structlog.typing import FilteringBoundLogger
+
+from app.console.sessions import ConsoleSession, hash_of
+
+HASH_CHARACTERS: Final = 8
+"""Of a session's hash: enough to find the lines that belong together."""
+_MOST_CHARACTERS: Final = 100
+
+
+def audit(request: Request, event: str, *, is_refused: bool = False, session: str | None = None, **values: Any) -> None:
+    """Log what somebody did, or was refused, with the address of the client.
+
+    Args:
+        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` what the proxy says.
+        event: what happened.
+        is_refused: whether it was not done.
+        session: the id of the session that was opened; None: that of the request.
+        values: more about it.
+    """
+    known: ConsoleSession | None = getattr(request.state, "session", None)
+    id_ = session or (known.id if known is not None else "")
+    forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]
+    line = {
+        "client": request.client.host if request.client else "",
+        **({"forwarded_for": forwarded} if forwarded else {}),
+        **({"session": hash_of(id_)[:HASH_CHARACTERS]} if id_ else {}),
+        **values,
+    }
+    log: FilteringBoundLogger = structlog.get_logger()
+    (log.warning if is_refused else log.info)(event, **line)
