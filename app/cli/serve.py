@@ -185,10 +185,11 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
     """Each flow, with the numbers and URLs that lead to it."""
     known = sorted(flows, key=lambda flow: flow.name)
+    default = "every other number" if any(flow.numbers for flow in known) else "every number"
     for flow in known:
         entrances = [*flow.numbers]
         if flow.default:
-            entrances.append("every other number")
+            entrances.append(default)
         if flow.entry:
             entrances.append(f"/webhooks/answer/{flow.name}")
         if not entrances:

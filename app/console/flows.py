@@ -122,10 +122,18 @@ class ListedFlow(NamedTuple):
 def _listed(read: ReadProject) -> Iterator[ListedFlow]:
     """The flows of the project by name, those with errors too."""
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
+    has_all = _has_all(read)
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
         own = [issue.is_error for issue in read.issues if issue.place.file == file]
-        yield ListedFlow(name, file, flow, entrances(flow) if flow else (), sum(own), len(own) - sum(own))
+        yield ListedFlow(
+            name, file, flow, entrances(flow, has_all=has_all) if flow else (), sum(own), len(own) - sum(own)
+        )
+
+
+def _has_all(read: ReadProject) -> bool:
+    """Whether the default flow takes the calls to every number."""
+    return not any(flow.numbers for flow in read.project.flows.values())
 
 
 def _shown(issues: list[Issue]) -> dict[str, object]:
@@ -159,7 +167,7 @@ async def flow(request: Request, name: str, _: CanLook, errors: bool = False) ->
         request,
         "flow.html",
         flow=flow,
-        entrances=entrances(flow),
+        entrances=entrances(flow, has_all=_has_all(read)),
         picture=picture,
         errors=errors,
         kinds=KINDS,

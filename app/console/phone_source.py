@@ -59,6 +59,11 @@ class Playable:
         """Whether it can be called."""
         return bool(self.ncco) or bool(self.startable)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is a text of no file in which nothing is written yet."""
+        return self.source.file in PASTED and not (self.source.text or "").strip()
+
     def is_saved(self, folder: ProjectFolder) -> bool:
         """Whether its file holds this text now. Blocks."""
         file, text = self.source.file, self.source.text

@@ -37,6 +37,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     "hung up": "The caller hangs up.",
     "ended": "The call is over.",
 }
+MOST_STEPS: Final = 4
+"""Steps that a turn names, when it goes through several of them."""
 MOST_SHOWN: Final = 20_000
 """Characters of a body or an NCCO that are shown."""
 
@@ -186,7 +188,7 @@ def _turn(key: str, played: PlayedTurn) -> Bubble:
     elif result is not None and result.failure:
         leads = f"{result.failure} {result.problem}".strip()
     elif entered:
-        leads = entered[-1]
+        leads = " → ".join(entered[-MOST_STEPS:])
     elif deciding is not None:
         leads = _again(deciding)
     else:

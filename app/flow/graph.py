@@ -21,6 +21,7 @@ from app.flow.report import printable
 
 MAX_LABEL_CHARACTERS: Final = 48
 """Characters of a prompt, a condition or a phrase that are shown."""
+TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
@@ -176,10 +177,10 @@ class _FlowDrawer:
         return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
-def entrances(flow: Flow) -> tuple[str, ...]:
-    """How calls enter the flow."""
+def entrances(flow: Flow, *, has_all: bool = False) -> tuple[str, ...]:
+    """How calls enter the flow. `has_all`: no flow has a number of its own, so the default flow takes every call."""
     found = [f"call to {number}" for number in flow.numbers]
-    found += ["call to any other number"] if flow.default else []
+    found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     found += [f"/webhooks/answer/{flow.name}"] if flow.entry else []
     return tuple(found) or (f"run {flow.name}",)
 
@@ -187,7 +188,7 @@ def entrances(flow: Flow) -> tuple[str, ...]:
 def _lines(step: Step) -> tuple[str, ...]:
     """The name of the step, its lookups, and the first actions that it plays."""
     asked = ", ".join(ask.name for ask in step.asks)
-    played = [text for part in step.parts if (text := _played(part, shorten))]
+    played = [text for part in step.parts if (text := _played(part, _literal_words))]
     more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
     return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
 
@@ -252,6 +253,11 @@ def _label(exit_: Exit, labels: list[str]) -> tuple[str, ...]:
         case Hold(until=until):
             return (names, shorten(until.source)) if first == "ready" else (names,)
     return (shorten(names),) if exit_.word != "goto" else ()
+
+
+def _literal_words(text: str) -> str:
+    """A prompt in short: `…` stands for what is computed."""
+    return shorten(TEMPLATE_CODE.sub(" …", text))
 
 
 def shorten(text: str) -> str:

@@ -19,6 +19,7 @@ const LONG_LINE = /.{10000}/; // wrapping such a line would make typing slow
 const MAX_UNDERLINED = 1000;
 const MAX_LISTED = 50;
 const LANGUAGES = { yaml, json };
+const OPENS = /^( *(?:- +)*)[^\s#][^#]*:$/; // `key:`, whose value begins on the next line
 const COMPLETE_AFTER = /[\w-]$|[:.|@] ?$|\{[{%] ?$/;
 
 class FlowEditor extends HTMLElement {
@@ -153,6 +154,7 @@ class FlowEditor extends HTMLElement {
         autocompletion({ override: [(context) => this.#complete(context)] }),
         hoverTooltip((view, position) => this.#hover(position)),
         keymap.of([
+          { key: "Enter", run: () => this.#indent() },
           { key: "F12", run: () => this.#define(this.#view.state.selection.main.head) },
           { key: "Mod-.", run: () => this.#applyFirst() },
           ...bindings,
@@ -254,6 +256,23 @@ class FlowEditor extends HTMLElement {
     const fix = this.#issues.filter(({ file, line }) => file === this.name && line === number).flatMap((issue) => this.#fixes(issue))[0];
     if (fix) this.apply(fix);
     else announce("No fix is known for this line.");
+    return true;
+  }
+
+  /** Begin the value of `key:` one level in, which CodeMirror does not know of YAML. */
+  #indent() {
+    const { state } = this.#view;
+    const { empty, head } = state.selection.main;
+    const { from, to, text } = state.doc.lineAt(head);
+    const opened = OPENS.exec(text.trimEnd());
+    const isYaml = (this.getAttribute("language") ?? "yaml") === "yaml" && !state.readOnly;
+    if (!isYaml || !empty || !opened || state.sliceDoc(head, to).trim()) return false;
+    const insert = `\n${" ".repeat(opened[1].length + 2)}`;
+    this.#view.dispatch({
+      changes: { from: from + text.trimEnd().length, to, insert },
+      selection: { anchor: from + text.trimEnd().length + insert.length },
+      scrollIntoView: true, userEvent: "input",
+    });
     return true;
   }
 

@@ -443,8 +443,12 @@ $("file").addEventListener("change", () => {
     $("file").value = before;
     return;
   }
-  if (file === "pasted") setText({ file, text: "", digest: "" });
-  else open(file);
+  if (file !== "pasted") {
+    open(file);
+    return;
+  }
+  setText({ file, text: "", digest: "" });
+  refresh();
 });
 
 /** Ask what can be called now; what is chosen already stays chosen. */
@@ -458,7 +462,7 @@ async function refresh() {
     return;
   }
   succeed("setup");
-  if (!$("phone-issues").querySelector(".error")) succeed("place");
+  if (!$("phone-issues")?.querySelector(".error")) succeed("place");
   for (const each of $("setup").elements) {
     if (!chosen.has(each.id)) continue;
     const isKnown = each.tagName !== "SELECT" || [...each.options].some(({ value }) => value === chosen.get(each.id));

@@ -56,9 +56,17 @@ async def test_the_list_says_where_calls_begin_and_what_loads(tmp_path: Path) ->
     page = (await read(tmp_path, "/flows")).text
 
     assert "broken does not load 1 error flows/broken.yaml" in words(page)
-    assert "main call to 442079460000 1 loads flows/main.yaml" in words(page)
+    assert "main call to 442079460000 1 loaded flows/main.yaml" in words(page)
     assert "did you mean" in words(page)
     assert 'href="/phone?file=flows%2Fbroken.yaml&amp;line=8"' in page
+
+
+async def test_a_default_flow_takes_every_number_unless_another_flow_has_one(tmp_path: Path) -> None:
+    default = main().replace('numbers: ["442079460000"]', "default: true")
+    write(tmp_path, main=default)
+    assert "main call to any number 1 loaded" in words((await read(tmp_path, "/flows")).text)
+    write(tmp_path, desk=main().replace("flow: main", "flow: desk"))
+    assert "main call to any other number 1 loaded" in words((await read(tmp_path, "/flows")).text)
 
 
 async def test_without_flows_the_page_says_what_to_do_first(tmp_path: Path) -> None:

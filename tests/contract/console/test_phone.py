@@ -91,7 +91,10 @@ async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone)
     page = await phone.client.get("/phone")
     assert "option selected>flows/reception.yaml</option>" in page.text
     await phone.call()
-    assert phone.bubbles == ["called → menu, reception.yaml line 31", "Thank you for calling Northgate Bicycles."]
+    assert phone.bubbles == [
+        "called → welcome → menu, reception.yaml line 31",
+        "Thank you for calling Northgate Bicycles.",
+    ]
     assert phone.state("next") == "2.323"
 
 
@@ -132,7 +135,7 @@ async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone:
     await phone.act("message", seconds=4, key="#")
     await phone.skip()
     assert phone.state("over") == "true"
-    assert "447700900111: busy → voicemail, reception.yaml line 56" in phone.bubbles
+    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 56" in phone.bubbles
     assert phone.bubbles[-1] == "Thank you for your message. Goodbye."
 
 
@@ -140,7 +143,7 @@ async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
     await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
     await phone.act("press", at=3.0, keys="1")
     await phone.skip()
-    assert "447700900111: busy → voicemail, reception.yaml line 56" in phone.bubbles
+    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 56" in phone.bubbles
     await phone.call(world={"parties": {"*": "timeout"}})
     await phone.act("press", at=3.0, keys="0")
     await phone.skip()
@@ -244,6 +247,9 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert "no call can start here" not in reply.text
     setup = await phone.post("/phone/setup", file="pasted.yaml", text='{"action": "tlak"}')
     assert "the text has errors" in setup.text
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text=" ")
+    assert "no text yet" in setup.text
+    assert "1 error" not in setup.text
 
 
 async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:

@@ -145,3 +145,13 @@ def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
     assert value(editor).startswith("typed")
     assert took_ms < 2500
     expect(editor.locator("section .issue").first).to_be_visible(timeout=15_000)
+
+
+def test_enter_after_a_key_begins_its_value_one_level_in(page: Page) -> None:
+    editor = pasted(page, "steps:\n  address:")
+    page.keyboard.press("Enter")
+    page.keyboard.type("do:\n- talk:")
+    page.keyboard.press("Escape")  # what completion offers
+    page.keyboard.press("Enter")
+    page.keyboard.type("x")
+    assert value(editor) == "steps:\n  address:\n    do:\n      - talk:\n          x"

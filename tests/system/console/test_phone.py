@@ -57,8 +57,11 @@ def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page)
     expect(heard(page, "pressed 1 → sales, reception.yaml line 41")).to_be_visible()
     expect(page.locator('#picture .node.current[data-step="sales"]')).to_be_visible()
 
+    expect(page.get_by_role("button", name="cannot be reached")).to_be_in_viewport()
     page.get_by_role("button", name="is busy").click()
+    expect(page.get_by_text("You chose: is busy.")).to_be_visible()
     page.get_by_role("button", name="Skip ahead").click()
+    expect(page.get_by_role("button", name="and press #")).to_be_in_viewport()
     page.get_by_role("button", name="and press #").click()
     page.get_by_role("button", name="Skip ahead").click()
     expect(heard(page, "Thank you for your message. Goodbye.")).to_be_visible()
@@ -102,9 +105,14 @@ def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(p
     edit(page, "busy: menu", "busy: mneu")
     page.get_by_role("button", name="Play again").click()
     expect(page.locator("#phone-issues")).to_contain_text("This text has 1 error")
+    expect(page.get_by_text("This text cannot be called yet.")).to_be_visible()
+    expect(page.get_by_text("This is the picture before them.")).to_be_visible()
+    expect(page.locator('#picture .node[data-step="sales"]')).to_be_visible()
     expect(heard(page, "Here the call goes another way")).to_be_visible()
     page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
     expect(page.locator("#phone-issues")).to_be_empty()
+    expect(page.get_by_text("This text cannot be called yet.")).to_have_count(0)
+    expect(page.get_by_text("This is the picture before them.")).to_be_hidden()
     page.get_by_role("button", name="Play again").click()
     expect(heard(page, "Here the call goes another way")).to_be_visible()
 
@@ -146,11 +154,14 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
 def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) -> None:
     opened(page)
     page.get_by_label("File").select_option("pasted")
+    expect(page.locator("flow-editor")).to_contain_text("No text yet")
+    expect(page.locator("#picture svg")).to_have_count(0)
     page.locator("flow-editor").evaluate("(editor, text) => { editor.value = text; }", text)
     page.locator("flow-editor").dispatch_event("edited")
     if "tlak" in text:
         expect(page.locator("flow-editor .issues")).to_contain_text("talk")
     else:
+        expect(page.get_by_text("An NCCO has no picture")).to_be_visible()
         call(page)
         expect(page.locator(".bubble")).to_have_text("Hello")
 
@@ -162,6 +173,6 @@ def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -
     call_and_press(page, "3")
     call_and_press(other, "2")
 
-    expect(heard(page, "pressed 3 → menu")).to_be_visible()
+    expect(heard(page, "pressed 3 → hours → menu")).to_be_visible()
     expect(heard(other, "pressed 2 → support")).to_be_visible()
     expect(heard(page, "pressed 2")).to_have_count(0)

@@ -109,14 +109,14 @@ def test_nodes_say_what_they_are_and_what_is_heard() -> None:
         ("decide", ("split",)),
         ("ask", ("ask",)),
         ("run", ("check",)),
-        ("step", ("sales", "record", "“{{ call.from }}”", "wait", "and 1 more")),
+        ("step", ("sales", "record", "“…”", "wait", "and 1 more")),
         ("step", ("terms", "“Terms.”", "checkpoint heard")),
         ("step", ("sorry", "“Sorry.”", "connect a computed number", "ncco")),
         ("end", ("end",)),
     ] == [(node.kind, node.lines) for node in main.nodes]
     assert [
         ("start", ("run child",)),
-        ("hold", ("hold", "look up place", "“You are waiting for {{ team }}.”", "notify")),
+        ("hold", ("hold", "look up place", "“You are waiting for …”", "notify")),
         ("end", ("return done",)),
         ("end", ("return given_up",)),
     ] == [(node.kind, node.lines) for node in child.nodes]
@@ -211,6 +211,6 @@ steps:
 """
     (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).subgraphs
 
-    assert [("hello", "“Guten Tag.”", "“Es ist {{ call.from | digits }}.”"), ("bye", "“Auf Wiederhören.”")] == [
+    assert [("hello", "“Guten Tag.”", "“Es ist …”"), ("bye", "“Auf Wiederhören.”")] == [
         node.lines for node in main.nodes if node.kind == "step"
     ]
