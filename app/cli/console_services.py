@@ -159,6 +159,8 @@ class RecordedCall:
         }
         session = observed.session
         path = self._folder.parent / FOLDERS[0] / f"{session.flow if session else 'calls'}.yaml"
+        if not path.resolve().is_relative_to(self._folder.parent.resolve()):
+            raise CannotPlace(f"{path} leads out of the project; put the folder or the file itself there")
         try:
             with _KEEPING:
                 name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)

@@ -97,5 +97,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def scenario_text(name: str, body: Mapping[str, Any]) -> str:
-    """A scenario as YAML for a scenario file."""
-    return yaml.dump({name: dict(body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    """A scenario as YAML for a scenario file; with escapes when it has invisible characters."""
+    text, escaped = (
+        yaml.dump({name: dict(body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)
+        for is_plain in (True, False)
+    )
+    return text if text.replace("\n", "").isprintable() else escaped

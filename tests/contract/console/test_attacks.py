@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx
 import pytest
+import yaml
 
 from app.console.editor import ANSWERS
 from app.console.worker import Worker
@@ -135,6 +136,36 @@ async def test_calls_that_are_kept_at_once_are_all_kept(owner: httpx.AsyncClient
     assert 3 == len(names)
     text = (project / "tests/scenarios/reception.yaml").read_text()
     assert all(f"{name}:" in text for name in names)
+
+
+async def test_a_scenario_is_not_kept_out_of_the_project(
+    owner: httpx.AsyncClient, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (project / "tests").symlink_to(outside)
+    call = await owner.post("/phone/calls", json={"file": "flows/reception.yaml"})
+    id_ = re.findall('data-call="(.*?)"', call.text)[0]
+
+    reply = await owner.post(f"/phone/calls/{id_}/keep")
+
+    assert reply.status_code == 409, reply.text
+    assert "leads out of the project" in reply.json()["detail"]
+    assert [] == files_in(outside)
+
+
+async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: httpx.AsyncClient, project: Path) -> None:
+    said = ('"]}\n\nevil:\n  script: []', "a\nb: c\n- d", "# x", "---", "!!x", ": ", "\u2028\x85", "{{ 1 }}")
+    for text in said:
+        call = await owner.post("/phone/calls", json={"file": "flows/reception.yaml"})
+        (id_,) = re.findall('data-call="(.*?)"', call.text)
+        path = f"/phone/calls/{id_}"
+        await owner.post(f"{path}/advance", json={})
+        await owner.post(f"{path}/act", json={"act": {"kind": "speak", "text": text}})
+        kept = await owner.post(f"{path}/keep")
+        assert kept.status_code == 200, kept.text
+    scenarios = yaml.safe_load((project / "tests/scenarios/reception.yaml").read_text())
+    assert len(said) == len(scenarios)
+    assert all(name.startswith("a caller says") for name in scenarios)
 
 
 async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:
