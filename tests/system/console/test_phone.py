@@ -149,6 +149,13 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
     expect(page.locator("#status")).to_contain_text("a caller presses 2580")
     assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
 
+    edit(page, "Your PIN, please.", "Your PIN, {{ please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#status")).to_contain_text("Saved, but calls go on with the last good flow: 1 error.")
+    edit(page, "Your PIN, {{ please.", "Your PIN, please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
+
 
 @pytest.mark.parametrize("text", ['[{"action": "talk", "text": "Hello"}]', '[{"action": "tlak"}]'])
 def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) -> None:
