@@ -33,6 +33,7 @@ BENCHMARKS: Final = (
     "chaos",
     "prove",
     "agreement",
+    "console",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile")

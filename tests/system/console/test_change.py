@@ -44,6 +44,9 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_text("Fresh bread until six.").first).to_be_visible()
     check_page(page)
+    page.get_by_role("button", name="Go on editing").click()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_value("08:00-18:00")
+    page.get_by_role("button", name="Review changes").click()
     assert FLOW == flow.read_text(encoding="utf-8")
     page.get_by_role("button", name="Save").click()
 
