@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from app.console.editor import ANSWERS
 from app.console.worker import Worker
@@ -91,7 +92,8 @@ async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.Asyn
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
     try:
-        reply = await owner.post("/phone/save", json={**opened, "text": opened["text"] * 2})
+        with capture_logs():  # the log of the tests is a file, too
+            reply = await owner.post("/phone/save", json={**opened, "text": opened["text"] * 2})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert reply.status_code == 409, reply.text
