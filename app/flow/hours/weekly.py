@@ -185,6 +185,8 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
     if span is None or not _SPAN.fullmatch(text):
+        if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
+            span = Span(span.start, span.end + DAY_MINUTES // 2)
         written = shown_spans((span,)) if span else _EXAMPLE
         cure = meaning_of(text, HINTS["hours of a day"]) or (
             Fix(f"write {written}", "characters", written) if span else f"write {written}"
