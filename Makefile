@@ -11,6 +11,8 @@ JOBS   ?= 2
 
 # What a contributor needs to trust a change. The rest of tests/ is slower: `make check` runs it too.
 FAST := $(wildcard tests/contract tests/unit)
+# Their consoles start a subprocess in each test.
+SLOW := $(addprefix tests/contract/console/,test_phone.py test_calls.py)
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -31,10 +33,10 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 
 # A file runs in one process, which makes its fixtures once.
 test: $(READY) ## run the tests that every change needs
-	$(PYTEST) --dist loadfile $(FAST)
+	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) tests $(FAST:%=--ignore=%)
+	$(PYTEST) tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Final
@@ -73,4 +74,17 @@ def link() -> int:
 
     with_store(add)
     click.echo(console_address(settings, token))
+    if not settings.console_url and not _listens(settings.console_port):
+        where = f"127.0.0.1:{settings.console_port}"
+        cure = f"start `ncco serve --dev` first, or set {variable('console_port')} as in the server's terminal"
+        click.echo(f"note: nothing listens on {where}: {cure}", err=True)
     return FINE
+
+
+def _listens(port: int) -> bool:
+    """Whether a console, or another program, listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
