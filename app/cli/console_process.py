@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import secrets
 import signal
 import socket
@@ -11,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from multiprocessing.context import SpawnProcess
-from multiprocessing.process import BaseProcess
 from typing import Final
 
 import structlog
@@ -22,7 +20,7 @@ from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import variable
 from app.web.log import configure_log
-from app.web.server import LimitedHeadProtocol, listening
+from app.web.server import LimitedHeadProtocol, end_with_parent, listening
 
 HOST: Final = "127.0.0.1"
 FINISH_S: Final = 2
@@ -178,18 +176,10 @@ class ConsoleServer(Server):
 
 def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str) -> None:
     """Serve the console until SIGTERM, or until the process that has started this one ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), name="end with the server", daemon=True).start()
+    end_with_parent(signal.SIGKILL)  # at once, whatever is being played
     configure_log(settings)
-    # Imported here: the process that answers webhooks needs none of it.
-    from app.cli.console_services import console_services  # noqa: PLC0415 - see above
-    from app.console.app import create_console  # noqa: PLC0415 - see above
+    from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
+    from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
 
     app = create_console(settings, console_services(settings), dev=dev, link=token)
     ConsoleServer(app).run(sockets=[bound])
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(0)

@@ -122,31 +122,27 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     )
 
 
+async def _exported(request: Request, search: CallSearch) -> list[dict[str, Any]]:
+    """The calls of a file. Raises StoreError."""
+    now = datetime.now(UTC)
+    async with recorded(request) as records:
+        return _documents(await _find(records, search, MOST_EXPORTED, now), now)
+
+
 @router.get("/calls.json")
 async def calls_json(request: Request, search: Search, _: CanLook) -> Response:
     """The calls of the list as JSON."""
-    now = datetime.now(UTC)
-    try:
-        async with recorded(request) as records:
-            found = await _find(records, search, MOST_EXPORTED, now)
-    except StoreError as error:
-        return JSONResponse({"error": str(error), "cure": error.cure}, 503)
-    return JSONResponse({"calls": _documents(found, now)})
+    return JSONResponse({"calls": await _exported(request, search)})
 
 
 @router.get("/calls.csv")
 async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
     """The calls of the list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe."""
-    now = datetime.now(UTC)
-    try:
-        async with recorded(request) as records:
-            found = await _find(records, search, MOST_EXPORTED, now)
-    except StoreError as error:
-        return JSONResponse({"error": str(error), "cure": error.cure}, 503)
+    calls = await _exported(request, search)
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(_CSV_COLUMNS)
-    for each in _documents(found, now):
+    for each in calls:
         table.writerow(_cell(each[name]) for name in _CSV_COLUMNS)
     headers = {"content-disposition": "attachment; filename=calls.csv"}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -336,7 +336,7 @@ class PhoneCall:
             raise Refused(f"this call has reached the limit of {MOST_ACTS} inputs; call again")
         if isinstance(act, Decide) != (kind == "dial") and not isinstance(act, HangUp):
             address = waited.address if waited is not None else ""
-            raise Refused(f"first choose what {address} does" if kind == "dial" else "nobody is dialled now")
+            raise Refused(f"first choose what {address} does" if kind == "dial" else "no phone is ringing now")
         if isinstance(act, Message) and kind != "record":
             raise Refused("nothing is recorded now")
         if isinstance(act, Silence) and kind not in ("input", "record"):

@@ -246,18 +246,24 @@ class Supervisor(Multiprocess):
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
     """The application of a worker, with its log and the present secrets. The worker ends when its supervisor does."""
     configure_log(settings)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
+    end_with_parent(signal.SIGINT)
     with suppress(SettingsError):  # the other workers have logged it; the previous secrets stay in use
         settings = settings.with_current_secrets()
     return create_app(settings, dev=dev, server_id=server_id)
 
 
-def _end_with(parent: BaseProcess) -> None:
-    """Stop when the supervisor has ended: a killed supervisor cannot stop its workers, which would hold the port."""
-    parent.join()
-    os.kill(os.getpid(), signal.SIGINT)
+def end_with_parent(number: signal.Signals) -> None:
+    """Send this process a signal when the one that started it has ended.
+
+    A killed parent cannot stop its children, which would hold the port.
+    """
+
+    def wait(parent: BaseProcess) -> None:
+        parent.join()
+        os.kill(os.getpid(), number)
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=wait, args=(parent,), name="end with the parent", daemon=True).start()
 
 
 def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:

@@ -415,7 +415,7 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     for act, reason in (
         ({"kind": "silence"}, "nobody waits for the caller now"),
         ({"kind": "message"}, "nothing is recorded now"),
-        ({"kind": "decide", "outcome": "busy"}, "nobody is dialled now"),
+        ({"kind": "decide", "outcome": "busy"}, "no phone is ringing now"),
     ):
         await phone.post(f"/phone/calls/{phone.id}/act", act=act)
         assert reason in phone.state("refused")

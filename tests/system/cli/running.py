@@ -38,7 +38,7 @@ class RunningServer:
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """An environment without the settings of whoever runs the tests or a console; the database lies in `home`."""
+    """The environment without the settings of this machine, and without a console; the database lies in `home`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LANG", "COVERAGE_"))}
     settings = {
         "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db",
