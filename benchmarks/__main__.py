@@ -34,6 +34,7 @@ BENCHMARKS: Final = (
     "prove",
     "agreement",
     "console",
+    "complete",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile")
