@@ -65,16 +65,16 @@ def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, p
     page.reload()
     expect(node(page, "operator")).to_contain_class("selected")
     details.get_by_role("link").click()
-    expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=75")
+    expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
 
 
 def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -> None:
-    page.get_by_label("Find a step").fill("half past five")
+    page.get_by_label("Find a step").fill("open today")
 
     expect(page.locator("#steps details:visible")).to_have_count(1)
-    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "hours")
+    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "open")
     page.keyboard.press("Enter")
-    expect(node(page, "hours")).to_contain_class("selected")
+    expect(node(page, "open")).to_contain_class("selected")
     page.get_by_label("Find a step").fill("sales")
     page.keyboard.press("Enter")
     expect(node(page, "sales")).to_contain_class("selected")

@@ -217,7 +217,7 @@ async def test_a_database_serves_the_same_calls(tmp_path: Path) -> None:
         again = await call.listen()
 
     assert "input" == again.kind
-    assert "talk We are open from Monday to Saturday, nine to half past five." in sounds(call)
+    assert "talk We are open today until 5:30 PM." in sounds(call)
 
 
 async def test_webhooks_can_all_be_sent_by_get() -> None:
