@@ -212,6 +212,14 @@ class PhoneCall:
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
+    def listens(self) -> str:
+        """The language in which the call waits for speech now, such as `en-GB`; "" when it does not."""
+        waited = self.moment.waited
+        if waited is None or "speech" not in waited.takes:
+            return ""
+        return str((waited.action.get("speech") or {}).get("language", "en-US"))
+
+    @property
     def decided(self) -> Decide | None:
         """What the person has chosen for a party that still rings; None if nothing rings."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)

@@ -1,5 +1,6 @@
 // The phone: keys, the clock of the call, and the browser's voice. The server plays the call in virtual time; the browser
 // says up to which second. Nothing waits for the voice.
+import { canRecognise, Microphone } from "./phone_microphone.js";
 import { announce, post } from "./request.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
@@ -8,8 +9,8 @@ const $ = (id) => document.getElementById(id);
 
 const page = $("phone");
 const editor = $("text");
-let call = null; // {id, at, seen (performance.now() at `at`), next, moment, isOver}
-let isHeld = false;
+let call = null; // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), isOver}
+const stops = new Set(); // why the clock stands: "hold", "speech"
 let timer;
 let requests = Promise.resolve();
 let opened = { file: $("file").value, digest: page.dataset.digest, text: editor.value, hasCrLf: "crlf" in page.dataset };
@@ -34,7 +35,7 @@ function succeed(...whats) {
 /** The second of the call that it is now. */
 function now() {
   if (!call) return 0;
-  const stands = isHeld || call.isOver || call.moment === "dial";
+  const stands = stops.size > 0 || call.isOver || call.moment === "dial";
   return stands ? call.at : call.at + (performance.now() - call.seen) / 1000;
 }
 
@@ -70,25 +71,25 @@ function show(html) {
     fail("place", "This text cannot be called yet.");
     return;
   }
-  const { call: id, at, next, moment, over, flow, step, refused, kept } = state.dataset;
+  const { call: id, at, next, moment, listens, over, flow, step, refused, kept } = state.dataset;
   const isNew = call?.id !== id;
   const isAsked = ["dial", "record"].includes(moment) && (isNew || call.moment !== moment);
   if (isNew) succeed(...failures.keys());
   call = {
-    id, moment, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+    id, moment, listens, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
   const log = $("log");
   const isAtEnd = !log || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
   if (isNew) {
     silenceVoice();
     $("call").replaceChildren(...shown.body.children);
-    isHeld = false;
+    stops.clear();
   } else {
     merge($("call"), shown.body);
   }
   $("caller").hidden = call.isOver;
   $("hold").hidden = call.isOver;
-  $("hold").setAttribute("aria-pressed", String(isHeld));
+  $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
   $("again").hidden = false;
   $("keep").hidden = kept !== "true";
   if (refused) fail("act", refused);
@@ -147,13 +148,23 @@ function end() {
 
 function schedule() {
   clearTimeout(timer);
-  if (!call || call.isOver || isHeld || call.next === null || call.moment === "dial") return;
+  if (!call || call.isOver || stops.size > 0 || call.next === null || call.moment === "dial") return;
   const { id } = call;
   const wait = Math.max((call.next - now()) * 1000, SHORTEST_MS);
   timer = setTimeout(() => call?.id === id && send(`/phone/calls/${id}/advance`, () => ({ at: now() })), wait);
 }
 
+/** Stop the clock for a reason, or let it go on. */
+function stopClock(reason, isStopped) {
+  if (!call) return;
+  call.at = now();
+  call.seen = performance.now();
+  stops[isStopped ? "add" : "delete"](reason);
+  schedule();
+}
+
 function tick() {
+  listen();
   const clock = $("clock");
   if (!clock || !call) return;
   const seconds = Math.floor(now());
@@ -194,7 +205,7 @@ function speak() {
     spoken.set(bubble.id, "cut" in bubble.dataset);
     const isOn = call.at < Number(bubble.dataset.at) + Number(bubble.dataset.seconds || Infinity);
     const found = voiceOf(bubble.lang);
-    if (!isNew || isMuted || isHeld || !isOn || !found) continue;
+    if (!isNew || isMuted || stops.has("hold") || !isOn || !found) continue;
     const utterance = new SpeechSynthesisUtterance(bubble.querySelector(".bubble").textContent);
     utterance.voice = found;
     utterance.lang = found.lang;
@@ -218,6 +229,32 @@ function showMuted() {
   $("mute").setAttribute("aria-pressed", String(isMuted));
 }
 showMuted();
+
+// The microphone, which is off at first
+
+const microphone = new Microphone({
+  heard(text, confidence) {
+    if (!text) return;
+    call.listens = ""; // until the reply says what is waited for
+    act({ kind: "speak", text: text.slice(0, $("said").maxLength), confidence: confidence || Number($("confidence").value) });
+  },
+  speaking: (isSpeaking) => stopClock("speech", isSpeaking),
+  failed(sentence) {
+    $("microphone").checked = false;
+    fail("microphone", sentence);
+  },
+});
+$("recognition").hidden = !canRecognise;
+$("microphone").addEventListener("change", () => {
+  succeed("microphone");
+  listen();
+});
+
+/** Listen while the call waits for speech and the page itself says nothing. */
+function listen() {
+  const isAwaited = $("microphone").checked && call && !call.isOver && !stops.has("hold") && !voice?.speaking;
+  microphone.listen(isAwaited ? call.listens : "");
+}
 
 // What the caller does
 
@@ -287,12 +324,10 @@ $("skip").addEventListener("click", () => {
 });
 $("hold").addEventListener("click", () => {
   if (!call) return;
-  call.at = now();
-  call.seen = performance.now();
-  isHeld = !isHeld;
+  const isHeld = !stops.has("hold");
+  stopClock("hold", isHeld);
   if (isHeld) voice?.cancel();
   $("hold").setAttribute("aria-pressed", String(isHeld));
-  schedule();
 });
 
 $("speak").addEventListener("submit", (event) => {

@@ -19,6 +19,13 @@ Object.defineProperty(window, "speechSynthesis", {value: {
 window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
 """
 """A browser with two voices, which says everything at once."""
+RECOGNITION = """
+window.SpeechRecognition = class {
+  start() { window.recognition = this; document.body.dataset.heardIn = this.lang; }
+  abort() { document.body.dataset.heardIn = ""; }
+};
+"""
+"""A browser that recognises what a test says."""
 
 
 def opened(page: Page, file: str = "flows/reception.yaml") -> Locator:
@@ -85,6 +92,49 @@ def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
     page.get_by_role("button", name="Mute").click()
     page.get_by_role("button", name="Hang up").click()
     expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+
+def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Page) -> None:
+    page.add_init_script(RECOGNITION)
+    listening = page.locator('body[data-heard-in="en-GB"]')
+    opened(page)
+    call(page)
+    expect(page.get_by_text("Its maker may receive the audio.")).to_be_visible()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(page.locator('#call-state[data-listens="en-GB"]')).to_be_attached()
+    page.wait_for_timeout(600)
+    expect(listening).not_to_be_attached()
+
+    microphone = page.get_by_label("Use the microphone")
+    microphone.check()
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onspeechstart({})")
+    stopped_at = page.locator("#clock").text_content()
+    page.wait_for_timeout(2_200)
+    expect(page.locator("#clock")).to_have_text(stopped_at or "")
+    page.evaluate("recognition.onresult({results: [[{transcript: ' sales please ', confidence: 0.8}]]})")
+    expect(heard(page, "said “sales please” → sales")).to_be_visible()
+    expect(listening).not_to_be_attached()
+
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onerror({error: 'no-speech'}); recognition.onend({})")
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onerror({error: 'not-allowed'}); recognition.onend({})")
+    expect(page.locator("#status")).to_contain_text("The browser may not use the microphone. Allow it")
+    expect(microphone).not_to_be_checked()
+    page.wait_for_timeout(600)
+    expect(listening).not_to_be_attached()
+    check_page(page)
+
+
+def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
+    page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
+    opened(page)
+    call(page)
+    expect(page.get_by_label("What the caller says")).to_be_visible()
+    expect(page.get_by_label("Use the microphone")).to_be_hidden()
 
 
 def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(page: Page) -> None:
