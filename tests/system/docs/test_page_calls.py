@@ -1,0 +1,92 @@
+"""Who follows a how-to page on the phone in the browser hears what its table says."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import yaml
+
+from app.cli.console_services import console_services
+from app.console.app import create_console
+from app.console.phone import OUTCOMES
+from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.console.test_phone import Phone
+from tests.system.docs.blocks import blocks_of, is_followed, pages
+from tests.system.docs.page_servers import told_by
+from tests.system.repository.tracked import text_of
+
+HEAD = "| on the phone | the caller hears |\n|---|---|\n"
+_ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")
+_ANSWER = re.compile(r"\*(\w+)\* answers? `(\{.*?\})`")
+_WHEN = re.compile(r"\*When\* (\d{4}-\d\d-\d\d \d\d:\d\d)")
+_SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`(\d+)` rings")
+_ACTS: tuple[tuple[str, Any], ...] = (
+    (r"press \*\*([\d*#]+)\*\*", lambda keys: {"kind": "press", "keys": keys}),
+    (r"say \*(.+?)\*", lambda text: {"kind": "speak", "text": text}),
+    (r"\*\*(Silence)\*\*", lambda _: {"kind": "silence"}),
+    (r"\*\*(and press #)\*\*", lambda _: {"kind": "message", "seconds": 5, "key": "#"}),
+    (
+        rf"\*\*({'|'.join(OUTCOMES.values())})\*\*",
+        lambda words: {"kind": "decide", "outcome": next(key for key, value in OUTCOMES.items() if value == words)},
+    ),
+)
+
+CALLED = [page for page in pages() if _ROWS.search(text_of(page))]
+
+
+async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, str]) -> None:
+    """Do what the first cell of a row says."""
+    answers = {name: {"how": "value", "value": yaml.safe_load(value)} for name, value in _ANSWER.findall(row)}
+    world["lookups"] = {**world.get("lookups", {}), **answers}
+    if "**Call**" in row:
+        when = _WHEN.search(row)
+        at = datetime.fromisoformat(when[1]).replace(tzinfo=ZoneInfo("Europe/London")).isoformat() if when else None
+        await phone.call(**called, made_at=at, world=world)
+    else:
+        await phone.post(f"/phone/calls/{phone.id}/world", **world)
+        (given,) = [as_act(found[1]) for pattern, as_act in _ACTS if (found := re.search(pattern, row))]
+        await phone.act(**given)
+    await phone.skip()
+
+
+async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[str, str]:
+    """What is called: the text that the page shows above its table, or the file that the phone opens with."""
+    if is_followed(page):
+        above = [block for block in blocks_of(page) if block.end <= start and block.language in ("yaml", "json")]
+        return {"file": f"pasted.{above[-1].language}", "text": above[-1].code}
+    shown = await client.get("/phone", headers={"Accept": "text/html"})
+    return {"file": re.findall(r"option selected>(flows/[^<]+)<", shown.text)[0]}
+
+
+@pytest.mark.parametrize("page", CALLED)
+async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
+    told = told_by(page)
+    settings = settings_for(told.folder, dial_allow=told.settings.get("NCCO_DIAL_ALLOW", ""))
+    app = create_console(settings, console_services(settings), dev=True)
+    async with await logged_in(app) as client:
+        for table in _ROWS.finditer(text_of(page)):
+            await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())
+
+
+async def follow(phone: Phone, called: dict[str, str], rows: list[str]) -> None:
+    world: dict[str, Any] = {}
+    for row in rows:
+        _, done, heard, _ = row.split("|")
+        before = 0 if "**Call**" in done else len(phone.bubbles)
+        await act(phone, done, world, called)
+        new = phone.bubbles[before:]
+        said, rung = _SAID.findall(heard), _RUNG.findall(heard)
+        assert said or rung, f"nothing to hear: {row}"
+        assert [] == [text for text in said if not any(text in each for each in new)], f"{row}\n{new}"
+        assert [] == [number for number in rung if f"{number} rings" not in phone.shown], f"{row}\n{new}"
+
+
+def test_every_page_with_an_example_is_called() -> None:
+    examples = [page for page in pages() if page.startswith("docs/how-to/") and "<!-- from: examples/" in text_of(page)]
+
+    assert ["docs/how-to/index.md"] == [page for page in examples if page not in CALLED]
