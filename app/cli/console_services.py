@@ -136,7 +136,7 @@ class RecordedCall:
         self._thought_s += at - self._key_at - BETWEEN_KEYS_S
         self._key_at = at
 
-    def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed) -> Kept:
+    def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed, note: str = "") -> Kept:
         """See `PlayedCall`."""
         if self._folder is None or self._stage is None:
             raise CannotPlace("an NCCO without a flow cannot become a scenario", "paste a flow")
@@ -163,7 +163,8 @@ class RecordedCall:
             raise CannotPlace(f"{path} leads out of the project; put the folder or the file itself there")
         try:
             with _KEEPING:
-                name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
+                written = {word: value for word, value in body.items() if value or word == "script"}
+                name = append(path, written, script, note)
         except (CannotRun, OSError) as error:
             raise CannotPlace(f"the scenario cannot be written to {path}: {error}") from error
         return Kept(path, name, shlex.join(("ncco", "test", str(path))))

@@ -8,17 +8,21 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, cast
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from app.console.access import CanLook
+from app.console.access import CanChange, CanLook
+from app.console.audit import audit
 from app.console.pages import render
-from app.errors import StoreError
+from app.console.phone import PhoneCalls
+from app.console.repetition import keep
+from app.console.services import CannotPlace, Services
+from app.errors import AppError, StoreError
 from app.service.recorded_calls import action_summary, call_document, duration_text, entries_of, hook_document, state_of
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, Records, Timeline, open_store
@@ -214,8 +218,25 @@ def conversation(timeline: Timeline) -> list[dict[str, Any]]:
     return shown
 
 
+@router.post("/calls/{name:path}/keep")
+async def keep_call(request: Request, name: str, _: CanChange) -> Response:
+    """Write a call into tests/scenarios/, to be played by `ncco test`; 422 with the reason when that cannot be."""
+    async with recorded(request) as records:
+        timeline = await records.timeline(name)
+    player = cast(Services, request.app.state.services).player
+    if timeline is None or player is None:
+        raise HTTPException(404, "there is no such call" if player else "this console plays no calls")
+    calls: PhoneCalls = request.app.state.phone_calls
+    try:
+        kept = await calls.thread.run(keep(timeline, request.app.state.project, player))
+    except (AppError, CannotPlace) as error:
+        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
+    audit(request, "scenario kept", file=str(kept.path))
+    return render(request, "call_kept.html", problem="", kept=kept)
+
+
 @router.get("/calls/{name:path}")
-async def call(request: Request, name: str, _: CanLook, replayed: bool = False) -> Response:
+async def call(request: Request, name: str, session: CanLook, replayed: bool = False) -> Response:
     """One call as a conversation; with `replayed`, compared with what today's flow plays."""
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     try:
@@ -235,6 +256,7 @@ async def call(request: Request, name: str, _: CanLook, replayed: bool = False) 
         entries=conversation(timeline),
         hooks=[hook_document(hook) for hook in timeline.hooks],
         turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
+        can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
 
 

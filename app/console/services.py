@@ -147,8 +147,8 @@ class PlayedCall(Protocol):
     def extend(self, keys: str) -> None:
         """Add keys to the last act, a press."""
 
-    def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed) -> Kept:
-        """Write the call as a scenario. Raises CannotPlace."""
+    def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed, note: str = "") -> Kept:
+        """Write the call as a scenario, below `note` as a comment of one line. Raises CannotPlace."""
 
     async def close(self) -> None:
         """Release what it holds."""

@@ -80,8 +80,10 @@ def check_path(path: Path) -> None:
         raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
 
 
-def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptStep]) -> str:
+def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptStep], note: str = "") -> str:
     """Write a scenario behind those of the file, which is made when it does not exist; return its name.
+
+    `note` is a comment of one line above it, "" for none.
 
     Raises CannotRun.
     """
@@ -91,7 +93,8 @@ def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptSte
         free, number = f"{name} ({number})", number + 1
     before = read_text(path).rstrip() if path.exists() else ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(path, (f"{before}\n\n" if before else "") + scenario_text(free, body))
+    comment = f"# {note}\n" if note else ""
+    replace_text(path, (f"{before}\n\n" if before else "") + comment + scenario_text(free, body))
     return free
 
 

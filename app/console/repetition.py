@@ -1,0 +1,289 @@
+"""Plays a recorded call again on today's flows, by the means of the phone, so that it can be kept as a scenario."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from app.console.phone_call import ChosenAnswers, PhoneCall, Refused, World, lookups_of, trace_of
+from app.console.phone_source import Text as Source
+from app.console.phone_source import read_source
+from app.console.project import ProjectFolder
+from app.console.services import Act, Decide, HangUp, Kept, Message, Placing, Player, Press, Silence, Speak
+from app.engine import Lookup, LookupAnswer
+from app.engine.session import from_json
+from app.errors import AppError
+from app.flow.language.returns import OK
+from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
+from app.service.delivery import REFUSED
+from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
+from app.simulator.parties import Outcome
+from app.store import Timeline, TurnRow
+
+SAMPLE_CALLER: Final = "447700900123"
+"""Calls in place of the caller whose number is not written; reserved for fiction."""
+SAMPLE_KEYS: Final = "12345678901234567890"
+SAMPLE_WORDS: Final = "sample words"
+USUAL_DIGITS: Final = 4
+"""Source: NCCO reference, DTMF Input Settings (maxDigits)."""
+MOST_STEPS: Final = 300
+"""What the caller and the dialled parties may do in a call that is kept."""
+_COMPARED: Final = ("entered", "decided", "failed", "heard")
+_RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
+    ("busy", "busy"), ("timeout", "timeout"), ("unanswered", "unanswered"), ("rejected", "rejected"),
+    ("failed", "failed"), ("disconnected", "disconnected"),
+    ("beep_start", "beep"), ("machine", "machine"), ("human", "human"), ("completed", "completed"),
+    ("answered", "completed"),
+)  # fmt: skip
+"""A status, or its sub state → the result of the dial, the most precise first: `completed` follows all others."""
+
+
+class CannotRepeat(AppError):
+    """A recorded call cannot be kept as a scenario; the message says why, in a sentence."""
+
+
+@dataclass
+class RecordedActs:
+    """What happened in a call, in order, apart from what the server did.
+
+    Attributes:
+        inputs: of the caller; None: keys or words that are not stored.
+        dials: what the dialled parties did.
+        messages: what the caller left on recordings.
+    """
+
+    inputs: deque[Act | None]
+    dials: deque[Decide]
+    messages: deque[Message]
+
+    @classmethod
+    def of(cls, timeline: Timeline) -> RecordedActs:
+        """Raises CannotRepeat."""
+        entries = [entry for entry in entries_of(timeline) if not entry.is_again]
+        read = [(entry, recognise(entry.fields)) for entry in entries]
+        inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
+        try:
+            return cls(
+                deque(map(_input_of, inputs)),
+                deque(_dials_of(timeline.call.session.leg, entries)),
+                deque(Message(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook)),
+            )
+        except ValidationError as error:
+            raise CannotRepeat("it holds something that cannot be typed or said on the phone") from error
+
+    def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> Act:
+        """What is done next where the call waits.
+
+        Args:
+            kind: what it waits for: `input`, `record`, `dial` or nothing.
+            action: of the NCCO that waits.
+            is_hung_up: whether the caller left the call in the end.
+        """
+        if kind == "input" and self.inputs:
+            return self.inputs.popleft() or _sample(action)
+        if kind == "dial" and self.dials:
+            return self.dials.popleft()
+        if kind == "record" and (self.messages or self.inputs or self.dials or not is_hung_up):
+            return self.messages.popleft() if self.messages else Silence()
+        return HangUp()
+
+
+def _input_of(entry: TimelineEntry) -> Act | None:
+    webhook = recognise(entry.fields)
+    if "not_kept" in entry.fields or not isinstance(webhook, InputWebhook | AnswerWebhook):
+        raise CannotRepeat("one of its webhooks could not be read")
+    if isinstance(webhook, AnswerWebhook):  # nothing was pressed or said
+        return Silence()
+    if (webhook.digits or "").startswith(MASKED) or (webhook.results and webhook.results[0].text.startswith(MASKED)):
+        return None
+    if webhook.digits:
+        return Press(keys=webhook.digits)
+    if webhook.results:
+        best = webhook.results[0]
+        return Speak(text=best.text, confidence=0.9 if best.confidence is None else best.confidence)
+    if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
+        raise CannotRepeat("the recogniser of speech failed in it, which the phone cannot play")
+    return Silence()
+
+
+def _sample(action: Mapping[str, Any]) -> Act:
+    """In place of keys or words that are not stored."""
+    if "dtmf" not in (action.get("type") or ("dtmf",)):
+        return Speak(text=SAMPLE_WORDS)
+    most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
+    return Press(keys=SAMPLE_KEYS[:most])
+
+
+def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[Decide]:
+    """What each dialled party did; one that was still ringing in the end decided nothing."""
+    events: dict[str, list[TimelineEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.webhook.kind.startswith("event") and entry.webhook.leg not in ("", leg):
+            events[entry.webhook.leg].append(entry)
+    for of_party in events.values():
+        said = {word for entry in of_party for word in entry.webhook.status.split(":")}
+        outcome = next((outcome for status, outcome in _RESULTS if status in said), None)
+        if outcome is not None:
+            durations = (str(entry.fields.get("duration") or "") for entry in of_party)
+            talks_s = next((float(each) for each in durations if each.isdecimal() and len(each) < 5), 30.0)
+            yield Decide.model_validate({"outcome": outcome, "talks_s": min(max(talks_s, 1.0), 7200.0)})
+
+
+def _seconds(webhook: RecordWebhook) -> float:
+    """How long a recording is; 5 where that is not known."""
+    try:
+        start, end = (datetime.fromisoformat(str(each)) for each in (webhook.start_time, webhook.end_time))
+        return min(max((end - start).total_seconds(), 0.1), 3600.0)
+    except (TypeError, ValueError):
+        return 5.0
+
+
+@dataclass
+class RecordedAnswers(ChosenAnswers):
+    """Answers lookups as they were answered then; what was sensitive has its default.
+
+    Attributes:
+        left: the answers by name that were not used yet, in order.
+        is_sampled: whether a default stands for a sensitive value.
+    """
+
+    left: dict[str, deque[Mapping[str, Any]]] = field(default_factory=dict)
+    is_sampled: bool = False
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order; none for a lookup that was not asked then."""
+        answers = tuple(self._recorded(lookup) for lookup in lookups)
+        self.given += zip(lookups, answers, strict=True)
+        return answers
+
+    def _recorded(self, lookup: Lookup) -> LookupAnswer:
+        if not self.left.get(lookup.name):
+            return LookupAnswer(None, "it was not asked in the recorded call")
+        answer = self.left[lookup.name].popleft()
+        if not answer.get(OK):
+            return LookupAnswer(None, "it failed in the recorded call")
+        default = self.definitions[lookup.flow, lookup.name].default
+        return LookupAnswer(
+            {name: self._shown(value, default.get(name)) for name, value in answer.items() if name != OK}
+        )
+
+    def _shown(self, value: Any, default: Any) -> Any:
+        """A value, with the default in place of everything that is sensitive."""
+        if isinstance(value, str) and value.startswith(MASKED):
+            self.is_sampled = True
+            return SAMPLE_WORDS if default is None else default
+        if isinstance(value, dict):
+            defaults = default if isinstance(default, Mapping) else {}
+            return {name: self._shown(each, defaults.get(name)) for name, each in value.items()}
+        return [self._shown(each, None) for each in value] if isinstance(value, list) else value
+
+
+def _way(turns: Sequence[TurnRow]) -> list[tuple[str, str, str]]:
+    """Which steps were entered, what was heard and decided in them."""
+    lines = (line for turn in turns for line in trace_of(turn))
+    return [(line.did, line.step, line.what) for line in lines if line.did in _COMPARED]
+
+
+async def keep(timeline: Timeline, folder: ProjectFolder, player: Player) -> Kept:
+    """Play a call again, and write it into tests/scenarios/ beside the flows, without anything sensitive.
+
+    The number of the caller is written only if the flow takes another way for a sample number.
+
+    Raises:
+        CannotRepeat: it cannot be played again, or takes another way today.
+        CannotPlace: the scenario cannot be written.
+    """
+    session = from_json(timeline.call.session.state)
+    if not session.flow:
+        raise CannotRepeat("no flow took it, so there is nothing to test; give a flow the called number first")
+    if session.parent:
+        raise CannotRepeat("it is the leg of a dialled party; keep the call that dialled instead")
+    if any(turn.cause_status == REFUSED for turn in timeline.turns):
+        raise CannotRepeat("Vonage refused what the server had sent, which cannot happen here")
+    flow = folder.current().project.flows.get(session.flow)
+    if flow is None:
+        raise CannotRepeat(f"the flow {session.flow} is no longer in the project, or has errors")
+    number = session.call.from_number
+    try:
+        return await _keep_as(timeline, SAMPLE_CALLER if number else "", flow.place.file, folder, player)
+    except CannotRepeat:
+        if not number or not number.isdecimal():
+            raise
+    return await _keep_as(timeline, number, flow.place.file, folder, player)
+
+
+async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, player: Player) -> Kept:
+    """Keep it with this caller's number."""
+    row, state = timeline.call.session, from_json(timeline.call.session.state)
+    playable = read_source(folder, Source(file=file))
+    if playable.project is None or not playable.is_ready:
+        raise CannotRepeat(f"{file} has errors")
+    acts, left = RecordedActs.of(timeline), defaultdict[str, deque[Mapping[str, Any]]](deque)
+    hides_input = None in acts.inputs
+    for turn in timeline.turns:
+        for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
+            left[name].append(answer)
+    answers = RecordedAnswers(lookups_of(playable.project), World(), left=left)
+    made_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
+    named = row.flow if row.id.endswith(f"/{row.flow}") else ""
+    line = await player.place(
+        playable.project, Placing(state.call.to, caller, made_at, named), answers.ask, folder.flows
+    )
+    call = PhoneCall(line, "", answers, playable, made_at)
+    try:
+        await call.guarded(_play(call, acts, is_hung_up=not state.is_over))
+        _require_same(timeline, call, is_sampled=hides_input or answers.is_sampled)
+        hidden = {
+            "the caller's number": caller == SAMPLE_CALLER,
+            "what the caller keyed in or said (sensitive)": hides_input,
+            "what lookups answered (sensitive)": answers.is_sampled,
+        }
+        samples = ", ".join(what for what, is_hidden in hidden.items() if is_hidden)
+        note = f"A recorded call. Samples stand for: {samples}." if samples else "A recorded call."
+        return line.keep(answers.given, call.observed, note)
+    finally:
+        await line.close()
+
+
+async def _play(call: PhoneCall, acts: RecordedActs, *, is_hung_up: bool) -> None:
+    """Do what was done, wherever the call waits."""
+    for _ in range(MOST_STEPS):
+        await call.play()
+        if call.leg.is_over:
+            return
+        waited = call.moment.waited
+        act = acts.take(call.moment.kind, waited.action if waited is not None else {}, is_hung_up=is_hung_up)
+        try:
+            await call.do(act)
+        except Refused as refused:
+            raise CannotRepeat(f"today the call goes another way: {refused}") from refused
+    raise CannotRepeat(f"more than {MOST_STEPS} things happen in it")
+
+
+def _require_same(timeline: Timeline, call: PhoneCall, *, is_sampled: bool) -> None:
+    """Raises CannotRepeat for a call that took another way than the recorded one."""
+    why = (
+        "with samples of what is sensitive and not stored it takes another way"
+        if is_sampled
+        else "it takes another way today"
+    )
+    if call.stopped:
+        raise CannotRepeat(call.stopped)
+    session = call.observed.session
+    own = [turn for turn in call.observed.turns if session is not None and turn.session == session.id]
+    then, now = _way(timeline.turns), _way(own)
+    for index, line in enumerate(then):
+        if now[index : index + 1] != [line]:
+            today = _told(now[index]) if index < len(now) else "the call is over"
+            raise CannotRepeat(f"{why}: then {_told(line)}, now {today}")
+
+
+def _told(line: tuple[str, str, str]) -> str:
+    did, step, what = line
+    return f"the step “{step}” was entered" if did == "entered" else f"“{step}” {did} {what}"

@@ -1,0 +1,229 @@
+"""Recorded calls that are kept as scenarios: calls that the webhook server has answered, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import httpx
+import pytest
+
+from app.cli.console_services import console_services
+from app.console.app import create_console
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour
+from app.verify.scenarios.files import read_files
+from tests.contract.command import ncco
+from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.system.simulator.own_server import own_line
+
+Acts: TypeAlias = Callable[[Leg], Awaitable[None]]
+WEDNESDAY: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+CALLER: Final = "447911123456"
+BANK: Final = """\
+flow: bank
+numbers: ["442079460009"]
+start: ask
+vars: {pin: text}
+lookups:
+  account:
+    python: "bank_of_tests:account"
+    with: {pin: "{{ pin }}"}
+    returns: {owner: text, balance: {type: text, sensitive: true}}
+    default: {owner: nobody, balance: "0"}
+steps:
+  ask:
+    do: [{talk: "Please key in your PIN."}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
+    goto: account
+  account:
+    lookup: account
+    branch:
+      - {if: account.ok, goto: known}
+      - {else: unknown}
+  known:
+    do: [{talk: "Hello {{ account.owner }}."}]
+    goto: more
+  unknown:
+    do: [{talk: "I do not know you."}]
+    goto: more
+  more:
+    do: [{talk: "For more, press 1."}]
+    choices: {more: {dtmf: 1, goto: end}}
+    retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
+"""
+VIP: Final = """\
+flow: vip
+numbers: ["442079460008"]
+start: begin
+steps:
+  begin:
+    branch:
+      - {if: 'call.from == "447911123456"', goto: known}
+      - {else: unknown}
+  known:
+    do: [{talk: "Welcome back."}]
+    goto: end
+  unknown:
+    do: [{talk: "Welcome."}]
+    goto: end
+"""
+ACCOUNT: Final = """\
+def account(pin):
+    return {"owner": "Ann", "balance": "4711 pounds"}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for folder in ("flows", "templates"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
+    (tmp_path / "flows/bank.yaml").write_text(BANK)
+    (tmp_path / "flows/vip.yaml").write_text(VIP)
+    (tmp_path / "bank_of_tests.py").write_text(ACCOUNT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def database(project: Path) -> str:
+    return f"sqlite:///{project}/calls.db"
+
+
+async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None = None) -> str:
+    """Make a call; its id."""
+    flows = project / "flows"
+    async with own_line(flows, start=WEDNESDAY, other=other, database_url=database(project)) as vonage:
+        leg = await vonage.call(to, CALLER)
+        await acts(leg)
+        await vonage.run()
+        return leg.uuid
+
+
+async def keep(project: Path, id_: str) -> httpx.Response:
+    settings = settings_for(project, database_url=database(project))
+    async with await logged_in(create_console(settings, console_services(settings), dev=True)) as client:
+        reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
+        if reply.status_code == 200:
+            assert "Keep as scenario" in (await client.get(f"/calls/{id_}")).text
+        return reply
+
+
+def pressing(*keys: str) -> Acts:
+    """Press keys wherever the call waits, "" for silence, then listen to the end."""
+
+    async def acts(leg: Leg) -> None:
+        for each in keys:
+            await leg.listen()
+            await (leg.press(each) if each else leg.silence())
+        if not leg.is_over:
+            await leg.listen()
+
+    return acts
+
+
+async def hanging_up(leg: Leg) -> None:
+    await pressing("3")(leg)
+    await leg.hang_up()
+
+
+async def speaking(leg: Leg) -> None:
+    await leg.listen()
+    await leg.speak(("to the workshop: repair # - {}", 0.83))
+    await leg.listen()
+
+
+async def leaving_a_message(leg: Leg) -> None:
+    await pressing("1")(leg)
+    await leg.speak(seconds=7)
+    await leg.press("#")
+    await leg.listen()
+
+
+CASES: Final[Sequence[tuple[str, str, Acts, Behaviour]]] = (
+    ("a colleague answers", "442079460001", pressing("9", "", "1"), Behaviour("completed", talks_s=45)),
+    ("a colleague is busy, so a message is left", "442079460001", leaving_a_message, Behaviour("busy")),
+    ("speech", "442079460001", speaking, Behaviour("completed")),
+    ("the caller hangs up", "442079460001", hanging_up, Behaviour()),
+    ("a wrong PIN three times", "442079460002", pressing("1111", "2222", "3333"), Behaviour("timeout")),
+    ("a sensitive answer", "442079460009", pressing("8642", "1"), Behaviour()),
+    ("a caller whom the flow knows", "442079460008", pressing(), Behaviour()),
+)
+
+
+@pytest.mark.parametrize(("to", "acts", "other"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+async def test_kept_call_is_a_scenario_that_passes(project: Path, to: str, acts: Acts, other: Behaviour) -> None:
+    id_ = await record(project, to, acts, other=other)
+
+    reply = await keep(project, id_)
+
+    assert reply.status_code == 200, reply.text
+    (file,) = (project / "tests/scenarios").glob("*.yaml")
+    played = await asyncio.to_thread(ncco, "test", file, cwd=project)
+    assert played.exit_code == 0, played.output + file.read_text()
+    (read,) = read_files([file])
+    assert [step.word for step in read.scenarios[0].script if step.word != "hear"]
+
+
+async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(project: Path) -> None:
+    id_ = await record(project, "442079460009", pressing("8642", "1"))
+
+    assert 200 == (await keep(project, id_)).status_code
+
+    text = (project / "tests/scenarios/bank.yaml").read_text()
+    assert not [secret for secret in ("8642", "4711", CALLER, "secret:") if secret in text], text
+    assert text.startswith("# A recorded call. Samples stand for: the caller's number, what the caller keyed in")
+    assert "Ann" in text
+
+
+REFUSED: Final[Sequence[tuple[str, str, Acts, tuple[str, str], str]]] = (
+    (
+        "the flow has changed", "442079460001", pressing("3", "1"),
+        ("dtmf: 3, speech: [hours", "dtmf: 4, speech: [hours"), "it takes another way today",
+    ),
+    ("the flow has errors", "442079460001", pressing("3"), ("goto: menu", "goto: menue"), "has errors"),
+    ("the flow is gone", "442079460001", pressing("3"), ("flow: reception", "flow: front"), "no longer in the project"),
+    ("a right PIN", "442079460002", pressing("2580"), ("", ""), "with samples of what is sensitive"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("to", "acts", "change", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+async def test_call_that_cannot_be_played_again_is_not_kept(
+    project: Path, to: str, acts: Acts, change: tuple[str, str], why: str
+) -> None:
+    id_ = await record(project, to, acts)
+    path = project / "flows/reception.yaml"
+    path.write_text(path.read_text().replace(*change))
+
+    reply = await keep(project, id_)
+
+    assert reply.status_code == 422, reply.text
+    assert why in reply.text
+    assert not (project / "tests").exists()
+
+
+async def test_somebody_who_may_only_look_keeps_nothing(project: Path) -> None:
+    id_ = await record(project, "442079460001", pressing("3"))
+    settings = settings_for(project, database_url=database(project))
+    app = create_console(settings, console_services(settings), dev=True)
+    async with await logged_in(app, may_change=False) as viewer:
+        assert "Keep as scenario" not in (await viewer.get(f"/calls/{id_}")).text
+        assert 403 == (await viewer.post(f"/calls/{id_}/keep")).status_code
+    assert not (project / "tests").exists()
+
+
+async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
+    path = project / "flows/reception.yaml"
+    path.write_text(path.read_text().replace("default: true", "# default"))
+    id_ = await record(project, "442079469999", pressing())
+
+    reply = await keep(project, id_)
+
+    assert reply.status_code == 422
+    assert "no flow took it" in reply.text
