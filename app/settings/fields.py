@@ -15,6 +15,7 @@ from app.errors import SettingsError
 from app.service.calls import Policy
 from app.settings import values
 from app.settings.secrets import derived_keys, stored_secret
+from app.store import open_store
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
@@ -109,6 +110,16 @@ class Settings(BaseSettings):
     ] = None
     """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. 0 keeps all calls. Not set: 90
     for a database that was made by version 0.2 or later, and 0 for an older one."""
+    recordings: Annotated[Path | None, Cure("Write the path of a folder, or off.")] = None
+    """Folder that recordings are fetched into, or `off`. Not set: beside the SQLite database (`ncco.db-recordings`),
+    else `recordings`. Several hosts need one that they share."""
+    media_url: Annotated[
+        str,
+        AfterValidator(values.read_media_url),
+        Cure("Write the address of your proxy, such as https://media.example.com."),
+    ] = ""
+    """Where recordings may be fetched from besides the hosts of vonage.com and nexmo.com: a proxy or a stand-in that
+    may get the application's token. https, or http on this machine; without a path."""
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000
@@ -209,7 +220,7 @@ class Settings(BaseSettings):
         _read_by(values.read_private_key),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
-    """The application's private key: a path, or the PEM text. Checked at the start; nothing signs with it yet."""
+    """The application's private key: a path, or the PEM text. It signs the requests for recordings."""
     signature_secret: _Secret = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
@@ -238,6 +249,16 @@ class Settings(BaseSettings):
         """The secrets that sign hooks, the current one first; empty when hooks are not signed."""
         texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
+
+    @property
+    def recordings_folder(self) -> Path | None:
+        """The folder of recordings; None: none are kept."""
+        if self.recordings is not None:
+            return None if self.recordings == Path("off") else self.recordings.expanduser()
+        store = open_store(self.database_url)
+        if store.path is not None:
+            return store.path.with_name(f"{store.path.name}-recordings")
+        return Path("recordings") if store.is_durable else None
 
     @property
     def console_hashes(self) -> Mapping[Literal["look", "change"], str]:

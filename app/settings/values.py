@@ -70,12 +70,21 @@ def read_public_url(text: str) -> str:
 
 def read_console_url(text: str) -> str:
     """An https URL without a path; http is allowed for this machine. "" stays ""."""
+    return _read_origin(text, "so browsers would not keep its cookie")
+
+
+def read_media_url(text: str) -> str:
+    """As `read_console_url`: the application's token is sent there."""
+    return _read_origin(text, "so others could read the token")
+
+
+def _read_origin(text: str, because: str) -> str:
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
         raise ValueError(f'"{text}" has more than a scheme, a host and a port')
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
-        raise ValueError(f'"{text}" is not encrypted, so browsers would not keep its cookie')
+        raise ValueError(f'"{text}" is not encrypted, {because}')
     return written
 
 

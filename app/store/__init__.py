@@ -1,4 +1,4 @@
-"""Stores calls, turns, webhooks, revisions of flows, and hooks that are not sent yet."""
+"""Stores calls, turns, webhooks, revisions of flows, hooks that are not sent yet, and recordings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from pathlib import Path
 from app.store.address import read_address
 from app.store.console_sessions import ConsoleSessionRow, ConsoleSessions
 from app.store.database import Database
+from app.store.recordings import (
+    ANY_RECORDING,
+    RecordingCounts,
+    RecordingFilter,
+    RecordingKind,
+    RecordingRow,
+    Recordings,
+    RecordingState,
+)
 from app.store.records import Records
 from app.store.rows import (
     ANY_CALL,
@@ -28,6 +37,7 @@ from app.store.store import Store
 
 __all__ = [
     "ANY_CALL",
+    "ANY_RECORDING",
     "CallFilter",
     "CallRow",
     "ConsoleSessionRow",
@@ -35,6 +45,12 @@ __all__ = [
     "Forgotten",
     "HookCounts",
     "HookRow",
+    "RecordingCounts",
+    "RecordingFilter",
+    "RecordingKind",
+    "RecordingRow",
+    "RecordingState",
+    "Recordings",
     "Records",
     "RevisionRow",
     "Schema",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.errors import StoreUnusable
+from app.store import recordings
 from app.store.database import Work
 from app.store.rows import Schema
 
@@ -29,8 +30,10 @@ DEFAULT_RETENTION_DAYS: Final = 90
 FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without being migrated."""
 
-TABLES: Final = ("calls", "turns", "webhooks", "revisions", "probes", "hooks", VERSION_TABLE, RETENTION_TABLE)
-
+TABLES: Final = (
+    *("calls", "turns", "webhooks", "revisions", "probes", "hooks"),
+    *(VERSION_TABLE, RETENTION_TABLE, recordings.RECORDINGS_TABLE),
+)
 
 PROBE: Final = bytes(16_384)
 """More than the free space in any page, so that a full disk shows."""
@@ -85,10 +88,25 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Run the migrations that the database lacks, inside a transaction that locks others out. Raises StoreUnusable."""
+    """Run the migrations that the database lacks, inside a transaction that locks others out. Raises StoreUnusable.
+
+    The table of recordings belongs to no version: it is made where it is missing.
+    """
     schema = yield from find_schema(migrations, list_tables, label)
-    if not schema.missing:
-        return
+    if schema.missing:
+        yield from _migrate(migrations, schema)
+    if (recordings.RECORDINGS_TABLE,) not in (yield list_tables, ()):
+        for statement in recordings.CREATE:
+            yield statement, ()
+
+
+def is_complete(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[bool]:
+    """Whether `upgrade` would change nothing. Raises StoreUnusable."""
+    schema = yield from find_schema(migrations, list_tables, label)
+    return not schema.missing and (recordings.RECORDINGS_TABLE,) in (yield list_tables, ())
+
+
+def _migrate(migrations: tuple[Migration, ...], schema: Schema) -> Work[None]:
     yield f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num text NOT NULL)", ()
     for migration in migrations:
         if migration.version in schema.missing:

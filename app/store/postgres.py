@@ -22,7 +22,8 @@ import asyncpg
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
 from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, mark_store_wait
-from app.store.migrations import POSTGRES, TABLES, find_schema, probe, require_readable, upgrade
+from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
+from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class PostgresDatabase:
 
         async def vacuum(connection: Connection, _: str) -> int:
             await connection.execute("SET statement_timeout = 0")
-            for table in ("calls", "turns", "webhooks", "hooks"):
+            for table in ("calls", "turns", "webhooks", "hooks", RECORDINGS_TABLE):
                 await connection.execute(f"VACUUM (FULL {may_rewrite}) {table}")
             return 0
 
@@ -492,7 +493,7 @@ async def _prepare(connection: Connection, label: str) -> None:
     if encoding != "UTF8":
         cure = "name one in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"
         raise StoreUnusable(f"{label} keeps texts in {encoding}, which lacks characters that callers may send", cure)
-    if (await _schema(connection, label)).missing:
+    if not await _run(connection, is_complete(POSTGRES, LIST_TABLES, label)):
         async with _transaction(connection):
             await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -14,6 +14,7 @@ from app.errors import AlreadyOpen, Conflict
 from app.store import retention
 from app.store.database import Database, Insert, Many, T, Work
 from app.store.migrations import probe
+from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
 from app.store.rows import (
     HOOK_COLUMNS,
@@ -215,12 +216,16 @@ def _open_call(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: S
     yield from _add_turn(written[0][1], turn, webhook, hooks)
 
 
-def _advance(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+def _advance(
+    session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
+) -> Work[None]:
     """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
     written = yield UPDATE_CALL, (*session, turn.number)
     if not written:
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks)
+    if recording is not None:
+        yield from add_recording(recording)
 
 
 def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
@@ -229,7 +234,7 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
     yield from _add_hooks(hooks)
 
 
-def _record(webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
     """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before."""
     is_repeated = False
     if hooks and webhook.wait >= 0 and (yield LOCK_CALL, (webhook.session,)):
@@ -238,6 +243,8 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
         yield from _add_hooks(hooks)
+    if recording is not None:
+        yield from add_recording(recording)
 
 
 def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
@@ -280,6 +287,7 @@ class Store:
         label: names the database in messages, without user and password.
         path: the file, where the database is one.
         is_durable: whether calls outlive the process.
+        recordings: what callers have spoken onto recordings.
     """
 
     def __init__(self, database: Database) -> None:
@@ -287,6 +295,7 @@ class Store:
         self.label = database.label
         self.path: Path | None = database.path
         self.is_durable = database.is_durable
+        self.recordings = Recordings(database)
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it can be written.
@@ -324,21 +333,30 @@ class Store:
         await self.database.write(work, (session.id, session.leg, webhook.session))
 
     async def advance(
-        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
     ) -> None:
         """Write the next turn, if the stored version is `session.version - 1`. Raises Conflict and writes nothing.
 
         A turn number that the call has already is a Conflict too.
         """
-        work = partial(_advance, session, turn, webhook, hooks)
+        work = partial(_advance, session, turn, webhook, hooks, recording)
         await self.database.write(work, (session.id, session.leg, webhook.session))
 
-    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
+    async def record(
+        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
         """Write a webhook that does not change the call.
 
-        Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status.
+        Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status. The
+        recording that it announces is written once.
         """
-        await self.database.write(partial(_record, webhook, hooks), (webhook.session,))
+        await self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
     async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.

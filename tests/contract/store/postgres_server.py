@@ -57,7 +57,7 @@ logging_collector = off
 EMPTY = """
 DO $$ BEGIN
     IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
-        TRUNCATE calls, turns, webhooks, revisions, probes, hooks RESTART IDENTITY;
+        TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings RESTART IDENTITY;
     END IF;
 END $$
 """

@@ -1,0 +1,443 @@
+"""Recordings: what callers have spoken onto a recording, and spoken input whose audio is kept.
+
+    rows = await store.recordings.list(50, wanted=RecordingFilter(kind="record", is_done=False))
+    rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
+    await store.recordings.mark_heard(rows[0].id, now, "anna")
+
+`app.service.calls` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
+fetches its audio and its transcript. The audio is in a folder, in a file with the id for its name.
+
+Their table belongs to no version of the schema, so that hosts of the previous version can be started on it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from app.store.database import Database, Many, Row, Work
+
+RECORDINGS_TABLE: Final = "ncco_recordings"
+
+RecordingKind: TypeAlias = Literal["record", "voice-input"]
+"""`record`: a `record` action or a recorded conversation. `voice-input`: what an `input` with `saveAudio` has heard."""
+
+RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
+"""`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage has it no
+longer; `deleted` for good: only its id is left, so that a second webhook does not bring it back."""
+
+
+class RecordingRow(NamedTuple):
+    """A recording. All times are milliseconds since 1970; None for what has not happened or is not known.
+
+    Attributes:
+        id: random, 32 hexadecimal digits; also the name of the file.
+        uuid: Vonage's id of it, or a hash of its URL where it has none. There is one row for each.
+        kind: see `RecordingKind`.
+        session: the call, "" when it is not known.
+        conversation: its `conversation_uuid`.
+        flow, step: where it was recorded; "" when that is not known.
+        from_number, to_number: of the call: digits with the country code, or the name of a user.
+        url: where Vonage keeps the audio; never shown. "" until it is announced: its transcript may come first.
+        started_at, duration_ms: of the audio, as announced.
+        size: bytes: as announced, then as fetched.
+        content_type, sha256: of the audio, "" until it is kept.
+        state: see `RecordingState`.
+        problem, cure: why it is not kept yet, or its transcript is not, without any value of the call; "" for no
+            reason.
+        due_at: when to try next; None: there is nothing to fetch.
+        leased_until: until then, only the process that claimed it may fetch it.
+        claim: random, of that process; "" while nobody fetches it.
+        tries: how often it was claimed.
+        has_file: 1 when a file of it may exist.
+        transcript_url: as `url`.
+        transcript_state: as `state`; "" when no transcript was announced.
+        transcript: what was said, as text; its channels are lines.
+        heard_at, heard_by: who was first to listen to it.
+        done_at, done_by: who has dealt with it.
+        deleted_at, deleted_by: who has deleted it. Until its state is `deleted` that can be undone.
+        created_at: when the webhook came.
+    """
+
+    id: str
+    uuid: str
+    kind: RecordingKind
+    created_at: int
+    session: str = ""
+    conversation: str = ""
+    flow: str = ""
+    step: str = ""
+    from_number: str = ""
+    to_number: str = ""
+    url: str = ""
+    started_at: int | None = None
+    duration_ms: int | None = None
+    size: int | None = None
+    content_type: str = ""
+    sha256: str = ""
+    state: RecordingState = "waiting"
+    problem: str = ""
+    cure: str = ""
+    due_at: int | None = None
+    leased_until: int = 0
+    claim: str = ""
+    tries: int = 0
+    has_file: int = 0
+    transcript_url: str = ""
+    transcript_state: RecordingState | Literal[""] = ""
+    transcript: str = ""
+    heard_at: int | None = None
+    heard_by: str = ""
+    done_at: int | None = None
+    done_by: str = ""
+    deleted_at: int | None = None
+    deleted_by: str = ""
+
+    def is_being_fetched(self, now: int) -> bool:
+        """Whether a process fetches it at this moment."""
+        return self.due_at is not None and self.leased_until > now
+
+
+class RecordingFilter(NamedTuple):
+    """Which recordings to list; "" and None mean any. Those that are deleted for good are never listed.
+
+    Attributes:
+        kind: `record` or `voice-input`.
+        session, flow, state: as in the row.
+        number: digits that occur in the number of the caller or the called number.
+        is_heard, is_done: whether somebody has listened to it, or dealt with it.
+        is_deleted: whether it is deleted; that can still be undone.
+    """
+
+    kind: str = ""
+    session: str = ""
+    flow: str = ""
+    state: str = ""
+    number: str = ""
+    is_heard: bool | None = None
+    is_done: bool | None = None
+    is_deleted: bool | None = False
+
+
+ANY_RECORDING: Final = RecordingFilter()
+"""Every recording that is not deleted."""
+
+
+class RecordingCounts(NamedTuple):
+    """How many recordings there are.
+
+    Attributes:
+        new: messages (kind `record`) that nobody has listened to, dealt with or deleted.
+        waiting: recordings and transcripts that wait to be fetched, or are being fetched.
+        failed: those that were given up, or that Vonage has no longer; not counting deleted ones.
+    """
+
+    new: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+
+_FIELDS: Final = RecordingRow._fields
+RECORDING_COLUMNS: Final = ", ".join(_FIELDS)
+_NULLABLE: Final = frozenset({"started_at", "duration_ms", "size", "due_at", "heard_at", "done_at", "deleted_at"})
+_NUMBERS: Final = _NULLABLE | {"created_at", "leased_until", "tries", "has_file"}
+_DEFINITIONS: Final = ",\n        ".join(
+    f"{name} {'bigint' if name in _NUMBERS else 'text'}{'' if name in _NULLABLE else ' NOT NULL'}" for name in _FIELDS
+)
+
+CREATE: Final = (
+    f"CREATE TABLE {RECORDINGS_TABLE} (\n        {_DEFINITIONS},\n        PRIMARY KEY (id),\n        UNIQUE (uuid)\n)",
+    f"CREATE INDEX {RECORDINGS_TABLE}_by_time ON {RECORDINGS_TABLE} (created_at, id)",
+    f"CREATE INDEX {RECORDINGS_TABLE}_by_call ON {RECORDINGS_TABLE} (session)",
+    f"CREATE INDEX {RECORDINGS_TABLE}_due ON {RECORDINGS_TABLE} (due_at) WHERE due_at IS NOT NULL",
+)
+"""Plain enough for both databases."""
+
+INSERT: Final = f"""
+    INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(_FIELDS) + 1))})
+    ON CONFLICT (uuid)
+"""
+
+# A second webhook finds the URL that the first one has set. What is deleted for good does not come back.
+ADD_AUDIO: Final = f"""
+    {INSERT} DO UPDATE
+    SET url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size,
+        due_at = excluded.due_at, tries = 0
+    WHERE known.url = '' AND known.state <> 'deleted'
+"""
+
+ADD_TRANSCRIPT: Final = f"""
+    {INSERT} DO UPDATE
+    SET transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state,
+        due_at = excluded.due_at, tries = 0
+    WHERE known.transcript_url = '' AND known.state <> 'deleted'
+"""
+
+SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE id = $1"
+
+SELECT_PAGE: Final = f"""
+    SELECT {RECORDING_COLUMNS}
+    FROM {RECORDINGS_TABLE}
+    WHERE state <> 'deleted'
+        AND ($2::text = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
+        AND ($3::text = '' OR kind = $3) AND ($4::text = '' OR session = $4) AND ($5::text = '' OR flow = $5)
+        AND ($6::text = '' OR state = $6)
+        AND ($7::text = '' OR position($7::text IN from_number) > 0 OR position($7::text IN to_number) > 0)
+        AND ($8::bigint IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
+        AND ($9::bigint IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
+        AND ($10::bigint IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+
+COUNT: Final = f"""
+    SELECT
+        count(*) FILTER (WHERE kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL),
+        count(*) FILTER (WHERE due_at IS NOT NULL),
+        count(*) FILTER (
+            WHERE deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
+        )
+    FROM {RECORDINGS_TABLE}
+    WHERE state <> 'deleted'
+"""
+
+_DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $1"
+
+SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
+
+SELECT_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+
+CLAIM: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET leased_until = $2, claim = $3, tries = tries + 1, has_file = 1 WHERE id = $1
+"""
+
+RENEW: Final = f"UPDATE {RECORDINGS_TABLE} SET leased_until = $3 WHERE id = $1 AND claim = $2 RETURNING id"
+
+SELECT_CLAIMED: Final = f"{SELECT} AND claim = $2 FOR UPDATE"
+
+FINISH: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET state = $2, size = $3, content_type = $4, sha256 = $5, problem = $6, cure = $7, due_at = $8, tries = $9,
+        transcript_state = $10, transcript = $11, leased_until = 0, claim = ''
+    WHERE id = $1
+"""
+
+EXPLAIN: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2 WHERE due_at IS NOT NULL AND problem <> $1
+"""
+
+RETRY: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET due_at = $1, tries = 0,
+        state = CASE WHEN state IN ('failed', 'gone') THEN 'waiting' ELSE state END,
+        transcript_state = CASE WHEN transcript_state IN ('failed', 'gone') THEN 'waiting' ELSE transcript_state END
+    WHERE state <> 'deleted' AND leased_until <= $1 AND ($2::text = '' OR id = $2)
+        AND (due_at IS NOT NULL OR state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
+    RETURNING id
+"""
+
+HEAR: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET heard_at = $2, heard_by = $3 WHERE id = $1 AND heard_at IS NULL RETURNING id
+"""
+
+SET_DONE: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET done_at = $2, done_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
+"""
+
+SET_DELETED: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
+"""
+
+SELECT_EXPIRED: Final = f"""
+    SELECT id
+    FROM {RECORDINGS_TABLE}
+    WHERE state <> 'deleted' AND leased_until <= $1 AND (deleted_at <= $2 OR created_at < $3)
+    ORDER BY created_at
+    LIMIT $4
+"""
+
+# What is left says nothing about the call.
+ERASE: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', from_number = '', to_number = '',
+        url = '', transcript_url = '', transcript_state = '', transcript = '', sha256 = '', size = NULL,
+        started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL, claim = ''
+    WHERE id = $1
+    RETURNING id
+"""
+
+FORGET_UUID: Final = f"UPDATE {RECORDINGS_TABLE} SET uuid = id WHERE id = $1"
+
+SELECT_REMOVABLE: Final = f"""
+    SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 1 AND leased_until <= $1 LIMIT $2
+"""
+
+REMOVED: Final = f"UPDATE {RECORDINGS_TABLE} SET has_file = 0 WHERE id = $1"
+
+DELETE_REMAINS: Final = f"""
+    DELETE FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 0 AND created_at < $1
+"""
+
+
+def recording_row(row: Row) -> RecordingRow:
+    """The recording of a row of `RECORDING_COLUMNS`."""
+    return RecordingRow(*row)
+
+
+def add_recording(row: RecordingRow) -> Work[None]:
+    """Write a recording, or its transcript alone (`url` is ""); a second webhook about the same changes nothing."""
+    yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
+
+
+def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
+    """Delete recordings for good, apart from their files, which `Recordings.removable` names; returns their ids.
+
+    With `with_uuid`, not even Vonage's id is left, and a second webhook would bring it back.
+    """
+    erased = [id_ for (id_,) in (yield Many(ERASE, [(id_,) for id_ in ids]))]
+    if with_uuid:
+        yield Many(FORGET_UUID, [(id_,) for id_ in erased])
+    return erased
+
+
+class Recordings:
+    """Recordings in a database that is open. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # For people
+
+    async def list(
+        self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
+    ) -> Sequence[RecordingRow]:
+        """Up to `limit` recordings, newest first, starting behind the one with the id `before`."""
+        flags = (None if flag is None else int(flag) for flag in wanted[-3:])
+        rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
+        return [recording_row(row) for row in rows]
+
+    async def get(self, id_: str) -> RecordingRow | None:
+        """The recording with this id, also a deleted one; None when there is none."""
+        rows = await self._database.read(SELECT, id_)
+        return recording_row(rows[0]) if rows else None
+
+    async def count(self) -> RecordingCounts:
+        """How many there are."""
+        return RecordingCounts(*(await self._database.read(COUNT))[0])
+
+    async def mark_heard(self, id_: str, now: int, by: str) -> bool:
+        """Somebody listens to it; whether they are the first."""
+        return await self._changed(HEAR, id_, now, by)
+
+    async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
+        """Somebody has dealt with it (None: not yet); False when it does not exist."""
+        return await self._changed(SET_DONE, id_, now, by if now is not None else "")
+
+    async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
+        """Delete it, which can be undone for a while (None: undo it); False when it is deleted for good."""
+        return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
+
+    async def retry(self, now: int, id_: str = "") -> int:
+        """Let what is waiting, failed or gone (with this id, or all) be due `now` with all its tries; how many."""
+        return len(await self._database.write(partial(_rows, RETRY, now, id_)))
+
+    # For what fetches and removes them
+
+    async def add(self, row: RecordingRow) -> None:
+        """Write a recording, unless one with the same `uuid` exists. See `add_recording`."""
+        await self._database.write(partial(add_recording, row))
+
+    async def has_due(self, now: int) -> bool:
+        """Whether `claim` would find any. Writes nothing."""
+        return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
+
+    async def claim(self, now: int, leased_until: int, claim: str, limit: int) -> Sequence[RecordingRow]:
+        """Claim up to `limit` recordings that are due and that nobody else has claimed, longest due first.
+
+        Returns them updated. Nobody else gets them before `leased_until`.
+        """
+        return await self._database.write(partial(_claim, now, leased_until, claim, limit))
+
+    async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
+        """Claim it for longer; False when somebody else has claimed it since."""
+        return await self._changed(RENEW, id_, claim, leased_until)
+
+    async def finish(self, row: RecordingRow, next_at: int) -> bool:
+        """Write the result of a try; False when it was claimed by others or deleted meanwhile.
+
+        Args:
+            row: as it was claimed, with the result. What is still `waiting` is due again.
+            next_at: when to try that again.
+        """
+        return await self._database.write(partial(_finish, row, next_at))
+
+    async def explain(self, problem: str, cure: str) -> None:
+        """Write why nothing can be fetched now into all that waits."""
+        await self._database.write(partial(_rows, EXPLAIN, problem, cure))
+
+    async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
+        """Ids of those that were deleted at `deleted_until` or earlier, or came before `before`."""
+        rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
+        return [row[0] for row in rows]
+
+    async def erase(self, ids: Sequence[str]) -> Sequence[str]:
+        """Delete them for good, apart from their files."""
+        return await self._database.write(partial(erase, ids))
+
+    async def removable(self, now: int, limit: int) -> Sequence[str]:
+        """Ids of those whose files are to be removed."""
+        return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
+
+    async def removed(self, ids: Sequence[str]) -> None:
+        """Their files are removed."""
+        await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
+
+    async def delete_remains(self, before: int) -> None:
+        """Delete what is left of those that were deleted for good and came before `before`."""
+        await self._database.write(partial(_rows, DELETE_REMAINS, before))
+
+    async def _changed(self, sql: str, *values: object) -> bool:
+        return bool(await self._database.write(partial(_rows, sql, *values)))
+
+
+def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+    return (yield sql, values)
+
+
+def _many(sql: str, rows: Sequence[Sequence[Any]]) -> Work[None]:
+    yield Many(sql, rows)
+
+
+def _claim(now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
+    due = [recording_row(row) for row in (yield SELECT_DUE, (now, limit))]
+    yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
+    return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
+
+
+def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
+    found = yield SELECT_CLAIMED, (row.id, row.claim)
+    if not found:
+        return False
+    now = recording_row(found[0])
+    audio = row if row.url else now  # announced meanwhile
+    text = row if row.transcript_url else now
+    is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
+    yield (
+        FINISH,
+        (
+            row.id,
+            audio.state,
+            audio.size,
+            audio.content_type,
+            audio.sha256,
+            row.problem,
+            row.cure,
+            next_at if is_waiting else None,
+            now.tries,
+            text.transcript_state,
+            text.transcript,
+        ),
+    )
+    return True
