@@ -1,7 +1,6 @@
 """Answers what an editor asks about texts. Everything here runs in the subprocess of `app.console.worker`.
 
-An editor counts columns in UTF-16 code units, as JavaScript and the Language Server Protocol do; `app.flow` and
-`app.ncco` count characters. Here, and only here, one becomes the other.
+An editor counts columns in UTF-16 code units. The language server of `app.lsp` asks for the same answers.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from app.flow.loader import load
 from app.flow.nodes import Map, Node, Seq
 from app.flow.source import names_written_in, read_yaml
 from app.flow.svg import as_svg
+from app.flow.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
 from app.ncco.json_text import UNKNOWN_OPTION
@@ -41,7 +41,6 @@ MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """Steps of a picture; the layout of more takes too long while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
-_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 """Rules about the entrances of all flows of a project, to which a pasted flow does not belong."""
@@ -60,42 +59,42 @@ def check(folder: Json, question: Json) -> Json:
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
         listed = faults or [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
-        return {"issues": _flow_issues(listed, {file: text})}
+        return {"issues": shown_issues(listed, {file: text})}
     project = _project(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
-        return {"issues": _flow_issues(read.issues, read.texts)}
+        return {"issues": shown_issues(read.issues, read.texts)}
     texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
     issues = load({**others, _PASTED_FLOW: text}, project.env, extent="files").issues
     own = [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
-    found = _flow_issues(own, {_PASTED_FLOW: text})
+    found = shown_issues(own, {_PASTED_FLOW: text})
     return {"issues": [_renamed(issue, file) for issue in found]}
 
 
 def complete(folder: Json, question: Json) -> Json:
     """What may be written at the cursor, and from where it replaces what is there."""
-    path, texts, line, column = _asked(folder, question)
+    path, texts, line, column = asked(folder, question)
     found = assist.completions(texts, path, line, column)
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
-    return {"from": {"line": line, "column": utf16_column(_line(texts[path], line), found.column)}, "options": options}
+    return {"from": {"line": line, "column": Utf16Columns(texts)(path, line, found.column)}, "options": options}
 
 
 def hover(folder: Json, question: Json) -> Json:
     """What the word at the cursor is."""
-    path, texts, line, column = _asked(folder, question)
+    path, texts, line, column = asked(folder, question)
     found = assist.hover(texts, path, line, column)
     return {"text": found} if found else {}
 
 
 def definition(folder: Json, question: Json) -> Json:
     """Where what is named at the cursor is defined."""
-    path, texts, line, column = _asked(folder, question)
+    path, texts, line, column = asked(folder, question)
     place = assist.definition(texts, path, line, column)
     if place is None:
         return {}
-    shown = utf16_column(_line(texts.get(place.file, ""), place.line), place.column)
+    shown = Utf16Columns(texts)(place.file, place.line, place.column)
     return {"file": question["file"] if place.file == path else place.file, "line": place.line, "column": shown}
 
 
@@ -116,17 +115,12 @@ def picture(folder: Json, source: Json) -> str:
     return as_svg(draw(flows)) if flows else ""
 
 
-def _asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
+def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
     """The path of the text in the project, all texts, the line, and the column in characters."""
     path, text, line = question["file"], question["text"], question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path
     texts = {**_saved(folder), **question["unsaved"], path: text}
-    return path, texts, line, character_column(_line(text, line), question["column"])
-
-
-def _line(text: str, line: int) -> str:
-    lines = _BREAK.split(text)
-    return lines[line - 1] if line <= len(lines) else ""
+    return path, texts, line, character_column(Utf16Columns(texts).line(path, line), question["column"])
 
 
 def _saved(folder: Json) -> dict[str, str]:
@@ -148,12 +142,9 @@ def _renamed(issue: Json, file: str) -> Json:
     return {**issue, "file": file, "fixes": fixes}
 
 
-def _flow_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[Json]:
-    lines: dict[str, list[str]] = {}
-
-    def column(file: str, line: int, column: int) -> int:
-        known = lines.setdefault(file, _BREAK.split(texts.get(file, "")))
-        return utf16_column(known[line - 1] if line <= len(known) else "", column)
+def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[Json]:
+    """Issues of some texts (path → text) with their fixes, as an editor gets them; at most `MOST_ISSUES`."""
+    column = Utf16Columns(texts)
 
     def shown(issue: FlowIssue) -> Json:
         place = issue.place
@@ -192,11 +183,11 @@ def _flow_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[
 
 def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
     issue, (start, end) = found.issue, found.span
-    line, column = _position(text, start)
+    line, column = utf16_position(text, start)
     fixes = []
     if found.change is not None:
         (first, last), written = found.change
-        (at_line, at_column), (end_line, end_column) = _position(text, first), _position(text, last)
+        (at_line, at_column), (end_line, end_column) = utf16_position(text, first), utf16_position(text, last)
         edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
         title = issue.fix.title if issue.fix else issue.cure
         fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
@@ -204,7 +195,7 @@ def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
         "file": file,
         "line": line,
         "column": column,
-        "length": max(1, _units(text[start:end])),
+        "length": max(1, utf16_units(text[start:end])),
         "severity": issue.severity,
         "code": issue.code,
         "message": issue.message,
@@ -237,24 +228,3 @@ def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
     place = key.place if key is not None and issue.code == UNKNOWN_OPTION else node.place
     fix = replace(issue.fix, kind="word") if issue.fix and issue.fix.kind in ("word", "name") else None
     return FlowIssue(issue.code, issue.severity, place, issue.message, issue.cure, fix=fix)
-
-
-def _position(text: str, offset: int) -> tuple[int, int]:
-    """Line and column of a character, both from 1, the column in UTF-16 code units."""
-    lines = _BREAK.split(text[:offset])
-    return len(lines), _units(lines[-1]) + 1
-
-
-def utf16_column(line: str, column: int) -> int:
-    """A column in UTF-16 code units for one in characters; both count from 1."""
-    return column + _units(line[: column - 1]) - len(line[: column - 1])
-
-
-def character_column(line: str, column: int) -> int:
-    """A column in characters for one in UTF-16 code units; both count from 1."""
-    data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
-    return len(data.decode("utf-16-le", "ignore")) + 1
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2

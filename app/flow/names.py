@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from app.flow.language.reader import items
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.source import read_yaml
-from app.flow.source.source_file import EXPRESSION_KEYS
+from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
 from app.flow.words import words_of
 
 Kind: TypeAlias = Literal[
@@ -28,10 +28,12 @@ _SECTIONS: Final[Mapping[str, Kind]] = {
     "hours": "hours",
     "locales": "locales",
 }
+_TEMPLATES: Final = "templates/"
 _OF_A_FLOW: Final = frozenset({"steps", "variables", "outcomes"})
 """What other flows cannot name."""
 _IN_BRACES: Final = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
-_IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|(?<![\w.|])(hours\.)?([A-Za-z_]\w*)")
+_IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[|.]\s*\w+|(?<!\w)(hours\.)?([A-Za-z_]\w*)")
+"""A text, a filter, a field, or a name."""
 _TOP: Final = re.compile(r"([A-Za-z_]\w*)[ \t]*:[ \t]*[\"']?([\w-]*)")
 _BELOW: Final = re.compile(r"([ ]+)[\"']?([\w-]+)[\"']?[ \t]*:")
 
@@ -66,14 +68,17 @@ class ProjectNames:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.files = {path: names_in_file(path, text) for path, text in texts.items() if path.startswith("flows/")}
-        self.templates = tuple(sorted(path for path in texts if path.startswith("templates/")))
+        self.templates = {
+            path: names_in_template(path, text) for path, text in sorted(texts.items()) if path.startswith(_TEMPLATES)
+        }
+        self._definitions: dict[tuple[Kind, str], dict[str, Name]] = {}
 
     def definitions(self, kind: Kind, file: str) -> dict[str, Name]:
         """What a file may name, by name: its own first, then what shared files declare."""
         found: dict[str, Name] = {}
         if kind == "templates":
             for path in self.templates:
-                file_name = path.removeprefix("templates/")
+                file_name = path.removeprefix(_TEMPLATES)
                 found[file_name] = Name(kind, file_name, Place(path, 1, 1), is_definition=True)
         for each in sorted(self.files.values(), key=lambda each: each.path != file):
             is_visible = each.path == file or kind == "flows" or (not each.flow and kind not in _OF_A_FLOW)
@@ -98,9 +103,36 @@ class ProjectNames:
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
         """The definition of what is named at a place; None if nothing is."""
-        names = self.files[file].names if file in self.files else ()
-        named = (name for name in names if _covers(name.place, line, column))
-        return next((found for name in named if (found := self.definitions(name.kind, file).get(name.name))), None)
+        named = [name for name in self._names_in(file) if _covers(name.place, line, column)]
+        found = (self._defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
+        return next(filter(None, found), None)
+
+    def occurrences(self, definition: Name) -> list[Name]:
+        """Every place that names what is defined at a place, by place; the definition too."""
+        kind, written, place = definition.kind, definition.name, definition.place
+        found: dict[Place, Name] = {}
+        for file in (*self.files, *self.templates):
+            names = [name for name in self._names_in(file) if name[:2] == (kind, written)]
+            defined = [self._defined_for(kind, user).get(written) for user in self._readers_of(file)] if names else []
+            if any(each is not None and each.place == place for each in defined):
+                found |= {name.place: name for name in names if name.place not in found}
+        return [found[place] for place in sorted(found)]
+
+    def _names_in(self, file: str) -> tuple[Name, ...]:
+        known = self.files.get(file) or self.templates.get(file)
+        return known.names if known else ()
+
+    def _readers_of(self, file: str) -> list[str]:
+        """The flow files whose names a file may use: itself, or those that fill in a template, else all."""
+        if file not in self.templates:
+            return [file]
+        return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
+
+    def _defined_for(self, kind: Kind, file: str) -> dict[str, Name]:
+        known = self._definitions.get((kind, file))
+        if known is None:
+            known = self._definitions[kind, file] = self.definitions(kind, file)
+        return known
 
 
 def _covers(place: Place, line: int, column: int) -> bool:
@@ -116,6 +148,18 @@ def names_in_file(path: str, text: str) -> FileNames:
     flow = node.get("flow")
     names = (*_defined(node), *_used(node))
     return FileNames(path, flow.value if isinstance(flow, Text) else "", names)
+
+
+@lru_cache(maxsize=1024)
+def names_in_template(path: str, text: str) -> FileNames:
+    """The names that a template uses; in what files include it is not known here."""
+    source = SourceFile(path, text)
+    uses: list[Name] = []
+    for start, expression in _in_braces(source.text):
+        for offset, length, kind in _identifiers(expression):
+            place = source.place(start + offset, start + offset + length)
+            uses.append(Name(kind, expression[offset : offset + length], place, is_definition=False))
+    return FileNames(path, "", tuple(uses))
 
 
 def _defined(root: Map) -> Iterator[Name]:
@@ -145,11 +189,17 @@ def _used(root: Map) -> Iterator[Name]:
 def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
     """The variables, lookups and calendars that a text with braces, or a bare expression, names."""
     for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
-        for found in _IDENTIFIER.finditer(expression):
-            if found[2]:
-                place = text.at(start + found.start(2), len(found[2]))
-                kinds: tuple[Kind, ...] = ("hours",) if found[1] else ("variables", "lookups")
-                yield from (Name(kind, found[2], place, is_definition=False) for kind in kinds)
+        for offset, length, kind in _identifiers(expression):
+            name = expression[offset : offset + length]
+            yield Name(kind, name, text.at(start + offset, length), is_definition=False)
+
+
+def _identifiers(expression: str) -> Iterator[tuple[int, int, Kind]]:
+    """Offset, length and possible kind of each name in an expression."""
+    for found in _IDENTIFIER.finditer(expression):
+        if found[2]:
+            kinds: tuple[Kind, ...] = ("hours",) if found[1] else ("variables", "lookups")
+            yield from ((found.start(2), len(found[2]), kind) for kind in kinds)
 
 
 def _in_braces(text: str) -> Iterator[tuple[int, str]]:

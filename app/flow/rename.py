@@ -1,0 +1,120 @@
+"""Renames a step, a lookup, a hook or a flow in all files of a project.
+
+Lines and columns count from 1, in characters; the texts are those of a project: path → text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from app.errors import AppError
+from app.flow.fixes import Edit
+from app.flow.issues import Issue
+from app.flow.loader import load
+from app.flow.names import Kind, Name, ProjectNames
+from app.flow.nodes import Place
+from app.flow.source import read_yaml
+from app.flow.source.source_file import SourceFile
+
+NOUNS: Final[Mapping[Kind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
+"""What can be renamed."""
+_NAME: Final = re.compile(r"[\w.-]+")
+"""What needs no quotes in YAML; the check of the renamed project knows what each kind of name may be."""
+
+
+class CannotRename(AppError):
+    """A name stays as it is. The message says why, and what to do."""
+
+
+def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Name, Name]:
+    """The name that is written at a place, and its definition. Raises CannotRename."""
+    definition = names.definition_at(file, line, column)
+    if definition is None:
+        raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
+    if definition.kind not in NOUNS:
+        raise CannotRename(f'"{definition.name}" cannot be renamed here: only {", ".join(NOUNS.values())} names can')
+    at = (each for each in names.occurrences(definition) if _holds(each.place, file, line, column))
+    return next(at, definition), definition
+
+
+def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
+    """The edits that give what is defined another name, by place. Raises CannotRename.
+
+    It is refused if a file cannot be read, and if the project would have other issues than before.
+    """
+    if not _NAME.fullmatch(new):
+        raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
+    if new == definition.name:
+        return ()
+    for path, text in sorted(texts.items()):
+        node, issues = read_yaml(path, text) if path.startswith("flows/") else (None, [])
+        if issues and node is None:
+            raise CannotRename(f"{issues[0].place} {issues[0].message}: correct that first, since it may hide a name")
+    names = ProjectNames(texts)
+    found = names.occurrences(definition)
+    _refuse_clash(names, definition, found, new)
+    edits = tuple(_edit(name, texts[name.place.file], new) for name in found)
+    _refuse_change(texts, edits, definition.place)
+    return edits
+
+
+def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
+    """The texts after edits that do not overlap."""
+    changed = dict(texts)
+    for edit in sorted(edits, reverse=True):
+        source = SourceFile(edit.file, changed[edit.file])
+        start = source.starts[edit.line - 1] + edit.column - 1
+        end = source.starts[edit.end_line - 1] + edit.end_column - 1
+        changed[edit.file] = source.text[:start] + edit.text + source.text[end:]
+    return changed
+
+
+def _holds(place: Place, file: str, line: int, column: int) -> bool:
+    return (place.file, place.line) == (file, line) and place.column <= column <= place.column + place.length
+
+
+def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:
+    """Another thing of this kind that a changed file may name would be meant instead."""
+    for file in dict.fromkeys(name.place.file for name in found):
+        other = names.definitions(definition.kind, file).get(new)
+        if other is not None:
+            noun = NOUNS[definition.kind]
+            raise CannotRename(f'there is already a {noun} "{new}" at {other.place}: choose another name')
+
+
+def _edit(name: Name, text: str, new: str) -> Edit:
+    file, line, column, length = name.place
+    source = SourceFile(file, text)
+    start = source.starts[line - 1] + column - 1
+    if source.text[start : start + length] != name.name:
+        raise CannotRename(f'{name.place} does not write "{name.name}" plainly: write it without escapes first')
+    return Edit(file, line, column, line, column + length, new)
+
+
+def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
+    """The new name is invalid or means something else, or a use of the old one was not found.
+
+    That an issue is gone where the name was written is fine: the old name may have been invalid.
+    """
+    before, after = _issues(texts), _issues(with_edits(texts, edits))
+    for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):
+        issue = after[key]
+        raise CannotRename(f"{issue.place} would have an issue: {issue.message}; {issue.cure}")
+    edited = {(edit.file, edit.line) for edit in edits}
+    for key in sorted(key for key in before.keys() - after.keys() if key[:2] not in edited):
+        issue = before[key]
+        raise CannotRename(f"{issue.place} uses that name already: {issue.message}; correct that first")
+
+
+def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], Issue]:
+    """The issues of a project by file, line, code, and number among those that are alike in these."""
+    found: dict[tuple[str, int, str, int], Issue] = {}
+    counts = Counter[tuple[str, int, str]]()
+    for issue in load(texts, extent="project").issues:
+        key = (issue.place.file, issue.place.line, issue.code)
+        found[*key, counts[key]] = issue
+        counts[key] += 1
+    return found

@@ -1,0 +1,53 @@
+"""Columns in UTF-16 code units, in which JavaScript and the Language Server Protocol count.
+
+`app.flow` and `app.ncco` count characters; what answers an editor converts one to the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+
+
+class Utf16Columns:
+    """The columns of places in some texts (path → text); both kinds count from 1."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._lines: dict[str, list[str]] = {}
+
+    def __call__(self, file: str, line: int, column: int) -> int:
+        """The column in UTF-16 code units for one in characters."""
+        return utf16_column(self.line(file, line), column)
+
+    def line(self, file: str, line: int) -> str:
+        """The text of a line, which counts from 1; "" behind the end."""
+        known = self._lines.get(file)
+        if known is None:
+            known = self._lines[file] = _BREAK.split(self._texts.get(file, ""))
+        return known[line - 1] if line <= len(known) else ""
+
+
+def utf16_column(line: str, column: int) -> int:
+    """A column in UTF-16 code units for one in characters; both count from 1."""
+    return column + utf16_units(line[: column - 1]) - len(line[: column - 1])
+
+
+def character_column(line: str, column: int) -> int:
+    """A column in characters for one in UTF-16 code units; both count from 1."""
+    data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
+    return len(data.decode("utf-16-le", "ignore")) + 1
+
+
+def utf16_position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1, the column in UTF-16 code units."""
+    lines = _BREAK.split(text[:offset])
+    return len(lines), utf16_units(lines[-1]) + 1
+
+
+def utf16_units(text: str) -> int:
+    """The length of a text in UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
