@@ -46,15 +46,26 @@ class ConsoleProcess:
     Args:
         settings: checked already.
         bound: the socket that it serves. It outlives a process, so that a browser waits for the next one.
+        metrics: the socket that the server serves its counters on, for the pages.
         dev: development.
         say: prints a line.
 
     Attributes:
         url: where to open it: in development without passwords, a link that works once.
         port: the port of the socket.
+        metrics: as given.
     """
 
-    def __init__(self, settings: Settings, bound: socket.socket, *, dev: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bound: socket.socket,
+        metrics: socket.socket,
+        *,
+        dev: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self.metrics = metrics
         self.port = int(bound.getsockname()[1])
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
@@ -62,29 +73,31 @@ class ConsoleProcess:
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
-        self._process = self._next_process()
+        self._served = ("", "")
+        self._process: SpawnProcess | None = None
+        self._renew_link()
         self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
 
-    def start(self) -> None:
-        """Start the process."""
+    def start(self, server_url: str) -> None:
+        """Start the process beside the server at this URL."""
+        self._served = (server_url, f"http://{HOST}:{self.metrics.getsockname()[1]}")
         self._watcher.start()
 
     def stop(self) -> None:
         """End the process, if it was started, and wait for it."""
         with self._lock:
             self._is_stopping.set()
-            if self._process.pid is not None:
+            if self._process is not None:
                 self._process.terminate()
         if self._watcher.is_alive():
             self._watcher.join(KILL_AFTER_S)
-            if self._watcher.is_alive():
+            if self._watcher.is_alive() and self._process is not None:
                 self._process.kill()
                 self._watcher.join()
 
-    def _next_process(self) -> SpawnProcess:
-        token = secrets.token_urlsafe(32) if self._dev and not self._settings.console_hashes else ""
-        self.url = console_address(self._settings, token)
-        return _SPAWN.Process(target=run_console, args=(self._settings, self._bound, self._dev, token), name="console")
+    def _renew_link(self) -> None:
+        self._token = secrets.token_urlsafe(32) if self._dev and not self._settings.console_hashes else ""
+        self.url = console_address(self._settings, self._token)
 
     def _watch(self) -> None:
         # The process inherits it: Ctrl-C and the end of a terminal are for the server.
@@ -101,21 +114,23 @@ class ConsoleProcess:
             if self._is_stopping.wait(pause_s):
                 return
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-            with self._lock:
-                self._process = self._next_process()
+            self._renew_link()
             self._say(f"Console: {self.url}")
 
     def _run(self) -> str:
         """Start the process and wait for its end; why it failed, "" when it ended as it was told."""
+        values = (self._settings, self._served, self._bound, self._dev, self._token)
+        process = _SPAWN.Process(target=run_console, args=values, name="console")
         try:
             with self._lock:
-                if not self._is_stopping.is_set():
-                    self._process.start()
+                if self._is_stopping.is_set():
+                    return ""
+                process.start()
+                self._process = process
         except OSError as error:  # no memory, or too many processes
             return error.strerror or str(error)
-        if self._process.pid is not None:
-            self._process.join()
-        code = self._process.exitcode
+        process.join()
+        code = process.exitcode
         return "" if code in (0, -signal.SIGTERM) else f"exit code {code}"
 
 
@@ -123,7 +138,7 @@ class ConsoleProcess:
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
     """The console for a server, not started yet; None when it is off or its port cannot be used, which is said.
 
-    Its port is bound. It ends with the context.
+    Its port and the one of the counters are bound. It ends with the context.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):
@@ -137,7 +152,8 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         if bound is None:
             yield None
             return
-        console = ConsoleProcess(settings, bound, dev=dev, say=say)
+        metrics = stack.enter_context(listening(HOST, 0))
+        console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say)
         stack.callback(console.stop)
         yield console
 
@@ -174,12 +190,16 @@ class ConsoleServer(Server):
         await super().shutdown(sockets)
 
 
-def run_console(settings: Settings, bound: socket.socket, dev: bool, token: str) -> None:
-    """Serve the console until SIGTERM, or until the process that has started this one ends."""
+def run_console(settings: Settings, served: tuple[str, str], bound: socket.socket, dev: bool, token: str) -> None:
+    """Serve the console until SIGTERM, or until the process that has started this one ends.
+
+    `served` are the URLs of the webhook server and of its counters.
+    """
     end_with_parent(signal.SIGKILL)  # at once, whatever is being played
     configure_log(settings)
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
+    from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
-    app = create_console(settings, console_services(settings), dev=dev, link=token)
+    app = create_console(settings, console_services(settings, Served(*served)), dev=dev, link=token)
     ConsoleServer(app).run(sockets=[bound])

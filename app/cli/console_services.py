@@ -27,6 +27,7 @@ from app.console.services import (
     Placing,
     PlayedCall,
     Press,
+    Served,
     Services,
     Silence,
     Speak,
@@ -250,6 +251,7 @@ class ProcessPlayer:
         return RecordedCall(placed, call)
 
 
-def console_services(settings: Settings) -> Services:
-    """The services of the console for a project."""
-    return Services(ProcessPlayer(settings.dial_allow), f"{prove_flow.__module__}:{prove_flow.__name__}")
+def console_services(settings: Settings, served: Served | None = None) -> Services:
+    """The services of the console for a project, beside the server that is `served`."""
+    proof = f"{prove_flow.__module__}:{prove_flow.__name__}"
+    return Services(ProcessPlayer(settings.dial_allow), proof, served or Served())

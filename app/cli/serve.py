@@ -92,9 +92,9 @@ def command(
             url = console.url if console else ""
             _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=url))
             if console:
-                console.start()
+                console.start(bound.model_copy(update={"public_url": ""}).base_url)
 
-        serve(settings, dev=dev, workers=workers, ready=greet)
+        serve(settings, dev=dev, workers=workers, ready=greet, metrics=console.metrics if console else None)
     return FINE
 
 

@@ -21,6 +21,8 @@ from app.errors import StoreError
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
 """Paths that are served without a session, beside static files: they show nothing of the project."""
+UNATTENDED: Final = "x-unattended"
+"""The header of requests that a page makes by itself."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -38,8 +40,9 @@ class RequireSession:
         request = Request(scope)
         app: ASGIApp = self._app
         try:
-            is_stream = request.headers.get("accept") == "text/event-stream"  # a forgotten tab does not stay logged in
-            session = await session_of(request, is_use=not is_stream)
+            is_stream = request.headers.get("accept") == "text/event-stream"
+            is_use = not is_stream and UNATTENDED not in request.headers  # a forgotten tab does not stay logged in
+            session = await session_of(request, is_use=is_use)
         except StoreError as error:
             app = store_refused(request, error)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, flows, login, phone
+from app.console import calls, change, editor, events, flows, health, login, phone
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
+from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
@@ -55,6 +57,7 @@ def create_console(
     app.state.phone_calls = PhoneCalls()
     app.state.pictures = flows.Pictures()
     app.state.changes = CallChanges(settings.database_url)
+    app.state.figures = Figures(services.served)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
     app.state.store = store
@@ -62,7 +65,7 @@ def create_console(
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
-    for module in (login, phone, flows, calls, change, editor, events):
+    for module in (login, phone, flows, calls, change, health, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(RequireSession)
@@ -79,7 +82,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the store, and close it at the end. One that is away is opened by the first request that finds it."""
     with suppress(StoreError):
         await app.state.sessions.prepare()
+    reading = asyncio.create_task(app.state.figures.read_forever())
     yield
+    reading.cancel()
+    await app.state.figures.close()
     await app.state.worker.close()
     await app.state.prover.close()
     await app.state.phone_calls.thread.close()

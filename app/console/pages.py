@@ -16,7 +16,13 @@ from starlette.templating import Jinja2Templates
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-NAVIGATION: Final = (("phone", "Phone"), ("flows", "Flows"), ("calls", "Calls"), ("change", "Change"))
+NAVIGATION: Final = (
+    ("phone", "Phone"),
+    ("flows", "Flows"),
+    ("calls", "Calls"),
+    ("change", "Change"),
+    ("health", "Health"),
+)
 """The pages in the order of the navigation: route name and title."""
 
 

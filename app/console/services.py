@@ -180,6 +180,21 @@ class Player(Protocol):
         """Play an NCCO that no flow makes; each webhook gets an empty reply. Such a call cannot be kept."""
 
 
+class Served(NamedTuple):
+    """Where the webhook server beside the console answers on this host: `http://127.0.0.1:8000`; "" is not known.
+
+    Attributes:
+        url: its webhooks and probes.
+        metrics_url: its counters.
+    """
+
+    url: str = ""
+    metrics_url: str = ""
+
+
+_NOT_KNOWN: Final = Served()
+
+
 @dataclass(frozen=True)
 class Services:
     """The services of the console.
@@ -187,7 +202,9 @@ class Services:
     Attributes:
         player: places the calls of the phone; None: it cannot call.
         proof: the function that proves a flow in a subprocess, as `package.module:name`; "": none can be proved.
+        served: the webhook server.
     """
 
     player: Player | None = None
     proof: str = ""
+    served: Served = _NOT_KNOWN

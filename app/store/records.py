@@ -48,6 +48,14 @@ SELECT_REVISION: Final = "SELECT hash, flow, sources, created_at FROM revisions 
 
 SELECT_HOOKS_OF_SESSION: Final = f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 
+SELECT_OPEN_REVISIONS: Final = """
+    SELECT flow, revision, count(*)
+    FROM calls
+    WHERE NOT is_over AND created_at >= $1
+    GROUP BY flow, revision
+    ORDER BY flow, count(*) DESC, revision
+"""
+
 COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
 
 SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
@@ -104,6 +112,12 @@ class Records:
     async def count_open(self, since: int) -> int:
         """How many calls that began at `since` (milliseconds) or later are not marked as over."""
         return int((await self._read(COUNT_OPEN, since))[0][0])
+
+    async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
+        """The calls that `count_open` counts, by flow and revision: how many are in each."""
+        return [
+            (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
+        ]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing.process import BaseProcess
@@ -83,7 +83,14 @@ Ready = Callable[[str, int], None]
 """Called with the address and port that the server listens on, once it does."""
 
 
-def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Ready | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    dev: bool = False,
+    workers: int = 1,
+    ready: Ready | None = None,
+    metrics: socket.socket | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints only its log.
 
     After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time, and so does SIGINT.
@@ -93,6 +100,7 @@ def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Rea
         dev: see `create_app`.
         workers: processes that serve, at least 1.
         ready: called once the port is bound, before the first request.
+        metrics: a bound socket that serves the counters, too, beside the port that the settings name.
 
     Raises:
         SettingsError: serving would be unsafe, or an address cannot be listened on.
@@ -110,7 +118,12 @@ def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Rea
         host, port = bound.getsockname()[:2]
         settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
         run = _run_workers if workers > 1 else _run_here
-        run(settings, bound, lambda: ready(str(host), int(port)) if ready is not None else None, dev, workers)
+
+        def greet() -> None:
+            if ready is not None:
+                ready(str(host), int(port))
+
+        run(settings, bound, greet, dev=dev, workers=workers, own=metrics)
     structlog.get_logger().info("server stopped")
 
 
@@ -165,7 +178,15 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _run_here(settings: Settings, bound: socket.socket, ready: Callable[[], None], dev: bool, workers: int) -> None:
+def _run_here(
+    settings: Settings,
+    bound: socket.socket,
+    ready: Callable[[], None],
+    *,
+    dev: bool,
+    workers: int,
+    own: socket.socket | None,
+) -> None:
     metrics = Metrics()
     server = Server(_config(partial(create_app, settings, dev=dev, metrics=metrics), dev, workers))
 
@@ -175,20 +196,28 @@ def _run_here(settings: Settings, bound: socket.socket, ready: Callable[[], None
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        with _metrics_port(settings, metrics.registry):
+        with _metrics_ports(settings, metrics.registry, own):
             ready()
             server.run(sockets=[bound])
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run_workers(settings: Settings, bound: socket.socket, ready: Callable[[], None], dev: bool, workers: int) -> None:
+def _run_workers(
+    settings: Settings,
+    bound: socket.socket,
+    ready: Callable[[], None],
+    *,
+    dev: bool,
+    workers: int,
+    own: socket.socket | None,
+) -> None:
     """Serve from child processes, which share a directory of counters."""
     with TemporaryDirectory(prefix="ncco-metrics-") as folder:
         os.environ[MULTIPROCESS_DIR] = folder  # the workers inherit it
         try:
             config = _config(partial(make_worker_app, settings, dev=dev, server_id=token_hex(8)), dev, workers)
-            with _metrics_port(settings, shared_registry()):
+            with _metrics_ports(settings, shared_registry(), own):
                 supervisor = Supervisor(config, sockets=[bound])
                 ready()
                 supervisor.run()
@@ -286,16 +315,19 @@ def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
 
 
 @contextmanager
-def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
-    """Serve the counters on a port of their own, if one is set.
+def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.socket | None) -> Iterator[None]:
+    """Serve the counters on the socket `own`, and on the port that the settings name.
 
     One thread with an event loop serves any number of connections, beside one process as beside a supervisor.
     """
-    if settings.metrics_port is None:
-        yield
-        return
-    names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
-    with listening(settings.metrics_host, settings.metrics_port, names=names) as bound:
+    with ExitStack() as stack:
+        sockets = [own] if own is not None else []
+        if settings.metrics_port is not None:
+            names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
+            sockets.append(stack.enter_context(listening(settings.metrics_host, settings.metrics_port, names=names)))
+        if not sockets:
+            yield
+            return
         config = Config(
             make_asgi_app(registry),
             http=LimitedHeadProtocol,
@@ -307,7 +339,7 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
             timeout_graceful_shutdown=1,
         )
         server = Server(config)
-        thread = threading.Thread(target=server.run, args=([bound],), name="metrics")
+        thread = threading.Thread(target=server.run, args=(sockets,), name="metrics")
         thread.start()
         try:
             yield

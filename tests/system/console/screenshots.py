@@ -54,6 +54,7 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "call": _at("/calls/aaaaaaaa-0"),
     "change": _at("/change"),
     "change-file": _at("/change/flows/reception.yaml"),
+    "health": _at("/health"),
     "missing": _at("/no/such/page"),
 }
 

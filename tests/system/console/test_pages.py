@@ -17,6 +17,7 @@ from tests.system.console.browser import Watch, check_page
         "/calls",
         "/calls/aaaaaaaa-0?replayed=true",
         "/change",
+        "/health",
         "/change/flows/reception.yaml",
     ],
 )

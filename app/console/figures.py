@@ -1,0 +1,195 @@
+"""What the webhook server beside the console reports of itself: its counters minute by minute, and its readiness.
+
+They are those of one host. The console reads them while it runs, and forgets them when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.console.services import Served
+
+READ_S: Final = 10.0
+"""How often the server is read."""
+FRESH_S: Final = 2.0
+"""A page shows what was read within this time, and reads again otherwise."""
+PATIENCE_S: Final = 2.0
+"""How long an answer may take."""
+MINUTES: Final = 60
+"""How many minutes are kept."""
+_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ncco_webhooks_total": (),
+    "ncco_webhook_seconds_bucket": ("le",),
+    "ncco_failsafes_total": (),
+    "ncco_fallbacks_total": (),
+    "ncco_store_unavailable_total": (),
+    "ncco_signature_rejections_total": ("reason",),
+    "ncco_lookups_total": ("name", "result"),
+    "ncco_lookup_seconds_sum": ("name",),
+    "ncco_hook_tries_total": ("outcome",),
+}
+"""The counters that are kept, and by which of their labels; those with other labels are added up."""
+_GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "ncco_open_calls": (),
+    "ncco_secrets_refused": (),
+    "ncco_hooks": ("state",),
+}
+
+Series: TypeAlias = tuple[str, ...]
+"""The name of a counter and the values of its labels."""
+
+
+class Minute(NamedTuple):
+    """What was counted in one minute, which began at `at` (UTC)."""
+
+    at: datetime
+    counts: dict[Series, float]
+
+
+class ServerState(NamedTuple):
+    """What `/readyz` says.
+
+    Attributes:
+        problem: why the server does not answer; "" when it does.
+        reasons: why it takes no calls.
+        flows: those that new calls can begin in.
+        rejected: what is wrong with the flows on disk that are not in use, with places and cures.
+        loaded_at: when the flows in use were loaded (ISO 8601), "" when none are.
+    """
+
+    problem: str = ""
+    reasons: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    loaded_at: str = ""
+
+
+class Figures:
+    """Reads a server again and again.
+
+    Args:
+        served: where it answers.
+        client: asks it.
+
+    Attributes:
+        state: as read last; None before.
+        is_counted: whether the counters could be read.
+        gauges: present values, as read last.
+    """
+
+    def __init__(self, served: Served, client: httpx.AsyncClient | None = None) -> None:
+        self.state: ServerState | None = None
+        self.is_counted = False
+        self.gauges: Mapping[Series, float] = {}
+        self._served = served
+        self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False)
+        self._minutes: deque[Minute] = deque(maxlen=MINUTES)
+        self._latest: Mapping[Series, float] | None = None
+        self._read_at: datetime | None = None
+        self._reading = asyncio.Lock()
+
+    async def read_forever(self) -> None:
+        """Read every `READ_S` seconds, if it is known where."""
+        while self._served.url:
+            await self.read(datetime.now(UTC))
+            await asyncio.sleep(READ_S)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def read(self, now: datetime) -> None:
+        """Read the server, unless that was done within `FRESH_S`."""
+        async with self._reading:
+            if not self._served.url or (self._read_at and now - self._read_at < timedelta(seconds=FRESH_S)):
+                return
+            self.state = await self._state()
+            self.is_counted = False
+            with suppress(httpx.HTTPError, ValueError):
+                if not self.state.problem:
+                    reply = (await self._client.get(f"{self._served.metrics_url}/metrics")).raise_for_status()
+                    self._add(_counters(reply.text), now)
+                    self.is_counted = True
+            self._read_at = now
+
+    async def _state(self) -> ServerState:
+        try:
+            found: dict[str, Any] = (await self._client.get(f"{self._served.url}/readyz")).json()
+            reasons, flows, rejected = (tuple(map(str, found[name])) for name in ("reasons", "flows", "rejected"))
+            return ServerState("", reasons, flows, rejected, found["loaded_at"] or "")
+        except httpx.TimeoutException:
+            return ServerState(f"it does not answer within {PATIENCE_S:g} seconds")
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
+
+    def _add(self, found: Mapping[Series, float], now: datetime) -> None:
+        """Add what was counted since the last reading to the present minute."""
+        self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
+        counters = {series: value for series, value in found.items() if series[0] in _LABELS}
+        minute = now.replace(second=0, microsecond=0)
+        if not self._minutes or self._minutes[-1].at != minute:
+            self._minutes.append(Minute(minute, {}))
+        before = counters if self._latest is None else self._latest
+        counts = self._minutes[-1].counts
+        for series, value in counters.items():
+            grown = value - before.get(series, 0.0)
+            if grown:
+                counts[series] = counts.get(series, 0.0) + (grown if grown > 0 else value)  # from 0 after a restart
+        self._latest = counters
+
+    def minutes(self, now: datetime) -> list[Minute | None]:
+        """The last hour, minute by minute, the present one last; None for a minute without figures."""
+        known = {minute.at: minute for minute in self._minutes}
+        present = now.replace(second=0, microsecond=0)
+        return [known.get(present - timedelta(minutes=ago)) for ago in reversed(range(MINUTES))]
+
+
+def _counters(text: str) -> dict[Series, float]:
+    """The known counters and gauges of an exposition text. Raises ValueError for another text."""
+    kept, found = {**_LABELS, **_GAUGES}, defaultdict[Series, float](float)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in kept:
+                found[sample.name, *(sample.labels.get(label, "") for label in kept[sample.name])] += sample.value
+    if not any("ncco_webhook_seconds_bucket" in series for series in found):
+        raise ValueError("these are not the counters of the server")
+    return found
+
+
+def total(minutes: Iterable[Minute | None]) -> dict[Series, float]:
+    """What was counted in some minutes together."""
+    found = defaultdict[Series, float](float)
+    for minute in minutes:
+        for series, value in minute.counts.items() if minute is not None else ():
+            found[series] += value
+    return found
+
+
+def sum_of(counts: Mapping[Series, float], *begins: str) -> int:
+    """How much was counted in the series that begin like that."""
+    return round(sum(value for series, value in counts.items() if series[: len(begins)] == begins))
+
+
+def quantile(counts: Mapping[Series, float], share: float) -> float | None:
+    """The time in seconds within which this share of the webhooks was answered; None without any.
+
+    It is estimated inside of a bucket as Prometheus does; what is longer than all buckets counts as the longest.
+    """
+    buckets = sorted((float(series[1]), value) for series, value in counts.items() if "bucket" in series[0])
+    if not buckets or not buckets[-1][1]:
+        return None
+    rank, below, least = share * buckets[-1][1], 0.0, 0.0
+    for most, count in buckets:
+        if count >= rank and most != float("inf"):
+            return least + (most - least) * (rank - below) / (count - below)
+        if most != float("inf"):
+            below, least = count, most
+    return least

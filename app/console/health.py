@@ -1,0 +1,232 @@
+"""How the server is: what needs somebody, what the last hour was like, and what is in use."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from app.console.access import CanLook
+from app.console.calls import recorded
+from app.console.chart import bars, lines
+from app.console.figures import Figures, Minute, Series, quantile, sum_of, total
+from app.console.pages import render
+from app.errors import StoreError
+from app.flow.model import Project
+from app.service.calls import LONGEST_CALL_MS
+from app.store import open_store
+
+router = APIRouter()
+
+OFTEN: Final = 0.1
+"""The share of lookups without an answer from which that is an error."""
+SLOW_S: Final = 2.5
+"""The time of the slowest webhooks from which callers wait too long; Vonage gives up after 5 s."""
+_SIGNATURE_CURE: Final = (
+    "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
+)
+
+
+class HealthProblem(NamedTuple):
+    """What is wrong, and what to do about it.
+
+    Attributes:
+        severity: `error`: callers notice it; `warning`.
+        link: the page with more, "" for none, and `where` in words.
+    """
+
+    severity: str
+    text: str
+    cure: str
+    where: str = ""
+    link: str = ""
+
+
+class LookupFigures(NamedTuple):
+    """How a lookup fared: how often it was asked, failed and came too late, and its mean time in milliseconds."""
+
+    name: str
+    asked: int
+    failed: int
+    late: int
+    mean_ms: float
+
+
+@router.get("/health")
+async def health(request: Request, _: CanLook) -> Response:
+    """The page. It asks for itself again every few seconds."""
+    figures: Figures = request.app.state.figures
+    settings = request.app.state.settings
+    now = datetime.now(UTC)
+    await figures.read(now)
+    minutes = figures.minutes(now)
+    hour, gauges = total(minutes), figures.gauges
+    lookups = list(_lookups(hour))
+    read = await asyncio.to_thread(request.app.state.project.current)
+    revisions, store_problem = await _revisions(request, now)
+    latest = {name: flow.revision for name, flow in read.project.flows.items()}
+    problems = [
+        *_of_server(figures),
+        *_of_figures(hour, gauges, lookups, read.project),
+        *([HealthProblem("error", f"The calls cannot be read: {store_problem}.", "")] if store_problem else []),
+    ]
+    return render(
+        request,
+        "health.html",
+        problems=sorted(problems, key=lambda problem: problem.severity),
+        state=figures.state,
+        host=socket.gethostname(),
+        webhooks=sum_of(hour, "ncco_webhooks_total"),
+        refused=sum_of(hour, "ncco_signature_rejections_total"),
+        failsafes=sum_of(hour, "ncco_failsafes_total"),
+        p50=_ms(quantile(hour, 0.5)),
+        p99=_ms(quantile(hour, 0.99)),
+        charts=_charts(minutes),
+        rows=[_row(minute) for minute in reversed(minutes) if minute],
+        lookups=lookups,
+        hooks={state: round(gauges.get(("ncco_hooks", state), 0)) for state in ("waiting", "parked")},
+        revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
+        store=open_store(settings.database_url).label,
+        version=version("ncco-server"),
+    )
+
+
+async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], str]:
+    """The open calls by flow and revision, and why they cannot be read."""
+    if request.app.state.settings.database_url.startswith("memory:"):
+        return [], ""
+    try:
+        async with recorded(request) as records:
+            return await records.open_revisions(int(now.timestamp() * 1000) - LONGEST_CALL_MS), ""
+    except StoreError as error:
+        return [], str(error)
+
+
+def _of_server(figures: Figures) -> Iterator[HealthProblem]:
+    """What the server says against itself, if it says anything."""
+    state = figures.state
+    if state is None:
+        cure = "Open the console that `ncco serve` starts; it reads the server beside it."
+        yield HealthProblem("error", "This console does not know its server.", cure)
+        return
+    if state.problem:
+        cure = "Look at its log and at its service (`systemctl status ncco`), and start it again."
+        yield HealthProblem(
+            "error", f"The server on this host is down, and callers hear nothing: {state.problem}.", cure
+        )
+    elif not figures.is_counted:
+        yield HealthProblem("warning", "The server answers, but its counters cannot be read.", "Start it again.")
+    for reason in state.reasons:
+        cure = "The log says more. A server that shuts down finishes its calls first; start it again then."
+        yield HealthProblem("error", f"The server takes no new calls: {reason}.", cure)
+    for rejected in state.rejected:
+        text = f"The flows on disk are not in use; calls go on with the last good ones. {rejected}"
+        yield HealthProblem("warning", text, "Correct it: the server loads the flows by itself.", "the flows", "/flows")
+
+
+def _of_figures(
+    hour: Mapping[Series, float], gauges: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
+) -> Iterator[HealthProblem]:
+    """What the last hour shows."""
+    webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
+    if failsafes:
+        text = f"{_counted(failsafes, 'caller')} heard the failsafe message instead of a flow in the last hour."
+        cure = "Open the calls in which something failed: each says which step, and why."
+        yield HealthProblem("error", text, cure, "such calls", "/calls?state=failed&since=hour")
+    refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
+    if refused:
+        reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
+        text = f"{_counted(sum(refused.values()), 'webhook')} had no valid signature in the last hour: {reasons}."
+        is_all = not webhooks
+        text += " None had one, so every caller hears a dead line." if is_all else ""
+        cure = (
+            _SIGNATURE_CURE
+            if is_all
+            else f"Strangers who try the address are refused rightly. Were they of Vonage: {_SIGNATURE_CURE}"
+        )
+        yield HealthProblem("error" if is_all else "warning", text, cure)
+    if away := sum_of(hour, "ncco_store_unavailable_total"):
+        text = f"{_counted(away, 'webhook')} could not be answered in the last hour, since the store was away."
+        yield HealthProblem("error", text, "Check the database, its disk, and the log.")
+    slowest = quantile(hour, 0.99)
+    if slowest is not None and slowest >= SLOW_S:
+        text = f"One webhook in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
+        yield HealthProblem("error", text, "Look at slow lookups below, at the disk of the database and at the load.")
+    for lookup in lookups:
+        yield from _of_lookup(lookup, project)
+    if parked := round(gauges.get(("ncco_hooks", "parked"), 0)):
+        text = f"{_counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
+        yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
+    if gauges.get(("ncco_secrets_refused",)):
+        text = "Changed secrets cannot be used; the previous ones stay in use."
+        yield HealthProblem("warning", text, "The log says which and why; `ncco doctor` checks them.")
+
+
+def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
+    lost = lookup.failed + lookup.late
+    if not lost:
+        return
+    how = [f"{lookup.failed} failed" if lookup.failed else "", f"{lookup.late} came too late" if lookup.late else ""]
+    text = f"The lookup {lookup.name}: of {lookup.asked} in the last hour, {' and '.join(filter(None, how))}."
+    asking = (
+        (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
+        for ask in step.asks if ask.name == lookup.name
+    )  # fmt: skip
+    flow, step = next(asking, ("", ""))
+    cure = "Check the service behind it; the log has each failure with its reason. Those callers got its `default`."
+    severity = "error" if lost >= OFTEN * lookup.asked else "warning"
+    link = f"/flows/{flow}#{flow}/{step}" if flow else ""
+    yield HealthProblem(severity, text, cure, f"flow {flow}, step {step}" if flow else "", link)
+
+
+def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
+    """The lookups that were asked, those with most trouble first."""
+    results: dict[str, Counter[str]] = {}
+    for series, value in hour.items():
+        if series[0] == "ncco_lookups_total":
+            results.setdefault(series[1], Counter())[series[2]] += round(value)
+    found = []
+    for name, counts in results.items():
+        took_s = hour.get(("ncco_lookup_seconds_sum", name), 0.0)
+        asked = counts.total()
+        found.append(LookupFigures(name, asked, counts["failed"], counts["late"], 1000 * took_s / asked))
+    yield from sorted(found, key=lambda each: (-each.failed - each.late, each.name))
+
+
+def _charts(minutes: list[Minute | None]) -> list[tuple[str, object]]:
+    """The charts of the last hour with their titles."""
+    rate = [sum_of(each.counts, "ncco_webhooks_total") if each else None for each in minutes]
+    middle, slow = ([quantile(each.counts, share) if each else None for each in minutes] for share in (0.5, 0.99))
+    most, slowest = (
+        max((value for value in rate if value), default=0),
+        max((each for each in slow if each), default=0.0),
+    )
+    rate_label = f"Webhooks per minute in the last hour, {most} at most"
+    time_label = f"Time to answer in the last hour: p50 and p99, {slowest * 1000:.0f} ms at most"
+    return [("Webhooks per minute", bars(rate, rate_label)), ("Time to answer", lines([middle, slow], time_label))]
+
+
+def _row(minute: Minute) -> tuple[str, int, str, str, int]:
+    """A minute in the table beside the charts: when, webhooks, p50, p99, refused signatures."""
+    counts = minute.counts
+    return (
+        minute.at.isoformat(),
+        sum_of(counts, "ncco_webhooks_total"),
+        _ms(quantile(counts, 0.5)),
+        _ms(quantile(counts, 0.99)),
+        sum_of(counts, "ncco_signature_rejections_total"),
+    )
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:.0f} {noun}" if number == 1 else f"{number:.0f} {noun}s"
