@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "test": "Play the scenarios of a project, and report which outcomes they cover.",
     "prove": "Explore every path through flows, and print the shortest call that goes wrong.",
     "calls": "List recorded calls, or explain one with its timeline.",
+    "report": "Count the calls of some days: minutes, what came of them, time to a person.",
     "replay": "Play a recorded call again, and compare what goes out.",
     "hooks": "List waiting and parked hooks; try them again, or delete them.",
     "bundle": "Write static NCCOs for the fallback URL, for when the server is down.",

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -61,13 +60,6 @@ def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     return digits.lstrip("0") or digits
 
 
-def _zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
-
-
 @click.command(
     "calls",
     epilog="""\b
@@ -91,7 +83,7 @@ it. Exit codes: 0 shown, 1 there is no such call, 2 there is no database that ca
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option("--failed", "has_failed", is_flag=True, help="Calls in which a step could not be played as written.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
-@click.option("--timezone", "zone", default="UTC", show_default=True, callback=_zone, help="Of the times.")
+@click.option("--timezone", "zone", default="UTC", show_default=True, callback=options.read_zone, help="Of the times.")
 @click.option("--ncco", "whole", is_flag=True, help="Of one call: the NCCOs as they went out.")
 @click.option("--follow", is_flag=True, help="Keep showing what is new, until Ctrl-C.")
 @options.output("text", "json")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -52,6 +53,14 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
     if time.year not in YEARS:
         raise click.BadParameter(f"{text} is too far away; take a year from {YEARS[0]} to {YEARS[-1]}")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
+    """A time zone by its name in the time zone database. Raises BadParameter."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
 
 
 def read_url(_: click.Context, __: click.Parameter, url: str) -> str:

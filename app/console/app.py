@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, flows, health, login, phone
+from app.console import calls, change, editor, events, flows, health, login, phone, report
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.figures import Figures
@@ -65,7 +65,7 @@ def create_console(
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
-    for module in (login, phone, flows, calls, change, health, editor, events):
+    for module in (login, phone, flows, calls, report, change, health, editor, events):
         app.router.routes.extend(module.router.routes)
     app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(RequireSession)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +21,15 @@ from app.console.phone import PhoneCalls
 from app.console.repetition import keep
 from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
-from app.service.recorded_calls import action_summary, call_document, duration_text, entries_of, hook_document, state_of
+from app.service.recorded_calls import (
+    action_summary,
+    call_document,
+    csv_text,
+    duration_text,
+    entries_of,
+    hook_document,
+    state_of,
+)
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, Records, Timeline, open_store
 
@@ -142,19 +148,9 @@ async def calls_json(request: Request, search: Search, _: CanLook) -> Response:
 @router.get("/calls.csv")
 async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
     """The calls of the list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe."""
-    calls = await _exported(request, search)
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(_CSV_COLUMNS)
-    for each in calls:
-        table.writerow(_cell(each[name]) for name in _CSV_COLUMNS)
+    text = csv_text(_CSV_COLUMNS, await _exported(request, search))
     headers = {"content-disposition": "attachment; filename=calls.csv"}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 class Said(NamedTuple):

@@ -20,6 +20,7 @@ NAVIGATION: Final = (
     ("phone", "Phone"),
     ("flows", "Flows"),
     ("calls", "Calls"),
+    ("report", "Report"),
     ("change", "Change"),
     ("health", "Health"),
 )

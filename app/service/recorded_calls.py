@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,7 +33,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     `lost`: its end was not reported, or cannot be, since it has no leg. `step` is where it is or ended.
     """
     session = row.session
-    state = _json_object(session.state)
+    state = json_object(session.state)
     call, flow, step = state.get("call", {}), str(state.get("at", "")), str(state.get("step", ""))
     ended_at = session.updated_at if session.is_over else None
     if session.is_over:
@@ -57,7 +59,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     }
 
 
-def _json_object(text: bytes) -> Mapping[str, Any]:
+def json_object(text: bytes) -> Mapping[str, Any]:
     """{} for anything else, so that a damaged row can still be shown."""
     try:
         document = orjson.loads(text)
@@ -84,7 +86,7 @@ class TimelineEntry:
     @property
     def inputs(self) -> Mapping[str, Any]:
         """What its turn had besides the webhook: its time, and the answers of lookups."""
-        return _json_object(self.turn.inputs) if self.turn is not None else {}
+        return json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
     def document(self) -> dict[str, Any]:
@@ -202,6 +204,21 @@ def hook_document(hook: HookRow) -> dict[str, Any]:
         "written_at": json_time(hook.created_at),
         "next_try_at": json_time(hook.due_at),
     }
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A table with these columns. A cell that a spreadsheet would take for a formula gets an apostrophe."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(names)
+    for row in rows:
+        table.writerow(_cell(row[name]) for name in names)
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def json_time(at_ms: int | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from app.store.rows import (
     WORD_CALLS,
     CallFilter,
     CallRow,
+    ReportedCall,
     RevisionRow,
     Timeline,
     TurnRow,
@@ -76,6 +77,38 @@ SELECT_NEAR: Final = f"""
 """
 
 
+CLOCKS_MS: Final = 3_600_000
+"""How far the clocks of hosts may differ: keys grow with time, but for that."""
+
+REPORTED: Final = 1_000
+"""Calls that are read at once for a report."""
+
+SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
+
+# Events of a connect come in on its wait, those of the caller's own leg on none. A recording of the whole call has
+# neither a beep nor a key that ends it.
+SELECT_REPORTED: Final = """
+    SELECT key, flow, leg, state, is_over, created_at, updated_at, (
+        SELECT min(received_at) FROM webhooks AS answered
+        WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
+            SELECT 1 FROM webhooks AS machine
+            WHERE machine.call_key = answered.call_key AND machine.turn = answered.turn
+                AND machine.wait = answered.wait AND machine.kind = 'event-machine'
+        )
+    ), EXISTS (
+        SELECT 1 FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
+        WHERE webhooks.call_key = calls.key AND kind = 'record'
+            AND (position($2::bytea IN ncco) > 0 OR position($3::bytea IN ncco) > 0)
+    )
+    FROM calls
+    WHERE key > $1
+    ORDER BY key
+    LIMIT $4
+"""
+_MESSAGE: Final = (b'"beepStart":true', b'"endOnKey":')
+"""Occur in the NCCO of a recording that is a message."""
+
+
 class Records:
     """Reads what a store holds. Every method may raise StoreUnavailable.
 
@@ -108,6 +141,18 @@ class Records:
         values.append(limit)
         rows = await self._read(f"{sql} ORDER BY key DESC LIMIT ${len(values)}", *values)
         return [_call_row(row) for row in rows]
+
+    async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
+        """Calls in the order of writing: all that began at `since` or later and before `until`, and a few others."""
+        found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
+        key = found[0][0] if found else -1
+        while rows := await self._read(SELECT_REPORTED, key, *_MESSAGE, REPORTED):
+            for row in rows:
+                call = ReportedCall(*row)
+                if call.created_at >= until + CLOCKS_MS:
+                    return
+                yield call
+            key = rows[-1][0]
 
     async def count_open(self, since: int) -> int:
         """How many calls that began at `since` (milliseconds) or later are not marked as over."""

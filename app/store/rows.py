@@ -194,6 +194,25 @@ class CallRow(NamedTuple):
     has_failed: bool
 
 
+class ReportedCall(NamedTuple):
+    """What a report needs of a call.
+
+    Attributes:
+        person_at: when a party that was dialled answered first, unless it is known to be a machine.
+        has_message: whether its caller left a recording that began with a beep or could be ended by a key.
+    """
+
+    key: int
+    flow: str
+    leg: str
+    state: bytes
+    is_over: bool
+    created_at: int
+    updated_at: int
+    person_at: int | None
+    has_message: bool
+
+
 class Timeline(NamedTuple):
     """Everything of one call: its webhooks and its turns in the order of writing, and the hooks that are not sent.
 

@@ -16,6 +16,7 @@ from tests.system.console.browser import Watch, check_page
         "/flows/reception?errors=true",
         "/calls",
         "/calls/aaaaaaaa-0?replayed=true",
+        "/report",
         "/change",
         "/health",
         "/change/flows/reception.yaml",

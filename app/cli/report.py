@@ -1,0 +1,95 @@
+"""`ncco report`: the calls of some days, counted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from app.cli import options
+from app.cli.database import find_database, opened
+from app.cli.environment import folders
+from app.cli.output import FINE, columns, print_json
+from app.cli.project import Source
+from app.flow.report import printable
+from app.service.call_report import COLUMNS, DISPOSITIONS, CallReport, count_calls, read_period, zone_of
+
+
+def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise click.BadParameter(f"{text} is not a date; write one such as 2026-12-25") from None
+
+
+_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in DISPOSITIONS.items())
+
+
+@click.command(
+    "report",
+    epilog=f"""\b
+Examples:
+  ncco report                                    the last seven days, with today
+  ncco report --from 2026-11-01 --to 2026-12-01  November
+  ncco report --flow reception --format csv      one flow, for a spreadsheet
+
+\b
+Each call counts once, as the first of these that fits:
+{_ENDINGS}
+
+Minutes are those of calls that are over, from the answer webhook to the end. Seconds until a person count from the
+answer webhook too: `median` is what half of the calls that reached a person did not exceed, `p90` nine of ten. Exit
+codes: 0 shown, 2 there is no database that can be read.""",
+)
+@click.option("--from", "first", callback=_day, help="First day, such as 2026-11-01 [seven days before --to].")
+@click.option("--to", "end", callback=_day, help="The day after the last one [tomorrow].")
+@click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option(
+    "--timezone",
+    "zone",
+    callback=lambda context, parameter, name: name and options.read_zone(context, parameter, name),
+    help="Whose days they are [that of the opening hours in the flows; UTC if there are none, or several].",
+)
+@options.flows
+@options.templates
+@options.output("text", "csv", "json")
+def command(
+    *,
+    first: date | None,
+    end: date | None,
+    flow: str,
+    zone: tzinfo | None,
+    flows: Path | None,
+    templates: Path | None,
+    form: str,
+) -> int:
+    """Count the calls of some days: minutes, what came of them, and how long until a person answered.
+
+    A day begins at midnight in the time zone of the line. Calls are counted together, by flow and by called number.
+    """
+    now, source = datetime.now(UTC), Source(*folders(flows, templates))
+    if zone is None:
+        zone = zone_of(source.load().project, flow) if source.flows.is_dir() else UTC
+    try:
+        period = read_period(first, end, zone, now)
+    except ValueError as error:
+        raise click.UsageError(f"{error}; --to is the day after the last one") from error
+
+    async def run() -> CallReport:
+        async with opened(find_database().records()) as records:
+            calls = records.reported(*period.milliseconds)
+            return await count_calls(calls, period, int(now.timestamp() * 1000), flow)
+
+    report = asyncio.run(run())
+    if form == "json":
+        print_json(report.document)
+    elif form == "csv":
+        click.echo(report.csv, nl=False)
+    else:
+        click.echo(f"from {period.first} to {period.end} (without that day), {zone}")
+        cells = ([row[name] for name in COLUMNS] for row in report.rows)
+        rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
+        click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))
+    return FINE

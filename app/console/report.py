@@ -1,0 +1,92 @@
+"""The page of counted calls."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, BeforeValidator
+
+from app.console.access import CanLook
+from app.console.calls import recorded
+from app.console.pages import render
+from app.errors import StoreError
+from app.flow.zones import find_zone
+from app.service.call_report import DISPOSITIONS, CallReport, Period, count_calls, read_period, zone_of
+
+router = APIRouter()
+
+_Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
+"""A date; an empty field is none."""
+
+
+class ReportQuery(BaseModel):
+    """The filters of a report, as its address holds them."""
+
+    first: Annotated[_Day, Query(alias="from")] = None
+    end: Annotated[_Day, Query(alias="to")] = None
+    flow: Annotated[str, Query(max_length=100)] = ""
+    timezone: Annotated[str, Query(max_length=100)] = ""
+
+
+Filters: TypeAlias = Annotated[ReportQuery, Query()]
+
+
+async def _period(request: Request, filters: ReportQuery) -> Period:
+    """The days that are asked for. Raises HTTPException."""
+    project = (await run_in_threadpool(request.app.state.project.current)).project
+    zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
+    if zone is None:
+        raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
+    try:
+        return read_period(filters.first, filters.end, zone, datetime.now(UTC))
+    except ValueError as error:
+        raise HTTPException(422, f"The period cannot be counted: {error}.") from error
+
+
+async def _count(request: Request, period: Period, flow: str) -> CallReport:
+    """The counts. Raises StoreError."""
+    async with recorded(request) as records:
+        calls = records.reported(*period.milliseconds)
+        return await count_calls(calls, period, int(datetime.now(UTC).timestamp() * 1000), flow)
+
+
+@router.get("/report")
+async def report(request: Request, filters: Filters, _: CanLook) -> Response:
+    """The counts of a period, by flow and by called number."""
+    period, rows, problem = await _period(request, filters), [], ""
+    try:
+        rows = (await _count(request, period, filters.flow)).rows
+    except StoreError as error:
+        problem = str(error)
+    address = urlencode({**period.document, "flow": filters.flow})
+    return render(
+        request,
+        "report.html",
+        period=period,
+        rows=rows,
+        problem=problem,
+        flow=filters.flow,
+        flows=sorted(request.app.state.project.current().project.flows),
+        dispositions=DISPOSITIONS,
+        address=address,
+        is_memory=request.app.state.settings.database_url.startswith("memory:"),
+    )
+
+
+@router.get("/report.json")
+async def report_json(request: Request, filters: Filters, _: CanLook) -> Response:
+    """The same as JSON."""
+    return JSONResponse((await _count(request, await _period(request, filters), filters.flow)).document)
+
+
+@router.get("/report.csv")
+async def report_csv(request: Request, filters: Filters, _: CanLook) -> Response:
+    """The same as a table for spreadsheets."""
+    counted = await _count(request, await _period(request, filters), filters.flow)
+    headers = {"content-disposition": "attachment; filename=report.csv"}
+    return Response(counted.csv, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,262 @@
+"""`ncco report` and the page of the report, against a count by hand of played calls."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from app.cli import main
+from app.console.app import create_console
+from app.console.services import Services
+from app.service.call_report import count_calls, read_period
+from app.settings import Settings
+from app.store import open_store
+from app.web import create_app
+from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.store.postgres_stores import empty_database
+
+DESK = """\
+flow: desk
+numbers: ["442079460000", "442079460001"]
+hours: {office: {timezone: America/New_York, week: {mon-fri: 09:00-17:30}}}
+start: menu
+steps:
+  menu:
+    do:
+      - record: true
+      - talk: "For sales, press 1. To leave a message, press 2. To hear when we are open, press 3."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+      message: {dtmf: 2, goto: message}
+      open: {dtmf: 3, goto: open}
+    retry: {then: end}
+  sales:
+    do: [{connect: "447700900111", timeout: 20, machineDetection: continue}]
+    on: {machine: open, completed: end, otherwise: message}
+  message:
+    do:
+      - talk: "Please speak after the tone."
+      - record: {beepStart: true, endOnSilence: 5, timeOut: 60}
+    goto: end
+  open:
+    do: [{talk: "We are {{ 'open' if hours.office.open else 'closed' }}."}]
+    goto: end
+"""
+DIRECT = """\
+flow: direct
+numbers: ["442079460002"]
+start: ring
+steps:
+  ring:
+    do: [{connect: "447700900222"}]
+    goto: end
+"""
+ZONE = ZoneInfo("America/New_York")
+FIRST, LAST = datetime(2026, 10, 28, tzinfo=UTC), datetime(2026, 11, 6, tzinfo=UTC)  # the clocks change on 1 November
+NOW = LAST + timedelta(minutes=5)
+KINDS = ("person", "declined", "machine", "message", "served", "abandoned", "recorded", "direct", "unreported")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A call that is to be played, and what a person who watches it writes down."""
+
+    leg: str
+    kind: str
+    to: str
+    began: datetime
+    pause_s: int
+
+    @property
+    def flow(self) -> str:
+        return "direct" if self.kind == "direct" else "desk"
+
+    @property
+    def disposition(self) -> str:
+        fixed = {"direct": "person", "recorded": "abandoned", "machine": "served", "declined": "message"}
+        unended = "open" if NOW - self.began < timedelta(hours=48) else "lost"
+        return unended if self.kind == "unreported" else fixed.get(self.kind, self.kind)
+
+    @property
+    def until_person_s(self) -> int | None:
+        return {"person": 2 * self.pause_s, "direct": self.pause_s}.get(self.kind)
+
+    @property
+    def seconds(self) -> int:
+        return 0 if self.kind == "unreported" else 4 * self.pause_s
+
+
+def plans(seed: int, calls: int) -> list[Plan]:
+    """Calls in the order of their beginning."""
+    dice = random.Random(seed)  # noqa: S311 - a test
+    span_s = int((LAST - FIRST).total_seconds())
+    begun = sorted(FIRST + timedelta(seconds=dice.randrange(span_s)) for _ in range(calls))
+    made = []
+    for number, began in enumerate(begun):
+        kind = dice.choice(KINDS)
+        to = "442079460002" if kind == "direct" else dice.choice(("442079460000", "442079460001"))
+        made.append(Plan(f"leg-{number}", kind, to, began, dice.randint(1, 40)))
+    return made
+
+
+def url_of(ncco: list[dict[str, Any]], action: str) -> str:
+    url: str = next(each["eventUrl"][0] for each in ncco if each["action"] == action)
+    return url
+
+
+class Line:
+    """Plays calls on a server, whose clock it sets."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.now = FIRST
+        self.app = create_app(settings, dev=True, clock=lambda: self.now)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8000")
+
+    async def post(self, plan: Plan, url: str, fields: dict[str, Any], pause_s: int = 0) -> list[dict[str, Any]]:
+        self.now += timedelta(seconds=pause_s)
+        names = {"uuid": plan.leg, "conversation_uuid": f"CON-{plan.leg}"}
+        reply = await self.client.post(url, json=names | fields)
+        assert reply.status_code in (200, 204), reply.text
+        ncco: list[dict[str, Any]] = reply.json() if reply.content else []
+        return ncco
+
+    async def play(self, plan: Plan) -> None:
+        self.now = plan.began
+        ncco = await self.post(plan, "/webhooks/answer", {"to": plan.to, "from": "447700900123"})
+        await self.post(plan, "/webhooks/event", {"status": "answered", "direction": "inbound"})
+        recorded = [ncco] if plan.kind == "recorded" else []
+        if plan.kind == "direct":
+            await self.ring(plan, ncco)
+        if key := {"person": "1", "declined": "1", "machine": "1", "message": "2", "served": "3"}.get(plan.kind):
+            recorded.append(ncco)
+            pressed = {"digits": key, "timed_out": False}
+            ncco = await self.post(plan, url_of(ncco, "input"), {"dtmf": pressed}, plan.pause_s)
+            if key == "1":
+                ncco = await self.ring(plan, ncco)
+        if plan.disposition == "message":
+            recorded.append(ncco)
+        for each in recorded:
+            await self.post(
+                plan, url_of(each, "record"), {"recording_url": "https://api.nexmo.com/v1/files/1", "size": 1}
+            )
+        if plan.kind != "unreported":
+            self.now = plan.began + timedelta(seconds=plan.seconds)
+            await self.post(plan, "/webhooks/event", {"status": "completed", "duration": str(plan.seconds)})
+
+    async def ring(self, plan: Plan, ncco: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        party = {"uuid": f"{plan.leg}-b", "direction": "outbound", "to": "447700900111"}
+        url = url_of(ncco, "connect")
+        if plan.kind == "declined":
+            return await self.post(plan, url, party | {"status": "busy"})
+        await self.post(plan, url, party | {"status": "answered"}, plan.pause_s)
+        if plan.kind == "machine":
+            await self.post(plan, url, {"status": "machine", "call_uuid": f"{plan.leg}-b"})
+        return await self.post(plan, url, party | {"status": "completed"})
+
+
+def counted_by_hand(played: list[Plan], first: date, end: date, by: str, name: str) -> dict[str, Any]:
+    days = [plan for plan in played if first <= plan.began.astimezone(ZONE).date() < end]
+    mine = [plan for plan in days if name == {"all": "", "flow": plan.flow, "number": plan.to}[by]]
+    waits = sorted(plan.until_person_s for plan in mine if plan.until_person_s is not None)
+    kinds = [plan.disposition for plan in mine]
+    names = ("person", "message", "served", "abandoned", "open", "lost")
+    return {
+        "by": by,
+        "name": name,
+        "calls": len(mine),
+        "minutes": round(sum(plan.seconds for plan in mine) / 60, 1),
+        **{each: kinds.count(each) for each in names},
+        "person_median_s": waits[ceil(0.5 * len(waits)) - 1] if waits else None,
+        "person_p90_s": waits[ceil(0.9 * len(waits)) - 1] if waits else None,
+    }
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
+    (tmp_path / "flows" / "direct.yaml").write_text(DIRECT, encoding="utf-8")
+    url = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
+    return settings_for(tmp_path, database_url=url, insecure=True, retention_days=0, key="k" * 40)
+
+
+@pytest.fixture
+async def played(settings: Settings) -> AsyncIterator[list[Plan]]:
+    made = plans(7, 150)
+    line = Line(settings)
+    async with line.app.router.lifespan_context(line.app), line.client:
+        for plan in made:
+            await line.play(plan)
+        yield made
+
+
+async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, played: list[Plan]) -> None:
+    dice = random.Random(11)  # noqa: S311 - a test
+    records = open_store(settings.database_url).records()
+    await records.open()
+    seen = set()
+    for _ in range(40):
+        first = date(2026, 10, 26) + timedelta(dice.randrange(12))
+        period = read_period(first, first + timedelta(dice.randint(1, 6)), ZONE, NOW)
+        report = await count_calls(records.reported(*period.milliseconds), period, int(NOW.timestamp() * 1000))
+        for row in report.rows:
+            assert counted_by_hand(played, period.first, period.end, row["by"], row["name"]) == row
+            seen |= {name for name, value in row.items() if value}
+        for by in ("flow", "number"):
+            assert report.rows[0]["calls"] == sum(row["calls"] for row in report.rows if row["by"] == by)
+    await records.close()
+
+    assert {"person", "message", "served", "abandoned", "open", "lost", "person_p90_s"} <= seen
+
+
+async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, played: list[Plan]) -> None:
+    days = "from=2026-10-28&to=2026-11-03&timezone=&flow=desk"
+    async with await logged_in(create_console(settings, Services(), dev=True)) as console:
+        page = (await console.get(f"/report?{days}")).text
+        document = (await console.get(f"/report.json?{days}")).json()
+        table = list(csv.DictReader(io.StringIO((await console.get(f"/report.csv?{days}")).text)))
+        empty = (await console.get("/report?from=2020-01-01")).text
+        refused = await console.get("/report.json?from=2026-11-03&to=2026-11-03")
+
+    expected = counted_by_hand(played, date(2026, 10, 28), date(2026, 11, 3), "flow", "desk")
+    (row,) = [row for row in document["rows"] if row["by"] == "flow"]
+    assert expected == row
+    assert "America/New_York" == document["timezone"]
+    assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
+    assert f'<td class="number">{expected["minutes"]}</td>' in page
+    assert "No call began between these days" in empty
+    assert 422 == refused.status_code
+    assert "not before 2026-11-03" in refused.text
+
+
+async def test_command_prints_the_same_numbers(
+    settings: Settings, played: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NCCO_DATABASE_URL", settings.database_url)
+    monkeypatch.chdir(settings.flows.parent)
+
+    async def run(*words: str) -> str:
+        await asyncio.to_thread(main, ["report", *words], standalone_mode=False)
+        return capsys.readouterr().out
+
+    shown = await run("--from", "2026-10-28", "--to", "2026-11-03")
+    document = json.loads(await run("--from", "2026-10-28", "--to", "2026-11-03", "--format", "json"))
+
+    all_, *others = document["rows"]
+    assert counted_by_hand(played, date(2026, 10, 28), date(2026, 11, 3), "all", "") == all_
+    assert {"desk", "direct"} <= {row["name"] for row in others}
+    assert "from 2026-10-28 to 2026-11-03 (without that day), America/New_York" in shown
+    assert f"{all_['minutes']}" in shown
