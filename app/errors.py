@@ -33,7 +33,10 @@ class SettingsError(AppError):
 
     Attributes:
         setting: the environment variable's name.
+        others: what else is wrong.
     """
+
+    others: tuple[SettingsError, ...] = ()
 
     def __init__(self, setting: str, message: str, cure: str) -> None:
         super().__init__(f"{setting}: {message}")

@@ -18,11 +18,11 @@ from uvicorn import Config, Server
 
 from app.errors import SettingsError
 from app.settings import Settings
-from app.settings.fields import variable
+from app.settings.fields import CONSOLE_HOST, variable
+from app.settings.safety import port_clash
 from app.web.log import configure_log
 from app.web.server import LimitedHeadProtocol, end_with_parent, listening
 
-HOST: Final = "127.0.0.1"
 FINISH_S: Final = 2
 """Seconds that requests to the console get to finish."""
 KILL_AFTER_S: Final = 5
@@ -36,7 +36,7 @@ _SPAWN: Final = multiprocessing.get_context("spawn")
 
 def console_address(settings: Settings, token: str = "") -> str:
     """Where the console is opened, with the token of a link."""
-    url = settings.console_url or f"http://{HOST}:{settings.console_port}"
+    url = settings.console_url or f"http://{CONSOLE_HOST}:{settings.console_port}"
     return f"{url}/?token={token}" if token else f"{url}/"
 
 
@@ -159,10 +159,9 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
 
 
 def _listening(settings: Settings) -> AbstractContextManager[socket.socket]:
-    name, port = variable("console_port"), settings.console_port
-    if port and port in (settings.port, settings.metrics_port):  # which are bound later, and matter more
-        raise SettingsError(name, f"{port} is the port of the webhooks or of the metrics", "Choose another port.")
-    return listening(HOST, port, names=("NCCO_CONSOLE_HOST", name))
+    if (clash := port_clash(settings, "console_port")) is not None:  # with listeners that matter more
+        raise clash
+    return listening(CONSOLE_HOST, settings.console_port, names=("NCCO_CONSOLE_HOST", variable("console_port")))
 
 
 class ConsoleServer(Server):

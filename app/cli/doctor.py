@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -24,7 +23,8 @@ from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
 from app.flow.model import Flow
 from app.settings import Settings, load_settings
-from app.settings.fields import PLACEHOLDER_SECRET, SECRETS, UUID, variable
+from app.settings.fields import SECRETS, UUID, variable
+from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from app.store import open_store
 from app.verify.prove import SearchLimits, prove, roots_of
 from app.vonage.keys import rsa_modulus
@@ -35,20 +35,6 @@ LEAST_KEY_BITS: Final = 2048
 LEAST_FREE_BYTES: Final = 100_000_000
 FEW_FREE_BYTES: Final = 1_000_000_000
 """Less free space is a warning, less than `LEAST_FREE_BYTES` an error. Our choice."""
-PLACEHOLDERS: Final = frozenset(
-    {
-        PLACEHOLDER_SECRET,
-        "the API secret of the Vonage dashboard",
-        "the API key of the Vonage dashboard",
-        "the ID of the application",
-        "...",
-        "00000000-0000-0000-0000-000000000000",
-        "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
-        "78d335fa-323d-0114-9c3d-d6f0d48968cf",
-    }
-)
-"""Values of the guides: ours, and Vonage's for the ID of an application."""
-_PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
 
 
 @click.command(
@@ -75,8 +61,7 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        yield Finding("settings", "error", str(error), error.cure)
-        yield from (Finding("settings", "error", note) for note in getattr(error, "__notes__", ()))
+        yield from (Finding("settings", "error", str(each), each.cure) for each in (error, *error.others))
         yield Finding("others", "unchecked", "nothing else can be checked before the settings can be read")
         return
     for check in CHECKS:
@@ -97,19 +82,16 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Whether the server would start outside of development, and what is doubtful."""
-    errors = [Finding("settings", "error", str(error), error.cure) for error in settings.unsafe(dev=False)]
+    wrong = (*unsafe(settings, dev=False), *placeholders(settings))
+    errors = [Finding("settings", "error", str(error), error.cure) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
     yield from [*errors, *doubts] or [Finding("settings", "ok", "the settings can be used")]
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Which secrets are set, and whether one is a placeholder. Never says what they are."""
+    """Which secrets are set. Never says what they are."""
     names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
-    for name, text in texts.items():
-        is_said = (name, text) == ("VONAGE_SIGNATURE_SECRET", PLACEHOLDER_SECRET)  # it is an error of the settings
-        if text in PLACEHOLDERS and not is_said:
-            yield Finding("secrets", "error", f"{name} is a placeholder", "Set it to the real one.")
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
     if lengths or not any(texts.values()):
         yield Finding("secrets", "ok", f"set: {', '.join(lengths)}" if lengths else "none is set")
@@ -132,24 +114,16 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """Whether the application is named, and really."""
+    """Whether the application is named; an ID that cannot be right is an error of the settings."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
         message = "VONAGE_APPLICATION_ID is not set, so webhooks of all applications of the account are accepted"
         yield Finding("application", "warning", message, cure)
-    elif settings.is_signed and not UUID.fullmatch(given):
-        pass  # it is an error of the settings
-    elif given in PLACEHOLDERS:
-        yield Finding("application", "error", "VONAGE_APPLICATION_ID is a placeholder", cure)
-    elif UUID.fullmatch(given):
+    elif UUID.fullmatch(given) and given not in PLACEHOLDERS:
         yield Finding("application", "ok", f"VONAGE_APPLICATION_ID is {given}")
-    else:
+    elif not settings.is_signed and given not in PLACEHOLDERS:
         yield Finding("application", "error", "VONAGE_APPLICATION_ID is not a UUID", cure)
-    host = urlsplit(settings.public_url).hostname or ""
-    if f".{host}".endswith(_PLACEHOLDER_HOSTS):
-        cure = "Set it to the address of your proxy or tunnel."
-        yield Finding("application", "error", f"NCCO_PUBLIC_URL has the host of the guides, {host}", cure)
 
 
 def check_private_key(settings: Settings) -> Iterator[Finding]:

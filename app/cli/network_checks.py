@@ -17,12 +17,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.cli.console_process import HOST
 from app.cli.findings import Finding
 from app.cli.output import counted
 from app.cli.vonage_checks import vonage_findings
 from app.flow.model import Flow
 from app.settings import Settings
+from app.settings.fields import CONSOLE_HOST
+from app.settings.safety import port_clash
 from app.vonage.signatures import MAX_AGE_S
 
 WITHIN_S: Final = 5.0
@@ -152,16 +153,16 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
+    if (clash := port_clash(settings, "console_port")) is not None:
+        return Finding("console", "error", str(clash), clash.cure)
     port, cure = settings.console_port, "Choose another NCCO_CONSOLE_PORT."
-    if port and port in (settings.port, settings.metrics_port):
-        return Finding("console", "error", f"its port {port} is that of the webhooks or of the metrics", cure)
-    answers = bool((await _probe(client, f"http://{HOST}:{port}/")).status)
+    answers = bool((await _probe(client, f"http://{CONSOLE_HOST}:{port}/")).status)
     if here.server and not answers:
         cure = "Look at what the server said when it started."
         return Finding("console", "warning", f"the server runs, and no console answers at port {port}", cure)
     if answers and not here.server:
         return Finding("console", "error", f"another program answers at its port {port}", cure)
-    state = f"answers at http://{HOST}:{port}" if answers else f"port {port} is free"
+    state = f"answers at http://{CONSOLE_HOST}:{port}" if answers else f"port {port} is free"
     return Finding("console", "ok", f"it has a password, and {state}")
 
 

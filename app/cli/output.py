@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from app.errors import AppError, StoreError
+from app.errors import AppError, SettingsError, StoreError
 
 FINE: Final = 0
 ISSUES: Final = 1
@@ -57,7 +57,9 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     except AppError as error:
         if not error.cure:
             raise
-        raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
+        others = error.others if isinstance(error, SettingsError) else ()
+        rest = (f"{other}\n  cure: {other.cure}" for other in others)
+        raise CannotRun(str(error), "\n".join([error.cure, *rest])) from error
     except OSError as error:
         if error.filename is not None:  # not of standard output, which has no name
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"

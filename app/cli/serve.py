@@ -23,7 +23,8 @@ from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Project, Step
 from app.flow.report import printable, report
 from app.service.library import CURE, RELEASED, project_of, removals
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_settings, require_safe
+from app.settings.safety import placeholders
 from app.store import open_store
 from app.web.server import serve
 
@@ -73,7 +74,7 @@ def command(
     if flows is not None and templates is None:
         flows, templates = folders(flows, None)
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
-    settings.require_safe(dev)
+    require_safe(settings, dev)
     _check_workers(settings.database_url, workers)
     found = Source(settings.flows, settings.templates).load(settings.policy().env)
     _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
@@ -178,7 +179,8 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         *(f"  {line}" for line in _flow_lines(flows)),
         *(["", f"Calls are kept in {database}."] if database else []),
     ]
-    notes = [*_notes(settings, flows, address), *settings.warnings]
+    left = [f"{each}. {each.cure}" for each in placeholders(settings)]
+    notes = [*left, *_notes(settings, flows, address), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 

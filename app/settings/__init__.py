@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from app.settings.fields import Settings
 from app.settings.load import load_settings
+from app.settings.safety import require_safe
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "require_safe"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -19,6 +19,8 @@ from app.store import open_store
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
+CONSOLE_HOST: Final = "127.0.0.1"
+"""Where the console listens."""
 SECRETS: Final = (
     "key",
     "key_previous",
@@ -305,48 +307,6 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but probably not intended: one sentence each."""
         return self._warnings
-
-    def require_safe(self, dev: bool) -> None:
-        """Refuse to start an unsafe server. Raises the first of `unsafe`; the others are its notes (`__notes__`)."""
-        errors = list(self.unsafe(dev))
-        for error in errors[1:]:
-            errors[0].add_note(f"{error} ({error.cure})")
-        if errors:
-            raise errors[0]
-
-    def unsafe(self, dev: bool) -> Iterator[SettingsError]:
-        """Why the server does not start: without signatures, anybody could control calls and run up a bill.
-
-        There is no signature secret and this is neither development on loopback nor set to be insecure, every webhook
-        would be refused, or callback URLs would not work.
-        """
-        if not self.is_signed and not self.insecure and not (dev and values.is_loopback(self.host)):
-            where = f"{self.host}:{self.port}"
-            yield SettingsError(
-                "VONAGE_SIGNATURE_SECRET",
-                f"is not set, so anybody who reaches {where} could send webhooks",
-                "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
-                "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
-            )
-        if self.signature_secret.get_secret_value() == PLACEHOLDER_SECRET:
-            yield SettingsError(
-                "VONAGE_SIGNATURE_SECRET",
-                "is the placeholder of the guide, so every webhook would be refused",
-                "Set it to the signature secret from the API settings of the Vonage dashboard.",
-            )
-        if self.is_signed and self.application_id and not UUID.fullmatch(self.application_id):
-            yield SettingsError(
-                "VONAGE_APPLICATION_ID",
-                "is not a UUID, so every webhook would be refused",
-                "Copy the application ID from the Vonage dashboard, or leave it unset.",
-            )
-        if not (self.public_url or dev or self.insecure):  # behind a proxy, every request comes from loopback
-            yield SettingsError(
-                "NCCO_PUBLIC_URL",
-                "is not set, so Vonage would not know where to send what a caller presses",
-                "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "
-                "`ncco serve --dev` does without.",
-            )
 
     def verifier(self) -> Verifier | None:
         """The checker of webhook signatures; None when there is no signature secret."""

@@ -34,7 +34,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     """The settings of the environment and of `env_file`; overrides that are not None win over both.
 
     Raises:
-        SettingsError: a value is wrong. Of several the first is raised and the others are its notes (`__notes__`).
+        SettingsError: a value is wrong; of several the first, with the others.
     """
     written = _written(env_file)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -79,8 +79,7 @@ def _written(env_file: Path | None) -> Mapping[str, str]:
 def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> SettingsError:
     errors = [_translated(error, written) for error in fault.errors(include_url=False)]
     first, *others = {error.setting: error for error in errors}.values()
-    for other in others:
-        first.add_note(f"{other} ({other.cure})")
+    first.others = tuple(others)
     return first
 
 

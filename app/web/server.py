@@ -27,7 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from app.errors import SettingsError, StoreUnavailable
-from app.settings import Settings
+from app.settings import Settings, require_safe
 from app.store import Schema, open_store
 from app.web.app import MAX_HEAD_BYTES, create_app
 from app.web.log import configure_log, with_log_form
@@ -106,7 +106,7 @@ def serve(
         SettingsError: serving would be unsafe, or an address cannot be listened on.
         StoreUnusable: the store cannot be used at all.
     """
-    settings.require_safe(dev)
+    require_safe(settings, dev)
     settings.policy()  # makes the key file, so that workers find it
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)

@@ -123,16 +123,24 @@ def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_greeting_says_what_to_enter_at_vonage() -> None:
     settings = load_settings(
-        None, public_url="https://calls.example.com", signature_secret=SECRET, flows=Path(__file__).parent
+        None, public_url="https://calls.northgate.test", signature_secret=SECRET, flows=Path(__file__).parent
     )
 
     shown = greeting(settings, FLOWS, dev=False)
 
-    assert "  answer    POST  https://calls.example.com/webhooks/answer\n" in shown
-    assert "  fallback  POST  https://calls.example.com/webhooks/fallback\n" in shown
-    assert "  event     POST  https://calls.example.com/webhooks/event\n" in shown
+    assert "  answer    POST  https://calls.northgate.test/webhooks/answer\n" in shown
+    assert "  fallback  POST  https://calls.northgate.test/webhooks/fallback\n" in shown
+    assert "  event     POST  https://calls.northgate.test/webhooks/event\n" in shown
     assert "  shop            442079460000\n" in shown
     assert shown.endswith("442079460000\n")
+
+
+def test_the_greeting_says_that_a_value_of_the_guides_was_left() -> None:
+    shown = greeting(load_settings(None, public_url="https://calls.example.com"), FLOWS, dev=True)
+
+    assert (
+        "NCCO_PUBLIC_URL: has the host of the guides, calls.example.com, so what callers press is sent there." in shown
+    )
 
 
 def test_the_greeting_says_what_is_missing_for_real_calls() -> None:

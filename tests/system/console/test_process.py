@@ -135,7 +135,7 @@ def test_the_console_does_not_take_the_port_of_the_webhooks(tmp_path: Path) -> N
         port = str(other.getsockname()[1])
     with server_with_console(tmp_path, NCCO_PORT=port, NCCO_CONSOLE_PORT=port) as server:
         assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
-    assert f"NCCO_CONSOLE_PORT: {port} is the port of the webhooks" in server.printed
+    assert f"NCCO_CONSOLE_PORT: is {port}, the same port as NCCO_PORT" in server.printed
 
 
 def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Path) -> None:

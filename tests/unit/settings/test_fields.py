@@ -191,7 +191,8 @@ def test_several_wrong_values_are_all_told(monkeypatch: pytest.MonkeyPatch) -> N
     error = refused(monkeypatch, NCCO_PORT="x", NCCO_LOG="xml", NCCO_BODY_LIMIT="0")
 
     assert "NCCO_PORT" == error.setting
-    assert ["NCCO_LOG", "NCCO_BODY_LIMIT"] == [note.partition(":")[0] for note in error.__notes__]
+    assert ["NCCO_LOG", "NCCO_BODY_LIMIT"] == [other.setting for other in error.others]
+    assert all(other.cure for other in error.others)
 
 
 def test_the_older_name_of_the_signature_secret_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

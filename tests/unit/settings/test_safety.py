@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.errors import SettingsError
-from app.settings import load_settings
+from app.settings import load_settings, require_safe
+from app.settings.safety import placeholders, port_clash
 from app.settings.values import is_loopback
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
@@ -32,7 +33,7 @@ PUBLIC = "https://calls.example.com"
 )
 def test_what_is_safe_or_meant_may_be_served(dev: bool, values: dict[str, Any]) -> None:
     settings = load_settings(None, **values)
-    settings.require_safe(dev)
+    require_safe(settings, dev)
 
     assert dev or settings.insecure or settings.is_signed
 
@@ -50,7 +51,7 @@ def test_what_is_safe_or_meant_may_be_served(dev: bool, values: dict[str, Any]) 
 )
 def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(None, **values).require_safe(dev)
+        require_safe(load_settings(None, **values), dev)
 
     assert "VONAGE_SIGNATURE_SECRET" == caught.value.setting
     assert "NCCO_INSECURE=1" in caught.value.cure
@@ -59,16 +60,75 @@ def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, 
 
 def test_all_reasons_against_serving_are_said_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(None).require_safe(dev=False)
+        require_safe(load_settings(None), dev=False)
 
-    (other,) = caught.value.__notes__
-    assert other.startswith("NCCO_PUBLIC_URL: is not set")
+    (other,) = caught.value.others
+    assert str(other).startswith("NCCO_PUBLIC_URL: is not set")
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("VONAGE_SIGNATURE_SECRET", {"signature_secret": "the signature secret of the Vonage dashboard"}),
+        ("VONAGE_APPLICATION_ID", {"application_id": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"}),
+        ("VONAGE_APPLICATION_ID", {"application_id": "the ID of the application"}),
+        ("VONAGE_API_KEY", {"api_key": "the API key of the Vonage dashboard"}),
+    ],
+)
+def test_values_of_the_guide_that_refuse_every_webhook_are_not_served(setting: str, values: dict[str, Any]) -> None:
+    settings = load_settings(
+        None, **{"signature_secret": SECRET, "public_url": "https://calls.northgate.test"} | values
+    )
+    with pytest.raises(SettingsError) as caught:
+        require_safe(settings, dev=False)
+
+    assert (setting, "is the placeholder of the guide, so every webhook would be refused", ()) == (
+        caught.value.setting,
+        caught.value.message,
+        caught.value.others,
+    )
+
+
+def test_values_of_the_guide_that_answer_calls_are_said() -> None:
+    settings = load_settings(None, public_url=PUBLIC, api_secret="...", api_key="...")
+
+    assert ["NCCO_PUBLIC_URL", "VONAGE_API_SECRET", "VONAGE_API_KEY"] == [
+        each.setting for each in placeholders(settings)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "other", "cure"),
+    [
+        ({"metrics_port": 8000}, "NCCO_PORT", "NCCO_METRICS_PORT=8002"),
+        ({"metrics_port": 8002, "port": 8002, "host": EVERYWHERE}, "NCCO_PORT", "NCCO_METRICS_PORT=8000"),
+        ({"console_port": 8000}, "NCCO_PORT", "NCCO_CONSOLE_PORT=8001"),
+        ({"metrics_port": 8001, "metrics_host": EVERYWHERE}, "NCCO_METRICS_PORT", "NCCO_CONSOLE_PORT=8002"),
+    ],
+)
+def test_two_listeners_on_one_port_are_both_named(values: dict[str, Any], other: str, cure: str) -> None:
+    settings = load_settings(None, **values)
+    clashes = [port_clash(settings, field) for field in ("metrics_port", "console_port")]
+    (clash,) = [clash for clash in clashes if clash is not None]
+
+    assert clash.message.endswith(f"the same port as {other}")
+    assert clash.cure.endswith(f"such as {cure}.")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"port": 0, "metrics_port": 0, "console_port": 0}, {"host": "10.0.0.1", "metrics_port": 8000}],
+)
+def test_ports_that_differ_or_have_other_addresses_do_not_clash(values: dict[str, Any]) -> None:
+    assert [None, None] == [
+        port_clash(load_settings(None, **values), each) for each in ("metrics_port", "console_port")
+    ]
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "127.0.0.1"])
 def test_a_server_of_real_calls_must_know_its_address_also_behind_a_proxy(host: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(None, host=host, signature_secret=SECRET).require_safe(dev=False)
+        require_safe(load_settings(None, host=host, signature_secret=SECRET), dev=False)
 
     assert "NCCO_PUBLIC_URL" == caught.value.setting
 

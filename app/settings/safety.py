@@ -1,0 +1,108 @@
+"""What keeps a server from starting although each setting by itself can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from app.errors import SettingsError
+from app.settings import values
+from app.settings.fields import CONSOLE_HOST, PLACEHOLDER_SECRET, UUID, Settings, variable
+
+PLACEHOLDERS: Final = frozenset(
+    {
+        PLACEHOLDER_SECRET,
+        "the API secret of the Vonage dashboard",
+        "the API key of the Vonage dashboard",
+        "the ID of the application",
+        "...",
+        "00000000-0000-0000-0000-000000000000",
+        "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        "78d335fa-323d-0114-9c3d-d6f0d48968cf",
+    }
+)
+"""Values of the guides: ours, and Vonage's for the ID of an application."""
+_PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
+_REFUSING: Final[Mapping[str, str]] = {
+    "signature_secret": "Set it to the signature secret from the API settings of the Vonage dashboard.",
+    "application_id": "Copy the application ID from the Vonage dashboard, or leave it unset.",
+    "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
+}
+"""Settings that every signed webhook is compared with, and the cure of a wrong one."""
+_PORTS: Final = ("port", "metrics_port", "console_port")
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+def require_safe(settings: Settings, dev: bool) -> None:
+    """Refuse to start an unsafe server. Raises the first of `unsafe`, with the others."""
+    if errors := list(unsafe(settings, dev)):
+        errors[0].others = tuple(errors[1:])
+        raise errors[0]
+
+
+def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
+    """Why the server does not start: without signatures, anybody could control calls and run up a bill.
+
+    There is no signature secret and this is neither development on loopback nor set to be insecure, every webhook
+    would be refused, callback URLs would not work, or two listeners have one port.
+    """
+    if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
+        where = f"{settings.host}:{settings.port}"
+        yield SettingsError(
+            "VONAGE_SIGNATURE_SECRET",
+            f"is not set, so anybody who reaches {where} could send webhooks",
+            "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
+            "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
+        )
+    for field, cure in _REFUSING.items() if settings.is_signed else ():
+        if _text(settings, field) in PLACEHOLDERS:
+            yield SettingsError(
+                variable(field), "is the placeholder of the guide, so every webhook would be refused", cure
+            )
+        elif field == "application_id" and settings.application_id and not UUID.fullmatch(settings.application_id):
+            yield SettingsError(variable(field), "is not a UUID, so every webhook would be refused", cure)
+    if not (settings.public_url or dev or settings.insecure):  # behind a proxy, every request comes from loopback
+        yield SettingsError(
+            "NCCO_PUBLIC_URL",
+            "is not set, so Vonage would not know where to send what a caller presses",
+            "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "
+            "`ncco serve --dev` does without.",
+        )
+    if (clash := port_clash(settings, "metrics_port")) is not None:
+        yield clash
+
+
+def placeholders(settings: Settings) -> Iterator[SettingsError]:
+    """Values of the guides that let the server start."""
+    host = urlsplit(settings.public_url).hostname or ""
+    if f".{host}".endswith(_PLACEHOLDER_HOSTS):
+        yield SettingsError(
+            "NCCO_PUBLIC_URL",
+            f"has the host of the guides, {host}, so what callers press is sent there",
+            "Set it to the address of your proxy or tunnel.",
+        )
+    for field in ("api_secret", *(() if settings.is_signed else _REFUSING)):
+        if _text(settings, field) in PLACEHOLDERS:
+            yield SettingsError(variable(field), "is the placeholder of the guide", "Set it to your own, or remove it.")
+
+
+def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
+    """That a port is also that of a listener which is bound before; None for a port of its own."""
+    hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": CONSOLE_HOST}
+    ports = {each: getattr(settings, each) for each in _PORTS}
+    for other in _PORTS[: _PORTS.index(field)]:
+        if ports[field] and ports[field] == ports[other] and _overlap(hosts[field], hosts[other]):
+            name, free = variable(field), next(port for port in range(8000, 8004) if port not in ports.values())
+            cure = f"Choose another port for one of them, such as {name}={free}."
+            return SettingsError(name, f"is {ports[field]}, the same port as {variable(other)}", cure)
+    return None
+
+
+def _overlap(host: str, other: str) -> bool:
+    return host == other or host in _EVERY_ADDRESS or other in _EVERY_ADDRESS
+
+
+def _text(settings: Settings, field: str) -> str:
+    value = getattr(settings, field)
+    return value if isinstance(value, str) else str(value.get_secret_value())
