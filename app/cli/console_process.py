@@ -80,7 +80,7 @@ class ConsoleProcess:
 
     def start(self, server_url: str) -> None:
         """Start the process beside the server at this URL."""
-        self._served = (server_url, f"http://{HOST}:{self.metrics.getsockname()[1]}")
+        self._served = (server_url, f"http://{CONSOLE_HOST}:{self.metrics.getsockname()[1]}")
         self._watcher.start()
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         if bound is None:
             yield None
             return
-        metrics = stack.enter_context(listening(HOST, 0))
+        metrics = stack.enter_context(listening(CONSOLE_HOST, 0))
         console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say)
         stack.callback(console.stop)
         yield console
