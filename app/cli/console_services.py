@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -222,22 +223,27 @@ class ProcessPlayer:
     """Plays each call on a stage of its own: the real application, a store in memory and a virtual clock.
 
     Args:
-        dial_allow: prefixes of computed numbers that may be dialled.
+        settings: of the server.
     """
 
-    def __init__(self, dial_allow: tuple[str, ...]) -> None:
-        self._dial_allow = dial_allow
+    def __init__(self, settings: Settings) -> None:
+        self._policy = settings.policy()
 
-    async def place(self, project: Project, placing: Placing, look_up: AnswerLookups, folder: Path) -> PlayedCall:
+    async def place(
+        self, project: Project, placing: Placing, look_ups: Callable[[], AnswerLookups], folder: Path
+    ) -> PlayedCall:
         """See `Player`."""
-        stage = LocalStage(project, make_app, self._dial_allow)
+        stage = LocalStage(project, make_app, self._policy.dial_allow)
         reader = ScenarioReader()
         call = ScenarioCall(to=placing.to, from_=placing.caller, made_at=placing.made_at, flow=placing.flow)
         fitted = stage.fit_call(call, reader)
         for issue in reader.issues:
             raise CannotPlace(issue.message, issue.cure)
         conditions = CallConditions(Parties(other=None), {})
-        placed = await stage.ring(fitted, conditions, look_up=look_up, env={}, seed=_SEED)
+        env = self._policy.env if placing.is_live else {}
+        # Servers that are asked may remember calls by their ids.
+        seed = secrets.token_hex(16) if placing.is_live else _SEED
+        placed = await stage.ring(fitted, conditions, look_ups=look_ups, env=env, seed=seed)
         return RecordedCall(placed, call if call.flow or call.to else fitted, stage, folder)
 
     async def place_ncco(self, ncco: Sequence[Mapping[str, Any]], placing: Placing) -> PlayedCall:
@@ -254,4 +260,4 @@ class ProcessPlayer:
 def console_services(settings: Settings, served: Served | None = None) -> Services:
     """The services of the console for a project, beside the server that is `served`."""
     proof = f"{prove_flow.__module__}:{prove_flow.__name__}"
-    return Services(ProcessPlayer(settings.dial_allow), proof, served or Served())
+    return Services(ProcessPlayer(settings), proof, served or Served())

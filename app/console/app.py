@@ -54,7 +54,7 @@ def create_console(
     app.state.dev = dev
     app.state.has_secure_cookies = not dev or settings.console_url.startswith("https:")
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
-    app.state.phone_calls = PhoneCalls()
+    app.state.phone_calls = PhoneCalls(settings)
     app.state.pictures = flows.Pictures()
     app.state.changes = CallChanges(settings.database_url)
     app.state.figures = Figures(services.served)
@@ -88,7 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.figures.close()
     await app.state.worker.close()
     await app.state.prover.close()
-    await app.state.phone_calls.thread.close()
+    await app.state.phone_calls.close()
     await app.state.store.close()
 
 

@@ -20,6 +20,7 @@ from app.console.phone_call import (
     MOST_CALLS,
     ChosenAnswers,
     PhoneCall,
+    RealAnswers,
     Refused,
     World,
     lookups_of,
@@ -33,6 +34,8 @@ from app.console.sessions import ConsoleSession
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
 from app.flow.issues import Issue
+from app.service.lookups import LookupClient
+from app.settings import Settings
 
 router = APIRouter()
 
@@ -64,9 +67,26 @@ class PhoneCalls:
         thread: where they are played.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.by_id: dict[str, PhoneCall] = {}
         self.thread = PhoneThread()
+        self._settings = settings
+        self._client: LookupClient | None = None
+
+    @property
+    def client(self) -> LookupClient:
+        """Asks for lookups as the server does; use it in the thread."""
+        if self._client is None:
+            settings = self._settings
+            folder = settings.flows.resolve().parent
+            self._client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, folder)
+        return self._client
+
+    async def close(self) -> None:
+        """Stop the thread."""
+        if self._client is not None:
+            await self.thread.run(self._client.close())
+        await self.thread.close()
 
     async def add(self, call: PhoneCall) -> None:
         """Keep a call; its owner's oldest ones and idle ones are dropped. Raises HTTPException (429)."""
@@ -105,6 +125,7 @@ class CallRequest(Text):
     Attributes:
         flow, to, caller: which flow ("" where the number decides), the called number ("" for its first), who calls.
         made_at: when; None: now.
+        is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
         again: the id of a call whose inputs are repeated; "" for none.
     """
 
@@ -112,6 +133,7 @@ class CallRequest(Text):
     to: str = Field("", max_length=200, pattern=r"^\+?[\w .@:-]*$")
     caller: str = Field(CALLER, max_length=200)
     made_at: AwareDatetime | None = None
+    is_live: bool = False
     world: World = World()
     again: str = ""
 
@@ -119,7 +141,7 @@ class CallRequest(Text):
 @router.get("/phone")
 async def phone(
     request: Request,
-    _: CanLook,
+    session: CanLook,
     file: str = "",
     flow: str = "",
     line: Annotated[int | None, Query(ge=1)] = None,
@@ -142,7 +164,7 @@ async def phone(
         line=line,
         blocked=request.app.state.project.blocked(shown) if shown in read.texts else "",
         keys=KEYS,
-        **_setup_values(playable),
+        **_setup_values(playable, session),
     )
 
 
@@ -192,7 +214,7 @@ def _unreleased(issues: Iterable[Issue], file: str) -> str:
 async def setup(request: Request, session: CanLook, source: Text) -> Response:
     """What can be called in a text, whom it dials, what it looks up, and its issues."""
     playable = await _read(request, session, source)
-    return render(request, "phone_setup.html", **_setup_values(playable))
+    return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
 @router.post("/phone/picture")
@@ -212,7 +234,16 @@ async def _read(request: Request, session: ConsoleSession, source: Text) -> Play
     return await asyncio.to_thread(read_source, request.app.state.project, source)
 
 
-def _setup_values(playable: Playable) -> dict[str, object]:
+def _not_live(session: ConsoleSession, source: Text) -> str:
+    """Why a text cannot ask for its lookups; "" if it can."""
+    if session.role != "change":
+        return "Real services are asked with the password that may change things only."
+    if source.text is not None or source.file in PASTED:
+        return "Only a saved file of the project asks real services. Save this text first."
+    return ""
+
+
+def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, object]:
     definitions = lookups_of(playable.project) if playable.project is not None else {}
     return {
         "playable": playable,
@@ -220,15 +251,19 @@ def _setup_values(playable: Playable) -> dict[str, object]:
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": OUTCOMES,
         "caller": CALLER,
+        "not_live": _not_live(session, playable.source),
     }
 
 
 @router.post("/phone/calls")
 async def place(request: Request, session: CanLook, wanted: CallRequest) -> Response:
     """Call; a text with errors gets its issues instead. With `again` the inputs of another call are repeated."""
+    if wanted.is_live and (problem := _not_live(session, wanted)):
+        audit(request, "services not asked", is_refused=True, file=wanted.file)
+        raise HTTPException(403, problem)
     playable = await _read(request, session, wanted)
     if not playable.is_ready:
-        return render(request, "phone_issues.html", **_setup_values(playable))
+        return render(request, "phone_issues.html", playable=playable)
     before = request.app.state.phone_calls.by_id.get(wanted.again)
     before = before if before is not None and before.owner == session.id else None
     made_at = wanted.made_at or datetime.now(UTC)
@@ -236,6 +271,8 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
         made_at = before.made_at
     if made_at.year not in YEARS:
         raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
+    if wanted.is_live:
+        audit(request, "services asked", file=wanted.file)
     call = await _placed(request, session.id, wanted, playable, made_at)
     await request.app.state.phone_calls.add(call)
     async with call.lock:
@@ -253,8 +290,10 @@ async def _placed(
     """The call that was asked for. Raises HTTPException."""
     definitions = lookups_of(playable.project) if playable.project is not None else {}
     answers = ChosenAnswers(definitions, wanted.world)
+    if wanted.is_live:
+        answers = RealAnswers(definitions, wanted.world, client=request.app.state.phone_calls.client)
     flow = "" if wanted.to or not playable.startable else wanted.flow or playable.startable[0].name
-    placing = Placing(wanted.to, wanted.caller, made_at, flow)
+    placing = Placing(wanted.to, wanted.caller, made_at, flow, wanted.is_live)
     services: Services = request.app.state.services
     player, thread = services.player, request.app.state.phone_calls.thread
     if player is None:
@@ -264,7 +303,7 @@ async def _placed(
             line = await thread.run(player.place_ncco(playable.ncco, placing))
         else:
             folder = request.app.state.project.flows
-            line = await thread.run(player.place(playable.project, placing, answers.ask, folder))
+            line = await thread.run(player.place(playable.project, placing, answers.of_turn, folder))
     except CannotPlace as error:
         raise HTTPException(422, str(error)) from error
     except AppError as error:

@@ -29,6 +29,8 @@ from app.engine import Lookup, LookupAnswer, TraceLine
 from app.errors import AppError
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Project
+from app.service.calls import AnswerLookups
+from app.service.lookups import LookupClient, lookups_of_turn
 from app.simulator.legs import CallMoment, Leg, Waited
 from app.simulator.parties import Behaviour, Outcome
 from app.store import TurnRow
@@ -44,6 +46,8 @@ MOST_CALLS: Final = 20
 MOST_ACTS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
+MOST_ASKED: Final = 100
+"""Lookups of one call that really ask; a hold that is skipped asks every few seconds of the call."""
 MOST_MOMENTS: Final = 2_000
 """Moments that one request plays."""
 LONGEST_S: Final = 3600.0
@@ -88,7 +92,7 @@ def lookups_of(project: Project) -> Mapping[tuple[str, str], LookupDefinition]:
 
 @dataclass
 class ChosenAnswers:
-    """Answers lookups as a person has chosen; nothing is asked outside.
+    """Answers the lookups of a call as a person has chosen; nothing is asked outside.
 
     Attributes:
         given: every lookup with its answer, in order.
@@ -97,6 +101,10 @@ class ChosenAnswers:
     definitions: Mapping[tuple[str, str], LookupDefinition]
     world: World
     given: list[tuple[Lookup, LookupAnswer]] = field(default_factory=list)
+
+    def of_turn(self) -> AnswerLookups:
+        """A function that answers the lookups of one turn."""
+        return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
@@ -115,6 +123,29 @@ class ChosenAnswers:
             case "fails":
                 return LookupAnswer(None, "status 503")
         return LookupAnswer(None, NOBODY)
+
+
+@dataclass
+class RealAnswers(ChosenAnswers):
+    """Asks other servers and the project's functions, `MOST_ASKED` times at most."""
+
+    client: LookupClient = field(kw_only=True)
+
+    def of_turn(self) -> AnswerLookups:
+        """See `ChosenAnswers`; the lookups of a turn share the time that the settings give them."""
+        ask = lookups_of_turn(self._ask, self.client.budget_ms)
+
+        async def answered(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+            answers = await ask(lookups)
+            self.given += zip(lookups, answers, strict=True)
+            return answers
+
+        return answered
+
+    async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        if len(self.given) >= MOST_ASKED:
+            return LookupAnswer(None, f"not asked: a call of the phone asks {MOST_ASKED} times at most")
+        return await self.client.answer(lookup, left_ms)
 
 
 def trace_of(turn: TurnRow) -> list[TraceLine]:
@@ -197,6 +228,11 @@ class PhoneCall:
     def leg(self) -> Leg:
         """The caller's leg."""
         return self.line.leg
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its lookups really ask."""
+        return isinstance(self.answers, RealAnswers)
 
     @property
     def world(self) -> World:

@@ -233,7 +233,7 @@ async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFo
     made_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
     named = row.flow if row.id.endswith(f"/{row.flow}") else ""
     line = await player.place(
-        playable.project, Placing(state.call.to, caller, made_at, named), answers.ask, folder.flows
+        playable.project, Placing(state.call.to, caller, made_at, named), answers.of_turn, folder.flows
     )
     call = PhoneCall(line, "", answers, playable, made_at)
     try:

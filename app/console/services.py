@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,12 +78,15 @@ class Placing:
         caller: the calling number.
         made_at: aware.
         flow: the name of the flow; "" where the number decides.
+        is_live: its lookups ask other servers, with the real variables of the environment. Otherwise flows read
+            placeholders.
     """
 
     to: str
     caller: str
     made_at: datetime
     flow: str = ""
+    is_live: bool = False
 
 
 class CannotPlace(Exception):
@@ -164,15 +167,17 @@ class Kept:
 
 
 class Player(Protocol):
-    """Places calls in this process. Nothing is sent to anybody."""
+    """Places calls in this process. Nothing is sent to anybody, except what `look_ups` does."""
 
-    async def place(self, project: Project, placing: Placing, look_up: AnswerLookups, folder: Path) -> PlayedCall:
+    async def place(
+        self, project: Project, placing: Placing, look_ups: Callable[[], AnswerLookups], folder: Path
+    ) -> PlayedCall:
         """Call a flow of a project. Raises CannotPlace.
 
         Args:
             project: its flows without errors.
             placing: who calls whom, and when.
-            look_up: answers the lookups.
+            look_ups: returns a function that answers the lookups of one turn.
             folder: of the flows; scenarios are written beside it.
         """
 

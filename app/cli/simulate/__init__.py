@@ -328,7 +328,9 @@ class Simulation:
             return
         # Servers that are asked may remember calls by their ids.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
-        yield await self.stage.ring(call, self.met, look_up=person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S)
+        yield await self.stage.ring(
+            call, self.met, look_ups=lambda: person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S
+        )
 
     def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, person: Person) -> None:
         """Write the call as a scenario. Raises CannotRun."""

@@ -268,6 +268,7 @@ async function place(again = "") {
     flow: setup.get("to") ? "" : setup.get("flow") ?? "",
     to: setup.get("to") ?? "",
     caller: setup.get("caller"),
+    is_live: $("live")?.checked ?? false,
     made_at: at || !again ? localTime(at) : null, // of the call that is repeated
     world: world(),
     again,
@@ -488,7 +489,7 @@ $("file").addEventListener("change", () => {
 
 /** Ask what can be called now; what is chosen already stays chosen. */
 async function refresh() {
-  const chosen = new Map([...$("setup").elements].filter(({ id }) => id).map((each) => [each.id, each.value]));
+  const chosen = new Map([...$("setup").elements].filter(({ id }) => id).map((each) => [each.id, each]));
   const isOpen = $("setup").querySelector("details")?.open ?? false;
   try {
     $("setup").innerHTML = await post("/phone/setup", unsavedSource()); // escaped by our own server
@@ -500,8 +501,10 @@ async function refresh() {
   if (!$("phone-issues")?.querySelector(".error")) succeed("place");
   for (const each of $("setup").elements) {
     if (!chosen.has(each.id)) continue;
-    const isKnown = each.tagName !== "SELECT" || [...each.options].some(({ value }) => value === chosen.get(each.id));
-    if (isKnown) each.value = chosen.get(each.id);
+    const { value, checked } = chosen.get(each.id);
+    const isKnown = each.tagName !== "SELECT" || [...each.options].some((option) => option.value === value);
+    if (each.type === "checkbox") each.checked = checked && !each.disabled;
+    else if (isKnown) each.value = value;
   }
   const details = $("setup").querySelector("details");
   if (details) details.open = isOpen;
@@ -511,6 +514,7 @@ async function refresh() {
 
 function showAnswers() {
   for (const fields of $("setup").querySelectorAll("[data-lookup]")) {
+    fields.disabled = $("live").checked;
     const isShown = fields.querySelector("[data-how]").value === "value";
     for (const each of fields.querySelectorAll("[data-answer]")) each.hidden = !isShown;
   }
@@ -540,6 +544,7 @@ $("save").addEventListener("click", async () => {
     const saved = await post("/phone/save", { file, text: written, digest });
     opened = { file, text, hasCrLf, digest: saved.digest };
     $("save").disabled = editor.value === text;
+    refresh();
     succeed("save", "keep");
     if (saved.problem) fail("save", saved.problem);
     else announce(`${file} is saved.`);

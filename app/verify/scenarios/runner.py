@@ -160,7 +160,12 @@ class LocalStage:
         # The ids are the same in every run, but differ each time that a scenario is repeated within a run.
         seed = f"{self._played[name]}:{name}"
         placed = await self.ring(
-            scenario, conditions, look_up=answers.ask, env=scenario.env, dial_allow=scenario.dial_allow, seed=seed
+            scenario,
+            conditions,
+            look_ups=lambda: answers.ask,
+            env=scenario.env,
+            dial_allow=scenario.dial_allow,
+            seed=seed,
         )
         await _play(scenario, conditions, placed, result)
         result.notes = (*result.log, *placed.problems, *answers.notes)
@@ -175,7 +180,7 @@ class LocalStage:
         call: ScenarioCall,
         conditions: CallConditions,
         *,
-        look_up: AnswerLookups,
+        look_ups: Callable[[], AnswerLookups],
         env: Mapping[str, str],
         dial_allow: tuple[str, ...] | None = None,
         seed: str,
@@ -186,7 +191,7 @@ class LocalStage:
         Args:
             call: with its number and flow.
             conditions: the parties and the network.
-            look_up: answers its lookups.
+            look_ups: returns a function that answers the lookups of one turn.
             env: environment variables that override the default ones.
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
             seed: determines its ids.
@@ -198,7 +203,7 @@ class LocalStage:
             self._is_open = True
         allowed = self._dial_allow if dial_allow is None else dial_allow
         self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
-        self._service.look_ups = lambda: look_up
+        self._service.look_ups = look_ups
         self.clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(

@@ -7,16 +7,22 @@ import html
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
 
+from app.cli.console_services import console_services
+from app.console.app import create_console
+from app.settings import load_settings
 from tests.contract.command import ncco
-from tests.contract.console.conftest import REPOSITORY, logged_in, make_console
+from tests.contract.console.conftest import HASHES, REPOSITORY, logged_in, make_console
+from tests.contract.server import StandIn, standing_in
 
 SUNDAY = "2026-03-08T22:00:00Z"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
@@ -359,6 +365,99 @@ async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
         assert "<img" not in page
         assert "49" not in re.sub(r"data-\w+=\"[^\"]*\"|\d\d:\d\d|[0-9a-f-]{16,}", "", page)
     assert any("<script>" in bubble for bubble in phone.bubbles)
+
+
+CRM = """\
+flow: crm
+default: true
+start: a
+lookups:
+  customer:
+    get: "{{ env.CRM }}/customer"
+    headers: {Authorization: "Bearer {{ env.TOKEN }}"}
+    returns: {name: text}
+  points: {python: "loyalty:points", returns: {count: int}}
+hooks:
+  tell: {post: "{{ env.CRM }}/tell"}
+steps:
+  a:
+    lookup: [customer, points]
+    send: tell
+    do:
+      - talk: "Hello {{ customer.name }}, you have {{ points.count }} points."
+    goto: end
+"""
+
+
+@pytest.fixture
+def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
+    """A service on this machine, and in `tmp_path` a project whose flow asks it."""
+    for folder in ("flows", "templates"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "flows/crm.yaml").write_text(CRM)
+    (tmp_path / "loyalty.py").write_text("def points():\n    return {'count': 40}\n")
+    with standing_in() as service:
+        monkeypatch.setenv("FLOW_CRM", service.url)
+        monkeypatch.setenv("FLOW_TOKEN", "a-canary-of-the-environment")
+        service.answers = {"GET /customer": {"name": "Ann"}}
+        yield service
+
+
+def crm_console(project: Path) -> FastAPI:
+    folders = {"flows": project / "flows", "templates": project / "templates"}
+    hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
+    settings = load_settings(None, **folders, **hashes, database_url="memory://")
+    return create_console(settings, console_services(settings), dev=True)
+
+
+async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: StandIn, tmp_path: Path) -> None:
+    file, console = "flows/crm.yaml", crm_console(tmp_path)
+    async with console.router.lifespan_context(console), await logged_in(console) as client:
+        phone = Phone(client)
+        switch = '<input type="checkbox" id="live">'
+        assert switch in (await client.get("/phone")).text
+        assert switch not in (await phone.post("/phone/setup", file=file, text=CRM.replace("Hello", "Hi"))).text
+        await phone.call(file)
+        assert "Hello , you have 0 points." in phone.bubbles
+        for unsaved in ({"text": CRM.replace("Hello", "Hi")}, {"text": CRM}, {"file": "pasted.yaml", "text": CRM}):
+            refused = await phone.post("/phone/calls", **{"file": file, "is_live": True, **unsaved})
+            assert (403, True) == (refused.status_code, "Save this text first." in refused.text)
+        assert [] == crm.asked
+
+        with capture_logs() as lines:
+            await phone.call(file, is_live=True)
+        assert "Hello Ann, you have 40 points." in phone.bubbles
+        assert ["Bearer a-canary-of-the-environment"] == [each.headers["Authorization"] for each in crm.asked]
+        assert "1 hook recorded, not sent" in phone.shown
+        assert "asks the real services" in phone.shown
+        assert [] == crm.hooks
+        assert [("services asked", file)] == [(line["event"], line["file"]) for line in lines]
+
+
+async def test_real_services_are_asked_only_with_the_password_that_may_change(crm: StandIn, tmp_path: Path) -> None:
+    async with await logged_in(crm_console(tmp_path), may_change=False) as client:
+        refused = await client.post("/phone/calls", json={"file": "flows/crm.yaml", "is_live": True})
+        assert 403 == refused.status_code
+        assert '<input type="checkbox" id="live" disabled>' in (await client.get("/phone")).text
+    assert [] == crm.asked
+
+
+async def test_a_call_asks_real_services_a_hundred_times_at_most(crm: StandIn, tmp_path: Path) -> None:
+    counting = "from itertools import count\nasked = count(1)\ndef points():\n    return {'count': next(asked)}\n"
+    (tmp_path / "counting.py").write_text(counting)
+    hold = "    hold: {until: points.count > 100, up_to: 10m}\n    on: {ready: end, too_long: end}\n"
+    flow = CRM.replace("[customer, points]", "points").replace("loyalty:", "counting:")
+    flow = flow.replace("{{ customer.name }}", "").replace("    goto: end\n", hold)
+    (tmp_path / "flows/crm.yaml").write_text(flow)
+    async with await logged_in(crm_console(tmp_path)) as client:
+        phone = Phone(client)
+        await phone.call("flows/crm.yaml", is_live=True)
+        await phone.skip()
+        said = [bubble for bubble in phone.bubbles if bubble.startswith("Hello")]
+        assert ["Hello , you have 100 points.", "Hello , you have 0 points."] == said[99:101]
+        why = await client.get(f"/phone/calls/{phone.id}/turns/{len(said) - 1}")
+    assert "asks 100 times at most" in why.text
+    assert [] == crm.asked
 
 
 async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(

@@ -223,6 +223,46 @@ def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) ->
         expect(page.locator(".bubble")).to_have_text("Hello")
 
 
+CRM = """\
+flow: crm
+numbers: ["442079460999"]
+start: a
+lookups:
+  points: {python: "points_of_shop:points", returns: {count: int}}
+steps:
+  a:
+    lookup: points
+    do:
+      - talk: "You have {{ points.count }} points."
+    goto: end
+"""
+
+
+def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page, project: Path) -> None:
+    (project / "points_of_shop.py").write_text("def points():\n    return {'count': 40}\n")
+    (project / "flows/crm.yaml").write_text(CRM)
+    switch = page.get_by_label("Ask the real services")
+    opened(page, "flows/crm.yaml")
+    call(page)
+    expect(page.locator(".bubble").first).to_have_text("You have 0 points.")
+    switch.check()
+    expect(page.get_by_label("The lookup points")).to_be_disabled()
+    call(page)
+    expect(page.locator(".bubble").first).to_have_text("You have 40 points.")
+    expect(page.get_by_text("asks the real services")).to_be_visible()
+    check_page(page)
+
+    edit(page, "You have", "There are")
+    expect(page.get_by_text("Save this text first.")).to_be_visible()
+    expect(switch).to_be_disabled()
+    expect(switch).not_to_be_checked()
+    page.get_by_role("button", name="Save").click()
+    expect(switch).to_be_enabled()
+    expect(switch).not_to_be_checked()
+    for name in ("flows/crm.yaml", "points_of_shop.py"):
+        (project / name).unlink()
+
+
 def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -> None:
     other = context.new_page()
     opened(page)
