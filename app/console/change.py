@@ -3,281 +3,45 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
 
-import yaml
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
+from app.console.change_form import (
+    CannotChange,
+    Difference,
+    FormField,
+    by_input,
+    changed,
+    differences,
+    fields_in,
+    new_lines_in,
+    tidied,
+)
 from app.console.pages import render
-from app.console.project import CannotSave, ProjectFolder, digest_of
+from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.flow.issues import Issue
-from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.source import read_yaml
-from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 router = APIRouter()
 
-FieldKind: TypeAlias = Literal["prompt", "hours", "number", "template"]
-"""The value of a `template` is the name of a file, which the form shows and does not change."""
-MOST_CHARACTERS: Final = 20_000
-"""Characters of one value of the form."""
 MOST_FIELDS: Final = 20_000
 """Inputs of one form."""
-_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
-_DAYS: Final[Mapping[str, str]] = {
-    day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-}
-_DAY: Final = re.compile(rf"(?:{'|'.join(_DAYS)})(?:[-,](?:{'|'.join(_DAYS)}))*")
-_DAY_NAME: Final = re.compile("|".join(f"{day}s?" for day in _DAYS.values()), re.IGNORECASE)
-_DAY_SIGNS: Final = ((re.compile(r"\s*(?:-|\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:,|&|\band\b)\s*"), ","))
-"""The words between days, and what flows write instead."""
-_KEYS: Final[Mapping[str, re.Pattern[str]]] = {"week": _DAY, "override": _DATE}
-"""What a new line of a calendar may be called."""
+NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
+SHOWN_HOLIDAYS: Final = timedelta(days=366)
+"""How far ahead the form names the holidays of a calendar."""
 
 
-class FormField(NamedTuple):
-    """One value that can be changed.
-
-    Attributes:
-        path: of the value in its file.
-        group: the heading that it stands under, such as "menu" or "Opening hours: office".
-        label: what it is, within its group.
-        value: the text now.
-        line: its line in the file.
-        may_go: whether its line may be removed.
-    """
-
-    kind: FieldKind
-    path: Path
-    group: str
-    label: str
-    value: str
-    line: int
-    may_go: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name of its input: the path as a JSON Pointer."""
-        return pointer(self.path)
-
-
-class NewLine(NamedTuple):
-    """A place where a line can be added: a number, a day of the week, or a date with other hours."""
-
-    path: Path
-    group: str
-    label: str
-
-    @property
-    def name(self) -> str:
-        """The beginning of the names of its inputs."""
-        return pointer(self.path)
-
-
-def pointer(path: Path) -> str:
-    """A path as a JSON Pointer (RFC 6901)."""
-    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
-
-
-def path_of(name: str) -> Path:
-    """The path that a JSON Pointer means."""
-    return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
-
-
-def fields_in(root: Node | None) -> Iterator[FormField]:
-    """The values of a file that its owner may change: numbers, opening hours and prompts, in this order."""
-    if isinstance(root, Map):
-        numbers = root.get("numbers")
-        if isinstance(numbers, Seq):
-            yield from _texts(numbers, ("numbers",), "number", "Numbers of this line", "Calls to", may_go=True)
-        for calendar, hours in _entries(root.get("hours")):
-            group = f"Opening hours: {calendar}"
-            for part in ("week", "override"):
-                for day, value in _entries(hours.get(part) if isinstance(hours, Map) else None):
-                    path = ("hours", calendar, part, day)
-                    yield from _texts(value, path, "hours", group, days_in_words(day), may_go=True)
-        for name, step in _entries(root.get("steps")):
-            yield from _of_step(step, ("steps", name), name)
-        yield from _of_step(root.get("defaults"), ("defaults",), "Everywhere")
-
-
-def days_in_words(key: str) -> str:
-    """`mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday"; what is no days as it is."""
-    if not _DAY.fullmatch(key):
-        return key
-    return re.sub("[a-z]+", lambda day: _DAYS[day[0]], key).replace("-", " to ").replace(",", ", ")
-
-
-def _as_days(words: str) -> str:
-    """The days of a line as flows write them: "Monday to Friday" as `mon-fri`."""
-    key = _DAY_NAME.sub(lambda name: name[0][:3], words).strip().lower()
-    for sign, written_sign in _DAY_SIGNS:
-        key = sign.sub(written_sign, key)
-    return key
-
-
-def _entries(node: Node | None) -> list[tuple[str, Node]]:
-    return [(entry.key.value, entry.value) for entry in node.entries] if isinstance(node, Map) else []
-
-
-def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """The prompts and dialled numbers of a step, or of the defaults of all steps."""
-    if not isinstance(step, Map):
-        return
-    parts = step.get("do")
-    for number, part in enumerate(parts.items if isinstance(parts, Seq) else ()):
-        for word, kind, label in (("talk", "prompt", "says"), ("connect", "number", "connects to")):
-            if isinstance(part, Map) and (value := part.get(word)) is not None:
-                yield from _of_action(value, (*path, "do", str(number), word), kind, group, label)
-    for reason, label in (("noinput", "after silence"), ("nomatch", "after a wrong answer")):
-        retry = step.get("retry")
-        prompts = retry.get(reason) if isinstance(retry, Map) else None
-        if prompts is not None:
-            yield from _texts(prompts, (*path, "retry", reason), "prompt", group, label)
-
-
-def _of_action(value: Node, path: Path, kind: str, group: str, label: str) -> Iterator[FormField]:
-    """The text of a talk, or the numbers of a connect, in each of the ways in which it can be written."""
-    if kind == "prompt":
-        inner = value.get("text") if isinstance(value, Map) else None
-        yield from _texts(inner or value, (*path, "text") if inner else path, "prompt", group, label)
-        return
-    targets = list(enumerate(value.items)) if isinstance(value, Seq) else [(-1, value)]
-    for index, target in targets:
-        place = path if index < 0 else (*path, str(index))
-        number = target.get("number") if isinstance(target, Map) else target
-        where = (*place, "number") if isinstance(target, Map) else place
-        if isinstance(number, Text) and _NUMBER.fullmatch(number.value):
-            yield FormField("number", where, group, label, number.value, number.place.line)
-
-
-def _texts(
-    value: Node, path: Path, kind: FieldKind, group: str, label: str, *, may_go: bool = False
-) -> Iterator[FormField]:
-    """The text, or those of a list, or one for each locale; audio files are left to the editor."""
-    match value:
-        case Text():
-            yield FormField(kind, path, group, label, value.value, value.place.line, may_go)
-        case Seq(items=items):
-            for number, item in enumerate(items):
-                name = label if len(items) == 1 or kind == "number" else f"{label}, {number + 1}"
-                yield from _texts(item, (*path, str(number)), kind, group, name, may_go=may_go)
-        case Map(entries=entries):
-            for entry in entries:
-                if entry.key.value == "template" and isinstance(entry.value, Text):
-                    file = entry.value
-                    yield FormField("template", (*path, "template"), group, label, file.value, file.place.line)
-                elif entry.key.value not in ("stream", "style", "name", "premium", "language"):
-                    what = label if entry.key.value in ("hours", "text") else f"{label} ({entry.key.value})"
-                    yield from _texts(entry.value, (*path, entry.key.value), kind, group, what)
-
-
-def new_lines_in(root: Node | None) -> Iterator[NewLine]:
-    """Where lines can be added."""
-    if isinstance(root, Map):
-        if isinstance(root.get("numbers"), Seq):
-            yield NewLine(("numbers",), "Numbers of this line", "Another number")
-        for calendar, hours in _entries(root.get("hours")):
-            group = f"Opening hours: {calendar}"
-            yield NewLine(("hours", calendar, "override"), group, "Other hours on a date")
-            if isinstance(hours, Map) and isinstance(hours.get("week"), Map):
-                yield NewLine(("hours", calendar, "week"), group, "Another day")
-
-
-class CannotChange(Exception):
-    """The form asks for something that cannot be done; says what and how to cure it.
-
-    Attributes:
-        faults: the name of an input → what is wrong with it; empty when it is about the whole file.
-    """
-
-    def __init__(self, problem: str, faults: Mapping[str, str] | None = None) -> None:
-        super().__init__(problem)
-        self.faults = dict(faults or {})
-
-
-def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> str:
-    """The text of a file with what a form says. Raises CannotChange.
-
-    `form` has the new value of each field under its name, `remove:NAME` for lines that go, and `key:NAME` and
-    `value:NAME` of lines that are added.
-    """
-    known = {field.name: field for field in fields if field.kind != "template"}
-    yaml_text = YamlText(text)
-    faults: dict[str, str] = {}
-    try:
-        for name, field in known.items():
-            value = _tidied(form.get(name, field.value))
-            if value != _tidied(field.value):
-                try:
-                    yaml_text.set(field.path, _checked(value, field))
-                except CannotChange as error:
-                    faults[name] = str(error)
-        for name in [name.removeprefix("value:") for name in form if name.startswith("value:")]:
-            path = path_of(name)
-            if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in _KEYS):
-                raise CannotChange("the form adds numbers, days and dates only")
-            try:
-                _add(yaml_text, path, form.get(f"key:{name}", "").strip(), form[f"value:{name}"].strip())
-            except CannotChange as error:
-                faults |= error.faults or {f"value:{name}": str(error)}
-        if faults:
-            raise CannotChange("Correct what is marked below; nothing is lost.", faults)
-        gone = [field for name, field in known.items() if f"remove:{name}" in form and field.may_go]
-        for field in reversed(gone):
-            yaml_text.remove(field.path)
-    except (NoSuchValue, yaml.YAMLError) as error:
-        raise CannotChange("this file is written in a way that the form cannot change; use the editor") from error
-    return yaml_text.text
-
-
-def _tidied(value: str) -> str:
-    return value.replace("\r\n", "\n").strip()
-
-
-def _checked(value: str, field: FormField) -> str:
-    if not value:
-        raise CannotChange("write something, or remove its line in the editor")
-    if len(value) > MOST_CHARACTERS:
-        raise CannotChange(f"write at most {MOST_CHARACTERS} characters")
-    return _digits(value) if field.kind == "number" else value
-
-
-def _digits(value: str) -> str:
-    """A phone number as flows write it. Raises CannotChange."""
-    digits = re.sub(r"\D", "", value)
-    if not _NUMBER.fullmatch(value) or digits.startswith("0"):
-        raise CannotChange(f"{value}: write the number with its country code, such as +44 20 7946 0000")
-    return digits
-
-
-def _add(text: YamlText, path: Path, key: str, value: str) -> None:
-    """Add a line; nothing when its inputs are empty. Raises CannotChange, NoSuchValue."""
-    if not (key or value):
-        return
-    if path == ("numbers",):
-        text.add(path, "", quoted(_digits(value)))
-        return
-    wanted, key = key, _as_days(key) if path[-1] == "week" else key
-    if not _KEYS[path[-1]].fullmatch(key):
-        what = "a day, such as Sunday or Monday to Friday" if path[-1] == "week" else "a date, such as 2026-12-24"
-        problem = f"{wanted or 'nothing'} is not {what}"
-        raise CannotChange(problem, {f"key:{pointer(path)}": problem})
-    if not value:
-        raise CannotChange(f"{wanted}: write the hours, such as 09:00-12:00, or closed")
-    try:
-        text.add(path, key, written(value))
-    except NoSuchValue:  # the calendar has no such part yet
-        text.add(path[:-1], path[-1], f"{{{written(key)}: {written(value)}}}")
+def _fields(file: str, text: str) -> list[FormField]:
+    return list(fields_in(read_yaml(file, text)[0]))
 
 
 @dataclass(frozen=True)
@@ -285,29 +49,53 @@ class Draft:
     """A changed file before it is saved.
 
     Attributes:
-        lines: the difference, line by line, each with `+`, `-`, `@` or a space in front.
+        before, text: what the file holds, and what it would hold.
+        fields, after: the fields of both.
         issues: what is new in the whole project; nothing is saved while one of them is an error.
     """
 
     file: str
+    before: str
     text: str
-    digest: str
-    lines: tuple[str, ...]
+    fields: list[FormField]
+    after: list[FormField]
     issues: tuple[Issue, ...]
+
+    @property
+    def digest(self) -> str:
+        """Of the text that the file holds."""
+        return digest_of(self.before)
 
     @property
     def has_errors(self) -> bool:
         """Whether it must not be saved."""
         return any(issue.is_error for issue in self.issues)
 
+    @property
+    def differences(self) -> list[Difference]:
+        """What changes for callers."""
+        return differences(self.fields, self.after)
+
+    @property
+    def lines(self) -> list[str]:
+        """The difference of the texts, each line with `+`, `-`, `@` or a space in front."""
+        lines = difflib.unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
+        return list(lines)[2:]
+
+    @property
+    def step(self) -> str:
+        """The first step with a text that changes; "" without any."""
+        changes = {(each.group, each.label) for each in self.differences}
+        steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
+        return next(steps, "")
+
 
 def draft_of(folder: ProjectFolder, file: str, before: str, after: str) -> Draft:
     """A draft, with the project checked as it would be."""
-    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]
     known = {(issue.code, issue.message) for issue in folder.current().issues}
     issues = folder.with_texts({file: after}).issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
-    return Draft(file, after, digest_of(before), tuple(lines), new)
+    return Draft(file, before, after, _fields(file, before), _fields(file, after), new)
 
 
 def _folder(request: Request) -> ProjectFolder:
@@ -319,7 +107,7 @@ def _folder(request: Request) -> ProjectFolder:
 def change_list(request: Request, _: CanLook) -> Response:
     """The files of the project with something that the form can change."""
     texts = _folder(request).current().texts
-    files = {file: list(fields_in(read_yaml(file, text)[0])) for file, text in texts.items() if file.endswith("ml")}
+    files = {file: _fields(file, text) for file, text in texts.items() if file.endswith("ml")}
     return render(request, "change_list.html", files={file: found for file, found in files.items() if found})
 
 
@@ -336,14 +124,28 @@ def _form(
     problem: str = "",
     form: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
+    draft: Draft | None = None,
 ) -> Response:
-    """The form, again with what was typed when there is a problem; `faults`: see CannotChange."""
+    """The form, again with what was typed when there is a problem.
+
+    Args:
+        request: what is answered.
+        file: whose form.
+        problem: why nothing can be saved.
+        form: what was typed.
+        faults: see CannotChange.
+        draft: what it makes of the file, whose issues are shown beside their fields.
+    """
     folder = _folder(request)
-    text = folder.current().texts.get(file)
+    read = folder.current()
+    text = read.texts.get(file)
     if text is None:
         return render(request, "change_missing.html", 404, file=file)
     root, _ = read_yaml(file, text)
     fields = list(fields_in(root))
+    issues = by_input(draft.issues, fields, form or {}, draft.after) if draft else {}
+    inputs = {f"value:{line.name}" for line in new_lines_in(root)} | {field.name for field in fields}
+    flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
     return render(
         request,
         "change.html",
@@ -356,15 +158,34 @@ def _form(
         typed=form or {},
         problem=problem,
         faults=faults or {},
-        templates={name for name in folder.current().texts if name.startswith("templates/")},
+        issues={name: found for name, found in issues.items() if name in inputs},
+        others=[issue for name, found in issues.items() if name not in inputs for issue in found],
+        holidays=_holidays(read, file),
+        templates={name for name in read.texts if name.startswith("templates/")},
         blocked=folder.blocked(file),
+        unreleased=read.unreleased(file),
+        flow=flow if flow is not None and flow.is_startable else None,
         versions=list(folder.versions(file)),
     )
 
 
+def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
+    """The group of each calendar of a file → the holidays of a year from now on which it is closed."""
+    today = datetime.now(UTC).date()
+    return {
+        f"Opening hours: {calendar.name}": [
+            (day, name)
+            for day, name in sorted(calendar.holidays.items())
+            if today <= day < today + SHOWN_HOLIDAYS and not calendar.spans_on(day)
+        ]
+        for calendar in read.project.calendars.values()
+        if calendar.place.file == file
+    }
+
+
 @router.post("/change/{file:path}")
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
-    """What would be saved: the difference and the issues, to confirm."""
+    """What would be saved, to confirm; the form again where it has errors, or with `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
 
 
@@ -373,9 +194,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     before = folder.current().texts.get(file)
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
-    if "edit" in form:
-        return _form(request, file, form=form)
-    fields = list(fields_in(read_yaml(file, before)[0]))
+    fields = _fields(file, before)
     try:
         if form.get("version"):
             after = folder.versions(file).get(form["version"], before)
@@ -385,13 +204,16 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
             after = changed(before, fields, form)
     except CannotChange as error:
         return _form(request, file, problem=str(error), form=form, faults=error.faults)
-    except CannotSave as error:
-        return _form(request, file, problem=str(error), form=form)
     if after == before:
         return _form(request, file, problem="nothing was changed", form=form)
-    values = {field.name: _tidied(field.value) for field in fields}
-    typed = {name: value for name, value in _typed(form).items() if _tidied(value) != values.get(name)}
-    return render(request, "change_review.html", draft=draft_of(folder, file, before, after), typed=typed)
+    draft = draft_of(folder, file, before, after)
+    if draft.has_errors:
+        return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
+    if "edit" in form:
+        return _form(request, file, form=form, draft=draft)
+    values = {field.name: tidied(field.value) for field in fields}
+    typed = {name: value for name, value in _typed(form).items() if tidied(value) != values.get(name)}
+    return render(request, "change_review.html", draft=draft, typed=typed, is_version="version" in form)
 
 
 def _typed(form: Mapping[str, str]) -> dict[str, str]:
@@ -416,14 +238,14 @@ def _save(request: Request, form: Mapping[str, str]) -> Response:
         text = text.replace("\n", "\r\n")
     draft = draft_of(folder, file, before, text)
     if draft.has_errors:
-        return render(request, "change_review.html", 422, draft=draft, typed=_typed(form))
+        return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     try:
         folder.save(file, text, form.get("digest", ""))
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         return _form(request, file, problem=f"{error}; {error.cure}", form=form)
     audit(request, "file saved", file=file)
-    return RedirectResponse(f"/change/{quote(file)}?saved=1", 303)
+    return RedirectResponse(f"/change/{quote(file)}?{urlencode({'saved': draft.step})}", 303)
 
 
 async def _posted(request: Request) -> dict[str, str]:

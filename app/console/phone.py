@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -33,7 +33,6 @@ from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
-from app.flow.issues import Issue
 from app.service.lookups import LookupClient
 from app.settings import Settings
 
@@ -195,19 +194,8 @@ async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapp
         audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error
     audit(request, "file saved", file=wanted.file)
-    issues = (await asyncio.to_thread(folder.current)).issues
-    return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": _unreleased(issues, wanted.file)}
-
-
-def _unreleased(issues: Iterable[Issue], file: str) -> str:
-    """Why real calls do not use what was saved; "" if they do. One error in any file keeps the whole project back."""
-    errors = [issue.place.file for issue in issues if issue.is_error]
-    if not errors:
-        return ""
-    where = "" if file in errors else " in other files"
-    return (
-        f"Saved, but calls go on with the last good flow: {len(errors)} error{'s' if len(errors) > 1 else ''}{where}."
-    )
+    read = await asyncio.to_thread(folder.current)
+    return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
 
 
 @router.post("/phone/setup")
@@ -261,11 +249,12 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
+    before = request.app.state.phone_calls.by_id.get(wanted.again)
+    before = before if before is not None and before.owner == session.id else None
+    wanted.step = before.playable.source.step if before is not None else wanted.step
     playable = await _read(request, session, wanted)
     if not playable.is_ready:
         return render(request, "phone_issues.html", playable=playable)
-    before = request.app.state.phone_calls.by_id.get(wanted.again)
-    before = before if before is not None and before.owner == session.id else None
     made_at = wanted.made_at or datetime.now(UTC)
     if before is not None and wanted.made_at is None:
         made_at = before.made_at
@@ -334,7 +323,7 @@ def _rendered(request: Request, call: PhoneCall, refused: str) -> Response:
         hooks=list(hooks_of(call)),
         outcomes=OUTCOMES,
         refused=refused,
-        can_keep=call.playable.project is not None and request.state.session.role == "change",
+        can_keep=call.playable.can_be_kept and request.state.session.role == "change",
     )
 
 

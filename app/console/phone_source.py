@@ -29,10 +29,12 @@ class Text(BaseModel):
     Attributes:
         file: its display path (`flows/acme.yaml`), or one of `PASTED`.
         text: the text; None: as it is on disk.
+        step: where calls of its own flow begin; "": where the flow says.
     """
 
     file: str = Field(PASTED[0], max_length=500)
     text: str | None = Field(None, max_length=MAX_BYTES)
+    step: str = Field("", max_length=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Playable:
     def is_blank(self) -> bool:
         """Whether it is a text of no file in which nothing is written yet."""
         return self.source.file in PASTED and not (self.source.text or "").strip()
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether a call of it can be a scenario, which begins where the flow says."""
+        return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:
         """Whether its file holds this text now. Blocks."""
@@ -112,7 +119,10 @@ def _flow(project: Project, file: str, issues: Sequence[Issue], source: Text) ->
     name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
     has_errors = any(issue.is_error for issue in own)
     # The flows without errors are played, whatever the others have.
-    playable = replace(project, issues=(), flows={} if has_errors else project.flows)
+    flows = {} if has_errors else dict(project.flows)
+    if name in flows and source.step in flows[name].steps:
+        flows[name] = replace(flows[name], start=source.step)
+    playable = replace(project, issues=(), flows=flows)
     return Playable(playable, source, name, (), own, others)
 
 

@@ -53,6 +53,15 @@ class ReadProject:
     texts: Mapping[str, str]
     issues: tuple[Issue, ...]
 
+    def unreleased(self, file: str) -> str:
+        """Why real calls do not use a file as it is on disk; "" if they do. One error keeps the whole project back."""
+        errors = [issue.place.file for issue in self.issues if issue.is_error]
+        if not errors:
+            return ""
+        where = "" if file in errors else " in other files"
+        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}{where}"
+        return f"Saved, but calls go on with the last good flow: {count}."
+
 
 class ProjectFolder:
     """The folders of flows and templates.

@@ -75,9 +75,20 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     return tuple(sorted(span for span, _ in spans)) if len(spans) == len(read) else None
 
 
+def days_of(words: str) -> list[int] | None:
+    """The days that a key of a week names (`mon-wed,fri`), Monday being 0; None when one of them is no day."""
+    days: list[int] = []
+    for piece in words.split(","):
+        found = _days_of(piece)
+        if found is None:
+            return None
+        days += found
+    return days
+
+
 def is_day(word: str) -> bool:
     """Whether it names days of the week."""
-    return all(_days_of(piece) is not None for piece in word.split(","))
+    return days_of(word) is not None
 
 
 def looks_like_hours(text: str) -> bool:

@@ -76,6 +76,23 @@ class YamlText:
             return quoted(value)
         return "\n".join([header, *(" " * indent + line for line in lines)])
 
+    def rename(self, path: Path, key: str) -> None:
+        """Write another key for the value at a path. Raises NoSuchValue."""
+        value, holder = self.node(path), self.node(path[:-1])
+        names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
+        if not names:
+            raise NoSuchValue(path)
+        self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
+
+    def put_into_list(self, path: Path) -> None:
+        """Make a list of a map, which becomes its only item. Raises NoSuchValue."""
+        node = self.node(path)
+        if not isinstance(node, yaml.MappingNode):
+            raise NoSuchValue(path)
+        start, end = node.start_mark.index, self._end(node)
+        body = self.text[start:end]
+        self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
+
     def add(self, path: Path, key: str, value: str) -> None:
         """Add an entry to the end of a map, or an item to the end of a list, for which `key` is "".
 

@@ -15,7 +15,7 @@ import yaml
 
 from app.console.app import create_console
 from app.console.services import Services
-from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.console.conftest import logged_in, make_console, settings_for
 
 FLOW = """\
 # our line
@@ -94,6 +94,16 @@ def form_of(reviewed: httpx.Response) -> dict[str, str]:
     return form | {"text": html.unescape(text[1])}
 
 
+def fault_of(page: str, value: str, *, is_error: bool = True) -> str:
+    """What stands beside the input with a value."""
+    mark = ' aria-invalid="true"' if is_error else ""
+    marked = re.search(rf'value="{re.escape(value)}"[^>]*{mark} aria-describedby="([^"]*)"', page)
+    assert marked is not None, page
+    found = re.search(rf'<div id="{marked[1]}">(.*?)</div>', page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
 async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Response:
     return await owner.post("/change-save", data=form_of(reviewed))
 
@@ -168,36 +178,48 @@ async def test_form_says_what_it_cannot_take(
     assert FLOW == text_of(flow)
 
 
-async def test_change_with_an_error_shows_it_and_is_not_saved(owner: httpx.AsyncClient, flow: Path) -> None:
-    reviewed = await review(owner, **{"/hours/office/week/mon-fri": "9 to 5"})
-    assert "Correct these first" in reviewed.text
-    assert 'class="primary">Save' not in reviewed.text
-
-    saved = await save(owner, reviewed)
-
-    assert 422 == saved.status_code
-    assert FLOW == text_of(flow)
-
-
-async def test_review_with_an_error_leads_back_to_what_was_typed(owner: httpx.AsyncClient) -> None:
+async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_not_saved(
+    owner: httpx.AsyncClient, flow: Path
+) -> None:
     typed = {
         "/steps/open/do/0/talk": 'Say "hello" & wait.\nThen go.',
         "/hours/office/week/mon-fri": "9 to 5",
         "key:/hours/office/week": "Sunday",
         "value:/hours/office/week": "10:00-12:00",
+        "key:/hours/office/override": "2026-02-30",
+        "value:/hours/office/override": "closed",
         "remove:/numbers/0": "on",
     }
     reviewed = await review(owner, **typed)
-    assert "Go on editing" in reviewed.text
 
-    again = await owner.post(PAGE, data=form_of(await save(owner, reviewed)) | {"edit": "1"})
-
-    page = html.unescape(again.text)
-    assert 200 == again.status_code
-    for value in ("9 to 5", "Sunday", "10:00-12:00"):
-        assert f'value="{value}"' in page
+    page = html.unescape(reviewed.text)
+    assert 422 == reviewed.status_code
+    assert "write 09:00-17:00" in fault_of(page, "9 to 5")
+    assert '"2026-02-30" is not a date' in fault_of(page, "closed")
+    assert 'name="key:/hours/office/week" value="Sunday"' in page
     assert 'Say "hello" & wait.\nThen go.' in page.replace("\r", "")
     assert 'name="remove:/numbers/0" checked' in page
+
+    bad = FLOW.replace("09:00-17:30", "9 to 5")
+    saved = await owner.post("/change-save", data={"file": FILE, "text": bad, "digest": await digest(owner)})
+    assert 422 == saved.status_code
+    assert "write 09:00-17:00" in fault_of(html.unescape(saved.text), "09:00-17:30")
+    assert FLOW == text_of(flow)
+
+
+async def test_warning_stays_beside_its_field_when_editing_goes_on(owner: httpx.AsyncClient) -> None:
+    reviewed = await review(
+        owner, **{"/hours/office/week/mon-fri": "17:30-09:00", "value:/numbers": "+44 20 7946 0001"}
+    )
+    assert "did you mean 09:00-17:30?" in reviewed.text
+    assert "Go on editing" in reviewed.text
+
+    again = await owner.post(PAGE, data=form_of(reviewed) | {"edit": "1"})
+
+    assert 200 == again.status_code
+    assert "did you mean 09:00-17:30?" in fault_of(again.text, "17:30-09:00", is_error=False)
+    assert 'value="+44 20 7946 0001"' in again.text
+    assert "data-unsaved" in again.text
 
 
 @pytest.mark.parametrize(
@@ -205,8 +227,9 @@ async def test_review_with_an_error_leads_back_to_what_was_typed(owner: httpx.As
     [
         ("Sunday", "sun"),
         ("saturday and SUNDAY", "sat,sun"),
-        ("Saturday to Sunday", "sat-sun"),
-        ("Sat \N{EN DASH} Sun", "sat-sun"),
+        ("Saturday to Sunday", "sat,sun"),
+        ("Sat \N{EN DASH} Sun", "sat,sun"),
+        ("Saturdays", "sat"),
         ("sat", "sat"),
     ],
 )
@@ -223,9 +246,115 @@ async def test_days_may_be_written_in_full(owner: httpx.AsyncClient, flow: Path,
 async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
     page = (await review(owner, **{"/steps/open/do/1/connect": "07700", "value:/numbers": "none"})).text
     for value in ("07700", "none"):
-        marked = re.search(rf'value="{value}"[^>]* aria-invalid="true" aria-describedby="([^"]*)"', page)
-        assert marked is not None
-        assert re.search(rf'id="{marked[1]}">{value}: write the number with its country code', page)
+        assert f"{value}: write the number with its country code" in fault_of(page, value)
+
+
+async def test_day_of_a_range_gets_hours_of_its_own(owner: httpx.AsyncClient, flow: Path) -> None:
+    added = {"key:/hours/office/week": "Wednesday", "value:/hours/office/week": "09:00-12:00"}
+
+    reviewed = await review(owner, **added)
+    await save(owner, reviewed)
+
+    assert "Opening hours: office, Monday, Tuesday, Thursday, Friday:</strong>" in reviewed.text
+    week = {"mon,tue,thu,fri": "09:00-17:30", "wed": "09:00-12:00"}
+    assert week == yaml.safe_load(text_of(flow))["hours"]["office"]["week"]
+    assert "# never on Sundays" in text_of(flow)
+    refused = await review(owner, **added)
+    assert "Wednesday has a line already: change its hours there" in refused.text
+    replaced = await review(owner, **added, **{"remove:/hours/office/week/wed": "on"})
+    assert 422 == replaced.status_code
+    assert "nothing was changed" in replaced.text
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "after"),
+    [
+        ("", {}, [{"2030-12-27": "Founders' Day"}]),
+        ("{country: GB}", {"/country": "Germany"}, [{"country": "DE"}, {"2030-12-27": "Founders' Day"}]),
+        ("\n      country: GB # ours\n      subdivision: ENG", {"/subdivision": "SCT"},
+         [{"country": "GB", "subdivision": "SCT"}, {"2030-12-27": "Founders' Day"}]),
+        ("[2030-08-14, {2030-08-15: Fair}]", {"/0": "2030-08-13", "/1/2030-08-15": "Our fair"},
+         ["2030-08-13", {"2030-08-15": "Our fair"}, {"2030-12-27": "Founders' Day"}]),
+        ("{2030-08-15: Fair}", {}, [{"2030-08-15": "Fair", "2030-12-27": "Founders' Day"}]),
+    ],
+)  # fmt: skip
+async def test_holidays_change_like_other_exceptions(
+    owner: httpx.AsyncClient, flow: Path, before: str, changes: dict[str, str], after: list[Any]
+) -> None:
+    write(flow, FLOW.replace("    week:", f"    holidays: {before}\n    week:" if before else "    week:"))
+    holidays = "/hours/office/holidays"
+    form = {f"{holidays}{name}": value for name, value in changes.items()}
+
+    reviewed = await review(owner, **form, **{f"key:{holidays}": "2030-12-27", f"value:{holidays}": "Founders' Day"})
+    saved = await save(owner, reviewed)
+
+    assert 303 == saved.status_code
+    read = yaml.load(text_of(flow), yaml.BaseLoader)  # noqa: S506 - it makes texts only
+    found = read["hours"]["office"]["holidays"]
+    assert after == (found if isinstance(found, list) else [found])
+    assert ("# ours" in before) == ("# ours" in text_of(flow))
+    page = (await owner.get(PAGE)).text
+    label = re.search(r'<label class="grow" for="([^"]*)">Holiday on 2030-12-27</label>', page)
+    assert label is not None
+    assert f'id="{label[1]}" name="{holidays}' in page
+
+
+async def test_form_names_the_public_holidays_and_takes_them_away(owner: httpx.AsyncClient, flow: Path) -> None:
+    write(flow, FLOW.replace("    week:", "    holidays: [{country: GB, subdivision: ENG}, 2030-08-14]\n    week:"))
+    assert re.search(r"25 Dec 20\d\d</time> Christmas Day", (await owner.get(PAGE)).text)
+    removed = {f"remove:/hours/office/holidays/{name}": "on" for name in ("0/country", "1")}
+
+    reviewed = await review(owner, **removed)
+    await save(owner, reviewed)
+
+    assert "Public holidays of the country:</strong> removed: <del>GB</del>" in re.sub(r"\s+", " ", reviewed.text)
+    assert FLOW == text_of(flow)
+
+
+async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient) -> None:
+    changes = {
+        "/hours/office/week/mon-fri": "09:00-18:00",
+        "/steps/closed/do/0/talk": "We are <closed>.",
+        "value:/numbers": "+44 20 7946 0001",
+    }
+
+    page = re.sub(r"\s+", " ", (await review(owner, **changes)).text)
+
+    assert "office, Monday to Friday:</strong> <del>09:00-17:30</del> → <ins>09:00-18:00</ins>" in page
+    assert (
+        "closed, says:</strong> <del>We are closed. Please call again.</del> → <ins>We are &lt;closed&gt;.</ins>"
+        in page
+    )
+    assert "Numbers of this line, Calls to:</strong> new: <ins>442079460001</ins>" in page
+    assert "<details> <summary>The lines of the file" in page
+
+
+async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> None:
+    write(flow, FLOW.replace('"442079460000"]   # the shop', '"442079460000"]'))
+    async with await logged_in(make_console(tmp_path)) as owner:
+        saved = await save(owner, await review(owner, **{"/steps/closed/do/0/talk": "We are away."}))
+        page = (await owner.get(saved.headers["location"])).text
+        heard = re.search(
+            r'id="hear" href="/phone\?flow=shop" data-flow="shop" data-file="([^"]*)" data-step="(\w*)"', page
+        )
+        assert heard is not None
+        played = (await owner.post("/phone/calls", json={"file": heard[1], "step": heard[2]})).text
+        assert "We are away." in played
+        assert "hold on" not in played
+        assert 'data-kept="false"' in played
+        write(flow, text_of(flow) + "  broken\n")
+        assert "calls go on with the last good flow" in (await owner.get(saved.headers["location"])).text
+
+
+async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
+    app = create_console(settings_for(flow.parents[1]), Services(), dev=True)
+    async with await logged_in(app, may_change=False) as viewer:
+        page = (await viewer.get(PAGE)).text
+        assert "Your password lets you look" in page
+        assert '<fieldset class="panel" disabled>' in page
+        assert "Review changes" not in page
+        assert 'href="/change"' not in (await viewer.get("/phone")).text
+        assert 403 == (await viewer.post(PAGE, data={"digest": "x"})).status_code
 
 
 async def test_prompt_in_a_file_of_its_own_leads_to_the_editor(owner: httpx.AsyncClient, flow: Path) -> None:
@@ -244,7 +373,9 @@ async def test_folder_that_cannot_be_written_is_said_before_somebody_types(
 ) -> None:
     assert "cannot be written" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
     monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
-    assert "cannot be written by the server" in (await owner.get(PAGE)).text
+    page = (await owner.get(PAGE)).text
+    assert "cannot be written by the server" in page
+    assert "Review changes" not in page
     assert "cannot be written by the server" in (await owner.get("/phone")).text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.system.console.browser import check_page
 
@@ -42,7 +42,10 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     page.get_by_role("textbox", name="says").first.fill("Fresh bread until six.")
     page.get_by_role("textbox", name="Monday to Friday").fill("08:00-18:00")
     page.get_by_role("button", name="Review changes").click()
-    expect(page.get_by_text("Fresh bread until six.").first).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Monday to Friday")).to_contain_text(
+        "09:00-17:30 → 08:00-18:00"
+    )
+    expect(page.get_by_role("table")).to_be_hidden()
     check_page(page)
     page.get_by_role("button", name="Go on editing").click()
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_value("08:00-18:00")
@@ -60,4 +63,44 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
 
     expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
     assert FLOW == flow.read_text(encoding="utf-8")
+    page.get_by_role("link", name="Hear it").click()
+    expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
+    flow.unlink()
+
+
+def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, project: Path) -> None:
+    flow = project / "flows" / "bakery.yaml"
+    flow.write_text(FLOW, encoding="utf-8")
+    asked = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/change/flows/bakery.yaml")
+    says = page.get_by_role("textbox", name="says").first
+    says.fill("Fresh bread.")
+    page.get_by_role("link", name="Flows").click()
+    expect(says).to_have_value("Fresh bread.")
+    assert ["beforeunload"] == asked
+
+    page.get_by_role("textbox", name="Monday to Friday").fill("9 to 5")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_accessible_description(
+        re.compile("write 09:00-17:00")
+    )
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
+    check_page(page)
+    page.get_by_role("link", name="All files").click()
+    assert ["beforeunload"] * 2 == asked
+
+    page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("link", name="Calls").click()
+    assert ["beforeunload"] * 3 == asked
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="All files").click()
+    expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
+    assert ["beforeunload"] * 3 == asked
     flow.unlink()
