@@ -210,9 +210,11 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
             "or set NCCO_PUBLIC_URL."
         )
     steps = [(flow, step) for flow in flows for step in flow.steps.values()]
-    has_hooks = any(flow.events for flow in flows) or any(step.sends or step.events for _, step in steps)
-    if has_hooks and not settings.hook_secrets:
+    hooks = [hook.definition for flow in flows for hook in flow.hooks]
+    if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
+    if any(hook.mail for hook in hooks) and settings.mail_server is None:
+        yield "Mail is not sent, but waits: set NCCO_SMTP_URL and NCCO_MAIL_FROM."
     dialling = [f"{flow.name}.{step.name}" for flow, step in steps if _computes_number(step)]
     if dialling and not settings.dial_allow:
         shown = ", ".join(dialling[:MOST_NAMED]) + (", ..." if len(dialling) > MOST_NAMED else "")

@@ -22,6 +22,7 @@ from app.cli.scenario_files import first_numbers
 from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.lookups import LookupClient, lookups_of_turn
+from app.service.mail import Mailer, by_way
 from app.service.outbox import Poster
 from app.service.outgoing import new_client
 from app.settings import Settings
@@ -69,8 +70,10 @@ async def local_stage(
             exits.push_async_callback(lookups.close)
             poster = Poster(await exits.enter_async_context(new_client(hosts)), settings.hook_secrets)
 
+            send = by_way(poster, Mailer(settings.mail_server))
+
             async def post(hook: HookRow) -> str:
-                return hook.problem or (await poster(hook, datetime.now(UTC))).problem
+                return hook.problem or (await send(hook, datetime.now(UTC))).problem
 
             outside = Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
         make = partial(make_app, deadline_s=deadline_s)

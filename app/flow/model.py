@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from app.flow.nodes import Place
@@ -480,6 +481,13 @@ class Flow:
     def locale_for(self, chosen: str) -> str:
         """The locale of a call that has chosen one; the default when this flow does not have it, "" without any."""
         return chosen if chosen in self.locales else next(iter(self.locales), "")
+
+    @property
+    def hooks(self) -> Iterator[SentHook]:
+        """The hooks that its steps and its events send."""
+        for step in self.steps.values():
+            yield from (*step.sends, *chain.from_iterable(step.events.values()))
+        yield from chain.from_iterable(self.events.values())
 
     @property
     def is_startable(self) -> bool:

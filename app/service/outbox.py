@@ -60,13 +60,15 @@ class Verdict(NamedTuple):
     """The result of one try.
 
     Attributes:
-        outcome: `sent`, `again` (it may arrive later), or `never`.
+        outcome: `sent`, `again` (it may arrive later), `later` (it cannot be tried yet, and this is no try), or
+            `never`.
         problem: why it was not sent, in a few words without any value of the call.
-        wait_s: how long the receiver asked us to wait, in seconds; 0 when it did not.
+        wait_s: how long to wait, in seconds: at least, as the receiver asked (0 when it did not), or for `later`
+            exactly.
         is_slow: the receiver took all the time that a try has.
     """
 
-    outcome: Literal["sent", "again", "never"]
+    outcome: Literal["sent", "again", "later", "never"]
     problem: str = ""
     wait_s: float = 0.0
     is_slow: bool = False
@@ -387,10 +389,16 @@ class Sender:
                 verdict = await self._try(hook)
             finally:
                 self._receivers.ended(hook.url, verdict)
-            await self._conclude(hook, verdict)
+            if verdict.outcome == "later":
+                await self._postpone(hook, verdict.wait_s)
+            else:
+                await self._conclude(hook, verdict)
         else:
-            due_at = self._now() + round(POSTPONE_S * 1000)
-            await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
+            await self._postpone(hook, POSTPONE_S)
+
+    async def _postpone(self, hook: HookRow, wait_s: float) -> None:
+        due_at = self._now() + round(wait_s * 1000)
+        await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
 
     async def _try(self, hook: HookRow) -> Verdict:
         try:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 from app.service.calls import Policy
+from app.service.mail import MailServer
 from app.settings import values
 from app.settings.secrets import derived_keys, stored_secret
 from app.store import open_store
@@ -28,6 +30,7 @@ SECRETS: Final = (
     "hook_secret_previous",
     "signature_secret",
     "signature_secret_previous",
+    "smtp_url",
 )
 """The settings that files may hold, and that can be changed while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
@@ -162,6 +165,19 @@ class Settings(BaseSettings):
     """The previous hook secret during a rotation: hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
     """How often a hook is tried before it is parked, 1 to 50; ten tries take 19 hours. See `ncco hooks`."""
+    smtp_url: Annotated[
+        SecretStr,
+        _read_by(values.read_smtp_url),
+        Cure("Write smtps://user:password@host or, with STARTTLS, smtp://user:password@host:587."),
+    ] = SecretStr("")
+    """Mail server of hooks with `mail`: `smtps://user:password@host` (port 465), or `smtp://` (port 587, STARTTLS).
+
+    TLS is required unless the host is this machine.
+    """
+    mail_from: Annotated[
+        str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
+    ] = ""
+    """Address that the mail of hooks comes from."""
     log: Annotated[
         Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
     ] = "auto"
@@ -261,6 +277,24 @@ class Settings(BaseSettings):
         if store.path is not None:
             return store.path.with_name(f"{store.path.name}-recordings")
         return Path("recordings") if store.is_durable else None
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where hooks hand in their mail; None when it is not set up."""
+        text = self.smtp_url.get_secret_value()
+        if not (text and self.mail_from):
+            return None
+        url = urlsplit(text)
+        host, is_tls = url.hostname or "", url.scheme == "smtps"
+        return MailServer(
+            host,
+            url.port or (465 if is_tls else 587),
+            unquote(url.username or ""),
+            unquote(url.password or ""),
+            is_tls,
+            values.is_loopback(host),
+            self.mail_from,
+        )
 
     @property
     def console_hashes(self) -> Mapping[Literal["look", "change"], str]:

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
+from app.flow.language.mail import addresses
 from app.ncco import check
 from app.store import open_store
 
@@ -113,6 +114,34 @@ def read_database_url(text: str) -> str:
     """A URL that `app.store.open_store` knows."""
     open_store(text)
     return text.strip()
+
+
+def read_smtp_url(text: str) -> str:
+    """`smtp://` or `smtps://` with a host, and with a user and a password or without both. "" stays ""."""
+    if not text.strip():
+        return ""
+    try:
+        url = urlsplit(text.strip())
+        has_port = url.port is None or url.port > 0
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if url.scheme not in ("smtp", "smtps") or not url.hostname or not has_port:
+        raise ValueError("is no smtp:// or smtps:// URL with a host")
+    if url.path.strip("/") or url.query or url.fragment:
+        raise ValueError("has more than a user, a password, a host and a port; write special characters as %40")
+    if bool(url.username) != bool(url.password):
+        raise ValueError("has a user without a password, or a password without a user")
+    return text.strip()
+
+
+def read_mail_address(text: str) -> str:
+    """One mail address, without a name. "" stays ""."""
+    if not text.strip():
+        return ""
+    found = addresses(text)
+    if len(found) > 1:
+        raise ValueError("is more than one mail address")
+    return found[0]
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from app.service.calls import CallService
 from app.service.delivery import milliseconds
 from app.service.library import Library
 from app.service.lookups import Ask, LookupClient, lookups_of_turn
-from app.service.outbox import Listener, Post, Poster, Schedule, Sender, Verdict
+from app.service.mail import Mailer, by_way
+from app.service.outbox import Listener, Poster, Schedule, Sender, Verdict
 from app.service.outgoing import new_client
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
@@ -175,7 +176,10 @@ class HookLog(Listener):
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
             self._metrics.count_hook_try("sent")
-            self._log.info("hook sent", **about)
+            if verdict.problem:
+                self._log.warning("hook sent", **about, problem=verdict.problem)
+            else:
+                self._log.info("hook sent", **about)
         elif next_s is not None:
             self._metrics.count_hook_try("failed")
             self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
@@ -223,7 +227,8 @@ class OwnService:
     Attributes:
         calls: its store is not open and its flows are not loaded.
         lookups: sends the requests of lookups; must be closed.
-        poster: makes one attempt to send a hook; its client must be closed.
+        poster: makes one attempt to post a hook; its client must be closed.
+        mailer: makes one attempt to send a hook that is a mail.
         sender: sends the stored hooks while it runs.
     """
 
@@ -240,7 +245,8 @@ class OwnService:
         hosts = settings.private_hosts
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
-        post: Post = self.poster
+        self.mailer = Mailer(settings.mail_server)
+        post = by_way(self.poster, self.mailer)
         ask = counted_lookups(self.lookups.answer, metrics, log)
         if telemetry is not None:
             telemetry.mark(self.lookups.http)
@@ -286,7 +292,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, partial(watch_flows, reader))))
             confirmed = asyncio.Event()
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
-            use_secrets = partial(_use_secrets, config, own.poster)
+            use_secrets = partial(_use_secrets, config, own)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
@@ -296,12 +302,13 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     return lifespan
 
 
-def _use_secrets(config: WebhookConfig, poster: Poster, fresh: Settings) -> None:
+def _use_secrets(config: WebhookConfig, own: OwnService, fresh: Settings) -> None:
     """Use new secrets everywhere, or nowhere if one of them is wrong. Raises SettingsError."""
     verifier, keys, hook_secrets = fresh.verifier(), fresh.keys(), fresh.hook_secrets
     config.verifier = verifier
     config.calls.take_keys(keys)
-    poster.take_secrets(hook_secrets)
+    own.poster.take_secrets(hook_secrets)
+    own.mailer.server = fresh.mail_server
 
 
 async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, reads: bool) -> None:

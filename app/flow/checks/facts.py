@@ -152,9 +152,8 @@ class Facts:
         for target in targets_of(self):
             self._target(target)
         self._use(target_values(self.flow.error))
-        hooks = [sending for each in self.flow.events.values() for sending in each]
-        self._add_hooks(hooks)
-        self._use(sent(hooks))
+        self._add_hooks(self.flow.hooks)
+        self._use(sent(sending for each in self.flow.events.values() for sending in each))
 
     @property
     def written(self) -> set[str]:
@@ -177,8 +176,6 @@ class Facts:
         self._assign(step.sets)
         asked = step.exit.asked
         digits = asked.lengths if asked is not None and not asked.free_speech else None
-        if step.sends or step.events:
-            self._add_hooks((*step.sends, *(sending for each in step.events.values() for sending in each)))
         for edge in step.exit.edges():
             self._assign(edge.sets)
             if edge.fills:
@@ -193,10 +190,10 @@ class Facts:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
     def _add_hooks(self, sendings: Iterable[SentHook]) -> None:
-        """A hook without `json` sends every variable that is not sensitive."""
+        """A post without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
-            if sending.definition.body is None:
+            if sending.definition.body is None and sending.definition.mail is None:
                 self.read.update(sending.variables)
 
     def _target(self, target: Target) -> None:

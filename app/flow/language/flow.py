@@ -309,7 +309,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
-    "hooks": lambda words: "post" in words and words <= {*HookDefinition.words()},
+    "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }

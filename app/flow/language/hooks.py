@@ -7,6 +7,7 @@ hooks:
     headers: {Authorization: "Bearer {{ env.CRM_TOKEN }}"}
     params: {reason: text}
     json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
+  voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
 
 A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
 """
@@ -28,7 +29,8 @@ from app.flow.actions.values import Object, leaves
 from app.flow.issues import Fix
 from app.flow.language.base import ReadWith, as_node
 from app.flow.language.exits import StepSource
-from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
+from app.flow.language.json_schema import ANYTHING, TEXT, JsonSchema, has, named, ref
+from app.flow.language.mail import MailDefinition
 from app.flow.language.outcomes import OTHERWISE, OUTCOMES
 from app.flow.language.outgoing import (
     Definition,
@@ -95,13 +97,18 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 """Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
 
 
+MAILTO: Final = "mailto:"
+"""Begins the `url` of a hook that is a mail."""
+
+
 class Hook(NamedTuple):
     """One webhook of ours, rendered for a call.
 
     Attributes:
         name: as the flow calls it.
-        url: absolute, http or https; its host comes from the flow file or from `env`. "" when there is a problem.
-        json: the body: any JSON value.
+        url: absolute, http or https; its host comes from the flow file or from `env`. For a mail `mailto:` and the
+            addresses. "" when there is a problem.
+        json: the body: any JSON value; of a mail what `MailDefinition.render` returns.
         headers: those that the flow writes, by name; values without line ends.
         problem: why it could not be rendered, in one sentence without any value of the call; "" when it could. Such a
             hook is not sent, but kept for inspection.
@@ -148,7 +155,6 @@ class HookDefinition(Definition):
     """One entry of `hooks`."""
 
     hints: ClassVar = HINTS["hook"]
-    cures: ClassVar = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
     noun: ClassVar = "hook"
     section: ClassVar = "hooks"
     undeclared_code: ClassVar = "E580"
@@ -156,6 +162,8 @@ class HookDefinition(Definition):
 
     post: Annotated[Value | None, ReadWith(_read_post, TEXT)] = None
     """The URL that it is posted to."""
+    mail: MailDefinition | None = None
+    """The mail that is sent instead of a post."""
     body: Annotated[Value | None, ReadWith(_read_body, ANYTHING)] = Field(None, alias="json")
     """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
@@ -165,8 +173,18 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """Where it is posted to."""
+        """Where it is posted to; None for a mail."""
         return self.post
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Everything in it that may be computed."""
+        return (*super().values, *(self.mail.values if self.mail else ()))
+
+    @classmethod
+    def editor_schema(cls) -> JsonSchema:
+        """JSON Schema of the map: it has `post` or `mail`."""
+        return {**super().editor_schema(), "anyOf": [has("post"), has("mail")]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """What goes out in this call. Never raises: a hook that cannot be rendered has a problem instead.
@@ -185,6 +203,9 @@ class HookDefinition(Definition):
             return Hook(self.name, "", problem=f"{self.place}: {error}")
 
     def _rendered(self, names: Mapping[str, Any], variables: Iterable[str]) -> Hook:
+        if self.mail is not None:
+            mail = self.mail.render(names)
+            return Hook(self.name, MAILTO + ",".join(mail["to"]), mail)
         url = self.url.render(names) if self.url else ""
         plain_params = [name for name, param in self.params.items() if not param.variable.sensitive]
         body = self.body.render(names) if self.body else _default_body(self.name, names, plain_params, variables)
@@ -242,13 +263,35 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
         params[taken] = replace(params[taken], is_required=False)
     scope = scope_with(params, reader.scope).with_name("event", EVENT)
     scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
-    hook = HookDefinition.build(fields, replace(reader, scope=scope), name=name, params=params)
+    is_mail = _check_way(fields, reader)
+    hook = HookDefinition.build(
+        fields.without(*(_OF_POSTS if is_mail else ("mail",))),
+        replace(reader, scope=scope),
+        cures={} if is_mail else _NO_POST,
+        name=name,
+        params=params,
+    )
     hidden = OWN_NAMES & reader.variables.keys()
     leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
     for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
         message = f'in a hook "{own}" is not the variable of that name'
         reader.report("E582", at, message, f'give the variable "{own}" another name')
     return hook
+
+
+_OF_POSTS: Final = ("post", "json", "headers")
+_NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
+
+
+def _check_way(fields: Fields, reader: Reader) -> bool:
+    """Whether it is a mail; E584 for a word that a mail ignores."""
+    if "mail" not in fields.values:
+        return False
+    for word in _OF_POSTS:
+        if word in fields.values:
+            cure = "write two hooks, and send both" if word == "post" else "delete it: a mail has `subject` and `text`"
+            reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `mail`", cure)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +315,18 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order in which they are sent. E580 for an unknown one."""
+    """The hooks under `send` or an event, in the order in which they are sent.
+
+    E580 for an unknown one, E586 for a mail with a recording that is not there.
+    """
+    found = _read_sent(node, what, reader)
+    for hook in found:
+        if hook.definition.mail is not None and hook.definition.mail.attach:
+            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, and {what} has none')
+    return found
+
+
+def _read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
     public = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
     found = read_named(HookDefinition, node, reader.hooks, reader, what)
     return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
@@ -291,13 +345,19 @@ EVENTS: Final[Mapping[str, str]] = {
 """What Vonage reports, and `hangup`, which is ours. Source: webhook reference, Call status, Record, Transcription."""
 
 
+_RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
+
+
 def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
     """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
     fields = read_fields(found, EVENTS, what, reader, hints=HINTS["events"], code="E284")
-    return {name: read_sent(hooks, f"`{name}`", reader) for name, hooks in fields.values.items()}
+    return {
+        name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
+        for name, hooks in fields.values.items()
+    }
 
 
 def check_events(source: StepSource) -> None:
@@ -309,7 +369,7 @@ def check_events(source: StepSource) -> None:
     records = any(action.word == "record" or "record" in action.fields for action in actions)
     transcribes = any("transcription" in action.fields for action in actions)
     for key, _ in node.entries:
-        if key.value in ("record", "transcription") and not records:
+        if key.value in _RECORDING_EVENTS and not records:
             reader.report("W288", key.place, f"`{key.value}` never comes: nothing in this step records")
         elif key.value == "transcription" and not transcribes:
             message = "`transcription` never comes: no record of this step asks for one"

@@ -35,7 +35,7 @@ class Fitting:
         for (flow, short), definition in lookups_of(self._flows.values()).items():
             for name in (short, f"{flow}.{short}"):
                 self._fields[name] = self._fields.get(name, frozenset()) | definition.returns.fields.keys()
-        self._hooks = {name for flow in self._flows.values() for name in _hooks_of(flow)}
+        self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hooks}
         self._variables = {name for flow in self._flows.values() for name in flow.variables}
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
@@ -110,12 +110,6 @@ def _cure(name: str, known: Iterable[str]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def _hooks_of(flow: Flow) -> Iterable[str]:
-    of_steps = (sent for step in flow.steps.values() for sent in (step.sends, *step.events.values()))
-    for sendings in (*of_steps, *flow.events.values()):
-        yield from (sending.name for sending in sendings)
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:

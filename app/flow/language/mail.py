@@ -1,0 +1,116 @@
+"""The mail that a hook sends.
+
+hooks:
+  voicemail_saved:
+    mail:
+      to: "{{ env.OFFICE_MAIL }}"
+      subject: "A message from {{ call.from }}"
+      text: "Somebody left a message at {{ now }}."
+      attach: recording
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from app.flow.actions.values import leaves
+from app.flow.issues import Fix
+from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.json_schema import TEXT
+from app.flow.language.outgoing import plain_text
+from app.flow.language.reader import HINTS, Reader
+from app.flow.model import Value
+from app.flow.nodes import Node
+from app.flow.types import TYPES, ValueType
+
+MOST_ADDRESSES: Final = 20
+"""Our choice: more people are reached by a list of the mail server."""
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """The mail addresses between commas, such as `sales@example.com, owner@example.com`.
+
+    Raises ValueError, without the text: none is there, one cannot be used, or there are too many.
+    """
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
+        raise ValueError(f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas")
+    return found
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one address without a name, in ASCII, whose domain has only letters, digits, dots and hyphens."""
+    if not text.isascii() or len(text) > 254:  # Source: RFC 5321, 4.5.3.1.3
+        return False
+    try:
+        found = Address(addr_spec=text)
+    except (MessageError, ValueError, IndexError):
+        return False
+    labels = found.domain.split(".")
+    return bool(found.username) and '"' not in text and all(label.replace("-", "").isalnum() for label in labels)
+
+
+def _cast_addresses(value: object) -> str:
+    return ",".join(addresses(str(value)))
+
+
+ADDRESSES: Final = ValueType("addresses", "text", "office@example.com", _cast_addresses)
+"""Mail addresses between commas."""
+
+
+def _read_to(node: Node, what: str, reader: Reader) -> Value | None:
+    """Mail addresses; E585 when a caller or another server could choose who gets the mail."""
+    value = reader.value(node, ADDRESSES, "text", what)
+    for leaf in leaves(value) if value is not None else ():
+        for name in sorted(leaf.used_names):
+            if name.partition(".")[0] != "env":
+                reader.report("E585", leaf.place, f"{what} is computed from {name}")
+                return None
+    return value
+
+
+def _read_text(node: Node, what: str, reader: Reader) -> Value | None:
+    """A text that is sent; E331 for secrets of callers."""
+    return reader.value(node, TYPES["text"], "text", what)
+
+
+class MailDefinition(FlowModel):
+    """The map under `mail` of a hook."""
+
+    hints: ClassVar = HINTS["mail"]
+    cures: ClassVar = {
+        "to": Fix('write `to: "{{ env.OFFICE_MAIL }}"`', "add", 'to: "{{ env.OFFICE_MAIL }}"'),
+        "subject": Fix(
+            'write `subject: "A call from {{ call.from }}"`', "add", 'subject: "A call from {{ call.from }}"'
+        ),
+    }
+    example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'
+
+    to: Annotated[Value, ReadWith(_read_to, TEXT)]
+    """Mail addresses between commas, written here or in `env`."""
+    subject: Annotated[Value, ReadWith(_read_text, TEXT)]
+    """The subject, one line."""
+    text: Annotated[Value | None, ReadWith(_read_text, TEXT)] = None
+    """What the mail says; without it, the subject alone."""
+    attach: Literal["recording"] | None = None
+    """`recording` attaches the recording that the event reports."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Everything in it that may be computed."""
+        return tuple(value for value in (self.to, self.subject, self.text) if value is not None)
+
+    def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """The mail as JSON: `to`, `subject`, `text`, and with `attach` the id of the recording.
+
+        Raises RenderError, or ValueError without any value of the call.
+        """
+        mail = {
+            "to": list(addresses(self.to.render(names))),
+            "subject": " ".join(plain_text(self.subject.render(names)).split()),
+            "text": plain_text(self.text.render(names)) if self.text is not None else "",
+        }
+        return mail | ({"recording": names["event"]["recording_uuid"]} if self.attach else {})

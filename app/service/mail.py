@@ -1,0 +1,186 @@
+"""Sends the hooks that are mails, by SMTP, with the recording that they attach.
+
+A mail is tried again by the rules of the outbox. It keeps its Message-ID, so whoever gets it twice can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Final, NamedTuple, TypeAlias
+
+import aiosmtplib
+import orjson
+
+from app.flow.language.hooks import MAILTO
+from app.service.outbox import Post, Verdict
+from app.store import HookRow
+
+TRY_S: Final = 25.0
+"""Seconds for one try, the recording included; less than a try of the outbox may take."""
+RECORDING_WAIT_S: Final = 600.0
+"""How long a mail waits for its recording; then it goes without."""
+LOOK_AGAIN_S: Final = 5.0
+"""How often to look whether the recording has come."""
+ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
+"""Bytes of an attachment. Our choice: many servers take 25 MB, and base64 adds a third."""
+_PERMANENT: Final = 500
+"""Replies from here on say that a second try would fail, too. Source: RFC 5321, 4.2.1."""
+
+
+class MailServer(NamedTuple):
+    """Where mail is handed in, and whom it comes from.
+
+    Attributes:
+        is_tls: TLS from the first byte; otherwise by STARTTLS, which is required unless the host is loopback.
+        sender: one address.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+    is_tls: bool
+    is_loopback: bool
+    sender: str
+
+
+class Attachment(NamedTuple):
+    """A file in a mail; `content_type` such as audio/mpeg."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+class NoAttachment(Exception):
+    """There is no file; the message says why, in words that whoever reads the mail understands."""
+
+
+Attach: TypeAlias = Callable[[str], Awaitable[Attachment | None]]
+"""The recording with this id; None: it has not come yet. Raises NoAttachment: it never will."""
+
+
+async def attach_nothing(_: str) -> Attachment | None:
+    """Where recordings are not kept."""
+    raise NoAttachment("recordings are not kept here")
+
+
+class Mailer:
+    """Makes one try to send a mail.
+
+    Args:
+        server: None: mail is not set up; it waits until it is.
+        attach: finds the recording of a mail.
+    """
+
+    def __init__(self, server: MailServer | None, attach: Attach = attach_nothing) -> None:
+        self.server = server
+        self._attach = attach
+
+    async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
+        """Send it once; `now` is aware, UTC."""
+        if hook.problem and not hook.url:
+            return Verdict("never", hook.problem)
+        if self.server is None:
+            return Verdict("again", "NCCO_SMTP_URL and NCCO_MAIL_FROM are not set")
+        try:
+            async with asyncio.timeout(TRY_S):
+                message = await self._message(hook, now, self.server)
+                return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server)
+        except TimeoutError:
+            return Verdict("again", f"the mail server did not answer within {TRY_S:g} s", is_slow=True)
+
+    async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
+        """The mail; None while its recording may still come."""
+        mail = orjson.loads(hook.body)
+        text, attachment = mail["text"], None
+        if mail.get("recording"):
+            try:
+                attachment = await self._attach(mail["recording"])
+                waited_s = now.timestamp() - hook.created_at / 1000
+                if attachment is None and waited_s < RECORDING_WAIT_S:
+                    return None
+                if attachment is None:
+                    raise NoAttachment(f"it did not arrive within {RECORDING_WAIT_S / 60:g} minutes")
+                if len(attachment.content) > ATTACHMENT_LIMIT:
+                    raise NoAttachment(f"it is larger than {ATTACHMENT_LIMIT // 1024**2} MB")
+            except NoAttachment as error:
+                text, attachment = f"{text}\n\nThe recording is not attached: {error}.".lstrip(), None
+        message = EmailMessage()
+        message["From"] = server.sender
+        message["To"] = ", ".join(mail["to"])
+        message["Subject"] = mail["subject"]
+        message["Date"] = datetime.fromtimestamp(hook.created_at / 1000, UTC)
+        message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
+        message["Auto-Submitted"] = "auto-generated"  # no replies of people on holiday. Source: RFC 3834, 5
+        message.set_content(text)
+        if attachment is not None:
+            main, _, sub = attachment.content_type.partition("/")
+            message.add_attachment(attachment.content, main, sub, filename=attachment.name)
+        return message
+
+
+async def _send(message: EmailMessage, server: MailServer) -> Verdict:
+    try:
+        refused, _ = await aiosmtplib.send(
+            message,
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password or None,
+            local_hostname=_domain(server),
+            use_tls=server.is_tls,
+            start_tls=None if server.is_tls else not server.is_loopback,
+            timeout=TRY_S,
+        )
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        return _refused("every address", min(each.code for each in error.recipients))
+    except aiosmtplib.SMTPAuthenticationError as error:
+        return Verdict("again", f"the mail server refuses the user or the password ({error.code})")
+    except aiosmtplib.SMTPSenderRefused as error:
+        return _refused("the sender", error.code)
+    except aiosmtplib.SMTPResponseException as error:
+        return _refused("the mail", error.code)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return Verdict("again", _problem_of(error))
+    late = [address for address, reply in refused.items() if reply.code < _PERMANENT]
+    if late:
+        return Verdict("again", f"the mail server does not yet take the mail for {len(late)} of its addresses")
+    return Verdict("sent", f"the mail server refuses {len(refused)} of its addresses" if refused else "")
+
+
+def _refused(what: str, code: int) -> Verdict:
+    """A refusal; one that is permanent is not tried again."""
+    return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
+
+
+def _problem_of(error: Exception) -> str:
+    """Why the mail was not handed in, in words without any value of it."""
+    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+        return "no TLS connection to the mail server: its certificate is not valid for its name"
+    match error:
+        case aiosmtplib.SMTPTimeoutError():
+            return "the mail server did not answer in time"
+        case aiosmtplib.SMTPServerDisconnected():
+            return "the mail server closed the connection"
+        case OSError() | aiosmtplib.SMTPConnectError():
+            return "the mail server cannot be reached"
+    return f"the mail server cannot be used: {error}"  # it offers no STARTTLS, or no login
+
+
+def _domain(server: MailServer) -> str:
+    return Address(addr_spec=server.sender).domain
+
+
+def by_way(post: Post, mail: Post) -> Post:
+    """Sends each hook the way that its address says."""
+
+    async def send(hook: HookRow, now: datetime) -> Verdict:
+        return await (mail if hook.url.startswith(MAILTO) else post)(hook, now)
+
+    return send

@@ -1,0 +1,337 @@
+"""Hooks that are mails, handed in at a real SMTP server, from a SQLite file through what can go wrong between."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from app.errors import SettingsError
+from app.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment, by_way
+from app.service.outbox import Schedule, Sender, Verdict
+from app.settings import load_settings
+from app.store import HookRow, SqliteDatabase, Store
+from tests.contract.server import free_port
+from tests.contract.store.stored_rows import hook_row
+from tests.unit.service.outbox_kit import Heard, put, running, until
+
+NOW = datetime.now(UTC)
+WAV = b"RIFF" + bytes(range(256)) * 40
+
+
+class Mailbox:
+    """Answers as told, keeps what it has taken."""
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.refused: dict[str, str] = {}
+        self.taken: list[tuple[list[str], EmailMessage]] = []
+
+    async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if reply := self.refused.get(address):
+            return reply
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        reply = self.replies.pop(0) if self.replies else "250 OK"
+        if reply.startswith("250") or reply.startswith("lost"):
+            assert isinstance(envelope.content, bytes)
+            message = message_from_bytes(envelope.content, policy=policy.default)
+            assert isinstance(message, EmailMessage)
+            self.taken.append((list(envelope.rcpt_tos), message))
+        if reply.startswith("lost"):  # taken, but the reply never arrives
+            assert server.transport is not None
+            server.transport.abort()
+        return reply
+
+
+@contextmanager
+def serving(mailbox: Mailbox, **options: Any) -> Iterator[int]:
+    controller = Controller(mailbox, hostname="localhost", port=free_port(), ready_timeout=10, **options)
+    controller.start()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()
+
+
+def at(port: int, host: str = "localhost", **changes: Any) -> MailServer:
+    return MailServer(host, port, "", "", False, True, "phone@example.com")._replace(**changes)
+
+
+def mail(id_: str = "msg_1", *, age_s: float = 0, **changes: Any) -> HookRow:
+    body = {"to": ["office@example.com"], "subject": "A message", "text": "Somebody called.", **changes}
+    created = round((NOW - timedelta(seconds=age_s)).timestamp() * 1000)
+    return hook_row(id_, url=f"mailto:{','.join(body['to'])}", body=orjson.dumps(body), created_at=created)
+
+
+def attaching(found: Attachment | str | None) -> Attach:
+    async def attach(recording: str) -> Attachment | None:
+        assert recording == "r-1"
+        if isinstance(found, str):
+            raise NoAttachment(found)
+        return found
+
+    return attach
+
+
+async def test_mail_arrives_as_it_was_written() -> None:
+    mailbox = Mailbox()
+    row = mail(to=["a@example.com", "b@example.com"], subject="Grüße von +44 7700 900123", text="Größe: 1\n.\nEnde")
+    with serving(mailbox) as port:
+        assert Verdict("sent") == await Mailer(at(port))(row, NOW)
+
+    [(addresses, message)] = mailbox.taken
+    assert ["a@example.com", "b@example.com"] == addresses
+    assert ("Grüße von +44 7700 900123", "phone@example.com") == (message["Subject"], message["From"])
+    assert ("<msg_1@example.com>", "auto-generated") == (message["Message-ID"], message["Auto-Submitted"])
+    assert "Größe: 1\n.\nEnde\n" == message.get_content().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("found", "age_s", "said", "attached"),
+    [
+        (Attachment("message.wav", "audio/x-wav", WAV), 0, "Somebody called.", [("message.wav", "audio/x-wav", WAV)]),
+        ("it was deleted at Vonage", 0, "The recording is not attached: it was deleted at Vonage.", []),
+        (None, RECORDING_WAIT_S + 1, "not attached: it did not arrive within 10 minutes.", []),
+        (Attachment("big.wav", "audio/x-wav", bytes(11 << 20)), 0, "not attached: it is larger than 10 MB.", []),
+    ],
+)
+async def test_mail_takes_its_recording_or_says_why_not(
+    found: Attachment | str | None, age_s: float, said: str, attached: list[tuple[str, str, bytes]]
+) -> None:
+    mailbox = Mailbox()
+    with serving(mailbox) as port:
+        verdict = await Mailer(at(port), attaching(found))(mail(recording="r-1", age_s=age_s), NOW)
+
+    [(_, message)] = mailbox.taken
+    text = message.get_body()
+    assert Verdict("sent") == verdict
+    assert text is not None and said in text.get_content()
+    assert attached == [(p.get_filename(), p.get_content_type(), p.get_content()) for p in message.iter_attachments()]
+
+
+async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
+    assert "later" == (await Mailer(at(9), attaching(None))(mail(recording="r-1"), NOW)).outcome
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("451 try again", Verdict("again", "the mail server refuses the mail (451)")),
+        ("554 no", Verdict("never", "the mail server refuses the mail (554)")),
+        ("lost", Verdict("again", "the mail server closed the connection")),
+    ],
+)
+async def test_refused_mail_is_tried_again_unless_it_is_for_good(reply: str, expected: Verdict) -> None:
+    with serving(Mailbox(reply)) as port:
+        assert expected == await Mailer(at(port))(mail(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ({"a@example.com": "550 no"}, Verdict("sent", "the mail server refuses 1 of its addresses")),
+        ({"a@example.com": "450 later"}, Verdict("again", "the mail server does not yet take the mail for 1 of its")),
+        (
+            {"a@example.com": "550 no", "b@example.com": "550 no"},
+            Verdict("never", "the mail server refuses every address (550)"),
+        ),
+        (
+            {"a@example.com": "550 no", "b@example.com": "450 later"},
+            Verdict("again", "the mail server refuses every address (450)"),
+        ),
+    ],
+)
+async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> None:
+    mailbox = Mailbox()
+    mailbox.refused = refused
+    with serving(mailbox) as port:
+        verdict = await Mailer(at(port))(mail(to=["a@example.com", "b@example.com"]), NOW)
+
+    assert (expected.outcome, True) == (verdict.outcome, verdict.problem.startswith(expected.problem))
+
+
+async def test_server_that_is_not_set_or_down_gets_it_later() -> None:
+    with serving(Mailbox()) as port:
+        pass
+    assert Verdict("again", "the mail server cannot be reached") == await Mailer(at(port))(mail(), NOW)
+    assert Verdict("again", "NCCO_SMTP_URL and NCCO_MAIL_FROM are not set") == await Mailer(None)(mail(), NOW)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+def tls_of(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def allow(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: LoginPassword) -> AuthResult:
+    return AuthResult(success=(b"phone", b"p@ss word") == (login.login, login.password), handled=False)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # within TLS from the first byte
+@pytest.mark.parametrize("is_tls", [True, False])
+async def test_password_goes_over_tls_alone(
+    *, is_tls: bool, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    mailbox, context = Mailbox(), tls_of(certificate)
+    options = {"ssl_context": context} if is_tls else {"tls_context": context, "require_starttls": True}
+    with serving(
+        mailbox,
+        authenticator=allow,
+        auth_required=True,
+        auth_require_tls=not is_tls,
+        auth_exclude_mechanism=["LOGIN"],
+        **options,
+    ) as port:
+        server = at(port, "localhost", user="phone", password="p@ss word", is_tls=is_tls, is_loopback=False)
+        assert Verdict("sent") == await Mailer(server)(mail(), NOW)
+        wrong = await Mailer(server._replace(password="wrong"))(mail(), NOW)
+        by_address = await Mailer(server._replace(host="127.0.0.1"))(mail(), NOW)
+
+    assert Verdict("again", "the mail server refuses the user or the password (535)") == wrong
+    assert ("again", True) == (by_address.outcome, "certificate" in by_address.problem)
+    assert 1 == len(mailbox.taken)
+
+
+async def test_server_without_tls_gets_no_mail_unless_it_is_loopback() -> None:
+    mailbox = Mailbox()
+    with serving(mailbox) as port:
+        verdict = await Mailer(at(port, is_loopback=False))(mail(), NOW)
+
+    assert ("again", True, []) == (
+        verdict.outcome,
+        "STARTTLS extension not supported" in verdict.problem,
+        mailbox.taken,
+    )
+
+
+# outbox
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(SqliteDatabase(tmp_path / "calls.db"))
+    await made.open()
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def sending(store: Store, mailer: Mailer) -> AsyncIterator[Heard]:
+    heard = Heard()
+    sender = Sender(store, by_way(mailer, mailer), Schedule(tries=8, first_s=0.001, poll_s=0.02), heard)
+    async with running(sender):
+        yield heard
+
+
+async def test_mail_whose_reply_is_lost_comes_again_with_the_same_id(store: Store) -> None:
+    mailbox = Mailbox("lost", "421 busy")
+    await put(store, mail())
+    with serving(mailbox) as port:
+        async with sending(store, Mailer(at(port))) as heard:
+            await until(lambda: ("msg_1", "sent", None) in heard.told)
+
+    assert ["again", "again", "sent"] == [outcome for _, outcome, _ in heard.told]
+    assert ["<msg_1@example.com>"] * 2 == [message["Message-ID"] for _, message in mailbox.taken]
+
+
+async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.service.mail.LOOK_AGAIN_S", 0.001)
+    looks = iter([*[None] * 20, Attachment("message.wav", "audio/x-wav", WAV)])
+
+    async def attach(_: str) -> Attachment | None:
+        return next(looks)
+
+    mailbox = Mailbox()
+    await put(store, mail(recording="r-1"))
+    with serving(mailbox) as port:
+        async with sending(store, Mailer(at(port), attach)) as heard:
+            await until(lambda: bool(heard.told))
+
+    assert [("msg_1", "sent", None)] == heard.told
+    assert 1 == len(list(mailbox.taken[0][1].iter_attachments()))
+
+
+# settings
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtps://u:p%40ss@mail.example.com", ("mail.example.com", 465, "u", "p@ss", True, False)),
+        ("smtp://mail.example.com", ("mail.example.com", 587, "", "", False, False)),
+        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "", "", False, True)),
+    ],
+)
+def test_address_of_the_mail_server(url: str, expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_SMTP_URL", url)
+    monkeypatch.setenv("NCCO_MAIL_FROM", "phone@example.com")
+
+    assert MailServer(*expected, "phone@example.com") == load_settings().mail_server  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NCCO_SMTP_URL", "mail.example.com"),
+        ("NCCO_SMTP_URL", "https://mail.example.com"),
+        ("NCCO_SMTP_URL", "smtp://user@mail.example.com"),
+        ("NCCO_SMTP_URL", "smtp://mail.example.com/inbox"),
+        ("NCCO_SMTP_URL", "smtp://mail.example.com:0"),
+        ("NCCO_MAIL_FROM", "Phone <phone@example.com>"),
+        ("NCCO_MAIL_FROM", "a@example.com, b@example.com"),
+        ("NCCO_MAIL_FROM", "phone@example.com\nBcc: x@example.com"),
+    ],
+)
+def test_wrong_setting_is_named(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
