@@ -214,7 +214,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
     if any(hook.mail for hook in hooks) and settings.mail_server is None:
-        yield "Mail is not sent, but waits: set NCCO_SMTP_URL and NCCO_MAIL_FROM."
+        yield "Mail is parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; `ncco hooks retry` then sends it."
     dialling = [f"{flow.name}.{step.name}" for flow, step in steps if _computes_number(step)]
     if dialling and not settings.dial_allow:
         shown = ", ".join(dialling[:MOST_NAMED]) + (", ..." if len(dialling) > MOST_NAMED else "")

@@ -74,7 +74,7 @@ class Mailer:
     """Makes one try to send a mail.
 
     Args:
-        server: None: mail is not set up; it waits until it is.
+        server: None: mail is not set up, and is parked.
         attach: finds the recording of a mail.
     """
 
@@ -87,7 +87,7 @@ class Mailer:
         if hook.problem and not hook.url:
             return Verdict("never", hook.problem)
         if self.server is None:
-            return Verdict("again", "NCCO_SMTP_URL and NCCO_MAIL_FROM are not set")
+            return Verdict("never", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set")
         try:
             async with asyncio.timeout(TRY_S):
                 message = await self._message(hook, now, self.server)

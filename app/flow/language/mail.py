@@ -37,7 +37,9 @@ def addresses(text: str) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
-        raise ValueError(f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas")
+        raise ValueError(
+            f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas"
+        )
     return found
 
 

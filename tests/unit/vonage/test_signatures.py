@@ -189,7 +189,7 @@ def test_only_hs256_holds(algorithm: str) -> None:
 
 
 def test_an_unsigned_token_is_refused() -> None:
-    token = jwt.encode(CLAIMS, None, algorithm="none").encode()
+    token = jwt.encode(CLAIMS, "", algorithm="none").encode()
 
     assert refusal(token) == signatures.Refusal.ALGORITHM
 
