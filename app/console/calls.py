@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -16,20 +16,13 @@ from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
+from app.console.conversation import conversation
 from app.console.pages import render
 from app.console.phone import PhoneCalls
 from app.console.repetition import keep
 from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
-from app.service.recorded_calls import (
-    action_summary,
-    call_document,
-    csv_text,
-    duration_text,
-    entries_of,
-    hook_document,
-    state_of,
-)
+from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, Records, Timeline, open_store
 
@@ -151,67 +144,6 @@ async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
     text = csv_text(_CSV_COLUMNS, await _exported(request, search))
     headers = {"content-disposition": "attachment; filename=calls.csv"}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-class Said(NamedTuple):
-    """One action of an NCCO that was sent.
-
-    Attributes:
-        kind: the name of the action.
-        text: what is spoken, or the action in a few words.
-        is_spare: it stands behind an `input`, so it is heard only if no webhook is answered.
-    """
-
-    kind: str
-    text: str
-    is_spare: bool
-
-
-class Reason(NamedTuple):
-    """A line of a trace: what was decided or failed, and the line of the flow that decided."""
-
-    did: str
-    text: str
-    because: str
-    file: str
-    line: str
-
-
-def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
-    """What an NCCO plays, in order."""
-    is_spare = False
-    for action in ncco or ():
-        kind = str(action.get("action", "?"))
-        text = str(action.get("text", "")) if kind == "talk" else action_summary(action)
-        yield Said(kind, text, is_spare)
-        is_spare = is_spare or kind == "input"
-
-
-def reasons_in(trace: Sequence[Mapping[str, Any]]) -> Iterator[Reason]:
-    """What a turn decided and what failed in it."""
-    for line in trace:
-        if line["did"] in ("decided", "failed", "refused", "answered"):
-            file, _, number = str(line["where"]).rpartition(":")
-            step = f"{line['step']} → " if line["step"] else ""
-            yield Reason(line["did"], f"{step}{line['what']}", str(line["because"]), file, number)
-
-
-def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """Each webhook of a call with what it brought about: what the caller did, why, and what was played."""
-    shown = []
-    for entry in entries_of(timeline):
-        document = entry.document
-        turn = document["turn"]
-        shown.append(
-            document
-            | {
-                "id": entry.webhook.id,
-                "reasons": list(reasons_in(turn["why"])) if turn else [],
-                "said": list(said_in(turn["ncco"])) if turn else [],
-                "has_failed": bool(turn) and any(line["did"] == "failed" for line in turn["why"]),
-            }
-        )
-    return shown
 
 
 @router.post("/calls/{name:path}/keep")

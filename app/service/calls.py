@@ -215,7 +215,7 @@ class CallService:
         ncco, now = orjson.dumps(turn.ncco), webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
-        await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
+        await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
         self._wake(hooks)
         return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 
@@ -495,7 +495,7 @@ class CallService:
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
+        await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
         self._wake(hooks)
         return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -383,14 +383,20 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
     )
 
 
-def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
+def turn_row(
+    turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
+) -> TurnRow:
     """The turn, with what is needed to play it again: its time, what lookups answered, its webhook.
+
+    The names of the hooks that are written with it are kept by their ids, since a hook that is sent is deleted.
 
     `us` is how many microseconds it took from the whole webhook to the turn, before it was written.
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
         inputs["lookups"] = turn.lookups
+    if hooks:
+        inputs["hooks"] = {hook.id: hook.name for hook in hooks}
     if delivery.came_at:
         inputs["us"] = int((perf_counter() - delivery.came_at) * 1_000_000)
     return TurnRow(

@@ -72,7 +72,8 @@ SELECT_WEBHOOKS: Final = f"SELECT {_WEBHOOK} FROM webhooks WHERE call_key = $1 O
 SELECT_NEAR: Final = f"""
     SELECT {_WEBHOOK}
     FROM webhooks
-    WHERE key BETWEEN $1 AND $2 AND call_key IS NULL AND session IN ($3, $4) AND session <> ''
+    WHERE key BETWEEN $1 AND $2 AND call_key IS NULL
+        AND (session IN ($3, $4) AND session <> '' OR kind = 'error' AND conversation = $5 AND conversation <> '')
     ORDER BY key
 """
 
@@ -174,7 +175,8 @@ class Records:
     async def timeline(self, session: str) -> Timeline | None:
         """Everything of the call with this id, or None.
 
-        It includes webhooks that name its leg and were written shortly before it was opened, or after its last one.
+        It includes webhooks that name its leg, and errors that name its conversation, which were written shortly
+        before it was opened, or after its last one.
         """
         found = await self._read(SELECT_CALL, FAILURE, session)
         if not found:
@@ -190,11 +192,11 @@ class Records:
         return RevisionRow(*rows[0]) if rows else None
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
-        rows = await self._read(SELECT_WEBHOOKS, call.key)
+        rows, session = await self._read(SELECT_WEBHOOKS, call.key), call.session
         if rows:
             first, last = rows[0][0], rows[-1][0]
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
-            rows += await self._read(SELECT_NEAR, *near, call.session.id, call.session.leg)
+            rows += await self._read(SELECT_NEAR, *near, session.id, session.leg, session.conversation)
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 

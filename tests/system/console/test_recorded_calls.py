@@ -1,9 +1,13 @@
-"""Recorded calls that are kept as scenarios: calls that the webhook server has answered, in virtual time."""
+"""The pages of calls that the webhook server has answered, in virtual time; calls that are kept as scenarios."""
 
 from __future__ import annotations
 
 import asyncio
+import html
+import json
+import re
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +39,8 @@ lookups:
     with: {pin: "{{ pin }}"}
     returns: {owner: text, balance: {type: text, sensitive: true}}
     default: {owner: nobody, balance: "0"}
+hooks:
+  greeted: {post: "http://127.0.0.1:9/greeted"}
 steps:
   ask:
     do: [{talk: "Please key in your PIN."}]
@@ -47,6 +53,7 @@ steps:
       - {if: account.ok, goto: known}
       - {else: unknown}
   known:
+    send: greeted
     do: [{talk: "Hello {{ account.owner }}."}]
     goto: more
   unknown:
@@ -75,6 +82,8 @@ steps:
 """
 ACCOUNT: Final = """\
 def account(pin):
+    if pin == "0000":
+        raise OSError(f"no account for {pin}")
     return {"owner": "Ann", "balance": "4711 pounds"}
 """
 
@@ -227,3 +236,43 @@ async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
 
     assert reply.status_code == 422
     assert "no flow took it" in reply.text
+
+
+async def page_of(project: Path, id_: str) -> str:
+    settings = settings_for(project, database_url=database(project))
+    async with await logged_in(create_console(settings, console_services(settings), dev=True)) as client:
+        page = (await client.get(f"/calls/{id_}")).text
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split()).replace(" ,", ",")
+
+
+async def test_call_shows_what_lookups_answered_how_long_they_took_and_its_hooks(project: Path) -> None:
+    page = await page_of(project, await record(project, "442079460009", pressing("8642", "1")))
+
+    assert re.search(r'lookup account: ok, in \d+ ms, \{"owner": "Ann", "balance": "••••", "ok": true\}', page), page
+    line = BANK[: BANK.index("lookup: account")].count("\n") + 1
+    assert f"flows/bank.yaml line {line}" in page
+    assert "hook greeted: waiting" in page
+    assert not [secret for secret in ("8642", "4711") if secret in page]
+
+
+async def test_call_shows_why_a_lookup_has_failed_without_what_is_sensitive(project: Path) -> None:
+    page = await page_of(project, await record(project, "442079460009", pressing("0000", "1")))
+
+    assert re.search(r"lookup account: not ok: .*OSError.*, in \d+ ms", page)
+    assert "no account for" not in page
+
+
+async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(project: Path) -> None:
+    id_ = await record(project, "442079460009", pressing("8642", "1"))
+    with sqlite3.connect(project / "calls.db") as calls:
+        for key, inputs, trace in calls.execute("SELECT rowid, inputs, trace FROM turns").fetchall():
+            kept = {name: value for name, value in json.loads(inputs).items() if name not in ("hooks", "us")}
+            lines = [
+                {k: v for k, v in line.items() if k != "by"} for line in json.loads(trace) if line["did"] != "asked"
+            ]
+            values = (json.dumps(kept).encode(), json.dumps(lines).encode(), key)
+            calls.execute("UPDATE turns SET inputs = ?, trace = ? WHERE rowid = ?", values)
+
+    page = await page_of(project, id_)
+
+    assert 'lookup account, {"owner": "Ann", "balance": "••••", "ok": true}' in page

@@ -1,0 +1,191 @@
+"""A recorded call as a conversation: what each webhook said, what was decided and looked up, and what was played."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from app.service.recorded_calls import MASKED, TimelineEntry, action_summary, call_document, entries_of, hook_document
+from app.store import HookRow, Timeline
+
+DOTS: Final = "••••"
+"""In place of a sensitive value."""
+_SERVES: Final = frozenset({"record", "connect", "conversation"})
+"""Actions by which an error exit still does something for the caller before the call ends."""
+_ASKS: Final = frozenset({"choices", "collect"})
+"""Exits that wait for the caller."""
+
+
+class Said(NamedTuple):
+    """One action of an NCCO that was sent.
+
+    Attributes:
+        kind: the name of the action.
+        text: what is spoken, or the action in a few words.
+        is_spare: it stands behind an `input`, so it is heard only if no webhook is answered.
+    """
+
+    kind: str
+    text: str
+    is_spare: bool
+
+
+class Reason(NamedTuple):
+    """A line of a trace: what was decided or failed, and the line of the flow that decided."""
+
+    did: str
+    text: str
+    because: str
+    file: str
+    line: str
+
+
+class LookedUp(NamedTuple):
+    """A lookup that a turn asked.
+
+    Attributes:
+        name: of the lookup.
+        result: `ok, in 12 ms`, or why its default was used; "" where an older version did not write it.
+        answer: as JSON, with dots for what is sensitive; "" when it was not stored.
+        is_ok: whether it is a real answer.
+        file, line: of the flow.
+    """
+
+    name: str
+    result: str
+    answer: str
+    is_ok: bool
+    file: str
+    line: str
+
+
+class Lost(NamedTuple):
+    """Where the flow lost its caller: why, and the line to fix; "" for both where no line is at fault."""
+
+    why: str
+    file: str = ""
+    line: str = ""
+
+
+def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
+    """What an NCCO plays, in order."""
+    is_spare = False
+    for action in ncco or ():
+        kind = str(action.get("action", "?"))
+        text = str(action.get("text", "")) if kind == "talk" else action_summary(action)
+        yield Said(kind, text, is_spare)
+        is_spare = is_spare or kind == "input"
+
+
+def reasons_in(trace: Sequence[Mapping[str, Any]]) -> Iterator[Reason]:
+    """What a turn decided and what failed in it."""
+    for line in trace:
+        if line["did"] in ("decided", "failed", "refused", "answered"):
+            step = f"{line['step']} → " if line["step"] else ""
+            yield Reason(line["did"], f"{step}{line['what']}", str(line["because"]), *_place(line))
+
+
+def lookups_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[LookedUp]:
+    """The lookups of a turn, with the answers that are stored of it."""
+    asked = [line for line in trace if line["did"] == "asked"]
+    for line in asked:
+        is_ok = line.get("by", "") != "default"
+        yield LookedUp(line["what"], str(line["because"]), _shown(answers.get(line["what"])), is_ok, *_place(line))
+    for name in answers.keys() - {line["what"] for line in asked}:
+        yield LookedUp(name, "", _shown(answers[name]), True, "", "")
+
+
+def _shown(answer: Any) -> str:
+    return "" if answer is None else json.dumps(_with_dots(answer), ensure_ascii=False)
+
+
+def _with_dots(value: Any) -> Any:
+    """A value with dots in place of the tokens of sensitive values."""
+    if isinstance(value, dict):
+        return {name: _with_dots(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_dots(each) for each in value]
+    return DOTS if isinstance(value, str) and value.startswith(MASKED) else value
+
+
+def _place(line: Mapping[str, Any]) -> tuple[str, str]:
+    """The file and the line of a line of a trace; "" for both without a place."""
+    file, _, number = str(line["where"]).rpartition(":")
+    return file, number
+
+
+def conversation(timeline: Timeline) -> list[dict[str, Any]]:
+    """Each webhook of a call with what it brought about: what the caller did, why, and what was played."""
+    shown: list[dict[str, Any]] = []
+    unsent = {hook.id: hook for hook in timeline.hooks}
+    entered: Mapping[str, Any] = {"where": ""}
+    for entry in entries_of(timeline):
+        document = entry.document
+        turn = document["turn"]
+        trace = turn["why"] if turn else []
+        entered = next((line for line in reversed(trace) if line["did"] == "entered"), entered)
+        shown.append(
+            document
+            | {
+                "id": entry.webhook.id,
+                "reasons": list(reasons_in(trace)),
+                "said": list(said_in(turn["ncco"])) if turn else [],
+                "lookups": list(lookups_in(trace, turn["lookups"])) if turn else [],
+                "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
+                "has_failed": any(line["did"] == "failed" for line in trace),
+                "lost": _lost(entry, document, entered, timeline),
+            }
+        )
+    return shown
+
+
+def _hook(id_: str, name: str, unsent: Mapping[str, HookRow]) -> dict[str, Any]:
+    """A hook of a turn; one that is sent is no longer stored."""
+    return hook_document(unsent[id_]) if id_ in unsent else {"hook": name, "state": "sent or dropped", "problem": ""}
+
+
+def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
+    """Whether the caller was lost at a webhook: nothing of the flow could be played, or an error ended the call.
+
+    Args:
+        entry: the webhook.
+        document: of the entry.
+        entered: the line of the trace that says where the call was.
+        call: all of it.
+    """
+    row, turn = entry.webhook, document["turn"]
+    failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []
+    if failed:
+        is_failsafe = failed[-1]["what"] == "failsafe"
+        is_served = any(action["action"] in _SERVES for action in turn["ncco"] or ())
+        if is_failsafe or (entry.turn is call.turns[-1] and _is_over(call) and not is_served):
+            cause = next((line for line in failed if line["where"]), failed[0])
+            then = "the failsafe was played" if is_failsafe else "the error exit ended the call"
+            return Lost(f"{cause['because']}; {then}", *_place(cause))
+    elif row.kind == "error" and not any(each.created_at >= row.received_at for each in call.turns):
+        return Lost(f"Vonage reported: {entry.fields.get('reason', '')}", *_place(entered))
+    elif row.kind.startswith("input") and turn is None and not entry.is_again:
+        if not any(each.cause_turn == row.turn for each in call.turns) and not _has_ended(call, row.received_at):
+            return Lost("the flow could not go on, and the failsafe was played; the log says why", *_place(entered))
+    elif (
+        row.kind == "event-completed"
+        and row.leg == call.call.session.leg
+        and entry.fields.get("disconnected_by") == "platform"
+        and entered.get("what") in _ASKS
+        and not _is_over(call)
+    ):
+        return Lost("Vonage ended the call while the flow waited for the caller", *_place(entered))
+    return None
+
+
+def _is_over(call: Timeline) -> bool:
+    """Whether the flow was played to its end."""
+    return bool(call_document(call.call, 0)["state"] == "ended")
+
+
+def _has_ended(timeline: Timeline, at_ms: int) -> bool:
+    """Whether the caller's leg had ended before a time."""
+    leg = timeline.call.session.leg
+    ends = (row for row in timeline.webhooks if row.kind == "event-completed" and row.leg == leg)
+    return any(row.received_at <= at_ms for row in ends)
