@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -167,9 +168,23 @@ class RecordedCall:
             with _KEEPING:
                 written = {word: value for word, value in body.items() if value or word == "script"}
                 name = append(path, written, script, note)
-        except (CannotRun, OSError) as error:
-            raise CannotPlace(f"the scenario cannot be written to {path}: {error}") from error
+        except CannotRun as error:
+            raise CannotPlace(f"the scenario cannot be written to {path}: {error}", error.cure) from error
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            cure = "let the server's user write there, and keep the call again"
+            raise CannotPlace(f"the scenario cannot be written to {path}: {reason}", cure) from error
         return Kept(path, name, shlex.join(("ncco", "test", str(path))))
+
+    def blocked(self) -> str:
+        """See `PlayedCall`."""
+        if self._folder is None:
+            return "An NCCO without a flow cannot become a scenario."
+        folder = self._folder.absolute().parent / FOLDERS[0]
+        found = next(each for each in (folder, *folder.parents) if each.exists())
+        if found.is_dir() and os.access(found, os.W_OK):
+            return ""
+        return f"{found} cannot be written by the server's user, so this call cannot be kept as a scenario."
 
     def _end(self) -> None:
         """End the script of a call that is over; once."""

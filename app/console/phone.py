@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeAlias
@@ -28,7 +29,7 @@ from app.console.phone_call import (
 from app.console.phone_source import PASTED, Playable, Text, dialled_in, read_source
 from app.console.phone_thread import PhoneThread
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
-from app.console.project import CannotSave, ProjectFolder, digest_of
+from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.errors import AppError
@@ -88,17 +89,20 @@ class PhoneCalls:
         await self.thread.close()
 
     async def add(self, call: PhoneCall) -> None:
-        """Keep a call; its owner's oldest ones and idle ones are dropped. Raises HTTPException (429)."""
+        """Keep a call, and end idle ones, its owner's oldest, and, of too many, an unused one of who has most."""
+        self.by_id[call.id] = call
         now = time.monotonic()
         own = [each for each in self.by_id.values() if each.owner == call.owner]
-        dropped = [each for each in self.by_id.values() if now - each.touched > IDLE_S]
-        for each in {*dropped, *own[: max(len(own) - OWN_CALLS + 1, 0)]}:
-            del self.by_id[each.id]
-            await self.thread.run(each.line.close())
-        if len(self.by_id) >= MOST_CALLS:
-            await self.thread.run(call.line.close())
-            raise HTTPException(429, f"{MOST_CALLS} calls are in progress; wait until one of them is over")
-        self.by_id[call.id] = call
+        idle = [each for each in self.by_id.values() if now - each.touched > IDLE_S]
+        for each in {*idle, *own[:-OWN_CALLS]}:
+            await self._end(each)
+        if len(self.by_id) > MOST_CALLS:
+            held = Counter(each.owner for each in self.by_id.values())
+            await self._end(max(self.by_id.values(), key=lambda each: (held[each.owner], now - each.touched)))
+
+    async def _end(self, call: PhoneCall) -> None:
+        del self.by_id[call.id]
+        await self.thread.run(call.line.close())
 
     def find(self, id_: str, owner: str) -> PhoneCall:
         """A call of a session. Raises HTTPException (404) for any other, too."""
@@ -151,29 +155,40 @@ async def phone(
     preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
     known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
     shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
-    text = read.texts.get(shown, "")
     playable = await asyncio.to_thread(read_source, request.app.state.project, Text(file=shown))
     return render(
         request,
         "phone.html",
-        file=shown,
+        **_opened(request.app.state.project, session, read, shown),
         files=sorted(read.texts),
-        text=text,
-        digest=digest_of(text),
         line=line,
-        blocked=request.app.state.project.blocked(shown) if shown in read.texts else "",
         keys=KEYS,
         **_setup_values(playable, session),
     )
 
 
+def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
+    """A file for the editor, with its digest, and why it cannot be saved ("" if it can, or by nobody who only looks).
+
+    A file that is not in the project is empty.
+    """
+    text = read.texts.get(file)
+    is_checked = text is not None and session.role == "change"
+    return {
+        "file": file,
+        "text": text or "",
+        "digest": digest_of(text or ""),
+        "blocked": folder.blocked(file) if is_checked else "",
+    }
+
+
 @router.get("/phone/text")
-async def text_of(request: Request, _: CanLook, file: str) -> Mapping[str, str]:
-    """A file of the project as it is on disk now, with its digest."""
-    texts = (await asyncio.to_thread(request.app.state.project.current)).texts
-    if file not in texts:
+async def text_of(request: Request, session: CanLook, file: str) -> Mapping[str, str]:
+    """A file of the project as it is on disk now."""
+    read = await asyncio.to_thread(request.app.state.project.current)
+    if file not in read.texts:
         raise HTTPException(404, f"{file} is no file of this project")
-    return {"file": file, "text": texts[file], "digest": digest_of(texts[file])}
+    return _opened(request.app.state.project, session, read, file)
 
 
 class SaveRequest(BaseModel):
@@ -313,6 +328,7 @@ async def _shown(request: Request, call: PhoneCall, refused: str = "") -> Respon
 
 def _rendered(request: Request, call: PhoneCall, refused: str) -> Response:
     moment, bubbles = call.moment, bubbles_of(call)
+    can_keep = call.playable.can_be_kept and request.state.session.role == "change"
     return render(
         request,
         "phone_call.html",
@@ -323,7 +339,8 @@ def _rendered(request: Request, call: PhoneCall, refused: str) -> Response:
         hooks=list(hooks_of(call)),
         outcomes=OUTCOMES,
         refused=refused,
-        can_keep=call.playable.can_be_kept and request.state.session.role == "change",
+        can_keep=can_keep,
+        not_kept=call.line.blocked() if can_keep else "",
     )
 
 

@@ -153,6 +153,9 @@ class PlayedCall(Protocol):
     def keep(self, answers: Sequence[tuple[Lookup, LookupAnswer]], observed: Observed, note: str = "") -> Kept:
         """Write the call as a scenario, below `note` as a comment of one line. Raises CannotPlace."""
 
+    def blocked(self) -> str:
+        """Why it cannot be written as a scenario, in words for people; "" when nothing is known against it."""
+
     async def close(self) -> None:
         """Release what it holds."""
 

@@ -13,7 +13,10 @@ let call = null; // {id, at, seen (performance.now() at `at`), next, moment, lis
 const stops = new Set(); // why the clock stands: "hold", "speech"
 let timer;
 let requests = Promise.resolve();
-let opened = { file: $("file").value, digest: page.dataset.digest, text: editor.value, hasCrLf: "crlf" in page.dataset };
+let opened = {
+  file: $("file").value, digest: page.dataset.digest, text: editor.value, hasCrLf: "crlf" in page.dataset,
+  blocked: $("blocked").textContent,
+};
 
 // What went wrong: a sentence stands until the same thing succeeds
 
@@ -71,7 +74,7 @@ function show(html) {
     fail("place", "This text cannot be called yet.");
     return;
   }
-  const { call: id, at, next, moment, listens, over, flow, step, refused, kept } = state.dataset;
+  const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
   const isAsked = ["dial", "record"].includes(moment) && (isNew || call.moment !== moment);
   if (isNew) succeed(...failures.keys());
@@ -92,6 +95,7 @@ function show(html) {
   $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
   $("again").hidden = false;
   $("keep").hidden = kept !== "true";
+  $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);
   if (isNew) $("place").blur();
   if (isAtEnd || isNew) $("log").scrollTop = $("log").scrollHeight;
@@ -454,12 +458,14 @@ async function open(file) {
   await refresh();
 }
 
-function setText({ file, text, digest }) {
+function setText({ file, text, digest = "", blocked = "" }) {
   $("file").value = file;
   name(file, text);
   editor.value = text;
-  opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n") };
+  opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n"), blocked };
   $("save").disabled = true;
+  $("blocked").textContent = blocked;
+  $("blocked").hidden = blocked === "";
 }
 
 /** Name the text for the editor, which checks a pasted NCCO by other rules than a flow. */
@@ -483,7 +489,7 @@ $("file").addEventListener("change", () => {
     open(file);
     return;
   }
-  setText({ file, text: "", digest: "" });
+  setText({ file, text: "" });
   refresh();
 });
 
@@ -532,7 +538,7 @@ $("setup").addEventListener("change", ({ target }) => {
 
 editor.addEventListener("edited", () => {
   name($("file").value, editor.value);
-  $("save").disabled = !isChanged();
+  $("save").disabled = !isChanged() || opened.blocked !== "";
   refresh();
 });
 
@@ -542,7 +548,7 @@ $("save").addEventListener("click", async () => {
   try {
     const written = hasCrLf ? text.replaceAll("\n", "\r\n") : text;
     const saved = await post("/phone/save", { file, text: written, digest });
-    opened = { file, text, hasCrLf, digest: saved.digest };
+    opened = { ...opened, text, digest: saved.digest };
     $("save").disabled = editor.value === text;
     refresh();
     succeed("save", "keep");
@@ -589,7 +595,7 @@ async function openShared() {
   const found = /^#text=([\w-]+)$/.exec(location.hash);
   if (!found) return;
   try {
-    setText({ file: "pasted", text: await unpacked(found[1]), digest: "" });
+    setText({ file: "pasted", text: await unpacked(found[1]) });
     await refresh();
   } catch {
     announce("The link holds no text, or only a part of it.", { error: true });

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.settings import load_settings
 from tests.contract.command import ncco
-from tests.contract.console.conftest import HASHES, REPOSITORY, logged_in, make_console
+from tests.contract.console.conftest import HASHES, REPOSITORY, SameProcess, logged_in, make_console
 from tests.contract.server import StandIn, standing_in
 
 SUNDAY = "2026-03-08T22:00:00Z"
@@ -68,10 +70,17 @@ class Phone:
         return [html.unescape(re.sub(r"<[^<>]*>", "", "".join(text))).strip() for text in texts]
 
 
+def phone_console(project: Path = REPOSITORY) -> FastAPI:
+    """A console that reads unsaved texts in this process."""
+    console = make_console(project)
+    console.state.worker = SameProcess()
+    return console
+
+
 @pytest.fixture
 async def phone() -> AsyncIterator[Phone]:
     """A phone for the flows of this repository."""
-    async with await logged_in(make_console(REPOSITORY)) as client:
+    async with await logged_in(phone_console()) as client:
         yield Phone(client)
 
 
@@ -85,12 +94,12 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def own_phone(project: Path) -> AsyncIterator[Phone]:
-    async with await logged_in(make_console(project)) as client:
+    async with await logged_in(phone_console(project)) as client:
         yield Phone(client)
 
 
 async def phone_at(example: str) -> Phone:
-    return Phone(await logged_in(make_console(REPOSITORY / "examples" / example)))
+    return Phone(await logged_in(phone_console(REPOSITORY / "examples" / example)))
 
 
 async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone) -> None:
@@ -315,6 +324,36 @@ async def test_a_call_is_kept_once_the_text_that_it_played_is_saved(own_phone: P
     assert (project / "tests/scenarios/reception.yaml").exists()
 
 
+async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
+    own_phone: Phone, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "tests").write_text("no folder")
+    await own_phone.call("flows/pin.yaml")
+    await own_phone.act("hangup")
+    assert "true" == own_phone.state("blocked")
+    assert f"{project}/tests cannot be written by the server&#39;s user" in own_phone.shown
+    assert "keep the call as a scenario" not in own_phone.shown
+    refused = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert 409 == refused.status_code
+    assert "/reception.yaml" not in refused.json()["detail"]
+    assert "tests/scenarios/pin.yaml: not a directory; let the server's user write there" in refused.json()["detail"]
+    (project / "tests").unlink()
+    await own_phone.post(f"/phone/calls/{own_phone.id}/advance")
+    assert "false" == own_phone.state("blocked")
+    assert "or keep the call as a scenario" in own_phone.shown
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    assert "so nothing can be saved here" in opened["blocked"]
+
+
+async def test_nothing_is_offered_that_cannot_be_done(phone: Phone) -> None:
+    await phone.call("pasted.json", text='[{"action": "talk", "text": "Bye"}]')
+    await phone.skip()
+    assert "false" == phone.state("kept")
+    assert "keep the call as a scenario" not in phone.shown
+    assert "cannot become a scenario" not in phone.shown
+
+
 async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
     own_phone: Phone, project: Path
 ) -> None:
@@ -407,7 +446,9 @@ def crm_console(project: Path) -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, database_url="memory://")
-    return create_console(settings, console_services(settings), dev=True)
+    console = create_console(settings, console_services(settings), dev=True)
+    console.state.worker = SameProcess()
+    return console
 
 
 async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: StandIn, tmp_path: Path) -> None:
@@ -464,6 +505,7 @@ async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FLOW_SECRET", "a-canary-of-the-environment")
+    (tmp_path / "flows").mkdir()
     (tmp_path / "stolen.py").write_text("raise SystemExit('this code ran')")
     monkeypatch.syspath_prepend(str(tmp_path))
     flow = """\
@@ -484,7 +526,7 @@ steps:
       - talk: "You said {{ code.said }}{{ net.said }}."
     goto: end
 """
-    async with await logged_in(make_console()) as client:
+    async with await logged_in(crm_console(tmp_path)) as client:
         phone = Phone(client)
         await phone.call("pasted.yaml", text=flow)
         await phone.skip()
@@ -534,7 +576,7 @@ async def test_the_failsafe_is_said_with_its_reason(phone: Phone) -> None:
 
 
 async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
-    console = make_console()
+    console = phone_console()
     async with await logged_in(console) as mine, await logged_in(console, may_change=False) as theirs:
         phone = Phone(mine)
         await phone.call()
@@ -549,13 +591,23 @@ async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
         assert (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code == 403
 
 
-async def test_at_most_twenty_calls_are_in_progress() -> None:
-    console, statuses = make_console(), []
-    for _ in range(7):
-        async with await logged_in(console) as client:
+async def test_sessions_with_many_calls_keep_nobody_from_calling() -> None:
+    console, placed = phone_console(), []
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(await logged_in(console)) for _ in range(8)]
+        for client in clients[:7]:
             for _ in range(3):
-                statuses.append((await client.post("/phone/calls", json={"file": "flows/pin.yaml"})).status_code)
-    assert statuses == [200] * 20 + [429]
+                phone = Phone(client)
+                await phone.call("flows/pin.yaml")
+                placed.append(phone)
+        late = Phone(clients[7])
+        await late.call("flows/pin.yaml")
+        statuses = [
+            (await phone.post(f"/phone/calls/{phone.id}/advance", at=1)).status_code for phone in (*placed, late)
+        ]
+    gone = [number for number, status in enumerate(statuses) if status == 404]
+    assert [0, 3] == gone
+    assert 20 == statuses.count(200)
 
 
 async def test_a_session_has_three_calls_the_oldest_ends(phone: Phone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,13 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
     page.get_by_role("button", name="Keep as scenario").click()
     expect(page.locator("#status")).to_contain_text("a caller presses 2580")
     assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
+
+    shutil.rmtree(project / "tests")
+    (project / "tests").write_text("no folder any more")
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.get_by_text("so this call cannot be kept as a scenario")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep as scenario")).to_be_disabled()
+    (project / "tests").unlink()
 
     edit(page, "Your PIN, please.", "Your PIN, {{ please.")
     page.get_by_role("button", name="Save").click()
