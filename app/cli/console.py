@@ -49,7 +49,10 @@ def password(viewer: bool) -> int:
         raise CannotRun(f"the password has {len(written)} characters, which can be guessed", cure)
     name = variable("console_viewer_password_hash" if viewer else "console_password_hash")
     click.echo(f"{name}='{hash_password(written)}'")
-    click.echo("Write this line to .env, with its single quotes, and start the server again.", err=True)
+    click.echo(
+        "Write this line to .env, with its single quotes, and restart the server: it reads passwords only then.",
+        err=True,
+    )
     return FINE
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Final, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends
 from starlette.exceptions import HTTPException
@@ -23,6 +24,8 @@ PUBLIC: Final = ("/", LOGIN)
 """Paths that are served without a session, beside static files: they show nothing of the project."""
 UNATTENDED: Final = "x-unattended"
 """The header of requests that a page makes by itself."""
+_NETWORK: Final = 64
+"""Bits of an IPv6 address that name a network; its other bits are free to choose for whoever is in it."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -78,6 +81,23 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
     """The login page, which leads to `path`."""
     passwords: Passwords = request.app.state.passwords
     return render(request, "login.html", status, next=path, problem=problem, has_password=bool(passwords.hashes))
+
+
+def client_of(request: HTTPConnection) -> str:
+    """By which failed logins are counted: the address of the client, of IPv6 its network.
+
+    Behind the proxy of NCCO_CONSOLE_URL it is the last one in X-Forwarded-For, which the proxy adds itself; what stands
+    before it is the client's own word. Elsewhere it is the peer's.
+    """
+    peer = request.client.host if request.client else ""
+    is_proxied = request.headers.get("host", "").lower() == urlsplit(request.app.state.settings.console_url).netloc
+    named = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip() if is_proxied else peer
+    try:
+        address = ip_address(named)
+    except ValueError:
+        return peer
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(address if address.version == 4 else ip_network((address, _NETWORK), strict=False))
 
 
 def set_cookie(request: HTTPConnection, response: Response, id_: str) -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.console import calls, change, editor, events, flows, health, login, phone, report
@@ -67,7 +68,8 @@ def create_console(
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
     for module in (login, phone, flows, calls, report, change, health, editor, events):
         app.router.routes.extend(module.router.routes)
-    app.mount("/static/{version}", StaticFiles(directory=STATIC), name="static")
+    # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
+    app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(RequireSession)
     app.add_middleware(Guard, url=settings.console_url)
     app.add_exception_handler(HTTPException, _http_error)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.console.access import LOGIN, CanLook, login_page, set_cookie
+from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
 from app.console.pages import refused
 from app.console.passwords import Passwords, TooManyLogins
@@ -53,7 +53,7 @@ async def log_in(
     passwords: Passwords = request.app.state.passwords
     sessions: Sessions = request.app.state.sessions
     try:
-        hash_ = await passwords.matching(password)
+        hash_ = await passwords.matching(password, client_of(request))
     except TooManyLogins as error:
         audit(request, "console login refused", is_refused=True, retry_after_s=error.retry_after_s)
         problem = f"There were too many wrong passwords. Try again in {_as_words(error.retry_after_s)}."

@@ -13,9 +13,11 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-MAX_FAILURES: Final = 10
 WINDOW: Final = timedelta(minutes=15)
-"""After so many failures within this time, every password is refused."""
+MAX_FAILURES: Final = 10
+"""After so many failures of one client within the window, it is refused every password."""
+MAX_FAILURES_OF_ALL: Final = 100
+"""After so many of all clients together, everybody is refused: the failures come from many addresses."""
 MAX_WAITING: Final = 8
 """Logins that may wait for the one that is being checked, which takes 64 MiB."""
 
@@ -40,10 +42,10 @@ def hash_password(password: str) -> str:
 
 
 class Passwords:
-    """Checks passwords one after another, and refuses all of them after too many failures.
+    """Checks passwords one after another, and refuses a client, or everybody, after too many failures.
 
-    Failures are counted in this process, for all clients together: what somebody without a session sends writes
-    nothing to the database, and an address behind a proxy says little. A right password does not reset the count.
+    Failures are counted in this process: what somebody without a session sends writes nothing to the database. A right
+    password does not reset the count.
 
     Args:
         hashes: Argon2 hashes; none when nobody can log in by a password.
@@ -56,31 +58,39 @@ class Passwords:
     def __init__(self, hashes: tuple[str, ...], clock: Callable[[], datetime]) -> None:
         self.hashes = hashes
         self._clock = clock
-        self._failures: deque[datetime] = deque(maxlen=MAX_FAILURES)
+        self._failures: deque[tuple[datetime, str]] = deque(maxlen=MAX_FAILURES_OF_ALL)
         self._lock = asyncio.Lock()
         self._waiting = 0
 
-    async def matching(self, password: str) -> str | None:
-        """The hash that the password fits, or None. Raises TooManyLogins."""
-        self._require_few()
+    async def matching(self, password: str, client: str) -> str | None:
+        """The hash that the password fits, or None. Raises TooManyLogins.
+
+        Args:
+            password: as it was typed.
+            client: by which its failures are counted.
+        """
+        self._require_few(client)
         if self._waiting >= MAX_WAITING:
             raise TooManyLogins(1)
         self._waiting += 1
         try:
             async with self._lock:
-                self._require_few()  # others may have failed meanwhile
+                self._require_few(client)  # others may have failed meanwhile
                 found = await asyncio.to_thread(self._verify, password)
                 if found is None:
-                    self._failures.append(self._clock())
+                    self._failures.append((self._clock(), client))
                 return found
         finally:
             self._waiting -= 1
 
-    def _require_few(self) -> None:
-        if len(self._failures) == MAX_FAILURES:
-            wait_s = (self._failures[0] + WINDOW - self._clock()).total_seconds()
-            if wait_s > 0:
-                raise TooManyLogins(ceil(wait_s))
+    def _require_few(self, client: str) -> None:
+        of_all = [failed_at for failed_at, _ in self._failures]
+        own = [failed_at for failed_at, who in self._failures if who == client]
+        for failures, most in ((of_all, MAX_FAILURES_OF_ALL), (own, MAX_FAILURES)):
+            if len(failures) >= most:
+                wait_s = (failures[-most] + WINDOW - self._clock()).total_seconds()
+                if wait_s > 0:
+                    raise TooManyLogins(ceil(wait_s))
 
     def _verify(self, password: str) -> str | None:
         """Compares with every hash, so that the time says nothing about which one fits. Blocks some 50 ms for each."""

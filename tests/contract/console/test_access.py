@@ -235,6 +235,64 @@ async def test_logins_and_saves_are_logged_without_the_password(tmp_path: Path) 
     assert not any(secret in str(lines) for secret in ("wr0ng", PASSWORDS["change"], *client.cookies.values()))
 
 
+def remote(app: FastAPI, peer: str, forwarded: str = "", base_url: str = BASE_URL) -> httpx.AsyncClient:
+    """Somebody at another address, as a proxy reports it."""
+    headers = {"Accept": "text/html"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
+    transport = httpx.ASGITransport(app, client=(peer, 40000))
+    return httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers)
+
+
+async def status_after_ten_failures(app: FastAPI, first: httpx.AsyncClient, second: httpx.AsyncClient) -> int:
+    """What the second client gets for the right password, when the first one has failed ten times."""
+    async with first, second:
+        for _ in range(10):
+            assert 401 == (await log_in(first, "wrong")).status_code
+        assert 429 == (await log_in(first, PASSWORDS["look"])).status_code
+        return (await log_in(second, PASSWORDS["look"])).status_code
+
+
+PROXY = "https://console.example.com"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "base_url", "status"),
+    [
+        (("192.0.2.1", ""), ("192.0.2.2", ""), BASE_URL, 303),
+        (("127.0.0.1", "198.51.100.1, 203.0.113.1"), ("127.0.0.1", "198.51.100.1, 203.0.113.2"), PROXY, 303),
+        (("127.0.0.1", "198.51.100.1, 203.0.113.1"), ("127.0.0.1", "198.51.100.2, 203.0.113.1"), PROXY, 429),
+        (("127.0.0.1", "2001:db8::1"), ("127.0.0.1", "2001:db8::2"), PROXY, 429),
+        (("127.0.0.1", "2001:db8::1"), ("127.0.0.1", "2001:db8:0:1::1"), PROXY, 303),
+        (("127.0.0.1", "203.0.113.1"), ("127.0.0.1", "::ffff:203.0.113.1"), PROXY, 429),
+        (("127.0.0.1", "<script>"), ("127.0.0.1", "unknown"), PROXY, 429),
+        (("127.0.0.1", "203.0.113.1"), ("127.0.0.1", "203.0.113.2"), BASE_URL, 429),
+    ],
+    ids=[
+        *("another peer", "behind the proxy", "what the client adds", "one network", "two networks", "one address"),
+        *("no address", "without the proxy"),
+    ],
+)
+async def test_wrong_passwords_close_the_login_for_one_address(
+    first: tuple[str, str], second: tuple[str, str], base_url: str, status: int
+) -> None:
+    app = production(console_url=PROXY)
+    clients = (remote(app, *each, base_url) for each in (first, second))
+    assert status == await status_after_ten_failures(app, *clients)
+
+
+async def test_a_hundred_wrong_passwords_from_many_addresses_close_it_for_everybody() -> None:
+    clock = Clock()
+    app = production(clock)
+    for number in range(20):
+        async with remote(app, f"192.0.2.{number}") as client:
+            statuses = {(await log_in(client, "wrong")).status_code for _ in range(5)}
+            assert {401} == statuses
+    async with remote(app, "203.0.113.1") as owner:
+        refused = await log_in(owner, PASSWORDS["change"])
+        clock.now += timedelta(seconds=int(refused.headers["retry-after"]))
+        later = await log_in(owner, PASSWORDS["change"])
+    assert (429, 303) == (refused.status_code, later.status_code)
+
+
 async def test_many_logins_at_once_get_no_more_than_ten_tries() -> None:
     app = production()
     async with browser(app) as stranger:

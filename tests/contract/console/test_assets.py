@@ -48,3 +48,18 @@ async def test_an_address_has_the_version_of_all_files() -> None:
     assert 200 == got.status_code
     assert "text/css" in got.headers["Content-Type"]
     assert (STATIC / "console.css").read_bytes() == got.content
+
+
+async def test_static_files_are_compressed_and_pages_are_not() -> None:
+    console: FastAPI = create_console(Settings(_env_file=None, database_url="memory://"), Services(), dev=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
+        script = await client.get(f"/static/{static_version()}/vendor/codemirror.js")
+        plain = await client.get(script.request.url, headers={"Accept-Encoding": "identity"})
+        page = await client.get("/login", headers={"Accept": "text/html"})
+
+    assert ("gzip", "Accept-Encoding") == (script.headers["Content-Encoding"], script.headers["Vary"])
+    assert script.num_bytes_downloaded < 0.5 * len(plain.content)
+    assert "Content-Encoding" not in plain.headers
+    assert script.content == plain.content
+    assert "Content-Encoding" not in page.headers
+    assert len(page.content) > 500
