@@ -3,6 +3,7 @@
 - A nav entry that is a folder of docs/ becomes the pages in it, in the order of their names, `index.md` first.
 - A link to a file of the project outside docs/ leads to a page of the site that shows the file; a README.md is shown
   with the files of its folder.
+- The search finds such a page after those of docs/.
 - A pipe in the code of a table, which GitHub wants behind a backslash, is shown without it.
 """
 
@@ -23,6 +24,8 @@ from tests.system.repository.tracked import ROOT, tracked_files
 DOCS: Final = "docs/"
 SHOWN: Final = "files/"
 """Where the site shows files from outside docs/."""
+SHOWN_BOOST: Final = 0.1
+"""The search lists pages of docs/ before them."""
 
 LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".toml": "toml", ".j2": "jinja"}
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
@@ -48,6 +51,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The page with its links to files outside docs/ led to the pages that show them, and the pipes of its tables."""
     origin = origin_of(page.file.src_uri)
+    if page.file.src_uri.startswith(SHOWN):
+        page.meta["search"] = {"boost": SHOWN_BOOST}
 
     def lead(link: re.Match[str]) -> str:
         target = target_of(link["path"], origin)
