@@ -22,7 +22,7 @@ from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
-from app.console.phone import PhoneCalls
+from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of

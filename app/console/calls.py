@@ -18,7 +18,7 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
 from app.console.pages import render
-from app.console.phone import PhoneCalls
+from app.console.phone_calls import PhoneCalls
 from app.console.repetition import keep
 from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError

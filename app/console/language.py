@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from app.console.phone_source import Text, read_source
+from app.console.phone_source import PhoneText, read_source
 from app.console.project import ProjectFolder
 from app.flow import assist
 from app.flow.files import read_project
@@ -100,12 +100,12 @@ def definition(folder: Json, question: Json) -> Json:
 
 def read(folder: Json, source: Json) -> bool:
     """Whether a text can be called; the console asks, before it reads a text that may take too long."""
-    return read_source(_project(folder), Text(**source)).is_ready
+    return read_source(_project(folder), PhoneText(**source)).is_ready
 
 
 def picture(folder: Json, source: Json) -> str:
     """The picture of the flow of a text as SVG, or a paragraph that says why there is none; "" while it has errors."""
-    playable = read_source(_project(folder), Text(**source))
+    playable = read_source(_project(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("An NCCO has no picture: its actions are played one after the other.")
     own = playable.project.flows.get(playable.flow)

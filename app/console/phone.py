@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeAlias
+from functools import partial
+from typing import Annotated, Final, TypeAlias, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
@@ -16,31 +15,19 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask
 from app.console.pages import render
-from app.console.phone_call import (
-    IDLE_S,
-    MOST_CALLS,
-    ChosenAnswers,
-    PhoneCall,
-    RealAnswers,
-    Refused,
-    World,
-    lookups_of,
-)
-from app.console.phone_source import PASTED, Playable, Text, dialled_in, read_source
-from app.console.phone_thread import PhoneThread
+from app.console.phone_call import Done, PhoneCall, Refused
+from app.console.phone_calls import PhoneCalls
+from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
+from app.console.phone_world import ChosenAnswers, RealAnswers, World, lookups_of
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.errors import AppError
 from app.flow.files import MAX_BYTES
-from app.service.lookups import LookupClient
-from app.settings import Settings
 
 router = APIRouter()
 
-OWN_CALLS: Final = 3
-"""Calls at once of one session; a further one ends the oldest."""
 YEARS: Final = range(2000, 2101)
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "answers",
@@ -59,70 +46,19 @@ CALLER: Final = "447700900123"
 """The default calling number, which is reserved for fiction."""
 
 
-class PhoneCalls:
-    """The calls in progress.
-
-    Attributes:
-        by_id: those of all sessions.
-        thread: where they are played.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.by_id: dict[str, PhoneCall] = {}
-        self.thread = PhoneThread()
-        self._settings = settings
-        self._client: LookupClient | None = None
-
-    @property
-    def client(self) -> LookupClient:
-        """Asks for lookups as the server does; use it in the thread."""
-        if self._client is None:
-            settings = self._settings
-            folder = settings.flows.resolve().parent
-            self._client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, folder)
-        return self._client
-
-    async def close(self) -> None:
-        """Stop the thread."""
-        if self._client is not None:
-            await self.thread.run(self._client.close())
-        await self.thread.close()
-
-    async def add(self, call: PhoneCall) -> None:
-        """Keep a call, and end idle ones, its owner's oldest, and, of too many, an unused one of who has most."""
-        self.by_id[call.id] = call
-        now = time.monotonic()
-        own = [each for each in self.by_id.values() if each.owner == call.owner]
-        idle = [each for each in self.by_id.values() if now - each.touched > IDLE_S]
-        for each in {*idle, *own[:-OWN_CALLS]}:
-            await self._end(each)
-        if len(self.by_id) > MOST_CALLS:
-            held = Counter(each.owner for each in self.by_id.values())
-            await self._end(max(self.by_id.values(), key=lambda each: (held[each.owner], now - each.touched)))
-
-    async def _end(self, call: PhoneCall) -> None:
-        del self.by_id[call.id]
-        await self.thread.run(call.line.close())
-
-    def find(self, id_: str, owner: str) -> PhoneCall:
-        """A call of a session. Raises HTTPException (404) for any other, too."""
-        call = self.by_id.get(id_)
-        if call is None or call.owner != owner or time.monotonic() - call.touched > IDLE_S:
-            raise HTTPException(404, "this call is no longer here; call again")
-        call.touched = time.monotonic()
-        return call
-
-
 def _own_call(request: Request, session: CanLook, id_: str) -> PhoneCall:
     calls: PhoneCalls = request.app.state.phone_calls
-    return calls.find(id_, session.id)
+    call = calls.find(id_, session.id)
+    if call is None:
+        raise HTTPException(404, "this call is no longer here; call again")
+    return call
 
 
 OwnCall: TypeAlias = Annotated[PhoneCall, Depends(_own_call)]
 """The call that the path names, of this session."""
 
 
-class CallRequest(Text):
+class CallRequest(PhoneText):
     """A call to place.
 
     Attributes:
@@ -155,7 +91,7 @@ async def phone(
     preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
     known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
     shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
-    playable = await asyncio.to_thread(read_source, request.app.state.project, Text(file=shown))
+    playable = await asyncio.to_thread(read_source, request.app.state.project, PhoneText(file=shown))
     return render(
         request,
         "phone.html",
@@ -214,30 +150,30 @@ async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapp
 
 
 @router.post("/phone/setup")
-async def setup(request: Request, session: CanLook, source: Text) -> Response:
+async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
     """What can be called in a text, whom it dials, what it looks up, and its issues."""
     playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
 @router.post("/phone/picture")
-async def picture(request: Request, session: CanLook, source: Text) -> Response:
+async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
     """The picture of the flow of a text, or why it has none; empty while the text has errors."""
     drawn = await ask(request, session, "picture", source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
 
-async def _read(request: Request, session: ConsoleSession, source: Text) -> Playable:
+async def _read(request: Request, session: ConsoleSession, source: PhoneText) -> Playable:
     """What a text is. Of one that may be unsaved, the subprocess finds out first whether it takes too long.
 
     Raises HTTPException.
     """
     if source.text is not None:
-        await ask(request, session, "read", source=Text(file=source.file, text=source.text).model_dump())
+        await ask(request, session, "read", source=PhoneText(file=source.file, text=source.text).model_dump())
     return await asyncio.to_thread(read_source, request.app.state.project, source)
 
 
-def _not_live(session: ConsoleSession, source: Text) -> str:
+def _not_live(session: ConsoleSession, source: PhoneText) -> str:
     """Why a text cannot ask for its lookups; "" if it can."""
     if session.role != "change":
         return "Real services are asked with the password that may change things only."
@@ -264,78 +200,74 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
-    before = request.app.state.phone_calls.by_id.get(wanted.again)
-    before = before if before is not None and before.owner == session.id else None
-    wanted.step = before.playable.source.step if before is not None else wanted.step
+    calls: PhoneCalls = request.app.state.phone_calls
+    former = calls.find(wanted.again, session.id)
+    if former is not None:
+        wanted.step, wanted.made_at = former.playable.source.step, wanted.made_at or former.made_at
     playable = await _read(request, session, wanted)
     if not playable.is_ready:
         return render(request, "phone_issues.html", playable=playable)
-    made_at = wanted.made_at or datetime.now(UTC)
-    if before is not None and wanted.made_at is None:
-        made_at = before.made_at
-    if made_at.year not in YEARS:
-        raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
     if wanted.is_live:
         audit(request, "services asked", file=wanted.file)
-    call = await _placed(request, session.id, wanted, playable, made_at)
-    await request.app.state.phone_calls.add(call)
-    async with call.lock:
-        await _play(request, call, call.play(0))
-        if before is not None:
-            async with before.lock:
-                call.former, acts = tuple(bubbles_of(before)), list(before.acts)
-            await _play(request, call, call.replay(acts))
-        return await _shown(request, call)
+    call = await _placed(request, session, wanted, playable)
+    await calls.add(call)
+    acts: Sequence[Done] = ()
+    if former is not None:
+        async with former.lock:
+            call.former, acts = await asyncio.to_thread(bubbles_of, former), tuple(former.acts)
+    return await _played(request, call, partial(call.begin, acts))
 
 
-async def _placed(
-    request: Request, owner: str, wanted: CallRequest, playable: Playable, made_at: datetime
-) -> PhoneCall:
+async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest, playable: Playable) -> PhoneCall:
     """The call that was asked for. Raises HTTPException."""
+    player = cast(Services, request.app.state.services).player
+    if player is None:
+        raise HTTPException(503, "this console places no calls")
+    calls: PhoneCalls = request.app.state.phone_calls
+    made_at = wanted.made_at or datetime.now(UTC)
+    if made_at.year not in YEARS:
+        raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
     definitions = lookups_of(playable.project) if playable.project is not None else {}
     answers = ChosenAnswers(definitions, wanted.world)
     if wanted.is_live:
-        answers = RealAnswers(definitions, wanted.world, client=request.app.state.phone_calls.client)
+        answers = RealAnswers(definitions, wanted.world, client=calls.client)
     flow = "" if wanted.to or not playable.startable else wanted.flow or playable.startable[0].name
     placing = Placing(wanted.to, wanted.caller, made_at, flow, wanted.is_live)
-    services: Services = request.app.state.services
-    player, thread = services.player, request.app.state.phone_calls.thread
-    if player is None:
-        raise HTTPException(503, "this console places no calls")
     try:
         if playable.project is None:
-            line = await thread.run(player.place_ncco(playable.ncco, placing))
+            line = await calls.thread.run(player.place_ncco(playable.ncco, placing))
         else:
             folder = request.app.state.project.flows
-            line = await thread.run(player.place(playable.project, placing, answers.of_turn, folder))
+            line = await calls.thread.run(player.place(playable.project, placing, answers.of_turn, folder))
     except CannotPlace as error:
         raise HTTPException(422, str(error)) from error
     except AppError as error:
         raise HTTPException(422, f"the call cannot be placed: {error}") from error
-    return PhoneCall(line, owner, answers, playable, made_at)
+    return PhoneCall(line, session.id, answers, playable, made_at)
 
 
-async def _play(request: Request, call: PhoneCall, playing: Coroutine[Any, Any, None]) -> None:
-    """Let a call go on, in the thread of the calls. Raises Refused."""
+async def _played(request: Request, call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Response:
+    """Let a call go on in the thread of the calls, and show it, with the reason if the act was not possible."""
     calls: PhoneCalls = request.app.state.phone_calls
-    await calls.thread.run(call.guarded(playing))
+    refused = ""
+    async with call.lock:
+        try:
+            await calls.thread.run(call.guarded(playing))
+        except Refused as error:
+            refused = str(error)
+        return await asyncio.to_thread(_shown, request, call, refused)
 
 
-async def _shown(request: Request, call: PhoneCall, refused: str = "") -> Response:
-    """The call as it is now; `refused`: why the last act was not done. It takes seconds for a long call."""
-    return await asyncio.to_thread(_rendered, request, call, refused)
-
-
-def _rendered(request: Request, call: PhoneCall, refused: str) -> Response:
-    moment, bubbles = call.moment, bubbles_of(call)
+def _shown(request: Request, call: PhoneCall, refused: str) -> Response:
+    """The call as it is now. It takes seconds for a long one."""
     can_keep = call.playable.can_be_kept and request.state.session.role == "change"
     return render(
         request,
         "phone_call.html",
         call=call,
-        bubbles=marked(bubbles, call.former) if call.former else bubbles,
+        bubbles=marked(bubbles_of(call), call.former),
         where=call.where,
-        ways=call.line.ways(moment, call.observed.session),
+        ways=call.line.ways(call.moment, call.observed.session),
         hooks=list(hooks_of(call)),
         outcomes=OUTCOMES,
         refused=refused,
@@ -354,12 +286,7 @@ class ActRequest(BaseModel):
 @router.post("/phone/calls/{id_}/act")
 async def act(request: Request, call: OwnCall, wanted: ActRequest) -> Response:
     """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
-    async with call.lock:
-        try:
-            await _play(request, call, call.do(wanted.act, wanted.at))
-        except Refused as refused:
-            return await _shown(request, call, str(refused))
-        return await _shown(request, call)
+    return await _played(request, call, partial(call.do, wanted.act, wanted.at))
 
 
 class AdvanceRequest(BaseModel):
@@ -371,18 +298,13 @@ class AdvanceRequest(BaseModel):
 @router.post("/phone/calls/{id_}/advance")
 async def advance(request: Request, call: OwnCall, wanted: AdvanceRequest) -> Response:
     """Let time pass."""
-    async with call.lock:
-        await _play(request, call, call.play(wanted.at))
-        return await _shown(request, call)
+    return await _played(request, call, partial(call.play, wanted.at))
 
 
 @router.post("/phone/calls/{id_}/world")
 async def change_world(request: Request, call: OwnCall, world: World) -> Response:
     """Change who answers and what lookups answer, from now on."""
-    async with call.lock:
-        call.answers.world = world
-        await _play(request, call, call.play(call.leg.at))
-        return await _shown(request, call)
+    return await _played(request, call, partial(call.change, world))
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")

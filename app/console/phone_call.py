@@ -6,15 +6,13 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pydantic import BaseModel, Field
-
+from app.console.phone_source import Playable
+from app.console.phone_world import ChosenAnswers, RealAnswers, World
 from app.console.services import (
-    NOBODY,
     Act,
     Decide,
     HangUp,
@@ -25,127 +23,26 @@ from app.console.services import (
     Silence,
     Speak,
 )
-from app.engine import Lookup, LookupAnswer, TraceLine
+from app.engine import TraceLine
 from app.errors import AppError
-from app.flow.language.lookups import LookupDefinition
-from app.flow.model import Project
-from app.service.calls import AnswerLookups
-from app.service.lookups import LookupClient, lookups_of_turn
 from app.simulator.legs import CallMoment, Leg, Waited
-from app.simulator.parties import Behaviour, Outcome
+from app.simulator.parties import Behaviour
 from app.store import TurnRow
 
 if TYPE_CHECKING:
-    from app.console.phone_source import Playable
     from app.console.phone_transcript import Bubble
 
-IDLE_S: Final = 600.0
-"""After this many real seconds without a request a call is dropped."""
-MOST_CALLS: Final = 20
-"""Calls at once, of all people together."""
 MOST_ACTS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
-MOST_ASKED: Final = 100
-"""Lookups of one call that really ask; a hold that is skipped asks every few seconds of the call."""
 MOST_MOMENTS: Final = 2_000
 """Moments that one request plays."""
 LONGEST_S: Final = 3600.0
 """How far one request may move the clock of a call."""
-ANYBODY: Final = "*"
-"""Among the parties: everybody without an entry."""
 
 
 class Refused(AppError):
     """The act is not possible at this moment of the call; the message says what is."""
-
-
-class LookupChoice(BaseModel):
-    """What a lookup answers; fields that `value` leaves out are those of the default."""
-
-    how: Literal["default", "value", "fails", "timeout"] = "default"
-    value: dict[str, Any] = {}
-
-
-class World(BaseModel):
-    """The outside world of a call.
-
-    Attributes:
-        parties: what a dialled address does; `*` for all others. An address without an entry is decided at the dial.
-        lookups: by name; a lookup without an entry answers its default.
-    """
-
-    parties: dict[str, Outcome] = Field({}, max_length=200)
-    lookups: dict[str, LookupChoice] = Field({}, max_length=200)
-
-    def outcome(self, address: str) -> Outcome | None:
-        """What an address does; None: the person decides at the dial."""
-        return self.parties.get(address, self.parties.get(ANYBODY))
-
-
-def lookups_of(project: Project) -> Mapping[tuple[str, str], LookupDefinition]:
-    """The lookups that the steps of a project ask, by flow and name."""
-    flows = project.flows.values()
-    asked = ((flow.name, each) for flow in flows for step in flow.steps.values() for each in step.asks)
-    return {(flow, each.name): each.definition for flow, each in asked}
-
-
-@dataclass
-class ChosenAnswers:
-    """Answers the lookups of a call as a person has chosen; nothing is asked outside.
-
-    Attributes:
-        given: every lookup with its answer, in order.
-    """
-
-    definitions: Mapping[tuple[str, str], LookupDefinition]
-    world: World
-    given: list[tuple[Lookup, LookupAnswer]] = field(default_factory=list)
-
-    def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn."""
-        return self.ask
-
-    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order."""
-        answers = tuple(self._answer(lookup) for lookup in lookups)
-        self.given += zip(lookups, answers, strict=True)
-        return answers
-
-    def _answer(self, lookup: Lookup) -> LookupAnswer:
-        choice = self.world.lookups.get(lookup.name, LookupChoice())
-        match choice.how:
-            case "value":
-                return LookupAnswer({**self.definitions[lookup.flow, lookup.name].default, **choice.value})
-            case "timeout":
-                ms = lookup.request.timeout_ms
-                return LookupAnswer(None, f"timed out after {ms} ms", ms)
-            case "fails":
-                return LookupAnswer(None, "status 503")
-        return LookupAnswer(None, NOBODY)
-
-
-@dataclass
-class RealAnswers(ChosenAnswers):
-    """Asks other servers and the project's functions, `MOST_ASKED` times at most."""
-
-    client: LookupClient = field(kw_only=True)
-
-    def of_turn(self) -> AnswerLookups:
-        """See `ChosenAnswers`; the lookups of a turn share the time that the settings give them."""
-        ask = lookups_of_turn(self._ask, self.client.budget_ms)
-
-        async def answered(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-            answers = await ask(lookups)
-            self.given += zip(lookups, answers, strict=True)
-            return answers
-
-        return answered
-
-    async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        if len(self.given) >= MOST_ASKED:
-            return LookupAnswer(None, f"not asked: a call of the phone asks {MOST_ASKED} times at most")
-        return await self.client.answer(lookup, left_ms)
 
 
 def trace_of(turn: TurnRow) -> list[TraceLine]:
@@ -217,7 +114,7 @@ class PhoneCall:
         self.lost: set[int] = set()
         self.playable = playable
         self.made_at = made_at
-        self.former: tuple[Bubble, ...] = ()
+        self.former: Sequence[Bubble] = ()
         flows = playable.project.flows.values() if playable.project is not None else ()
         self._flow_of = {flow.place.file: flow.name for flow in flows}
         self._acted_at = 0.0
@@ -233,11 +130,6 @@ class PhoneCall:
     def is_live(self) -> bool:
         """Whether its lookups really ask."""
         return isinstance(self.answers, RealAnswers)
-
-    @property
-    def world(self) -> World:
-        """The outside world; what is changed in it holds from now on."""
-        return self.answers.world
 
     @property
     def next_at(self) -> float | None:
@@ -274,11 +166,11 @@ class PhoneCall:
         file = entered.where.rpartition(":")[0]
         return Where(self._flow_of.get(file, ""), entered.step, waits, address)
 
-    async def guarded(self, playing: Awaitable[None]) -> None:
+    async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:
         """Play; what the simulated platform cannot do ends the call with the reason in `stopped`. Raises Refused."""
         self.touched = time.monotonic()
         try:
-            await playing
+            await playing()
         except Refused:
             raise
         except AppError as error:
@@ -286,6 +178,17 @@ class PhoneCall:
             self.leg.platform.end(self.leg, "user")
             self.moment = CallMoment(self.leg.at, "end")
             self.observed = await self.line.observe()
+
+    async def begin(self, acts: Sequence[Done] = ()) -> None:
+        """Play what is heard at once, and repeat the acts of another call."""
+        await self.play(0)
+        if acts:
+            await self.replay(acts)
+
+    async def change(self, world: World) -> None:
+        """Change what dialled parties do and lookups answer, from now on."""
+        self.answers.world = world
+        await self.play(self.leg.at)
 
     async def _settle(self) -> None:
         """Stop here: see why the call stopped and what the server has done; after the end, let late webhooks come."""
@@ -323,14 +226,13 @@ class PhoneCall:
                     self.moment = await self.leg.listen(until=until_s)
                 break
             await self._play_moment(next_at)
-            if self._is_too_long():
-                break
+        self._end_if_too_long()
         await self._settle()
 
     async def _decide_dial(self) -> bool:
         """Decide a dial as the outside world says; False if the person does it."""
         address = self.moment.waited.address if self.moment.waited else ""
-        outcome = self.world.outcome(address)
+        outcome = self.answers.world.outcome(address)
         if outcome is None:
             return False
         self.observed = await self.line.observe()
@@ -349,17 +251,14 @@ class PhoneCall:
             self.line.hear_out(self.moment)
             self.observed = await self.line.observe()
 
-    def _is_too_long(self) -> bool:
-        """End a call that has exceeded a limit."""
-        counts = {
-            "things that are heard": (len(self.leg.transcript), MOST_HEARD),
-            "webhooks": (len(self.leg.log), MOST_WEBHOOKS),
-        }
-        for what, (count, most) in counts.items():
-            if count > most and not self.stopped:
+    def _end_if_too_long(self) -> None:
+        for what, count, most in (
+            ("things that are heard", len(self.leg.transcript), MOST_HEARD),
+            ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
+        ):
+            if count > most and not self.leg.is_over:
                 self.stopped = f"This call has reached the limit of {most:,} {what}, so it was ended here."
                 self.leg.platform.end(self.leg, "user")
-        return bool(self.stopped)
 
     async def do(self, act: Act, at_s: float | None = None) -> None:
         """Do something at a second of the call (None: now). Raises Refused."""
@@ -434,7 +333,7 @@ class PhoneCall:
                 self.diverged = self.leg.at, message
                 return
             act = done.act
-            if isinstance(act, Decide) and (outcome := self.world.outcome(act.address)) is not None:
+            if isinstance(act, Decide) and (outcome := self.answers.world.outcome(act.address)) is not None:
                 act = act.model_copy(update={"outcome": outcome})
             try:
                 await self.do(act)

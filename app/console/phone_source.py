@@ -23,7 +23,7 @@ PASTED: Final = ("pasted.yaml", "pasted.json")
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 
 
-class Text(BaseModel):
+class PhoneText(BaseModel):
     """A text in the editor.
 
     Attributes:
@@ -50,7 +50,7 @@ class Playable:
     """
 
     project: Project | None
-    source: Text
+    source: PhoneText
     flow: str = ""
     ncco: Sequence[Mapping[str, Any]] = ()
     issues: tuple[Issue, ...] = ()
@@ -99,7 +99,7 @@ def dialled_in(project: Project) -> list[str]:
     return list(found)
 
 
-def read_source(folder: ProjectFolder, source: Text) -> Playable:
+def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
     """What a text is. It may take seconds for a large one."""
     text = source.text or ""
     if source.file in PASTED and text.lstrip().startswith("["):
@@ -113,7 +113,7 @@ def read_source(folder: ProjectFolder, source: Text) -> Playable:
     return _flow(read.project, source.file, read.issues, source)
 
 
-def _flow(project: Project, file: str, issues: Sequence[Issue], source: Text) -> Playable:
+def _flow(project: Project, file: str, issues: Sequence[Issue], source: PhoneText) -> Playable:
     own = tuple(issue for issue in issues if issue.place.file == file)
     others = sum(issue.is_error for issue in issues if issue.place.file != file)
     name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
@@ -126,7 +126,7 @@ def _flow(project: Project, file: str, issues: Sequence[Issue], source: Text) ->
     return Playable(playable, source, name, (), own, others)
 
 
-def _ncco(text: str, source: Text) -> Playable:
+def _ncco(text: str, source: PhoneText) -> Playable:
     """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
     found, document = check_text(text)
     issues = tuple(

@@ -6,14 +6,15 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
 
-from app.console.phone_call import ChosenAnswers, PhoneCall, Refused, World, lookups_of, trace_of
-from app.console.phone_source import Text as Source
-from app.console.phone_source import read_source
+from app.console.phone_call import PhoneCall, Refused, trace_of
+from app.console.phone_source import PhoneText, read_source
+from app.console.phone_world import ChosenAnswers, World, lookups_of
 from app.console.project import ProjectFolder
 from app.console.services import Act, Decide, HangUp, Kept, Message, Placing, Player, Press, Silence, Speak
 from app.engine import Lookup, LookupAnswer
@@ -221,7 +222,7 @@ async def keep(timeline: Timeline, folder: ProjectFolder, player: Player) -> Kep
 async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, player: Player) -> Kept:
     """Keep it with this caller's number."""
     row, state = timeline.call.session, from_json(timeline.call.session.state)
-    playable = read_source(folder, Source(file=file))
+    playable = read_source(folder, PhoneText(file=file))
     if playable.project is None or not playable.is_ready:
         raise CannotRepeat(f"{file} has errors")
     acts, left = RecordedActs.of(timeline), defaultdict[str, deque[Mapping[str, Any]]](deque)
@@ -237,7 +238,7 @@ async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFo
     )
     call = PhoneCall(line, "", answers, playable, made_at)
     try:
-        await call.guarded(_play(call, acts, is_hung_up=not state.is_over))
+        await call.guarded(partial(_play, call, acts, is_hung_up=not state.is_over))
         _require_same(timeline, call, is_sampled=hides_input or answers.is_sampled)
         hidden = {
             "the caller's number": caller == SAMPLE_CALLER,
