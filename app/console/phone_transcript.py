@@ -6,6 +6,7 @@ import html
 import json
 import re
 import shlex
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from app.console.phone_call import PhoneCall, trace_of
 from app.engine import TraceLine
+from app.flow.nodes import Place
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
 from app.store import TurnRow
@@ -43,22 +45,10 @@ MOST_SHOWN: Final = 20_000
 """Characters of a body or an NCCO that are shown."""
 
 
-class Place(NamedTuple):
-    """A line of a file."""
-
-    file: str
-    line: int
-
-    @property
-    def name(self) -> str:
-        """The file without its folders."""
-        return self.file.rpartition("/")[2]
-
-
 def place_of(where: str) -> Place | None:
     """`flows/acme.yaml:12` as a place; None for ""."""
     file, _, line = where.rpartition(":")
-    return Place(file, int(line)) if file and line.isdigit() else None
+    return Place(file, int(line), 1) if file and line.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +88,7 @@ def plain(text: str) -> str:
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
-class PlayedTurn(NamedTuple):
+class PlayedReply(NamedTuple):
     """A webhook whose reply is played, and the turn of the flow that made the reply (None: no flow did)."""
 
     delivery: WebhookDelivery
@@ -111,7 +101,7 @@ class PlayedTurn(NamedTuple):
         return trace_of(self.turn) if self.turn is not None else ()
 
 
-def turns_of(call: PhoneCall) -> list[PlayedTurn]:
+def turns_of(call: PhoneCall) -> list[PlayedReply]:
     """The turns of a call, each with its webhook, by time."""
     left = list(call.observed.turns)
     found = []
@@ -122,39 +112,35 @@ def turns_of(call: PhoneCall) -> list[PlayedTurn]:
         turn = next((each for each in left if each.ncco == body), None)
         if turn is not None:
             left.remove(turn)
-        found.append(PlayedTurn(delivery, turn, delivery.at - call.leg.zero_ms / 1000))
+        found.append(PlayedReply(delivery, turn, delivery.at - call.leg.zero_ms / 1000))
     return found
 
 
 def bubbles_of(call: PhoneCall) -> list[Bubble]:
     """The conversation so far."""
     heard = call.leg.transcript
+    times = [_ms(each.at) for each in heard]
+
+    def position(at: float) -> int:
+        """The index in the transcript before which something at `at` stands: behind what was done at that moment."""
+        first = bisect_left(times, _ms(at))
+        same = range(first, bisect_right(times, _ms(at)))
+        return max((index + 1 for index in same if heard[index].kind in _DONE), default=first)
+
     placed = [
         (index, 1, replace(_heard(f"h{index}", each), is_lost=index in call.lost)) for index, each in enumerate(heard)
     ]
-    placed += [
-        (_position(heard, played.at), 0, _turn(f"t{number}", played)) for number, played in enumerate(turns_of(call))
-    ]
+    placed += [(position(played.at), 0, _turn(f"t{number}", played)) for number, played in enumerate(turns_of(call))]
     for number, other in enumerate(call.leg.dialled):
         shift = call.leg.at - other.at
         for index, each in enumerate(other.transcript):
             if each.kind in _OF_OTHERS:
                 bubble = _heard(f"o{number}-{index}", replace(each, at=round(each.at + shift, 3)))
-                placed.append((_position(heard, bubble.at), 2, replace(bubble, kind="other")))
+                placed.append((position(bubble.at), 2, replace(bubble, kind="other")))
     if call.diverged is not None:
         at, message = call.diverged
-        placed.append((_position(heard, at), 3, Bubble("diverged", at, "diverged", message)))
+        placed.append((position(at), 3, Bubble("diverged", at, "diverged", message)))
     return [bubble for _, _, bubble in sorted(placed, key=lambda each: each[:2])]
-
-
-def _position(heard: Sequence[Heard], at: float) -> int:
-    """The index in the transcript before which something at `at` stands."""
-    before = (
-        index + 1
-        for index, each in enumerate(heard)
-        if _ms(each.at) < _ms(at) or (_ms(each.at) == _ms(at) and each.kind in _DONE)
-    )
-    return max(before, default=0)
 
 
 def _ms(seconds: float) -> int:
@@ -177,7 +163,7 @@ def _heard(key: str, heard: Heard) -> Bubble:
     return replace(bubble, kind="sound" if is_sound else "note", text=text, is_cut=heard.is_cut)
 
 
-def _turn(key: str, played: PlayedTurn) -> Bubble:
+def _turn(key: str, played: PlayedReply) -> Bubble:
     """The line that says what happened: `pressed 2 → support`."""
     trace, result = played.trace, played.delivery.result
     deciding = next((line for line in trace if line.did in _DECIDING), trace[0] if trace else None)
