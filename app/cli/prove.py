@@ -22,8 +22,8 @@ from app.cli.server_under_test import make_app
 from app.flow.issues import Issue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, report
+from app.service.outcomes import outcomes_of
 from app.verify.coverage import Tally
-from app.verify.outcomes import outcomes_of
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import (
     WrittenScenario,

@@ -71,6 +71,7 @@ class GraphNode:
         step: the step that it shows; "" for a start or an end.
         place: where the step or the flow is written; None for an end.
         texts: what the step plays, in full; a computed prompt as it is written.
+        mark: what an SVG says about it that needs attention; "" for nothing.
     """
 
     key: str
@@ -79,16 +80,23 @@ class GraphNode:
     step: str = ""
     place: Place | None = None
     texts: tuple[str, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An arrow from one node to another, by their keys. `lines` is its label, () for none."""
+    """An arrow from one node to another, by their keys.
+
+    Attributes:
+        lines: its label, () for none.
+        width: in an SVG, 1 (few calls went along it) to 5 (most), 0 for none; None: it does not show calls.
+    """
 
     start: str
     end: str
     lines: tuple[str, ...] = ()
     stroke: Stroke = "plain"
+    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

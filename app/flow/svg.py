@@ -143,14 +143,17 @@ class _Frame:
         names = [self.nodes[number].lines[0] for number in (start, end)]
         title = " → ".join(names) + (f": {', '.join(arrow.lines)}" if arrow.lines else "")
         steps = f'data-start="{_text(self.nodes[start].step)}" data-end="{_text(self.nodes[end].step)}"'
-        yield f'<g class="edge {arrow.stroke}" {steps}>'
+        width = "" if arrow.width is None else f" w{arrow.width}"
+        yield f'<g class="edge {arrow.stroke}{width}" {steps}>'
         yield f'<title>{_text(title)}</title><path class="line" d="{line}"/><path class="head" d="{head}"/></g>'
 
     def _node(self, node: GraphNode, rect: Rect) -> Iterator[str]:
         place = f' data-file="{_text(node.place.file)}" data-line="{node.place.line}"' if node.place else ""
         flow = node.lines[0] if node.kind == "link" else self.flow.title
-        yield f'<g class="node {node.kind}" data-flow="{_text(flow)}" data-step="{_text(node.step)}"{place}>'
-        yield f"<title>{_title((node.lines[0], *(node.texts or node.lines[1:])))}</title>"
+        marked = " marked" if node.mark else ""
+        yield f'<g class="node {node.kind}{marked}" data-flow="{_text(flow)}" data-step="{_text(node.step)}"{place}>'
+        title = node.lines[0], *filter(None, [node.mark]), *(node.texts or node.lines[1:])
+        yield f"<title>{_title(title)}</title>"
         yield _shape(node, rect)
         yield from _lines(_node_text(node), rect)
         yield "</g>"
@@ -191,6 +194,11 @@ def _node_text(node: GraphNode) -> list[tuple[str, str, float]]:
     return [
         *((line, "name", NAME_SIZE) for line in _wrapped(name, NAME_SIZE * _BOLD, MAX_TEXT_WIDTH)),
         *((part, "line", LINE_SIZE) for line in lines for part in _wrapped(line, LINE_SIZE, MAX_TEXT_WIDTH)),
+        *(
+            (part, "mark", LINE_SIZE)
+            for part in _wrapped(printable(node.mark), LINE_SIZE * _BOLD, MAX_TEXT_WIDTH)
+            if part
+        ),
     ]
 
 
@@ -200,7 +208,7 @@ def _label_text(arrow: Arrow) -> list[tuple[str, str, float]]:
 
 
 def _text_size(lines: Sequence[tuple[str, str, float]]) -> Size:
-    widths = (text_width(text, size) * (_BOLD if kind == "name" else 1) for text, kind, size in lines)
+    widths = (text_width(text, size) * (1 if kind == "line" else _BOLD) for text, kind, size in lines)
     return Size(max(widths, default=0), sum(size * LEADING for _, _, size in lines))
 
 

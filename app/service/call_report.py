@@ -58,12 +58,12 @@ class Tally:
             "calls": self.dispositions.total(),
             "minutes": round(self.seconds / 60, 1),
             **{name: self.dispositions[name] for name in DISPOSITIONS},
-            "person_median_s": _percentile(self.until_person, 0.5),
-            "person_p90_s": _percentile(self.until_person, 0.9),
+            "person_median_s": percentile(self.until_person, 0.5),
+            "person_p90_s": percentile(self.until_person, 0.9),
         }
 
 
-def _percentile(counts: Counter[int], share: float) -> int | None:
+def percentile(counts: Counter[int], share: float) -> int | None:
     """The smallest value that at least this share of all values does not exceed (nearest rank)."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
@@ -152,14 +152,15 @@ async def count_calls(calls: AsyncIterable[ReportedCall], period: Period, now_ms
 
 
 def _count(tally: Tally, call: ReportedCall, is_played: bool, now_ms: int) -> None:
-    tally.dispositions[_disposition(call, is_played, now_ms)] += 1
+    tally.dispositions[disposition_of(call, is_played, now_ms)] += 1
     if call.is_over:
         tally.seconds += max(0, call.updated_at - call.created_at) / 1000
     if call.person_at is not None:
         tally.until_person[max(0, call.person_at - call.created_at) // 1000] += 1
 
 
-def _disposition(call: ReportedCall, is_played: bool, now_ms: int) -> str:
+def disposition_of(call: ReportedCall, is_played: bool, now_ms: int) -> str:
+    """What came of a call: the first of `DISPOSITIONS` that fits. `is_played`: its flow was played to the end."""
     if call.person_at is not None:
         return "person"
     if call.has_message:

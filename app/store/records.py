@@ -110,6 +110,13 @@ _MESSAGE: Final = (b'"beepStart":true', b'"endOnKey":')
 """Occur in the NCCO of a recording that is a message."""
 
 
+SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2"
+
+SELECT_CONNECT_STATUSES: Final = """
+    SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
+"""
+
+
 class Records:
     """Reads what a store holds. Every method may raise StoreUnavailable.
 
@@ -154,6 +161,17 @@ class Records:
                     return
                 yield call
             key = rows[-1][0]
+
+    async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
+        """The traces of the calls from one key to another, each with the key of its call."""
+        return [(key, bytes(trace)) for key, trace in await self._read(SELECT_TRACES, first, last)]
+
+    async def connect_statuses(self, first: int, last: int) -> list[tuple[int, int, int, str]]:
+        """What was reported of the waits of these calls, as (key, turn, wait, status)."""
+        return [
+            (key, turn, wait, status)
+            for key, turn, wait, status in await self._read(SELECT_CONNECT_STATUSES, first, last)
+        ]
 
     async def count_open(self, since: int) -> int:
         """How many calls that began at `since` (milliseconds) or later are not marked as over."""

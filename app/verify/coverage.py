@@ -5,30 +5,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
-from app.engine.outcome import hear_connected
-from app.engine.session import Session, TraceLine
-from app.flow.graph import Arrow, Drawing, Stroke, draw, labelled_edges, onanswer_flows
-from app.flow.language.collect import Collect
-from app.flow.language.exits import Branch, Goto
-from app.flow.language.menu import Choices
-from app.flow.language.outcomes import On
-from app.flow.language.retry import FAILURES
-from app.flow.model import Exit, Flow
-from app.verify.outcomes import (
+from app.engine.session import TraceLine
+from app.flow.graph import Drawing, draw
+from app.flow.model import Flow
+from app.service.outcomes import (
     ENTERED,
-    KEYS,
-    LAST,
-    SPEECH,
     FlowOutcome,
     Following,
     Key,
-    arm_name,
     by_file,
+    completed_last,
+    error_exit,
     error_exits_of,
     outcomes_of,
+    paint_taken,
 )
 from app.verify.scenarios.result import Result
 
@@ -108,7 +101,7 @@ class Tally:
         for record in result.records:
             for turn in record.turns:
                 found.update(self._taken_in(self._read(turn.trace)))
-            found.update(self._connected(record.session, record.statuses))
+            found.update(completed_last(self._flows, record.session, record.statuses))
         return found
 
     def coverage(self) -> Coverage:
@@ -132,22 +125,8 @@ class Tally:
             if step == self._flows[name].start:
                 yield name, step, ENTERED
         for name, step, _ in follow.failed:
-            own = self._flows[name].steps.get(step)
-            yield name, step if own is not None and own.error is not None else "", "error"
+            yield error_exit(self._flows[name], step)
         yield from follow.taken
-
-    def _connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Key]:
-        """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
-        seen = list(statuses)
-        for wait in session.waits:
-            flow = self._flows.get(wait.flow or session.flow)
-            exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
-            if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
-                continue
-            reported = frozenset(status for number, status in seen if number == wait.index)
-            is_end = exit_.lines["completed"].target.is_end
-            if is_end and "answered" in reported and hear_connected(reported).name == "completed":
-                yield flow.name, wait.step, "completed"
 
 
 def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
@@ -182,47 +161,6 @@ def percent(value: float) -> str:
 
 def paint(coverage: Coverage) -> Drawing:
     """Every flow of a project: what was taken with the number of calls, and what never was."""
-    flows = [flow.flow for flow in coverage.flows.values()]
-    drawing = draw(flows)
-    counts = {
-        (outcome.flow, outcome.step, outcome.name): count
-        for flow in coverage.flows.values()
-        for outcome, count in flow.outcomes.items()
-    }
-    shown = [coverage.flows[subgraph.title].flow for subgraph in drawing.subgraphs]
-    taken = [found for flow in shown for found in _counts_of(flow, counts)]
-    return replace(drawing, arrows=tuple(map(_painted, drawing.arrows, taken)))
-
-
-def _painted(arrow: Arrow, count: int | None) -> Arrow:
-    """An arrow with its count; None is one that no outcome belongs to."""
-    if count is None:
-        return arrow
-    stroke: Stroke = "taken" if count else "missed"
-    said = "never" if not count else "1 call" if count == 1 else f"{count} calls"
-    return replace(arrow, lines=(*arrow.lines, said), stroke=stroke)
-
-
-def _counts_of(flow: Flow, counts: Mapping[tuple[str, str, str], int]) -> Iterator[int | None]:
-    """How many calls have gone along each arrow of a flow, in the order in which they are drawn."""
-    yield None  # from the entrance to the first step
-    for step in flow.steps.values():
-        for number, (lines, _) in enumerate(labelled_edges(step.exit)):
-            names = list(_outcomes_of(step.exit, number, lines))
-            found = [counts[flow.name, step.name, name] for name in names if (flow.name, step.name, name) in counts]
-            yield sum(found) if found else None
-        yield from (None for _ in onanswer_flows(step))
-
-
-def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[str]:
-    """The names of the outcomes that lead along one way out."""
-    first = lines[0] if lines else ""
-    if isinstance(exit_, Goto):
-        return ()
-    if isinstance(exit_, Branch):
-        return (arm_name(exit_, number),)
-    if isinstance(exit_, Choices | Collect):
-        failures = [name for name in first.split(", ") if name in FAILURES]
-        made = "collected" if isinstance(exit_, Collect) else first
-        return [f"{name}, {LAST}" for name in failures] or (f"{made} {KEYS}", f"{made} {SPEECH}")
-    return first.split(", ")
+    flows = {name: flow.flow for name, flow in coverage.flows.items()}
+    counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
+    return paint_taken(draw(flows.values()), flows, counts, errors=False)

@@ -22,7 +22,7 @@ from app.engine.scope import call_record
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
 from app.ncco import check
-from app.verify.outcomes import ENTERED, Following, by_file, outcomes_of
+from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import calls_to, settings_of
 from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.listening import listen

@@ -15,7 +15,7 @@ from app.engine import Call, Session
 from app.engine.outcome import APART
 from app.flow.model import Flow
 from app.ncco import Issue
-from app.verify.outcomes import Key
+from app.service.outcomes import Key
 from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from app.flow.model import Flow
-from app.verify.outcomes import FlowOutcome, outcomes_of
+from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
 from app.verify.prove.graph import Paths, SearchLimits, StateSpace

@@ -19,7 +19,7 @@ from app.flow.model import Flow, Step, Target
 from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
-from app.verify.outcomes import FlowOutcome, outcomes_of
+from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where
 from app.verify.prove.listening import ENDLESS

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
+from app.service.outcomes import FlowOutcome
 from app.simulator.legs import BETWEEN_KEYS_S, Heard
 from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
-from app.verify.outcomes import FlowOutcome
 from app.verify.scenarios.result import Decided, Difference, Result
 from app.verify.scenarios.runner import Rename, Suite
 

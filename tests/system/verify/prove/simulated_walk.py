@@ -18,7 +18,7 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
 from app.verify.coverage import Tally
-from app.verify.outcomes import Key
+from app.service.outcomes import Key
 from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage

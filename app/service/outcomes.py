@@ -1,20 +1,23 @@
 """Every outcome that a call can take in a flow, and which of them the trace of a turn has taken.
 
-Coverage reads the traces that the server has kept, and `prove` those of the engine.
+Coverage and the traffic of a flow read the traces that the server has kept, and `prove` those of the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
-from app.engine.session import TraceLine
+from app.engine.outcome import hear_connected
+from app.engine.session import Session, TraceLine
+from app.flow.graph import Arrow, Drawing, Stroke, labelled_edges, onanswer_flows
 from app.flow.language.collect import Collect
-from app.flow.language.exits import Branch, Hold
+from app.flow.language.exits import Branch, Goto, Hold
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow
 from app.flow.language.retry import FAILURES, Retry
-from app.flow.model import Asked, Flow, Step
+from app.flow.model import Asked, Exit, Flow, Step
 from app.flow.nodes import Place
 
 KEYS: Final = "by keys"
@@ -23,6 +26,8 @@ REAL: Final = "answered"
 DEFAULT: Final = "default"
 LAST: Final = "last try"
 ENTERED: Final = "entered"
+BEGUN: Final = "begun"
+JUMPED: Final = "jumped"
 
 
 class FlowOutcome(NamedTuple):
@@ -150,6 +155,7 @@ class Following:
         begun: the flow that the call, or a party, was answered with; None when it was answered before.
         entered: the steps that were entered, as (flow, step), in order.
         taken: the outcomes, in order.
+        jumped: the steps that were left by `goto`, or for the flow that they run, as (flow, step).
         failed: the failures, as (flow, step, line); "" is an unknown step.
     """
 
@@ -162,6 +168,7 @@ class Following:
         self.begun: Flow | None = None
         self.entered: list[tuple[str, str]] = []
         self.taken: list[Key] = []
+        self.jumped: list[tuple[str, str]] = []
         self.failed: list[tuple[str, str, TraceLine]] = []
 
     def read(self, lines: Iterable[TraceLine]) -> Following:
@@ -190,6 +197,8 @@ class Following:
                 is_at_once = self._latest == (flow.name, line.step)
                 name = self._outcome(flow.steps[line.step], line, is_at_once=is_at_once)
                 self.taken += [(flow.name, line.step, name)] if name else []
+                if is_at_once and isinstance(flow.steps[line.step].exit, Goto | RunFlow):
+                    self.jumped.append((flow.name, line.step))
             case _:
                 pass
 
@@ -221,3 +230,67 @@ def _line_of(on: On, outcome: str) -> str:
     if outcome in on.lines:
         return outcome
     return "otherwise" if "otherwise" in on.lines else "failed"
+
+
+def completed_last(flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Key]:
+    """`completed: end` of the dial that a call was in last: nothing asks the server what follows it.
+
+    `statuses` are those reported of the waits of its last turn, as (wait, status).
+    """
+    seen = list(statuses)
+    for wait in session.waits:
+        flow = flows.get(wait.flow or session.flow)
+        exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
+        if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
+            continue
+        reported = frozenset(status for number, status in seen if number == wait.index)
+        is_end = exit_.lines["completed"].target.is_end
+        if is_end and "answered" in reported and hear_connected(reported).name == "completed":
+            yield flow.name, wait.step, "completed"
+
+
+def error_exit(flow: Flow, step: str) -> Key:
+    """Where a failure of a step leads: its own error exit, or that of the flow."""
+    own = flow.steps.get(step)
+    return flow.name, step if own is not None and own.error is not None else "", "error"
+
+
+def ways_of(flow: Flow, *, errors: bool = False) -> Iterator[tuple[Key, ...]]:
+    """The outcomes that lead along each arrow of a flow, in the order of `app.flow.graph.draw`; () for unknown."""
+    yield ((flow.name, "", BEGUN),)
+    for step in flow.steps.values():
+        for number, (lines, edge) in enumerate(labelled_edges(step.exit)):
+            is_jump = isinstance(step.exit, Goto) or (edge.target.runs is not None and isinstance(step.exit, RunFlow))
+            names = (JUMPED,) if is_jump else _names_along(step.exit, number, lines)
+            yield tuple((flow.name, step.name, name) for name in names)
+        yield from (() for _ in onanswer_flows(step))
+        if errors and step.error is not None:
+            yield (error_exit(flow, step.name),)
+    if errors and flow.error is not None:
+        yield (error_exit(flow, ""),)
+
+
+def _names_along(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[str]:
+    """The names of the outcomes that lead along one way out."""
+    first = lines[0] if lines else ""
+    if isinstance(exit_, Branch):
+        return (arm_name(exit_, number),)
+    if isinstance(exit_, Choices | Collect):
+        failures = [name for name in first.split(", ") if name in FAILURES]
+        made = "collected" if isinstance(exit_, Collect) else first
+        return [f"{name}, {LAST}" for name in failures] or (f"{made} {KEYS}", f"{made} {SPEECH}")
+    return first.split(", ")
+
+
+def paint_taken(drawing: Drawing, flows: Mapping[str, Flow], counts: Mapping[Key, int], *, errors: bool) -> Drawing:
+    """A drawing of `flows` with what was taken by how many calls, and what never was; `counts` has every outcome."""
+    ways = (way for subgraph in drawing.subgraphs for way in ways_of(flows[subgraph.title], errors=errors))
+    found = ([counts[key] for key in way if key in counts] for way in ways)
+    painted = (_painted(arrow, sum(each)) if each else arrow for arrow, each in zip(drawing.arrows, found, strict=True))
+    return replace(drawing, arrows=tuple(painted))
+
+
+def _painted(arrow: Arrow, count: int) -> Arrow:
+    stroke: Stroke = "taken" if count else "missed"
+    said = "never" if not count else "1 call" if count == 1 else f"{count} calls"
+    return replace(arrow, lines=(*arrow.lines, said), stroke=stroke)
