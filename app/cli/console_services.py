@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from app.cli.console_coverage import cover_flows
 from app.cli.console_proof import prove_flow
 from app.cli.output import CannotRun
 from app.cli.server_under_test import make_app
@@ -275,4 +276,5 @@ class ProcessPlayer:
 def console_services(settings: Settings, served: Served | None = None) -> Services:
     """The services of the console for a project, beside the server that is `served`."""
     proof = f"{prove_flow.__module__}:{prove_flow.__name__}"
-    return Services(ProcessPlayer(settings), proof, served or Served())
+    coverage = f"{cover_flows.__module__}:{cover_flows.__name__}"
+    return Services(ProcessPlayer(settings), proof, served or Served(), coverage)

@@ -26,6 +26,7 @@ from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
+from app.console.traffic import Results
 from app.console.worker import Worker
 from app.errors import StoreError
 from app.settings import Settings
@@ -57,6 +58,7 @@ def create_console(
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.phone_calls = PhoneCalls(settings)
     app.state.pictures = flows.Pictures()
+    app.state.results = Results()
     app.state.changes = CallChanges(settings.database_url)
     app.state.figures = Figures(services.served)
     store = open_store(settings.database_url)

@@ -14,6 +14,7 @@ from app.console.access import CanLook
 from app.console.pages import refused, render
 from app.console.project import ProjectFolder, ReadProject
 from app.console.services import Services
+from app.console.traffic import PAINTS, PERIODS, PROOF_S, Paint, Wanted, address_of, paint_for
 from app.console.worker import Worker, WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
@@ -28,8 +29,6 @@ MOST_PICTURES: Final = 32
 """Pictures that are kept."""
 MOST_ISSUES: Final = 100
 """Issues that a page shows."""
-PROOF_S: Final = 20.0
-"""How long a proof explores."""
 PROOF_STOPS_S: Final = 60.0
 """How long it may take with the calls that it plays."""
 KINDS: Final = {
@@ -76,20 +75,20 @@ class Pictures:
     def __init__(self) -> None:
         self._drawn: dict[tuple[object, ...], Picture] = {}
 
-    async def of(self, flow: Flow, *, errors: bool) -> Picture:
-        """The picture of a flow, which takes a second or more for 2,000 steps."""
-        key = (flow.name, errors, *(each.revision for each in (flow, *flow.subs.values())))
+    async def of(self, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+        """The painted picture of a flow, which takes a second or more for 2,000 steps."""
+        key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
         picture = self._drawn.pop(key, None)
         if picture is None:
-            picture = await asyncio.to_thread(_picture, flow, errors=errors)
+            picture = await asyncio.to_thread(_picture, flow, paint, errors=errors)
         self._drawn[key] = picture
         if len(self._drawn) > MOST_PICTURES:
             del self._drawn[next(iter(self._drawn))]
         return picture
 
 
-def _picture(flow: Flow, *, errors: bool) -> Picture:
-    drawing = draw([flow], errors=errors)
+def _picture(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    drawing = paint.apply(draw([flow], errors=errors), errors)
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -149,7 +148,7 @@ async def flows(request: Request, _: CanLook) -> Response:
 
 
 @router.get("/flows/{name}")
-async def flow(request: Request, name: str, _: CanLook, errors: bool = False) -> Response:
+async def flow(request: Request, name: str, session: CanLook, wanted: Wanted, errors: bool = False) -> Response:
     """A flow as a picture, or why it does not load. With `errors` also where faults of the call lead."""
     read = await asyncio.to_thread(request.app.state.project.current)
     flow = read.project.flows.get(name)
@@ -162,13 +161,18 @@ async def flow(request: Request, name: str, _: CanLook, errors: bool = False) ->
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
     pictures: Pictures = request.app.state.pictures
-    picture = await pictures.of(flow, errors=errors)
+    paint = await paint_for(request, wanted, flow, read, session.id)
+    picture = await pictures.of(flow, paint, errors=errors)
     return render(
         request,
         "flow.html",
         flow=flow,
         entrances=entrances(flow, has_all=_has_all(read)),
         picture=picture,
+        paint=paint,
+        paints=PAINTS,
+        periods=PERIODS,
+        other_errors=address_of(wanted, errors=not errors),
         errors=errors,
         kinds=KINDS,
         can_prove=bool(request.app.state.services.proof),

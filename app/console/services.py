@@ -211,8 +211,10 @@ class Services:
         player: places the calls of the phone; None: it cannot call.
         proof: the function that proves a flow in a subprocess, as `package.module:name`; "": none can be proved.
         served: the webhook server.
+        coverage: the function that plays the scenarios of a project in a subprocess, as `proof`.
     """
 
     player: Player | None = None
     proof: str = ""
     served: Served = _NOT_KNOWN
+    coverage: str = ""

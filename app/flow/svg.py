@@ -203,8 +203,10 @@ def _node_text(node: GraphNode) -> list[tuple[str, str, float]]:
 
 
 def _label_text(arrow: Arrow) -> list[tuple[str, str, float]]:
+    """The lines of a label; of an arrow that shows calls, the last one is their number."""
     parts = (part for line in arrow.lines for part in _wrapped(printable(line), LABEL_SIZE, MAX_LABEL_WIDTH))
-    return [(part, "line", LABEL_SIZE) for part in parts]
+    lines = [(part, "line", LABEL_SIZE) for part in parts]
+    return [*lines[:-1], (lines[-1][0], "count", LABEL_SIZE)] if lines and arrow.width else lines
 
 
 def _text_size(lines: Sequence[tuple[str, str, float]]) -> Size:

@@ -14,6 +14,7 @@ from tests.system.console.browser import Watch, check_page
         "/phone",
         "/flows",
         "/flows/reception?errors=true",
+        "/flows/reception?paint=traffic&days=1&errors=true",
         "/calls",
         "/calls/aaaaaaaa-0?replayed=true",
         "/report",

@@ -8,8 +8,8 @@ import pytest
 
 from app.flow.graph import as_dot, as_mermaid
 from app.flow.loader import load
-from app.verify.coverage import Coverage, paint, percent, told_coverage
 from app.service.outcomes import error_exits_of, outcomes_of
+from app.verify.coverage import Coverage, paint, percent, told_coverage
 from app.verify.scenarios.runner import run_suite
 from tests.system.verify.scenarios.playing import file_of, stage_for
 

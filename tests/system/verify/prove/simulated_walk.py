@@ -16,9 +16,9 @@ from app.engine import Session
 from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
+from app.service.outcomes import Key
 from app.simulator.parties import Outcome
 from app.verify.coverage import Tally
-from app.service.outcomes import Key
 from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage
