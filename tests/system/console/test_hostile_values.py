@@ -1,0 +1,268 @@
+"""What callers, servers and files say is data at every address of the console, and what is sensitive is not shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from app.cli.console_services import console_services
+from app.console.app import create_console
+from app.web import create_app
+from tests.contract.console.conftest import browser, logged_in, settings_for
+
+VALUES: Final = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "</textarea></title></pre><svg/onload=alert(1)>",
+    "javascript:alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "<!--<script>\u2028\u202e]]>",
+)
+HOSTILE: Final = " ".join(VALUES)
+SECRETS: Final = ("73519264", "purple elephant", "DE8937040044")
+"""Keys, words, and an answer of a lookup, all declared sensitive."""
+FILE: Final = "flows/<img src=x onerror=alert(1)>.yaml"
+FLOW: Final = f"""\
+flow: shop
+default: true
+start: menu
+vars: {{pin: text, spoken: text}}
+lookups:
+  account:
+    python: "accounts_of_tests:account"
+    with: {{spoken: "{{{{ spoken }}}}"}}
+    returns: {{owner: text, iban: {{type: text, sensitive: true}}}}
+    default: {{owner: nobody}}
+steps:
+  menu:
+    do: [{{talk: {json.dumps(VALUES[0] + VALUES[1])}}}]
+    choices: {{account: {{dtmf: 1, speech: [account], goto: pin}}}}
+    retry: {{noinput: ["Sorry?"], nomatch: [{json.dumps(VALUES[3])}], then: pin}}
+  pin:
+    do: [{{talk: "Your PIN, please."}}]
+    collect: {{into: pin, digits: 8, sensitive: true}}
+    retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}}
+    goto: word
+  word:
+    do: [{{talk: "Your word, please."}}]
+    collect: {{into: spoken, speech: any, sensitive: true}}
+    retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}}
+    goto: account
+  account:
+    lookup: account
+    do: [{{talk: "Hello {{{{ account.owner }}}}."}}]
+    goto: end
+"""
+ACCOUNT: Final = f"""\
+def account(spoken):
+    assert spoken == {SECRETS[1]!r}
+    return {{"owner": {HOSTILE!r}, "iban": {SECRETS[2]!r}}}
+"""
+LEG: Final = "aaaaaaaa-0000"
+
+PAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "/": ("/?token=VALUE",),
+    "/login": ("/login?next=VALUE",),
+    "/phone": ("/phone", "/phone?file=FILE", "/phone?file=VALUE&flow=VALUE", "/phone?line=VALUE"),
+    "/phone/text": ("/phone/text?file=VALUE", "/phone/text?file=FILE"),
+    "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
+    "/flows": ("/flows",),
+    "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
+    "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE"),
+    "/calls.json": ("/calls.json", "/calls.json?q=VALUE"),
+    "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),
+    "/calls/{name:path}": (f"/calls/{LEG}", f"/calls/{LEG}?replayed=true", "/calls/VALUE", "/calls/HOSTILE-LEG"),
+    "/report": ("/report", "/report?flow=VALUE&timezone=VALUE", "/report?from=VALUE"),
+    "/report.json": ("/report.json", "/report.json?flow=VALUE"),
+    "/report.csv": ("/report.csv", "/report.csv?flow=VALUE"),
+    "/change": ("/change",),
+    "/change/{file:path}": ("/change/flows/shop.yaml", "/change/FILE", "/change/VALUE"),
+    "/health": ("/health",),
+}
+"""The addresses with which each route is tried; FILE, VALUE and the like stand for what is hostile."""
+STREAMS: Final = {"/events"}
+"""Their data is constant."""
+
+
+class Tags(HTMLParser):
+    """The elements of a page that would run something, and its text.
+
+    Attributes:
+        active: what no page of the console has.
+        text: what stands between the tags and in values.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.active: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        if tag == "script" and not (known.get("src") or "").startswith("/static/"):
+            self.active.append(f"a script: {known}")
+        if tag in ("iframe", "object", "embed", "base", "style"):
+            self.active.append(tag)
+        for name, value in attrs:
+            address = (value or "").strip().lower()
+            is_address = name in ("href", "src", "action", "formaction", "hx-get", "hx-post", "data")
+            if name.startswith("on") or name in ("style", "srcdoc", "hx-on") or name.startswith("hx-on"):
+                self.active.append(f"{name} of {tag}")
+            if is_address and (address.startswith(("javascript:", "vbscript:", "//")) or address == "x"):
+                self.active.append(f"{name}={value}")
+            self.text += f" {value}"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    """Somebody who is logged in, and a stranger, after calls with hostile and sensitive values."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
+    (tmp_path / "accounts_of_tests.py").write_text(ACCOUNT, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    app = create_app(settings, dev=True)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as webhooks,
+    ):
+        await call(webhooks, LEG, "447700900123")
+        await call(webhooks, HOSTILE, HOSTILE)
+    (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
+    (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
+    console = create_console(settings, console_services(settings), dev=True)
+    async with await logged_in(console) as known, browser(console) as stranger:
+        yield {"known": known, "stranger": stranger}
+    await console.state.worker.close()
+    await console.state.prover.close()
+
+
+async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
+    """A call through all steps, with events and an error."""
+    names = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
+    fields: dict[str, Any] = {"to": "442079460000", "from": caller, **names}
+    reply = await webhooks.post("/webhooks/answer", json=fields)
+    keys = {"digits": SECRETS[0], "timed_out": False}
+    said: list[dict[str, Any]] = [
+        {"speech": {"results": [{"text": HOSTILE, "confidence": "0.9"}]}},
+        {"dtmf": {"digits": "1", "timed_out": False}},
+        {"dtmf": keys},
+        {"speech": {"results": [{"text": SECRETS[1], "confidence": "0.9"}]}},
+    ]
+    for each in said:
+        url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
+        reply = await webhooks.post(url, json={**each, **names})
+        assert reply.status_code == 200
+    assert "Hello" in reply.text
+    events = [{"status": HOSTILE, "reason": HOSTILE, "detail": HOSTILE}, {"reason": HOSTILE}, {HOSTILE: HOSTILE}]
+    for event in [*events, {"status": "completed", "direction": "inbound"}]:
+        assert (await webhooks.post("/webhooks/event", json={**event, **names})).status_code == 200
+
+
+def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    routes = (route for route in create_console(settings, console_services(settings)).routes)
+    shown = {route.path for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
+    assert shown == PAGES.keys() | STREAMS
+
+
+@pytest.mark.parametrize("value", [VALUES[0], VALUES[1], VALUES[3], f'<a href="{VALUES[4]}">', f"<p id='{VALUES[2]}'>"])
+def test_markup_that_is_not_escaped_would_be_found(value: str) -> None:
+    assert Tags(f"<p>{value}</p>").active
+
+
+def filled(address: str, value: str, call_id: str) -> str:
+    path, _, query = address.partition("?")
+    words = {"VALUE": value, "FILE": FILE, "CALL": call_id, "HOSTILE-LEG": HOSTILE}
+    for word in ("HOSTILE-LEG", "VALUE", "FILE", "CALL"):
+        path = path.replace(word, quote(words[word]))
+    pairs = [pair.split("=") for pair in query.split("&") if pair]
+    return f"{path}?{urlencode([(name, words.get(text, text)) for name, text in pairs])}" if pairs else path
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
+    people: dict[str, httpx.AsyncClient], accept: str
+) -> None:
+    known = people["known"]
+    placed = await known.post("/phone/calls", json={"file": "flows/shop.yaml", "caller": "447700900123"})
+    (call_id,) = re.findall('data-call="(.*?)"', placed.text)
+    shown = set()
+    for route, addresses in PAGES.items():
+        for address in addresses:
+            for value in VALUES if "VALUE" in address else VALUES[:1]:
+                path = filled(address, value, call_id)
+                reply = await known.get(path, headers={"Accept": accept})
+                assert reply.status_code < 500, path
+                kind = reply.headers.get("content-type", "")
+                assert reply.headers["x-content-type-options"] == "nosniff"
+                assert kind.startswith(("text/html", "application/json", "text/csv")) or not reply.content, path
+                text = reply.text
+                if kind.startswith("text/html"):
+                    tags = Tags(reply.text)
+                    assert tags.active == [], path
+                    text = tags.text
+                assert not [secret for secret in SECRETS if secret in text], path
+                if any(each in text.replace('\\"', '"') for each in VALUES):
+                    shown.add(route)
+    # What is hostile does come through these; elsewhere it is refused, or nothing of it is shown.
+    assert shown >= {
+        "/phone",
+        "/flows",
+        "/calls",
+        "/calls.json",
+        "/calls.csv",
+        "/calls/{name:path}",
+        "/change/{file:path}",
+    }
+
+
+async def test_what_is_hostile_is_text_in_answers_to_forms(people: dict[str, httpx.AsyncClient]) -> None:
+    known = people["known"]
+    text = FLOW.replace("goto: word", f"goto: {json.dumps(HOSTILE)}")
+    (digest,) = re.findall('name="digest" value="(.*?)"', (await known.get("/change/flows/shop.yaml")).text)
+    form = {"digest": digest, **{f"value:{value}": value for value in VALUES}}
+    answers = [
+        await known.post("/phone/calls", json={"file": "flows/shop.yaml", "caller": "447700900123"}),
+        await known.post("/phone/calls", json={"file": "flows/shop.yaml", "text": text}),
+        await known.post("/phone/calls", json={"file": "pasted.json", "text": json.dumps([{"action": HOSTILE}])}),
+        await known.post("/phone/setup", json={"file": "flows/shop.yaml", "text": text}),
+        await known.post("/phone/picture", json={"file": "flows/shop.yaml"}),
+        await known.post("/change/flows/shop.yaml", data=form),
+        await known.post(f"/calls/{LEG}/keep"),
+        await known.post(f"/calls/{quote(HOSTILE)}/keep"),
+        await known.post("/login", data={"password": HOSTILE, "next": HOSTILE}, headers={"Accept": "text/html"}),
+        await people["stranger"].get(f"/calls/{quote(HOSTILE)}?q={quote(HOSTILE)}"),
+        await people["stranger"].get("/calls", headers={"Host": "<img src=x onerror=alert(1)>"}),
+    ]
+    for answer in answers:
+        assert answer.status_code < 500, answer.request.url
+        tags = Tags(answer.text)
+        if answer.headers["content-type"].startswith("text/html"):
+            assert tags.active == [], answer.request.url
+        assert not [secret for secret in SECRETS if secret in answer.text], answer.request.url
+    assert any(value in Tags(answer.text).text for answer in answers for value in VALUES)
+
+
+async def test_a_sensitive_value_is_not_found_by_searching_for_it(people: dict[str, httpx.AsyncClient]) -> None:
+    for secret in SECRETS:
+        assert [] == (await people["known"].get("/calls.json", params={"q": secret})).json()["calls"]
+    found = await people["known"].get("/calls.json", params={"q": "Your PIN, please."})
+    assert 2 == len(found.json()["calls"])
