@@ -20,10 +20,13 @@ import httpx
 from app.cli.findings import Finding
 from app.cli.output import counted
 from app.cli.vonage_checks import vonage_findings
+from app.console.guard import POLICY
 from app.flow.model import Flow
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST
 from app.settings.safety import port_clash
+from app.settings.values import is_loopback
+from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
 
 WITHIN_S: Final = 5.0
@@ -57,6 +60,11 @@ class Probe:
     expires_at: float | None = None
 
     @property
+    def is_console(self) -> bool:
+        """Whether a console replied, which may have refused the request."""
+        return self.headers.get("content-security-policy") == POLICY
+
+    @property
     def server(self) -> str:
         """Which server replied to a GET of `/healthz`; "" when it is none of this product."""
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
@@ -68,11 +76,11 @@ async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[
     async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted) as client:
         here = await _probe(client, f"{_local_url(settings)}/healthz")
         findings = [check_local_server(settings, here, await _probe(client, f"{_local_url(settings)}/readyz"))]
-        findings.append(await check_console(client, settings, here))
+        findings += await check_console(client, settings, here)
         there = Probe()
         if settings.public_url:
             there = await _probe(client, f"{settings.public_url}/healthz")
-            findings += [*await check_address(settings.public_url), *check_public_url(settings.public_url, here, there)]
+            findings += [*await check_address(settings.public_url), *check_public_url(settings, here, there)]
             if there.server:
                 findings.append(check_webhooks(await _probe(client, f"{settings.public_url}/webhooks/doctor")))
             findings += await check_plain_http(client, settings.public_url)
@@ -148,11 +156,38 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
     return Finding("server", "unchecked", f"nothing answers at {url}", cure)
 
 
-async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and a port of its own. It is only asked whether it answers."""
+async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> list[Finding]:
+    """Whether the console has a password and a port of its own, and who reaches it. It is only asked for a page."""
+    host, port = urlsplit(settings.public_url).hostname or "", settings.console_port
+    found = []
+    if host and port and not is_loopback(host):
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        found = list(check_console_reach(url, await _probe(client, f"{url}/")))
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
-        return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
+        return [Finding("console", "ok", f"it is off outside of `--dev`: {why}"), *found]
+    if settings.console_url:
+        found.append(check_console_url(settings.console_url, await _probe(client, f"{settings.console_url}/login")))
+    return [await _check_console_port(client, settings, here), *found]
+
+
+def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
+    """That the console's own port answers at the public host, past its proxy; `reply` is from there."""
+    if reply.is_console:
+        cure = "Let nothing forward that port. People elsewhere use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
+        yield Finding("console", "error", f"it can be reached from outside, without TLS, at {url}", cure)
+
+
+def check_console_url(url: str, reply: Probe) -> Finding:
+    """Whether the proxy of the console leads to it; `reply` is that of its login page."""
+    if reply.is_console and reply.status == httpx.codes.OK:
+        return Finding("console", "ok", f"{url} leads to it, and asks for a password")
+    cure = "Let the proxy pass this name on to the console's port with its Host header, or remove NCCO_CONSOLE_URL."
+    message = f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}"
+    return Finding("console", "warning", message, cure)
+
+
+async def _check_console_port(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
     if (clash := port_clash(settings, "console_port")) is not None:
         return Finding("console", "error", str(clash), clash.cure)
     port, cure = settings.console_port, "Choose another NCCO_CONSOLE_PORT."
@@ -182,8 +217,9 @@ async def check_address(public_url: str) -> list[Finding]:
     return [Finding("public url", "error", f"{host} has only private addresses ({', '.join(addresses)})", cure)]
 
 
-def check_public_url(public_url: str, here: Probe, there: Probe) -> Iterator[Finding]:
+def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[Finding]:
     """Whether the public URL is encrypted, and leads to this server."""
+    public_url = settings.public_url
     if there.is_untrusted:
         cure = "Install a certificate of a public authority with its chain; Vonage refuses others without a retry."
         yield Finding("tls", "error", f"{public_url}: {there.problem}", cure)
@@ -194,7 +230,7 @@ def check_public_url(public_url: str, here: Probe, there: Probe) -> Iterator[Fin
         return
     if there.expires_at is not None:
         yield _certificate(there.expires_at)
-    yield _identity(public_url, here, there)
+    yield _identity(settings, here, there)
 
 
 def _certificate(expires_at: float) -> Finding:
@@ -205,8 +241,11 @@ def _certificate(expires_at: float) -> Finding:
     return Finding("tls", "warning", message, "Look at why it is not renewed: without it, no call is answered.")
 
 
-def _identity(public_url: str, here: Probe, there: Probe) -> Finding:
-    url = f"{public_url}/healthz"
+def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
+    url = f"{settings.public_url}/healthz"
+    if there.is_console:
+        cure = f"Point the proxy or the tunnel at NCCO_PORT, {settings.port}. Nobody else must reach the console."
+        return Finding("public url", "error", f"{settings.public_url} leads to the console instead of the server", cure)
     if not there.server:
         cure = "Let the proxy or tunnel pass /healthz and /webhooks/ on to this server."
         return Finding("public url", "error", f"{url} replies {there.status}, and not as this server does", cure)
@@ -215,10 +254,13 @@ def _identity(public_url: str, here: Probe, there: Probe) -> Finding:
         return Finding("public url", "unchecked", f"{url} leads to a server; whether it is this one is unknown", cure)
     if here.server == there.server:
         return Finding("public url", "ok", f"{url} leads to this server, in {there.ms:.0f} ms")
-    cure = (
-        "With several hosts that is right. Otherwise point the proxy or the tunnel at this machine and its NCCO_PORT."
-    )
-    return Finding("public url", "warning", f"{url} leads to another server than the one on this machine", cure)
+    message = f"{url} leads to another server than the one on this machine"
+    cure = "Otherwise point the proxy or the tunnel at this machine and its NCCO_PORT."
+    store = open_store(settings.database_url)
+    if store.is_durable and store.path is None:
+        return Finding("public url", "warning", message, f"With several hosts that is right. {cure}")
+    shared = "Several hosts need one database: NCCO_DATABASE_URL=postgresql://user:password@host/database."
+    return Finding("public url", "error", f"{message}, and they cannot share {store.label}", f"{shared} {cure}")
 
 
 def check_webhooks(reply: Probe) -> Finding:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import formatdate
@@ -17,6 +15,7 @@ import pytest
 from app.settings.fields import PLACEHOLDER_SECRET
 from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.contract.command import ncco
+from tests.contract.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.contract.server import Server
 
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
@@ -154,17 +153,14 @@ def test_the_clock_is_compared_with_the_date_of_the_reply(
 
 
 def test_a_private_key_of_another_application_is_an_error(server: Server, api: ApplicationApi, tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the keys")
-    files = [tmp_path / "own.key", tmp_path / "other.key"]
-    for file in files:
-        subprocess.run(["openssl", "genrsa", "-out", file, "2048"], check=True, capture_output=True)
+    keys = {tmp_path / "own.key": rsa_key(), tmp_path / "other.key": rsa_key()}
+    for file, key in keys.items():
+        file.write_text(private_pem(key), encoding="ascii")
         file.chmod(0o644)
-    words = ["openssl", "rsa", "-in", str(files[0]), "-pubout"]
-    public = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    public = public_pem(keys[tmp_path / "own.key"])
     api.body = json.dumps(application("http://x", keys={"public_key": public})).encode()
 
-    own, other = (asked(server, api, VONAGE_PRIVATE_KEY=str(file)) for file in files)
+    own, other = (asked(server, api, VONAGE_PRIVATE_KEY=str(file)) for file in keys)
 
     assert "belongs to the application" in own.of("key")["ok"]
     assert "another application" in other.of("key")["error"]
@@ -172,17 +168,13 @@ def test_a_private_key_of_another_application_is_an_error(server: Server, api: A
 
 
 def test_the_certificate_of_the_public_url_is_checked(project: Path, tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    words = "req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    files = ["-keyout", f"{tmp_path}/key.pem", "-out", f"{tmp_path}/cert.pem"]
-    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path, "localhost", days=3)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.load_cert_chain(certificate, key)
     with fake_application_api(context) as secure:
         public = {"NCCO_PUBLIC_URL": secure.url.replace("127.0.0.1", "localhost")}
         untrusted = doctor(project, public)
-        trusted = doctor(project, {**public, "SSL_CERT_FILE": str(tmp_path / "cert.pem")})
+        trusted = doctor(project, {**public, "SSL_CERT_FILE": str(certificate)})
 
     assert "self-signed" in untrusted.of("tls")["error"]
     assert "2 more days" in trusted.of("tls")["warning"]

@@ -19,6 +19,7 @@ from app.cli.network_checks import (
     check_webhooks,
 )
 from app.cli.vonage_checks import check_application, check_numbers
+from app.console.guard import POLICY
 from app.console.passwords import hash_password
 from app.flow.loader import load
 from app.settings import load_settings
@@ -27,6 +28,8 @@ from tests.contract.application_api import application
 
 PUBLIC = "https://calls.example.com"
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})
+THERE = Probe(status=200, document={"status": "up", "server": "b2"})
+CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,8 @@ def test_each_part_of_an_application_is_compared(
     ("there", "check", "expected"),
     [
         (HERE, "public url", ("ok", "this server")),
-        (Probe(status=200, document={"status": "up", "server": "b2"}), "public url", ("warning", "another server")),
+        (THERE, "public url", ("error", "another server")),
+        (CONSOLE, "public url", ("error", "leads to the console")),
         (Probe(status=502), "public url", ("error", "502")),
         (Probe("there is no reply within 5 seconds"), "public url", ("error", "no reply")),
         (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
@@ -84,10 +88,22 @@ def test_each_part_of_an_application_is_compared(
 )
 def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str, expected: tuple[str, str]) -> None:
     status, says = expected
-    found = [each for each in check_public_url(PUBLIC, HERE, there) if each.check == check]
+    settings = load_settings(None, public_url=PUBLIC)
+    found = [each for each in check_public_url(settings, HERE, there) if each.check == check]
 
     assert [status] == [each.status for each in found]
     assert says in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("database", "status"),
+    [("postgresql://a:b@db/ncco", "warning"), ("sqlite:///ncco.db", "error"), ("memory://", "error")],
+)
+def test_several_hosts_need_one_database(database: str, status: str) -> None:
+    (found,) = check_public_url(load_settings(None, public_url=PUBLIC, database_url=database), HERE, THERE)
+
+    assert status == found.status
+    assert "several hosts" in found.cure.lower()
 
 
 @pytest.mark.parametrize(
@@ -184,10 +200,49 @@ async def test_the_console_has_a_password_and_a_port(
         return httpx.Response(303)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
-        found = await check_console(client, load_settings(None, **values), here)
+        (found,) = await check_console(client, load_settings(None, **values), here)
 
     assert expected[0] == found.status
     assert expected[1] in found.message
+
+
+@pytest.mark.parametrize(
+    ("answering", "expected"),
+    [
+        ({}, {"ok": "it is off"}),
+        ({"http://calls.example.com:8001/": 421}, {"ok": "it is off", "error": "reached from outside"}),
+    ],
+)
+async def test_a_console_that_answers_at_the_public_host_is_an_error(
+    answering: dict[str, int], expected: dict[str, str]
+) -> None:
+    async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
+        found = await check_console(client, load_settings(None, public_url=PUBLIC), HERE)
+
+    assert expected == {
+        each.status: next(words for words in expected.values() if words in each.message) for each in found
+    }
+
+
+@pytest.mark.parametrize(("replied", "status"), [(200, "ok"), (421, "warning"), (None, "warning")])
+async def test_a_proxy_of_the_console_leads_to_it(replied: int | None, status: str) -> None:
+    values = {"console_password_hash": HASH, "console_url": "https://console.example.com"}
+    answering = {"https://console.example.com/login": replied} if replied else {}
+    async with httpx.AsyncClient(transport=consoles_at({**answering, "http://127.0.0.1:8001/": 303})) as client:
+        found = await check_console(client, load_settings(None, **values), HERE)
+
+    assert ["ok", status] == [each.status for each in found]
+
+
+def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
+    """Consoles that reply with a status at these URLs; nothing answers anywhere else."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if str(request.url) not in statuses:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(statuses[str(request.url)], headers={"content-security-policy": POLICY})
+
+    return httpx.MockTransport(respond)
 
 
 @pytest.mark.parametrize(

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.vonage.keys import rsa_modulus
+from tests.contract.keys import private_pem, public_pem, rsa_key
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the keys")
-
-
-def openssl(*words: str, stdin: str = "") -> str:
-    return subprocess.run(["openssl", *words], input=stdin, capture_output=True, text=True, check=True).stdout
-
-
-@pytest.fixture(scope="module")
-def key() -> str:
-    return openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+KEY = rsa_key()
+PEM = private_pem(KEY)
+MIDDLE = len(PEM) // 2
 
 
-def test_a_private_key_in_each_form_and_its_public_key_have_one_modulus(key: str) -> None:
-    expected = int(openssl("rsa", "-noout", "-modulus", stdin=key).strip().removeprefix("Modulus="), 16)
-    forms = [key, openssl("rsa", "-traditional", stdin=key), openssl("rsa", "-pubout", stdin=key)]
+def test_a_private_key_in_each_form_and_its_public_key_have_one_modulus() -> None:
+    forms = [PEM, private_pem(KEY, is_traditional=True), public_pem(KEY)]
 
-    assert [expected] * 3 == [rsa_modulus(form) for form in forms]
+    assert [KEY.public_key().public_numbers().n] * 3 == [rsa_modulus(form) for form in forms]
     assert [2048] == list({rsa_modulus(form).bit_length() for form in forms})
 
 
 def test_a_small_key_has_its_size() -> None:
-    assert 1024 == rsa_modulus(openssl("genrsa", "1024")).bit_length()
+    assert 1024 == rsa_modulus(private_pem(rsa_key(1024))).bit_length()
 
 
-def test_what_is_no_whole_rsa_key_says_why(key: str) -> None:
-    middle = len(key) // 2
-    cases = {
-        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"): "not an RSA key",
-        openssl("genpkey", "-algorithm", "ed25519"): "not an RSA key",
-        openssl("rsa", "-aes256", "-passout", "pass:abcd", stdin=key): "encrypted",
-        openssl("rsa", "-aes256", "-traditional", "-passout", "pass:abcd", stdin=key): "encrypted",
-        key[:middle]: "no complete key",
-        key[:middle] + "!" + key[middle:]: "damaged",
-        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n": "damaged",
-        "": "no complete key",
-    }
-
-    for pem, says in cases.items():
-        with pytest.raises(ValueError, match=says):
-            rsa_modulus(pem)
+@pytest.mark.parametrize(
+    ("pem", "says"),
+    [
+        (private_pem(ec.generate_private_key(ec.SECP256R1())), "not an RSA key"),
+        (private_pem(ed25519.Ed25519PrivateKey.generate()), "not an RSA key"),
+        (private_pem(KEY, password="abcd"), "encrypted"),
+        (private_pem(KEY, password="abcd", is_traditional=True), "encrypted"),
+        (PEM[:MIDDLE], "no complete key"),
+        (PEM[:MIDDLE] + "!" + PEM[MIDDLE:], "damaged"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n", "damaged"),
+        ("", "no complete key"),
+    ],
+    ids=["ec", "ed25519", "encrypted", "encrypted traditional", "half", "not base64", "cut off", "nothing"],
+)
+def test_what_is_no_whole_rsa_key_says_why(pem: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        rsa_modulus(pem)
