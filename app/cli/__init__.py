@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "hours": "Show when opening hours are open, with holidays, gaps and overlaps.",
     "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",
     "forget": "Permanently delete every call of a phone number.",
+    "backup": "Write the calls, their key and the recordings into one file, while servers run.",
+    "restore": "Put a backup in the place of the database.",
     "db": "Show the version of the database schema, or migrate it.",
 }
 """What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`."""

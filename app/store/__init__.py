@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from app.store.address import read_address
+from app.store.backups import BackupRow, Backups
 from app.store.console_sessions import ConsoleSessionRow, ConsoleSessions
 from app.store.database import Database
 from app.store.recordings import (
@@ -39,6 +40,8 @@ from app.store.store import Store
 __all__ = [
     "ANY_CALL",
     "ANY_RECORDING",
+    "BackupRow",
+    "Backups",
     "CallFilter",
     "CallRow",
     "ConsoleSessionRow",

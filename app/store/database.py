@@ -105,6 +105,21 @@ class Database(Protocol):
     async def trim(self) -> None:
         """Remove deleted rows from the write-ahead log too, as far as that is possible quickly."""
 
+    async def copy_to(self, path: Path) -> None:
+        """Write a copy of one moment (`app.store.copies`) to the new file `path`, while servers go on.
+
+        It need not be open. Raises StoreError.
+        """
+
+    async def require_unused(self) -> None:
+        """Raise StoreUnavailable while a server has it open; raises StoreError. It must not be open here."""
+
+    async def replace_by(self, path: Path) -> None:
+        """Replace everything by a checked copy, or nothing. It must not be open.
+
+        Raises StoreUnavailable while a server has it open, and StoreError.
+        """
+
     async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
         """Remove what was deleted from the files too, as far as possible.
 

@@ -30,8 +30,11 @@ DEFAULT_RETENTION_DAYS: Final = 90
 FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without being migrated."""
 
+PROBES_TABLE: Final = "probes"
+"""Always empty."""
+
 TABLES: Final = (
-    *("calls", "turns", "webhooks", "revisions", "probes", "hooks"),
+    *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, RETENTION_TABLE, recordings.RECORDINGS_TABLE),
 )
 

@@ -23,13 +23,13 @@ from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
 from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, mark_store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
+from app.store.postgres_copy import copy_in, copy_out, require_unused
+from app.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    from app.store.postgres_copy import Connection
 
 QUEUE_LIMIT: Final = 2_000
 """Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
@@ -80,9 +80,6 @@ _DURABLE: Final = (
 
 _RETURNING: Final = " RETURNING id, key"
 """Behind an `Insert`."""
-
-_SUBSTITUTE: Final = "\x1a"
-"""Begins an escape, `\\x1a0` for NUL, which PostgreSQL cannot store, and `\\x1a1` for itself."""
 
 _DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -165,6 +162,32 @@ class PostgresDatabase:
             return 0
 
         return await _on_a_connection(self._address, vacuum, limit_s=None)
+
+    async def copy_to(self, path: Path) -> None:
+        """See `Database.copy_to`."""
+
+        async def write(connection: Connection, _: str) -> None:
+            require_readable(await _schema(connection, self.label), self.label)
+            await copy_out(connection, path)
+
+        await _on_a_connection(self._address, write, limit_s=None)
+
+    async def require_unused(self) -> None:
+        """See `Database.require_unused`."""
+        await _on_a_connection(self._address, require_unused)
+
+    async def replace_by(self, path: Path) -> None:
+        """See `Database.replace_by`. Everything is one transaction."""
+
+        async def load(connection: Connection, label: str) -> None:
+            async with _transaction(connection):
+                await connection.execute("SET LOCAL statement_timeout = 0")
+                await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+                await require_unused(connection, label)
+                await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
+                await copy_in(connection, path)
+
+        await _on_a_connection(self._address, load, limit_s=None)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Read]:
@@ -429,22 +452,9 @@ def _stored(values: Iterable[object]) -> list[object]:
     ]
 
 
-def stored_text(text: str) -> str:
-    """`text` as it is written. Lone surrogates, which UTF-8 cannot hold, become their escape."""
-    if text.isascii() and "\0" not in text and _SUBSTITUTE not in text:
-        return text
-    kept = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return kept.replace(_SUBSTITUTE, f"{_SUBSTITUTE}1").replace("\0", f"{_SUBSTITUTE}0")
-
-
 def _loaded(row: Iterable[Any]) -> Row:
     """A row with its texts as they were before they were stored."""
-    return tuple(loaded_text(value) if isinstance(value, str) and _SUBSTITUTE in value else value for value in row)
-
-
-def loaded_text(text: str) -> str:
-    """A text as it was before `stored_text`."""
-    return text.replace(f"{_SUBSTITUTE}0", "\0").replace(f"{_SUBSTITUTE}1", _SUBSTITUTE)
+    return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
 
 
 def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:

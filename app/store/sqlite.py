@@ -20,6 +20,7 @@ from typing import Final
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
+from app.store.copies import copy_file, replace_file, require_unused
 from app.store.database import Read, Row, T, Work, WriteItem, mark_store_wait
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
@@ -148,6 +149,19 @@ class SqliteDatabase:
             return await asyncio.to_thread(sqlite_file.purge, path, pattern, known, patience_s, may_rewrite=may_rewrite)
         except sqlite3.Error as error:
             raise sqlite_file.unavailable(self.label, error) from error
+
+    async def copy_to(self, path: Path) -> None:
+        """See `Database.copy_to`."""
+        require_readable(await self.schema(), self.label)
+        await asyncio.to_thread(copy_file, self._absolute(), path)
+
+    async def require_unused(self) -> None:
+        """See `Database.require_unused`."""
+        await asyncio.to_thread(require_unused, self._absolute())
+
+    async def replace_by(self, path: Path) -> None:
+        """See `Database.replace_by`. The copy is moved, so it must be on the same file system."""
+        await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Read]:

@@ -1,0 +1,59 @@
+"""`ncco backup`: everything that the server must not lose, in one file."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from app.cli import options
+from app.cli.database import find_database
+from app.cli.environment import server_settings
+from app.cli.output import FINE, CannotRun, print_json
+from app.service.backup import BackupPlaces, write_backup
+from app.settings import Settings
+
+
+def places_of(settings: Settings) -> BackupPlaces:
+    """Where the settings say that the parts of a backup are. Raises CannotRun."""
+    store = find_database()
+    key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
+    return BackupPlaces(store, key, settings.recordings_folder)
+
+
+@click.command(
+    "backup",
+    epilog="""\b
+Examples:
+  ncco backup /var/backups/ncco                 a new file in that folder: ncco-20261225T031500Z.tar
+  ncco backup ncco.tar.gz                       compressed
+  NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco backup ncco.tar
+
+It works on the database that NCCO_DATABASE_URL names, also while servers run, and holds one moment of it, the key file
+beside a SQLite database, and the recordings. Secrets in settings are not in it. Every byte is read again before the
+file appears under its name; only its owner can read it. `ncco restore` reads it, into either kind of database. Exit
+codes: 0 written, 2 it cannot run.""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Replace FILE if it exists.")
+@options.output("text", "json")
+def command(file: Path, *, replace: bool, form: str) -> int:
+    """Write the calls, the key file and the recordings into FILE, or into a new file in the folder FILE."""
+    settings, now = server_settings(), datetime.now(UTC)
+    if file.is_dir():
+        file = file / f"ncco-{now:%Y%m%dT%H%M%SZ}.tar"
+    if file.exists() and not replace:
+        raise CannotRun(f"{file} exists", "name another file, or add --replace")
+    places = places_of(settings)
+    if places.store.path is not None and not places.store.path.is_file():
+        cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
+        raise CannotRun(f"there is no database at {places.store.label}", cure)
+    size = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
+    if form == "json":
+        print_json({"file": str(file), "bytes": size, "made_at": now.isoformat()})
+    else:
+        click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was read again")
+    return FINE

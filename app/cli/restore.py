@@ -1,0 +1,59 @@
+"""`ncco restore`: put a backup in the place of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from app.cli.backup import places_of
+from app.cli.environment import server_settings
+from app.cli.output import FINE, CannotRun
+from app.errors import SettingsError
+from app.service.backup import KEY, RECORDINGS, fingerprint, read_manifest, restore_backup
+from app.settings import Settings
+
+
+@click.command(
+    "restore",
+    epilog="""\b
+Examples:
+  ncco restore /var/backups/ncco/ncco-20261225T031500Z.tar     where nothing is yet
+  ncco restore ncco.tar --replace                              in place of what is there
+  NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco restore ncco.tar
+
+It writes the database that NCCO_DATABASE_URL names, its key file and the folder of recordings, and refuses while a
+server uses them. The file is checked first; a fault leaves everything as it was. Exit codes: 0 restored, 2 refused.""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Delete the calls and recordings that are there now.")
+def command(file: Path, *, replace: bool) -> int:
+    """Restore the calls, the key file and the recordings of FILE, which `ncco backup` wrote."""
+    settings = server_settings()
+    places = places_of(settings)
+    present = [str(path) for path in places.present]
+    if places.store.path is None and asyncio.run(places.store.schema()).found:
+        present.insert(0, places.store.label)
+    if present and not replace:
+        raise CannotRun(f"there is something at {', '.join(present)}", "add --replace to delete it, or name another")
+    manifest = read_manifest(file)
+    asyncio.run(restore_backup(file, manifest, places))
+    recordings = sum(name.startswith(RECORDINGS) for name in manifest.files)
+    click.echo(f"{places.store.label} is as {manifest.database} was at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    if recordings:
+        click.echo(f"{recordings:,} recordings: {places.recordings or 'not kept, since NCCO_RECORDINGS is off'}")
+    if not _own_prints(settings) & set(manifest.keys):
+        cure = "set NCCO_KEY, or VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, as the server had them"
+        if KEY in manifest.files and places.key is None:
+            cure = f"set NCCO_KEY to what `tar -xOf {file} {KEY}` prints"
+        problem = "another key signed the callback URLs of these calls: those in progress cannot go on"
+        click.echo(f"warning: {problem}\n  cure: {cure}", err=True)
+    return FINE
+
+
+def _own_prints(settings: Settings) -> set[str]:
+    try:
+        return {fingerprint(key) for key in settings.keys()}  # noqa: SIM118 - not of a mapping
+    except SettingsError:  # none is set
+        return set()

@@ -1,0 +1,308 @@
+"""Backups: the database, its key file and the recordings in one tar archive, with a checksum of each file.
+
+    await write_backup(Path("ncco.tar"), BackupPlaces(store, key_file, recordings), about)
+    manifest = read_manifest(Path("ncco.tar"))                        # checks every byte
+    await restore_backup(Path("ncco.tar"), manifest, BackupPlaces(store, key_file, recordings))
+
+The manifest is the last file of the archive. Memory does not grow with the size of the database or of a recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from typing import IO, Annotated, Final, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from app.errors import AppError, StoreUnusable
+from app.store import BackupRow, Backups, Store
+from app.store.copies import check_copy, sync_folder
+
+DATABASE: Final = "ncco.db"
+KEY: Final = "key"
+RECORDINGS: Final = "recordings/"
+MANIFEST: Final = "manifest.json"
+_RECORDING: Final = re.compile(r"recordings/[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
+_BLOCK: Final = 1 << 20
+_LARGEST_MANIFEST: Final = 256 << 20
+"""Bytes; a recording needs some 130."""
+
+
+class NotABackup(AppError):
+    """A file that cannot be restored."""
+
+    def __init__(self, file: Path, problem: str, cure: str) -> None:
+        super().__init__(f"{file} {problem}")
+        self.cure = cure
+
+
+class FileSum(BaseModel):
+    """What a file of an archive must be."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Manifest(BaseModel):
+    """What an archive holds.
+
+    Attributes:
+        version: of the program that wrote it.
+        made_at: the moment that the database is of.
+        database: where it was, without user and password.
+        keys: fingerprints of the keys that sign the callback URLs of its calls.
+        files: by name, in their order.
+    """
+
+    made_by: Literal["ncco backup"] = "ncco backup"
+    format: Literal[1] = 1
+    version: str
+    made_at: datetime
+    database: str
+    keys: tuple[str, ...]
+    files: Mapping[str, FileSum]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPlaces:
+    """Where the parts of a backup are, or go to.
+
+    Attributes:
+        store: not open.
+        key: the file beside a SQLite database with the secret that signs callback URLs; None where settings hold it.
+        recordings: their folder; None when none are kept.
+    """
+
+    store: Store
+    key: Path | None
+    recordings: Path | None
+
+    @property
+    def present(self) -> Iterator[Path]:
+        """The files and folders of it that hold something."""
+        for path in (self.store.path, self.key, self.recordings):
+            if path is not None and path.exists() and (path.is_file() or any(path.iterdir())):
+                yield path
+
+
+def fingerprint(key: bytes) -> str:
+    """Tells keys apart without being one."""
+    return hashlib.blake2b(b"ncco backup: which key", key=key, digest_size=16).hexdigest()
+
+
+class _HashedFile:
+    """Hashes what is read from a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(size)
+        self._hash.update(block)
+        self._bytes += len(block)
+        return block
+
+    @property
+    def sum(self) -> FileSum:
+        return FileSum(bytes=self._bytes, sha256=self._hash.hexdigest())
+
+
+async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime) -> int:
+    """Write an archive while servers go on; returns its bytes. It appears under its name once all of it is verified.
+
+    A copy of the database is in the folder of the archive meanwhile. Raises StoreError, OSError, NotABackup.
+
+    Args:
+        target: an absolute path. What is there is replaced.
+        places: where everything is.
+        keys: those that sign callback URLs.
+        version: of this program.
+        now: everything that was acknowledged before is in the backup.
+    """
+    prints = tuple(fingerprint(key) for key in keys)
+    manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
+    with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
+        await places.store.database.copy_to(Path(folder) / DATABASE)
+        size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
+    await places.store.open()
+    try:
+        await Backups(places.store.database).add(BackupRow(int(now.timestamp() * 1000), size))
+    finally:
+        await places.store.close()
+    return size
+
+
+def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) -> int:
+    """Write the archive into `folder`, verify it, and move it to its name; returns its bytes."""
+    draft = folder / "draft"
+    files: dict[str, FileSum] = {}
+    with (
+        os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
+        tarfile.open(fileobj=out, mode="w:gz" if target.suffix == ".gz" else "w") as archive,
+    ):
+        for name, path in ((DATABASE, folder / DATABASE), *_beside(places)):
+            with suppress(FileNotFoundError):  # of a recording that was deleted meanwhile
+                files[name] = _add(archive, name, path)
+        text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
+        archive.addfile(_entry(MANIFEST, len(text)), BytesIO(text))
+        archive.close()
+        out.flush()
+        os.fsync(out.fileno())
+    read_manifest(draft)
+    size = draft.stat().st_size
+    draft.replace(target)
+    sync_folder(target.parent)
+    return size
+
+
+def _beside(places: BackupPlaces) -> Iterator[tuple[str, Path]]:
+    """The files besides the database, by their names in the archive. Files that are being written are left out."""
+    if places.key is not None and places.key.is_file():
+        yield KEY, places.key
+    if places.recordings is not None and places.recordings.is_dir():
+        for path in sorted(places.recordings.iterdir()):
+            if _RECORDING.fullmatch(name := f"{RECORDINGS}{path.name}") and path.is_file():
+                yield name, path
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o600
+    return entry
+
+
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileSum:
+    with path.open("rb") as file:
+        hashed = _HashedFile(file)
+        archive.addfile(_entry(name, os.fstat(file.fileno()).st_size), hashed)
+    return hashed.sum
+
+
+def read_manifest(file: Path) -> Manifest:
+    """What an archive holds, once every byte of it has been checked. Raises NotABackup."""
+    sums: dict[str, FileSum] = {}
+    text = b""
+    with _files_of(file) as entries:
+        for name, _, content in entries:
+            if name == MANIFEST:
+                text = content.read(_LARGEST_MANIFEST)
+            elif name in sums:
+                raise NotABackup(file, f"holds {name} twice", "take another backup")
+            else:
+                hashed = _HashedFile(content)
+                while hashed.read(_BLOCK):
+                    pass
+                sums[name] = hashed.sum
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        problem = "is not a backup of this program, or of a newer version"
+        raise NotABackup(file, problem, "name a file that `ncco backup` wrote") from error
+    wrong = sorted(name for name in {*sums, *manifest.files} if sums.get(name) != manifest.files.get(name))
+    if wrong or DATABASE not in sums:
+        raise NotABackup(
+            file, f"is damaged: {(wrong or [DATABASE])[0]} is not as it was written", "take another backup"
+        )
+    return manifest
+
+
+@contextmanager
+def _files_of(file: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
+    """The files of an archive: name, bytes, content. No name leads out of a folder. Raises NotABackup."""
+
+    def entries(archive: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
+        for entry in archive:
+            content = archive.extractfile(entry) if entry.isreg() else None
+            if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
+                raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
+            yield entry.name, entry.size, content
+
+    try:
+        with tarfile.open(file, "r:*") as archive:
+            yield entries(archive)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise NotABackup(file, f"is damaged, or no backup ({error})", "take another backup") from error
+
+
+async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
+    """Replace everything by what an archive holds, or nothing. Raises NotABackup, StoreError, OSError.
+
+    Parts that the archive does not hold are left as they are. All files are written and checked before the first one is
+    moved; the database comes last.
+    """
+    await places.store.database.require_unused()
+    with ExitStack() as stack:
+        drafts = await asyncio.to_thread(_extract, file, manifest, places, stack)
+        with ExitStack() as moved:
+            for part, target in ((KEY, places.key), (RECORDINGS, places.recordings)):
+                if target is not None and part in drafts:
+                    await asyncio.to_thread(_move, drafts[part], target, moved)
+            await places.store.database.replace_by(drafts[DATABASE])
+            moved.pop_all()
+
+
+def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
+    """Write the parts of an archive into folders beside their places; `stack` deletes these. The paths of the parts."""
+    drafts: dict[str, Path] = {}
+    parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
+    folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}
+    folders |= {KEY: places.key.absolute().parent} if places.key else {}
+    folders |= {RECORDINGS: places.recordings.absolute()} if places.recordings else {}
+    for part in sorted(parts & set(folders)):
+        folders[part].mkdir(mode=0o700, parents=True, exist_ok=True)
+        drafts[part] = Path(stack.enter_context(TemporaryDirectory(prefix=".ncco-restore-", dir=folders[part]))) / "new"
+    if RECORDINGS in drafts:
+        drafts[RECORDINGS].mkdir()
+    with _files_of(file) as entries:
+        for name, size, content in entries:
+            part, found, rest = name.partition("/")
+            target = drafts.get(f"{part}{found}")
+            if target is None:
+                continue
+            if size != manifest.files[name].bytes:
+                raise NotABackup(file, "has changed while it was read", "try it again")
+            path = target / rest if rest else target
+            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+                copyfileobj(content, out, _BLOCK)
+                out.flush()
+                os.fsync(out.fileno())
+    try:
+        check_copy(drafts[DATABASE])
+    except StoreUnusable as error:
+        raise NotABackup(file, f"holds a database that cannot be used: {error}", error.cure) from error
+    return drafts
+
+
+def _move(draft: Path, target: Path, undo: ExitStack) -> None:
+    """Put a file, or the files of a folder, in their place; `undo` puts back what was there.
+
+    The folder itself stays: it may be where a disk is mounted.
+    """
+    before = draft.with_name("before")
+    before.mkdir()
+    steps = [(draft, target)]
+    if target.is_dir():
+        steps = [(path, target / path.name) for path in draft.iterdir()]
+        old = [path for path in target.iterdir() if path != draft.parent]
+    else:
+        old = [target] if target.exists() else []
+    for source, goal in (*((path, before / path.name) for path in old), *steps):
+        source.replace(goal)
+        undo.callback(goal.replace, source)
+    sync_folder(target if target.is_dir() else target.parent)

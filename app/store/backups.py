@@ -1,0 +1,50 @@
+"""When the database was backed up last. The table belongs to no version of the schema."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.store.database import Database, Row, Work
+
+BACKUPS_TABLE: Final = "ncco_backups"
+
+CREATE: Final = f"CREATE TABLE IF NOT EXISTS {BACKUPS_TABLE} (made_at bigint NOT NULL, bytes bigint NOT NULL)"
+DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
+INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
+SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
+
+
+class BackupRow(NamedTuple):
+    """A backup: the moment that it holds, in milliseconds since 1970, and the size of its file."""
+
+    made_at: int
+    bytes: int
+
+
+class Backups:
+    """The last backup of a database that is open. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> BackupRow | None:
+        """The last backup; None when there was none."""
+        rows = await self._database.write(_find)
+        return BackupRow(*rows[0]) if rows else None
+
+    async def add(self, row: BackupRow) -> None:
+        """Note a backup."""
+        await self._database.write(partial(_add, row))
+
+
+def _find() -> Work[list[Row]]:
+    """The table is made here too: a server asks before the first backup."""
+    yield CREATE, ()
+    return (yield SELECT, ())
+
+
+def _add(row: BackupRow) -> Work[None]:
+    yield CREATE, ()
+    yield DELETE, ()
+    yield INSERT, row

@@ -1,0 +1,110 @@
+"""Copies of a database, always a SQLite file: what a backup holds, whichever database it is of.
+
+A copy holds the rows of one moment, except those of the console's sessions: nobody is logged in again by a restore.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from app.errors import StoreUnavailable, StoreUnusable
+from app.store import sqlite_file
+from app.store.console_sessions import CONSOLE_TABLE
+from app.store.migrations import PROBES_TABLE, TABLES, VERSION_TABLE
+
+WAIT_MS: Final = 5_000
+"""How long to wait for another process that writes."""
+
+COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, PROBES_TABLE))
+"""Tables whose rows are copied to another kind of database, those first that others refer to."""
+
+IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
+
+
+@contextmanager
+def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
+    """A copy as one file without a log; what was written is on disk at the end. Raises StoreError.
+
+    Args:
+        path: absolute; where the copy is.
+        is_new: make it, with empty tables.
+    """
+    try:
+        if is_new:
+            sqlite_file.prepare(path, WAIT_MS)
+        with closing(sqlite_file.connect(path, WAIT_MS)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise sqlite_file.unusable(str(path), error) from error
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a database that servers may be writing, with SQLite's online backup. Raises StoreError. Blocks.
+
+    It is read in one step: in several, each write of a server would start the copy again. In WAL mode nobody waits.
+    """
+    try:
+        with (
+            closing(sqlite_file.connect(source, WAIT_MS, "ro")) as reading,
+            closing(sqlite3.connect(target)) as writing,
+        ):
+            reading.backup(writing)
+    except sqlite3.Error as error:
+        raise sqlite_file.unusable(str(source), error) from error
+    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # without a console there is no such table
+        copy.execute(f"DELETE FROM {CONSOLE_TABLE}")
+
+
+def check_copy(path: Path) -> None:
+    """Migrate a copy to the newest schema, and read all of it. Raises StoreUnusable when it is damaged or newer."""
+    sqlite_file.prepare(path, WAIT_MS)
+    with opened_copy(path) as copy:
+        found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]
+    if found != "ok":
+        raise StoreUnusable(f"{path} is damaged ({found})", "take another backup")
+
+
+def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of a table."""
+    return [row[1] for row in copy.execute(f"PRAGMA table_info({table})")]
+
+
+def require_unused(path: Path) -> None:
+    """Raise StoreUnavailable while another process has a file open, if it exists. Its log is empty afterwards. Blocks.
+
+    A connection in WAL mode holds a lock for as long as it is open, so leaving that mode fails while there is another.
+    """
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite_file.connect(path, 0)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+    except sqlite3.Error as error:
+        if sqlite_file.is_busy(error):
+            raise StoreUnavailable(f"{path} is in use", IN_USE) from error
+
+
+def replace_file(path: Path, copy: Path) -> None:
+    """Put a copy in the place of a database that no process uses. Raises StoreUnavailable while one does. Blocks."""
+    require_unused(path)
+    for name in ("-wal", "-shm"):  # of a damaged file: the log of another one would be played into the copy
+        path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
+    copy.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names of a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,312 @@
+"""`ncco backup` while calls come in, and `ncco restore` elsewhere: the calls are played on."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.contract.store import postgres_server
+from tests.system.cli.projects import write_project
+from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
+from tests.system.databases.serving import wait_until_ready
+
+KEY = "invented-key-of-the-backups-for-tests-only"
+LINE = """\
+flow: line
+default: true
+start: first
+steps:
+  first:
+    do: [{talk: "For the second menu, press 1."}]
+    choices: {on: {dtmf: 1, goto: second}}
+    retry: {then: end}
+  second:
+    do: [{talk: "For the end, press 1."}]
+    choices: {out: {dtmf: 1, goto: last}}
+    retry: {then: end}
+  last:
+    do: [{talk: "You came from {{ call.from }}."}]
+    goto: end
+"""
+databases = count(1)
+
+
+def new_database(kind: str, home: Path) -> dict[str, str]:
+    """The settings of a database that does not exist yet; PostgreSQL's needs a key."""
+    if kind == "sqlite":
+        return {"NCCO_DATABASE_URL": f"sqlite:///{home}/data/ncco.db"}
+    if reason := postgres_server.why_not():
+        pytest.skip(reason)
+    name, server = f"backup_{next(databases)}", postgres_server.shared_server()
+    server.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    server.ask(f"CREATE DATABASE {name}")
+    return {"NCCO_DATABASE_URL": server.url(name), "NCCO_KEY": KEY}
+
+
+@dataclass
+class Home:
+    """A folder with a project and settings."""
+
+    path: Path
+    env: dict[str, str]
+
+    def ncco(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        env = plain_environment(self.path, **self.env)
+        command = [NCCO, *map(str, words)]
+        return subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+    @contextmanager
+    def serving(self) -> Iterator[RunningServer]:
+        with running_server(self.path, cwd=self.path, env=self.env) as server:
+            wait_until_ready(server.address)
+            yield server
+            server.stop()
+
+
+def new_home(folder: Path, kind: str) -> Home:
+    write_project(folder, line=LINE)
+    return Home(folder, new_database(kind, folder))
+
+
+def post(address: str, url: str, leg: str, **fields: Any) -> list[dict[str, Any]]:
+    names = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "447700900123", "to": "442079460000"}
+    response = httpx.post(f"http://{address}{urlsplit(url).path}", json=names | fields, timeout=10)
+    response.raise_for_status()
+    ncco: list[dict[str, Any]] = response.json()
+    return ncco
+
+
+def press(address: str, url: str, leg: str) -> list[dict[str, Any]]:
+    return post(address, url, leg, dtmf={"digits": "1", "timed_out": False})
+
+
+def url_of(ncco: list[dict[str, Any]]) -> str:
+    url: str = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
+    return url
+
+
+@dataclass
+class Load:
+    """Calls that come in until it is stopped.
+
+    Attributes:
+        waiting: by leg, the URL of the input that the call waits for, and what pressing 1 there says.
+    """
+
+    address: str
+    waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, name: str) -> None:
+        for number in count():
+            if self.stopped.is_set():
+                return
+            leg = f"{name}-{number}"
+            url, says = url_of(post(self.address, "/webhooks/answer", leg)), "For the end, press 1."
+            if number % 2:
+                url, says = url_of(press(self.address, url, leg)), "You came from 4 4 7 7 0 0 9 0 0 1 2 3."
+            self.waiting[leg] = url, says
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        threads = [threading.Thread(target=self.run, args=(f"leg-{number}",)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self.stopped.set()
+            for thread in threads:
+                thread.join(30)
+
+
+def wait_for(load: Load, calls: int) -> None:
+    for _ in range(600):
+        if len(load.waiting) >= calls:
+            return
+        load.stopped.wait(0.05)
+    raise AssertionError(f"{len(load.waiting)} calls came in")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("sqlite", "sqlite"), ("postgres", "postgres"), ("sqlite", "postgres"), ("postgres", "sqlite")],
+)
+def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    old, archive = new_home(tmp_path / "old", source), tmp_path / "ncco.tar.gz"
+    with old.serving() as server, Load(server.address).running() as load:
+        wait_for(load, 150)
+        before = dict(load.waiting)
+        made = old.ncco("backup", archive)
+        after = dict(load.waiting)
+        metrics = httpx.get(f"http://{server.address}/metrics").text
+    new = new_home(tmp_path / "new", target)
+    if source != target:
+        key = tarfile.open(archive).extractfile("key") if source == "sqlite" else None
+        new.env["NCCO_KEY"] = key.read().decode().strip() if key else KEY
+    restored = new.ncco("restore", archive)
+    heard = {}
+    with new.serving() as server:
+        for leg, (url, _) in before.items():
+            heard[leg] = press(server.address, url, leg)[0].get("text")
+        fresh = post(server.address, "/webhooks/answer", "leg-new")
+
+    assert 0 == made.returncode, made.stdout + made.stderr
+    assert 0 == restored.returncode, restored.stdout + restored.stderr
+    assert "" == restored.stderr
+    assert len(after) > len(before), "no call came in while the backup was made"
+    assert {leg: says for leg, (_, says) in before.items()} == heard
+    assert "For the second menu, press 1." == fresh[0]["text"]
+    assert 0o600 == archive.stat().st_mode & 0o777
+    assert "ncco_last_backup_timestamp_seconds" in metrics
+
+
+@pytest.fixture
+def backed_up(tmp_path: Path) -> tuple[Home, Path]:
+    """A home whose server has taken a call and ended, with a recording, and its backup."""
+    home = new_home(tmp_path / "shop", "sqlite")
+    with home.serving() as server:
+        post(server.address, "/webhooks/answer", "leg-1")
+    folder = home.path / "data" / "ncco.db-recordings"
+    folder.mkdir(exist_ok=True)
+    (folder / "0f0f").write_bytes(b"RIFF....")
+    archive = tmp_path / "ncco.tar"
+    assert 0 == home.ncco("backup", archive).returncode
+    return home, archive
+
+
+def state_of(home: Home) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted((home.path / "data").rglob("*")) if path.is_file()}
+
+
+def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_up: tuple[Home, Path]) -> None:
+    home, archive = backed_up
+    data = home.path / "data"
+    key = (data / "ncco.db-key").read_text()
+    assert 0 == home.ncco("forget", "--number", "+447700900123").returncode
+    (data / "ncco.db-recordings" / "0f0f").unlink()
+    (data / "ncco.db-recordings" / "later").write_bytes(b"later")
+    (data / "ncco.db-key").write_text("another")
+    here = state_of(home)
+
+    refused = home.ncco("restore", archive)
+    unchanged = state_of(home)
+    done = home.ncco("restore", archive, "--replace")
+
+    assert 2 == refused.returncode
+    assert "cure: add --replace to delete it" in refused.stderr
+    assert here == unchanged
+    assert 0 == done.returncode, done.stderr
+    assert "1 recordings" in done.stdout
+    assert "leg-1" in home.ncco("calls").stdout
+    assert ["0f0f"] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
+    assert key == (data / "ncco.db-key").read_text()
+    assert [] == [path for path in data.rglob(".ncco-*")]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_up: tuple[Home, Path]) -> None:
+    home = new_home(tmp_path / "busy", kind)
+    with home.serving() as server:
+        url = url_of(post(server.address, "/webhooks/answer", "leg-2"))
+        refused = home.ncco("restore", backed_up[1], "--replace")
+        played = press(server.address, url, "leg-2")
+
+    assert 2 == refused.returncode
+    assert "is in use" in refused.stderr
+    assert "cure: stop every server" in refused.stderr
+    assert "For the end, press 1." == played[0]["text"]
+
+
+def rewritten(archive: Path, name: str, **entry: Any) -> Path:
+    """The same archive with another file in it."""
+    target = archive.with_name("other.tar")
+    with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
+        for each in old:
+            new.addfile(each, old.extractfile(each))
+        info = tarfile.TarInfo(name)
+        for field_, value in entry.items():
+            setattr(info, field_, value)
+        new.addfile(info, io.BytesIO(b"x" * info.size))
+    return target
+
+
+def damaged(archive: Path, kind: str) -> Path:
+    data = bytearray(archive.read_bytes())
+    target = archive.with_name("damaged.tar")
+    match kind:
+        case "cut":
+            del data[len(data) // 2 :]
+        case "flipped":
+            data[data.index(b"leg-1")] ^= 1
+        case "text":
+            data[:] = b"no archive"
+        case "empty":
+            data[:] = b""
+        case "upwards":
+            return rewritten(archive, "recordings/../../evil", size=3)
+        case "absolute":
+            return rewritten(archive, "/tmp/evil", size=3)  # noqa: S108 - it must not be written
+        case "link":
+            return rewritten(archive, "recordings/link", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+        case "more":
+            return rewritten(archive, "recordings/more", size=3)
+    target.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize("kind", ["cut", "flipped", "text", "empty", "upwards", "absolute", "link", "more"])
+def test_a_damaged_or_hostile_archive_changes_nothing(kind: str, backed_up: tuple[Home, Path]) -> None:
+    home, archive = backed_up
+    bad = damaged(archive, kind)
+    before = state_of(home)
+
+    refused = home.ncco("restore", bad, "--replace")
+
+    assert 2 == refused.returncode
+    assert "cure: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert before == state_of(home)
+    assert [] == list(home.path.parent.rglob("evil"))
+
+
+def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tmp_path: Path) -> None:
+    home, _ = backed_up
+    with sqlite3.connect(home.path / "data" / "ncco.db") as connection:
+        connection.execute("UPDATE ncco_schema SET version_num = '9999'")
+    connection.close()
+
+    refused = home.ncco("backup", tmp_path / "newer.tar")
+
+    assert 2 == refused.returncode
+    assert "start the newer version" in refused.stderr
+
+
+def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:
+    home, archive = backed_up
+    (home.path / "backups").mkdir()
+    first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)
+    exists = home.ncco("backup", archive)
+    (home.path / "backups").chmod(0o755)
+    there = sorted(path.name for path in (home.path / "backups").iterdir())
+
+    assert [Path(first["file"]).name] == there
+    assert there[0].startswith("ncco-2")
+    assert 2 == exists.returncode
+    assert "add --replace" in exists.stderr
