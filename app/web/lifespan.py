@@ -28,7 +28,7 @@ from app.service.outbox import Listener, Poster, Schedule, Sender, Verdict
 from app.service.outgoing import new_client
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
-from app.store import HookCounts, HookRow, Store, open_store
+from app.store import Backups, HookCounts, HookRow, Store, open_store
 from app.web.health import Readiness
 from app.web.metrics import Metrics
 from app.web.watcher import SECRETS_POLL_S, FlowReader, SecretsReader, UseSecrets, watch_flows
@@ -125,12 +125,14 @@ async def count_calls(
     *,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls for the metrics, every `count_s` seconds or less often."""
+    """Count the open calls for the metrics, and ask for the last backup, every `count_s` seconds or less often."""
     while True:
         begun, records = time.monotonic(), store.records()
         try:
             await records.open()
             metrics.set_open_calls(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
+            if backup := await Backups(store.database).last():
+                metrics.set_last_backup(backup.made_at / 1000)
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
         except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting

@@ -5,8 +5,11 @@ Every label has a fixed list of values or a limit, after which new values are co
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 from functools import partial
+from importlib.metadata import distribution, version
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -69,6 +72,9 @@ class Metrics:
         self._removals = state("ncco_removals_refused", "Numbers, flows and defaults gone from disk and still in use")
         self._are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
         self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
+        self._last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0: never")
+        build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
+        build.labels(version("ncco-server"), platform.python_version(), _commit()).set(1)
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         for reason in Refusal:
@@ -148,9 +154,19 @@ class Metrics:
         """Set how many calls are open."""
         self._open_calls.set(calls)
 
+    def set_last_backup(self, seconds: float) -> None:
+        """Set when the last backup was made, in seconds since 1970."""
+        self._last_backup.set(seconds)
+
     def render(self) -> bytes:
         """The exposition text; of all processes together where several serve."""
         return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
+
+
+def _commit() -> str:
+    """The commit that was installed, if pip has installed it from a repository; else "". Source: PEP 610."""
+    direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
+    return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 
 
 def result_of(answer: LookupAnswer) -> str:
