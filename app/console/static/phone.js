@@ -1,6 +1,9 @@
 // The phone: keys, the clock of the call, and the browser's voice. The server plays the call in virtual time; the browser
 // says up to which second. Nothing waits for the voice.
+import { fragmentOf, textOf } from "./phone_link.js";
 import { canRecognise, Microphone } from "./phone_microphone.js";
+import { askNobody, callRequest, showAnswers, showSetup, world } from "./phone_setup.js";
+import { Voice } from "./phone_voice.js";
 import { announce, post } from "./request.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
@@ -9,6 +12,7 @@ const $ = (id) => document.getElementById(id);
 
 const page = $("phone");
 const editor = $("text");
+const voice = new Voice();
 let call = null; // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), isOver}
 const stops = new Set(); // why the clock stands: "hold", "speech"
 let timer;
@@ -62,7 +66,7 @@ function send(path, data) {
 function act(what) {
   if (!call) return;
   succeed("act");
-  if (call.moment !== "until") voice?.cancel();
+  if (call.moment !== "until") voice.stop();
   send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
 }
 
@@ -84,7 +88,7 @@ function show(html) {
   const log = $("log");
   const isAtEnd = !log || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
   if (isNew) {
-    silenceVoice();
+    voice.reset();
     $("call").replaceChildren(...shown.body.children);
     stops.clear();
   } else {
@@ -143,7 +147,7 @@ function following_in(list, bubble) {
 
 function end() {
   clearTimeout(timer);
-  silenceVoice();
+  voice.reset();
   call = null;
   $("caller").hidden = $("hold").hidden = true;
 }
@@ -183,54 +187,24 @@ setInterval(tick, 250);
 
 // The voice
 
-const voice = window.speechSynthesis;
-let spoken = new Map(); // bubbles that were said, and whether they are known to be cut short
-let isMuted = localStorage.getItem("phone-muted") === "true";
-
-function silenceVoice() {
-  voice?.cancel();
-  spoken = new Map();
-}
-
-function voiceOf(language) {
-  const voices = voice?.getVoices() ?? [];
-  const same = (each) => each.lang.replace("_", "-").toLowerCase();
-  return voices.find((each) => same(each) === language.toLowerCase())
-    ?? voices.find((each) => same(each).split("-")[0] === language.toLowerCase().split("-")[0]);
-}
-
-/** Say what has begun and is not over; stop when the caller has interrupted, and at the end. */
+/** Say what is heard now. */
 function speak() {
-  const said = [...$("bubbles").querySelectorAll("[data-say]")];
-  const isCut = said.some(({ id, dataset }) => "cut" in dataset && spoken.get(id) === false);
-  if (isCut || call.isOver) voice?.cancel();
-  for (const bubble of said) {
-    const isNew = !spoken.has(bubble.id);
-    spoken.set(bubble.id, "cut" in bubble.dataset);
-    const isOn = call.at < Number(bubble.dataset.at) + Number(bubble.dataset.seconds || Infinity);
-    const found = voiceOf(bubble.lang);
-    if (!isNew || isMuted || stops.has("hold") || !isOn || !found) continue;
-    const utterance = new SpeechSynthesisUtterance(bubble.querySelector(".bubble").textContent);
-    utterance.voice = found;
-    utterance.lang = found.lang;
-    voice.speak(utterance);
-  }
+  const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
+  voice.speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
 }
 
 function showVoices() {
-  $("voices").hidden = (voice?.getVoices().length ?? 0) > 0;
+  $("voices").hidden = voice.hasVoices;
 }
-voice?.addEventListener?.("voiceschanged", showVoices);
+window.speechSynthesis?.addEventListener?.("voiceschanged", showVoices);
 setTimeout(showVoices, 1000);
 
 $("mute").addEventListener("click", () => {
-  isMuted = !isMuted;
-  localStorage.setItem("phone-muted", String(isMuted));
-  if (isMuted) voice?.cancel();
+  voice.isMuted = !voice.isMuted;
   showMuted();
 });
 function showMuted() {
-  $("mute").setAttribute("aria-pressed", String(isMuted));
+  $("mute").setAttribute("aria-pressed", String(voice.isMuted));
 }
 showMuted();
 
@@ -256,37 +230,16 @@ $("microphone").addEventListener("change", () => {
 
 /** Listen while the call waits for speech and the page itself says nothing. */
 function listen() {
-  const isAwaited = $("microphone").checked && call && !call.isOver && !stops.has("hold") && !voice?.speaking;
+  const isAwaited = $("microphone").checked && call && !call.isOver && !stops.has("hold") && !voice.isSpeaking;
   microphone.listen(isAwaited ? call.listens : "");
 }
 
 // What the caller does
 
 async function place(again = "") {
-  const setup = new FormData($("setup"));
-  const at = setup.get("at");
-  const source = unsavedSource();
   $("place").disabled = true;
-  await send("/phone/calls", {
-    ...source,
-    flow: setup.get("to") ? "" : setup.get("flow") ?? "",
-    to: setup.get("to") ?? "",
-    caller: setup.get("caller"),
-    is_live: $("live")?.checked ?? false,
-    made_at: at || !again ? localTime(at) : null, // of the call that is repeated
-    world: world(),
-    again,
-  });
+  await send("/phone/calls", { ...unsavedSource(), ...callRequest(again) });
   $("place").disabled = false;
-}
-
-/** A time of the form, or now, with the offset of this place: `2026-03-08T22:00:00+01:00`. */
-function localTime(written) {
-  const moment = written ? new Date(written) : new Date();
-  const offset = -moment.getTimezoneOffset();
-  const two = (number) => String(Math.floor(number)).padStart(2, "0");
-  const local = new Date(moment.getTime() + offset * 60_000).toISOString().slice(0, 19);
-  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
 }
 
 /** The file and its text; without the text where it is as on disk. */
@@ -295,43 +248,20 @@ function unsavedSource() {
   return { file: editor.name, text };
 }
 
-function world() {
-  const parties = {};
-  for (const { dataset, value } of $("setup").querySelectorAll("[data-party]")) if (value) parties[dataset.party] = value;
-  const lookups = {};
-  for (const fields of $("setup").querySelectorAll("[data-lookup]")) {
-    const how = fields.querySelector("[data-how]").value;
-    const value = {};
-    for (const field of fields.querySelectorAll("[data-field]")) {
-      value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
-    }
-    lookups[fields.dataset.lookup] = how === "value" ? { how, value } : { how };
-  }
-  return { parties, lookups };
-}
-
-function asJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
 $("place").addEventListener("click", () => place());
 $("again").addEventListener("click", () => place(call?.id ?? ""));
 $("hangup").addEventListener("click", () => act({ kind: "hangup" }));
 $("silence").addEventListener("click", () => act({ kind: "silence" }));
 $("skip").addEventListener("click", () => {
   if (!call) return;
-  voice?.cancel();
+  voice.stop();
   send(`/phone/calls/${call.id}/advance`, { at: null });
 });
 $("hold").addEventListener("click", () => {
   if (!call) return;
   const isHeld = !stops.has("hold");
   stopClock("hold", isHeld);
-  if (isHeld) voice?.cancel();
+  if (isHeld) voice.stop();
   $("hold").setAttribute("aria-pressed", String(isHeld));
 });
 
@@ -463,6 +393,7 @@ function setText({ file, text, digest = "", blocked = "" }) {
   name(file, text);
   editor.value = text;
   opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n"), blocked };
+  askNobody();
   $("save").disabled = true;
   $("blocked").textContent = blocked;
   $("blocked").hidden = blocked === "";
@@ -493,37 +424,22 @@ $("file").addEventListener("change", () => {
   refresh();
 });
 
-/** Ask what can be called now; what is chosen already stays chosen. */
+let asked = 0; // requests for what can be called; an older one that is answered late is out of date
+
+/** Ask what can be called now. */
 async function refresh() {
-  const chosen = new Map([...$("setup").elements].filter(({ id }) => id).map((each) => [each.id, each]));
-  const isOpen = $("setup").querySelector("details")?.open ?? false;
+  const number = ++asked;
   try {
-    $("setup").innerHTML = await post("/phone/setup", unsavedSource()); // escaped by our own server
+    const html = await post("/phone/setup", unsavedSource());
+    if (number !== asked) return;
+    showSetup(html); // escaped by our own server
   } catch (problem) {
     fail("setup", problem.message);
     return;
   }
   succeed("setup");
   if (!$("phone-issues")?.querySelector(".error")) succeed("place");
-  for (const each of $("setup").elements) {
-    if (!chosen.has(each.id)) continue;
-    const { value, checked } = chosen.get(each.id);
-    const isKnown = each.tagName !== "SELECT" || [...each.options].some((option) => option.value === value);
-    if (each.type === "checkbox") each.checked = checked && !each.disabled;
-    else if (isKnown) each.value = value;
-  }
-  const details = $("setup").querySelector("details");
-  if (details) details.open = isOpen;
-  showAnswers();
   draw();
-}
-
-function showAnswers() {
-  for (const fields of $("setup").querySelectorAll("[data-lookup]")) {
-    fields.disabled = $("live").checked;
-    const isShown = fields.querySelector("[data-how]").value === "value";
-    for (const each of fields.querySelectorAll("[data-answer]")) each.hidden = !isShown;
-  }
 }
 
 $("setup").addEventListener("submit", (event) => {
@@ -560,25 +476,10 @@ $("save").addEventListener("click", async () => {
 });
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
 
-// A link that holds the text in its fragment, which browsers send to nobody
-
-async function packed(text) {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
-async function unpacked(written) {
-  const binary = atob(written.replaceAll("-", "+").replaceAll("_", "/"));
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(stream).text();
-}
+// A link that holds the text
 
 $("link").addEventListener("click", async () => {
-  const address = `${location.origin}/phone#text=${await packed(editor.value)}`;
+  const address = `${location.origin}/phone${await fragmentOf(editor.value)}`;
   if (address.length > LONGEST_LINK) {
     announce("The text is too long for a link; send the file instead.", { error: true });
     return;
@@ -592,10 +493,10 @@ $("link").addEventListener("click", async () => {
 });
 
 async function openShared() {
-  const found = /^#text=([\w-]+)$/.exec(location.hash);
-  if (!found) return;
   try {
-    setText({ file: "pasted", text: await unpacked(found[1]) });
+    const text = await textOf(location.hash);
+    if (text === null) return;
+    setText({ file: "pasted", text });
     await refresh();
   } catch {
     announce("The link holds no text, or only a part of it.", { error: true });

@@ -1,0 +1,83 @@
+// The form above a call: who calls, when, and the outside world.
+
+const form = document.getElementById("setup");
+const live = () => document.getElementById("live"); // only where something is looked up
+
+/** The call that the form describes. Without a time it is made now, or, `again`, when the call was made that it repeats. */
+export function callRequest(again) {
+  const setup = new FormData(form);
+  const at = setup.get("at");
+  return {
+    flow: setup.get("to") ? "" : setup.get("flow") ?? "",
+    to: setup.get("to") ?? "",
+    caller: setup.get("caller"),
+    is_live: live()?.checked ?? false,
+    made_at: at || !again ? localTime(at) : null,
+    world: world(),
+    again,
+  };
+}
+
+/** What dialled parties do and lookups answer. */
+export function world() {
+  const parties = {};
+  for (const { dataset, value } of form.querySelectorAll("[data-party]")) if (value) parties[dataset.party] = value;
+  const lookups = {};
+  for (const fields of form.querySelectorAll("[data-lookup]")) {
+    const how = fields.querySelector("[data-how]").value;
+    const value = {};
+    for (const field of fields.querySelectorAll("[data-field]")) {
+      value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
+    }
+    lookups[fields.dataset.lookup] = how === "value" ? { how, value } : { how };
+  }
+  return { parties, lookups };
+}
+
+/** Show the form for another text. What is chosen already stays chosen. */
+export function showSetup(html) {
+  const chosen = new Map([...form.elements].filter(({ id }) => id).map((each) => [each.id, each]));
+  const isOpen = form.querySelector("details")?.open ?? false;
+  form.innerHTML = html;
+  for (const each of form.elements) {
+    if (!chosen.has(each.id)) continue;
+    const { value, checked } = chosen.get(each.id);
+    const isKnown = each.tagName !== "SELECT" || [...each.options].some((option) => option.value === value);
+    if (each.type === "checkbox") each.checked = checked && !each.disabled;
+    else if (isKnown) each.value = value;
+  }
+  const details = form.querySelector("details");
+  if (details) details.open = isOpen;
+  showAnswers();
+}
+
+/** Show the fields of chosen answers; none can be chosen while the real services are asked. */
+export function showAnswers() {
+  for (const fields of form.querySelectorAll("[data-lookup]")) {
+    fields.disabled = live().checked;
+    const isShown = fields.querySelector("[data-how]").value === "value";
+    for (const each of fields.querySelectorAll("[data-answer]")) each.hidden = !isShown;
+  }
+}
+
+/** Switch off what another text must not inherit. */
+export function askNobody() {
+  if (live()) live().checked = false;
+}
+
+/** A time of the form, or now, with the offset of this place: `2026-03-08T22:00:00+01:00`. */
+function localTime(written) {
+  const moment = written ? new Date(written) : new Date();
+  const offset = -moment.getTimezoneOffset();
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  const local = new Date(moment.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
+}
+
+function asJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
