@@ -85,7 +85,7 @@ def test_a_renamed_project_is_checked_as_before_and_renaming_back_restores_it(
     )
     if edits:
         names = ProjectNames(after)
-        moved = next(name for name in names.files[old.place.file].names if name.is_definition and name.name == new)
+        moved = names.definitions(old.kind, old.place.file)[new]
         assert len(edits) == len(names.occurrences(moved))
         assert old.name not in names.definitions(old.kind, old.place.file)
         assert old.name not in {name.name for name in names.files[old.place.file].names if name.kind == old.kind}
