@@ -16,6 +16,7 @@ RUN python -m venv --without-pip /opt/ncco \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
+COPY docs/errors.md ./docs/errors.md
 RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
     && pip --python /opt/ncco/bin/python install --no-deps /build/dist/*.whl
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "report": "Count the calls of some days: minutes, what came of them, time to a person.",
     "replay": "Play a recorded call again, and compare what goes out.",
     "hooks": "List waiting and parked hooks; try them again, or delete them.",
+    "lsp": "Run the language server for an editor, on standard input and output.",
     "bundle": "Write static NCCOs for the fallback URL, for when the server is down.",
     "hours": "Show when opening hours are open, with holidays, gaps and overlaps.",
     "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",

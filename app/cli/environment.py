@@ -18,18 +18,18 @@ DOTENV: Final = ".env"
 FLOW_PREFIX: Final = "FLOW_"
 
 
-def variables() -> Mapping[str, str]:
+def variables(folder: Path = Path()) -> Mapping[str, str]:
     """The environment variables, and those of `.env` that it does not set. Raises CannotRun if `.env` is unreadable."""
     try:
-        found = dotenv_values(DOTENV)
+        found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
         raise CannotRun(f"{DOTENV} cannot be read", "make it a readable file of UTF-8 text, or delete it") from error
     return {name: value for name, value in found.items() if value is not None} | os.environ
 
 
-def flow_variables() -> Mapping[str, str]:
+def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
     """The variables that flows may read, without their prefix. Raises CannotRun."""
-    known = variables().items()
+    known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 

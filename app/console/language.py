@@ -116,10 +116,13 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """The path of the text in the project, all texts, the line, and the column in characters."""
+    """The path of the text in the project, all texts, the line, and the column in characters.
+
+    The `text` of a question may be None: as it is on disk.
+    """
     path, text, line = question["file"], question["text"], question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path
-    texts = {**_saved(folder), **question["unsaved"], path: text}
+    texts = {**_saved(folder), **question["unsaved"], **({} if text is None else {path: text})}
     return path, texts, line, character_column(Utf16Columns(texts).line(path, line), question["column"])
 
 

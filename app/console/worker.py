@@ -146,7 +146,9 @@ class Worker:
             return
         with suppress(ProcessLookupError):
             process.kill()
-        await process.communicate()
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()  # not communicate(): a request may still be reading
 
 
 async def _send(process: Process, message: Mapping[str, Any]) -> None:

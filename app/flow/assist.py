@@ -342,7 +342,9 @@ def _covers(text: Text, line: int, column: int) -> bool:
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """The text, if it is YAML; else without the cursor's line, or without the step around it."""
+    """The text, if it is YAML or a template; else without the cursor's line, or without the step around it."""
+    if file.startswith("templates/"):
+        return text
     lines = _BREAK.split(text)
     for tried in (lines, [*lines[: line - 1], "", *lines[line:]], _without_block(lines, line - 1)):
         joined = "\n".join(tried)

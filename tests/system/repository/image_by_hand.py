@@ -68,6 +68,7 @@ def _copy(place: Path, instruction: Instruction) -> None:
         if path.is_dir():
             shutil.copytree(path, place / "build" / target)
         else:
+            (place / "build" / target).parent.mkdir(exist_ok=True)
             shutil.copy2(path, place / "build" / target)
 
 

@@ -1,0 +1,49 @@
+"""`ncco lsp`: the language server, which an editor starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from app.cli.environment import flow_variables
+from app.cli.output import FINE, CannotRun
+
+
+@click.command(
+    "lsp",
+    epilog="""\b
+Examples:
+  ncco lsp                 what the settings of an editor name as the command
+
+Exit codes: 0 the editor ended it, 2 it cannot run.
+How to set up VS Code and Neovim: docs/how-to/editor.md""",
+)
+def command() -> int:
+    """Run the language server for an editor, on standard input and output.
+
+    It checks flows, templates and scenario files while you type, with fixes; completes and explains words; finds,
+    renames and lists steps, lookups, hooks and flows. Unsaved texts run no function and reach no network.
+    """
+    if find_spec("pygls") is None:
+        raise CannotRun("the language server is not installed", 'run `pip install "ncco-server[lsp]"`')
+    if sys.stdin.isatty():
+        raise CannotRun("an editor starts this, not a person", "set up your editor as docs/how-to/editor.md says")
+    from app.lsp.features import make_server  # noqa: PLC0415 - an optional extra
+
+    with os.fdopen(os.dup(1), "wb") as replies:
+        os.dup2(2, 1)  # what anything prints must not be taken for a message
+        make_server(_settings_of).start_io(stdout=replies)
+    return FINE
+
+
+def _settings_of(project: Path) -> Iterable[str]:
+    """The names of the variables that the flows of a project may read."""
+    try:
+        return flow_variables(project)
+    except CannotRun:  # a `.env` that cannot be read says nothing; `ncco check` reports it
+        return ()

@@ -1,0 +1,208 @@
+"""What the language server is asked. Everything here runs in the subprocesses of `app.console.worker`.
+
+Like those of `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, in
+UTF-16 code units. A subprocess has no settings, asks no lookup and runs no function that a flow names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from app.console.language import asked, shown_issues
+from app.engine import Call, LookupAnswer, Turn, begin
+from app.flow import assist
+from app.flow.files import MAX_BYTES, read_project
+from app.flow.issues import Issue
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.flow.names import Name, ProjectNames
+from app.flow.nodes import Place, walk
+from app.flow.rename import CannotRename, name_at, rename
+from app.flow.rules import RULES
+from app.flow.utf16 import Utf16Columns
+from app.verify.prove.triggers import context_at
+from app.verify.scenarios.files import files_of
+from app.verify.scenarios.fitting import Fitting, placeholder_env
+from app.verify.scenarios.model import ANY_NUMBER, AT, FROM, read_scenarios
+from app.verify.scenarios.names import names_in_scenarios
+from app.verify.scenarios.values import ScenarioReader
+
+Json: TypeAlias = dict[str, Any]
+
+MOST_LINES: Final = 80
+"""Lines of an NCCO in a hover text."""
+MOST_SYMBOLS: Final = 1000
+_SOURCES: Final = ("flows/", "templates/")
+
+
+def check(folder: Json, question: Json) -> list[Json]:
+    """Every issue of the project and its scenarios, with fixes.
+
+    Args:
+        folder: `root`, `flows` and `templates`, folders, and `env`, the names of settings.
+        question: `unsaved`, path → text of files that are open; `too_large`, the paths of those that are not sent.
+    """
+    texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
+    texts |= _sources(question["unsaved"])
+    issues = [issue for issue in issues if issue.place.file not in question["unsaved"]]
+    for path in question["too_large"]:
+        texts.pop(path, None)
+        message = f"this file cannot be read: it is larger than {MAX_BYTES >> 20} MiB"
+        issues.append(RULES["E122"].at(Place(path, 1, 1), message))
+    project = _loaded(tuple(texts.items()), tuple(folder["env"]))
+    scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
+    fitting = Fitting(project.flows.values()) if not any(issue.is_error for issue in project.issues) else None
+    for path, text in scenarios.items():
+        issues += _scenario_issues(path, text, fitting)
+    return shown_issues(dict.fromkeys((*issues, *project.issues)), {**scenarios, **texts})
+
+
+def hover(folder: Json, question: Json) -> Json:
+    """What the word at the cursor is; of a step also the `ncco` that a call gets which comes to it first."""
+    path, texts, line, column = asked(folder, question)
+    text = assist.hover(texts, path, line, column)
+    if text is None:
+        return {}
+    names = ProjectNames(texts)
+    step = names.definition_at(path, line, column)
+    ncco = ""
+    if step is not None and step.kind == "steps":
+        project = _loaded(tuple(texts.items()), tuple(folder["env"]))
+        flow = project.flows.get(names.files[step.place.file].flow)
+        ncco = _ncco_of(flow, step.name) if flow is not None and step.name in flow.steps else ""
+    return {"text": text, "ncco": ncco}
+
+
+def references(folder: Json, question: Json) -> list[Json]:
+    """Every place that names what is named at the cursor, the definition included."""
+    path, texts, line, column = asked(folder, question)
+    names = ProjectNames(texts)
+    definition = names.definition_at(path, line, column)
+    if definition is None:
+        return []
+    scenarios = _scenarios(folder, question["unsaved"])
+    found = [*names.occurrences(definition), *_in_scenarios(scenarios, names, definition)]
+    return _ranges([name.place for name in found], {**texts, **scenarios})
+
+
+def renamable(folder: Json, question: Json) -> Json:
+    """The `range` of the name at the cursor, or the `problem`."""
+    path, texts, line, column = asked(folder, question)
+    try:
+        name, _ = name_at(ProjectNames(texts), path, line, column)
+    except CannotRename as error:
+        return {"problem": str(error)}
+    return {"range": _ranges([name.place], texts)[0]}
+
+
+def renamed(folder: Json, question: Json, new: str) -> Json:
+    """The ranges that become the new name, as `edits`, or the `problem`."""
+    path, texts, line, column = asked(folder, question)
+    names = ProjectNames(texts)
+    try:
+        _, definition = name_at(names, path, line, column)
+        edits = rename(texts, definition, new)
+    except CannotRename as error:
+        return {"problem": str(error)}
+    scenarios = _scenarios(folder, question["unsaved"])
+    places = [Place(edit.file, edit.line, edit.column, edit.end_column - edit.column) for edit in edits]
+    places += [name.place for name in _in_scenarios(scenarios, names, definition)] if edits else []
+    return {"edits": _ranges(places, {**texts, **scenarios})}
+
+
+def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
+    """What a file defines, or what all files define whose name has `query` in it, upper or lower case."""
+    texts = read_project(Path(folder["flows"]), Path(folder["templates"]))[0] | _sources(question["unsaved"])
+    names, column = ProjectNames(texts), Utf16Columns(texts)
+    files = [question["file"]] if query is None else sorted(names.files)
+    found: list[Json] = []
+    for file in (file for file in files if file in names.files):
+        for name in names.files[file].names:
+            if name.is_definition and (query is None or query.lower() in name.name.lower()):
+                last = max([name.place[1:], *([each.place[1:] for each in walk(name.node)] if name.node else [])])
+                found.append(
+                    {
+                        "name": name.name,
+                        "kind": name.kind,
+                        "detail": assist.described(name) if query is None else names.files[file].flow or file,
+                        "range": _ranges([name.place], texts)[0],
+                        "end": {"line": last[0], "column": column(file, last[0], last[1] + last[2])},
+                    }
+                )
+    return found[:MOST_SYMBOLS]
+
+
+@lru_cache(maxsize=2)
+def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...]) -> Project:
+    return load(dict(texts), dict.fromkeys(env, ""), extent="project")
+
+
+def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
+    """The flows and templates among texts."""
+    return {path: text for path, text in unsaved.items() if path.startswith(_SOURCES)}
+
+
+def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
+    """The scenario files of the project; one that is not UTF-8, or too large, is `""`."""
+    found: dict[str, str] = {}
+    root = Path(folder["root"])
+    for path in files_of(root):
+        name = path.relative_to(root).as_posix()
+        is_read = name not in unsaved and path.stat().st_size <= MAX_BYTES
+        found[name] = path.read_bytes().decode("utf-8-sig", "replace") if is_read else ""
+    return found | {path: text for path, text in unsaved.items() if not path.startswith(_SOURCES)}
+
+
+def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[Issue]:
+    """The issues of a scenario file; names are checked if the flows have no errors."""
+    scenarios, issues = read_scenarios(path, text)
+    reader = ScenarioReader(issues=[])
+    if fitting is not None:
+        for scenario in scenarios:
+            fitting.fit(scenario, reader)
+    return [*issues, *reader.issues]
+
+
+def _in_scenarios(texts: Mapping[str, str], names: ProjectNames, definition: Name) -> list[Name]:
+    """Where scenarios name the definition; none if other files define another thing of that name."""
+    kind, written = definition[:2]
+    defined = [each for file in names.files.values() for each in file.names if each.is_definition]
+    if [each[:2] for each in defined].count((kind, written)) != 1:
+        return []
+    found = (each for path, text in texts.items() for each in names_in_scenarios(path, text))
+    return [each for each in found if each[:2] == (kind, written)]
+
+
+def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
+    column = Utf16Columns(texts)
+    return [
+        {
+            "file": place.file,
+            "line": place.line,
+            "column": column(place.file, place.line, place.column),
+            "end_line": place.line,
+            "end_column": column(place.file, place.line, place.column + place.length),
+        }
+        for place in places
+    ]
+
+
+def _ncco_of(flow: Flow, step: str) -> str:
+    """The NCCO of a call that begins in a step, as JSON: lookups and variables have their defaults. "" without one."""
+    call = Call(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
+    playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
+    try:
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(LookupAnswer(None, "not asked") for _ in lookups))
+    except StopIteration as done:
+        turn: Turn = done.value
+    if turn.is_failsafe:
+        return ""
+    lines = json.dumps(turn.ncco, ensure_ascii=False, indent=2).split("\n")
+    return "\n".join([*lines[:MOST_LINES], *(["..."] if len(lines) > MOST_LINES else [])])

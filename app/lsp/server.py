@@ -1,0 +1,178 @@
+"""The language server. Texts are judged in two subprocesses: one checks, the other answers while somebody types."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.uris import to_fs_path
+
+from app.console.worker import Worker, WorkNotDone
+from app.lsp.conversion import Json, diagnostic, range_of
+from app.lsp.project import OpenProject, is_too_large, project_root
+
+QUIET_S: Final = 0.2
+"""How long nothing has to change before a project is checked."""
+CHECK_S: Final = 30
+"""How long a check may take."""
+ANSWERS: Final = "app.lsp.answers"
+EDITOR: Final = "app.console.language"
+"""The modules that answer, in the subprocesses."""
+
+
+class Utf16Protocol(LanguageServerProtocol):
+    """Positions are in UTF-16 code units, which every editor must offer, whatever else it offers."""
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Any:
+        """See `LanguageServerProtocol`."""
+        if params.capabilities.general is not None:
+            params.capabilities.general.position_encodings = None
+        return (yield from super().lsp_initialize(params))
+
+
+class FlowServer(LanguageServer):
+    """The server of one editor.
+
+    Args:
+        settings_of: the names of the variables that the flows of a project may read.
+    """
+
+    def __init__(self, settings_of: Callable[[Path], Iterable[str]]) -> None:
+        super().__init__(
+            "ncco",
+            version("ncco-server"),
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # pygls divides lines also at U+2028
+            protocol_cls=Utf16Protocol,
+            converter_factory=default_converter,
+        )
+        self._settings_of = settings_of
+        self._projects: dict[Path, OpenProject] = {}
+        self.checks = Worker(seconds=CHECK_S, module=ANSWERS)
+        self.answers = Worker(module=ANSWERS)
+
+    # projects
+
+    @property
+    def projects(self) -> tuple[OpenProject, ...]:
+        """The projects that were met so far."""
+        return tuple(self._projects.values())
+
+    def project_in(self, root: Path) -> OpenProject:
+        """The project in a folder."""
+        return self._projects.setdefault(root, OpenProject(root))
+
+    def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
+        """The project of a file, and the path of the file in it; None for a file of no project."""
+        path = to_fs_path(uri)
+        root = project_root(Path(path)) if path else None
+        project = self.project_in(root) if root is not None else None
+        file = project.file_at(uri) if project else ""
+        return (project, file) if project and file else None
+
+    def texts(self, project: OpenProject) -> dict[str, str]:
+        """The texts that the editor holds, by path."""
+        documents = project.documents(self.workspace.text_documents.values())
+        return {file: document.source for file, document in documents}
+
+    def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
+        """The URI of a file of a project, and its version if the editor holds it."""
+        for known, document in project.documents(self.workspace.text_documents.values()):
+            if known == file:
+                return document.uri, document.version
+        return (project.root / file).as_uri(), None
+
+    # what the subprocesses answer
+
+    async def ask(self, worker: Worker, function: str, project: OpenProject, **values: Any) -> Any:
+        """What a function returns for a project; None if it was stopped. A cancelled request lets it end."""
+
+        async def run() -> Any:
+            try:
+                return await worker.run(function, {"folder": project.folder(self._settings_of(project.root)), **values})
+            except WorkNotDone as error:
+                self.window_log_message(types.LogMessageParams(types.MessageType.Warning, f"{function}: {error}"))
+                return None
+
+        return await asyncio.shield(asyncio.ensure_future(run()))
+
+    async def ask_at(
+        self,
+        worker: Worker,
+        function: str,
+        uri: str,
+        at: types.Position = types.Position(0, 0),  # noqa: B008 - never changed
+        **values: Any,
+    ) -> tuple[OpenProject, Any] | None:
+        """The project of a file, and what a function returns for a place in it; None if there is nothing to say."""
+        found = self.project_of(uri)
+        if found is None:
+            return None
+        project, file = found
+        texts = self.texts(project)
+        text = texts.pop(file, None)
+        if (text is not None and is_too_large(text)) or not file.startswith(("flows/", "templates/")):
+            return None
+        unsaved = {path: other for path, other in texts.items() if not is_too_large(other)}
+        question = {
+            "file": file, "text": text, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1
+        }  # fmt: skip
+        answer = await self.ask(worker, function, project, question=question, **values)
+        return (project, answer) if answer else None
+
+    # checks
+
+    async def check_soon(self, project: OpenProject) -> None:
+        """Check a project once nothing has changed for a moment."""
+        project.changes += 1
+        change = project.changes
+        await asyncio.sleep(QUIET_S)
+        if change == project.changes:
+            await self.check(project)
+
+    async def check(self, project: OpenProject) -> None:
+        """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
+        change, texts = project.changes, self.texts(project)
+        too_large = [file for file, text in texts.items() if is_too_large(text)]
+        unsaved = {file: text for file, text in texts.items() if file not in too_large}
+        question = {"unsaved": unsaved, "too_large": too_large}
+        issues = await self.ask(self.checks, f"{ANSWERS}:check", project, question=question)
+        if change != project.changes:
+            return
+        if issues is None:
+            self.say(types.MessageType.Warning, f"{project.root} could not be checked; the log of the server says why.")
+            return
+        project.issues, project.checked = issues, change
+        files = frozenset(issue["file"] for issue in issues)
+        for file in sorted(files | project.published):
+            uri, number = self.uri_of(project, file)
+            diagnostics = [diagnostic(issue) for issue in issues if issue["file"] == file]
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, diagnostics, number))
+        project.published = files
+
+    def say(self, kind: types.MessageType, message: str) -> None:
+        """Show a message to the person."""
+        self.window_show_message(types.ShowMessageParams(kind, message))
+
+    # edits
+
+    def workspace_edit(self, project: OpenProject, edits: Iterable[Json]) -> types.WorkspaceEdit:
+        """Edits of files, for the versions that the editor holds now."""
+        by_file: dict[str, list[types.TextEdit]] = {}
+        for edit in edits:
+            by_file.setdefault(edit["file"], []).append(types.TextEdit(range_of(edit), edit["text"]))
+        found = {self.uri_of(project, file): changes for file, changes in by_file.items()}
+        if not get_capability(self.client_capabilities, "workspace.workspace_edit.document_changes"):
+            return types.WorkspaceEdit(changes={uri: changes for (uri, _), changes in found.items()})
+        documents = [
+            types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri, number), changes)
+            for (uri, number), changes in found.items()
+        ]
+        return types.WorkspaceEdit(document_changes=documents)

@@ -1,0 +1,140 @@
+"""A real client of the language server: it starts `ncco lsp` and edits the files of a project like an editor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lsprotocol import types
+from pytest_lsp import LanguageClient, client_capabilities, make_test_lsp_client
+
+NCCO = str(Path(sys.executable).with_name("ncco"))
+WITHIN_S = 60
+VS_CODE = "visual-studio-code"
+
+
+class Editor:
+    """One editor with its files; `watched` are the registrations of the server for files that change on disk."""
+
+    def __init__(self, client: LanguageClient, roots: tuple[Path, ...]) -> None:
+        self.client = client
+        self.root = roots[0]
+        self.texts: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
+        self.watched: list[types.Registration] = []
+
+        def register(params: types.RegistrationParams) -> None:
+            self.watched += params.registrations
+
+        client.feature(types.CLIENT_REGISTER_CAPABILITY)(register)
+
+    def uri(self, file: str) -> str:
+        return (self.root / file).as_uri()
+
+    def document(self, file: str) -> types.TextDocumentIdentifier:
+        return types.TextDocumentIdentifier(self.uri(file))
+
+    def edit(self, file: str, text: str) -> None:
+        """Open a file with an unsaved text, or change what is open."""
+        uri, version = self.uri(file), self.versions.get(file, 0) + 1
+        self.texts[file], self.versions[file] = text, version
+        if version == 1:
+            item = types.TextDocumentItem(uri, "yaml", version, text)
+            self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        else:
+            document = types.VersionedTextDocumentIdentifier(version, uri)
+            change = types.TextDocumentContentChangeWholeDocument(text)
+            self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
+
+    def close(self, file: str) -> None:
+        del self.texts[file], self.versions[file]
+        self.client.text_document_did_close(types.DidCloseTextDocumentParams(self.document(file)))
+
+    def save_elsewhere(self, file: str, text: str) -> None:
+        """Write a file without the editor, which notices it."""
+        (self.root / file).write_text(text, encoding="utf-8")
+        event = types.FileEvent(self.uri(file), types.FileChangeType.Changed)
+        self.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
+
+    def issues(self, file: str) -> tuple[types.Diagnostic, ...]:
+        return tuple(self.client.diagnostics.get(self.uri(file), ()))
+
+    def codes(self, *files: str) -> list[list[str]]:
+        return [[str(issue.code) for issue in self.issues(file)] for file in files]
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for something that the server reports. Raises TimeoutError."""
+        for _ in range(WITHIN_S * 50):
+            if is_so():
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"{self.client.diagnostics} {self.client.messages} {self.client.log_messages}")
+
+    async def until_checked(self) -> None:
+        """Wait for the check of what was edited last: it breaks a template first, then cures it."""
+        probe = "templates/probe.j2"
+        self.edit(probe, "{% if %}")
+        await self.until(lambda: bool(self.issues(probe)))
+        self.close(probe)
+        await self.until(lambda: not self.issues(probe))
+
+    def at(self, file: str, text: str, *, more: int = 0) -> types.Position:
+        """Where a text begins in a file, in UTF-16 code units."""
+        before = self.text(file).partition(text)[0]
+        assert len(before) < len(self.text(file)), text
+        line = before.rpartition("\n")[2]
+        return types.Position(before.count("\n"), len(line.encode("utf-16-le")) // 2 + more)
+
+    def text(self, file: str) -> str:
+        return self.texts.get(file) or (self.root / file).read_text(encoding="utf-8")
+
+    def apply(self, edit: types.WorkspaceEdit | None) -> None:
+        """Do what the server wants: only to the versions that the editor holds."""
+        for change in (edit.document_changes if edit else None) or ():
+            assert isinstance(change, types.TextDocumentEdit)
+            file = next(file for file in self.files() if self.uri(file) == change.text_document.uri)
+            assert change.text_document.version == self.versions.get(file)
+            text = self.text(file)
+            for one in sorted(change.edits, key=lambda one: (one.range.start.line, one.range.start.character))[::-1]:
+                start, end = _offset(text, one.range.start), _offset(text, one.range.end)
+                text = text[:start] + getattr(one, "new_text", "") + text[end:]
+            self.edit(file, text)
+
+    def files(self) -> list[str]:
+        return [path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()]
+
+
+def _offset(text: str, position: types.Position) -> int:
+    lines = text.split("\n")
+    line = lines[position.line].encode("utf-16-le")[: position.character * 2].decode("utf-16-le")
+    return sum(len(each) + 1 for each in lines[: position.line]) + len(line)
+
+
+@asynccontextmanager
+async def editing(
+    *roots: Path, like: str = VS_CODE, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Editor]:
+    """An editor with folders open, which has the capabilities of VS Code."""
+    client = make_test_lsp_client()
+    editor = Editor(client, roots)
+    await client.start_io(NCCO, "lsp", env={**os.environ, **(environment or {})})
+    try:
+        folders = [types.WorkspaceFolder(root.as_uri(), root.name) for root in roots]
+        parameters = types.InitializeParams(client_capabilities(like), workspace_folders=folders)
+        started = await client.initialize_session(parameters)
+        assert started.capabilities.position_encoding == types.PositionEncodingKind.Utf16
+        yield editor
+    finally:
+        await client.shutdown_session()
+
+
+def write(root: Path, files: Mapping[str, str]) -> Path:
+    """A folder with files."""
+    for file, text in files.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(text, encoding="utf-8")
+    return root

@@ -1,0 +1,252 @@
+"""What an editor gets from `ncco lsp`, asked by a real client over standard input and output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from tests.system.lsp.editor import Editor, editing, write
+
+MAIN, SUB, SHARED = "flows/main.yaml", "flows/sub.yaml", "flows/shared.yaml"
+TEMPLATE, SCENARIOS = "templates/more.j2", "tests/scenarios/main.yaml"
+PROJECT = {
+    SHARED: """\
+shared: true
+lookups:
+  customer: {get: "{{ env.CRM_URL }}/callers", returns: {name: text}, default: {name: you}}
+hooks: {crm: {post: "{{ env.CRM_URL }}/notes"}}
+""",
+    MAIN: """\
+flow: main
+default: true
+start: hello
+steps:
+  hello:
+    lookup: customer
+    send: crm
+    do: [{talk: "Hi 👋 {{ customer.name | upper }}, from {{ call.from }}."}]
+    goto: more
+  more: {do: [{talk: {template: more.j2}}], run: sub, on: {done: end}}
+""",
+    SUB: "flow: sub\noutcomes: [done]\nstart: ask\nsteps:\n  ask: {do: [{talk: Bye.}], goto: {return: done}}\n",
+    TEMPLATE: "{% if customer.ok %}{{ customer.name }}{% else %}Nobody{% endif %} 👋 is welcome.\n",
+    SCENARIOS: """\
+a call:
+  flow: main
+  given: {customer: {name: Ann}}
+  script: [{hear: Ann}, end]
+  expect: {hooks: [crm]}
+""",
+    ".env": "FLOW_CRM_URL=https://crm.example.com/of/the-settings\n",
+}
+
+
+@pytest.fixture
+async def editor(tmp_path: Path) -> AsyncIterator[Editor]:
+    async with editing(write(tmp_path / "phone", PROJECT)) as editor:
+        yield editor
+
+
+async def test_issues_of_unsaved_texts_appear_in_every_file_that_they_break_and_go_when_cured(editor: Editor) -> None:
+    editor.edit(SUB, PROJECT[SUB].replace("flow: sub", "flow: other"))
+    await editor.until(lambda: [["E272"]] == editor.codes(MAIN))
+    (issue,) = editor.issues(MAIN)
+    assert (issue.source, issue.severity) == ("ncco", types.DiagnosticSeverity.Error)
+    assert issue.range.start == editor.at(MAIN, "sub, on")
+    assert issue.code_description is not None
+    page = urlsplit(issue.code_description.href)
+    line = line_of(Path(unquote(page.path)), int(page.fragment.removeprefix("L")))
+    assert line.startswith("**E272**")
+
+    editor.edit(SUB, PROJECT[SUB])
+    await editor.until(lambda: [[]] == editor.codes(MAIN))
+    editor.edit(TEMPLATE, "👋👋 {{ customer.nme }}")
+    await editor.until(lambda: [["E304"]] == editor.codes(TEMPLATE))
+    assert editor.issues(TEMPLATE)[0].range.start.character == editor.at(TEMPLATE, "nme").character
+    editor.edit(SCENARIOS, PROJECT[SCENARIOS].replace("customer:", "custmer:"))
+    editor.close(TEMPLATE)
+    await editor.until(lambda: [[], ["S107"]] == editor.codes(TEMPLATE, SCENARIOS))
+    editor.close(SCENARIOS)
+    await editor.until(lambda: [[], [], [], []] == editor.codes(MAIN, SUB, TEMPLATE, SCENARIOS))
+
+
+def line_of(page: Path, number: int) -> str:
+    return page.read_text(encoding="utf-8").split("\n")[number - 1]
+
+
+async def test_files_that_change_on_disk_are_checked_again(editor: Editor) -> None:
+    editor.edit(MAIN, PROJECT[MAIN])
+    await editor.until(lambda: len(editor.watched) == 1)
+    editor.save_elsewhere(SHARED, PROJECT[SHARED].replace("customer:", "client:"))
+    await editor.until(lambda: [["E537"], ["E303", "E303"]] == editor.codes(MAIN, TEMPLATE))
+    editor.save_elsewhere(SHARED, PROJECT[SHARED])
+    await editor.until(lambda: [[], []] == editor.codes(TEMPLATE, MAIN))
+    editor.save_elsewhere(".env", "")
+    await editor.until(lambda: bool(editor.issues(SHARED)))
+
+
+async def test_a_quick_fix_is_an_edit_of_the_version_that_was_checked(editor: Editor) -> None:
+    editor.edit(MAIN, PROJECT[MAIN].replace("goto: more", "goto: moer").replace("Hi", "Hi 👋👋"))
+    await editor.until(lambda: bool(editor.issues(MAIN)))
+    where = types.Range(editor.at(MAIN, "moer"), editor.at(MAIN, "moer"))
+    asked = types.CodeActionParams(editor.document(MAIN), where, types.CodeActionContext([]))
+    (action,) = await editor.client.text_document_code_action_async(asked) or ()
+    assert isinstance(action, types.CodeAction)
+    assert ("Change to more", "quickfix") == (action.title, action.kind)
+    editor.apply(action.edit)
+    assert PROJECT[MAIN].replace("Hi", "Hi 👋👋") == editor.text(MAIN)
+    await editor.until(lambda: [[]] == editor.codes(MAIN))
+
+
+async def test_completion_replaces_the_word_at_the_cursor(editor: Editor) -> None:
+    editor.edit(MAIN, PROJECT[MAIN].replace("customer.name | upper", "customer.na"))
+    at = editor.at(MAIN, "na }}", more=2)
+    found = await editor.client.text_document_completion_async(types.CompletionParams(editor.document(MAIN), at))
+    assert isinstance(found, types.CompletionList)
+    options = {item.label: item for item in found.items}
+    assert {"ok", "name"} == options.keys()
+    assert types.TextEdit(types.Range(editor.at(MAIN, "na }}"), at), "name") == options["name"].text_edit
+    editor.edit(MAIN, PROJECT[MAIN].replace("goto: more", "goto: "))
+    at = editor.at(MAIN, "goto: ", more=6)
+    found = await editor.client.text_document_completion_async(types.CompletionParams(editor.document(MAIN), at))
+    assert isinstance(found, types.CompletionList)
+    assert {"hello", "more", "end", "return"} <= {item.label for item in found.items}
+
+
+async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor) -> None:
+    async def hover(text: str, more: int = 0) -> str:
+        asked = types.HoverParams(editor.document(MAIN), editor.at(MAIN, text, more=more))
+        found = await editor.client.text_document_hover_async(asked)
+        assert found is not None
+        assert isinstance(found.contents, types.MarkupContent)
+        return found.contents.value
+
+    editor.edit(MAIN, PROJECT[MAIN].replace("Hi", "Good day"))
+    assert "The lookups that are asked first" in await hover("lookup:") or "lookup" in await hover("lookup:")
+    assert (await hover("customer\n")).startswith("lookup customer: returns")
+    shown = await hover("hello:")
+    assert shown.startswith("step hello: talk ")
+    assert '"text": "Good day 👋 YOU, from 447700900123."' in shown  # the default of the lookup, which is not asked
+    assert "the-settings" not in shown
+    assert "filter upper" in await hover("upper")
+
+
+async def test_names_lead_to_their_definition_and_to_every_use(editor: Editor) -> None:
+    at = editor.at(TEMPLATE, "customer.name", more=3)
+    found = await editor.client.text_document_definition_async(types.DefinitionParams(editor.document(TEMPLATE), at))
+    assert isinstance(found, types.Location)
+    assert (editor.uri(SHARED), editor.at(SHARED, "customer:")) == (found.uri, found.range.start)
+    asked = types.ReferenceParams(types.ReferenceContext(include_declaration=True), editor.document(TEMPLATE), at)
+    places = await editor.client.text_document_references_async(asked) or ()
+    counts = {file: sum(place.uri == editor.uri(file) for place in places) for file in PROJECT}
+    assert {MAIN: 2, SHARED: 1, SUB: 0, TEMPLATE: 2, SCENARIOS: 1, ".env": 0} == counts
+
+
+async def test_a_name_is_changed_in_all_files_or_refused_with_the_reason(editor: Editor) -> None:
+    editor.edit(MAIN, PROJECT[MAIN].replace("Hi", "Good day"))
+    document, client = editor.document(MAIN), editor.client
+    for word, new in (
+        ("customer\n", "client"),
+        ("crm", "note"),
+        ("hello:", "begin"),
+        ("sub,", "other"),
+        ("main", "top"),
+    ):
+        at = editor.at(MAIN, word, more=1)
+        prepared = await client.text_document_prepare_rename_async(types.PrepareRenameParams(document, at))
+        assert isinstance(prepared, types.Range)
+        assert prepared.start == editor.at(MAIN, word)
+        editor.apply(await client.text_document_rename_async(types.RenameParams(document, at, new)))
+    await editor.until_checked()
+    assert [[], [], [], [], []] == editor.codes(MAIN, SUB, SHARED, TEMPLATE, SCENARIOS)
+    assert "flow: top\n  given: {client: {name: Ann}}" in editor.text(SCENARIOS)
+    assert "hooks: [note]" in editor.text(SCENARIOS)
+    assert "customer" not in "".join(editor.text(file) for file in editor.files() if not file.startswith("."))
+
+    at = editor.at(MAIN, "begin:")
+    for new, reason in (("more", 'already a step "more" at flows/main.yaml:10:3'), ("end", 'cannot be named "end"')):
+        with pytest.raises(JsonRpcException, match=reason):
+            await client.text_document_rename_async(types.RenameParams(document, at, new))
+    with pytest.raises(JsonRpcException, match="no name here"):
+        await client.text_document_prepare_rename_async(
+            types.PrepareRenameParams(document, editor.at(MAIN, "Good day"))
+        )
+
+
+async def test_symbols_of_a_file_and_of_the_workspace(editor: Editor) -> None:
+    asked = types.DocumentSymbolParams(editor.document(MAIN))
+    (flow,) = await editor.client.text_document_document_symbol_async(asked) or ()
+    assert isinstance(flow, types.DocumentSymbol)
+    assert ("main", ["hello", "more"]) == (flow.name, [step.name for step in flow.children or ()])
+    for step in flow.children or ():
+        assert flow.range.start.line <= step.range.start.line <= step.range.end.line <= flow.range.end.line
+    found = await editor.client.workspace_symbol_async(types.WorkspaceSymbolParams("CUST")) or ()
+    assert [("customer", editor.uri(SHARED))] == [(each.name, each.location.uri) for each in found]
+
+
+async def test_folders_have_projects_of_their_own_or_a_message(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one", PROJECT), write(tmp_path / "two", PROJECT)
+    write(two, {SUB: "flow: [\n"})
+    empty = write(tmp_path / "empty", {"README.md": "Nothing."})
+    async with editing(one, two, empty, like="neovim") as editor:
+        await editor.until(lambda: (two / SUB).as_uri() in editor.client.diagnostics)
+        assert [[]] == editor.codes(SUB)
+        (message,) = editor.client.messages
+        assert f"{empty} holds no project of flows" in message.message
+        assert "`ncco init`" in message.message
+
+
+async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> None:
+    trap = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).write_text('ran')\n\ndef find(**_): ...\n"
+    root = write(tmp_path / "phone", {**PROJECT, "trap.py": trap})
+    async with editing(root, environment={"PYTHONPATH": str(root)}) as editor:
+        python = '  customer: {python: "trap:find", returns: {name: text}}\n'
+        editor.edit(SHARED, f"shared: true\nlookups:\n{python}hooks: {{crm: {{post: 'https://crm.example.com'}}}}\n")
+        await editor.until_checked()
+        hovered = types.HoverParams(editor.document(MAIN), editor.at(MAIN, "hello:"))
+        shown = await editor.client.text_document_hover_async(hovered)
+        assert shown is not None
+        assert "447700900123" in str(shown.contents)
+        assert not (tmp_path / "ran").exists()
+
+        editor.edit(SUB, "# " + "x" * 10_000_000)
+        editor.edit(TEMPLATE, "{{ x }}" * 1_500_000)
+        await editor.until(lambda: [["E122"], ["E122"]] == editor.codes(SUB, TEMPLATE))
+        editor.close(SUB)
+        editor.close(TEMPLATE)
+        await editor.until(lambda: [[], []] == editor.codes(SUB, TEMPLATE))
+
+        for process in checkers():
+            os.kill(process, signal.SIGKILL)
+        for text in ("\x00", "{{" * 5000, "[" * 5000, "a: &a [*a]", "\ud800", "flow: \u2028\n\x85"):
+            editor.edit(MAIN, text)
+            await editor.until(lambda: bool(editor.issues(MAIN)))
+            editor.edit(MAIN, PROJECT[MAIN])
+            await editor.until(lambda: [[]] == editor.codes(MAIN))
+
+
+def checkers() -> list[int]:
+    """The subprocesses of the servers that this process has started."""
+    own = [child for server in children(os.getpid()) for child in children(server)]
+    return [child for child in own if b"app.console.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_without_the_extra_the_command_says_how_to_install_it() -> None:
+    code = "import sys; sys.modules['pygls'] = None; from app.cli import main; main(['lsp'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert 2 == done.returncode
+    assert 'run `pip install "ncco-server[lsp]"`' in done.stderr
