@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
@@ -26,6 +26,8 @@ router = APIRouter()
 
 OFTEN: Final = 0.1
 """The share of lookups without an answer from which that is an error."""
+OLD_BACKUP: Final = timedelta(hours=36)
+"""The age from which a backup is old: one a day may take its time."""
 SLOW_S: Final = 2.5
 """The time of the slowest webhooks from which callers wait too long; Vonage gives up after 5 s."""
 _SIGNATURE_CURE: Final = (
@@ -71,9 +73,11 @@ async def health(request: Request, _: CanLook) -> Response:
     read = await asyncio.to_thread(request.app.state.project.current)
     revisions, store_problem = await _revisions(request, now)
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
+    backup = _moment(gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0))
     problems = [
         *_of_server(figures),
-        *_of_figures(hour, gauges, lookups, read.project),
+        *_of_hour(hour, lookups, read.project),
+        *_of_gauges(gauges, backup, now),
         *([HealthProblem("error", f"The calls cannot be read: {store_problem}.", "")] if store_problem else []),
     ]
     return render(
@@ -90,7 +94,8 @@ async def health(request: Request, _: CanLook) -> Response:
         charts=_charts(minutes),
         rows=[_row(minute) for minute in reversed(minutes) if minute],
         lookups=lookups,
-        hooks={state: round(gauges.get(("ncco_hooks", state), 0)) for state in ("waiting", "parked")},
+        waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
+        backup=backup.isoformat(timespec="seconds") if backup else "",
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,
         version=version("ncco-server"),
@@ -130,8 +135,8 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("warning", text, "Correct it: the server loads the flows by itself.", "the flows", "/flows")
 
 
-def _of_figures(
-    hour: Mapping[Series, float], gauges: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
+def _of_hour(
+    hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
 ) -> Iterator[HealthProblem]:
     """What the last hour shows."""
     webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
@@ -160,12 +165,22 @@ def _of_figures(
         yield HealthProblem("error", text, "Look at slow lookups below, at the disk of the database and at the load.")
     for lookup in lookups:
         yield from _of_lookup(lookup, project)
+
+
+def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
+    """What waits for somebody."""
     if parked := round(gauges.get(("ncco_hooks", "parked"), 0)):
         text = f"{_counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
         yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
+    if failed := round(gauges.get(("ncco_recordings", "failed"), 0)):
+        text = f"{_counted(failed, 'recording')} could not be fetched from Vonage."
+        yield HealthProblem("warning", text, "`ncco recordings` says why each could not, and what to do.")
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
         yield HealthProblem("warning", text, "The log says which and why; `ncco doctor` checks them.")
+    if backup is not None and now - backup > OLD_BACKUP:
+        text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
+        yield HealthProblem("warning", text, "Look at its timer (`systemctl list-timers`), or run `ncco backup` now.")
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
@@ -226,6 +241,10 @@ def _row(minute: Minute) -> tuple[str, int, str, str, int]:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _counted(number: float, noun: str) -> str:

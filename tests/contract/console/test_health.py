@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.console.app import create_console
-from app.console.figures import Figures
+from app.console.figures import MINUTES, Figures, sum_of, total
 from app.console.services import Served, Services
 from app.settings import Settings
 from app.web import create_app
@@ -116,6 +118,59 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
     page = await watched.page()
 
     assert "calls go on with the last good ones. flows/shop.yaml:9:" in page
+
+
+def stand_in(figures: Mapping[str, float]) -> httpx.AsyncClient:
+    """A server that is ready, and reports these figures: what is in the mapping when it is asked."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/readyz":
+            return httpx.Response(200, json={"reasons": [], "flows": ["shop"], "rejected": [], "loaded_at": None})
+        lines = ['ncco_webhook_seconds_bucket{le="+Inf"} 0', *(f"{name} {value}" for name, value in figures.items())]
+        return httpx.Response(200, text="\n".join([*lines, ""]))
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
+async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
+    old = (datetime.now(UTC) - timedelta(hours=50)).timestamp()
+    shown = {
+        'ncco_hooks{state="parked"}': 1,
+        'ncco_recordings{state="failed"}': 2,
+        "ncco_secrets_refused": 1,
+        "ncco_last_backup_timestamp_seconds": old,
+    }
+    console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    async with await logged_in(console) as client:
+        page = (await client.get("/health")).text
+
+    for words in (
+        "1 hook could not be delivered and is given up.",
+        "2 recordings could not be fetched from Vonage.",
+        "Changed secrets cannot be used",
+        "The last backup is 50 hours old.",
+    ):
+        assert words in page
+
+
+@given(grown=st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(1, 200)), max_size=20))
+async def test_an_hour_is_what_was_counted_in_it_whatever_restarts(grown: list[tuple[int, bool, int]]) -> None:
+    """Each time the counter may begin from 0 again, then grows, and is read some seconds later."""
+    name, now, seen = "ncco_failsafes_total", datetime(2026, 11, 21, 8, tzinfo=UTC), list[tuple[datetime, int]]()
+    shown: dict[str, float] = {name: 7}
+    figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    await figures.read(now)
+    for more, is_restarted, later_s in grown:
+        before = shown[name]
+        shown[name] = more if is_restarted else before + more
+        now += timedelta(seconds=2 + later_s)
+        await figures.read(now)
+        seen.append((now, int(shown[name] - before if shown[name] >= before else shown[name])))
+
+    begun = now.replace(second=0) - timedelta(minutes=MINUTES - 1)
+    assert sum(count for at, count in seen if at >= begun) == sum_of(total(figures.minutes(now)), name)
 
 
 async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> None:

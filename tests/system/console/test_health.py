@@ -1,0 +1,66 @@
+"""The health page in the browser, beside a real server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.contract.console.test_health import FLOWS
+from tests.contract.server import Server, running
+from tests.system.console.browser import Watch, check_page, open_console
+
+SOON_MS = 30_000
+"""Within this time an open page asks for itself again."""
+
+
+@pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_DRAIN_S": "60", "NCCO_PUBLIC_URL": ""}
+    words = ("--dev", "--workers", request.param)
+    with running(tmp_path, {"flows/shop.yaml": FLOWS}, settings, *words) as server:
+        yield server
+
+
+def call(server: Server, leg: str) -> None:
+    legs = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
+    ncco = httpx.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", "to": "442079460000", **legs})
+    url = next(action["eventUrl"][0] for action in ncco.json() if action["action"] == "input")
+    httpx.post(server.url + httpx.URL(url).path, json={"dtmf": {"digits": "1"}, **legs}).raise_for_status()
+
+
+def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: Browser, server: Server) -> None:
+    link = next(found[0] for line in server.lines if (found := re.search(r"http://\S+\?token=\S+", line)))
+    with browser.new_context(**open_console(browser, link)) as window:
+        watch, page = Watch(window), window.new_page()
+        page.goto("/health")
+        expect(page.get_by_text("All is well.")).to_be_visible()
+        check_page(page)
+        for number in range(3):
+            call(server, f"leg-{number}")
+
+        expect(page.get_by_text("The lookup stock: of 3 in the last hour, 3 failed.")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("All is well.")).to_have_count(0)
+        expect(page.get_by_role("img", name="Webhooks per minute in the last hour, 6 at most")).to_be_visible()
+        check_page(page)
+        _show_the_step(page)
+
+        page.goto("/health")
+        ending = threading.Thread(target=server.end, args=(signal.SIGTERM,))
+        ending.start()
+        expect(page.get_by_text("the server is shutting down")).to_be_visible(timeout=SOON_MS)
+        assert [] == watch.unexpected()
+        window.close()
+    server.end()
+    ending.join()
+
+
+def _show_the_step(page: Page) -> None:
+    page.get_by_role("link", name="Show flow shop, step bicycles").click()
+    expect(page.locator('.node[data-step="bicycles"]')).to_contain_class("selected")
