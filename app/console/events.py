@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -25,6 +26,8 @@ STREAM_S: Final = 300.0
 """How long a stream lasts; the browser opens the next one, with its session checked again."""
 STREAM_LIMIT: Final = 100
 """Streams at once."""
+OWN_STREAM_LIMIT: Final = 20
+"""Streams at once of one session, so that nobody takes them all."""
 
 
 class CallChanges:
@@ -37,12 +40,14 @@ class CallChanges:
     Attributes:
         count: how many changes were seen.
         listeners: how many streams are open.
+        by_session: the same for each session.
         is_closed: the server stops, and the streams end.
     """
 
     def __init__(self, database_url: str, poll_s: float = POLL_S) -> None:
         self.count = 0
         self.listeners = 0
+        self.by_session = Counter[str]()
         self.is_closed = False
         self._database_url = database_url
         self._poll_s = poll_s
@@ -92,20 +97,23 @@ async def _versions(records: Records) -> list[tuple[str, int]]:
 
 
 @router.get("/events")
-async def events(request: Request, _: CanLook) -> Response:
+async def events(request: Request, session: CanLook) -> Response:
     """A stream of `calls` events. The id of an event is the count of changes."""
     changes: CallChanges = request.app.state.changes
-    if changes.listeners >= STREAM_LIMIT:
+    if changes.listeners >= STREAM_LIMIT or changes.by_session[session.id] >= OWN_STREAM_LIMIT:
         return Response(status_code=503, headers={"retry-after": "60"})
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else changes.count
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_stream(request, changes, seen), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _stream(request, changes, seen, session.id), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _stream(request: Request, changes: CallChanges, seen: int) -> AsyncIterator[str]:
+async def _stream(request: Request, changes: CallChanges, seen: int, session: str) -> AsyncIterator[str]:
     """It ends with the session, which a silent stream checks at each heartbeat."""
     changes.listeners += 1
+    changes.by_session[session] += 1
     ends_at = asyncio.get_running_loop().time() + STREAM_S
     try:
         yield "retry: 2000\n\n"
@@ -119,3 +127,4 @@ async def _stream(request: Request, changes: CallChanges, seen: int) -> AsyncIte
             seen = count
     finally:
         changes.listeners -= 1
+        changes.by_session -= Counter([session])  # which removes a count of 0

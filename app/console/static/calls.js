@@ -14,6 +14,21 @@ function localize() {
 
 localize();
 document.addEventListener("htmx:after:settle", localize);
+// Only while the tab is seen: a browser opens six connections to a server, and many tabs would use them up.
+let events;
+function follow() {
+  const isBack = events === null;
+  if (document.hidden) {
+    events?.close();
+    events = null;
+  } else if (!events) {
+    events = new EventSource("/events");
+    events.addEventListener("calls", changed);
+    if (isBack) changed();
+  }
+}
+const changed = () => document.dispatchEvent(new Event("calls"));
 if (document.querySelector("[hx-trigger*=calls]")) {
-  new EventSource("/events").addEventListener("calls", () => document.dispatchEvent(new Event("calls")));
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }

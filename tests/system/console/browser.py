@@ -44,10 +44,10 @@ def why_not() -> str:
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+def running_browser(*args: str) -> Iterator[Browser]:
+    """Chromium without a window, with more arguments of its command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio", *args])
         yield browser
         browser.close()
 

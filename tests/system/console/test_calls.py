@@ -30,3 +30,16 @@ def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
 
     expect(details.get_by_role("region", name="Webhook")).to_be_visible()
     expect(page.locator("#conversation > li")).to_have_count(3)
+
+
+def test_only_a_tab_that_is_seen_keeps_a_connection(page: Page) -> None:
+    with page.expect_request("**/events"):
+        page.goto("/calls")
+    turn = """isHidden => {
+      Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(turn, True)
+    with page.expect_request("**/events"), page.expect_response("**/calls?*"):  # what was missed is fetched
+        page.evaluate(turn, False)
