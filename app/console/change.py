@@ -144,7 +144,8 @@ def _form(
     root, _ = read_yaml(file, text)
     fields = list(fields_in(root))
     issues = by_input(draft.issues, fields, form or {}, draft.after) if draft else {}
-    inputs = {f"value:{line.name}" for line in new_lines_in(root)} | {field.name for field in fields}
+    inputs = {field.name for field in fields}
+    inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
     return render(
         request,

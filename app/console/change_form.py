@@ -38,7 +38,7 @@ class FormField(NamedTuple):
         group: the heading that it stands under, such as "menu" or "Opening hours: office".
         label: what it is, within its group.
         value: the text now.
-        start, end: line and column where its key or it begins, and behind it.
+        key_at, start, end: line and column where its key begins, if it has one, where it does, and behind it.
         removes: the path of what "remove" removes; None when it has to stay.
     """
 
@@ -47,6 +47,7 @@ class FormField(NamedTuple):
     group: str
     label: str
     value: str
+    key_at: tuple[int, int]
     start: tuple[int, int]
     end: tuple[int, int]
     removes: Path | None = None
@@ -243,9 +244,10 @@ def _text(
 ) -> Iterator[FormField]:
     """The field of a text; none for anything else."""
     if isinstance(node, Text):
-        start = (key or node).place
+        key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)
-        yield FormField(kind, path, group, label, node.value, (start.line, start.column), (line, column + 1), removes)
+        at = (key_at.line, key_at.column), (node.place.line, node.place.column), (line, column + 1)
+        yield FormField(kind, path, group, label, node.value, *at, removes)
 
 
 # What a form changes
@@ -405,7 +407,9 @@ def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list
     """What changes, in the order of the form. Values under one label are compared as a list."""
     old, new = _by_label(before), _by_label(after)
     found = []
-    for group, label in dict.fromkeys((*old, *new)):
+    labels = list(dict.fromkeys((*old, *new)))
+    groups = list(dict.fromkeys(group for group, _ in labels))
+    for group, label in sorted(labels, key=lambda each: groups.index(each[0])):
         gone, come = old.get((group, label), []), new.get((group, label), [])
         for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
             if kind != "equal":
@@ -432,14 +436,18 @@ def by_input(
     for field in fields:
         if not is_removed(field, form):
             inputs.setdefault(field.path[:-1], []).append(field.name)
-    named = []
+    named: list[tuple[FormField, str, str]] = []
     for field in after:
         *holder, _ = field.path
-        left = inputs.get(tuple(holder))
-        named.append((field, left.pop(0) if left else f"value:{pointer(tuple(holder[:3]))}"))
+        if left := inputs.get(tuple(holder)):
+            named.append((field, left[0], left.pop(0)))
+        else:
+            new = pointer(tuple(holder[:3]))
+            named.append((field, f"key:{new}", f"value:{new}"))
     found: dict[str, list[Issue]] = {}
     for issue in issues:
         place = (issue.place.line, issue.place.column)
-        names = [name for field, name in named if field.start <= place < field.end]
+        near = [each for each in named if each[0].key_at <= place < each[0].end]
+        names = [key if place < field.start else value for field, key, value in near]
         found.setdefault(names[-1] if names else "", []).append(issue)
     return found

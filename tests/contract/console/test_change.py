@@ -195,7 +195,7 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
     page = html.unescape(reviewed.text)
     assert 422 == reviewed.status_code
     assert "write 09:00-17:00" in fault_of(page, "9 to 5")
-    assert '"2026-02-30" is not a date' in fault_of(page, "closed")
+    assert '"2026-02-30" is not a date' in fault_of(page, "2026-02-30")
     assert 'name="key:/hours/office/week" value="Sunday"' in page
     assert 'Say "hello" & wait.\nThen go.' in page.replace("\r", "")
     assert 'name="remove:/numbers/0" checked' in page

@@ -15,6 +15,11 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def prove_long(**_: object) -> None:
+    time.sleep(3)
+    raise MemoryError
+
+
 def spin() -> None:
     while True:
         pass

@@ -15,9 +15,11 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
+from app.console.app import create_console
 from app.console.editor import ANSWERS
+from app.console.services import Services
 from app.console.worker import Worker
-from tests.contract.console.conftest import REPOSITORY, logged_in, make_console
+from tests.contract.console.conftest import REPOSITORY, logged_in, make_console, settings_for
 
 if sys.platform != "win32":
     import resource
@@ -189,3 +191,19 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
 
     assert (200, 200, 422) == (page.status_code, setup.status_code, first.status_code)
     assert "was stopped" in first.json()["detail"]
+
+
+async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -> None:
+    services = Services(proof="tests.contract.console.worker_tasks:prove_long")
+    app = create_console(settings_for(project), services, dev=True)
+    async with await logged_in(app) as client:
+        question = {"file": "flows/reception.yaml", "text": "flow: reception\nst", "line": 2, "column": 3}
+        assert 200 == (await client.post("/editor/complete", json=question)).status_code
+        proof = asyncio.create_task(client.post("/flows/reception/proof"))
+        await asyncio.sleep(0.1)
+        for _ in range(5):
+            assert 200 == (await client.post("/editor/complete", json=question)).status_code
+        assert not proof.done()
+        assert 503 == (await proof).status_code
+        await app.state.worker.close()
+        await app.state.prover.close()
