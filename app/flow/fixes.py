@@ -78,7 +78,9 @@ def _change(fix: Fix, read: _Read, start: int, place: Place) -> tuple[int, int, 
         case "delete_item":
             items = [spot for spot in around if isinstance(spot.collection.node, yaml.SequenceNode)]
             return _deleted(source, items[-1]) if items else None
-    return _deleted(source, around[-1]) if around else None
+        case "delete":
+            return _deleted(source, around[-1]) if around else None
+    return None
 
 
 def _escaped(text: str, quote: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -149,7 +150,9 @@ class Url(Kind):
         """See `Kind`."""
         if self.array_of_one and isinstance(value, list) and len(value) == 1:
             inner = [issue.inside(0) for issue in Url(self.schemes).check(value[0])]
-            return [fault("N964", "An array is given where a single URL is required."), *inner]
+            url = json.dumps(value[0], ensure_ascii=False) if isinstance(value[0], str) else ""
+            cure = Fix("Leave out the square brackets.", "characters", url) if url else None
+            return [fault("N964", "An array is given where a single URL is required.", cure), *inner]
         if not isinstance(value, str):
             return [wrong_type(value, "a URL", self._cure(value))]
         if reason := self._fault(value):
@@ -213,11 +216,12 @@ class SipUri(Kind):
         found = _SIP.fullmatch(value)
         if not found:
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)
-            cure = f'Write "sip:{value}".' if bare and len(value) < 200 else None
+            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare and len(value) < 200 else None
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
         scheme, slashes, rest = value.partition("//")
         if slashes and scheme.endswith(":"):
-            return [fault("N962", f"{shown(value)} has slashes after its scheme.", f'Write "{scheme}{rest}".')]
+            fix = Fix(f'Write "{scheme}{rest}".', "word", f"{scheme}{rest}")
+            return [fault("N962", f"{shown(value)} has slashes after its scheme.", fix)]
         if found[2] is None or found[1].lower() != "sip":
             return [fault("N962", f"{shown(value)} is not of the form sip:user@host.")]
         return []

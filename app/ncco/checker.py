@@ -44,13 +44,13 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 def _not_an_array(document: object) -> Issue:
     if isinstance(document, tuple):
         return fault("N101", "The document is a tuple of Python, not a list.", "Send a list: list(document).")
-    cure = None
+    cure: str | Fix | None = None
     if isinstance(document, dict):
         inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)
         if inner:
             cure = f'Send the array under "{inner}" itself.'
         elif "action" in document:
-            cure = "Wrap the action in an array: [ ... ]."
+            cure = Fix("Wrap the action in an array: [ ... ].", "wrap")
     elif isinstance(document, str) and document.lstrip().startswith("["):
         cure = "Send the array itself, not text that holds it."
     return fault("N101", f"The document is {shown(document)}, not an array.", cure)
@@ -74,7 +74,7 @@ def _check_action(action: object) -> list[Issue]:
     return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
 
 
-def _name_cure(action: dict[Any, Any]) -> str | None:
+def _name_cure(action: dict[Any, Any]) -> str | Fix | None:
     keys = [str(key) for key in action]
     if any(key != "action" and folded(key) == "action" for key in keys):
         return 'Write "action" in lower case.'
@@ -85,7 +85,7 @@ def _name_cure(action: dict[Any, Any]) -> str | None:
     meant = named_value or next(
         (name for name, options in _DISTINCTIVE_OPTIONS.items() if options and options <= {*keys}), None
     )
-    return f'Add "action": "{meant}".' if meant else None
+    return Fix(f'Add "action": "{meant}".', "add", f'"action": "{meant}"') if meant else None
 
 
 def _place(issue: Issue) -> tuple[int, str, str]:

@@ -18,7 +18,7 @@ MAX_SHOWN_CHARACTERS = 60
 """Characters of a value that a message shows."""
 
 
-FixKind: TypeAlias = Literal["word", "name", "characters", "delete", "delete_item", "add", "add_beside"]
+FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "delete_item", "add", "add_beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Fix:
         cure: what to write, in words.
         kind: what happens at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
             `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
+            `wrap`: the value there becomes the only item of a list, in an NCCO.
             `delete`: the entry or the list item there goes, with all that is in it. `delete_item`: the list item
             around it does. `add`: the map or the list there, or below the key there, gets the entry or the item
             `text`. `add_beside`: the map around it does.

@@ -261,7 +261,7 @@ class Tagged(Kind):
         cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else None
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
-    def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
+    def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
         """The one type that has all known options of the endpoint; None when they leave more than one."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
@@ -269,7 +269,8 @@ class Tagged(Kind):
         by_scheme = {"ws": "websocket", "wss": "websocket", "sip": "sip"}.get(scheme)
         fitting = [name for name, shape in self.shapes.items() if known and known <= shape.options.keys()]
         fitting = [name for name in fitting if by_scheme in (None, name)]
-        return f'Add "type": "{fitting[0]}".' if len(fitting) == 1 else None
+        written = f'"type": "{fitting[0]}"' if len(fitting) == 1 else ""
+        return Fix(f"Add {written}.", "add", written) if written else None
 
     def shapes_inside(self) -> tuple[Shape, ...]:
         """The shapes of all types."""

@@ -27,8 +27,13 @@ def change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
             return document.names[issue.path], json.dumps(fix.text)
         case "characters":
             return _whole(document, issue.path), fix.text
+        case "wrap":
+            whole = _whole(document, issue.path)
+            return whole, f"[{text[whole.start : whole.end]}]"
         case "delete":
             return _without(document, issue.path), ""
+        case "delete_item":
+            return _without(document, issue.path.rpartition("/")[0]), ""
         case "add" if text[start] == "{":
             is_empty = text[start + 1 :].lstrip().startswith("}")
             return TextSpan(start + 1, start + 1), fix.text if is_empty else f"{fix.text}, "

@@ -388,6 +388,12 @@ VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICES_BY_CODE), tuple(sorted(VO
 SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED)))
 
 
+def _in_quotes(value: object) -> Fix | None:
+    """The fix of a number or a flag that has to be text."""
+    is_plain = isinstance(value, (bool, int, float))
+    return Fix("Put it in quotes.", "characters", json.dumps(json.dumps(value))) if is_plain else None
+
+
 @dataclass(frozen=True)
 class FreeForm(Kind):
     """An object with any keys and values.
@@ -409,7 +415,9 @@ class FreeForm(Kind):
         if not self.text_only or not isinstance(value, dict):
             return []
         odd = {name: entry for name, entry in value.items() if not isinstance(entry, str)}
-        return [fault("N963", f"{shown(entry)} is not text.").inside(name) for name, entry in odd.items()]
+        return [
+            fault("N963", f"{shown(entry)} is not text.", _in_quotes(entry)).inside(name) for name, entry in odd.items()
+        ]
 
     def json_schema(self) -> JsonSchema:
         """An object."""
@@ -490,7 +498,9 @@ class ListOf(Kind):
         if wrong:
             return [fault("N110", message, f"{wrong.cure.removesuffix('.')}, in square brackets.")]
         entries = (shown(each) if isinstance(each, str) else "{ ... }" for each in words or (value,))
-        return [fault("N110", message, f"Write [{', '.join(entries)}]."), *(() if words else found)]
+        cure = f"Write [{', '.join(entries)}]."
+        fix = Fix(cure, "characters", json.dumps(words, ensure_ascii=False)) if words else Fix(cure, "wrap")
+        return [fault("N110", message, fix), *(() if words else found)]
 
     def _check_count(self, value: list[object]) -> list[Issue]:
         count = len(value)

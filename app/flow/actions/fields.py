@@ -12,6 +12,7 @@ from jinja2 import nodes
 from pydantic.alias_generators import to_snake
 
 from app.flow.actions.values import Array, Constant, Object, localised
+from app.flow.issues import Fix
 from app.flow.language.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.language.reader import Reader, has_braces, read_fields
 from app.flow.model import Value
@@ -84,8 +85,9 @@ class SpeechField:
             return None
         if not is_file and text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not what is in the file'
-            cure = f"write `{{template: {text.value}}}`"
-            reader.report("W414", text.place, message, cure, names=[text.value])
+            written = f"{{template: {text.value}}}"
+            fix = Fix(f"write `{written}`", "characters", written)
+            reader.report("W414", text.place, message, fix, names=[text.value])
         escape = speech_escape(reader.templates.get(text.value, "") if is_file else text.value)
         make = compile_file if is_file else compile_value
         value, issues = make(text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from app.flow.actions.fields import MapField, action_shape
+from app.flow.issues import Fix
 from app.flow.language.reader import HINTS, Reader, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
@@ -141,7 +142,9 @@ def parse_item(node: Node, known: Collection[str], reader: Reader) -> Item | Non
         return None
     if isinstance(node, Text):
         word, _, rest = node.value.partition(" ")
-        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else meaning_of(node.value, FOREIGN)
+        foreign = _foreign_cure(node.value)
+        cure = foreign.cure if isinstance(foreign, Fix) else foreign
+        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else cure
         reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
     pasted = node.get("action")
@@ -207,8 +210,13 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
 
 
 def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
-    cure = meaning_of(word.value, FOREIGN)
-    reader.unknown("E402", word, known, f'there is no action "{word.value}"', cure)
+    reader.unknown("E402", word, known, f'there is no action "{word.value}"', _foreign_cure(word.value))
+
+
+def _foreign_cure(word: str) -> str | Fix | None:
+    """What to write in place of another platform's action; None when nothing is known about the word."""
+    meant = meaning_of(word, FOREIGN)
+    return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
 
 def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:

@@ -22,7 +22,7 @@ from app.flow.hours.holidays import (
     region_dates,
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
 from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
@@ -70,8 +70,8 @@ class HoursWords(FlowModel):
 
     hints: ClassVar = HINTS["calendar"]
     cures: ClassVar = {
-        "timezone": "write `timezone: Europe/London`",
-        "week": "write `week: {mon-fri: 09:00-17:30}`",
+        "timezone": Fix("write `timezone: Europe/London`", "add", "timezone: Europe/London"),
+        "week": Fix("write `week: {mon-fri: 09:00-17:30}`", "add", "week: {mon-fri: 09:00-17:30}"),
     }
     is_named: ClassVar = True
 
@@ -137,9 +137,8 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
 
 
 _ZONE_CURES: Final = {
-    "EST": "write America/New_York, or the zone of another city",
-    "MST": "write America/Denver, or the zone of another city",
-    "HST": "write Pacific/Honolulu, or the zone of another city",
+    name: Fix(f"write {zone}, or the zone of another city", "word", zone)
+    for name, zone in (("EST", "America/New_York"), ("MST", "America/Denver"), ("HST", "Pacific/Honolulu"))
 }
 
 
@@ -154,7 +153,8 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
             message = f"the clocks of {words.zone.key} never change, and those of {country} do"
-            cure = f"write `timezone: {zones[0].key}`" if len(zones) == 1 else "name the zone of a city"
+            fix = Fix(f"write `timezone: {zones[0].key}`", "word", zones[0].key)
+            cure = fix if len(zones) == 1 else "name the zone of a city"
             reader.report("W523", written.place, message, cure)
             return
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
-from app.flow.issues import did_you_mean
+from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, listed
 from app.flow.language.reader import HINTS, Reader, is_missing
@@ -46,7 +46,7 @@ class Region(FlowModel):
     """A country or a part of it, whose public holidays are used."""
 
     hints: ClassVar = HINTS["region"]
-    cures: ClassVar = {"country": "write `country: GB`"}
+    cures: ClassVar = {"country": Fix("write `country: GB`", "add", "country: GB")}
     is_named: ClassVar = True
 
     country: str
@@ -106,7 +106,8 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is not a country with known holidays'
         near = nearest(region.country.lower(), countries())
-        cure = f"write {countries()[near]} for {near.title()}, or the two letters of another country" if near else None
+        words = f"write {countries()[near]} for {near.title()}, or the two letters of another country" if near else ""
+        cure = Fix(words, "word", countries()[near]) if near else None
         reader.report("E508", place, message, cure)
         return None
     subdivisions = (known.subdivisions, known.subdivisions_aliases)
@@ -165,7 +166,8 @@ def _report_text(node: Text, what: str, reader: Reader) -> None:
     if is_missing(node):
         return
     code = countries().get(node.value.lower())
-    cure = f"write `holidays: {{country: {code}}}`" if code else _EXAMPLE
+    written = f"{{country: {code}}}"
+    cure = Fix(f"write `holidays: {written}`", "characters", written) if code else _EXAMPLE
     reader.report("E201", node.place, f"{what} is a text", cure)
 
 
@@ -237,7 +239,8 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
         return ()
     days = (last - first).days + 1
     if days < 1:
-        reader.report("E511", text.place, f"{what}: {text.value} ends before it begins", f"write {last}..{first}")
+        fix = Fix(f"write {last}..{first}", "word", f"{last}..{first}")
+        reader.report("E511", text.place, f"{what}: {text.value} ends before it begins", fix)
         return ()
     if days > MAX_DAYS:
         message = f"{what}: {text.value} has {days} days, more than {MAX_DAYS}"
@@ -258,7 +261,7 @@ class SpecialDate(FlowModel):
     """An entry of `override` with a name."""
 
     hints: ClassVar = HINTS["special_date"]
-    cures: ClassVar = {"hours": "write `hours: closed`, or `hours: 09:00-12:00`"}
+    cures: ClassVar = {"hours": Fix("write `hours: closed`, or `hours: 09:00-12:00`", "add", "hours: closed")}
     is_named: ClassVar = True
 
     hours: Annotated[Spans, ReadWith(read_spans, listed(TEXT))] = ()
@@ -299,12 +302,17 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
     return None
 
 
-def _date_cure(written: str) -> str | None:
-    """How a date in another notation (`24.12.2026`, `2026/12/24`) is written here; None for anything else."""
+def _date_cure(written: str) -> str | Fix | None:
+    """How a date in another notation (`24.12.2026`, `2026/12/24`) is written here; None for anything else.
+
+    Only where day and month cannot be swapped it is a fix.
+    """
     found = _OTHER_DATE.fullmatch(written)
     if found is None or _DATE.fullmatch(written):
         return None
     first, month, last = map(int, found.groups())
     year, day = (first, last) if first > last else (last, first)
+    is_sure = first > last or max(month, day) > 12 or month == day
     month, day = (day, month) if month > 12 else (month, day)
-    return f"write {year}-{month:02}-{day:02}"
+    iso = f"{year}-{month:02}-{day:02}"
+    return Fix(f"write {iso}", "characters", iso) if is_sure else f"write {iso}"

@@ -160,7 +160,7 @@ def _day_cure(word: str) -> str | Fix:
     if _DATE.fullmatch(word):
         return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
     if hint := meaning_of(word, HINTS["day of the week"]):
-        return hint
+        return Fix(f"write {hint}", "word", hint) if is_day(hint) else hint
     meant = "-".join(map(_near_day, word.split("-")))
     return did_you_mean(meant) if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
 
@@ -198,10 +198,8 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     if span is None or not _SPAN.fullmatch(text):
         if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
             span = Span(span.start, span.end + DAY_MINUTES // 2)
-        written = shown_spans((span,)) if span else _EXAMPLE
-        cure = meaning_of(text, HINTS["hours of a day"]) or (
-            Fix(f"write {written}", "characters", written) if span else f"write {written}"
-        )
+        written = meaning_of(text, HINTS["hours of a day"]) or (shown_spans((span,)) if span else "")
+        cure = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
     if span.start == span.end:

@@ -86,7 +86,7 @@ def peek_signature(node: Map, reader: Reader) -> Signature:
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
-        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -", is_used=False)
     return text
 
 
@@ -233,6 +233,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         reader,
         scope=_scope(declared, node, outside, context),
         steps=frozenset(_step_names(steps)),
+        steps_at=words.at("steps"),
         variables=declared.variables,
         own=outside,
         step_words=StepWords.words(),
@@ -351,7 +352,8 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
     node = fields.get("default")
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
-    reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
+    fix = Fix("write `defaults`", "word", "defaults")
+    reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", fix)
     return replace(fields, values={**fields.without("default").values, "defaults": node})
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
+from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import listed, ref
@@ -76,7 +77,9 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
             found[text.value] = folded
         if _QUOTED_LIST.fullmatch(text.value.strip()):
             message = f"{text.value} in quotes is one phrase, with its brackets and commas"
-            reader.report("W236", text.place, message, f"write `{text.value.strip()}` without quotes")
+            written = text.value.strip()
+            fix = Fix(f"write `{written}` without quotes", "characters", written)
+            reader.report("W236", text.place, message, fix)
     return found
 
 
@@ -85,7 +88,7 @@ class Choice(FlowModel):
 
     is_named: ClassVar = True
     hints: ClassVar = HINTS["choice"]
-    cures: ClassVar = {"goto": "add `goto: step`"}
+    cures: ClassVar = {"goto": Fix("add `goto: step`", "add", "goto: end")}
 
     name: SetByCode[str]
     keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")

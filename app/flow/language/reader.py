@@ -41,6 +41,7 @@ class Reader:
         scope: what names a value may use, with their types.
         templates: template file name → text.
         steps: names of all steps of the flow, for targets.
+        steps_at: where `steps` is written; None outside of a flow.
         issues: every fault found so far.
         variables: of the flow, by name.
         flows: the signatures of the flows of the project, by name.
@@ -69,6 +70,7 @@ class Reader:
     step_words: Collection[str] = ()
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
+    steps_at: Place | None = None
 
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
@@ -115,13 +117,19 @@ class Reader:
         *,
         taken: Collection[str] = (),
         taken_cure: str | None = None,
+        is_used: bool = True,
     ) -> bool:
-        """Whether a declaration may have this name; E206 if the name is taken, E205 if its form is wrong."""
+        """Whether a declaration may have this name; E206 if the name is taken, E205 if its form is wrong.
+
+        `is_used`: whether other places may have the name too, so that another one here does not cure it.
+        """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
         elif not pattern.fullmatch(name.value):
-            cure = f"{cure or 'use letters, digits, _ and -'}{_example(name.value, pattern, taken)}"
-            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', cure)
+            allowed = _allowed_name(name.value, pattern, taken)
+            cure = f"{cure or 'use letters, digits, _ and -'}{f', e.g. {allowed}' if allowed else ''}"
+            fix = Fix(cure, "word", allowed) if allowed and not is_used else cure
+            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', fix)
         else:
             return True
         return False
@@ -298,8 +306,8 @@ def has_braces(text: Text) -> bool:
     return "{{" in text.value or "{%" in text.value
 
 
-def _example(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """The end of a cure: an allowed name close to this one; "" when there is none."""
+def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
+    """An allowed name close to this one; "" when there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
-    return next((f", e.g. {word}" for word in meant if pattern.fullmatch(word) and word not in taken), "")
+    return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

@@ -25,7 +25,7 @@ from typing import Annotated, ClassVar, Final
 from app.flow.actions.item import ACTIONS, check_defaults, gather
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
-from app.flow.issues import Issue
+from app.flow.issues import Fix, Issue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
@@ -103,7 +103,7 @@ class SharedWords(Declarations):
     """A shared file."""
 
     hints: ClassVar = HINTS["shared"]
-    cures: ClassVar = {"shared": "write `shared: true`"}
+    cures: ClassVar = {"shared": Fix("write `shared: true`", "add", "shared: true")}
 
     shared: bool | None = None
     """true: this file holds parts for all flows."""

@@ -9,6 +9,7 @@ return                                     # back to the flow that ran this one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Final
 
@@ -200,6 +201,7 @@ class ReturnForm(_Form):
     """What is given back."""
 
 
+_NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
 
 
@@ -250,17 +252,25 @@ def _read_word(node: Text, reader: Reader) -> Target:
 
 
 def _report_step(text: Text, reader: Reader) -> None:
-    name, own, cure = text.value, reader.own, None
+    name, own = text.value, reader.own
+    cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
     if name in reader.flows:
-        cure = f"to go on in the flow of this name write `{{run: {name}}}`"
+        words, written = f"to go on in the flow of this name write `{{run: {name}}}`", f"{{run: {name}}}"
+        is_bare = not any(param.is_required for param in reader.flows[name].params.values())
+        cure = Fix(words, "characters", written) if is_bare else words
     elif own is not None and name in own.outcomes:
-        cure = f"to come back with the outcome of this name write `{{return: {name}}}`"
+        written = f"{{return: {name}}}"
+        cure = Fix(f"to come back with the outcome of this name write `{written}`", "characters", written)
     elif form.rstrip(":") in FORMS:
         cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
-        cure = 'to end the call write "end"'
-    reader.unknown("E214", text, (*sorted(reader.steps), "end"), f'unknown step "{name}"', cure)
+        cure = Fix('to end the call write "end"', "word", "end")
+    known = (*sorted(reader.steps), "end")
+    if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
+        step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
+        cure = Fix(f"known are: {', '.join(known)}; or write the step", "add", step, reader.steps_at)
+    reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 
 def _read_goto(form: GotoForm, reader: Reader) -> Target | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
+from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
 from app.flow.language.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
@@ -55,7 +56,7 @@ class Declaration(FlowModel):
     """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True
-    cures: ClassVar = {"type": "write `type: text`"}
+    cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
 
     type: Annotated[ValueType | None, ReadWith(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
@@ -141,18 +142,23 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False), True
     if not isinstance(node, Map):
         shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
-        cure = f"write `{name}: {{type: {guess_type(node)}, default: {shown}}}`"
-        reader.report("E201", node.place, f"the variable {name} is not described by a map", cure)
+        written = f"{{type: {guess_type(node)}, default: {shown}}}"
+        is_one_line = isinstance(node, Text) and not node.origins
+        cure = f"write `{name}: {written}`"
+        fix = Fix(cure, "characters", written) if is_one_line else cure
+        reader.report("E201", node.place, f"the variable {name} is not described by a map", fix)
         return bare, False
     fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
-    found = Declaration.build(fields, reader, cures={"type": f"write `type: {guess_type(fields.get('default'))}`"})
+    written = f"type: {guess_type(fields.get('default'))}"
+    found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
     if found is None:
         return bare, False
     type_, default = found.type or TYPES["text"], found.default
     empty = "" if type_.words else type_.empty
     draft = Variable(name, type_, empty, place, found.sensitive, has_default=default is not None)
     if default is None and type_.words and needs_default:
-        fields.need("default", f"write `default: {type_.words[0]}`", reader)
+        written = f"default: {type_.words[0]}"
+        fields.need("default", Fix(f"write `{written}`", "add", written), reader)
     if default is None or found.type is None:
         return draft, found.type is not None
     return replace(draft, default=_read_default(default, draft, reader)), True
