@@ -80,10 +80,13 @@ async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[
         there = Probe()
         if settings.public_url:
             there = await _probe(client, f"{settings.public_url}/healthz")
-            findings += [*await check_address(settings.public_url), *check_public_url(settings, here, there)]
+            findings += await check_address(settings.public_url)
+            if await _addresses(settings.public_url):
+                findings += check_public_url(settings, here, there)
             if there.server:
                 findings.append(check_webhooks(await _probe(client, f"{settings.public_url}/webhooks/doctor")))
-            findings += await check_plain_http(client, settings.public_url)
+            if not there.problem:
+                findings += await check_plain_http(client, settings.public_url)
         else:
             findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
         application, date = await vonage_findings(client, settings, flows)
@@ -201,16 +204,23 @@ async def _check_console_port(client: httpx.AsyncClient, settings: Settings, her
     return Finding("console", "ok", f"it has a password, and {state}")
 
 
-async def check_address(public_url: str) -> list[Finding]:
-    """Whether the name of the public URL leads to an address that Vonage can reach."""
-    host = urlsplit(public_url).hostname or ""
+async def _addresses(url: str) -> list[str]:
+    """The addresses of the host of a URL; empty when its name cannot be resolved."""
     try:
         async with asyncio.timeout(WITHIN_S):
+            host = urlsplit(url).hostname or ""
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, TimeoutError):
+        return []
+    return sorted({str(address[0]) for *_, address in found})
+
+
+async def check_address(public_url: str) -> list[Finding]:
+    """Whether the name of the public URL leads to an address that Vonage can reach."""
+    host, addresses = urlsplit(public_url).hostname or "", await _addresses(public_url)
+    if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name ends with the tunnel."
         return [Finding("public url", "error", f"the name {host} cannot be resolved", cure)]
-    addresses = sorted({str(address[0]) for *_, address in found})
     if any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
         return [Finding("public url", "ok", f"{host} has the address {', '.join(addresses)}")]
     cure = "Set NCCO_PUBLIC_URL to a name with a public address, such as that of a tunnel."
@@ -295,7 +305,8 @@ def check_clock(date: str, headers: Mapping[str, str]) -> Finding:
         there = parsedate_to_datetime(date)
         off_s = (datetime.now(UTC) - there.astimezone(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
-        return Finding("clock", "unchecked", "the clock has nothing to be compared with")
+        cure = "Compare `date -u` with another clock, or let Vonage or the public URL answer, and run this again."
+        return Finding("clock", "unchecked", "the clock has nothing to be compared with", cure)
     if abs(off_s) <= MOST_CLOCK_S:
         return Finding("clock", "ok", f"the clock differs from {source} by {abs(off_s):.0f} s")
     cure = "Synchronise the clock (NTP): signatures are valid for five minutes."

@@ -25,6 +25,8 @@ from tests.system.repository.tracked import ROOT, tracked_files
 
 STARTS_WITHIN_S = 60.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
+IMPORTED = re.compile(r"^(?:import|export)\s[^;]*?\"(\.[^\"]+)\"", re.MULTILINE)
+CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
 
 
 def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
@@ -117,6 +119,17 @@ def found_in(lines: list[str], pattern: str) -> str:
     raise AssertionError("".join(lines))
 
 
+def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
+    """An asset that a page links to, or a module imports, and that was not fetched yet."""
+    for url, reply in replies.items():
+        pattern = LINKED if reply.headers["content-type"].startswith("text/html") else IMPORTED
+        for path in pattern.findall(reply.text):
+            found = urljoin(url, str(path))
+            if found not in replies:
+                return found
+    return None
+
+
 def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None:
     with zipfile.ZipFile(installed.wheel) as wheel:
         held = {name for name in wheel.namelist() if name.startswith("app/")}
@@ -139,13 +152,18 @@ def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_asset
         call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
         answer = httpx.get(f"{address}/webhooks/answer", params=call)
         link = found_in(lines, r"(http://127\.0\.0\.1:\d+/\S*token=\S+)")
-        with httpx.Client(follow_redirects=True) as browser:
+        with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)
-            assets = {urljoin(str(page.url), path): "" for path in LINKED.findall(page.text)}
-            replies = {url: browser.get(url) for url in assets}
+            replies = {str(page.url): page}
+            while found := next_asset(replies):
+                replies[found] = browser.get(found)
+            [token] = CSRF.findall(page.text)
+            called = browser.post(
+                str(page.url.join("/phone/calls")), json={"file": "flows/main.yaml"}, headers={"X-CSRF-Token": token}
+            )
 
     assert ["talk", "talk", "input"] == [action["action"] for action in answer.json()][:3]
-    assert (200, True) == (page.status_code, "<html" in page.text)
-    assert any(".css" in url for url in replies)
-    assert any(".js" in url for url in replies)
+    assert "<flow-editor" in page.text
+    assert {"console.css", "phone.js", "editor.js", "codemirror.js"} <= {url.rpartition("/")[2] for url in replies}
     assert [] == [url for url, reply in replies.items() if reply.status_code != 200 or not reply.content]
+    assert "Thank you for calling" in called.text
