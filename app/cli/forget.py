@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import click
 
 from app.cli import options
 from app.cli.database import with_store
+from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
+from app.service.recording_folder import RecordingFolder
+from app.service.recordings import remove_files
 from app.store import Forgotten, Store
 
 REWRITTEN_BYTES: Final = 256 * 1024 * 1024
@@ -49,11 +53,15 @@ the file, 2 it cannot run.""",
 def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
+    folder = server_settings().recordings_folder
 
     async def forget(store: Store) -> tuple[bool, Forgotten]:
         """Whether the database is a file, and what was forgotten."""
         may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
-        return store.path is not None, await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+        found = await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+        if found.recordings and not dry_run and folder is not None:
+            await remove_files(store.recordings, RecordingFolder(folder), datetime.now(UTC))
+        return store.path is not None, found
 
     is_file, found = with_store(forget)
     if form == "json":
@@ -86,9 +94,12 @@ def international(written: str) -> str:
 
 def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     shown = ", ".join(f"+{number}" for number in numbers)
-    counts = ", ".join(counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook"))
+    counts = ", ".join(
+        counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook", "recording")
+    )
     done = "would be deleted" if dry_run else "deleted"
-    click.echo(f"{shown}: {counts} {done}" if any(found[:5]) else f"{shown}: nothing names it")
+    is_named = any(found._replace(revisions=0, traces=0))
+    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: nothing names it")
     if found.running:
         click.echo(f"{counted(found.running, 'call')} of them had not ended")
     if found.revisions:

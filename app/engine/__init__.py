@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, resume
+from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, place_of_wait, resume
 from app.engine.outcome import JOINED, refusal
 from app.engine.session import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
 
@@ -22,6 +22,7 @@ __all__ = [
     "fail",
     "hang_up",
     "observe",
+    "place_of_wait",
     "refusal",
     "resume",
 ]

@@ -340,7 +340,7 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
 
     The `events` of the step decide, else those of its flow.
     """
-    where = _step_of_wait(session, ref)
+    where = place_of_wait(session, ref)
     if where is None:
         return ()
     name = event_of(webhook)
@@ -390,7 +390,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
     return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
 
 
-def _step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)

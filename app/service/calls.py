@@ -36,8 +36,9 @@ from app.service.delivery import (
     webhook_row,
 )
 from app.service.library import Library
+from app.service.recordings import announced
 from app.service.tokens import make_token, read_token
-from app.store import HookRow, SessionRow, Store, WebhookRow
+from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """Answers lookups concurrently: one answer for each, in their order. Never raises."""
@@ -77,6 +78,7 @@ class Policy:
         env: variables for flows by name, the prefix `FLOW_` taken off.
         dial_allow: prefixes that computed numbers may have.
         dial_limit: how often one call may dial.
+        keeps_recordings: whether recordings are written, to be fetched.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -84,6 +86,7 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
+    keeps_recordings: bool = False
 
     def turn_context(self, now: datetime, base_url: str) -> TurnContext:
         """What a turn takes from outside; `base_url` is where its callback URLs start."""
@@ -189,7 +192,7 @@ class CallService:
                 hooks += await self._hangup_hooks(call, delivery)
             await self._end(leg, row, hooks)
         else:
-            await self._record(row)
+            await self._record(row, recording=self._announced(delivery))
         return Reply(
             None,
             delivery.kind,
@@ -318,10 +321,11 @@ class CallService:
         read = None if delivery.problem else delivery.webhook
         turn = await self._play(engine.resume(flow, session, wait, read, self._turn_context(delivery), seen=seen))
         hooks = self._event_hooks(flow, session, ref, delivery)
+        recording = self._announced(delivery, session, ref, may_be_input=not wait.sensitive)
         if turn is None:
-            await self._record_on_wait(webhook, hooks, ref, delivery)
+            await self._record_on_wait(webhook, hooks, ref, delivery, recording)
             return Reply.recorded(session, delivery.kind, webhook)
-        return await self._advance(row, turn, webhook, delivery, ref.kind, hooks=hooks)
+        return await self._advance(row, turn, webhook, delivery, ref.kind, hooks=hooks, recording=recording)
 
     async def _resume_closed(self, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
         """A webhook for a closed wait: a second delivery gets the same bytes, any other is only recorded."""
@@ -330,14 +334,15 @@ class CallService:
         if stored is None:
             stored = await self.store.reply(session.id, ref.turn, ref.index, webhook.status)
         flow = await self._flow_of(session) if ref.kind == "event" else None
-        await self._record_on_wait(webhook, self._event_hooks(flow, session, ref, delivery), ref, delivery)
+        recording = self._announced(delivery, session, ref)
+        await self._record_on_wait(webhook, self._event_hooks(flow, session, ref, delivery), ref, delivery, recording)
         if stored is None:
             return Reply.recorded(session, delivery.kind, webhook)
         return Reply.repeat(stored, delivery.kind, session.call, session)
 
     async def _resume_unknown(self, ref: WaitRef, delivery: Delivery) -> Reply:
         """The failsafe NCCO for a valid token whose call is not in the store: a caller is on the line."""
-        await self._record(self._wait_row(ref, delivery, hides=True))
+        await self._record(self._wait_row(ref, delivery, hides=True), recording=self._announced(delivery))
         return self._failsafe(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
 
     async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
@@ -352,7 +357,12 @@ class CallService:
         return webhook_row(self.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
 
     async def _record_on_wait(
-        self, webhook: WebhookRow, hooks: Sequence[HookRow], ref: WaitRef, delivery: Delivery
+        self,
+        webhook: WebhookRow,
+        hooks: Sequence[HookRow],
+        ref: WaitRef,
+        delivery: Delivery,
+        recording: RecordingRow | None,
     ) -> None:
         """Write a webhook that steers nothing. `completed` of a called party's leg ends the session of that party.
 
@@ -363,7 +373,7 @@ class CallService:
         if ref.kind == "event" and isinstance(status, StatusWebhook) and status.status == "completed":
             party = await self.store.load(called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1)))
         if party is None or party.is_over or delivery.problem:
-            await self._record(webhook, hooks)
+            await self._record(webhook, hooks, recording)
         else:
             await self._end(party.leg, webhook, (*hooks, *await self._hangup_hooks(party, delivery)))
 
@@ -490,18 +500,40 @@ class CallService:
         kind: CallbackKind,
         *,
         hooks: tuple[HookRow, ...] = (),
+        recording: RecordingRow | None = None,
     ) -> Reply:
         """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
+        played = turn_row(turn, ncco, webhook, delivery, hooks)
+        await self.store.advance(moved, played, webhook, hooks=hooks, recording=recording)
         self._wake(hooks)
         return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
 
-    async def _record(self, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> None:
-        await self.store.record(webhook, hooks=hooks)
+    async def _record(
+        self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
+        await self.store.record(webhook, hooks=hooks, recording=recording)
         self._wake(hooks)
+
+    def _announced(
+        self,
+        delivery: Delivery,
+        session: Session | None = None,
+        ref: WaitRef | None = None,
+        *,
+        may_be_input: bool = False,
+    ) -> RecordingRow | None:
+        """The recording that a webhook announces, if recordings are kept.
+
+        With `may_be_input` also the audio of an input, which is then known not to be sensitive.
+        """
+        is_input = isinstance(delivery.webhook, InputWebhook)
+        if not self.policy.keeps_recordings or (is_input and not may_be_input):
+            return None
+        place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
+        return announced(delivery, session, place or ("", ""))
 
     async def _end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
         await self.store.end(leg, webhook, hooks=hooks)

@@ -7,23 +7,21 @@ Several processes may send from one store: a claimed hook belongs to one of them
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
 import orjson
 from standardwebhooks import Webhook
 
-from app.errors import StoreUnavailable
 from app.service.outgoing import Disconnected
+from app.service.poller import Poller, Schedule
 from app.store import HookCounts, HookRow, Store
 
 TRY_TIMEOUT_S: Final = 15.0
@@ -35,22 +33,12 @@ ANSWER_LIMIT: Final = 64 * 1024
 ANSWER_S: Final = 1.0
 """Seconds to read the rest of an answer."""
 
-BACKOFF_FACTOR: Final = 4.0
-LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: a receiver may be down for a night."""
-JITTER: Final = 0.25
-"""How much shorter or longer each wait may be, so that hooks that failed together do not come back together."""
-
 LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
 SLOW_SHARE: Final = 4
 """A receiver that did not answer in time gets one of so many slots until it answers; further hooks are postponed."""
 POSTPONE_S: Final = 30.0
 """How long the hooks of a slow receiver are postponed."""
-COUNT_S: Final = 5.0
-"""How often to count what waits, for the metrics."""
-WAKE_AFTER_S: Final = 0.05
-"""From a wake-up to the first look: the reply to the caller is out by then."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
@@ -91,38 +79,6 @@ class Listener:
         """The store could not be read or written. No hook is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How often to try, and when; how many at once, and for how long.
-
-    Attributes:
-        tries: after that many a hook is parked.
-        draw: gives a random number from 0 to 1.
-        first_s: seconds before the second try.
-        poll_s: how often to look for hooks whose time has come, or that another process has written.
-        slots: hooks that one process sends at once.
-        drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
-            start.
-        look_s: how long the store may take to return claimed hooks. Hooks that it returns too late are tried later.
-        limit_s: how long a try may take, and also how long writing its result may take. Both must fit in the lease.
-    """
-
-    tries: int = 10
-    draw: Callable[[], float] = random.random
-    first_s: float = 5.0
-    poll_s: float = 1.0
-    slots: int = 64
-    drain_s: float = 5.0
-    look_s: float = 3.0
-    limit_s: float = 30.0
-
-    def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after so many tries (at least 1), not less than the receiver asked for, within bounds."""
-        grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
-        own = grown * (1 - JITTER + 2 * JITTER * self.draw())
-        return max(own, min(asked_s, LONGEST_BACKOFF_S))
-
-
 class Poster:
     """Makes one try to post a hook, signed by the convention of Standard Webhooks.
 
@@ -155,7 +111,7 @@ class Poster:
         except TimeoutError:
             return Verdict("again", f"no answer within {self._try_s:g} s", is_slow=True)
         except httpx.RequestError as error:
-            return _failure(error)
+            return failure_of_request(error)
         except httpx.InvalidURL as error:
             return Verdict("never", f"its address cannot be used: {error}")
 
@@ -184,7 +140,7 @@ class Poster:
         return headers
 
 
-def _failure(error: httpx.RequestError) -> Verdict:
+def failure_of_request(error: httpx.RequestError) -> Verdict:
     """Why a request could not be sent. Messages that may repeat what was sent or received are left out."""
     match error:
         case httpx.UnsupportedProtocol():
@@ -207,15 +163,15 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
         return Verdict("never", "status 410: the receiver wants no more of them")
     if answer.is_redirect:
         return Verdict("again", f"status {status}: redirects are not followed")
-    wait_s = _retry_after_s(answer.headers.get("retry-after", ""), now) if status in _MAY_RETRY_AFTER else 0.0
-    return Verdict("again", f"status {status}", wait_s)
+    return Verdict("again", f"status {status}", retry_after_s(answer, now))
 
 
-def _retry_after_s(text: str, now: datetime) -> float:
-    """Seconds that `Retry-After` asks for, as a number or as a date, unbounded; 0 when it cannot be read.
+def retry_after_s(answer: httpx.Response, now: datetime) -> float:
+    """Seconds that `Retry-After` asks for, as a number or as a date, unbounded; 0 when it does not or cannot be read.
 
     Source: RFC 9110, 10.2.3.
     """
+    text = answer.headers.get("retry-after", "") if answer.status_code in _MAY_RETRY_AFTER else ""
     if text.strip().isascii() and text.strip().isdigit():
         return float(text)
     try:
@@ -277,7 +233,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-class Sender:
+class Sender(Poller[HookRow]):
     """Sends the hooks that wait in a store.
 
     Args:
@@ -297,155 +253,68 @@ class Sender:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__(schedule or Schedule(), clock)
         self._store = store
         self._post = post
-        self._schedule = schedule or Schedule()
         self._listener = listener or Listener()
-        self._clock = clock
-        self._receivers = Receivers(max(1, self._schedule.slots // SLOW_SHARE))
-        self._woken = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._running: set[asyncio.Task[None]] = set()
-        self._count_at = 0.0
+        self._receivers = Receivers(max(1, self.schedule.slots // SLOW_SHARE))
 
-    def wake(self) -> None:
-        """Hooks were written. Cheap; called from within the event loop."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
+    async def claim(self, limit: int) -> Sequence[HookRow]:
+        """See `Poller`."""
+        now = self.now()
+        if not await self._store.has_due_hooks(now):
+            return ()
+        return await self._store.claim_hooks(now, now + LEASE_MS, limit)
 
-    def _wake_now(self) -> None:
-        self._timer = None
-        self._woken.set()
+    async def count(self) -> None:
+        """See `Poller`."""
+        self._listener.counted(await self._store.count_hooks())
 
-    async def run(self) -> None:
-        """Send until it is cancelled; then wait a while for running tries."""
-        try:
-            while True:
-                self._woken.clear()
-                is_fine = await self._succeeds(self._look(), self._schedule.look_s)
-                if not (is_fine and await self._succeeds(self._wait(), self._schedule.look_s + self._schedule.poll_s)):
-                    await asyncio.sleep(self._schedule.poll_s)
-        finally:
-            await self._drain()
+    def troubled(self, problem: str) -> None:
+        """See `Poller`."""
+        self._listener.troubled(problem)
 
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._schedule.poll_s):
-                await self._woken.wait()
-
-    async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Whether the work succeeded in time. Only a cancellation of the sender itself is raised again."""
-        try:
-            async with asyncio.timeout(limit_s):
-                await work
-        except StoreUnavailable as error:
-            self._listener.troubled(str(error))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            self._listener.troubled("what it waited for was cancelled")
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sending for good
-            self._listener.troubled(f"{type(error).__name__}: {error}")
-        else:
-            return True
-        return False
-
-    async def _look(self) -> None:
-        """Begin to send the hooks whose time has come, as far as there are slots."""
-        await self._count()
-        while (free := self._schedule.slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
-            now = self._now()
-            claimed = await self._store.claim_hooks(now, now + LEASE_MS, free)
-            if not claimed:  # another host has claimed them
-                return
-            for hook in claimed:
-                self._begin(hook)
-
-    async def _count(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._count_at:
-            self._count_at = now + COUNT_S
-            self._listener.counted(await self._store.count_hooks())
-
-    def _begin(self, hook: HookRow) -> None:
-        task = asyncio.create_task(self._send(hook))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A slot is free, and the next hook of the same call may be sent."""
-        self._running.discard(task)
-        self._woken.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._listener.troubled(f"{type(error).__name__}: {error}")
-
-    async def _send(self, hook: HookRow) -> None:
-        if hook.tries > self._schedule.tries:  # each try ended with its process, or its result could not be written
-            await self._conclude(hook, Verdict("never", f"{self._schedule.tries} tries were not finished"))
-        elif self._receivers.may_begin(hook.url):
+    async def run_one(self, row: HookRow) -> None:
+        """See `Poller`."""
+        if row.tries > self.schedule.tries:  # each try ended with its process, or its result could not be written
+            await self._conclude(row, Verdict("never", f"{self.schedule.tries} tries were not finished"))
+        elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None
             try:
-                verdict = await self._try(hook)
+                verdict = await self._try(row)
             finally:
-                self._receivers.ended(hook.url, verdict)
+                self._receivers.ended(row.url, verdict)
             if verdict.outcome == "later":
-                await self._postpone(hook, verdict.wait_s)
+                await self._postpone(row, verdict.wait_s)
             else:
-                await self._conclude(hook, verdict)
+                await self._conclude(row, verdict)
         else:
-            await self._postpone(hook, POSTPONE_S)
+            await self._postpone(row, POSTPONE_S)
 
     async def _postpone(self, hook: HookRow, wait_s: float) -> None:
-        due_at = self._now() + round(wait_s * 1000)
-        await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
+        due_at = self.now() + round(wait_s * 1000)
+        await self.write(self._store.put_off_hook(hook.id, hook.tries, due_at))
 
     async def _try(self, hook: HookRow) -> Verdict:
         try:
-            async with asyncio.timeout(self._schedule.limit_s):
-                return await self._post(hook, self._clock())
+            async with asyncio.timeout(self.schedule.limit_s):
+                return await self._post(hook, self.clock())
         except TimeoutError:
-            return Verdict("again", f"not finished within {self._schedule.limit_s:g} s", is_slow=True)
+            return Verdict("again", f"not finished within {self.schedule.limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
-            await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
+            await self.write(self._store.hook_failed(hook.id, hook.tries, self.now(), "the server was stopped"))
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
         """Write the result of a try."""
         next_s: float | None = None
         if verdict.outcome == "sent":
-            written = self._store.hook_sent(hook.id, self._now())
-        elif verdict.outcome == "again" and hook.tries < self._schedule.tries:
-            next_s = self._schedule.wait_s(hook.tries, verdict.wait_s)
-            due_at = self._now() + round(next_s * 1000)
+            written = self._store.hook_sent(hook.id, self.now())
+        elif verdict.outcome == "again" and hook.tries < self.schedule.tries:
+            next_s = self.schedule.wait_s(hook.tries, verdict.wait_s)
+            due_at = self.now() + round(next_s * 1000)
             written = self._store.hook_failed(hook.id, hook.tries, due_at, verdict.problem)
         else:
-            written = self._store.park_hook(hook.id, hook.tries, verdict.problem, self._now())
-        if await self._write(written):
+            written = self._store.park_hook(hook.id, hook.tries, verdict.problem, self.now())
+        if await self.write(written):
             self._listener.tried(hook, verdict, next_s)
-
-    async def _write(self, written: Awaitable[None]) -> bool:
-        """Whether the store has written it; if not, the hook is tried again when its lease ends."""
-        try:
-            async with asyncio.timeout(self._schedule.limit_s):
-                await written
-        except StoreUnavailable as error:
-            self._listener.troubled(str(error))
-        except TimeoutError:
-            self._listener.troubled(f"the store wrote nothing within {self._schedule.limit_s:g} s")
-        else:
-            return True
-        return False
-
-    async def _drain(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=self._schedule.drain_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-
-    def _now(self) -> int:
-        return int(self._clock().timestamp() * 1000)

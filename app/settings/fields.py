@@ -360,7 +360,8 @@ class Settings(BaseSettings):
 
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
-        return Policy(self.keys(), self.failsafe, self._flow_env, self.dial_allow)
+        keeps = self.recordings_folder is not None
+        return Policy(self.keys(), self.failsafe, self._flow_env, self.dial_allow, keeps_recordings=keeps)
 
 
 def variable(field: str) -> str:

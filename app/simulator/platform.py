@@ -90,8 +90,8 @@ class Vonage:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """A URL for a recording or transcription."""
-        return f"{self.application.region_url}/v1/files/{next(self.ids)}"
+        """A URL for a recording or transcription. There is no file: its host exists nowhere (RFC 2606)."""
+        return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
         """Send a webhook whose reply does not matter."""

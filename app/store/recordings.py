@@ -225,7 +225,7 @@ FINISH: Final = f"""
 """
 
 EXPLAIN: Final = f"""
-    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2 WHERE due_at IS NOT NULL AND problem <> $1
+    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4 WHERE due_at <= $3 AND leased_until <= $3
 """
 
 RETRY: Final = f"""
@@ -373,9 +373,9 @@ class Recordings:
         """
         return await self._database.write(partial(_finish, row, next_at))
 
-    async def explain(self, problem: str, cure: str) -> None:
-        """Write why nothing can be fetched now into all that waits."""
-        await self._database.write(partial(_rows, EXPLAIN, problem, cure))
+    async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
+        """Write into all that is due why nothing can be fetched now, and look again at `due_at`."""
+        await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
         """Ids of those that were deleted at `deleted_until` or earlier, or came before `before`."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from app.store.database import Database, Many, Row, Work
+from app.store.recordings import RECORDINGS_TABLE, erase
 from app.store.rows import Forgotten
 
 PIECE: Final = 500
@@ -75,6 +76,13 @@ _UNATTACHED: Final = """
     LIMIT $2
 """
 _HOOKS: Final = "SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2"
+_RECORDINGS: Final = f"""
+    SELECT id, session, conversation, from_number, to_number, transcript
+    FROM {RECORDINGS_TABLE}
+    WHERE id > $1 AND state <> 'deleted'
+    ORDER BY id
+    LIMIT $2
+"""
 _COUNTED: Final = """
     SELECT id, leg, conversation, is_over,
         (SELECT count(*) FROM turns WHERE call_key = calls.key),
@@ -174,6 +182,7 @@ class _MatchingRows:
     counted: list[Row]
     webhooks: set[int]
     hooks: set[int]
+    recordings: list[str]
 
     def count(self) -> Forgotten:
         """How many rows they are, with what goes with the calls."""
@@ -183,6 +192,7 @@ class _MatchingRows:
             turns=sum(row[4] for row in self.counted),
             webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
             hooks=len(self.hooks),
+            recordings=len(self.recordings),
         )
 
 
@@ -191,7 +201,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, m
     wanted, total = Numbers(numbers), Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
-        if not (found.calls or found.webhooks or found.hooks):
+        if not (found.calls or found.webhooks or found.hooks or found.recordings):
             break
         total = Forgotten(*(mine + its for mine, its in zip(total, found.count(), strict=True)))
         if dry_run:
@@ -220,12 +230,17 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
         async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
         if session in sessions or wanted.are_in(url.encode(), *documents)
     }
-    return _MatchingRows(calls, counted, webhooks, hooks)
+    recordings = [
+        id_
+        async for id_, *names in _rows_in_batches(database, _RECORDINGS, first="")
+        if not related.isdisjoint(names[:2]) or wanted.are_in(*(name.encode("utf-8", "replace") for name in names[2:]))
+    ]
+    return _MatchingRows(calls, counted, webhooks, hooks, recordings)
 
 
-async def _rows_in_batches(database: Database, sql: str, keys: int = 1) -> AsyncIterator[Row]:
-    """The rows of a query in the order of their keys, which are the first `keys` columns."""
-    key, *more = [-1] * keys
+async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
+    """The rows of a query in the order of their keys, which are the first `keys` columns; none is below `first`."""
+    key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:
             yield row
@@ -238,6 +253,8 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
     for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):
         for keys in _batches(all_keys):
             await database.write(partial(_delete_all, sql, [(key,) for key in keys]))
+    for start in range(0, len(found.recordings), PIECE):
+        await database.write(partial(erase, found.recordings[start : start + PIECE], with_uuid=True))
 
 
 def _batches(keys: Iterable[int]) -> Iterator[list[int]]:

@@ -232,6 +232,7 @@ class Forgotten(NamedTuple):
         calls, turns, webhooks, hooks: how many rows.
         running: how many of the calls had not ended; their callers hear the failsafe NCCO next.
         revisions: how many revisions of flows contain one of the numbers. They stay: their authors wrote it.
+        recordings: how many rows; their files are removed by the server, or by `ncco forget`.
         traces: how often a number is still found in the files of the store, not counting those revisions.
     """
 
@@ -241,4 +242,5 @@ class Forgotten(NamedTuple):
     webhooks: int = 0
     hooks: int = 0
     revisions: int = 0
+    recordings: int = 0
     traces: int = 0

@@ -24,13 +24,16 @@ from app.service.delivery import milliseconds
 from app.service.library import Library
 from app.service.lookups import Ask, LookupClient, lookups_of_turn
 from app.service.mail import Mailer, by_way
-from app.service.outbox import Listener, Poster, Schedule, Sender, Verdict
+from app.service.outbox import Listener, Poster, Sender, Verdict
 from app.service.outgoing import new_client
+from app.service.poller import Schedule
+from app.service.recordings import Fetcher
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
 from app.store import Backups, HookCounts, HookRow, Store, open_store
 from app.web.health import Readiness
 from app.web.metrics import Metrics
+from app.web.recordings import make_fetcher, remove_recordings
 from app.web.watcher import SECRETS_POLL_S, FlowReader, SecretsReader, UseSecrets, watch_flows
 from app.web.webhooks import WebhookConfig
 
@@ -142,16 +145,28 @@ async def count_calls(
         await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
 
 
+async def retention_days(setting: int | None, store: Store) -> int:
+    """How many days calls and recordings are kept: the setting, else the database's default; 0: forever."""
+    while setting is None:
+        try:
+            setting = (await store.schema()).retention_days or 0
+        except StoreError:
+            await asyncio.sleep(RETRY_S)
+    return setting
+
+
+async def remove_old_recordings(
+    setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Remove recordings that were deleted, or are older than calls are kept."""
+    await remove_recordings(store.recordings, fetcher.folder, await retention_days(setting, store), log, clock)
+
+
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
     """Delete calls that are older than the setting allows, or than the database's default if it is not set."""
-    days = setting
-    while days is None:
-        try:
-            days = (await service.store.schema()).retention_days or 0
-        except StoreError:
-            await asyncio.sleep(RETRY_S)
+    days = await retention_days(setting, service.store)
 
     def log_sweep(swept: Swept) -> None:
         if swept.problem:
@@ -232,6 +247,7 @@ class OwnService:
         poster: makes one attempt to post a hook; its client must be closed.
         mailer: makes one attempt to send a hook that is a mail.
         sender: sends the stored hooks while it runs.
+        fetcher: fetches recordings while it runs, and must be closed; None: none are kept.
     """
 
     def __init__(
@@ -254,6 +270,7 @@ class OwnService:
             telemetry.mark(self.lookups.http)
             ask, post = telemetry.traced_lookups(ask), telemetry.traced_hooks(post)
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
+        self.fetcher = make_fetcher(settings, store, metrics, log, clock)
         self.calls = CallService(
             store,
             Library(store, lambda: load_files(settings.flows, settings.templates, policy.env)),
@@ -278,6 +295,11 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
             await enter(running(after(opened, own.sender.run)))  # when it stops, attempts in progress get a few seconds
+            if (fetcher := own.fetcher) is not None:
+                stack.push_async_callback(fetcher.close)
+                await enter(running(after(opened, fetcher.run)))
+                remove = partial(remove_old_recordings, settings.retention_days, fetcher, service.store, log, clock)
+                await enter(running(after(opened, remove)))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)

@@ -77,6 +77,8 @@ class Metrics:
         build.labels(version("ncco-server"), platform.python_version(), _commit()).set(1)
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
+        self._recordings = count("ncco_recording_tries", "Tries to fetch a recording", ["outcome"])
+        self._recordings_kept = state("ncco_recordings", "Recordings that are not fetched", ["state"])
         for reason in Refusal:
             self._refusals.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
@@ -136,6 +138,15 @@ class Metrics:
         """Set how many hooks are not sent yet."""
         self._hooks_kept.labels("waiting").set(waiting)
         self._hooks_kept.labels("parked").set(parked)
+
+    def count_recording_try(self, outcome: str) -> None:
+        """Count one try to fetch a recording: `kept`, `failed` (it is tried again) or `given up`."""
+        self._recordings.labels(outcome).inc()
+
+    def set_recordings(self, waiting: int, failed: int) -> None:
+        """Set how many recordings wait to be fetched, and how many were given up or are gone."""
+        self._recordings_kept.labels("waiting").set(waiting)
+        self._recordings_kept.labels("failed").set(failed)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
         """Count one read of the flow files; `removals` are those that it was refused for."""

@@ -167,9 +167,10 @@ async def test_all_that_waits_says_why(recordings: Recordings) -> None:
     await recordings.add(announced("r1"))
     await keep(recordings)
     await recordings.add(announced("r2"))
-    await recordings.explain("there is no key", "set one")
+    await recordings.explain("there is no key", "set one", NOON_MS, NOON_MS + 60_000)
+    rows = sorted(await recordings.list(9))
 
-    assert ["", "there is no key"] == [row.problem for row in sorted(await recordings.list(9))]
+    assert [("", None), ("there is no key", NOON_MS + 60_000)] == [(row.problem, row.due_at) for row in rows]
 
 
 async def test_what_is_deleted_for_good_leaves_only_its_id(recordings: Recordings) -> None:

@@ -17,8 +17,9 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import Poster, Schedule, Sender
+from app.service.outbox import Poster, Sender
 from app.service.outgoing import new_client
+from app.service.poller import Schedule
 from app.store import HookRow, SqliteDatabase, Store
 from tests.contract.store.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until

@@ -24,7 +24,8 @@ from cryptography.x509.oid import NameOID
 
 from app.errors import SettingsError
 from app.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment, by_way
-from app.service.outbox import Schedule, Sender, Verdict
+from app.service.outbox import Sender, Verdict
+from app.service.poller import Schedule
 from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
 from tests.contract.server import free_port

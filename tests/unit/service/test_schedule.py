@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.outbox import LONGEST_BACKOFF_S, Schedule
+from app.service.poller import LONGEST_BACKOFF_S, Schedule
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from app.errors import StoreUnavailable
-from app.service.outbox import Schedule, Sender, Verdict
+from app.service.outbox import Sender, Verdict
+from app.service.poller import Schedule
 from app.store import HookCounts, HookRow
 from tests.contract.store.memory_store import MemoryStore
 from tests.contract.store.stored_rows import NOON_MS, hook_row

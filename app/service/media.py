@@ -1,0 +1,176 @@
+"""Downloads what Vonage keeps: recordings and transcripts. Only hosts of Vonage get the application's token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+import httpx
+import orjson
+
+from app.errors import AppError
+from app.ncco.webhooks import mapping
+from app.service.outbox import failure_of_request, retry_after_s
+from app.vonage.application_token import ApplicationTokens
+
+HOSTS: Final = (".vonage.com", ".nexmo.com")
+"""Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
+AUDIO_LIMIT: Final = 512 * 1024 * 1024
+"""Bytes of a recording. Our choice: two hours of WAV in two channels."""
+TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
+TEXT_LIMIT: Final = 100_000
+"""Characters of a transcript that are kept. Our choice: more than two hours of speech."""
+STALL_S: Final = 10.0
+"""Seconds without a byte after which a download has failed; connecting included."""
+DOWNLOAD_S: Final = 900.0
+"""Seconds that one download may take."""
+BLOCK: Final = 256 * 1024
+
+CHECK_KEY: Final = (
+    "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
+    "the server, then `ncco recordings retry`"
+)
+WAIT: Final = "nothing yet: it is tried again; `ncco recordings retry` does so at once"
+NOT_VONAGE: Final = (
+    "a simulated call has no recording; for a real one behind a proxy, set NCCO_MEDIA_URL and `ncco recordings retry`"
+)
+
+Take = Callable[[bytes], Awaitable[None]]
+
+
+class DownloadFailed(AppError):
+    """There is no file, or not yet.
+
+    Attributes:
+        state: `waiting`: it may come later; `gone`: Vonage has it no longer; `failed`: it never comes.
+        wait_s: how long Vonage asks to wait, in seconds; 0 when it does not.
+    """
+
+    def __init__(
+        self, state: Literal["waiting", "failed", "gone"], message: str, cure: str = WAIT, wait_s: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.state = state
+        self.cure = cure
+        self.wait_s = wait_s
+
+
+class MediaClient:
+    """Downloads files with a token of the application.
+
+    Args:
+        http: follows no redirects, which could lead the token to another host; sets no time limit.
+        tokens: of the application.
+        own_url: a proxy that may get the token too: scheme, host and port; "" for none.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
+        self.http = http
+        self._tokens = tokens
+        self._own = _origin(httpx.URL(own_url)) if own_url else None
+
+    async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
+        """Hand the file to `take` block by block. Raises DownloadFailed, and what `take` raises."""
+        try:
+            target = self._allowed(url)
+            async with asyncio.timeout(DOWNLOAD_S):
+                await self._download(target, limit, now, take)
+        except TimeoutError as error:
+            raise DownloadFailed("waiting", f"not finished within {DOWNLOAD_S:g} s") from error
+        except httpx.RequestError as error:
+            raise DownloadFailed("waiting", failure_of_request(error).problem) from error
+
+    def _allowed(self, url: str) -> httpx.URL:
+        """The URL as it is requested, if its host may get the token. Raises DownloadFailed."""
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL:
+            target = httpx.URL()
+        is_vonage = target.scheme == "https" and target.port is None and target.host.endswith(HOSTS)
+        if target.userinfo or not (is_vonage or _origin(target) == self._own):
+            raise DownloadFailed("failed", "its address is not one of Vonage", NOT_VONAGE)
+        return target
+
+    async def _download(self, url: httpx.URL, limit: int, now: datetime, take: Take) -> None:
+        headers = {"authorization": f"Bearer {self._tokens.make(now)}", "accept-encoding": "identity"}
+        request = self.http.build_request("GET", url, headers=headers)
+        answer = await _in_time(self.http.send(request, stream=True))
+        try:
+            _require_file(answer, now)
+            size, block, chunks = 0, bytearray(), aiter(answer.aiter_raw())
+            while (chunk := await _in_time(anext(chunks, None))) is not None:
+                size += len(chunk)
+                if size > limit:
+                    raise DownloadFailed("failed", f"it is larger than {limit:,} bytes", "listen to it at Vonage")
+                block += chunk
+                if len(block) >= BLOCK:
+                    await take(bytes(block))
+                    block.clear()
+            await take(bytes(block))
+        finally:
+            await answer.aclose()
+
+
+async def _in_time(step: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(STALL_S):
+            return await step
+    except TimeoutError as error:
+        raise DownloadFailed("waiting", f"no answer within {STALL_S:g} s") from error
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _require_file(answer: httpx.Response, now: datetime) -> None:
+    """Raise DownloadFailed unless it is a whole file."""
+    status = answer.status_code
+    match status:
+        case HTTPStatus.OK:
+            return
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            raise DownloadFailed("waiting", f"status {status}: Vonage does not accept the application's key", CHECK_KEY)
+        case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+            cure = "nothing: Vonage keeps recordings for a limited time"
+            raise DownloadFailed("gone", f"status {status}: Vonage has it no longer", cure)
+    if answer.is_redirect:
+        cure = "set NCCO_MEDIA_URL if a proxy is in between"
+        raise DownloadFailed("waiting", f"status {status}: redirects are not followed", cure)
+    raise DownloadFailed("waiting", f"status {status}", wait_s=retry_after_s(answer, now))
+
+
+def audio_type(beginning: bytes) -> str:
+    """The type of audio that begins like this, whatever was declared. Raises DownloadFailed for anything else.
+
+    Source: NCCO reference, Record (format: mp3, wav, ogg).
+    """
+    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WAVE":
+        return "audio/wav"
+    if beginning[:4] == b"OggS":
+        return "audio/ogg"
+    if beginning[:3] == b"ID3" or (beginning[:1] == b"\xff" and beginning[1:2] >= b"\xe0"):
+        return "audio/mpeg"
+    raise DownloadFailed("waiting", "what was sent is not MP3, WAV or Ogg" if beginning else "what was sent is empty")
+
+
+def transcript_text(document: bytes) -> str:
+    """What a transcript says: a line for each channel. Raises DownloadFailed.
+
+    Source: webhook reference, Transcription (`channels[].transcript[].sentence`).
+    """
+    try:
+        channels = mapping(orjson.loads(document)).get("channels")
+    except orjson.JSONDecodeError:
+        channels = None
+    if not isinstance(channels, list):
+        raise DownloadFailed("waiting", "the transcript cannot be read")
+    lines = []
+    for channel in channels:
+        said = mapping(channel).get("transcript")
+        sentences = [mapping(part).get("sentence") for part in said] if isinstance(said, list) else []
+        lines.append(" ".join(text.strip() for text in sentences if isinstance(text, str)))
+    return "\n".join(line for line in lines if line)[:TEXT_LIMIT]

@@ -1,0 +1,189 @@
+"""Works off what is due in a store: claimed rows, several at once, until the server stops.
+
+Several processes may work on one store: a claimed row belongs to one of them for the length of a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from app.errors import StoreUnavailable
+
+BACKOFF_FACTOR: Final = 4.0
+LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
+"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: the other side may be down for a night."""
+JITTER: Final = 0.25
+"""How much shorter or longer each wait may be, so that what failed together does not come back together."""
+COUNT_S: Final = 5.0
+"""How often to count what waits, for the metrics."""
+WAKE_AFTER_S: Final = 0.05
+"""From a wake-up to the first look: the reply to the caller is out by then."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often to try, and when; how many at once, and for how long.
+
+    Attributes:
+        tries: after that many it is given up.
+        draw: gives a random number from 0 to 1.
+        first_s: seconds before the second try.
+        poll_s: how often to look for what is due, or what another process has written.
+        slots: tries that one process makes at once.
+        drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
+            start.
+        look_s: how long the store may take to return what is claimed. What it returns too late is tried later.
+        limit_s: how long a try may take, and also how long writing its result may take. Both must fit in the lease.
+    """
+
+    tries: int = 10
+    draw: Callable[[], float] = random.random
+    first_s: float = 5.0
+    poll_s: float = 1.0
+    slots: int = 64
+    drain_s: float = 5.0
+    look_s: float = 3.0
+    limit_s: float = 30.0
+
+    def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
+        """Seconds to wait after so many tries (at least 1), not less than the other side asked for, within bounds."""
+        grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
+        own = grown * (1 - JITTER + 2 * JITTER * self.draw())
+        return max(own, min(asked_s, LONGEST_BACKOFF_S))
+
+
+class Poller(ABC, Generic[R]):
+    """Makes tries while it runs.
+
+    Args:
+        schedule: how many at once, and how often to look.
+        clock: the time, aware, UTC.
+    """
+
+    def __init__(self, schedule: Schedule, clock: Callable[[], datetime]) -> None:
+        self.schedule = schedule
+        self.clock = clock
+        self._woken = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._count_at = 0.0
+
+    @abstractmethod
+    async def claim(self, limit: int) -> Sequence[R]:
+        """Up to `limit` rows that are due, claimed; none when nothing is due. Writes only where something is due."""
+
+    @abstractmethod
+    async def run_one(self, row: R) -> None:
+        """Make one try and write its result, also when it is cancelled."""
+
+    @abstractmethod
+    async def count(self) -> None:
+        """Count what waits, every `COUNT_S` seconds."""
+
+    @abstractmethod
+    def troubled(self, problem: str) -> None:
+        """The store could not be read or written. Nothing is lost."""
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.clock().timestamp() * 1000)
+
+    def wake(self) -> None:
+        """Something was written. Cheap; called from within the event loop."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._timer = None
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until it is cancelled; then wait a while for running tries."""
+        try:
+            while True:
+                self._woken.clear()
+                is_fine = await self._succeeds(self._look(), self.schedule.look_s)
+                if not (is_fine and await self._succeeds(self._wait(), self.schedule.look_s + self.schedule.poll_s)):
+                    await asyncio.sleep(self.schedule.poll_s)
+        finally:
+            await self._drain()
+
+    async def write(self, written: Awaitable[object]) -> bool:
+        """Whether the store has written it; if not, the row is tried again when its lease ends."""
+        try:
+            async with asyncio.timeout(self.schedule.limit_s):
+                await written
+        except StoreUnavailable as error:
+            self.troubled(str(error))
+        except TimeoutError:
+            self.troubled(f"the store wrote nothing within {self.schedule.limit_s:g} s")
+        else:
+            return True
+        return False
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.schedule.poll_s):
+                await self._woken.wait()
+
+    async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
+        """Whether the work succeeded in time. Only a cancellation of the poller itself is raised again."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await work
+        except StoreUnavailable as error:
+            self.troubled(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self.troubled("what it waited for was cancelled")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the work for good
+            self.troubled(f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    async def _look(self) -> None:
+        """Begin tries of what is due, as far as there are slots."""
+        await self._count()
+        while (free := self.schedule.slots - len(self._running)) > 0:
+            claimed = await self.claim(free)
+            if not claimed:  # nothing is due, or another host has claimed it
+                return
+            for row in claimed:
+                task = asyncio.create_task(self.run_one(row))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    async def _count(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._count_at:
+            self._count_at = now + COUNT_S
+            await self.count()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A slot is free, and the next row of the same call may be due."""
+        self._running.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.troubled(f"{type(error).__name__}: {error}")
+
+    async def _drain(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self.schedule.drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,319 @@
+"""Recordings: what a webhook announces, fetching it in the background, and removing it.
+
+A recording is written in the transaction of its webhook. Its file gets its name before its row says `kept`, and is
+removed after its row says `deleted`: after a crash in between it is fetched, or removed, again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
+from typing import Final
+
+from app.engine import Session
+from app.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
+from app.service.delivery import Delivery
+from app.service.media import (
+    AUDIO_LIMIT,
+    TRANSCRIPT_LIMIT,
+    WAIT,
+    DownloadFailed,
+    MediaClient,
+    audio_type,
+    transcript_text,
+)
+from app.service.poller import Poller, Schedule
+from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.store import RecordingCounts, RecordingRow, Recordings
+
+LEASE_MS: Final = 30_000
+"""How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
+again then."""
+EARLY_TRIES: Final = 3
+"""Vonage may report a recording before its file can be had: until then a missing one is tried again. Our choice."""
+NO_KEY_S: Final = 60.0
+"""How often what waits for a key is looked at."""
+UNDO_FOR: Final = timedelta(days=1)
+"""How long a deleted recording can be brought back."""
+SWEEP_S: Final = 60.0
+"""How often to look for what is to be removed."""
+BATCH: Final = 100
+
+NO_KEY: Final = "the server has no key to fetch it with"
+SET_KEY: Final = (
+    "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
+)
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_URL_LIMIT: Final = 2_000
+_LARGEST: Final = 1 << 50
+_LONGEST: Final = timedelta(days=2)
+
+FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
+"""As hooks are tried, but fewer at once."""
+
+
+def announced(
+    delivery: Delivery, session: Session | None = None, place: tuple[str, str] = ("", "")
+) -> RecordingRow | None:
+    """The recording, or the transcript of one, that a webhook announces; None when it announces none.
+
+    Args:
+        delivery: the webhook; what it holds is not sensitive.
+        session: of the call, if it is known.
+        place: the flow and the step that recorded it, as far as they are known.
+    """
+    webhook = delivery.webhook
+    url = "" if delivery.problem else _url(webhook)
+    if not url:
+        return None
+    call = session.call if session is not None else delivery.call
+    row = RecordingRow(
+        new_recording_id(),
+        _uuid(webhook, url),
+        "voice-input" if isinstance(webhook, InputWebhook) else "record",
+        delivery.received_ms,
+        session=session.id if session is not None else "",
+        conversation=webhook.conversation_uuid or "",
+        flow=place[0] or (session.flow if session is not None else ""),
+        step=place[1],
+        from_number=call.from_number or call.from_user,
+        to_number=call.to,
+        due_at=delivery.received_ms,
+    )
+    if isinstance(webhook, TranscriptionWebhook):
+        return row._replace(transcript_url=url, transcript_state="waiting")
+    if isinstance(webhook, RecordWebhook):
+        began, ended = _time(webhook.start_time), _time(webhook.end_time)
+        lasted = ended - began if began is not None and ended is not None else timedelta(-1)
+        row = row._replace(
+            started_at=int(began.timestamp() * 1000) if began is not None else None,
+            duration_ms=int(lasted.total_seconds() * 1000) if timedelta() <= lasted <= _LONGEST else None,
+            size=webhook.size if webhook.size is not None and 0 <= webhook.size < _LARGEST else None,
+        )
+    return row._replace(url=url)
+
+
+def _url(webhook: Webhook) -> str:
+    match webhook:
+        case TranscriptionWebhook():
+            url = webhook.transcription_url
+        case RecordWebhook() | InputWebhook():
+            url = webhook.recording_url
+        case _:
+            url = None
+    return url if url and len(url) <= _URL_LIMIT else ""
+
+
+def _uuid(webhook: Webhook, url: str) -> str:
+    """Vonage's id of the recording; a hash where it has none, or one that is no id."""
+    given = getattr(webhook, "recording_uuid", None) or url
+    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time as Vonage sends it, in this century."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if 2000 <= found.year < 2100 else None
+
+
+class FetchListener:
+    """Gets the results, for the log and the metrics; this one does nothing. Its methods never raise."""
+
+    def fetched(self, row: RecordingRow, next_s: float | None) -> None:
+        """One try is over; the next is in `next_s` seconds, if there is one."""
+
+    def counted(self, counts: RecordingCounts) -> None:
+        """How many recordings there are, every few seconds."""
+
+    def troubled(self, problem: str) -> None:
+        """The store or the folder could not be read or written. Nothing is lost."""
+
+
+class Fetcher(Poller[RecordingRow]):
+    """Fetches the recordings and transcripts that wait in a store.
+
+    Args:
+        recordings: of a store that is open for as long as this runs.
+        folder: where to keep them.
+        media: downloads them; None: there is no key, and all that waits says so.
+        schedule: when to try again, and how often.
+        listener: gets the results.
+        clock: the time, aware, UTC.
+    """
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        folder: RecordingFolder,
+        media: MediaClient | None,
+        schedule: Schedule = FETCH_SCHEDULE,
+        listener: FetchListener | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__(schedule, clock)
+        self._recordings = recordings
+        self.folder = folder
+        self._media = media
+        self._listener = listener or FetchListener()
+        self._claim = token_hex(8)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._media is not None:
+            await self._media.http.aclose()
+
+    async def claim(self, limit: int) -> Sequence[RecordingRow]:
+        """See `Poller`."""
+        now = self.now()
+        if not await self._recordings.has_due(now):
+            return ()
+        if self._media is None:
+            await self._recordings.explain(NO_KEY, SET_KEY, now, now + round(NO_KEY_S * 1000))
+            return ()
+        return await self._recordings.claim(now, now + LEASE_MS, self._claim, limit)
+
+    async def count(self) -> None:
+        """See `Poller`."""
+        self._listener.counted(await self._recordings.count())
+
+    def troubled(self, problem: str) -> None:
+        """See `Poller`."""
+        self._listener.troubled(problem)
+
+    async def run_one(self, row: RecordingRow) -> None:
+        """See `Poller`."""
+        if self._media is None:
+            return
+        wait_s = 0.0
+        try:
+            if row.tries > self.schedule.tries:  # each try ended with its process
+                raise DownloadFailed("failed", f"{self.schedule.tries} tries were not finished")
+            if row.url and row.state == "waiting":
+                row = await self._fetch_audio(row, self._media)
+            if row.transcript_state == "waiting":
+                row = await self._fetch_transcript(row, self._media)
+            row = row._replace(problem="", cure="")
+        except DownloadFailed as failure:
+            row, wait_s = self._failed(row, failure), failure.wait_s
+        except LostClaim:  # deleted, or too slow: another process fetches it
+            return
+        except OSError as error:
+            row = self._failed(row, _folder_failure(error))
+        except asyncio.CancelledError:
+            stopped = row._replace(problem="the server was stopped", cure=WAIT)
+            await self.write(self._recordings.finish(stopped, self.now()))
+            raise
+        is_waiting = "waiting" in (row.state if row.url else "", row.transcript_state)
+        next_s = self.schedule.wait_s(row.tries, wait_s) if is_waiting else None
+        if await self.write(self._recordings.finish(row, self.now() + round((next_s or 0) * 1000))):
+            self._listener.fetched(row, next_s)
+
+    async def _fetch_audio(self, row: RecordingRow, media: MediaClient) -> RecordingRow:
+        file = await asyncio.to_thread(self.folder.begin, row.id)
+        try:
+            lease = _Lease(self._recordings, row, self.now)
+
+            async def take(block: bytes) -> None:
+                await lease.renew()
+                await asyncio.to_thread(file.write, block)
+
+            await media.download(row.url, AUDIO_LIMIT, self.clock(), take)
+            content_type = audio_type(file.beginning)
+            await lease.renew(is_forced=True)
+            await asyncio.to_thread(file.keep)
+        finally:
+            await asyncio.shield(asyncio.to_thread(file.close))
+        return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
+
+    async def _fetch_transcript(self, row: RecordingRow, media: MediaClient) -> RecordingRow:
+        parts: list[bytes] = []
+        lease = _Lease(self._recordings, row, self.now)
+
+        async def take(block: bytes) -> None:
+            await lease.renew()
+            parts.append(block)
+
+        await media.download(row.transcript_url, TRANSCRIPT_LIMIT, self.clock(), take)
+        return row._replace(transcript_state="kept", transcript=transcript_text(b"".join(parts)))
+
+    def _failed(self, row: RecordingRow, failure: DownloadFailed) -> RecordingRow:
+        """The row after a try that failed: the audio comes first, so it is what failed if it still waits."""
+        state = failure.state
+        if state == "gone" and row.tries < EARLY_TRIES:
+            state = "waiting"
+        if state == "waiting" and row.tries >= self.schedule.tries:
+            state = "failed"
+        changed = row._replace(problem=str(failure), cure=failure.cure)
+        if row.url and row.state == "waiting":
+            return changed._replace(state=state)
+        return changed._replace(transcript_state=state)
+
+
+class LostClaim(Exception):
+    """Another process fetches the recording, or it was deleted."""
+
+
+class _Lease:
+    """Claims a recording for longer while it is fetched."""
+
+    def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int]) -> None:
+        self._recordings = recordings
+        self._row = row
+        self._now = now
+        self._renewed_at = now()
+
+    async def renew(self, *, is_forced: bool = False) -> None:
+        """Renew it when a third of it has passed. Raises LostClaim."""
+        now = self._now()
+        if is_forced or now - self._renewed_at > LEASE_MS / 3:
+            if not await self._recordings.renew(self._row.id, self._row.claim, now + LEASE_MS):
+                raise LostClaim
+            self._renewed_at = now
+
+
+def _folder_failure(error: OSError) -> DownloadFailed:
+    if error.errno in _DISK_FULL:
+        return DownloadFailed("waiting", "the disk is full", "make room; it is tried again")
+    cure = "give the user that runs the server the right to write to the folder of recordings"
+    return DownloadFailed("waiting", f"the folder of recordings cannot be written: {error.strerror}", cure)
+
+
+async def remove_files(recordings: Recordings, folder: RecordingFolder, now: datetime) -> int:
+    """Remove the files of recordings that are deleted for good; how many. Raises OSError, StoreUnavailable.
+
+    One that is being fetched at this moment is left for the next time.
+    """
+    removed, now_ms = 0, int(now.timestamp() * 1000)
+    while ids := await recordings.removable(now_ms, BATCH):
+        await asyncio.to_thread(folder.remove, ids)
+        await recordings.removed(ids)
+        removed += len(ids)
+    return removed
+
+
+async def sweep_recordings(
+    recordings: Recordings, folder: RecordingFolder, now: datetime, kept_for: timedelta | None
+) -> int:
+    """Remove recordings that are older than `kept_for` (None: none are), or were deleted a while ago; how many files.
+
+    Raises OSError and StoreUnavailable: the rest is removed the next time.
+    """
+    now_ms = int(now.timestamp() * 1000)
+    before = int((now - kept_for).timestamp() * 1000) if kept_for is not None else 0
+    deleted_until = int((now - UNDO_FOR).timestamp() * 1000)
+    while ids := await recordings.expired(now_ms, deleted_until, before, BATCH):
+        await recordings.erase(ids)
+    removed = await remove_files(recordings, folder, now)
+    await recordings.delete_remains(before)
+    return removed + await asyncio.to_thread(folder.sweep, before / 1000)

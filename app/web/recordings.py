@@ -1,0 +1,82 @@
+"""Recordings while the server runs: what fetches them, what removes them, and what the log and the metrics say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import StoreError
+from app.service.media import MediaClient
+from app.service.outgoing import new_client
+from app.service.recording_folder import RecordingFolder
+from app.service.recordings import SWEEP_S, Fetcher, FetchListener, sweep_recordings
+from app.settings import Settings
+from app.store import RecordingCounts, RecordingRow, Recordings, Store
+from app.vonage.application_token import ApplicationTokens
+from app.web.metrics import Metrics
+
+
+class RecordingLog(FetchListener):
+    """Logs and counts what happens to recordings, without any value of their calls."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def fetched(self, row: RecordingRow, next_s: float | None) -> None:
+        """One try is over."""
+        about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
+        if not row.problem:
+            self._metrics.count_recording_try("kept")
+            self._log.info("recording kept", **about)
+        elif next_s is not None:
+            self._metrics.count_recording_try("failed")
+            self._log.warning("recording not fetched", **about, problem=row.problem, next_try_s=round(next_s))
+        else:
+            self._metrics.count_recording_try("given up")
+            self._log.error("recording given up", **about, problem=row.problem, cure=row.cure)
+
+    def counted(self, counts: RecordingCounts) -> None:
+        """How many recordings wait and have failed."""
+        self._metrics.set_recordings(counts.waiting, counts.failed)
+
+    def troubled(self, problem: str) -> None:
+        """The store was away."""
+        self._log.error("recordings not fetched", problem=problem)
+
+
+def make_fetcher(
+    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> Fetcher | None:
+    """What fetches recordings as the settings say; None: none are kept."""
+    folder = settings.recordings_folder
+    if folder is None:
+        return None
+    tokens, key = None, settings.private_key.get_secret_value()
+    if key and settings.application_id:
+        try:
+            tokens = ApplicationTokens(settings.application_id, key)
+        except ValueError as error:
+            cure = "copy the application's private.key again, and restart the server"
+            log.warning("recordings not fetched", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
+    media = MediaClient(new_client(settings.private_hosts), tokens, settings.media_url) if tokens is not None else None
+    return Fetcher(store.recordings, RecordingFolder(folder), media, listener=RecordingLog(metrics, log), clock=clock)
+
+
+async def remove_recordings(
+    recordings: Recordings, folder: RecordingFolder, days: int, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Remove what was deleted, and what is older than `days` (0: nothing is), again and again."""
+    kept_for = timedelta(days=days) if days else None
+    while True:
+        try:
+            if removed := await sweep_recordings(recordings, folder, clock(), kept_for):
+                log.info("recordings removed", files=removed)
+        except (StoreError, OSError) as error:
+            log.warning("recordings not removed", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
+            log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(SWEEP_S)
