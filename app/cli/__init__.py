@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "replay": "Play a recorded call again, and compare what goes out.",
     "hooks": "List waiting and parked hooks; try them again, or delete them.",
     "lsp": "Run the language server for an editor, on standard input and output.",
+    "recordings": "List the recordings of callers; write one to a file, fetch it again or delete it.",
     "bundle": "Write static NCCOs for the fallback URL, for when the server is down.",
     "hours": "Show when opening hours are open, with holidays, gaps and overlaps.",
     "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from pydantic import SecretStr
 
 from app.cli import options
 from app.cli.environment import DOTENV, flow_variables, variables
@@ -130,7 +131,7 @@ def check_private_key(settings: Settings) -> Iterator[Finding]:
     """Whether the private key is an RSA key of a usual size."""
     pem = settings.private_key.get_secret_value()
     if not pem:
-        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY is not set; the server does not need it")
+        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY is not set; only recordings need it")
         return
     cure = "Generate a key pair for the application in the Vonage dashboard, and keep its private.key."
     try:
@@ -199,6 +200,36 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
 
 
+def check_recordings(settings: Settings) -> Iterator[Finding]:
+    """Whether recordings can be fetched and kept."""
+    folder = settings.recordings_folder
+    if folder is None:
+        yield Finding("recordings", "ok", "recordings are not kept")
+        return
+    missing = [name for name in ("private_key", "application_id") if not _is_set(settings, name)]
+    if missing:
+        names = " and ".join(map(variable, missing))
+        cure = f"Set {names}, or NCCO_RECORDINGS=off if no flow records."
+        yield Finding("recordings", "warning", f"recordings are not fetched: {names} is not set", cure)
+    place = folder.absolute()
+    if open_store(settings.database_url).path is None and settings.recordings is None:
+        cure = "Name a folder that all hosts share in NCCO_RECORDINGS; one host alone may name any folder."
+        yield Finding("recordings", "warning", f"each host keeps its own recordings, here in {place}", cure)
+    if not os.access(_existing(place), os.W_OK | os.X_OK):
+        cure = "Run this as the server's user; if it is that user, give it the right to write there."
+        yield Finding("recordings", "error", f"{_existing(place)} cannot be written by this user", cure)
+    elif place.is_dir() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        message = f"other users of this machine can reach {place}"
+        yield Finding("recordings", "warning", message, f"chmod 700 {place}")
+    elif not missing:
+        yield Finding("recordings", "ok", f"recordings are kept in {place}")
+
+
+def _is_set(settings: Settings, name: str) -> bool:
+    value = getattr(settings, name)
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
     """Whether the flows have errors, take calls, and lose no caller."""
     flows = loaded.project.flows.values()
@@ -251,5 +282,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
     check_disk,
+    check_recordings,
 )
 """The checks that need the settings alone, in their order."""

@@ -1,0 +1,227 @@
+"""`ncco recordings`: what callers have spoken onto recordings."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from app.cli import options
+from app.cli.database import with_store
+from app.cli.environment import server_settings
+from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
+from app.flow.report import printable
+from app.service.recorded_calls import duration_text, json_time
+from app.service.recording_folder import RecordingFolder
+from app.service.recordings import remove_files
+from app.store import RecordingCounts, RecordingFilter, RecordingRow, Store
+
+SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}
+BY: Final = "ncco recordings"
+
+
+class NoSuchRecording(CannotRun):
+    """There is no such recording, or it has no file; ends with 1."""
+
+    exit_code = ISSUES
+
+
+@click.group(
+    "recordings",
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  ncco recordings                            the newest, and why some are not there
+  ncco recordings list --number 900123       from or to this number
+  ncco recordings list --format json         the same for a program
+  ncco recordings get 5f0c...                write it to a file beside you
+  ncco recordings get 5f0c... - | mpv -      play it
+  ncco recordings retry                      fetch again what failed, now
+  ncco recordings delete 5f0c...             delete it for good
+
+It works on the database that NCCO_DATABASE_URL names and the folder NCCO_RECORDINGS, also while a server runs. Exit
+codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
+)
+@click.pass_context
+def command(context: click.Context) -> int:
+    """List the recordings of callers; write one to a file, fetch it again or delete it."""
+    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_))
+
+
+@command.command("list", short_help="List the newest recordings.")
+@click.option("--number", default="", help="From or to this number, or a part of it.")
+@click.option("--flow", default="", help="Recorded in this flow.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
+@options.output("text", "json")
+def list_(number: str, flow: str, limit: int, form: str) -> int:
+    """List the newest recordings, deleted ones too as long as that can be undone. Times are UTC.
+
+    Exit codes: 0 shown, 1 some have failed, 2 there is no database.
+    """
+    wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
+
+    async def read(store: Store) -> tuple[Sequence[RecordingRow], RecordingCounts]:
+        return await store.recordings.list(limit, wanted=wanted), await store.recordings.count()
+
+    rows, counts = with_store(read)
+    now = _now()
+    if form == "json":
+        print_json({**counts._asdict(), "recordings": [_document(row, now) for row in rows]})
+    else:
+        for row in rows:
+            _print(row, now)
+        click.echo(f"{counts.new} new, {counts.waiting} waiting, {counts.failed} failed")
+    return ISSUES if counts.failed else FINE
+
+
+@command.command("get", short_help="Write a recording to a file.")
+@click.argument("id_", metavar="ID")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
+def get(id_: str, file: Path | None) -> int:
+    """Write a recording to FILE, or to standard output (`-`). Without FILE it is ID.mp3, ID.wav or ID.ogg.
+
+    A file that exists is not overwritten. Exit codes: 0 written, 1 there is no such recording or it is not fetched,
+    2 it cannot be written, or there is no database.
+    """
+    row = with_store(lambda store: _existing(store, id_))
+    if row.state != "kept":
+        raise NoSuchRecording(f"{id_} is not there: {row.problem or _state(row, _now())}", row.cure or "try it later")
+    try:
+        with _folder().file(id_).open("rb") as audio:
+            if str(file) == "-":
+                shutil.copyfileobj(audio, sys.stdout.buffer)
+                return FINE
+            target = file or Path(f"{id_}{SUFFIXES.get(row.content_type, '')}")
+            _copy(audio, target)
+    except FileNotFoundError as error:
+        cure = "set NCCO_RECORDINGS to the server's folder"
+        raise NoSuchRecording(f"the file of {id_} is not in {_folder().path}", cure) from error
+    click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
+    return FINE
+
+
+def _copy(audio: Any, target: Path) -> None:
+    """Write a new file, or none. Raises CannotRun when it exists."""
+    try:
+        with target.open("xb") as out:
+            try:
+                shutil.copyfileobj(audio, out)
+            except OSError:
+                with suppress(OSError):
+                    target.unlink()
+                raise
+    except FileExistsError as error:
+        raise CannotRun(f"{target} exists", "name another file") from error
+    except OSError as error:
+        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that can be") from error
+
+
+@command.command("retry", short_help="Fetch recordings again, now.")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def retry(ids: tuple[str, ...]) -> int:
+    """Fetch recordings again, now: those with these IDs, or all that wait or have failed.
+
+    A running server does it within seconds; otherwise it does when it starts. Exit codes: 0 they will be fetched, 1 one
+    of them does not exist or is there already, 2 there is no database.
+    """
+
+    async def run(store: Store) -> int:
+        return sum([await store.recordings.retry(_now(), id_) for id_ in dict.fromkeys(ids or ("",))])
+
+    count = with_store(run)
+    click.echo(f"{counted(count, 'recording is', 'recordings are')} fetched again now, or when the server starts")
+    return ISSUES if ids and count < len(set(ids)) else FINE
+
+
+@command.command("delete", short_help="Delete recordings for good.")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+def delete(ids: tuple[str, ...]) -> int:
+    """Delete recordings for good, with their transcripts and files. Vonage keeps its own copies for a while.
+
+    Exit codes: 0 they are deleted, 1 one of them does not exist, 2 there is no database.
+    """
+    folder, wanted = _folder(), list(dict.fromkeys(ids))
+
+    async def run(store: Store) -> int:
+        found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]
+        for id_ in found:
+            await store.recordings.mark_deleted(id_, _now(), BY)
+        await store.recordings.erase(found)
+        await remove_files(store.recordings, folder, datetime.now(UTC))
+        return len(found)
+
+    count = with_store(run)
+    click.echo(f"{counted(count, 'recording is', 'recordings are')} deleted")
+    return ISSUES if count < len(wanted) else FINE
+
+
+async def _existing(store: Store, id_: str) -> RecordingRow:
+    row = await store.recordings.get(id_)
+    if row is None or row.state == "deleted":
+        raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
+    return row
+
+
+def _folder() -> RecordingFolder:
+    """The server's folder. Raises CannotRun when there is none."""
+    path = server_settings().recordings_folder
+    if path is None:
+        raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder")
+    return RecordingFolder(path)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _state(row: RecordingRow, now: int) -> str:
+    if row.deleted_at is not None:
+        return "deleted, which the console can undo"
+    return "being fetched" if row.is_being_fetched(now) else row.state
+
+
+def _print(row: RecordingRow, now: int) -> None:
+    came = datetime.fromtimestamp(row.created_at / 1000, UTC)
+    length = duration_text(row.duration_ms / 1000) if row.duration_ms is not None else "?"
+    where = ".".join(name for name in (row.flow, row.step) if name)
+    click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {row.from_number or '?'}  {where}".rstrip())
+    marks = [name for name, at in (("heard", row.heard_at), ("done", row.done_at)) if at is not None]
+    click.echo(f"    {', '.join([_state(row, now), *marks])}" + (f": {row.problem}" if row.problem else ""))
+    if row.problem:
+        click.echo(f"    cure: {row.cure}")
+    if row.transcript:
+        click.echo(f"    {printable(' '.join(row.transcript.split()))[:200]}")
+
+
+def _document(row: RecordingRow, now: int) -> dict[str, Any]:
+    """A recording as JSON, without the address at Vonage."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "state": "deleted" if row.deleted_at is not None else "fetching" if row.is_being_fetched(now) else row.state,
+        "call": row.session,
+        "from": row.from_number,
+        "to": row.to_number,
+        "flow": row.flow,
+        "step": row.step,
+        "came_at": json_time(row.created_at),
+        "seconds": row.duration_ms / 1000 if row.duration_ms is not None else None,
+        "bytes": row.size,
+        "type": row.content_type,
+        "sha256": row.sha256,
+        "transcript": row.transcript,
+        "transcript_state": row.transcript_state,
+        "problem": row.problem,
+        "cure": row.cure,
+        "tries": row.tries,
+        "next_try_at": json_time(row.due_at),
+        "heard_at": json_time(row.heard_at),
+        "done_at": json_time(row.done_at),
+    }

@@ -1,0 +1,137 @@
+"""`ncco recordings` and `ncco forget` on a database and a folder with recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from app.service.recording_folder import RecordingFolder
+from app.store import RecordingRow, Store, open_store
+from tests.contract.command import ncco
+from tests.contract.media_server import MP3
+
+KEPT, WAITING, FAILED = "1" * 32, "2" * 32, "3" * 32
+NUMBER = "447700900123"
+
+
+def row(id_: str, **changes: Any) -> RecordingRow:
+    found = RecordingRow(
+        id_,
+        f"uuid {id_}",
+        "record",
+        1_772_625_600_000,
+        session="leg-1",
+        flow="line",
+        step="message",
+        from_number=NUMBER,
+        to_number="442079460000",
+        url="https://api.nexmo.com/v1/files/secret",
+        duration_ms=34_000,
+    )
+    return found._replace(**changes)
+
+
+ROWS = (
+    row(KEPT, state="kept", size=len(MP3), content_type="audio/mpeg", transcript="Please call me.", has_file=1),
+    row(WAITING, due_at=1, from_number="447700900999", problem="status 503", cure="nothing yet"),
+    row(FAILED, state="failed", problem="status 401", cure="check the key", created_at=1_772_625_500_000),
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    async def write(store: Store) -> None:
+        for each in ROWS:
+            await store.recordings.add(each)
+
+    in_store(tmp_path, write)
+    RecordingFolder(tmp_path / "ncco.db-recordings").put(KEPT, MP3)
+    return tmp_path
+
+
+def in_store(home: Path, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:
+    async def run() -> Any:
+        store = open_store(f"sqlite:///{home}/ncco.db")
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def asked(home: Path, *words: str) -> Result:
+    return ncco("recordings", *words, cwd=home)
+
+
+def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home: Path) -> None:
+    listed, documents = asked(home), json.loads(asked(home, "list", "--format", "json").stdout)
+
+    assert 1 == listed.exit_code
+    assert "3 new, 1 waiting, 1 failed" in listed.stdout
+    assert "failed: status 401\n    cure: check the key" in listed.stdout
+    assert "0:34" in listed.stdout or "34 s" in listed.stdout
+    assert "secret" not in listed.stdout + json.dumps(documents)
+    assert [WAITING, KEPT, FAILED] == [each["id"] for each in documents["recordings"]]
+    assert [WAITING] == [
+        each["id"]
+        for each in json.loads(asked(home, "list", "--number", "900999", "--format", "json").stdout)["recordings"]
+    ]
+
+
+def test_a_recording_is_written_to_a_new_file_alone(home: Path) -> None:
+    assert 0 == asked(home, "get", KEPT).exit_code
+    assert MP3 == (home / f"{KEPT}.mp3").read_bytes()
+    (home / "mine").write_text("mine")
+    refused = asked(home, "get", KEPT, "mine")
+
+    assert (2, "mine") == (refused.exit_code, (home / "mine").read_text())
+    assert "mine exists" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("id_", "said"),
+    [(FAILED, "status 401"), (WAITING, "status 503"), ("../ncco.db", "there is no recording"), ("", "no")],
+)
+def test_what_is_not_there_is_not_written(home: Path, id_: str, said: str) -> None:
+    refused = asked(home, "get", id_, "out")
+
+    assert 1 == refused.exit_code
+    assert said in refused.output
+    assert not (home / "out").exists()
+
+
+def test_what_failed_is_fetched_again_on_request(home: Path) -> None:
+    assert 0 == asked(home, "retry").exit_code
+    found = in_store(home, lambda store: store.recordings.get(FAILED))
+
+    assert ("waiting", 0) == (found.state, found.tries)
+    assert 1 == asked(home, "retry", KEPT).exit_code
+
+
+def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
+    assert 0 == asked(home, "delete", KEPT).exit_code
+    assert [] == list((home / "ncco.db-recordings").iterdir())
+    found = in_store(home, lambda store: store.recordings.get(KEPT))
+
+    assert ("deleted", "", "") == (found.state, found.transcript, found.from_number)
+    assert 1 == asked(home, "delete", KEPT).exit_code
+    assert 1 == asked(home, "get", KEPT).exit_code
+
+
+def test_recordings_of_a_forgotten_number_go_with_their_files(home: Path) -> None:
+    forgotten = json.loads(ncco("forget", "--number", f"+{NUMBER}", "--format", "json", cwd=home).stdout)
+
+    assert (2, 0) == (forgotten["recordings"], forgotten["traces"])
+    assert [] == list((home / "ncco.db-recordings").iterdir())
+    assert [WAITING] == [
+        each["id"] for each in json.loads(asked(home, "list", "--format", "json").stdout)["recordings"]
+    ]
+    assert NUMBER.encode() not in b"".join(file.read_bytes() for file in home.glob("ncco.db*") if file.is_file())

@@ -1,0 +1,158 @@
+"""1,000 recordings are fetched while their servers are killed again and again: none is lost, none is there twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from app.store import RecordingRow, Store, open_store
+from tests.contract.application_api import APPLICATION_ID
+from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
+from tests.contract.server import Server, running
+from tests.contract.store.postgres_stores import empty_database
+
+FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{talk: Hello.}]\n    goto: end\n"
+RECORDINGS: Final = 1_000
+KILLS: Final = 6
+EVERY_S: Final = 3.0
+FETCHED_WITHIN_S: Final = 300.0
+HOSTILE: Final = ("../../../tmp/escaped", "..%2f..%2fescaped", "/etc/passwd", "a\0b", "CON", "x" * 5_000, "é\u202e")
+"""Ids that would be dangerous as names of files."""
+
+
+def audio(number: int) -> bytes:
+    """A file of its own for each recording."""
+    return (MP3, WAV, OGG)[number % 3] + hashlib.sha256(b"%d" % number).digest() * (number % 50)
+
+
+def faults(foreign: MediaServer) -> Sequence[File]:
+    """What may come in place of a file at first."""
+    return (
+        File(dies=True),
+        File(status=503),
+        File(status=404),
+        File(b"<html>error</html>", content_type="text/html"),
+        File(status=302, headers={"location": f"{foreign.url}/stolen"}),
+        File(pieces=20, every_s=0.2, dies=True),
+        File(after_s=12.0),
+    )
+
+
+def uuid_of(number: int) -> str:
+    return HOSTILE[number] if number < len(HOSTILE) else f"{number:08d}-0000-4000-8000-000000000000"
+
+
+def announce(number: int, url: str, servers: Sequence[Server]) -> None:
+    """Send a webhook as Vonage does, until a server acknowledges it; some are delivered twice."""
+    body = {
+        "recording_url": url,
+        "recording_uuid": uuid_of(number),
+        "conversation_uuid": f"CON-{number}",
+        "start_time": "2026-03-04T09:15:40Z",
+        "end_time": "2026-03-04T09:16:10Z",
+        "size": 1,
+        "timestamp": "2026-03-04T09:16:10.640Z",
+    }
+    left = 2 if number % 5 == 0 else 1
+    while left:
+        with suppress(httpx.TransportError):
+            answer = httpx.post(f"{servers[number % len(servers)].url}/webhooks/event", json=body, timeout=10)
+            left -= answer.status_code == 200
+        if left:
+            time.sleep(0.2)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def servers(request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer) -> Iterator[list[Server]]:
+    """One server on SQLite, or two on PostgreSQL with one folder of recordings."""
+    database = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
+    settings = {
+        "NCCO_DATABASE_URL": database,
+        "NCCO_KEY": "k" * 32,
+        "NCCO_RECORDINGS": str(tmp_path / "recordings"),
+        "NCCO_MEDIA_URL": media.url,
+        "VONAGE_APPLICATION_ID": APPLICATION_ID,
+        "VONAGE_PRIVATE_KEY": pem(),
+    }
+    with ExitStack() as stack:
+        hosts = []
+        for number in range(1 if request.param == "sqlite" else 2):
+            home = tmp_path / f"host {number}"
+            home.mkdir()
+            hosts.append(stack.enter_context(running(home, {"flows/line.yaml": FLOW}, settings)))
+        yield hosts
+
+
+@pytest.fixture
+def media() -> Iterator[MediaServer]:
+    with media_server() as server:
+        yield server
+
+
+async def rows_of(store: Store) -> list[RecordingRow]:
+    found: list[RecordingRow] = []
+    while page := await store.recordings.list(500, found[-1].id if found else ""):
+        found += page
+    return found
+
+
+async def fetched(url: str) -> list[RecordingRow]:
+    """All recordings, once nothing waits any more."""
+    store = open_store(url)
+    await store.open()
+    try:
+        async with asyncio.timeout(FETCHED_WITHIN_S):
+            while (await store.recordings.count()).waiting:  # noqa: ASYNC110 - other processes write it
+                await asyncio.sleep(0.5)
+        return await rows_of(store)
+    finally:
+        await store.close()
+
+
+@pytest.mark.timeout(900)
+def test_no_recording_is_lost_or_kept_twice_when_servers_are_killed(
+    servers: list[Server], media: MediaServer, tmp_path: Path
+) -> None:
+    chosen = random.Random(7)  # noqa: S311 - which faults, the same each time
+    with media_server() as foreign, ThreadPoolExecutor(8) as senders:
+        for number in range(RECORDINGS):
+            good = File(audio(number), pieces=chosen.choice((1, 1, 4)), every_s=0.05)
+            first = [chosen.choice(faults(foreign))] if number % 4 == 0 else []
+            media.put(f"/v1/files/{number}", *first, good)
+        sent = [
+            senders.submit(announce, number, f"{media.url}/v1/files/{number}", servers) for number in range(RECORDINGS)
+        ]
+        for kill in range(KILLS):
+            time.sleep(EVERY_S)
+            server = servers[kill % len(servers)]
+            server.end()
+            server.start()
+        for each in sent:
+            each.result(timeout=120)
+        rows = asyncio.run(fetched(servers[0].settings["NCCO_DATABASE_URL"]))
+        stolen = foreign.requests
+
+    assert ([], []) == (stolen, media.refused)
+    assert RECORDINGS == len(rows) == len({row.uuid for row in rows})
+    assert {"kept"} == {row.state for row in rows}
+    folder = tmp_path / "recordings"
+    files = {file.name: file for file in folder.iterdir()}
+    assert {row.id for row in rows} == set(files)
+    numbers = {row.id: int(row.conversation.removeprefix("CON-")) for row in rows}
+    assert set(range(RECORDINGS)) == set(numbers.values())
+    for row in rows:
+        content = files[row.id].read_bytes()
+        assert audio(numbers[row.id]) == content
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (row.sha256, row.size)
+    lines = "".join("".join(server.lines) for server in servers)
+    assert [] == [secret for secret in ("/v1/files/", "-0000-4000-8000-", "Bearer", "BEGIN") if secret in lines]
