@@ -29,6 +29,7 @@ def places_of(settings: Settings) -> BackupPlaces:
     epilog="""\b
 Examples:
   ncco backup /var/backups/ncco                 a new file in that folder: ncco-20261225T031500Z.tar
+  ncco backup --keep 14 /var/backups/ncco       the same, and the newest 14 stay
   ncco backup ncco.tar.gz                       compressed
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco backup ncco.tar
 
@@ -38,13 +39,19 @@ file appears under its name; only its owner can read it. `ncco restore` reads it
 codes: 0 written, 2 it cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N", help="In the folder FILE: delete all but the newest N backups."
+)
 @click.option("--replace", is_flag=True, help="Replace FILE if it exists.")
 @options.output("text", "json")
-def command(file: Path, *, replace: bool, form: str) -> int:
+def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     """Write the calls, the key file and the recordings into FILE, or into a new file in the folder FILE."""
     settings, now = server_settings(), datetime.now(UTC)
-    if file.is_dir():
-        file = file / f"ncco-{now:%Y%m%dT%H%M%SZ}.tar"
+    folder = file if file.is_dir() else None
+    if keep and folder is None:
+        raise CannotRun(f"{file} is no folder", "name the folder of the backups, or leave out --keep")
+    if folder is not None:
+        file = folder / f"ncco-{now:%Y%m%dT%H%M%SZ}.tar"
     if file.exists() and not replace:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)
@@ -52,6 +59,8 @@ def command(file: Path, *, replace: bool, form: str) -> int:
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {places.store.label}", cure)
     size = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
+    for older in sorted(folder.glob("ncco-????????T??????Z.tar"))[:-keep] if folder and keep else ():
+        older.unlink()
     if form == "json":
         print_json({"file": str(file), "bytes": size, "made_at": now.isoformat()})
     else:

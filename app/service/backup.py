@@ -93,7 +93,7 @@ class BackupPlaces:
     def present(self) -> Iterator[Path]:
         """The files and folders of it that hold something."""
         for path in (self.store.path, self.key, self.recordings):
-            if path is not None and path.exists() and (path.is_file() or any(path.iterdir())):
+            if path is not None and (path.is_file() or (path.is_dir() and any(map(Path.is_file, path.iterdir())))):
                 yield path
 
 
@@ -138,6 +138,8 @@ async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes]
     with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
+    if (await places.store.schema()).missing:  # of a server of the previous version: opening it would migrate it
+        return size
     await places.store.open()
     try:
         await Backups(places.store.database).add(BackupRow(int(now.timestamp() * 1000), size))
@@ -299,7 +301,7 @@ def _move(draft: Path, target: Path, undo: ExitStack) -> None:
     steps = [(draft, target)]
     if target.is_dir():
         steps = [(path, target / path.name) for path in draft.iterdir()]
-        old = [path for path in target.iterdir() if path != draft.parent]
+        old = [path for path in target.iterdir() if path.is_file()]
     else:
         old = [target] if target.exists() else []
     for source, goal in (*((path, before / path.name) for path in old), *steps):

@@ -326,10 +326,12 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     (home.path / "backups").mkdir()
     first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)
     exists = home.ncco("backup", archive)
-    (home.path / "backups").chmod(0o755)
-    there = sorted(path.name for path in (home.path / "backups").iterdir())
+    names = ["ncco-20200101T000000Z.tar", "ncco-20210101T000000Z.tar", "mine.tar"]
+    for name in names:
+        (home.path / "backups" / name).touch()
+    second = home.ncco("backup", "--keep", "2", "backups", "--format", "json").stdout
+    kept = {path.name for path in (home.path / "backups").iterdir()}
 
-    assert [Path(first["file"]).name] == there
-    assert there[0].startswith("ncco-2")
+    assert {Path(first["file"]).name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
     assert 2 == exists.returncode
     assert "add --replace" in exists.stderr

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from app.store.migrations import POSTGRES, SQLITE
 from tests.contract.store.postgres_stores import ask, empty_database
 from tests.system.cli.projects import ncco
 
@@ -52,6 +54,13 @@ def test_newer_schema_cannot_be_used(old: Path) -> None:
         assert 2 == refused.exit_code
         assert "has schema 9999, and this version knows none after" in refused.output
         assert "cure: start the newer version" in refused.output
+
+
+def test_the_page_of_upgrades_names_the_newest_schemas() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "upgrade.md").read_text("utf-8")
+    newest = ".".join(version("ncco-server").split(".")[:2])
+
+    assert f"| {newest} | {SQLITE[-1].version} | {POSTGRES[-1].version} | " in page
 
 
 def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from tests.system.hosts.proxy import wait_until_up
 from tests.system.repository.tracked import ROOT
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
+UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
 DRAINED_S, LAST_WRITE_S, VONAGE_WAITS_S = 30, 5, 5
@@ -50,15 +51,19 @@ def done(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 @needs_systemd
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
-    (tmp_path / "ncco.service").write_text(UNIT.replace("/opt/ncco/bin/ncco", NCCO))
-    verified = done("systemd-analyze", "verify", "--man=no", f"{tmp_path}/ncco.service", home=tmp_path)
+    for name in UNITS:
+        unit = (ROOT / "deploy" / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(unit.replace("/opt/ncco/bin/ncco", NCCO))
+    units = [f"{tmp_path}/{name}" for name in UNITS]
+    verified = done("systemd-analyze", "verify", "--man=no", *units, home=tmp_path)
 
     assert (0, "") == (verified.returncode, verified.stderr)
 
 
 @needs_systemd
-def test_the_unit_has_few_rights(tmp_path: Path) -> None:
-    words = ("systemd-analyze", "security", "--offline=true", "--threshold=20", f"{ROOT}/deploy/ncco.service")
+@pytest.mark.parametrize("unit", ["ncco.service", "ncco-backup.service"])
+def test_the_unit_has_few_rights(unit: str, tmp_path: Path) -> None:
+    words = ("systemd-analyze", "security", "--offline=true", "--threshold=20", f"{ROOT}/deploy/{unit}")
 
     assert 0 == done(*words, home=tmp_path).returncode
 

@@ -1,0 +1,87 @@
+"""deploy/kubernetes.yaml: what Kubernetes would refuse, and what the pages say of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from app.settings import Settings
+from app.settings.fields import variable
+from tests.system.repository.tracked import ROOT
+
+MANIFEST = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
+OBJECTS: dict[str, dict[str, Any]] = {each["kind"]: each for each in yaml.safe_load_all(MANIFEST)}
+SCHEMA = json.loads(Path(__file__).with_name("kubernetes-schema.json").read_text(encoding="utf-8"))
+KINDS = ("Deployment", "Service", "PodDisruptionBudget", "PersistentVolumeClaim", "CronJob")
+
+
+def faults(kind: str, manifest: dict[str, Any]) -> list[str]:
+    checker = jsonschema.Draft202012Validator({**SCHEMA["kinds"][kind], "$defs": SCHEMA["$defs"]})
+    return [error.message for error in checker.iter_errors(manifest)]
+
+
+def pods() -> list[dict[str, Any]]:
+    job = OBJECTS["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return [OBJECTS["Deployment"]["spec"]["template"]["spec"], job]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kubernetes_knows_every_field(kind: str) -> None:
+    misspelt = copy.deepcopy(OBJECTS[kind])
+    misspelt["spec"]["replica"] = 2
+
+    assert set(KINDS) == set(OBJECTS)
+    assert [] == faults(kind, OBJECTS[kind])
+    assert [] != faults(kind, misspelt)
+
+
+def test_every_container_has_few_rights_and_limits() -> None:
+    for pod in pods():
+        (container,) = pod["containers"]
+        rights = container["securityContext"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert (False, True) == (rights["allowPrivilegeEscalation"], rights["readOnlyRootFilesystem"])
+        assert ["ALL"] == rights["capabilities"]["drop"]
+        assert "memory" in container["resources"]["limits"]
+        assert pod["automountServiceAccountToken"] is False
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        assert volumes == {mount["name"] for mount in container["volumeMounts"]}
+
+
+def test_every_variable_is_a_setting() -> None:
+    known = {variable(name) for name in Settings.model_fields}
+    for pod in pods():
+        for entry in pod["containers"][0]["env"]:
+            assert entry["name"].removesuffix("_FILE") in known
+
+
+def test_servers_drain_before_they_are_killed_and_one_always_stays() -> None:
+    spec = OBJECTS["Deployment"]["spec"]
+    pod = spec["template"]["spec"]
+    env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
+    probe = pod["containers"][0]["readinessProbe"]
+
+    assert pod["terminationGracePeriodSeconds"] >= int(env["NCCO_DRAIN_S"]) + 15
+    assert int(env["NCCO_DRAIN_S"]) > probe["periodSeconds"] * probe["failureThreshold"]
+    assert ("/readyz", "/healthz") == tuple(
+        pod["containers"][0][name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")
+    )
+    assert 2 == spec["replicas"] > OBJECTS["PodDisruptionBudget"]["spec"]["minAvailable"]
+
+
+def test_everything_refers_to_what_exists() -> None:
+    labels = OBJECTS["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    made = set(re.findall(r"--from-literal=([a-z-]+)=", MANIFEST))
+    asked = set(re.findall(r"\bkey: ([a-z-]+)", MANIFEST))
+
+    assert labels == OBJECTS["Service"]["spec"]["selector"]
+    assert labels == OBJECTS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]
+    assert made == asked
+    assert f"claimName: {OBJECTS['PersistentVolumeClaim']['metadata']['name']}" in MANIFEST
