@@ -39,9 +39,7 @@ file appears under its name; only its owner can read it. `ncco restore` reads it
 codes: 0 written, 2 it cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--keep", type=click.IntRange(1), metavar="N", help="In the folder FILE: delete all but the newest N backups."
-)
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")
 @click.option("--replace", is_flag=True, help="Replace FILE if it exists.")
 @options.output("text", "json")
 def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
