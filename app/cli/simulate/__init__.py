@@ -281,7 +281,7 @@ class Simulation:
         prompt, fitted = Prompt(), self._fitted()
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
-        person = Person(self.stage.flows, prompt, self.screen, outside.look_ups() if outside is not None else None)
+        person = Person(self.stage.flows, prompt, self.screen, outside.look_ups if outside is not None else None)
         self._announce(fitted)
         async with self._placed(fitted, person) as line:
             talk = TerminalCall(line, prompt, self.screen, stage, is_real_time=is_real_time)
@@ -329,7 +329,7 @@ class Simulation:
         # Servers that are asked may remember calls by their ids.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
         yield await self.stage.ring(
-            call, self.met, look_ups=lambda: person.ask, env=self.env, seed=seed, patience_s=PATIENCE_S
+            call, self.met, look_ups=person.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S
         )
 
     def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, person: Person) -> None:

@@ -109,17 +109,20 @@ class Person:
 
     Args:
         flows: those of the project.
-        outside: asks the network instead; None: lookups are not sent.
+        look_ups: returns what asks the network instead, for one turn; None: lookups are not sent.
 
     Attributes:
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
     """
 
-    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: AnswerLookups | None) -> None:
+    def __init__(
+        self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, look_ups: Callable[[], AnswerLookups] | None
+    ) -> None:
         self._definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen
-        self._outside = outside
+        self._look_ups = look_ups
+        self._outside: AnswerLookups | None = None
         self.show_news: Callable[[], Awaitable[None]] | None = None
         self._given: dict[str, list[Any]] = {}
 
@@ -128,6 +131,11 @@ class Person:
         """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
         silent = {"error": _NOBODY}
         return {name: answers for name, answers in self._given.items() if any(each != silent for each in answers)}
+
+    def of_turn(self) -> AnswerLookups:
+        """A function that answers the lookups of one turn, which share the time of the settings."""
+        self._outside = self._look_ups() if self._look_ups is not None else None
+        return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""

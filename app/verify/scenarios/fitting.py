@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 from app.engine import Lookup, LookupAnswer
@@ -145,7 +145,8 @@ class Answers:
     Args:
         given: the answers in the scenario.
         definitions: the lookups of its flows.
-        outside: answers all other lookups; None: they get no answer, so they take their defaults.
+        look_ups: returns what answers all other lookups of a turn; None: they get no answer, so they take their
+            defaults.
 
     Attributes:
         unanswered: the names of lookups without an answer.
@@ -153,15 +154,24 @@ class Answers:
     """
 
     def __init__(
-        self, given: Mapping[str, GivenAnswers], definitions: Definitions, outside: AnswerLookups | None = None
+        self,
+        given: Mapping[str, GivenAnswers],
+        definitions: Definitions,
+        look_ups: Callable[[], AnswerLookups] | None = None,
     ) -> None:
         self._given = given
         self._definitions = definitions
-        self._outside = outside
+        self._look_ups = look_ups
+        self._outside: AnswerLookups | None = None
         self._asked: dict[str, int] = {}
         self._answered: dict[str, LookupAnswer] = {}
         self.unanswered: list[str] = []
         self.misfits: dict[str, str] = {}
+
+    def of_turn(self) -> AnswerLookups:
+        """A function that answers the lookups of one turn, which share the time of the settings."""
+        self._outside = self._look_ups() if self._look_ups is not None else None
+        return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each lookup, in order; the same key always gets the same answer."""

@@ -154,7 +154,7 @@ class LocalStage:
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos)
         result = Result(_judged(scenario, conditions))
-        answers = Answers(scenario.given, self._lookups, self.outside.look_ups() if self.outside else None)
+        answers = Answers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
         # The ids are the same in every run, but differ each time that a scenario is repeated within a run.
@@ -162,7 +162,7 @@ class LocalStage:
         placed = await self.ring(
             scenario,
             conditions,
-            look_ups=lambda: answers.ask,
+            look_ups=answers.of_turn,
             env=scenario.env,
             dial_allow=scenario.dial_allow,
             seed=seed,

@@ -135,6 +135,28 @@ def crm() -> Iterator[str]:
         server.shutdown()
 
 
+SLOW = """\
+flow: slow
+default: true
+start: a
+lookups: {name: {python: "names:slowly", returns: {said: text}, timeout: 450ms}}
+steps:
+  a: {lookup: name, do: [{talk: "Hello {{ name.said }}."}], choices: {next: {dtmf: 1, goto: b}}, retry: {then: b}}
+  b: {lookup: name, do: [{talk: "Goodbye {{ name.said }}."}], goto: end}
+"""
+
+
+def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project(tmp_path, "a:\n  script: [hear: Hello Ann, press: 1, hear: Goodbye Ann]\n", SLOW)
+    (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(0.3)\n    return {'said': 'Ann'}\n")
+    monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "500")
+    for command in (("test", "--live"), ("simulate", "--live", "--script", "tests/scenarios/shop.yaml")):
+        live = invoke_in(folder, *command)
+        assert 0 == live.exit_code, live.output
+
+
 def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann]\n", LIVE)
     with crm() as address:
