@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 import shlex
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +15,7 @@ from app.console.phone_call import PhoneCall, trace_of
 from app.engine import TraceLine
 from app.flow.nodes import Place
 from app.simulator.delivery import WebhookDelivery
+from app.simulator.durations import plain
 from app.simulator.legs import Heard
 from app.store import TurnRow
 
@@ -24,7 +23,6 @@ _DONE: Final = frozenset({"pressed", "spoke"})
 _DECIDING: Final = frozenset({"decided", "failed", "refused"})
 _OF_OTHERS: Final = frozenset({"talk", "stream", "pressed", "spoke", "keys"})
 """What is shown of what a dialled party hears and does before it is joined."""
-_TAG: Final = re.compile(r"<[^<>]*>")
 _TEXTS: Final[Mapping[str, str]] = {
     "ringing": "{} rings",
     "tone": "ringback tone {}",
@@ -81,11 +79,6 @@ class Bubble:
     is_failure: bool = False
     was: str = ""
     is_new: bool = False
-
-
-def plain(text: str) -> str:
-    """A text without SSML tags."""
-    return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
 class PlayedReply(NamedTuple):

@@ -6,6 +6,7 @@ a prompt of four seconds from one of forty.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,11 @@ class Durations:
 _TAG: Final = re.compile(r"<[^<>]*>")
 _PAUSES: Final = re.compile(r"(?:<break\b[^<>]*>(?:\s*</break>)?\s*)+")
 _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
+
+
+def plain(text: str) -> str:
+    """A text or SSML as it is read: without tags, and with single spaces."""
+    return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
 def is_spoken(text: str) -> bool:

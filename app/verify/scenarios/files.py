@@ -13,7 +13,7 @@ import yaml
 
 from app.flow.issues import Issue
 from app.flow.nodes import Place
-from app.verify.scenarios.listener import plain
+from app.simulator.durations import plain
 from app.verify.scenarios.model import Scenario, read_scenarios
 from app.verify.scenarios.values import RULES, Excerpt
 

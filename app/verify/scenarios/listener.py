@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
+from app.simulator.durations import plain
 from app.simulator.legs import Heard
 from app.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
 """The transcript kinds that texts match: speech by its text, audio files by their URL."""
-
-_TAG: Final = re.compile(r"<[^<>]*>")
-
-
-def plain(text: str) -> str:
-    """A text normalised for comparison: without tags, and with single spaces."""
-    return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
 class PromptListener:

@@ -13,8 +13,8 @@ from app.flow.language.json_schema import TEXT
 from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
+from app.simulator.durations import plain
 from app.simulator.parties import Behaviour, Outcome, Words
-from app.verify.scenarios.listener import plain
 from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
