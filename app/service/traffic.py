@@ -41,8 +41,6 @@ AT_ONCE: Final = 200
 """Calls whose traces are read at once."""
 MOST_CALLS: Final = 100_000
 """Calls that are counted, the oldest first."""
-MOST_TRACES: Final = 2_000
-"""Traces that are remembered, since many are alike."""
 WIDEST: Final = 5
 """The width of the way that most calls took."""
 
@@ -136,7 +134,6 @@ class _TrafficCounter:
         for flow in flows.values():
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
             self._known.add(error_exit(flow, ""))
-        self._read: dict[tuple[str, bytes], frozenset[Key]] = {}
 
     def add(
         self, calls: Iterable[ReportedCall], played: Mapping[int, Flow | None], traces: Traces, statuses: Statuses
@@ -175,12 +172,7 @@ class _TrafficCounter:
         flows = {each.name: each for each in (flow, *flow.subs.values())}
         found: set[Key] = set()
         for trace in traces:
-            known = self._read.get((flow.revision, trace))
-            if known is None:
-                if len(self._read) >= MOST_TRACES:
-                    self._read.clear()
-                known = self._read[flow.revision, trace] = frozenset(_taken_in(trace, flows))
-            found |= known
+            found.update(_taken_in(trace, flows))
         if call.is_over and statuses:
             session = from_json(call.state)
             found.update(completed_last(flows, session, [each[1:] for each in statuses if each[0] == session.turn]))

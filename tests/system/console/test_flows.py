@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system.console.browser import violations
+from tests.system.console.browser import PATIENCE_MS, violations
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
     try:
         page.goto("/flows/dead_end")
         page.get_by_role("button", name="Prove").click()
-        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
+        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible(timeout=PATIENCE_MS)
         page.get_by_text("The shortest such call").click()
         expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
         assert [] == violations(page)
@@ -129,3 +129,42 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
         expect(page.get_by_text("The call is over")).to_be_visible()
     finally:
         file.unlink()
+
+
+SCENARIOS = """\
+sales is busy:
+  call: {flow: dead_end}
+  script: [{press: 1}, {dial: {to: "447700900111", outcome: busy}}, end]
+"""
+
+
+def test_the_picture_shows_calls_scenarios_or_the_proof(page: Page, project: Path) -> None:
+    flow = project / "flows" / "dead_end.yaml"
+    scenarios = project / "tests" / "scenarios" / "dead_end.yaml"
+    flow.write_text(DEAD_END, encoding="utf-8")
+    scenarios.parent.mkdir(parents=True, exist_ok=True)
+    scenarios.write_text(SCENARIOS, encoding="utf-8")
+    try:
+        page.goto("/flows/dead_end")
+        page.get_by_label("Paint it with").select_option("scenarios")
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.locator("#picture .label.taken")).to_contain_text(["sales", "busy"])
+        expect(page.get_by_text("1 scenario played; 2 of ")).to_be_visible()
+
+        page.get_by_label("Paint it with").select_option("the proof")
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(node(page, "sales")).to_contain_class("marked")
+        expect(page.locator("#picture .marked")).to_have_count(1)
+
+        page.goto("/flows/reception")
+        page.get_by_label("Paint it with").select_option("calls")
+        page.get_by_label("Days").select_option("today")
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.get_by_text("3 calls began in reception on")).to_be_visible()
+        expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
+        page.get_by_role("link", name="Show where faults lead").click()
+        expect(page.get_by_text("3 calls began in reception on")).to_be_visible()
+        assert [] == violations(page)
+    finally:
+        flow.unlink()
+        scenarios.unlink()
