@@ -32,32 +32,22 @@ class Said(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A line of a trace: what was decided or failed, and the line of the flow that decided."""
-
-    did: str
-    text: str
-    because: str
-    file: str
-    line: str
-
-
-class LookedUp(NamedTuple):
-    """A lookup that a turn asked.
+    """A line of a trace: what was decided, looked up or failed, and the line of the flow that decided.
 
     Attributes:
-        name: of the lookup.
-        result: `ok, in 12 ms`, or why its default was used; "" where an older version did not write it.
-        answer: as JSON, with dots for what is sensitive; "" when it was not stored.
-        is_ok: whether it is a real answer.
-        file, line: of the flow.
+        text: what was decided, or the lookup.
+        because: why; of a lookup `ok, in 12 ms`, or why its default was used.
+        file, line: of the flow; "" for both without a place.
+        answer: of a lookup as JSON, with dots for what is sensitive; "" when it was not stored.
+        has_failed: whether something went wrong.
     """
 
-    name: str
-    result: str
-    answer: str
-    is_ok: bool
-    file: str
-    line: str
+    text: str
+    because: str
+    file: str = ""
+    line: str = ""
+    answer: str = ""
+    has_failed: bool = False
 
 
 class Lost(NamedTuple):
@@ -78,22 +68,19 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
         is_spare = is_spare or kind == "input"
 
 
-def reasons_in(trace: Sequence[Mapping[str, Any]]) -> Iterator[Reason]:
-    """What a turn decided and what failed in it."""
+def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
+    """What a turn decided, looked up and what failed in it, in order; `answers` are those of its lookups."""
     for line in trace:
-        if line["did"] in ("decided", "failed", "refused", "answered"):
-            step = f"{line['step']} → " if line["step"] else ""
-            yield Reason(line["did"], f"{step}{line['what']}", str(line["because"]), *_place(line))
-
-
-def lookups_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[LookedUp]:
-    """The lookups of a turn, with the answers that are stored of it."""
-    asked = [line for line in trace if line["did"] == "asked"]
-    for line in asked:
-        is_ok = line.get("by", "") != "default"
-        yield LookedUp(line["what"], str(line["because"]), _shown(answers.get(line["what"])), is_ok, *_place(line))
-    for name in answers.keys() - {line["what"] for line in asked}:
-        yield LookedUp(name, "", _shown(answers[name]), True, "", "")
+        did, what, because, place = line["did"], line["what"], str(line["because"]), _place(line)
+        step = f"{line['step']} → " if line["step"] else ""
+        if did == "asked":
+            yield Reason(f"lookup {what}", because, *place, _shown(answers.get(what)), line.get("by") == "default")
+        elif did in ("failed", "refused"):
+            yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
+        elif did in ("decided", "answered"):
+            yield Reason(f"{step}{what}", because, *place)
+    for name in answers.keys() - {line["what"] for line in trace if line["did"] == "asked"}:
+        yield Reason(f"lookup {name}", "", answer=_shown(answers[name]))  # an older version did not trace it
 
 
 def _shown(answer: Any) -> str:
@@ -129,9 +116,8 @@ def conversation(timeline: Timeline) -> list[dict[str, Any]]:
             document
             | {
                 "id": entry.webhook.id,
-                "reasons": list(reasons_in(trace)),
+                "reasons": list(reasons_in(trace, turn["lookups"] if turn else {})),
                 "said": list(said_in(turn["ncco"])) if turn else [],
-                "lookups": list(lookups_in(trace, turn["lookups"])) if turn else [],
                 "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
                 "has_failed": any(line["did"] == "failed" for line in trace),
                 "lost": _lost(entry, document, entered, timeline),
