@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
+
+from tests.system.console.browser import check_page
 
 
 def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) -> None:
@@ -43,3 +46,29 @@ def test_only_a_tab_that_is_seen_keeps_a_connection(page: Page) -> None:
         page.evaluate(turn, True)
     with page.expect_request("**/events"), page.expect_response("**/calls?*"):  # what was missed is fetched
         page.evaluate(turn, False)
+
+
+def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    page.get_by_role("button", name="Keep as scenario").press("Enter")
+    command = page.get_by_role("region", name="Command")
+    expect(command).to_have_text("ncco test tests/scenarios/reception.yaml")
+    page.locator("#kept [data-copy]").click()
+    assert "ncco test tests/scenarios/reception.yaml" == page.evaluate("navigator.clipboard.readText()")
+    assert "# A recorded call." in (project / "tests/scenarios/reception.yaml").read_text(encoding="utf-8")
+    check_page(page)
+
+
+def test_a_webhook_has_an_address(page: Page) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    last = page.locator("#conversation > li").last
+    last.locator("summary").click()
+    last.get_by_role("link", name="link to it").click()
+    assert page.url.endswith(f"#{last.get_attribute('id')}")
+
+
+def test_a_search_that_finds_nothing_leads_back_to_all_calls(page: Page) -> None:
+    page.goto("/calls?q=nobody+says+this")
+    expect(page.get_by_text("No calls like that.")).to_be_visible()
+    page.get_by_role("link", name="Show all calls").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
