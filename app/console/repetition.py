@@ -200,7 +200,10 @@ async def keep(timeline: Timeline, folder: ProjectFolder, player: Player) -> Kep
         CannotRepeat: it cannot be played again, or takes another way today.
         CannotPlace: the scenario cannot be written.
     """
-    session = from_json(timeline.call.session.state)
+    try:
+        session = from_json(timeline.call.session.state)
+    except ValueError as error:
+        raise CannotRepeat("its record is damaged, or was written by another version") from error
     if not session.flow:
         raise CannotRepeat("no flow took it, so there is nothing to test; give a flow the called number first")
     if session.parent:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from app.console.app import create_console
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
 from app.verify.scenarios.files import read_files
+from app.web import create_app
 from tests.contract.command import ncco
 from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
 from tests.system.simulator.own_server import own_line
@@ -276,3 +277,48 @@ async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(p
     page = await page_of(project, id_)
 
     assert 'lookup account, {"owner": "Ann", "balance": "••••", "ok": true}' in page
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dtmf": {"digits": "abc", "timed_out": False}},
+        {"dtmf": {"digits": "1" * 100, "timed_out": False}},
+        {"speech": {"results": [{"text": "word " * 500, "confidence": "0.9"}]}},
+        {"speech": {"results": [{"text": "sales", "confidence": "7e300"}]}},
+        {"speech": {"results": [{"text": '"]}}\n\nevil:\n  script: []\u2028', "confidence": None}]}},
+        {"speech": {"error": "ERR1: Failed to analyze audio"}},
+        {"dtmf": 7, "speech": 7},
+    ],
+)
+async def test_whatever_was_received_a_call_is_kept_or_refused_in_words(project: Path, given: dict[str, Any]) -> None:
+    settings = settings_for(project, database_url=database(project), insecure=True)
+    app = create_app(settings, dev=True)
+    names = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-a"}
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client as webhooks:
+        fields = {"to": "442079460001", "from": "<b>\n", **names}
+        asked = (await webhooks.post("/webhooks/answer", json=fields)).json()
+        url = next(action["eventUrl"][0] for action in asked if action["action"] == "input")
+        await webhooks.post(url, json={**given, **names})
+
+    reply = await keep(project, names["uuid"])
+
+    assert reply.status_code in (200, 422), reply.text
+    if reply.status_code == 422:
+        assert "cannot be kept as a scenario: " in reply.text
+        assert not (project / "tests").exists()
+    else:
+        (read,) = read_files([project / "tests/scenarios/reception.yaml"])
+        assert (1, ()) == (len(read.scenarios), read.issues)
+
+
+async def test_a_damaged_call_is_shown_and_not_kept(project: Path) -> None:
+    id_ = await record(project, "442079460001", pressing("3"))
+    with sqlite3.connect(project / "calls.db") as calls:
+        calls.execute("UPDATE calls SET state = ?", (b"{",))
+
+    assert "For sales, press 1" in await page_of(project, id_)
+    reply = await keep(project, id_)
+
+    assert (422, True) == (reply.status_code, "its record is damaged" in reply.text)
