@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from difflib import SequenceMatcher, unified_diff
+from itertools import zip_longest
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -17,19 +18,19 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.change_form import (
     CannotChange,
-    Difference,
     FormField,
-    by_input,
     changed,
-    differences,
     fields_in,
+    is_removed,
     new_lines_in,
+    pointer,
     tidied,
 )
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.flow.issues import Issue
 from app.flow.source import read_yaml
+from app.flow.source.edit import Path
 
 router = APIRouter()
 
@@ -42,6 +43,37 @@ SHOWN_HOLIDAYS: Final = timedelta(days=366)
 
 def _fields(file: str, text: str) -> list[FormField]:
     return list(fields_in(read_yaml(file, text)[0]))
+
+
+class Difference(NamedTuple):
+    """What a change does to one thing in the form; `before` is "" for what is new, `after` for what goes."""
+
+    group: str
+    label: str
+    before: str
+    after: str
+
+
+def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[Difference]:
+    """What changes, in the order of the form. Values under one label are compared as a list."""
+    old, new = _by_label(before), _by_label(after)
+    found = []
+    labels = list(dict.fromkeys((*old, *new)))
+    groups = {group: number for number, group in enumerate(dict.fromkeys(group for group, _ in labels))}
+    for group, label in sorted(labels, key=lambda each: groups[each[0]]):
+        gone, come = old.get((group, label), []), new.get((group, label), [])
+        for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
+            if kind != "equal":
+                pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
+                found += [Difference(group, label, *pair) for pair in pairs]
+    return found
+
+
+def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for field in fields:
+        found.setdefault((field.group, field.label), []).append(tidied(field.value))
+    return found
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,7 @@ class Draft:
     @property
     def lines(self) -> list[str]:
         """The difference of the texts, each line with `+`, `-`, `@` or a space in front."""
-        lines = difflib.unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
+        lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
         return list(lines)[2:]
 
     @property
@@ -88,6 +120,31 @@ class Draft:
         changes = {(each.group, each.label) for each in self.differences}
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
+
+    def by_input(self, form: Mapping[str, str]) -> dict[str, list[Issue]]:
+        """The issues by the name of the input of a form that they are about; "" for those about none.
+
+        Lines of the form keep their order in the file, and new ones come last.
+        """
+        inputs: dict[Path, list[str]] = {}
+        for field in self.fields:
+            if not is_removed(field, form):
+                inputs.setdefault(field.path[:-1], []).append(field.name)
+        named: list[tuple[FormField, str, str]] = []
+        for field in self.after:
+            holder = field.path[:-1]
+            if left := inputs.get(holder):
+                named.append((field, left[0], left.pop(0)))
+            else:
+                new = pointer(holder[:3])
+                named.append((field, f"key:{new}", f"value:{new}"))
+        found: dict[str, list[Issue]] = {}
+        for issue in self.issues:
+            place = (issue.place.line, issue.place.column)
+            near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]
+            names = [key if place < field.start else value for field, key, value in near]
+            found.setdefault(names[-1] if names else "", []).append(issue)
+        return found
 
 
 def draft_of(folder: ProjectFolder, file: str, before: str, after: str) -> Draft:
@@ -143,7 +200,7 @@ def _form(
         return render(request, "change_missing.html", 404, file=file)
     root, _ = read_yaml(file, text)
     fields = list(fields_in(root))
-    issues = by_input(draft.issues, fields, form or {}, draft.after) if draft else {}
+    issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
     inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)

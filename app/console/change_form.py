@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import SequenceMatcher
-from itertools import zip_longest
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import yaml
 
 from app.flow.hours.holidays import countries
 from app.flow.hours.weekly import days_of, shown_days
-from app.flow.issues import Issue
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
@@ -389,65 +386,3 @@ def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> No
             raise CannotChange(problem, {f"key:{pointer(week)}": problem})
         if own & days:
             text.rename((*week, key), shown_days(own - days))
-
-
-# What a change means
-
-
-class Difference(NamedTuple):
-    """What a change does to one thing in the form; `before` is "" for what is new, `after` for what goes."""
-
-    group: str
-    label: str
-    before: str
-    after: str
-
-
-def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[Difference]:
-    """What changes, in the order of the form. Values under one label are compared as a list."""
-    old, new = _by_label(before), _by_label(after)
-    found = []
-    labels = list(dict.fromkeys((*old, *new)))
-    groups = list(dict.fromkeys(group for group, _ in labels))
-    for group, label in sorted(labels, key=lambda each: groups.index(each[0])):
-        gone, come = old.get((group, label), []), new.get((group, label), [])
-        for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
-            if kind != "equal":
-                pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
-                found += [Difference(group, label, *pair) for pair in pairs]
-    return found
-
-
-def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for field in fields:
-        found.setdefault((field.group, field.label), []).append(tidied(field.value))
-    return found
-
-
-def by_input(
-    issues: Iterable[Issue], fields: Iterable[FormField], form: Mapping[str, str], after: Iterable[FormField]
-) -> dict[str, list[Issue]]:
-    """The issues of a changed file by the name of the input that they are about; "" for those about none.
-
-    `fields` are those of the form, `after` those of the changed file. Lines keep their order, and new ones are last.
-    """
-    inputs: dict[Path, list[str]] = {}
-    for field in fields:
-        if not is_removed(field, form):
-            inputs.setdefault(field.path[:-1], []).append(field.name)
-    named: list[tuple[FormField, str, str]] = []
-    for field in after:
-        *holder, _ = field.path
-        if left := inputs.get(tuple(holder)):
-            named.append((field, left[0], left.pop(0)))
-        else:
-            new = pointer(tuple(holder[:3]))
-            named.append((field, f"key:{new}", f"value:{new}"))
-    found: dict[str, list[Issue]] = {}
-    for issue in issues:
-        place = (issue.place.line, issue.place.column)
-        near = [each for each in named if each[0].key_at <= place < each[0].end]
-        names = [key if place < field.start else value for field, key, value in near]
-        found.setdefault(names[-1] if names else "", []).append(issue)
-    return found

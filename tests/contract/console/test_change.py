@@ -207,6 +207,16 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
     assert FLOW == text_of(flow)
 
 
+async def test_error_in_another_file_is_shown_above_the_form(owner: httpx.AsyncClient, flow: Path) -> None:
+    other = FLOW.replace("flow: shop", "flow: other").replace("442079460000", "442079460001")
+    (flow.parent / "zoo.yaml").write_text(other, encoding="utf-8")
+
+    page = (await review(owner, **{"value:/numbers": "+44 20 7946 0001"})).text
+
+    assert 'line=3">flows/zoo.yaml line 3</a>, E211' in page
+    assert "aria-invalid" not in page
+
+
 async def test_warning_stays_beside_its_field_when_editing_goes_on(owner: httpx.AsyncClient) -> None:
     reviewed = await review(
         owner, **{"/hours/office/week/mon-fri": "17:30-09:00", "value:/numbers": "+44 20 7946 0001"}
