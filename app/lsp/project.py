@@ -29,6 +29,7 @@ class OpenProject:
         checked: the value of `changes` that `issues` belong to.
         issues: what the last check found, as `app.lsp.answers.check` returns it.
         published: the files with issues that the editor was shown.
+        is_stuck: whether the last check was stopped, which is reported once.
     """
 
     def __init__(self, root: Path) -> None:
@@ -37,6 +38,7 @@ class OpenProject:
         self.checked = -1
         self.issues: list[dict[str, Any]] = []
         self.published: frozenset[str] = frozenset()
+        self.is_stuck = False
 
     def file_at(self, uri: str) -> str:
         """The path of a flow, a template or a scenario file in the project (`flows/acme.yaml`); "" for others."""

@@ -147,9 +147,13 @@ class FlowServer(LanguageServer):
         if change != project.changes:
             return
         if issues is None:
-            self.say(types.MessageType.Warning, f"{project.root} could not be checked; the log of the server says why.")
+            if not project.is_stuck:
+                self.say(
+                    types.MessageType.Warning, f"{project.root} cannot be checked; the log of the server says why."
+                )
+            project.is_stuck = True
             return
-        project.issues, project.checked = issues, change
+        project.issues, project.checked, project.is_stuck = issues, change, False
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):
             uri, number = self.uri_of(project, file)
