@@ -118,7 +118,7 @@ def picture(folder: Json, source: Json) -> str:
 def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
     """The path of the text in the project, all texts, the line, and the column in characters.
 
-    The `text` of a question may be None: as it is on disk.
+    The `text` of a question may be None: as it is in `unsaved` or on disk.
     """
     path, text, line = question["file"], question["text"], question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path

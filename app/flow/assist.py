@@ -80,9 +80,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int) -> 
     text = texts.get(file, "")
     project = _Project({**texts, file: _readable(file, text, line)}, file)
     if file.startswith("templates/"):
-        lines = _BREAK.split(text)[:line]
-        before = "\n".join([*lines[:-1], lines[-1][: column - 1]])
-        expression = _open_expression(before)
+        expression = _open_expression(_before(text, line, column))
         start, options = (column, []) if expression is None else _in_expression(expression, column, project.scope)
         return Completions(start, tuple(options))
     found: dict[str, Completion] = {}
@@ -209,6 +207,11 @@ def _in_expression(before: str, column: int, scope: ScopeTypes) -> tuple[int, li
     return column - len(found[1] if found else ""), [*names, *operators]
 
 
+def _before(text: str, line: int, column: int) -> str:
+    lines = _BREAK.split(text)[:line]
+    return "\n".join([*lines[:-1], lines[-1][: column - 1]])
+
+
 def _open_expression(before: str) -> str | None:
     """What is written behind braces that are not closed yet; None outside of braces."""
     starts = [found.end() for found in _BRACES.finditer(before)]
@@ -307,7 +310,8 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
     if defined is not None:
         return ": ".join(filter(None, (f"{_NOUNS[defined.kind]} {defined.name}", described(defined))))
     if word is None:
-        return None
+        is_computed = file.startswith("templates/") and _open_expression(_before(text, line, column)) is not None
+        return _about_expression(text, line, column, project.scope) if is_computed else None
     if word.is_key:
         return about_key([*member_schemas(word.schemas, word.text.value)]) or None
     return _about_expression(text, line, column, project.scope)

@@ -35,7 +35,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
     if definition is None:
         raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
     if definition.kind not in NOUNS:
-        raise CannotRename(f'"{definition.name}" cannot be renamed here: only {", ".join(NOUNS.values())} names can')
+        raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
     at = (each for each in names.occurrences(definition) if _holds(each.place, file, line, column))
     return next(at, definition), definition
 

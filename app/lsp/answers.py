@@ -45,7 +45,8 @@ def check(folder: Json, question: Json) -> list[Json]:
 
     Args:
         folder: `root`, `flows` and `templates`, folders, and `env`, the names of settings.
-        question: `unsaved`, path → text of files that are open; `too_large`, the paths of those that are not sent.
+        question: `unsaved`, path → text of what is open, and `too_large`, the paths of what is open and not sent. Other
+            functions use `file`, `line` and `column`; `text` is None.
     """
     texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
     texts |= _sources(question["unsaved"])
@@ -117,7 +118,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
     """What a file defines, or what all files define whose name has `query` in it, upper or lower case."""
-    texts = read_project(Path(folder["flows"]), Path(folder["templates"]))[0] | _sources(question["unsaved"])
+    _, texts, _, _ = asked(folder, question)
     names, column = ProjectNames(texts), Utf16Columns(texts)
     files = [question["file"]] if query is None else sorted(names.files)
     found: list[Json] = []

@@ -23,6 +23,8 @@ _COMPLETIONS: Final = {
     "value": types.CompletionItemKind.Value,
 }
 """Anything else is the name of a step, a lookup, ..."""
+_MARKED: Final = re.compile(r"`[^`]*`|([\\`*_{}\[\]<>#|~])")
+"""Code, which descriptions contain, or what means something in Markdown."""
 _SYMBOLS: Final = {
     "flows": types.SymbolKind.Module,
     "steps": types.SymbolKind.Function,
@@ -76,7 +78,7 @@ def completion_item(option: Json, number: int, replaced: types.Range) -> types.C
 
 def hover_text(text: str, ncco: str) -> str:
     """What a word is, in Markdown, with the NCCO of a step; "" where there is none."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
+    escaped = _MARKED.sub(lambda found: f"\\{found[1]}" if found[1] else found[0], text)
     shown = f"\n\nThe NCCO of a call that comes here first, with every lookup at its default:\n```json\n{ncco}\n```"
     return escaped + (shown if ncco else "")
 

@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
-from app.lsp.project import is_too_large, project_root
+from app.lsp.project import project_root
 from app.lsp.server import ANSWERS, EDITOR, FlowServer
 
 WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
@@ -41,7 +41,7 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
             ls.say(types.MessageType.Info, f"{folder} holds no project of flows: {cure}.")
     projects = [ls.project_in(folder) for folder in folders if (folder / "flows").is_dir()]
     for project in projects:  # also starts the subprocess that answers
-        await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question={"unsaved": {}}, query="")
+        await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question=ls.question(project), query="")
     await asyncio.gather(*map(ls.check_soon, projects))
 
 
@@ -180,11 +180,9 @@ async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams)
     """What the projects define whose name contains a text."""
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
-        texts = {file: text for file, text in ls.texts(project).items() if not is_too_large(text)}
-        question = {"unsaved": texts}
-        for each in (
-            await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question=question, query=params.query) or ()
-        ):
+        question = ls.question(project)
+        answer = await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question=question, query=params.query)
+        for each in answer or ():
             symbol = symbol_of(each)
             place = types.Location(ls.uri_of(project, each["range"]["file"])[0], symbol.selection_range)
             found.append(types.WorkspaceSymbol(place, symbol.name, symbol.kind, container_name=symbol.detail))

@@ -9,7 +9,6 @@ from typing import Any, Final
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
-from app.flow.files import MAX_BYTES
 from app.verify.scenarios.files import FOLDERS
 
 _YAML: Final = (".yaml", ".yml")
@@ -60,8 +59,3 @@ class OpenProject:
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}
         return {**{name: str(path) for name, path in folders.items()}, "env": sorted(settings)}
-
-
-def is_too_large(text: str) -> bool:
-    """Whether a text is larger than the files that are read from disk."""
-    return len(text) > MAX_BYTES

@@ -15,8 +15,9 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.uris import to_fs_path
 
 from app.console.worker import Worker, WorkNotDone
+from app.flow.files import MAX_BYTES
 from app.lsp.conversion import Json, diagnostic, range_of
-from app.lsp.project import OpenProject, is_too_large, project_root
+from app.lsp.project import OpenProject, project_root
 
 QUIET_S: Final = 0.2
 """How long nothing has to change before a project is checked."""
@@ -108,7 +109,7 @@ class FlowServer(LanguageServer):
         worker: Worker,
         function: str,
         uri: str,
-        at: types.Position = types.Position(0, 0),  # noqa: B008 - never changed
+        at: types.Position | None = None,
         **values: Any,
     ) -> tuple[OpenProject, Any] | None:
         """The project of a file, and what a function returns for a place in it; None if there is nothing to say."""
@@ -116,16 +117,20 @@ class FlowServer(LanguageServer):
         if found is None:
             return None
         project, file = found
-        texts = self.texts(project)
-        text = texts.pop(file, None)
-        if (text is not None and is_too_large(text)) or not file.startswith(("flows/", "templates/")):
+        if file in self.too_large(project) or not file.startswith(("flows/", "templates/")):
             return None
-        unsaved = {path: other for path, other in texts.items() if not is_too_large(other)}
-        question = {
-            "file": file, "text": text, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1
-        }  # fmt: skip
-        answer = await self.ask(worker, function, project, question=question, **values)
+        answer = await self.ask(worker, function, project, question=self.question(project, file, at), **values)
         return (project, answer) if answer else None
+
+    def question(self, project: OpenProject, file: str = "", at: types.Position | None = None) -> Json:
+        """What the functions of the subprocesses are asked about; "" is no file."""
+        large, at = self.too_large(project), at or types.Position(0, 0)
+        unsaved = {path: text for path, text in self.texts(project).items() if path not in large}
+        return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
+
+    def too_large(self, project: OpenProject) -> list[str]:
+        """The files whose texts are larger than a file that is read from disk; they are not sent."""
+        return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
 
     # checks
 
@@ -139,10 +144,8 @@ class FlowServer(LanguageServer):
 
     async def check(self, project: OpenProject) -> None:
         """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
-        change, texts = project.changes, self.texts(project)
-        too_large = [file for file, text in texts.items() if is_too_large(text)]
-        unsaved = {file: text for file, text in texts.items() if file not in too_large}
-        question = {"unsaved": unsaved, "too_large": too_large}
+        change = project.changes
+        question = {**self.question(project), "too_large": self.too_large(project)}
         issues = await self.ask(self.checks, f"{ANSWERS}:check", project, question=question)
         if change != project.changes:
             return

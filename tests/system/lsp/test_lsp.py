@@ -131,7 +131,9 @@ async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor
         return found.contents.value
 
     editor.edit(MAIN, PROJECT[MAIN].replace("Hi", "Good day"))
-    assert "The lookups that are asked first" in await hover("lookup:") or "lookup" in await hover("lookup:")
+    assert "Lookups that run when the step is entered: their names, or `- name: {param: value}`." in await hover(
+        "lookup:"
+    )
     assert (await hover("customer\n")).startswith("lookup customer: returns")
     shown = await hover("hello:")
     assert shown.startswith("step hello: talk ")
@@ -183,10 +185,11 @@ async def test_a_name_is_changed_in_all_files_or_refused_with_the_reason(editor:
 
 
 async def test_symbols_of_a_file_and_of_the_workspace(editor: Editor) -> None:
+    editor.edit(MAIN, PROJECT[MAIN].replace("more", "later"))
     asked = types.DocumentSymbolParams(editor.document(MAIN))
     (flow,) = await editor.client.text_document_document_symbol_async(asked) or ()
     assert isinstance(flow, types.DocumentSymbol)
-    assert ("main", ["hello", "more"]) == (flow.name, [step.name for step in flow.children or ()])
+    assert ("main", ["hello", "later"]) == (flow.name, [step.name for step in flow.children or ()])
     for step in flow.children or ():
         assert flow.range.start.line <= step.range.start.line <= step.range.end.line <= flow.range.end.line
     found = await editor.client.workspace_symbol_async(types.WorkspaceSymbolParams("CUST")) or ()

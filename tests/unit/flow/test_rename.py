@@ -149,5 +149,5 @@ def test_what_is_at_the_cursor_is_found_in_templates_too() -> None:
     assert ("customer", 21, "flows/shared.yaml") == (at.name, at.place.column, defined.place.file)
     with pytest.raises(CannotRename, match="no name here"):
         name_at(names, "templates/more.j2", 1, 2)
-    with pytest.raises(CannotRename, match="only step, lookup, hook, flow names can"):
+    with pytest.raises(CannotRename, match="only steps, lookups, hooks and flows can"):
         name_at(names, "flows/sub.yaml", 2, 13)
