@@ -27,7 +27,7 @@ from tests.contract.console.conftest import HASHES, REPOSITORY, SameProcess, log
 from tests.contract.server import StandIn, standing_in
 
 SUNDAY = "2026-03-08T22:00:00Z"
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777 * 7777 }}"
 
 
 @dataclass
@@ -402,7 +402,7 @@ async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
     for page in [*pages, setup.text]:
         assert "<script" not in page
         assert "<img" not in page
-        assert "49" not in re.sub(r"data-\w+=\"[^\"]*\"|\d\d:\d\d|[0-9a-f-]{16,}", "", page)
+        assert str(7777 * 7777) not in page
     assert any("<script>" in bubble for bubble in phone.bubbles)
 
 
