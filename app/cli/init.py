@@ -19,11 +19,11 @@ SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"
 """A file `dot-env.example` of the skeleton becomes `.env.example` in a project."""
 NEXT_COMMANDS: Final = (
+    ("ncco serve --dev", "open the address that it prints, and call it in the browser"),
     ("ncco check", "every fault of the flows; there is none yet"),
     ("ncco simulate", "call it in this terminal"),
     ("ncco test", "play its scenarios"),
     ("ncco prove", "explore every path through it"),
-    ("ncco serve --dev", "answer calls on this machine"),
 )
 
 
