@@ -263,7 +263,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     except CannotChange as error:
         return _form(request, file, problem=str(error), form=form, faults=error.faults)
     if after == before:
-        return _form(request, file, problem="nothing was changed", form=form)
+        return _form(request, file, problem="Nothing was changed", form=form)
     draft = draft_of(folder, file, before, after)
     if draft.has_errors:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ NAVIGATION: Final = (
 """The pages in the order of the navigation: route name and title."""
 
 
+_BEGINS_WITH_WORD: Final = re.compile("[a-z]+[ ,;]")
+
+
 @cache
 def static_version() -> str:
     """A hash of all static files. It is a folder of their addresses, so that modules import each other within it."""
@@ -43,13 +47,18 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
+def _as_sentence(text: str) -> str:
+    """A problem with a capital letter, unless it begins with a name of a file, a step or a number."""
+    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.globals |= {"asset": _asset, "navigation": NAVIGATION}
-    environment.filters["as_json"] = _as_json
+    environment.filters |= {"as_json": _as_json, "as_sentence": _as_sentence}
     return environment
 
 
@@ -71,8 +80,8 @@ def refused(
 ) -> Response:
     """The answer to a request that is not served: a page for people, JSON for scripts."""
     if wants_page(request):
-        response = render(request, "error.html", status, problem=problem, cure=cure)
+        response = render(request, "error.html", status, problem=_as_sentence(problem), cure=cure)
     else:
-        response = JSONResponse({"detail": problem, "cure": cure}, status)
+        response = JSONResponse({"detail": _as_sentence(problem), "cure": cure}, status)
     response.headers.update(headers or {})
     return response

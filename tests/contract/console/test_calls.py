@@ -168,7 +168,7 @@ async def test_unknown_call_is_a_page(shop: Shop) -> None:
     reply = await shop.console.get("/calls/nobody")
 
     assert 404 == reply.status_code
-    assert "there is no such call" in reply.text
+    assert "There is no such call" in reply.text
 
 
 async def test_changes_of_calls_are_announced(shop: Shop) -> None:

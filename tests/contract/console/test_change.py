@@ -165,7 +165,7 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path) 
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
         ({"key:/hours/office/week": "some day", "value:/hours/office/week": "closed"}, "is not a day"),
         ({"key:/steps": "x", "value:/steps": "y"}, "adds numbers, days and dates only"),
-        ({}, "nothing was changed"),
+        ({}, "Nothing was changed"),
     ],
 )
 async def test_form_says_what_it_cannot_take(
@@ -273,7 +273,7 @@ async def test_day_of_a_range_gets_hours_of_its_own(owner: httpx.AsyncClient, fl
     assert "Wednesday has a line already: change its hours there" in refused.text
     replaced = await review(owner, **added, **{"remove:/hours/office/week/wed": "on"})
     assert 422 == replaced.status_code
-    assert "nothing was changed" in replaced.text
+    assert "Nothing was changed" in replaced.text
 
 
 @pytest.mark.parametrize(

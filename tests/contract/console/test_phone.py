@@ -554,8 +554,8 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
 async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.call()
     for act, reason in (
-        ({"kind": "silence"}, "nobody waits for the caller now"),
-        ({"kind": "message"}, "nothing is recorded now"),
+        ({"kind": "silence"}, "Nobody waits for the caller now"),
+        ({"kind": "message"}, "Nothing is recorded now"),
         ({"kind": "decide", "outcome": "busy"}, "no phone is ringing now"),
     ):
         await phone.post(f"/phone/calls/{phone.id}/act", act=act)
@@ -563,7 +563,7 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.act("hangup")
     assert phone.state("over") == "true"
     await phone.act("press", keys="1")
-    assert phone.state("refused") == "the call is over; call again"
+    assert phone.state("refused") == "The call is over; call again"
     reply = await phone.post(f"/phone/calls/{phone.id}/act", act={"kind": "press", "keys": "x"})
     assert reply.status_code == 422
 
