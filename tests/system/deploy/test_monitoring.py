@@ -27,7 +27,7 @@ OF_PROMETHEUS = {"job", "instance"}
 
 FUNCTIONS = {
     *("and", "or", "unless", "on", "by", "le", "up"),
-    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum", "time"),
 }
 SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')

@@ -1,0 +1,66 @@
+"""What a restore leaves behind when its last step fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.errors import StoreUnavailable
+from app.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
+from app.store import SqliteDatabase, Store
+from tests.contract.store.stored_rows import new_call
+
+
+class Refusing(SqliteDatabase):
+    """A database that somebody else takes at the last moment."""
+
+    async def replace_by(self, path: Path) -> None:
+        raise StoreUnavailable("it is in use")
+
+
+def places_in(folder: Path, database: type[SqliteDatabase] = SqliteDatabase) -> BackupPlaces:
+    return BackupPlaces(Store(database(folder / "ncco.db")), folder / "ncco.db-key", folder / "recordings")
+
+
+async def fill(places: BackupPlaces, name: str) -> None:
+    await places.store.open()
+    await places.store.open_call(*new_call(name))
+    await places.store.close()
+    assert places.key is not None
+    assert places.recordings is not None
+    places.key.write_text(name)
+    places.recordings.mkdir()
+    (places.recordings / name).write_text(name)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text() if path.suffix != ".db" else ""
+        for path in folder.rglob("*")
+        if not path.name.endswith(("-wal", "-shm"))
+        if path.is_file()
+    }
+
+
+async def test_a_restore_that_fails_at_the_end_puts_everything_back(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    await fill(old := places_in(tmp_path / "old"), "old")
+    await fill(new := places_in(tmp_path / "new"), "new")
+    archive = tmp_path / "new.tar"
+    await write_backup(archive, new, [b"key"], "0.2.0", datetime.now(UTC))
+    before = files_of(tmp_path / "old")
+
+    with pytest.raises(StoreUnavailable):
+        await restore_backup(archive, read_manifest(archive), places_in(tmp_path / "old", Refusing))
+    after = files_of(tmp_path / "old")
+    await restore_backup(archive, read_manifest(archive), old)
+    await old.store.open()
+    found = await old.store.load("new"), await old.store.load("old")
+    await old.store.close()
+
+    assert before == after
+    assert {"ncco.db": "", "ncco.db-key": "new", "recordings/new": "new"} == files_of(tmp_path / "old")
+    assert (new_call("new")[0], None) == found
