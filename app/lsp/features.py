@@ -117,14 +117,14 @@ async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> t
 async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
     """The edits that give what is at the cursor another name. Raises JsonRpcException with the reason."""
     known = ls.project_of(params.text_document.uri)
-    before = known[0].changes if known else 0
+    before = ls.versions(known[0]) if known else {}
     new = params.new_name
     found = await ls.ask_at(ls.checks, f"{ANSWERS}:renamed", params.text_document.uri, params.position, new=new)
     if found is None:
         return None
     project, answer = found
     edits = _without_problem(answer)["edits"]
-    if project.changes != before:
+    if ls.versions(project) != before:
         raise refused("the files have changed meanwhile: rename again")
     return ls.workspace_edit(project, [{**edit, "text": new} for edit in edits])
 
@@ -148,7 +148,7 @@ async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[t
     project, file = found
     if project.checked != project.changes:
         await ls.check(project)
-    if project.checked != project.changes:
+    if project.versions != ls.versions(project):
         return []  # the texts are still changing
     first, last = params.range.start.line + 1, params.range.end.line + 1
     near = (issue for issue in project.issues if issue["file"] == file and first <= issue["line"] <= last)

@@ -27,6 +27,7 @@ class OpenProject:
         changes: how often something has changed since it was opened.
         checked: the value of `changes` that `issues` belong to.
         issues: what the last check found, as `app.lsp.answers.check` returns it.
+        versions: those of the texts that it checked, by path.
         published: the files with issues that the editor was shown.
         is_stuck: whether the last check was stopped, which is reported once.
     """
@@ -36,6 +37,7 @@ class OpenProject:
         self.changes = 0
         self.checked = -1
         self.issues: list[dict[str, Any]] = []
+        self.versions: Mapping[str, int | None] = {}
         self.published: frozenset[str] = frozenset()
         self.is_stuck = False
 

@@ -83,6 +83,10 @@ class FlowServer(LanguageServer):
         documents = project.documents(self.workspace.text_documents.values())
         return {file: document.source for file, document in documents}
 
+    def versions(self, project: OpenProject) -> dict[str, int | None]:
+        """The versions of the texts that the editor holds, by path; edits are only for these."""
+        return {file: document.version for file, document in project.documents(self.workspace.text_documents.values())}
+
     def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
         """The URI of a file of a project, and its version if the editor holds it."""
         for known, document in project.documents(self.workspace.text_documents.values()):
@@ -144,7 +148,7 @@ class FlowServer(LanguageServer):
 
     async def check(self, project: OpenProject) -> None:
         """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
-        change = project.changes
+        change, versions = project.changes, self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}
         issues = await self.ask(self.checks, f"{ANSWERS}:check", project, question=question)
         if change != project.changes:
@@ -156,7 +160,7 @@ class FlowServer(LanguageServer):
                 )
             project.is_stuck = True
             return
-        project.issues, project.checked, project.is_stuck = issues, change, False
+        project.issues, project.checked, project.versions, project.is_stuck = issues, change, versions, False
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):
             uri, number = self.uri_of(project, file)
