@@ -96,7 +96,7 @@ def test_a_renamed_project_is_checked_as_before_and_renaming_back_restores_it(
     ("kind", "name", "file", "changed"),
     [
         ("steps", "more", "flows/sub.yaml", {"flows/sub.yaml": 2}),
-        ("lookups", "customer", "flows/shared.yaml", {"flows/shared.yaml": 1, "flows/main.yaml": 3, "templates/more.j2": 2}),  # noqa: E501
+        ("lookups", "customer", "flows/shared.yaml", {"flows/shared.yaml": 1, "flows/main.yaml": 3, "templates/more.j2": 2}),  # noqa: E501 - one case, one line
         ("lookups", "own", "flows/sub.yaml", {"flows/sub.yaml": 5}),
         ("hooks", "crm", "flows/shared.yaml", {"flows/shared.yaml": 1, "flows/main.yaml": 1}),
         ("flows", "sub", "flows/sub.yaml", {"flows/sub.yaml": 1, "flows/main.yaml": 1}),
