@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.calls import recorded
@@ -187,14 +188,20 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     lost = lookup.failed + lookup.late
     if not lost:
         return
-    how = [f"{lookup.failed} failed" if lookup.failed else "", f"{lookup.late} came too late" if lookup.late else ""]
-    text = f"The lookup {lookup.name}: of {lookup.asked} in the last hour, {' and '.join(filter(None, how))}."
+    failed, late = (
+        f"failed {lookup.failed}" if lookup.failed else "",
+        f"was too slow {lookup.late}" if lookup.late else "",
+    )
+    how = " and ".join(filter(None, (failed, late)))
+    text = f"The lookup {lookup.name} {how} of {_counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
         for ask in step.asks if ask.name == lookup.name
     )  # fmt: skip
     flow, step = next(asking, ("", ""))
-    cure = "Check the service behind it; the log has each failure with its reason. Those callers got its `default`."
+    cure = "Check the service behind it; the log says why it failed." if failed else ""
+    cure += " Make the service faster, or raise the lookup's `timeout`." if late else ""
+    cure = f"{cure} Those callers got its `default`.".strip()
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
     yield HealthProblem(severity, text, cure, f"flow {flow}, step {step}" if flow else "", link)
@@ -214,17 +221,16 @@ def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
     yield from sorted(found, key=lambda each: (-each.failed - each.late, each.name))
 
 
-def _charts(minutes: list[Minute | None]) -> list[tuple[str, object]]:
-    """The charts of the last hour with their titles."""
+def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Markup]]:
+    """The charts of the last hour: what they show, the names of their lines, and the SVG."""
     rate = [sum_of(each.counts, "ncco_webhooks_total") if each else None for each in minutes]
     middle, slow = ([quantile(each.counts, share) if each else None for each in minutes] for share in (0.5, 0.99))
     most, slowest = (
         max((value for value in rate if value), default=0),
         max((each for each in slow if each), default=0.0),
     )
-    rate_label = f"Webhooks per minute in the last hour, {most} at most"
-    time_label = f"Time to answer in the last hour: p50 and p99, {slowest * 1000:.0f} ms at most"
-    return [("Webhooks per minute", bars(rate, rate_label)), ("Time to answer", lines([middle, slow], time_label))]
+    rates, times = f"Webhooks per minute, {most} at most", f"Time to answer, {_ms(slowest)} at most"
+    return [(rates, (), bars(rate, rates)), (times, ("p50", "p99"), lines([middle, slow], f"{times}: p50 and p99"))]
 
 
 def _row(minute: Minute) -> tuple[str, int, str, str, int]:

@@ -97,7 +97,7 @@ async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watche
     page = await watched.page()
 
     assert "All is well" not in page
-    assert "The lookup stock: of 3 in the last hour, 3 failed." in page
+    assert "The lookup stock failed 3 of 3 times in the last hour." in page
     assert "Show flow shop, step bicycles" in page
     assert "Webhooks 6" in page
 

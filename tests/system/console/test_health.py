@@ -45,9 +45,11 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
         for number in range(3):
             call(server, f"leg-{number}")
 
-        expect(page.get_by_text("The lookup stock: of 3 in the last hour, 3 failed.")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("The lookup stock failed 3 of 3 times in the last hour.")).to_be_visible(
+            timeout=SOON_MS
+        )
         expect(page.get_by_text("All is well.")).to_have_count(0)
-        expect(page.get_by_role("img", name="Webhooks per minute in the last hour, 6 at most")).to_be_visible()
+        expect(page.get_by_role("img", name="Webhooks per minute, 6 at most")).to_be_visible()
         check_page(page)
         _show_the_step(page)
 
