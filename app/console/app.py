@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, flows, health, login, phone, report
+from app.console import calls, change, editor, events, flows, health, login, messages, phone, report
 from app.console.access import RequireSession, store_refused
 from app.console.events import CallChanges
 from app.console.figures import Figures
@@ -59,16 +59,16 @@ def create_console(
     app.state.phone_calls = PhoneCalls(settings)
     app.state.pictures = flows.Pictures()
     app.state.results = Results()
-    app.state.changes = CallChanges(settings.database_url)
     app.state.figures = Figures(services.served)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
     app.state.store = store
+    app.state.changes = CallChanges(settings.database_url, store.recordings)
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
     app.state.worker = Worker(module=editor.ANSWERS)
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
-    for module in (login, phone, flows, calls, report, change, health, editor, events):
+    for module in (login, messages, phone, flows, calls, report, change, health, editor, events):
         app.router.routes.extend(module.router.routes)
     # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

@@ -1,4 +1,4 @@
-"""Server-sent events: pages learn that calls have changed, and fetch what they show again."""
+"""Server-sent events: pages learn that calls or recordings have changed, and fetch what they show again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from fastapi.responses import StreamingResponse
 
 from app.console.access import CanLook, session_of
 from app.errors import StoreError
-from app.store import Records, open_store
+from app.store import RecordingFilter, Recordings, Records, open_store
 
 router = APIRouter()
 
 POLL_S: Final = 1.0
 """How often the store is looked at while a page is open."""
 WATCHED: Final = 200
-"""The newest calls, whose changes are noticed."""
+"""The newest calls and recordings, whose changes are noticed."""
+_ALL: Final = RecordingFilter(is_deleted=None)
 HEARTBEAT_S: Final = 15.0
 """How often a silent stream sends a comment, so that proxies keep it open."""
 STREAM_S: Final = 300.0
@@ -31,10 +32,11 @@ OWN_STREAM_LIMIT: Final = 20
 
 
 class CallChanges:
-    """Counts changes of the newest calls while somebody waits for them.
+    """Counts changes of the newest calls and recordings while somebody waits for them.
 
     Args:
         database_url: where the calls are kept.
+        recordings: of the same database.
         poll_s: how often the store is looked at.
 
     Attributes:
@@ -44,12 +46,13 @@ class CallChanges:
         is_closed: the server stops, and the streams end.
     """
 
-    def __init__(self, database_url: str, poll_s: float = POLL_S) -> None:
+    def __init__(self, database_url: str, recordings: Recordings, poll_s: float = POLL_S) -> None:
         self.count = 0
         self.listeners = 0
         self.by_session = Counter[str]()
         self.is_closed = False
         self._database_url = database_url
+        self._recordings = recordings
         self._poll_s = poll_s
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -73,13 +76,13 @@ class CallChanges:
 
     async def _watch(self) -> None:
         """Look at the store until nobody listens. A store that is away is tried again."""
-        known: list[tuple[str, int]] | None = None
+        known: object = None
         while self.listeners:
             records = open_store(self._database_url).records()
             try:
                 await records.open()
                 while self.listeners:
-                    found = await _versions(records)
+                    found = await _versions(records), await self._recordings.list(WATCHED, wanted=_ALL)
                     if known is not None and found != known:
                         async with self._changed:
                             self.count += 1

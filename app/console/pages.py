@@ -18,6 +18,7 @@ from starlette.templating import Jinja2Templates
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 NAVIGATION: Final = (
+    ("messages", "Messages"),
     ("phone", "Phone"),
     ("flows", "Flows"),
     ("calls", "Calls"),

@@ -19,8 +19,6 @@ _HIDDEN: Final = frozenset(
 """Keys that are not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
 """Outcomes of webhooks that do not move a call."""
-_COUNTRY_CODE: Final = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d\d")
-"""Source: ITU-T E.164, list of assigned country codes."""
 
 
 def shows_colours(stream: TextIO) -> bool:
@@ -33,16 +31,6 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
-
-
-def grouped(number: str) -> str:
-    """`447700900123` as `+44 7700 900123`; what is no international number as it is."""
-    code = _COUNTRY_CODE.match(number)
-    if code is None or not (number.isascii() and number.isdecimal() and 7 <= len(number) <= 15):
-        return number
-    rest = number[code.end() :]
-    groups = (rest[:3], rest[3:6], rest[6:]) if code[0] == "1" else (rest[:-6], rest[-6:])
-    return " ".join([f"+{code[0]}", *filter(None, groups)])
 
 
 class PrettyRenderer:
@@ -69,7 +57,7 @@ class PrettyRenderer:
         return "\n".join(lines)
 
     def _webhook(self, line: EventDict) -> str:
-        who = self._paint("caller", grouped(line["caller"]) or "?")
+        who = self._paint("caller", readable(line["caller"]) or "?")
         flow = f" → {line['flow']}" if line["flow"] else ""
         target = "" if line["outcome"] in _STAYS or not line["flow"] else f" → {line['step'] or 'end'}"
         return f"{who}{flow}: {_what(line)}{target}   {line['ms']:.0f} ms"

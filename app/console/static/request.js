@@ -58,15 +58,23 @@ let hiding;
 /**
  * Show a sentence in the status line; screen readers read it out. An error stays until it is closed.
  *
- * Returns what takes the sentence back, if it still stands there.
+ * `action` is a button beside it: its word and what it does. Returns what takes the sentence back, if it still stands there.
  */
-export function announce(sentence, { error = false } = {}) {
+export function announce(sentence, { error = false, action } = {}) {
   const line = document.getElementById("status");
+  const button = (word, does) => {
+    const made = Object.assign(document.createElement("button"), { className: "quiet small", textContent: word });
+    made.addEventListener("click", () => {
+      line.replaceChildren();
+      does?.();
+    });
+    return made;
+  };
   clearTimeout(hiding);
-  const close = Object.assign(document.createElement("button"), { className: "quiet small", textContent: "Close" });
-  close.addEventListener("click", () => line.replaceChildren());
+  const close = button("Close");
   line.classList.toggle("error", error);
-  line.replaceChildren(Object.assign(document.createElement("span"), { textContent: sentence }), close);
-  if (!error) hiding = setTimeout(() => line.replaceChildren(), 6000);
+  const text = Object.assign(document.createElement("span"), { textContent: sentence });
+  line.replaceChildren(text, ...(action ? [button(...action)] : []), close);
+  if (!error) hiding = setTimeout(() => line.replaceChildren(), action ? 15_000 : 6000);
   return () => close.isConnected && line.replaceChildren();
 }

@@ -16,6 +16,7 @@ from app.console.app import create_console
 from app.console.events import CallChanges
 from app.console.services import Services
 from app.settings import Settings
+from app.store import open_store
 from app.web import create_app
 from tests.contract.console.conftest import logged_in, settings_for
 
@@ -173,7 +174,9 @@ async def test_unknown_call_is_a_page(shop: Shop) -> None:
 
 async def test_changes_of_calls_are_announced(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000")
-    changes = CallChanges(settings(shop.project).database_url, poll_s=0.02)
+    store = open_store(settings(shop.project).database_url)
+    await store.open()
+    changes = CallChanges(settings(shop.project).database_url, store.recordings, poll_s=0.02)
     changes.listeners = 1
     waiting = asyncio.create_task(changes.wait(0, 20.0))
     await asyncio.sleep(0.3)
@@ -181,3 +184,4 @@ async def test_changes_of_calls_are_announced(shop: Shop) -> None:
 
     assert 1 == await waiting
     changes.listeners = 0
+    await store.close()

@@ -17,7 +17,6 @@ from structlog.testing import capture_logs
 
 from app.service.delivery import Reply
 from app.web.log import LineStream, configure_log, with_log_form
-from app.web.pretty_log import grouped
 from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
@@ -156,23 +155,6 @@ async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_termi
 
     assert ["\x1b[" in text for text in written] == [False, True]
     assert "fake_calls.py" in written[0]
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [
-        ("447700900123", "+44 7700 900123"),
-        ("12125550123", "+1 212 555 0123"),
-        ("353201234567", "+353 201 234567"),
-        ("4930123456", "+49 30 123456"),
-        ("123456", "123456"),
-        ("07700900123", "07700900123"),
-        ("alice", "alice"),
-        ("", ""),
-    ],
-)
-def test_a_number_is_grouped_after_its_country_code(number: str, shown: str) -> None:
-    assert shown == grouped(number)
 
 
 async def test_the_level_leaves_lines_out() -> None:

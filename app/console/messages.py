@@ -1,0 +1,127 @@
+"""The messages that callers have left: listened to, dealt with, deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from app.console.access import CanChange, CanLook
+from app.console.audit import audit
+from app.console.pages import render
+from app.service.phone_numbers import readable
+from app.service.recording_folder import RecordingFolder
+from app.store import RecordingFilter, RecordingRow, Recordings
+
+router = APIRouter()
+
+PAGE: Final = 50
+"""Messages on one page."""
+_BOXES: Final = {
+    "new": RecordingFilter(kind="record", is_done=False),
+    "done": RecordingFilter(kind="record", is_done=True),
+    "deleted": RecordingFilter(kind="record", is_deleted=True),
+}
+_SUFFIXES: Final = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/ogg": "ogg"}
+"""Of the file that a browser saves."""
+
+Box: TypeAlias = Literal["new", "done", "deleted"]
+Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
+MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def _recordings(request: Request) -> Recordings:
+    return cast(Recordings, request.app.state.store.recordings)
+
+
+def shown(row: RecordingRow) -> dict[str, Any]:
+    """A message in the words of people."""
+    at = row.started_at or row.created_at
+    is_number = row.from_number.isascii() and row.from_number.isdecimal()
+    return {
+        "id": row.id,
+        "who": readable(row.from_number, row.to_number) or "Withheld number",
+        "call_back": f"+{row.from_number}" if is_number else "",
+        "line": readable(row.to_number),
+        "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
+        "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
+        "state": row.state,
+        "is_being_tried": row.tries > 0,
+        "problem": row.problem,
+        "cure": row.cure,
+        "words": row.transcript,
+        "is_new": row.heard_at is None and row.done_at is None,
+        "is_done": row.done_at is not None,
+        "is_deleted": row.deleted_at is not None,
+        "session": row.session,
+    }
+
+
+@router.get("/messages")
+async def messages(
+    request: Request,
+    _: CanLook,
+    box: Box = "new",
+    before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
+) -> Response:
+    """The list, or only its rows when the page asks for what is new."""
+    recordings, settings = _recordings(request), request.app.state.settings
+    found = await recordings.list(PAGE + 1, before, _BOXES[box])
+    return render(
+        request,
+        "messages_rows.html" if request.headers.get("hx-request") else "messages.html",
+        box=box,
+        before=before,
+        messages=[shown(row) for row in found[:PAGE]],
+        older=found[PAGE - 1].id if len(found) > PAGE else "",
+        counts=await recordings.count(),
+        is_memory=settings.database_url.startswith("memory:"),
+        keeps=settings.recordings_folder is not None,
+        has_key=bool(settings.private_key.get_secret_value()),
+    )
+
+
+@router.get("/messages/{id_}/audio")
+async def audio(request: Request, id_: MessageId, session: CanLook, download: bool = False) -> Response:
+    """The audio, also a part of it. Whoever asks for its beginning has listened to it."""
+    recordings, folder = _recordings(request), request.app.state.settings.recordings_folder
+    row = await recordings.get(id_)
+    if row is None or row.state != "kept" or folder is None:
+        raise HTTPException(404, "This message has no audio.")
+    file = RecordingFolder(folder).file(id_)
+    if not file.is_file():
+        raise HTTPException(404, "The file of this message is gone.")
+    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+        await recordings.mark_heard(id_, _now(), session.role)
+        audit(request, "message downloaded" if download else "message heard", message=id_)
+    at = datetime.fromtimestamp((row.started_at or row.created_at) / 1000, UTC)
+    return FileResponse(
+        file,
+        media_type=row.content_type if row.content_type in _SUFFIXES else "application/octet-stream",
+        filename=f"message-{at:%Y-%m-%d-%H%M}.{_SUFFIXES.get(row.content_type, 'bin')}",
+        content_disposition_type="attachment" if download else "inline",
+        headers={"cache-control": "private, no-store"},
+    )
+
+
+@router.post("/messages/{id_}/{action}")
+async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
+    """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
+    recordings, now, by = _recordings(request), _now(), session.role
+    match action:
+        case "done" | "to-do":
+            is_there = await recordings.mark_done(id_, now if action == "done" else None, by)
+        case "delete" | "restore":
+            is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
+        case "fetch":
+            is_there = await recordings.retry(now, id_) > 0
+    if not is_there:
+        raise HTTPException(404, "This message was deleted for good.")
+    audit(request, f"message: {action}", message=id_)
+    return Response(status_code=204, headers={"hx-trigger": "messages"})

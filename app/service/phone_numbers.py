@@ -1,0 +1,37 @@
+"""Phone numbers as people write them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import phonenumbers
+
+_MOST_DIGITS: Final = 15
+_LEAST_DIGITS: Final = 7
+"""Source: ITU-T E.164, 6.1; shorter ones are numbers of a network."""
+
+
+def readable(number: str, line: str = "") -> str:
+    """A number as people write it: `447700900123` is `+44 7700 900123`, and `07700 900123` beside a British line.
+
+    Args:
+        number: digits with the country code. Anything else, such as the name of a user, stays as it is.
+        line: the number that was called, in the same form.
+    """
+    found = _parsed(number)
+    if found is None:
+        return number
+    called = _parsed(line)
+    is_national = called is not None and called.country_code == found.country_code
+    form = phonenumbers.PhoneNumberFormat.NATIONAL if is_national else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(found, form)
+
+
+def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
+    """The number; None for what is none, or has no known country code."""
+    if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
+        return None
+    try:
+        return phonenumbers.parse(f"+{number}")
+    except phonenumbers.NumberParseException:
+        return None

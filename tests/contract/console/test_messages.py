@@ -1,0 +1,160 @@
+"""The messages page, over recordings in a database and their files."""
+
+from __future__ import annotations
+
+import math
+import struct
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.console.app import create_console
+from app.console.services import Services
+from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.settings import Settings
+from app.store import RecordingRow, Recordings
+from tests.contract.console.conftest import logged_in, settings_for
+
+HOSTILE = "<script>alert(1)</script>"
+NOW = int(time.time() * 1000)
+
+
+def tone(seconds: float = 0.5) -> bytes:
+    """A WAV file."""
+    samples = [round(8000 * math.sin(number / 4)) for number in range(int(8000 * seconds))]
+    data = struct.pack(f"<{len(samples)}h", *samples)
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", len(data))  # fmt: skip
+    return header + data
+
+
+class Inbox:
+    """A console, and the recordings that it shows."""
+
+    def __init__(self, console: httpx.AsyncClient, recordings: Recordings, folder: RecordingFolder) -> None:
+        self.console = console
+        self.recordings = recordings
+        self.folder = folder
+
+    async def put(self, **changes: Any) -> str:
+        """A message with its file; returns its id."""
+        row = RecordingRow(new_recording_id(), new_recording_id(), "record", NOW, from_number="447700900123", to_number="442079460000", url="https://api.nexmo.com/v1/files/1", content_type="audio/wav", duration_ms=34_000, state="kept")  # fmt: skip
+        row = row._replace(**changes)
+        await self.recordings.add(row)
+        if row.state == "kept":
+            self.folder.put(row.id, tone())
+        return row.id
+
+    async def page(self, box: str = "new") -> str:
+        """The page as it is sent."""
+        return (await self.console.get(f"/messages?box={box}")).text
+
+    async def act(self, id_: str, action: str) -> int:
+        """Press a button; returns the status."""
+        return (await self.console.post(f"/messages/{id_}/{action}")).status_code
+
+
+def settings(project: Path) -> Settings:
+    return settings_for(project, database_url=f"sqlite:///{project}/calls.db")
+
+
+@pytest.fixture
+async def inbox(tmp_path: Path) -> AsyncIterator[Inbox]:
+    console = create_console(settings(tmp_path), Services(), dev=True)
+    async with await logged_in(console) as client:
+        yield Inbox(client, console.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
+
+
+async def test_a_message_says_who_when_how_long_and_what(inbox: Inbox) -> None:
+    await inbox.put(transcript="Please call me back.\nAbout the roof.")
+    page = await inbox.page()
+
+    assert "<title>(1) Messages" in page
+    for text in ("07700 900123", "0:34", "Please call me back.", 'href="tel:+447700900123"', "badge accent"):
+        assert text in page
+    for hidden in ("nexmo", "NCCO_", "webhook", "uuid"):
+        assert hidden not in page.split("<main")[1]
+
+
+async def test_listening_makes_it_old_and_is_logged(inbox: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+    id_ = await inbox.put()
+    whole = await inbox.console.get(f"/messages/{id_}/audio")
+    part = await inbox.console.get(f"/messages/{id_}/audio", headers={"range": "bytes=100-199"})
+
+    assert (200, "audio/wav", tone()) == (whole.status_code, whole.headers["content-type"], whole.content)
+    assert (206, tone()[100:200]) == (part.status_code, part.content)
+    assert "badge accent" not in (page := await inbox.page())
+    assert "<title>Messages" in page
+    assert [id_] == [
+        line.split(f"{id_}")[0] and id_ for line in capsys.readouterr().out.splitlines() if "heard" in line
+    ]
+
+
+async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> None:
+    id_ = await inbox.put()
+    boxes = []
+    for action in ("done", "to-do", "delete", "restore"):
+        assert 204 == await inbox.act(id_, action)
+        boxes.append([box for box in ("new", "done", "deleted") if id_ in await inbox.page(box)])
+
+    assert [["done"], ["new"], ["deleted"], ["new"]] == boxes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "waiting"}, "It is being fetched from Vonage."),
+        (
+            {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
+            "It is not here yet: the server has no key. To cure it, set VONAGE_PRIVATE_KEY.",
+        ),
+        ({"state": "failed", "problem": "status 401"}, "It could not be fetched: status 401."),
+        ({"state": "gone"}, "Vonage no longer has it."),
+        ({"from_number": ""}, "Withheld number"),
+        ({"from_number": HOSTILE, "transcript": HOSTILE}, "&lt;script&gt;"),
+    ],
+)
+async def test_what_is_missing_is_said(inbox: Inbox, changes: dict[str, Any], said: str) -> None:
+    id_ = await inbox.put(**changes)
+    page = await inbox.page()
+    audio = await inbox.console.get(f"/messages/{id_}/audio")
+
+    assert said in page
+    assert HOSTILE not in page
+    assert (200 if changes.get("state", "kept") == "kept" else 404) == audio.status_code
+
+
+async def test_a_failed_message_is_fetched_again(inbox: Inbox) -> None:
+    id_ = await inbox.put(state="failed", problem="status 401")
+
+    assert 204 == await inbox.act(id_, "fetch")
+    assert "It is not here yet" in await inbox.page()
+
+
+async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
+    ids = [await inbox.put(created_at=NOW - number * 1000) for number in range(53)]
+    first = await inbox.page()
+    older = (await inbox.console.get(f"/messages?box=new&before={ids[49]}")).text
+
+    assert sorted(ids[:50], key=first.index) == ids[:50]
+    assert [False] * 50 + [True] * 3 == [id_ in older for id_ in ids]
+
+
+async def test_who_may_only_look_listens_and_changes_nothing(tmp_path: Path) -> None:
+    app = create_console(settings(tmp_path), Services(), dev=True)
+    async with await logged_in(app, may_change=False) as client:
+        inbox = Inbox(client, app.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
+        id_ = await inbox.put()
+
+        assert 200 == (await client.get(f"/messages/{id_}/audio")).status_code
+        assert [403] * 3 == [await inbox.act(id_, action) for action in ("done", "delete", "fetch")]
+        assert ">Delete<" not in await inbox.page()
+
+
+@pytest.mark.parametrize("id_", ["..%2f..%2fcalls.db", "0" * 31, "Z" * 32, "0" * 32])
+async def test_no_other_file_is_served(inbox: Inbox, id_: str) -> None:
+    assert (await inbox.console.get(f"/messages/{id_}/audio")).status_code in (404, 422)
+    assert await inbox.act(id_, "delete") in (404, 422)

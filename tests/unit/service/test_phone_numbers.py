@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from app.service.phone_numbers import readable
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "shown"),
+    [
+        ("447700900123", "", "+44 7700 900123"),
+        ("447700900123", "442079460000", "07700 900123"),
+        ("447700900123", "12025550100", "+44 7700 900123"),
+        ("12025550123", "12025550100", "(202) 555-0123"),
+        ("390612345678", "390661234567", "06 1234 5678"),
+        ("447700900123", "reception", "+44 7700 900123"),
+        ("123456", "442079460000", "123456"),
+        ("07700900123", "442079460000", "07700900123"),
+        ("999999999999", "", "999999999999"),
+        ("alice", "442079460000", "alice"),
+        ("", "", ""),
+    ],
+)
+def test_a_number_is_written_as_people_write_it(number: str, line: str, shown: str) -> None:
+    assert shown == readable(number, line)
