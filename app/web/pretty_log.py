@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, TextIO
@@ -11,6 +10,7 @@ from typing import Any, Final, TextIO
 from structlog.typing import EventDict
 
 from app.flow.report import report
+from app.service.phone_numbers import readable
 
 _COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "error": "31", "critical": "31"}
 _HIDDEN: Final = frozenset(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import time
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,28 @@ NOW = int(time.time() * 1000)
 def tone(seconds: float = 0.5) -> bytes:
     """A WAV file."""
     samples = [round(8000 * math.sin(number / 4)) for number in range(int(8000 * seconds))]
-    data = struct.pack(f"<{len(samples)}h", *samples)
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", len(data))  # fmt: skip
-    return header + data
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return made.getvalue()
+
+
+def message(caller: str = "447700900123", **changes: Any) -> RecordingRow:
+    """A message of 34 seconds that is kept."""
+    row = RecordingRow(
+        new_recording_id(),
+        new_recording_id(),
+        "record",
+        round(time.time() * 1000),
+        from_number=caller,
+        to_number="442079460000",
+        url="https://api.nexmo.com/v1/files/1",
+        content_type="audio/wav",
+        duration_ms=34_000,
+        state="kept",
+    )
+    return row._replace(**changes)
 
 
 class Inbox:
@@ -41,8 +62,7 @@ class Inbox:
 
     async def put(self, **changes: Any) -> str:
         """A message with its file; returns its id."""
-        row = RecordingRow(new_recording_id(), new_recording_id(), "record", NOW, from_number="447700900123", to_number="442079460000", url="https://api.nexmo.com/v1/files/1", content_type="audio/wav", duration_ms=34_000, state="kept")  # fmt: skip
-        row = row._replace(**changes)
+        row = message(**changes)
         await self.recordings.add(row)
         if row.state == "kept":
             self.folder.put(row.id, tone())
@@ -109,7 +129,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"state": "waiting"}, "It is being fetched from Vonage."),
         (
             {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
-            "It is not here yet: the server has no key. To cure it, set VONAGE_PRIVATE_KEY.",
+            "It is not here yet: the server has no key. To fix it: set VONAGE_PRIVATE_KEY.",
         ),
         ({"state": "failed", "problem": "status 401"}, "It could not be fetched: status 401."),
         ({"state": "gone"}, "Vonage no longer has it."),

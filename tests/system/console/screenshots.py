@@ -11,6 +11,7 @@ from typing import Final
 from playwright.sync_api import Page, expect
 
 from tests.system.console.browser import NARROW, WIDE, open_console, running_browser
+from tests.system.console.inbox import Inbox
 from tests.system.console.server import running_console
 
 WRONG: Final = """[
@@ -48,6 +49,7 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "phone": _at("/phone"),
     "phone-call": _in_a_call,
     "phone-pasted": _pasted,
+    "messages": _at("/messages"),
     "flows": _at("/flows"),
     "flow": _at("/flows/reception#reception/operator"),
     "flow-traffic": _at("/flows/reception?paint=traffic&days=1"),
@@ -67,6 +69,11 @@ def take(folder: Path, names: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_console(Path(home)) as link, running_browser() as browser:
         console = open_console(browser, link)
+        inbox = Inbox(Path(home))
+        inbox.put("447700900123", transcript="Hello, this is Ann Smith. The roof leaks again. Please call me back.")
+        inbox.put(
+            "4930123456", state="waiting", problem="Vonage answered with status 503", cure="wait: it is tried again"
+        )
         for scheme in ("light", "dark"):
             for width in (WIDE, NARROW):
                 for name in names or PAGES:

@@ -11,6 +11,7 @@ from tests.system.console.browser import Watch, check_page
 @pytest.mark.parametrize(
     "path",
     [
+        "/messages",
         "/phone",
         "/flows",
         "/flows/reception?errors=true",

@@ -1,0 +1,70 @@
+"""The messages of callers in the browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.contract.console.test_messages import tone
+from tests.system.console.inbox import Inbox
+
+
+@pytest.fixture
+def inbox(project: Path) -> Inbox:
+    return Inbox(project)
+
+
+def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
+    page.goto("/messages")
+    expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
+    inbox.put("447700900123", transcript="The roof leaks.")
+    message = page.locator(".message", has_text="07700 900123")
+    expect(message).to_contain_text(re.compile(r"Today \d\d:\d\d, 0:34, for \+44 20 7946 0001"))
+    expect(message).to_contain_text("The roof leaks.")
+    expect(page).to_have_title(re.compile(r"^\(1\) Messages"))
+
+    message.locator("audio").evaluate("player => player.play()")
+    expect(message.locator("audio")).to_have_js_property("ended", value=True)
+    assert 0.3 == pytest.approx(message.locator("audio").evaluate("player => player.duration"), abs=0.05)
+    expect(message.get_by_text("new", exact=True)).to_have_count(0)
+    expect(page).to_have_title(re.compile("^Messages"))
+
+    message.get_by_role("button", name="Done").click()
+    expect(message).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(message).to_be_visible()
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
+    page.get_by_role("link", name="Deleted").click()
+    message.get_by_role("button", name="Bring back").click()
+    page.get_by_role("link", name="To do").click()
+    expect(message).to_be_visible()
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
+
+
+def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
+    ids = [inbox.put(f"44770090020{number}") for number in range(2)]
+    page.goto("/messages")
+    expect(page.locator(".message.new")).to_have_count(2)
+    page.locator("audio").first.evaluate("player => player.play()")
+    expect(page.locator("audio").last).to_have_js_property("ended", value=True)
+    expect(page.locator(".message.new")).to_have_count(0)
+    for id_ in ids:
+        page.locator(f"#m-{id_}").get_by_role("button", name="Delete").click()
+        expect(page.locator(f"#m-{id_}")).to_have_count(0)
+
+
+def test_a_telephone_that_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
+    id_ = inbox.put("447700900300")
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    expect(message.get_by_role("link", name="Call back")).to_have_attribute("href", "tel:+447700900300")
+    with page.expect_download() as download:
+        message.get_by_role("link", name="Download").click()
+
+    assert re.fullmatch(r"message-[\d-]+\.wav", download.value.suggested_filename)
+    assert tone(0.3) == Path(download.value.path()).read_bytes()
