@@ -90,7 +90,7 @@ def test_what_is_sensitive_is_not_in_it(server: Server) -> None:
     assert card is not None
     press(card[0], "leg-2", "12125550123", "8462")
 
-    assert "+1 212 555 0123 → shop: pressed keys (not stored) (collected) → end" == line_with(server, "not stored")
+    assert "+1 212-555-0123 → shop: pressed keys (not stored) (collected) → end" == line_with(server, "not stored")
     assert not any("8462" in line for line in server.lines)
 
 
