@@ -556,7 +556,7 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     for act, reason in (
         ({"kind": "silence"}, "Nobody waits for the caller now"),
         ({"kind": "message"}, "Nothing is recorded now"),
-        ({"kind": "decide", "outcome": "busy"}, "no phone is ringing now"),
+        ({"kind": "decide", "outcome": "busy"}, "No phone is ringing now"),
     ):
         await phone.post(f"/phone/calls/{phone.id}/act", act=act)
         assert reason in phone.state("refused")
