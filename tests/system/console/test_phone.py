@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.system.console.browser import Watch, check_page
 
@@ -118,6 +118,7 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     expect(listening).not_to_be_attached()
 
     call(page)
+    expect(heard(page, "sales please")).to_have_count(0)
     page.get_by_role("button", name="Skip ahead").click()
     expect(listening).to_be_attached()
     page.evaluate("recognition.onerror({error: 'no-speech'}); recognition.onend({})")
@@ -213,6 +214,22 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
     edit(page, "Your PIN, {{ please.", "Your PIN, please.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
+
+
+def test_a_file_that_cannot_be_written_says_so_and_is_not_saved(page: Page) -> None:
+    def block(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "blocked": "This folder cannot be written."})
+
+    page.route("**/phone/text?*", block)
+    opened(page)
+    page.get_by_label("File").select_option("flows/pin.yaml")
+    expect(page.get_by_text("This folder cannot be written.")).to_be_visible()
+    edit(page, "PIN", "secret number")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("File").select_option("pasted")
+    expect(page.get_by_text("This folder cannot be written.")).to_be_hidden()
 
 
 @pytest.mark.parametrize("text", ['[{"action": "talk", "text": "Hello"}]', '[{"action": "tlak"}]'])
