@@ -22,7 +22,8 @@ from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun, counted
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
-from app.flow.model import Flow
+from app.flow.actions.action import Action
+from app.flow.model import Flow, Part
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
@@ -75,6 +76,7 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
     else:
         flows = loaded.project.flows.values()
         yield from check_flows(loaded)
+        yield from check_recordings(settings, flows)
     if is_offline:
         yield Finding("network", "unchecked", "the public URL, Vonage and the clock are left out by --offline")
     else:
@@ -200,17 +202,19 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
 
 
-def check_recordings(settings: Settings) -> Iterator[Finding]:
-    """Whether recordings can be fetched and kept."""
+def check_recordings(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
+    """Whether recordings can be fetched and kept, if a flow makes any."""
     folder = settings.recordings_folder
-    if folder is None:
-        yield Finding("recordings", "ok", "recordings are not kept")
+    if folder is None or not any(
+        _records(part) for flow in flows for step in flow.steps.values() for part in step.parts
+    ):
+        yield Finding("recordings", "ok", "no recordings are kept" if folder is None else "no flow records")
         return
     missing = [name for name in ("private_key", "application_id") if not _is_set(settings, name)]
     if missing:
         names = " and ".join(map(variable, missing))
-        cure = f"Set {names}, or NCCO_RECORDINGS=off if no flow records."
-        yield Finding("recordings", "warning", f"recordings are not fetched: {names} is not set", cure)
+        cure = f"Set {names}, or NCCO_RECORDINGS=off."
+        yield Finding("recordings", "warning", f"recordings are not fetched without {names}", cure)
     place = folder.absolute()
     if open_store(settings.database_url).path is None and settings.recordings is None:
         cure = "Name a folder that all hosts share in NCCO_RECORDINGS; one host alone may name any folder."
@@ -223,6 +227,10 @@ def check_recordings(settings: Settings) -> Iterator[Finding]:
         yield Finding("recordings", "warning", message, f"chmod 700 {place}")
     elif not missing:
         yield Finding("recordings", "ok", f"recordings are kept in {place}")
+
+
+def _records(part: Part) -> bool:
+    return isinstance(part, Action) and (part.word == "record" or "record" in part.fields)
 
 
 def _is_set(settings: Settings, name: str) -> bool:
@@ -282,6 +290,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
     check_disk,
-    check_recordings,
 )
 """The checks that need the settings alone, in their order."""

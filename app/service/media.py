@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import httpx
 import orjson
@@ -27,7 +27,6 @@ STALL_S: Final = 10.0
 """Seconds without a byte after which a download has failed; connecting included."""
 DOWNLOAD_S: Final = 900.0
 """Seconds that one download may take."""
-BLOCK: Final = 256 * 1024
 
 CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
@@ -38,7 +37,8 @@ NOT_VONAGE: Final = (
     "a simulated call has no recording; for a real one behind a proxy, set NCCO_MEDIA_URL and `ncco recordings retry`"
 )
 
-Take = Callable[[bytes], Awaitable[None]]
+Take: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Gets the next bytes of a file."""
 
 
 class DownloadFailed(AppError):
@@ -73,7 +73,7 @@ class MediaClient:
         self._own = _origin(httpx.URL(own_url)) if own_url else None
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
-        """Hand the file to `take` block by block. Raises DownloadFailed, and what `take` raises."""
+        """Hand the file to `take` as it comes. Raises DownloadFailed, and what `take` raises."""
         try:
             target = self._allowed(url)
             async with asyncio.timeout(DOWNLOAD_S):
@@ -100,16 +100,12 @@ class MediaClient:
         answer = await _in_time(self.http.send(request, stream=True))
         try:
             _require_file(answer, now)
-            size, block, chunks = 0, bytearray(), aiter(answer.aiter_raw())
+            size, chunks = 0, aiter(answer.aiter_raw())
             while (chunk := await _in_time(anext(chunks, None))) is not None:
                 size += len(chunk)
                 if size > limit:
                     raise DownloadFailed("failed", f"it is larger than {limit:,} bytes", "listen to it at Vonage")
-                block += chunk
-                if len(block) >= BLOCK:
-                    await take(bytes(block))
-                    block.clear()
-            await take(bytes(block))
+                await take(chunk)
         finally:
             await answer.aclose()
 

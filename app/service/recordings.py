@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import Final
+from typing import Final, Literal
 
 from app.engine import Session
 from app.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
@@ -24,6 +24,7 @@ from app.service.media import (
     WAIT,
     DownloadFailed,
     MediaClient,
+    Take,
     audio_type,
     transcript_text,
 )
@@ -48,6 +49,7 @@ NO_KEY: Final = "the server has no key to fetch it with"
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
 )
+_OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _URL_LIMIT: Final = 2_000
@@ -149,6 +151,7 @@ class Fetcher(Poller[RecordingRow]):
         schedule: when to try again, and how often.
         listener: gets the results.
         clock: the time, aware, UTC.
+        lease_ms: see `LEASE_MS`.
     """
 
     def __init__(
@@ -160,8 +163,10 @@ class Fetcher(Poller[RecordingRow]):
         listener: FetchListener | None = None,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lease_ms: int = LEASE_MS,
     ) -> None:
         super().__init__(schedule, clock)
+        self._lease_ms = lease_ms
         self._recordings = recordings
         self.folder = folder
         self._media = media
@@ -181,7 +186,7 @@ class Fetcher(Poller[RecordingRow]):
         if self._media is None:
             await self._recordings.explain(NO_KEY, SET_KEY, now, now + round(NO_KEY_S * 1000))
             return ()
-        return await self._recordings.claim(now, now + LEASE_MS, self._claim, limit)
+        return await self._recordings.claim(now, now + self._lease_ms, self._claim, limit)
 
     async def count(self) -> None:
         """See `Poller`."""
@@ -193,23 +198,20 @@ class Fetcher(Poller[RecordingRow]):
 
     async def run_one(self, row: RecordingRow) -> None:
         """See `Poller`."""
-        if self._media is None:
-            return
-        wait_s = 0.0
+        row, wait_s = row._replace(problem="", cure=""), 0.0
         try:
-            if row.tries > self.schedule.tries:  # each try ended with its process
-                raise DownloadFailed("failed", f"{self.schedule.tries} tries were not finished")
             if row.url and row.state == "waiting":
-                row = await self._fetch_audio(row, self._media)
+                try:
+                    row = await self._fetch_audio(row)
+                except DownloadFailed as failure:
+                    row, wait_s = self._failed(row, "state", failure), failure.wait_s
             if row.transcript_state == "waiting":
-                row = await self._fetch_transcript(row, self._media)
-            row = row._replace(problem="", cure="")
-        except DownloadFailed as failure:
-            row, wait_s = self._failed(row, failure), failure.wait_s
+                try:
+                    row = await self._fetch_transcript(row)
+                except DownloadFailed as failure:
+                    row, wait_s = self._failed(row, "transcript_state", failure), max(wait_s, failure.wait_s)
         except LostClaim:  # deleted, or too slow: another process fetches it
             return
-        except OSError as error:
-            row = self._failed(row, _folder_failure(error))
         except asyncio.CancelledError:
             stopped = row._replace(problem="the server was stopped", cure=WAIT)
             await self.write(self._recordings.finish(stopped, self.now()))
@@ -219,45 +221,61 @@ class Fetcher(Poller[RecordingRow]):
         if await self.write(self._recordings.finish(row, self.now() + round((next_s or 0) * 1000))):
             self._listener.fetched(row, next_s)
 
-    async def _fetch_audio(self, row: RecordingRow, media: MediaClient) -> RecordingRow:
-        file = await asyncio.to_thread(self.folder.begin, row.id)
+    async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
+        """The row with its audio kept. Raises DownloadFailed, LostClaim."""
         try:
-            lease = _Lease(self._recordings, row, self.now)
+            file = await asyncio.to_thread(self.folder.begin, row.id)
+            try:
 
-            async def take(block: bytes) -> None:
-                await lease.renew()
-                await asyncio.to_thread(file.write, block)
+                async def take(chunk: bytes) -> None:
+                    await asyncio.to_thread(file.write, chunk)
 
-            await media.download(row.url, AUDIO_LIMIT, self.clock(), take)
-            content_type = audio_type(file.beginning)
-            await lease.renew(is_forced=True)
-            await asyncio.to_thread(file.keep)
-        finally:
-            await asyncio.shield(asyncio.to_thread(file.close))
+                lease = await self._download(row, row.url, AUDIO_LIMIT, take)
+                content_type = audio_type(file.beginning)
+                await lease.renew(is_forced=True)
+                await asyncio.to_thread(file.keep)
+            finally:
+                await asyncio.shield(asyncio.to_thread(file.close))
+        except OSError as error:
+            raise _folder_failure(error) from error
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
 
-    async def _fetch_transcript(self, row: RecordingRow, media: MediaClient) -> RecordingRow:
-        parts: list[bytes] = []
-        lease = _Lease(self._recordings, row, self.now)
+    async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
+        """The row with its transcript. Raises DownloadFailed, LostClaim."""
+        document = bytearray()
 
-        async def take(block: bytes) -> None:
+        async def take(chunk: bytes) -> None:
+            document.extend(chunk)
+
+        await self._download(row, row.transcript_url, TRANSCRIPT_LIMIT, take)
+        return row._replace(transcript_state="kept", transcript=transcript_text(bytes(document)))
+
+    async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
+        """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and what `take` raises."""
+        if row.tries > self.schedule.tries:  # each try ended with its process
+            raise DownloadFailed("failed", f"{self.schedule.tries} tries were not finished")
+        if self._media is None:
+            raise DownloadFailed("waiting", NO_KEY, SET_KEY)
+        lease = _Lease(self._recordings, row, self.now, self._lease_ms)
+
+        async def take_on(chunk: bytes) -> None:
             await lease.renew()
-            parts.append(block)
+            await take(chunk)
 
-        await media.download(row.transcript_url, TRANSCRIPT_LIMIT, self.clock(), take)
-        return row._replace(transcript_state="kept", transcript=transcript_text(b"".join(parts)))
+        await self._media.download(url, limit, self.clock(), take_on)
+        return lease
 
-    def _failed(self, row: RecordingRow, failure: DownloadFailed) -> RecordingRow:
-        """The row after a try that failed: the audio comes first, so it is what failed if it still waits."""
-        state = failure.state
+    def _failed(
+        self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
+    ) -> RecordingRow:
+        """The row after a try that failed; of two failures it names the first."""
+        state = why.state
         if state == "gone" and row.tries < EARLY_TRIES:
             state = "waiting"
         if state == "waiting" and row.tries >= self.schedule.tries:
             state = "failed"
-        changed = row._replace(problem=str(failure), cure=failure.cure)
-        if row.url and row.state == "waiting":
-            return changed._replace(state=state)
-        return changed._replace(transcript_state=state)
+        named = row if row.problem else row._replace(problem=f"{_OF_PART[part]}{why}", cure=why.cure)
+        return named._replace(state=state) if part == "state" else named._replace(transcript_state=state)
 
 
 class LostClaim(Exception):
@@ -267,17 +285,18 @@ class LostClaim(Exception):
 class _Lease:
     """Claims a recording for longer while it is fetched."""
 
-    def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int]) -> None:
+    def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
         self._row = row
         self._now = now
+        self._lease_ms = lease_ms
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
         """Renew it when a third of it has passed. Raises LostClaim."""
         now = self._now()
-        if is_forced or now - self._renewed_at > LEASE_MS / 3:
-            if not await self._recordings.renew(self._row.id, self._row.claim, now + LEASE_MS):
+        if is_forced or now - self._renewed_at > self._lease_ms / 3:
+            if not await self._recordings.renew(self._row.id, self._row.claim, now + self._lease_ms):
                 raise LostClaim
             self._renewed_at = now
 

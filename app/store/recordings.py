@@ -142,15 +142,24 @@ _FIELDS: Final = RecordingRow._fields
 RECORDING_COLUMNS: Final = ", ".join(_FIELDS)
 _NULLABLE: Final = frozenset({"started_at", "duration_ms", "size", "due_at", "heard_at", "done_at", "deleted_at"})
 _NUMBERS: Final = _NULLABLE | {"created_at", "leased_until", "tries", "has_file"}
+_LONG: Final = "transcript"
+"""Comes last in the table: SQLite reads through it to whatever is behind."""
 _DEFINITIONS: Final = ",\n        ".join(
-    f"{name} {'bigint' if name in _NUMBERS else 'text'}{'' if name in _NULLABLE else ' NOT NULL'}" for name in _FIELDS
+    f"{name} {'bigint' if name in _NUMBERS else 'text'}{'' if name in _NULLABLE else ' NOT NULL'}"
+    for name in (*(name for name in _FIELDS if name != _LONG), _LONG)
 )
+_IS_NEW: Final = (
+    "kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted'"
+)
+_HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))"
 
 CREATE: Final = (
     f"CREATE TABLE {RECORDINGS_TABLE} (\n        {_DEFINITIONS},\n        PRIMARY KEY (id),\n        UNIQUE (uuid)\n)",
     f"CREATE INDEX {RECORDINGS_TABLE}_by_time ON {RECORDINGS_TABLE} (created_at, id)",
     f"CREATE INDEX {RECORDINGS_TABLE}_by_call ON {RECORDINGS_TABLE} (session)",
     f"CREATE INDEX {RECORDINGS_TABLE}_due ON {RECORDINGS_TABLE} (due_at) WHERE due_at IS NOT NULL",
+    f"CREATE INDEX {RECORDINGS_TABLE}_new ON {RECORDINGS_TABLE} (created_at) WHERE {_IS_NEW}",
+    f"CREATE INDEX {RECORDINGS_TABLE}_failed ON {RECORDINGS_TABLE} (created_at) WHERE {_HAS_FAILED}",
 )
 """Plain enough for both databases."""
 
@@ -177,6 +186,8 @@ ADD_TRANSCRIPT: Final = f"""
 
 SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE id = $1"
 
+SELECT_BY_UUID: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE uuid = $1"
+
 SELECT_PAGE: Final = f"""
     SELECT {RECORDING_COLUMNS}
     FROM {RECORDINGS_TABLE}
@@ -194,13 +205,9 @@ SELECT_PAGE: Final = f"""
 
 COUNT: Final = f"""
     SELECT
-        count(*) FILTER (WHERE kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL),
-        count(*) FILTER (WHERE due_at IS NOT NULL),
-        count(*) FILTER (
-            WHERE deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
-        )
-    FROM {RECORDINGS_TABLE}
-    WHERE state <> 'deleted'
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_IS_NEW}),
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE due_at IS NOT NULL),
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_HAS_FAILED})
 """
 
 _DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $1"
@@ -321,6 +328,11 @@ class Recordings:
     async def get(self, id_: str) -> RecordingRow | None:
         """The recording with this id, also a deleted one; None when there is none."""
         rows = await self._database.read(SELECT, id_)
+        return recording_row(rows[0]) if rows else None
+
+    async def find(self, uuid: str) -> RecordingRow | None:
+        """The recording with this `uuid`, also a deleted one; None when there is none."""
+        rows = await self._database.read(SELECT_BY_UUID, uuid)
         return recording_row(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:

@@ -257,6 +257,22 @@ def test_flows_with_errors_and_lost_callers_are_found(project: Path) -> None:
     assert "E214" in wrong.of("flows")["error"]
 
 
+def test_what_recordings_need_is_found(project: Path) -> None:
+    unused = doctor(project, {}, "--offline")
+    flow = FLOW.replace("    goto: end", '      - record: {endOnKey: "1"}\n    goto: end')
+    (project / "flows" / "shop.yaml").write_text(flow, encoding="utf-8")
+    (project / "kept").mkdir(mode=0o755)
+    key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
+    hosts = {"NCCO_DATABASE_URL": "postgresql://127.0.0.1:9/calls"}
+
+    assert "no flow records" == unused.of("recordings")["ok"]
+    assert "without VONAGE_PRIVATE_KEY" in doctor(project, {}, "--offline").of("recordings")["warning"]
+    assert "ncco.db-recordings" in doctor(project, key, "--offline").of("recordings")["ok"]
+    assert "each host" in doctor(project, {**key, **hosts}, "--offline").of("recordings")["warning"]
+    assert "other users" in doctor(project, {**key, "NCCO_RECORDINGS": "kept"}, "--offline").of("recordings")["warning"]
+    assert "no recordings are kept" == doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings")["ok"]
+
+
 def test_nothing_is_written(project: Path) -> None:
     before = sorted(path.name for path in project.rglob("*"))
     result = ncco("doctor", "--offline", cwd=project, env={"VONAGE_SIGNATURE_SECRET": SECRET})

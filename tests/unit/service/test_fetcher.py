@@ -21,7 +21,7 @@ from app.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_typ
 from app.service.outgoing import new_client
 from app.service.poller import Schedule
 from app.service.recording_folder import RecordingFolder, UnfinishedFile
-from app.service.recordings import NO_KEY, Fetcher, sweep_recordings
+from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, sweep_recordings
 from app.store import RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens
 from tests.contract.application_api import APPLICATION_ID
@@ -70,10 +70,14 @@ def row(url: str = "", number: int = 1, **changes: Any) -> RecordingRow:
 
 @asynccontextmanager
 async def fetching(
-    store: Store, folder: RecordingFolder, own_url: str, private: rsa.RSAPrivateKey | None = None
+    store: Store,
+    folder: RecordingFolder,
+    own_url: str,
+    private: rsa.RSAPrivateKey | None = None,
+    lease_ms: int = LEASE_MS,
 ) -> AsyncIterator[Fetcher]:
     media = MediaClient(new_client(), ApplicationTokens(APPLICATION_ID, pem(private)), own_url)
-    fetcher = Fetcher(store.recordings, folder, media, QUICK)
+    fetcher = Fetcher(store.recordings, folder, media, QUICK, lease_ms=lease_ms)
     task = asyncio.create_task(fetcher.run())
     try:
         yield fetcher
@@ -125,6 +129,32 @@ async def test_a_transcript_is_kept_as_text(store: Store, folder: RecordingFolde
 
     assert ("kept", "kept", "Please call me back.") == (found.state, found.transcript_state, found.transcript)
     assert 2 == len({claims["jti"] for claims in server.tokens})
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_audio_and_transcript_are_fetched_whatever_happens_to_the_other(
+    store: Store, folder: RecordingFolder, server: MediaServer, is_gone: bool
+) -> None:
+    audio, text = (File(status=404), TRANSCRIPT) if is_gone else (File(), File(status=404))
+    found = await fetched(
+        *(store, folder, server),
+        row(server.put("/1", audio)),
+        row(transcript_url=server.put("/2", text), transcript_state="waiting"),
+    )
+
+    states = (found.state, found.transcript_state, found.transcript)
+    assert (("gone", "kept", "Please call me back.") if is_gone else ("kept", "gone", "")) == states
+    assert ("" if is_gone else "its transcript: ") + "status 404: Vonage has it no longer" == found.problem
+
+
+async def test_a_slow_download_stays_with_its_process(
+    store: Store, folder: RecordingFolder, server: MediaServer
+) -> None:
+    await store.recordings.add(row(server.put("/1", File(pieces=15, every_s=0.1))))
+    async with fetching(store, folder, server.url, lease_ms=600), fetching(store, folder, server.url, lease_ms=600):
+        (found,) = await settled(store)
+
+    assert ("kept", 1, ["/1"]) == (found.state, found.tries, server.requests)
 
 
 @pytest.mark.parametrize(

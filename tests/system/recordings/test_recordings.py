@@ -1,0 +1,165 @@
+"""From the webhook to the file, through a whole server: what is fetched, what never is, and what nobody may see."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+import pytest
+
+from tests.contract.application_api import APPLICATION_ID
+from tests.contract.command import ncco
+from tests.contract.media_server import MP3, WAV, File, MediaServer, media_server, pem
+from tests.contract.server import Server, free_port, running
+
+CALLER: Final = "447700900123"
+WITHIN_S: Final = 20.0
+TEXT: Final = {"channels": [{"transcript": [{"sentence": "Please call me back."}]}]}
+FLOW: Final = """\
+flow: line
+default: true
+vars: {pin: {type: text, sensitive: true}, said: text}
+start: name
+steps:
+  name:
+    do: [{talk: "Who is calling?"}]
+    collect: {into: said, speech: any}
+    retry: {then: pin}
+    goto: pin
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: message}
+    goto: message
+  message:
+    do:
+      - talk: "Leave a message."
+      - record: {endOnKey: "#", transcription: {language: en-GB}}
+    goto: end
+"""
+
+
+@pytest.fixture(scope="module")
+def media() -> Iterator[MediaServer]:
+    with media_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, media: MediaServer) -> Iterator[Server]:
+    settings = {
+        "NCCO_METRICS_PORT": str(free_port()),
+        "NCCO_MEDIA_URL": media.url,
+        "VONAGE_APPLICATION_ID": APPLICATION_ID,
+        "VONAGE_PRIVATE_KEY": pem(),
+    }
+    with running(tmp_path_factory.mktemp("line"), {"flows/line.yaml": FLOW}, settings) as started:
+        yield started
+
+
+def post(server: Server, url: str, **fields: Any) -> list[dict[str, Any]]:
+    path = url[url.index("/webhooks") :]
+    answer = httpx.post(f"{server.url}{path}", json=fields, timeout=10)
+    assert 200 == answer.status_code
+    return list(answer.json()) if answer.content else []
+
+
+def url_in(ncco_: list[dict[str, Any]], action: str) -> str:
+    return str(next(each["eventUrl"][0] for each in ncco_ if each["action"] == action))
+
+
+def leave_message(server: Server, leg: str, name_audio: str, pin_audio: str) -> str:
+    """The URL of the events of a recording, in a call whose caller has said a name and a PIN."""
+    who = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": CALLER, "to": "442079460000"}
+    asked = post(server, "/webhooks/answer", **who)
+    said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Anna", "confidence": "0.9"}]}
+    asked = post(server, url_in(asked, "input"), **who, speech={**said, "recording_url": name_audio})
+    heard = {"speech": {"recording_url": pin_audio}, "dtmf": {"digits": "4711", "timed_out": False}}
+    return url_in(post(server, url_in(asked, "input"), **who, **heard), "record")
+
+
+def listed(server: Server) -> list[dict[str, Any]]:
+    shown = ncco("recordings", "list", "--format", "json", cwd=server.home, env=server.settings)
+    return list(json.loads(shown.stdout)["recordings"])
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What is found, once it is true."""
+    end = time.monotonic() + WITHIN_S
+    while not (result := found()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return result
+
+
+def test_a_message_is_kept_with_what_was_said_and_its_place_in_the_flow(server: Server, media: MediaServer) -> None:
+    secret = media.put("/v1/files/secret-pin")
+    events = leave_message(server, "leg-1", media.put("/v1/files/name", File(WAV)), secret)
+    audio, text = media.put("/v1/files/message"), media.put("/v1/files/text", File(orjson.dumps(TEXT)))
+    about = {"conversation_uuid": "CON-leg-1", "recording_uuid": "uuid-canary-1"}
+    times = {"start_time": "2026-03-04T09:15:40Z", "end_time": "2026-03-04T09:16:14Z"}
+    for _ in range(2):
+        post(server, events, **about, recording_url=audio, size=len(MP3), **times)
+        post(server, events, **about, transcription_url=text, type="record", status="transcribed")
+
+    def kept() -> list[dict[str, Any]] | None:
+        rows = [row for row in listed(server) if row["call"] == "leg-1"]
+        is_done = [row["state"] for row in rows] == ["kept"] * 2 and rows[0]["transcript"]
+        return rows if is_done else None
+
+    message, said = until(kept)
+    assert ("record", "line", "message", 34.0) == tuple(message[name] for name in ("kind", "flow", "step", "seconds"))
+    assert (CALLER, "442079460000") == (message["from"], message["to"])
+    assert "Please call me back." == message["transcript"]
+    assert ("voice-input", "line", "name", "audio/wav") == tuple(said[key] for key in ("kind", "flow", "step", "type"))
+    folder = server.home / "calls.db-recordings"
+    assert {message["id"], said["id"]} == {file.name for file in folder.iterdir()}
+    assert MP3 == (folder / message["id"]).read_bytes()
+    assert "/v1/files/secret-pin" not in media.requests
+    assert [] == media.refused
+
+
+def test_nothing_of_a_caller_is_in_log_metrics_and_names_of_files(server: Server) -> None:
+    metrics = httpx.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
+    names = [str(path) for path in (server.home / "calls.db-recordings").iterdir()]
+    written = "".join([*server.lines, metrics, *names])
+
+    assert 'ncco_recording_tries_total{outcome="kept"}' in metrics
+    assert 'ncco_recordings{state="waiting"}' in metrics
+    canaries = (CALLER, "uuid-canary", "/v1/files", "Please call me", "Anna", "4711", "eyJ", "PRIVATE KEY")
+    assert [] == [canary for canary in canaries if canary in written]
+    assert [line for line in server.log() if line["event"] == "recording kept"]
+
+
+def test_a_simulated_call_on_a_running_server_fetches_nothing(server: Server, media: MediaServer) -> None:
+    before = len(media.requests)
+    events = leave_message(server, "leg-2", "https://files.invalid/v1/files/1", "https://files.invalid/v1/files/2")
+    post(server, events, conversation_uuid="CON-leg-2", recording_url="https://files.invalid/v1/files/3")
+
+    def failed() -> list[dict[str, Any]] | None:
+        rows = [row for row in listed(server) if row["call"] == "leg-2"]
+        return rows if [row["state"] for row in rows] == ["failed"] * 2 else None
+
+    rows = until(failed)
+    assert {"its address is not one of Vonage"} == {row["problem"] for row in rows}
+    assert before == len(media.requests)
+
+
+def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path: Path, media: MediaServer) -> None:
+    url = media.put("/v1/files/later")
+    with running(tmp_path, {"flows/line.yaml": FLOW}, {"NCCO_MEDIA_URL": media.url}) as server:
+        post(server, "/webhooks/event", conversation_uuid="CON-9", recording_uuid="r9", recording_url=url)
+        (row,) = until(lambda: [row for row in listed(server) if row["problem"]])
+        assert ("waiting", 0) == (row["state"], row["tries"])
+        assert "VONAGE_PRIVATE_KEY" in row["cure"]
+        server.end()
+        server.settings |= {"VONAGE_APPLICATION_ID": APPLICATION_ID, "VONAGE_PRIVATE_KEY": pem()}
+        server.start()
+        assert 0 == ncco("recordings", "retry", cwd=server.home, env=server.settings).exit_code
+
+        assert "" == until(lambda: [row for row in listed(server) if row["state"] == "kept"])[0]["problem"]
