@@ -14,9 +14,9 @@ from typing import Any, Final
 import jwt
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.contract.application_api import APPLICATION_ID
+from tests.contract.keys import private_pem, rsa_key
 
 MP3: Final = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" * 2_000
 WAV: Final = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(5_000)
@@ -26,11 +26,11 @@ OGG: Final = b"OggS\x00\x02" + bytes(5_000)
 @cache
 def key() -> rsa.RSAPrivateKey:
     """The key of the application."""
-    return rsa.generate_private_key(65537, 2048)
+    return rsa_key()
 
 
 def pem(private: rsa.RSAPrivateKey | None = None) -> str:
-    return (private or key()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return private_pem(private or key())
 
 
 @dataclass(frozen=True, slots=True)
