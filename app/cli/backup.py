@@ -50,6 +50,8 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
         raise CannotRun(f"{file} is no folder", "name the folder of the backups, or leave out --keep")
     if folder is not None:
         file = folder / f"ncco-{now:%Y%m%dT%H%M%SZ}.tar"
+    if not file.parent.is_dir():
+        raise CannotRun(f"there is no folder {file.parent}", "make it, or name another")
     if file.exists() and not replace:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)

@@ -325,7 +325,7 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     home, archive = backed_up
     (home.path / "backups").mkdir()
     first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)
-    exists = home.ncco("backup", archive)
+    exists, nowhere = home.ncco("backup", archive), home.ncco("backup", "no/such/folder.tar")
     names = ["ncco-20200101T000000Z.tar", "ncco-20210101T000000Z.tar", "mine.tar"]
     for name in names:
         (home.path / "backups" / name).touch()
@@ -335,3 +335,4 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     assert {Path(first["file"]).name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
     assert 2 == exists.returncode
     assert "add --replace" in exists.stderr
+    assert "there is no folder no/such" in nowhere.stderr

@@ -57,6 +57,7 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "flow-proof": _at("/flows/reception?paint=proof"),
     "calls": _at("/calls"),
     "call": _at("/calls/aaaaaaaa-0"),
+    "report": _at("/report"),
     "change": _at("/change"),
     "change-file": _at("/change/flows/reception.yaml"),
     "health": _at("/health"),
