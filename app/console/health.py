@@ -175,7 +175,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
     if failed := round(gauges.get(("ncco_recordings", "failed"), 0)):
         text = f"{_counted(failed, 'recording')} could not be fetched from Vonage."
-        yield HealthProblem("warning", text, "`ncco recordings` says why each could not, and what to do.")
+        yield HealthProblem("warning", text, "Each says why, and can be fetched again.", "the messages", "/messages")
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
         yield HealthProblem("warning", text, "The log says which and why; `ncco doctor` checks them.")

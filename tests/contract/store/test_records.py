@@ -77,6 +77,27 @@ async def test_open_calls_are_counted_that_began_since_a_moment(store: Store, re
     assert (3, 2, 1, 0) == (all_, later, await records.count_open(NOON_MS + 2), await records.count_open(NOON_MS + 4))
 
 
+async def test_open_calls_are_counted_by_their_revisions(store: Store, records: Records) -> None:
+    for id_, flow, revision in (("a", "shop", "r1"), ("b", "shop", "r2"), ("c", "shop", "r2"), ("d", "acme", "r0")):
+        await store.open_call(*new_call(id_, flow=flow, revision=revision))
+    await store.open_call(*new_call("old", created_at=NOON_MS - 1))
+    await store.open_call(*new_call("over", is_over=True))
+
+    assert [("acme", "r0", 1), ("shop", "r2", 2), ("shop", "r1", 1)] == await records.open_revisions(NOON_MS)
+
+
+async def test_traces_and_statuses_are_those_of_some_calls(store: Store, records: Records) -> None:
+    for id_ in ("a", "b", "c"):
+        await store.open_call(*new_call(id_))
+        await store.record(webhook_row(id_, turn=0, wait=2, status="answered"))
+    await store.advance(*next_turn("b", 1))
+    a, b, c = sorted(call.key for call in await records.calls(9))
+
+    assert [b, b, c] == sorted(key for key, _ in await records.traces(b, c))
+    assert {turn_row("b").trace} <= {trace for _, trace in await records.traces(b, b)}
+    assert [(a, 0, 2, "answered")] == await records.connect_statuses(a, a)
+
+
 async def test_a_call_is_found_by_its_id_or_how_it_begins(store: Store, records: Records) -> None:
     for id_ in ("ab", "abc", "abc/shop", "b", "ü-1"):
         await store.open_call(*new_call(id_))
