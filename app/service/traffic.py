@@ -200,7 +200,7 @@ def paint_traffic(drawing: Drawing, flows: Mapping[str, Flow], traffic: Traffic,
         if not way:
             return arrow
         count = traffic.ways[way[0]]
-        lines = (*arrow.lines, f"{count:,}") if count else arrow.lines
+        lines = (*arrow.lines, f"{count:,} call{'' if count == 1 else 's'}") if count else arrow.lines
         return replace(arrow, lines=lines, width=ceil(WIDEST * count / most) if count else 0)
 
     def marked(flow: str, node: GraphNode) -> GraphNode:

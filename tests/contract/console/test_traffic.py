@@ -104,7 +104,7 @@ def painted(page: str) -> dict[str, int]:
     for width, title in _EDGE.findall(page):
         arrow, _, said = title.partition(": ")
         if width != "0":
-            found[arrow] += int((said or title).rpartition(", ")[2].rpartition(": ")[2])
+            found[arrow] += int(re.findall(r"(\d+) calls?$", said)[0])
     return dict(found)
 
 
