@@ -34,7 +34,7 @@ DATABASE: Final = "ncco.db"
 KEY: Final = "key"
 RECORDINGS: Final = "recordings/"
 MANIFEST: Final = "manifest.json"
-_RECORDING: Final = re.compile(r"recordings/[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
+_RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _LARGEST_MANIFEST: Final = 256 << 20
 """Bytes; a recording needs some 130."""
@@ -181,16 +181,17 @@ def _beside(places: BackupPlaces) -> Iterator[tuple[str, Path]]:
                 yield name, path
 
 
-def _entry(name: str, size: int) -> tarfile.TarInfo:
+def _entry(name: str, size: int, changed_s: float = 0) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = size, 0o600
+    entry.size, entry.mode, entry.mtime = size, 0o600, int(changed_s)
     return entry
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileSum:
     with path.open("rb") as file:
         hashed = _HashedFile(file)
-        archive.addfile(_entry(name, os.fstat(file.fileno()).st_size), hashed)
+        found = os.fstat(file.fileno())
+        archive.addfile(_entry(name, found.st_size, found.st_mtime), hashed)
     return hashed.sum
 
 
@@ -199,7 +200,8 @@ def read_manifest(file: Path) -> Manifest:
     sums: dict[str, FileSum] = {}
     text = b""
     with _files_of(file) as entries:
-        for name, _, content in entries:
+        for entry, content in entries:
+            name = entry.name
             if name == MANIFEST:
                 text = content.read(_LARGEST_MANIFEST)
             elif name in sums:
@@ -223,15 +225,15 @@ def read_manifest(file: Path) -> Manifest:
 
 
 @contextmanager
-def _files_of(file: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
-    """The files of an archive: name, bytes, content. No name leads out of a folder. Raises NotABackup."""
+def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
+    """The files of an archive, with their contents. No name leads out of a folder. Raises NotABackup."""
 
-    def entries(archive: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
+    def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
             content = archive.extractfile(entry) if entry.isreg() else None
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
                 raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
-            yield entry.name, entry.size, content
+            yield entry, content
 
     try:
         with tarfile.open(file, "r:*") as archive:
@@ -272,18 +274,19 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
     if RECORDINGS in drafts:
         drafts[RECORDINGS].mkdir()
     with _files_of(file) as entries:
-        for name, size, content in entries:
-            part, found, rest = name.partition("/")
+        for entry, content in entries:
+            part, found, rest = entry.name.partition("/")
             target = drafts.get(f"{part}{found}")
             if target is None:
                 continue
-            if size != manifest.files[name].bytes:
+            if entry.name not in manifest.files or entry.size != manifest.files[entry.name].bytes:
                 raise NotABackup(file, "has changed while it was read", "try it again")
             path = target / rest if rest else target
             with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
                 copyfileobj(content, out, _BLOCK)
                 out.flush()
                 os.fsync(out.fileno())
+            os.utime(path, (entry.mtime, entry.mtime))  # retention goes by it
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:

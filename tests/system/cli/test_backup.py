@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -44,6 +45,7 @@ steps:
     do: [{talk: "You came from {{ call.from }}."}]
     goto: end
 """
+RECORDING = "0f" * 16
 databases = count(1)
 client = httpx.Client(timeout=20)
 
@@ -194,7 +196,9 @@ def backed_up(tmp_path: Path) -> tuple[Home, Path]:
         post(server.address, "/webhooks/answer", "leg-1")
     folder = home.path / "data" / "ncco.db-recordings"
     folder.mkdir(exist_ok=True)
-    (folder / "0f0f").write_bytes(b"RIFF....")
+    (folder / RECORDING).write_bytes(b"RIFF....")
+    (folder / f"{RECORDING}.00ff00ff.part").write_bytes(b"half of one")
+    os.utime(folder / RECORDING, (1_700_000_000, 1_700_000_000))
     archive = tmp_path / "ncco.tar"
     assert 0 == home.ncco("backup", archive).returncode
     return home, archive
@@ -223,7 +227,7 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     data = home.path / "data"
     key = (data / "ncco.db-key").read_text()
     assert 0 == home.ncco("forget", "--number", "+447700900123").returncode
-    (data / "ncco.db-recordings" / "0f0f").unlink()
+    (data / "ncco.db-recordings" / RECORDING).unlink()
     (data / "ncco.db-recordings" / "later").write_bytes(b"later")
     (data / "ncco.db-key").write_text("another")
     here = state_of(home)
@@ -238,7 +242,8 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     assert 0 == done.returncode, done.stderr
     assert "1 recordings" in done.stdout
     assert "leg-1" in home.ncco("calls").stdout
-    assert ["0f0f"] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
+    assert [RECORDING] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
+    assert 1_700_000_000 == (data / "ncco.db-recordings" / RECORDING).stat().st_mtime
     assert key == (data / "ncco.db-key").read_text()
     assert [] == list(data.rglob(".ncco-*"))
 
@@ -287,9 +292,9 @@ def damaged(archive: Path, kind: str) -> Path:
         case "absolute":
             return rewritten(archive, "/tmp/evil", size=3)  # noqa: S108 - it must not be written
         case "link":
-            return rewritten(archive, "recordings/link", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+            return rewritten(archive, f"recordings/{'b' * 32}", type=tarfile.SYMTYPE, linkname="/etc/passwd")
         case "more":
-            return rewritten(archive, "recordings/more", size=3)
+            return rewritten(archive, f"recordings/{'a' * 32}", size=3)
     target.write_bytes(data)
     return target
 

@@ -24,6 +24,10 @@ def places_in(folder: Path, database: type[SqliteDatabase] = SqliteDatabase) -> 
     return BackupPlaces(Store(database(folder / "ncco.db")), folder / "ncco.db-key", folder / "recordings")
 
 
+def recording_of(name: str) -> str:
+    return name.encode().hex().rjust(32, "0")
+
+
 async def fill(places: BackupPlaces, name: str) -> None:
     await places.store.open()
     await places.store.open_call(*new_call(name))
@@ -32,7 +36,7 @@ async def fill(places: BackupPlaces, name: str) -> None:
     assert places.recordings is not None
     places.key.write_text(name)
     places.recordings.mkdir()
-    (places.recordings / name).write_text(name)
+    (places.recordings / recording_of(name)).write_text(name)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -62,5 +66,7 @@ async def test_a_restore_that_fails_at_the_end_puts_everything_back(tmp_path: Pa
     await old.store.close()
 
     assert before == after
-    assert {"ncco.db": "", "ncco.db-key": "new", "recordings/new": "new"} == files_of(tmp_path / "old")
+    assert {"ncco.db": "", "ncco.db-key": "new", f"recordings/{recording_of('new')}": "new"} == files_of(
+        tmp_path / "old"
+    )
     assert (new_call("new")[0], None) == found
