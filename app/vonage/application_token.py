@@ -10,8 +10,8 @@ from secrets import token_hex
 from typing import Final
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
 """Each request has a token of its own, so it need not last. Our choice; Vonage's libraries take 15 minutes."""
@@ -24,13 +24,7 @@ class ApplicationTokens:
     """
 
     def __init__(self, application_id: str, private_key: str) -> None:
-        try:
-            key = load_pem_private_key(private_key.encode(), None)
-        except (ValueError, TypeError) as error:  # TypeError: it is encrypted
-            raise ValueError("is damaged, or encrypted with a passphrase") from error
-        if not isinstance(key, RSAPrivateKey):
-            raise ValueError("is not an RSA key")
-        self._key = key
+        self._key = rsa_private_key(private_key)
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:

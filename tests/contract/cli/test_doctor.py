@@ -226,7 +226,7 @@ def test_a_value_of_the_guides_is_said_once(project: Path) -> None:
             {"VONAGE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\nYWJj\n-----END PRIVATE KEY-----"},
             "key",
             "error",
-            "RSA",
+            "damaged",
         ),
         ({"NCCO_VONAGE_API_URL": "https://api.nexmo.com.example.net"}, "settings", "error", "NCCO_VONAGE_API_URL"),
         ({"NCCO_DATABASE_URL": "memory://"}, "database", "warning", "loses all calls"),
