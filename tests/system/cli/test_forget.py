@@ -58,7 +58,7 @@ def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
     done = ncco("forget", "--number", "+44 7700 900-123")
 
     assert 0 == done.exit_code
-    assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
     assert "1 call of them had not ended" in done.output
     assert "1 revision of your flows name it: their author wrote it, so they stay" in done.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
@@ -146,7 +146,7 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
     again = ncco("forget", "--number", NUMBER, "--rewrite", "--format", "json")
 
     assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
-    assert "1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
     assert "no row names it any more; free parts of PostgreSQL's files and its log were not searched" in done.output
     assert "were not searched" not in counted.output
     assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["traces"])
