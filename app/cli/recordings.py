@@ -23,7 +23,6 @@ from app.service.recording_folder import RecordingFolder
 from app.service.recordings import remove_files
 from app.store import RecordingCounts, RecordingFilter, RecordingRow, Store
 
-SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}
 BY: Final = "ncco recordings"
 
 
@@ -98,7 +97,7 @@ def get(id_: str, file: Path | None) -> int:
             if str(file) == "-":
                 shutil.copyfileobj(audio, sys.stdout.buffer)
                 return FINE
-            target = file or Path(f"{id_}{SUFFIXES.get(row.content_type, '')}")
+            target = file or Path(f"{id_}{row.suffix}")
             _copy(audio, target)
     except FileNotFoundError as error:
         cure = "set NCCO_RECORDINGS to the server's folder"

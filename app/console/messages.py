@@ -24,9 +24,6 @@ _BOXES: Final = {
     "done": RecordingFilter(kind="record", is_done=True),
     "deleted": RecordingFilter(kind="record", is_deleted=True),
 }
-_SUFFIXES: Final = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/ogg": "ogg"}
-"""Of the file that a browser saves."""
-
 Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -100,11 +97,10 @@ async def audio(request: Request, id_: MessageId, session: CanLook, download: bo
     if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
         await recordings.mark_heard(id_, _now(), session.role)
         audit(request, "message downloaded" if download else "message heard", message=id_)
-    at = datetime.fromtimestamp((row.started_at or row.created_at) / 1000, UTC)
     return FileResponse(
         file,
-        media_type=row.content_type if row.content_type in _SUFFIXES else "application/octet-stream",
-        filename=f"message-{at:%Y-%m-%d-%H%M}.{_SUFFIXES.get(row.content_type, 'bin')}",
+        media_type=row.content_type,
+        filename=row.file_name,
         content_disposition_type="attachment" if download else "inline",
         headers={"cache-control": "private, no-store"},
     )

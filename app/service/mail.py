@@ -18,7 +18,8 @@ import orjson
 
 from app.flow.language.hooks import MAILTO
 from app.service.outbox import Post, Verdict
-from app.store import HookRow
+from app.service.recording_folder import RecordingFolder
+from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
 """Seconds for one try, the recording included; less than a try of the outbox may take."""
@@ -70,6 +71,31 @@ async def attach_nothing(_: str) -> Attachment | None:
     raise NoAttachment("recordings are not kept here")
 
 
+def attach_from(recordings: Recordings, folder: RecordingFolder) -> Attach:
+    """Attaches recordings that the server has fetched."""
+
+    async def attach(uuid: str) -> Attachment | None:
+        row = await recordings.find(uuid)
+        if row is None:
+            raise NoAttachment("the server does not know it")
+        if row.state == "waiting":
+            return None
+        if row.state != "kept" or row.deleted_at is not None:
+            raise NoAttachment(_STATES.get(row.state, "it was deleted"))
+        if (row.size or 0) > ATTACHMENT_LIMIT:
+            raise NoAttachment(f"it is larger than {ATTACHMENT_LIMIT // 1024**2} MB")
+        try:
+            audio = await asyncio.to_thread(folder.file(row.id).read_bytes)
+        except OSError:
+            raise NoAttachment("its file cannot be read") from None
+        return Attachment(row.file_name, row.content_type, audio)
+
+    return attach
+
+
+_STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}
+
+
 class Mailer:
     """Makes one try to send a mail.
 
@@ -107,8 +133,6 @@ class Mailer:
                     return None
                 if attachment is None:
                     raise NoAttachment(f"it did not arrive within {RECORDING_WAIT_S / 60:g} minutes")
-                if len(attachment.content) > ATTACHMENT_LIMIT:
-                    raise NoAttachment(f"it is larger than {ATTACHMENT_LIMIT // 1024**2} MB")
             except NoAttachment as error:
                 text, attachment = f"{text}\n\nThe recording is not attached: {error}.".lstrip(), None
         message = EmailMessage()

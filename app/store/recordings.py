@@ -13,6 +13,7 @@ Their table belongs to no version of the schema, so that hosts of the previous v
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -26,6 +27,9 @@ RecordingKind: TypeAlias = Literal["record", "voice-input"]
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
 """`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage has it no
 longer; `deleted` for good: only its id is left, so that a second webhook does not bring it back."""
+
+
+_SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}
 
 
 class RecordingRow(NamedTuple):
@@ -93,6 +97,17 @@ class RecordingRow(NamedTuple):
     done_by: str = ""
     deleted_at: int | None = None
     deleted_by: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """Of a file with its audio; "" until its type is known."""
+        return _SUFFIXES.get(self.content_type, "")
+
+    @property
+    def file_name(self) -> str:
+        """The name that its audio gets outside of the folder, such as `message-2026-11-21-0812.mp3`, in UTC."""
+        at = datetime.fromtimestamp((self.started_at or self.created_at) / 1000, UTC)
+        return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:
         """Whether a process fetches it at this moment."""

@@ -23,7 +23,7 @@ from app.service.calls import CallService
 from app.service.delivery import milliseconds
 from app.service.library import Library
 from app.service.lookups import Ask, LookupClient, lookups_of_turn
-from app.service.mail import Mailer, by_way
+from app.service.mail import Mailer, attach_from, attach_nothing, by_way
 from app.service.outbox import Listener, Poster, Sender, Verdict
 from app.service.outgoing import new_client
 from app.service.poller import Schedule
@@ -263,14 +263,15 @@ class OwnService:
         hosts = settings.private_hosts
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
-        self.mailer = Mailer(settings.mail_server)
+        self.fetcher = make_fetcher(settings, store, metrics, log, clock)
+        attach = attach_from(store.recordings, self.fetcher.folder) if self.fetcher is not None else attach_nothing
+        self.mailer = Mailer(settings.mail_server, attach)
         post = by_way(self.poster, self.mailer)
         ask = counted_lookups(self.lookups.answer, metrics, log)
         if telemetry is not None:
             telemetry.mark(self.lookups.http)
             ask, post = telemetry.traced_lookups(ask), telemetry.traced_hooks(post)
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
-        self.fetcher = make_fetcher(settings, store, metrics, log, clock)
         self.calls = CallService(
             store,
             Library(store, lambda: load_files(settings.flows, settings.templates, policy.env)),

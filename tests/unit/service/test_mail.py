@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from asyncio import Transport
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -28,51 +24,12 @@ from app.service.outbox import Sender, Verdict
 from app.service.poller import Schedule
 from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
-from tests.contract.server import free_port
+from tests.contract.smtp_server import Mailbox, serving
 from tests.contract.store.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 
 NOW = datetime.now(UTC)
 WAV = b"RIFF" + bytes(range(256)) * 40
-
-
-class Mailbox:
-    """Answers as told, keeps what it has taken."""
-
-    def __init__(self, *replies: str) -> None:
-        self.replies = list(replies)
-        self.refused: dict[str, str] = {}
-        self.taken: list[tuple[list[str], EmailMessage]] = []
-
-    async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if reply := self.refused.get(address):
-            return reply
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        reply = self.replies.pop(0) if self.replies else "250 OK"
-        if reply.startswith("250") or reply.startswith("lost"):
-            assert isinstance(envelope.content, bytes)
-            message = message_from_bytes(envelope.content, policy=policy.default)
-            assert isinstance(message, EmailMessage)
-            self.taken.append((list(envelope.rcpt_tos), message))
-        if reply.startswith("lost"):  # taken, but the reply never arrives
-            assert isinstance(server.transport, Transport)
-            server.transport.abort()
-        return reply
-
-
-@contextmanager
-def serving(mailbox: Mailbox, **options: Any) -> Iterator[int]:
-    controller = Controller(mailbox, hostname="localhost", port=free_port(), ready_timeout=10, **options)
-    controller.start()
-    try:
-        yield controller.port
-    finally:
-        controller.stop()
 
 
 def at(port: int, host: str = "localhost", **changes: Any) -> MailServer:
@@ -114,7 +71,6 @@ async def test_mail_arrives_as_it_was_written() -> None:
         (Attachment("message.wav", "audio/x-wav", WAV), 0, "Somebody called.", [("message.wav", "audio/x-wav", WAV)]),
         ("it was deleted at Vonage", 0, "The recording is not attached: it was deleted at Vonage.", []),
         (None, RECORDING_WAIT_S + 1, "not attached: it did not arrive within 10 minutes.", []),
-        (Attachment("big.wav", "audio/x-wav", bytes(11 << 20)), 0, "not attached: it is larger than 10 MB.", []),
     ],
 )
 async def test_mail_takes_its_recording_or_says_why_not(

@@ -1,0 +1,82 @@
+"""A mail with the recording, from the webhook of Vonage to the mailbox, through a kill of the server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.contract.application_api import APPLICATION_ID
+from tests.contract.media_server import MP3, File, media_server, pem
+from tests.contract.server import running
+from tests.contract.smtp_server import Mailbox, serving
+
+FLOW = """\
+flow: line
+default: true
+start: message
+hooks:
+  message_mail:
+    mail:
+      to: "{{ env.OFFICE_MAIL }}"
+      subject: "A message from {{ call.from }}"
+      text: "{{ event.size }} bytes"
+      attach: recording
+steps:
+  message:
+    do:
+      - talk: "Please leave a message."
+      - record: {endOnSilence: 4, beepStart: true}
+    events: {record: message_mail}
+    goto: end
+"""
+UUID = "11111111-2222-4333-8444-555566667777"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, [MP3]), (404, [])])
+def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(
+    status: int, expected: list[bytes], tmp_path: Path
+) -> None:
+    mailbox = Mailbox("421 busy", "421 busy")
+    with media_server() as media, serving(mailbox) as port:
+        settings = {
+            "NCCO_SMTP_URL": f"smtp://localhost:{port}",
+            "NCCO_MAIL_FROM": "phone@example.com",
+            "NCCO_MEDIA_URL": media.url,
+            "NCCO_KEY": "k" * 32,
+            "FLOW_OFFICE_MAIL": "office@example.com, owner@example.com",
+            "VONAGE_APPLICATION_ID": APPLICATION_ID,
+            "VONAGE_PRIVATE_KEY": pem(),
+        }
+        with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
+            call = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442079460000"}
+            record = httpx.post(f"{server.url}/webhooks/answer", json=call).json()[1]
+            told = {
+                "recording_url": media.put("/v1/files/1", File(status=503), File(status=status)),
+                "recording_uuid": UUID,
+                "conversation_uuid": "CON-1",
+                "size": 8_011,
+                "start_time": "2026-03-04T09:15:40Z",
+                "end_time": "2026-03-04T09:16:10Z",
+                "timestamp": "2026-03-04T09:16:10.640Z",
+            }
+            for _ in range(2):  # Vonage may deliver it twice
+                httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            server.end()
+            server.start()
+            until = time.monotonic() + 150
+            while not mailbox.taken and time.monotonic() < until:
+                time.sleep(0.2)
+            time.sleep(2)
+
+    [(addresses, mail)] = mailbox.taken
+    text = mail.get_body()
+    attached = list(mail.iter_attachments())
+    assert ["office@example.com", "owner@example.com"] == addresses
+    assert "A message from 447700900123" == mail["Subject"]
+    assert text is not None and text.get_content().startswith("8011 bytes")
+    assert expected == [part.get_content() for part in attached]
+    assert bool(expected) != ("The recording is not attached: Vonage no longer has it." in text.get_content())
+    assert all("message-2026-03-04-0915.mp3" == part.get_filename() for part in attached)
