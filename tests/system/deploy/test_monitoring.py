@@ -50,6 +50,8 @@ def scraped() -> dict[str, dict[str, set[str]]]:
     metrics.count_refused_signature("no authorization header")
     metrics.count_hook_try("sent")
     metrics.set_unsent_hooks(1, 1)
+    metrics.set_recordings(0, 0)
+    metrics.count_recording_try("kept")
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:
