@@ -16,8 +16,8 @@ import click
 
 from app.cli import options
 from app.cli.database import find_call, find_database, opened
-from app.cli.output import FINE, counted, print_json, shows_colours
-from app.flow.report import printable
+from app.cli.output import FINE, print_json, shows_colours
+from app.flow.report import counted, printable
 from app.service.calls import LONGEST_CALL_MS
 from app.service.recorded_calls import (
     action_summary,

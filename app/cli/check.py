@@ -14,9 +14,9 @@ import click
 
 from app.cli import options
 from app.cli.environment import DOTENV, folders
-from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, counted, shows_colours
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source, source_at
-from app.flow.report import Format, printable, report
+from app.flow.report import Format, counted, printable, report
 from app.flow.stamps import Stamps, stamps
 
 POLL_S: Final = 0.2

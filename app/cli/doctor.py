@@ -19,11 +19,12 @@ from app.cli import options
 from app.cli.environment import DOTENV, flow_variables, variables
 from app.cli.findings import Finding, count_of, print_findings
 from app.cli.network_checks import network_findings
-from app.cli.output import FINE, ISSUES, CannotRun, counted
+from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
 from app.flow.actions.action import Action
 from app.flow.model import Flow, Part
+from app.flow.report import counted
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe

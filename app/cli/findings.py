@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import click
 
-from app.cli.output import counted, print_json, shows_colours
-from app.flow.report import printable
+from app.cli.output import print_json, shows_colours
+from app.flow.report import counted, printable
 
 Status = Literal["ok", "warning", "error", "unchecked"]
 

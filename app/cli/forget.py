@@ -12,7 +12,8 @@ import click
 from app.cli import options
 from app.cli.database import with_store
 from app.cli.environment import server_settings
-from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
+from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.flow.report import counted
 from app.service.recording_folder import RecordingFolder
 from app.service.recordings import remove_files
 from app.store import Forgotten, Store

@@ -11,7 +11,8 @@ import click
 
 from app.cli import options
 from app.cli.database import with_store
-from app.cli.output import FINE, ISSUES, counted, print_json
+from app.cli.output import FINE, ISSUES, print_json
+from app.flow.report import counted
 from app.service.recorded_calls import hook_document
 from app.store import HookCounts, HookRow, Store
 

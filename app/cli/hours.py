@@ -11,12 +11,13 @@ import click
 
 from app.cli import options
 from app.cli.environment import folders
-from app.cli.output import FINE, CannotRun, columns, counted, print_json
+from app.cli.output import FINE, CannotRun, columns, print_json
 from app.cli.project import Source, did_you_mean
 from app.flow.hours.calendar import Calendar, CurrentHours, Span, hours_view
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 from app.flow.hours.weekly import DAYS, shown_days, shown_duration, shown_spans, shown_time
 from app.flow.hours.year import ClockChange, ExceptionalDates, Gap, Year, summarise
+from app.flow.report import counted
 
 
 @click.command(

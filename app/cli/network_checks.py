@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.cli.findings import Finding
-from app.cli.output import counted
 from app.cli.vonage_checks import vonage_findings
 from app.console.guard import POLICY
 from app.flow.model import Flow
+from app.flow.report import counted
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST
 from app.settings.safety import port_clash

@@ -112,11 +112,6 @@ def print_json(document: Any, *, is_line: bool = False) -> None:
     click.echo(json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str))
 
 
-def counted(number: int, noun: str, nouns: str = "") -> str:
-    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural unless that only adds an s."""
-    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
-
-
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
     """Rows as lines, with their cells aligned."""
     rows = list(rows)

@@ -16,14 +16,14 @@ import click
 
 from app.cli import options
 from app.cli.environment import flow_variables
-from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun, print_json, shows_colours
 from app.cli.project import Source, flow_named, flow_of_file, source_of
 from app.cli.server_under_test import make_app
 from app.flow.issues import Issue
 from app.flow.model import Flow, Project
-from app.flow.report import Format, report
+from app.flow.report import Format, counted, report
 from app.service.outcomes import outcomes_of
-from app.verify.coverage import Tally
+from app.verify.coverage import OutcomeCounter
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import (
     WrittenScenario,
@@ -267,7 +267,7 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehe
         wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
         files[f"prove-{proof.flow.name}"] = rehearse(project, covering(proof, wanted))
         taken |= wanted & proof.taken
-    tally = Tally(project.flows.values())
+    tally = OutcomeCounter(project.flows.values())
     for each in (each for played in files.values() for each in played):
         if each.result is not None and not each.problem:
             tally.add(each.result)

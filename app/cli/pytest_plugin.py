@@ -19,7 +19,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     # Imported for the first scenario file only: other projects need not wait for it.
     scenarios = importlib.import_module("app.cli.pytest_scenarios")
-    file: pytest.Collector = scenarios.ScenarioFile.from_parent(parent, path=file_path, project=project)
+    file: pytest.Collector = scenarios.ScenarioCollector.from_parent(parent, path=file_path, project=project)
     return file
 
 

@@ -38,7 +38,7 @@ class ProjectStage:
 STAGES: pytest.StashKey[dict[Path, ProjectStage]] = pytest.StashKey()
 
 
-class ScenarioFile(pytest.File):
+class ScenarioCollector(pytest.File):
     """One file of scenarios."""
 
     def __init__(self, *, project: Path, **options: Any) -> None:

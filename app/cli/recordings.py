@@ -16,8 +16,8 @@ import click
 from app.cli import options
 from app.cli.database import with_store
 from app.cli.environment import server_settings
-from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
-from app.flow.report import printable
+from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.flow.report import counted, printable
 from app.service.recorded_calls import duration_text, json_time
 from app.service.recording_folder import RecordingFolder
 from app.service.recordings import remove_files

@@ -14,12 +14,12 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.output import FINE, ISSUES, CannotRun, counted, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import FlowsHaveErrors, Source
 from app.cli.scenario_files import find_files, find_scenarios
 from app.cli.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
 from app.flow.graph import Drawing, as_dot, as_mermaid
-from app.flow.report import report
+from app.flow.report import counted, report
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
 from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.output import CANNOT_RUN, FINE, ISSUES, counted, read_text, shows_colours
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, read_text, shows_colours
 from app.flow import issues as flow_issues
 from app.flow.nodes import Place
-from app.flow.report import Format, report
+from app.flow.report import Format, counted, report
 from app.ncco import Issue
 from app.ncco.json_text import TextSpan
 from app.ncco.text_checker import NOT_JSON, check_text

@@ -45,7 +45,7 @@ def _fields(file: str, text: str) -> list[FormField]:
     return list(fields_in(read_yaml(file, text)[0]))
 
 
-class Difference(NamedTuple):
+class FieldChange(NamedTuple):
     """What a change does to one thing in the form; `before` is "" for what is new, `after` for what goes."""
 
     group: str
@@ -54,7 +54,7 @@ class Difference(NamedTuple):
     after: str
 
 
-def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[Difference]:
+def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
     """What changes, in the order of the form. Values under one label are compared as a list."""
     old, new = _by_label(before), _by_label(after)
     found = []
@@ -65,7 +65,7 @@ def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list
         for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
             if kind != "equal":
                 pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
-                found += [Difference(group, label, *pair) for pair in pairs]
+                found += [FieldChange(group, label, *pair) for pair in pairs]
     return found
 
 
@@ -77,7 +77,7 @@ def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
 
 
 @dataclass(frozen=True)
-class Draft:
+class FileChange:
     """A changed file before it is saved.
 
     Attributes:
@@ -104,7 +104,7 @@ class Draft:
         return any(issue.is_error for issue in self.issues)
 
     @property
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[FieldChange]:
         """What changes for callers."""
         return differences(self.fields, self.after)
 
@@ -147,12 +147,12 @@ class Draft:
         return found
 
 
-def draft_of(folder: ProjectFolder, file: str, before: str, after: str) -> Draft:
-    """A draft, with the project checked as it would be."""
+def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
+    """A change of a file, with the project checked as it would be."""
     known = {(issue.code, issue.message) for issue in folder.current().issues}
     issues = folder.with_texts({file: after}).issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
-    return Draft(file, before, after, _fields(file, before), _fields(file, after), new)
+    return FileChange(file, before, after, _fields(file, before), _fields(file, after), new)
 
 
 def _folder(request: Request) -> ProjectFolder:
@@ -181,7 +181,7 @@ def _form(
     problem: str = "",
     form: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
-    draft: Draft | None = None,
+    draft: FileChange | None = None,
 ) -> Response:
     """The form, again with what was typed when there is a problem.
 
@@ -264,7 +264,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, problem=str(error), form=form, faults=error.faults)
     if after == before:
         return _form(request, file, problem="Nothing was changed", form=form)
-    draft = draft_of(folder, file, before, after)
+    draft = change_of(folder, file, before, after)
     if draft.has_errors:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     if "edit" in form:
@@ -294,7 +294,7 @@ def _save(request: Request, form: Mapping[str, str]) -> Response:
         return render(request, "change_missing.html", 404, file=file)
     if "\r\n" in before:
         text = text.replace("\n", "\r\n")
-    draft = draft_of(folder, file, before, text)
+    draft = change_of(folder, file, before, text)
     if draft.has_errors:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     try:

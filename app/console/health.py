@@ -20,6 +20,7 @@ from app.console.figures import Figures, Minute, Series, quantile, sum_of, total
 from app.console.pages import render
 from app.errors import StoreError
 from app.flow.model import Project
+from app.flow.report import counted
 from app.service.calls import LONGEST_CALL_MS
 from app.store import open_store
 
@@ -142,13 +143,13 @@ def _of_hour(
     """What the last hour shows."""
     webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
     if failsafes:
-        text = f"{_counted(failsafes, 'caller')} heard the failsafe message instead of a flow in the last hour."
+        text = f"{counted(failsafes, 'caller')} heard the failsafe message instead of a flow in the last hour."
         cure = "Open the calls in which something failed: each says which step, and why."
         yield HealthProblem("error", text, cure, "such calls", "/calls?state=failed&since=hour")
     refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
     if refused:
         reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
-        text = f"{_counted(sum(refused.values()), 'webhook')} had no valid signature in the last hour: {reasons}."
+        text = f"{counted(round(sum(refused.values())), 'webhook')} had no valid signature in the last hour: {reasons}."
         is_all = not webhooks
         text += " None had one, so every caller hears a dead line." if is_all else ""
         cure = (
@@ -158,7 +159,7 @@ def _of_hour(
         )
         yield HealthProblem("error" if is_all else "warning", text, cure)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
-        text = f"{_counted(away, 'webhook')} could not be answered in the last hour, since the store was away."
+        text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the store was away."
         yield HealthProblem("error", text, "Check the database, its disk, and the log.")
     slowest = quantile(hour, 0.99)
     if slowest is not None and slowest >= SLOW_S:
@@ -171,10 +172,10 @@ def _of_hour(
 def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
     """What waits for somebody."""
     if parked := round(gauges.get(("ncco_hooks", "parked"), 0)):
-        text = f"{_counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
+        text = f"{counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
         yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
     if failed := round(gauges.get(("ncco_recordings", "failed"), 0)):
-        text = f"{_counted(failed, 'recording')} could not be fetched from Vonage."
+        text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
         yield HealthProblem("warning", text, "Each says why, and can be fetched again.", "the messages", "/messages")
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
@@ -193,7 +194,7 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
         f"was too slow {lookup.late}" if lookup.late else "",
     )
     how = " and ".join(filter(None, (failed, late)))
-    text = f"The lookup {lookup.name} {how} of {_counted(lookup.asked, 'time')} in the last hour."
+    text = f"The lookup {lookup.name} {how} of {counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
         for ask in step.asks if ask.name == lookup.name
@@ -251,7 +252,3 @@ def _ms(seconds: float | None) -> str:
 
 def _moment(seconds: float) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-
-def _counted(number: float, noun: str) -> str:
-    return f"{number:.0f} {noun}" if number == 1 else f"{number:.0f} {noun}s"

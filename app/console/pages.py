@@ -13,7 +13,10 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
+
+from app.flow.report import counted
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -27,9 +30,8 @@ NAVIGATION: Final = (
     ("health", "Health"),
 )
 """The pages in the order of the navigation: route name and title."""
-
-
 _BEGINS_WITH_WORD: Final = re.compile("[a-z]+[ ,;]")
+_CODE: Final = re.compile("`([^`]+)`")
 
 
 @cache
@@ -48,6 +50,11 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
+def _with_code(text: str) -> Markup:
+    """The text with what is between backticks as code; all of it is escaped."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
+
+
 def _as_sentence(text: str) -> str:
     """A problem with a capital letter, unless it begins with a name of a file, a step or a number."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
@@ -59,7 +66,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.globals |= {"asset": _asset, "navigation": NAVIGATION}
-    environment.filters |= {"as_json": _as_json, "as_sentence": _as_sentence}
+    environment.filters |= {
+        "as_json": _as_json, "as_sentence": _as_sentence, "counted": counted, "with_code": _with_code,
+    }  # fmt: skip
     return environment
 
 

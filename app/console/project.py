@@ -18,6 +18,7 @@ from app.flow.files import read_project
 from app.flow.issues import Issue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
+from app.flow.report import counted
 from app.flow.stamps import Stamps, stamps
 
 HISTORY: Final = ".history"
@@ -59,7 +60,7 @@ class ReadProject:
         if not errors:
             return ""
         where = "" if file in errors else " in other files"
-        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}{where}"
+        count = f"{counted(len(errors), 'error')}{where}"
         return f"Saved, but calls go on with the last good flow: {count}."
 
 

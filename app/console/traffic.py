@@ -20,6 +20,7 @@ from app.console.worker import Worker, WorkNotDone
 from app.errors import StoreError
 from app.flow.graph import Drawing, GraphNode
 from app.flow.model import Flow
+from app.flow.report import counted
 from app.service.call_report import Period, percentile, read_period, zone_of
 from app.service.outcomes import Key, paint_taken
 from app.service.recorded_calls import duration_text
@@ -168,21 +169,17 @@ def _told_traffic(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]
     calls, waits = traffic.calls[flow.name], traffic.until_person.get(flow.name)
     last = period.end - timedelta(1)
     days = f"on {last}" if last == period.first else f"from {period.first} to {last}"
-    yield f"{_counted(calls, 'call')} began in {flow.name} {days}."
+    yield f"{counted(calls, 'call')} began in {flow.name} {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
-        yield f"{_counted(waits.total(), 'call')} reached a person, half of them within {median}."
+        yield f"{counted(waits.total(), 'call')} reached a person, half of them within {median}."
     if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in _drawn(flow)):
-        yield f"{_counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
+        yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
     for name in _drawn(flow):
         if gone := traffic.gone[name]:
-            yield f"{_counted(gone, 'call')} on steps or ways of {name} that no longer exist."
+            yield f"{counted(gone, 'call')} on steps or ways of {name} that no longer exist."
     if traffic.is_cut:
         yield f"Only the first {MOST_CALLS:,} calls of these days are counted."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 async def _coverage(request: Request, wanted: WantedPaint, flow: Flow, read: ReadProject, asker: str) -> Paint:
@@ -204,7 +201,7 @@ async def _coverage(request: Request, wanted: WantedPaint, flow: Flow, read: Rea
     if not found["scenarios"]:
         return Paint(wanted, problem="The project has no scenario yet. Keep a call of the phone as one.")
     words = [
-        f"{_counted(found['scenarios'], 'scenario')} played; {sum(map(bool, own))} of {len(own)} outcomes of"
+        f"{counted(found['scenarios'], 'scenario')} played; {sum(map(bool, own))} of {len(own)} outcomes of"
         f" {flow.name} taken."
     ]
     if found["differing"]:
@@ -233,7 +230,7 @@ async def _proof(request: Request, wanted: WantedPaint, flow: Flow, read: ReadPr
     faults: dict[tuple[str, str], list[str]] = {}
     for each in found["violations"]:
         faults.setdefault((each["flow"], each["step"] or flow.start), []).append(each["kind"].replace("_", " "))
-    many = _counted(sum(map(len, faults.values())), "fault")
+    many = counted(sum(map(len, faults.values())), "fault")
     words = [
         f"{many} found, in the steps with a red frame. Prove shows a call for each." if faults else "No fault found."
     ]

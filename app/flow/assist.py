@@ -23,7 +23,7 @@ from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS
 from app.flow.templates.filters import FILTERS, Filter
-from app.flow.words import MARK, Word, alternatives, member_schemas, words_of
+from app.flow.words import MARK, WrittenWord, alternatives, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 
 MOST_SHOWN: Final = 80
@@ -139,7 +139,7 @@ def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, lis
     return start, [*_values(word, project), *_spoken(word, project)]
 
 
-def _keys(word: Word, cursor: Cursor, project: _Project) -> Iterator[Completion]:
+def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Completion]:
     written = set(word.map.keys()) if word.map else set()
     for schema in word.schemas:
         for key in schema.get("properties", {}):
@@ -153,7 +153,7 @@ def _keys(word: Word, cursor: Cursor, project: _Project) -> Iterator[Completion]
                     yield option._replace(insert=f"{option.label}: ")
 
 
-def _values(word: Word, project: _Project) -> Iterator[Completion]:
+def _values(word: WrittenWord, project: _Project) -> Iterator[Completion]:
     for schema in word.schemas:
         default = schema.get("default")
         if (kind := schema.get("offered")) in KINDS:
@@ -168,7 +168,7 @@ def _values(word: Word, project: _Project) -> Iterator[Completion]:
                 yield Completion(shown, "value", "the default" if flag is default else "", shown)
 
 
-def _spoken(word: Word, project: _Project) -> Iterator[Completion]:
+def _spoken(word: WrittenWord, project: _Project) -> Iterator[Completion]:
     """The codes of languages, the styles of a voice, and the locales of the flow."""
     match word.path:
         case ("locales", _, "speech") | (*_, "speech" | "transcription", "language"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
 from app.flow.source import read_yaml
-from app.flow.words import MARK, Word, words_of
+from app.flow.words import MARK, WrittenWord, words_of
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
@@ -20,7 +20,7 @@ _CLOSERS: Final = {"[": "]", "{": "}"}
 class Cursor(NamedTuple):
     """A word with the cursor in it: what is written before it, within the key or the value, and what follows."""
 
-    word: Word
+    word: WrittenWord
     before: str
     after: str
 

@@ -55,17 +55,18 @@ def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: Colourin
         if len(files) > 1:
             blocks.append(colours(f"{printable(file)}: {_counts(found)}", "heading") + "\n")
         blocks += [_block(issue, lines.get(file, ()), colours) for issue in found]
-    return "\n".join([*blocks, f"{_counts(issues)} in {_plural(len(files), 'file')}\n"])
+    return "\n".join([*blocks, f"{_counts(issues)} in {counted(len(files), 'file')}\n"])
 
 
 def _counts(issues: Sequence[Issue]) -> str:
     errors = sum(issue.is_error for issue in issues)
     counts = [(errors, "error"), (len(issues) - errors, "warning")]
-    return ", ".join(_plural(number, noun) for number, noun in counts if number)
+    return ", ".join(counted(number, noun) for number, noun in counts if number)
 
 
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural unless that only adds an s."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def _block(issue: Issue, lines: Sequence[str], colours: Colouring) -> str:

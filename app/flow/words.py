@@ -30,7 +30,7 @@ def _referred(reference: str) -> JsonSchema:
     return dict(ncco if name == "ncco" else ncco["$defs"][name])
 
 
-class Word(NamedTuple):
+class WrittenWord(NamedTuple):
     """A key or a value of a flow file.
 
     Attributes:
@@ -53,24 +53,24 @@ class Word(NamedTuple):
         return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
 
-def words_of(file: Node) -> Iterator[Word]:
+def words_of(file: Node) -> Iterator[WrittenWord]:
     """The words of a file in its order."""
     return _words(file, (), None, (_FILE,))
 
 
 def _words(
     node: Node, path: tuple[str | int, ...], around: Map | None, schemas: tuple[JsonSchema, ...]
-) -> Iterator[Word]:
+) -> Iterator[WrittenWord]:
     fitting = tuple(inner for schema in schemas for inner in alternatives(schema, node))
     if isinstance(node, Text):
-        yield Word(node, path, False, around, fitting)
+        yield WrittenWord(node, path, False, around, fitting)
     elif isinstance(node, Seq):
         inner = tuple(schema["items"] for schema in fitting if "items" in schema)
         for index, item in enumerate(node.items):
             yield from _words(item, (*path, index), None, inner)
     else:
         for key, value in node.entries:
-            yield Word(key, (*path, key.value), True, node, fitting)
+            yield WrittenWord(key, (*path, key.value), True, node, fitting)
             yield from _words(value, (*path, key.value), node, tuple(member_schemas(fitting, key.value)))
 
 

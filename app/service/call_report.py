@@ -38,7 +38,7 @@ DAYS: Final = 7
 
 
 @dataclass(slots=True)
-class Tally:
+class CallCounts:
     """Counts of calls.
 
     Attributes:
@@ -138,7 +138,7 @@ async def count_calls(calls: AsyncIterable[ReportedCall], period: Period, now_ms
     is in progress.
     """
     since, until = period.milliseconds
-    tallies: dict[tuple[str, str], Tally] = {("all", ""): Tally()}
+    tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
     async for call in calls:
         state = json_object(call.state)
         if not since <= call.created_at < until or state.get("parent") or (flow and call.flow != flow):
@@ -146,12 +146,12 @@ async def count_calls(calls: AsyncIterable[ReportedCall], period: Period, now_ms
         to = str(state.get("call", {}).get("to", ""))
         for by, name in (("all", ""), ("flow", call.flow), ("number", to)):
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
-            _count(tallies.setdefault((by, known), Tally()), call, bool(state.get("is_over")), now_ms)
+            _count(tallies.setdefault((by, known), CallCounts()), call, bool(state.get("is_over")), now_ms)
     rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
     return CallReport(period, sorted(rows, key=lambda row: (row["by"], -row["calls"], row["name"])))
 
 
-def _count(tally: Tally, call: ReportedCall, is_played: bool, now_ms: int) -> None:
+def _count(tally: CallCounts, call: ReportedCall, is_played: bool, now_ms: int) -> None:
     tally.dispositions[disposition_of(call, is_played, now_ms)] += 1
     if call.is_over:
         tally.seconds += max(0, call.updated_at - call.created_at) / 1000

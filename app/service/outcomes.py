@@ -19,6 +19,7 @@ from app.flow.language.outcomes import On, RunFlow
 from app.flow.language.retry import FAILURES, Retry
 from app.flow.model import Asked, Exit, Flow, Step
 from app.flow.nodes import Place
+from app.flow.report import counted
 
 KEYS: Final = "by keys"
 SPEECH: Final = "by speech"
@@ -292,5 +293,5 @@ def paint_taken(drawing: Drawing, flows: Mapping[str, Flow], counts: Mapping[Key
 
 def _painted(arrow: Arrow, count: int) -> Arrow:
     stroke: Stroke = "taken" if count else "missed"
-    said = "never" if not count else "1 call" if count == 1 else f"{count} calls"
+    said = counted(count, "call") if count else "never"
     return replace(arrow, lines=(*arrow.lines, said), stroke=stroke)

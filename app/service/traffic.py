@@ -19,6 +19,7 @@ from app.engine.session import TraceLine, from_json
 from app.flow.graph import Arrow, Drawing, GraphNode
 from app.flow.loader import load
 from app.flow.model import Flow
+from app.flow.report import counted
 from app.service.call_report import Period, disposition_of
 from app.service.library import PinnedFlows
 from app.service.outcomes import (
@@ -200,7 +201,7 @@ def paint_traffic(drawing: Drawing, flows: Mapping[str, Flow], traffic: Traffic,
         if not way:
             return arrow
         count = traffic.ways[way[0]]
-        lines = (*arrow.lines, f"{count:,} call{'' if count == 1 else 's'}") if count else arrow.lines
+        lines = (*arrow.lines, counted(count, "call")) if count else arrow.lines
         return replace(arrow, lines=lines, width=ceil(WIDEST * count / most) if count else 0)
 
     def marked(flow: str, node: GraphNode) -> GraphNode:

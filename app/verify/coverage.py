@@ -82,7 +82,7 @@ class Coverage:
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
 
-class Tally:
+class OutcomeCounter:
     """Counts what calls take in the flows of a project, call after call."""
 
     def __init__(self, flows: Iterable[Flow]) -> None:

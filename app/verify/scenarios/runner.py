@@ -25,7 +25,7 @@ from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, HttpServer
-from app.verify.coverage import Coverage, Tally
+from app.verify.coverage import Coverage, OutcomeCounter
 from app.verify.scenarios.caller import Caller, parties_of
 from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
@@ -391,7 +391,7 @@ async def run_suite(
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)
-    tally, results = Tally(stage.flows), list[Result]()
+    tally, results = OutcomeCounter(stage.flows), list[Result]()
     for scenario in wanted:
         result = await play(stage, scenario, leaves_open=leaves_open)
         tally.add(result)

@@ -151,6 +151,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         "2 recordings could not be fetched from Vonage.",
         "Changed secrets cannot be used",
         "The last backup is 50 hours old.",
+        "<code>ncco hooks</code> says why",
     ):
         assert words in page
 

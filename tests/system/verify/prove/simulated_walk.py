@@ -18,7 +18,7 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.service.outcomes import Key
 from app.simulator.parties import Outcome
-from app.verify.coverage import Tally
+from app.verify.coverage import OutcomeCounter
 from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage
@@ -69,7 +69,7 @@ class Walk:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._stage = LocalStage(project, make_app)
-        self._tally = Tally(project.flows.values())
+        self._tally = OutcomeCounter(project.flows.values())
         self._known: set[bytes] = set()
         self.heard = Heard()
 
