@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
+from app.console.messages import shown
 from app.console.pages import render
 from app.console.phone_calls import PhoneCalls
 from app.console.repetition import keep
@@ -24,7 +25,7 @@ from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
-from app.store import CallFilter, CallRow, Records, Timeline, open_store
+from app.store import CallFilter, CallRow, RecordingFilter, Recordings, Records, Timeline, open_store
 
 router = APIRouter()
 
@@ -177,11 +178,14 @@ async def call(request: Request, name: str, session: CanLook, replayed: bool = F
         problem = "several calls begin like that" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
     document = call_document(timeline.call, now_ms)
+    recordings: Recordings = request.app.state.store.recordings
+    kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,
         "call.html",
         call=document | {"words": state_of(document), "took": duration_text(document["seconds"])},
         entries=conversation(timeline),
+        recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],
         turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
         can_keep=session.role == "change" and bool(timeline.call.session.flow),

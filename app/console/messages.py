@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.pages import render
+from app.console.practice_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_folder import RecordingFolder
 from app.store import RecordingFilter, RecordingRow, Recordings
@@ -45,7 +46,7 @@ def shown(row: RecordingRow) -> dict[str, Any]:
         "id": row.id,
         "who": readable(row.from_number, row.to_number) or "Withheld number",
         "call_back": f"+{row.from_number}" if is_number else "",
-        "line": readable(row.to_number),
+        "about": row.about or readable(row.to_number),
         "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
@@ -57,6 +58,7 @@ def shown(row: RecordingRow) -> dict[str, Any]:
         "is_done": row.done_at is not None,
         "is_deleted": row.deleted_at is not None,
         "session": row.session,
+        "is_practice": row.uuid.startswith(PREFIX),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Final, TypeAlias, cast
@@ -20,11 +21,13 @@ from app.console.phone_calls import PhoneCalls
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
 from app.console.phone_world import ChosenAnswers, RealAnswers, World, lookups_of
+from app.console.practice_messages import keep_messages
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
-from app.errors import AppError
+from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
+from app.service.recording_folder import RecordingFolder
 
 router = APIRouter()
 
@@ -255,6 +258,9 @@ async def _played(request: Request, call: PhoneCall, playing: Callable[[], Await
             await calls.thread.run(call.guarded(playing))
         except Refused as error:
             refused = str(error)
+        if request.app.state.dev and (path := request.app.state.settings.recordings_folder) is not None:
+            with suppress(OSError, StoreError):  # what is kept for practice may be missing
+                await keep_messages(call, request.app.state.store.recordings, RecordingFolder(path))
         return await asyncio.to_thread(_shown, request, call, refused)
 
 

@@ -95,6 +95,7 @@ class PhoneCall:
         stopped: why a limit has ended the call; "" if none has.
         lost: the indices in the transcript of what the caller did while nothing listened.
         former: the conversation of the call whose acts were repeated.
+        kept_messages: the ids of its messages that are kept.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class PhoneCall:
         self.playable = playable
         self.made_at = made_at
         self.former: Sequence[Bubble] = ()
+        self.kept_messages: list[str] = []
         flows = playable.project.flows.values() if playable.project is not None else ()
         self._flow_of = {flow.place.file: flow.name for flow in flows}
         self._acted_at = 0.0

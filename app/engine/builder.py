@@ -10,12 +10,11 @@ from app.engine.session import TurnContext, Wait, WaitRef
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
-from app.ncco import Issue, check, options_are_clean
+from app.ncco import RECORD_ENDS, Issue, check, options_are_clean
 
 _IN_TAIL = frozenset({"talk", "stream", "connect"})
 """Actions that a tail keeps."""
 _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
-_ENDS_RECORD = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 _NOT_IN_TAIL = ("eventUrl", "eventMethod", "eventType", "bargeIn")
 """Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
 
@@ -273,7 +272,7 @@ class NccoBuilder:
         Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
         """
         actions = (draft.action for draft in self.drafts if draft.action.get("action") in _OPEN_ENDED)
-        return any(action["action"] != "record" or _ENDS_RECORD & action.keys() for action in actions)
+        return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
         """Add the notify that reports that the caller has come to `step`. Raises RenderError."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.ncco.issue import Issue, fault, listed, pointer, shown
 from app.ncco.languages import VOICES_BY_CODE, spans
 from app.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
 from app.ncco.types import as_number, is_encodable, is_false, is_true, size_as_json
+
+RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
+"""A record with one of them ends by itself, and the call waits for that. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]
 
@@ -270,7 +273,7 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
     if last is None or names[last] != "record":
         return
     record, prompts = actions[last], actions[last + 1 :]
-    if any(_option(record, end) is not None for end in ("endOnSilence", "endOnKey", "timeOut")):
+    if any(_option(record, end) is not None for end in RECORD_ENDS):
         return
     if not prompts:
         yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")

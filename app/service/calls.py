@@ -314,14 +314,14 @@ class CallService:
         webhook = self._wait_row(ref, delivery, hides=_hides_input(wait))
         flow = await self._flow_of(session)
         if flow is None:
-            await self._record(webhook)
+            await self._record(webhook, recording=self._announced(delivery, session, ref))
             is_called = bool(session.parent)
             return self._failsafe(delivery.kind, _lost_revision(session), session.call, is_called=is_called)
         seen = await self._seen(session, ref)
         read = None if delivery.problem else delivery.webhook
         turn = await self._play(engine.resume(flow, session, wait, read, self._turn_context(delivery), seen=seen))
         hooks = self._event_hooks(flow, session, ref, delivery)
-        recording = self._announced(delivery, session, ref, may_be_input=not wait.sensitive)
+        recording = self._announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
         if turn is None:
             await self._record_on_wait(webhook, hooks, ref, delivery, recording)
             return Reply.recorded(session, delivery.kind, webhook)
@@ -334,7 +334,7 @@ class CallService:
         if stored is None:
             stored = await self.store.reply(session.id, ref.turn, ref.index, webhook.status)
         flow = await self._flow_of(session) if ref.kind == "event" else None
-        recording = self._announced(delivery, session, ref)
+        recording = self._announced(delivery, session, ref, flow)
         await self._record_on_wait(webhook, self._event_hooks(flow, session, ref, delivery), ref, delivery, recording)
         if stored is None:
             return Reply.recorded(session, delivery.kind, webhook)
@@ -522,6 +522,7 @@ class CallService:
         delivery: Delivery,
         session: Session | None = None,
         ref: WaitRef | None = None,
+        flow: Flow | None = None,
         *,
         may_be_input: bool = False,
     ) -> RecordingRow | None:
@@ -533,7 +534,9 @@ class CallService:
         if not self.policy.keeps_recordings or (is_input and not may_be_input):
             return None
         place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
-        return announced(delivery, session, place or ("", ""))
+        if flow is not None and place is not None:
+            flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
+        return announced(delivery, session, place or ("", ""), flow)
 
     async def _end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
         await self.store.end(leg, webhook, hooks=hooks)

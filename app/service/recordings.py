@@ -16,6 +16,10 @@ from secrets import token_hex
 from typing import Final, Literal
 
 from app.engine import Session
+from app.flow.actions.action import Action
+from app.flow.actions.do import Document
+from app.flow.model import Flow, Step
+from app.ncco import RECORD_ENDS
 from app.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
 from app.service.delivery import Delivery
 from app.service.media import (
@@ -30,7 +34,7 @@ from app.service.media import (
 )
 from app.service.poller import Poller, Schedule
 from app.service.recording_folder import RecordingFolder, new_recording_id
-from app.store import RecordingCounts, RecordingRow, Recordings
+from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings
 
 LEASE_MS: Final = 30_000
 """How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
@@ -53,6 +57,7 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _URL_LIMIT: Final = 2_000
+_ABOUT_LIMIT: Final = 200
 _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
@@ -61,7 +66,10 @@ FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
 
 
 def announced(
-    delivery: Delivery, session: Session | None = None, place: tuple[str, str] = ("", "")
+    delivery: Delivery,
+    session: Session | None = None,
+    place: tuple[str, str] = ("", ""),
+    flow: Flow | None = None,
 ) -> RecordingRow | None:
     """The recording, or the transcript of one, that a webhook announces; None when it announces none.
 
@@ -69,6 +77,7 @@ def announced(
         delivery: the webhook; what it holds is not sensitive.
         session: of the call, if it is known.
         place: the flow and the step that recorded it, as far as they are known.
+        flow: that flow, if it is known.
     """
     webhook = delivery.webhook
     url = "" if delivery.problem else _url(webhook)
@@ -78,12 +87,13 @@ def announced(
     row = RecordingRow(
         new_recording_id(),
         _uuid(webhook, url),
-        "voice-input" if isinstance(webhook, InputWebhook) else "record",
+        _kind(webhook, flow.steps.get(place[1]) if flow is not None else None),
         delivery.received_ms,
         session=session.id if session is not None else "",
         conversation=webhook.conversation_uuid or "",
         flow=place[0] or (session.flow if session is not None else ""),
         step=place[1],
+        about=about_call(flow, session) if flow is not None and session is not None else "",
         from_number=call.from_number or call.from_user,
         to_number=call.to,
         due_at=delivery.received_ms,
@@ -99,6 +109,28 @@ def announced(
             size=webhook.size if webhook.size is not None and 0 <= webhook.size < _LARGEST else None,
         )
     return row._replace(url=url)
+
+
+def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
+    """A record that ends by itself waits for a message; any other goes on while people talk."""
+    if isinstance(webhook, InputWebhook):
+        return "voice-input"
+    parts = step.parts if step is not None else ()
+    records = [part for part in parts if isinstance(part, Action) and part.word == "record"]
+    ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)
+    is_known = bool(parts) and not any(isinstance(part, Document) for part in parts)
+    return "record" if ends_itself or not is_known else "conversation"
+
+
+def about_call(flow: Flow, session: Session) -> str:
+    """What the flow was given, such as the team that a message is for; "" once another flow has taken over."""
+    given = (
+        [name for name, param in flow.params.items() if not param.sensitive]
+        if flow.name == (session.at or session.flow)
+        else []
+    )
+    texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
+    return ", ".join(texts)[:_ABOUT_LIMIT]
 
 
 def _url(webhook: Webhook) -> str:

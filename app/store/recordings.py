@@ -21,8 +21,9 @@ from app.store.database import Database, Many, Row, Work
 
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
-RecordingKind: TypeAlias = Literal["record", "voice-input"]
-"""`record`: a `record` action or a recorded conversation. `voice-input`: what an `input` with `saveAudio` has heard."""
+RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
+"""`record`: a message. `conversation`: people who talk, recorded meanwhile. `voice-input`: what an `input` with
+`saveAudio` has heard."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
 """`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage has it no
@@ -42,6 +43,7 @@ class RecordingRow(NamedTuple):
         session: the call, "" when it is not known.
         conversation: its `conversation_uuid`.
         flow, step: where it was recorded; "" when that is not known.
+        about: what the flow was given, such as the team that a message is for; nothing sensitive.
         from_number, to_number: of the call: digits with the country code, or the name of a user.
         url: where Vonage keeps the audio; never shown. "" until it is announced: its transcript may come first.
         started_at, duration_ms: of the audio, as announced.
@@ -72,6 +74,7 @@ class RecordingRow(NamedTuple):
     conversation: str = ""
     flow: str = ""
     step: str = ""
+    about: str = ""
     from_number: str = ""
     to_number: str = ""
     url: str = ""
@@ -118,7 +121,7 @@ class RecordingFilter(NamedTuple):
     """Which recordings to list; "" and None mean any. Those that are deleted for good are never listed.
 
     Attributes:
-        kind: `record` or `voice-input`.
+        kind: as in the row.
         session, flow, state: as in the row.
         number: digits that occur in the number of the caller or the called number.
         is_heard, is_done: whether somebody has listened to it, or dealt with it.
@@ -284,8 +287,8 @@ SELECT_EXPIRED: Final = f"""
 # What is left says nothing about the call.
 ERASE: Final = f"""
     UPDATE {RECORDINGS_TABLE}
-    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', from_number = '', to_number = '',
-        url = '', transcript_url = '', transcript_state = '', transcript = '', sha256 = '', size = NULL,
+    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', from_number = '',
+        to_number = '', url = '', transcript_url = '', transcript_state = '', transcript = '', sha256 = '', size = NULL,
         started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL, claim = ''
     WHERE id = $1
     RETURNING id

@@ -13,6 +13,7 @@ from app.engine.dialling import PREMIUM_PREFIXES
 from app.flow.actions.do import Document
 from app.flow.language.outcomes import DETECTED, On
 from app.flow.model import Flow
+from app.ncco import RECORD_ENDS
 from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
@@ -24,7 +25,6 @@ from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.model import BOUNDS, COUNTED
 
 _MARGIN_S: Final = 0.2
-_RECORDING_ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut`."""
 _TALKS_S: Final = 25
@@ -314,7 +314,7 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for action in ncco:
         if action["action"] in ("input", "connect", "conversation"):
             return
-        if action["action"] == "record" and _RECORDING_ENDS & action.keys():
+        if action["action"] == "record" and RECORD_ENDS & action.keys():
             key = {"key": action["endOnKey"]} if "endOnKey" in action else {}
             yield {"record": {"seconds": _SPOKEN_S, **key}}
 

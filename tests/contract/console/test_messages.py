@@ -19,6 +19,7 @@ from app.console.services import Services
 from app.service.recording_folder import RecordingFolder, new_recording_id
 from app.settings import Settings
 from app.store import RecordingRow, Recordings
+from app.web import create_app
 from tests.contract.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
@@ -178,3 +179,71 @@ async def test_who_may_only_look_listens_and_changes_nothing(tmp_path: Path) -> 
 async def test_no_other_file_is_served(inbox: Inbox, id_: str) -> None:
     assert (await inbox.console.get(f"/messages/{id_}/audio")).status_code in (404, 422)
     assert await inbox.act(id_, "delete") in (404, 422)
+
+
+FLOWS = """\
+flow: shop
+default: true
+start: menu
+steps:
+  menu:
+    do: [{talk: "To leave a message, press 1. To talk, press 2."}]
+    choices: {message: {dtmf: 1, goto: {run: voicemail, with: {team: support}}}, talk: {dtmf: 2, goto: talk}}
+    retry: {then: end}
+  talk:
+    do:
+      - record: {split: conversation, channels: 2}
+      - connect: "447700900200"
+    on: {completed: end, otherwise: end}
+---
+flow: voicemail
+params: {team: text}
+start: message
+steps:
+  message:
+    do:
+      - record: {beepStart: true, endOnKey: "#"}
+    goto: end
+"""
+
+
+async def recorded(webhooks: httpx.AsyncClient, leg: str, key: str) -> None:
+    """Call, press a key, and report what is recorded then."""
+    call = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "447700900123", "to": "442079460000"}
+    asked = next(
+        action for action in (await webhooks.post("/webhooks/answer", json=call)).json() if "eventUrl" in action
+    )
+    reply = await webhooks.post(asked["eventUrl"][0], json={"dtmf": {"digits": key, "timed_out": False}, **call})
+    record = next(action for action in reply.json() if action["action"] == "record")
+    times = {"start_time": "2026-03-04T09:15:40Z", "end_time": "2026-03-04T09:16:10Z"}
+    told = {"recording_url": "https://api.nexmo.com/v1/files/1", "recording_uuid": f"rec-{leg}", "size": 8_044, **times}
+    assert (await webhooks.post(record["eventUrl"][0], json=told)).is_success
+
+
+async def test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox: Inbox, tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    for number, text in enumerate(FLOWS.split("---\n")):
+        (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")
+    app = create_app(settings(tmp_path).model_copy(update={"insecure": True}), dev=True)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client as webhooks:
+        await recorded(webhooks, "leg-message", "1")
+        await recorded(webhooks, "leg-talk", "2")
+
+    page = await inbox.page()
+    kinds = {row.uuid: (row.kind, row.about) for row in await inbox.recordings.list(10)}
+    assert {"rec-leg-message": ("record", "support"), "rec-leg-talk": ("conversation", "")} == kinds
+    assert (1, True) == (page.count("<audio") + page.count('class="notice'), "for support" in page)
+
+
+async def test_a_recording_stands_in_its_call(inbox: Inbox, tmp_path: Path) -> None:
+    await test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox, tmp_path)
+    row = await inbox.recordings.find("rec-leg-message")
+    assert row is not None
+    before = (await inbox.console.get("/calls/leg-message")).text
+    [claimed] = [each for each in await inbox.recordings.claim(NOW * 2, NOW * 3, "c", 10) if each.id == row.id]
+    inbox.folder.put(row.id, tone())
+    await inbox.recordings.finish(claimed._replace(state="kept", content_type="audio/wav"), 0)
+
+    assert f"/messages/{row.id}/audio" not in before
+    assert f"/messages/{row.id}/audio" in (await inbox.console.get("/calls/leg-message")).text

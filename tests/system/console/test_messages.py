@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.contract.console.test_messages import tone
 from tests.system.console.inbox import Inbox
+from tests.system.console.test_phone import call_and_press, opened
 
 
 @pytest.fixture
@@ -68,3 +69,21 @@ def test_a_telephone_that_calls_back_and_saves(page: Page, inbox: Inbox) -> None
 
     assert re.fullmatch(r"message-[\d-]+\.wav", download.value.suggested_filename)
     assert tone(0.3) == Path(download.value.path()).read_bytes()
+
+
+def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
+    page.goto("/messages")
+    phone = context.new_page()
+    opened(phone)
+    call_and_press(phone, "1")
+    phone.get_by_role("button", name="is busy").click()
+    phone.get_by_role("button", name="Skip ahead").click()
+    phone.get_by_role("button", name="and press #").click()
+    phone.get_by_role("button", name="Skip ahead").click()
+    message = page.locator(".message", has_text="practice").first
+    expect(message).to_contain_text(re.compile(r"Today.*, 0:05, for \+44 20 7946 0001"))
+    message.locator("audio").evaluate("player => player.play()")
+    expect(message.locator("audio")).to_have_js_property("paused", value=False)
+    message.get_by_role("button", name="Delete").click()
+    expect(page.locator(".message", has_text="practice")).to_have_count(0)
+    phone.close()

@@ -1,0 +1,68 @@
+"""Messages that are left on the phone in the browser: in development they stand among the others, with a tone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import math
+import struct
+import wave
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from app.console.phone_call import PhoneCall
+from app.console.services import Message
+from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.service.recordings import about_call
+from app.store import RecordingRow, Recordings
+
+PREFIX: Final = "phone-"
+"""Begins the `uuid` of such a message; Vonage's ids have none."""
+_RATE: Final = 8_000
+_LONGEST_S: Final = 60.0
+_HERTZ: Final = 220.0
+
+
+async def keep_messages(call: PhoneCall, recordings: Recordings, folder: RecordingFolder) -> None:
+    """Keep the messages of a call that are not kept yet. Raises OSError, StoreError."""
+    left = sum(isinstance(done.act, Message) for done in call.acts)
+    reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
+    session = call.observed.session
+    if not left or session is None or call.playable.project is None:
+        return
+    for delivery in islice(reported, len(call.kept_messages), left):
+        began, ended = (datetime.fromisoformat(delivery.fields[name]) for name in ("start_time", "end_time"))
+        audio = tone((ended - began).total_seconds())
+        flow = call.playable.project.flows.get(session.at or session.flow)
+        row = RecordingRow(
+            new_recording_id(),
+            f"{PREFIX}{new_recording_id()}",
+            "record",
+            round(datetime.now(UTC).timestamp() * 1000),
+            flow=session.at or session.flow,
+            about=about_call(flow, session) if flow is not None else "",
+            from_number=session.call.from_number or session.call.from_user,
+            to_number=session.call.to,
+            duration_ms=round((ended - began).total_seconds() * 1000),
+            size=len(audio),
+            content_type="audio/wav",
+            sha256=hashlib.sha256(audio).hexdigest(),
+            state="kept",
+            has_file=1,
+        )
+        await asyncio.to_thread(folder.put, row.id, audio)
+        await recordings.add(row)
+        call.kept_messages.append(row.id)
+
+
+def tone(seconds: float) -> bytes:
+    """A WAV file with a soft tone."""
+    turn = 2 * math.pi * _HERTZ / _RATE
+    samples = [round(4_000 * math.sin(number * turn)) for number in range(round(_RATE * min(seconds, _LONGEST_S)))]
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, _RATE, 0, "NONE", ""))
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return made.getvalue()
