@@ -17,6 +17,7 @@ from fastapi.responses import RedirectResponse
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.change_form import (
+    NOT_SAVED,
     CannotChange,
     FormField,
     changed,
@@ -36,7 +37,6 @@ router = APIRouter()
 
 MOST_FIELDS: Final = 20_000
 """Inputs of one form."""
-NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form names the holidays of a calendar."""
 
@@ -261,7 +261,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
                 raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
             after = changed(before, fields, form)
     except CannotChange as error:
-        return _form(request, file, problem=str(error), form=form, faults=error.faults)
+        draft = draft_of(folder, file, before, error.text) if error.text else None
+        return _form(request, file, problem=str(error), form=form, faults=error.faults, draft=draft)
     if after == before:
         return _form(request, file, problem="Nothing was changed", form=form)
     draft = change_of(folder, file, before, after)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import yaml
 
 from app.flow.hours.holidays import countries
-from app.flow.hours.weekly import days_of, shown_days
+from app.flow.hours.weekly import days_of, meant_hours, shown_days
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "date", "name", "country", "template"]
 """The value of a `template` is the name of a file, which the form shows and does not change."""
+NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 MOST_CHARACTERS: Final = 20_000
 """Characters of one value of the form."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
+_DATE_NOTATIONS: Final = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d.%m.%Y")
 _DAYS: Final = {
     day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
@@ -255,11 +259,13 @@ class CannotChange(Exception):
 
     Attributes:
         faults: the name of an input → what is wrong with it; empty when it is about the whole file.
+        text: what the file would hold with everything else that was typed; "" when it is about the whole file.
     """
 
-    def __init__(self, problem: str, faults: Mapping[str, str] | None = None) -> None:
+    def __init__(self, problem: str, faults: Mapping[str, str] | None = None, text: str = "") -> None:
         super().__init__(problem)
         self.faults = dict(faults or {})
+        self.text = text
 
 
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> str:
@@ -288,7 +294,7 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> 
     except (NoSuchValue, yaml.YAMLError) as error:
         raise CannotChange("this file is written in a way that the form cannot change; use the editor") from error
     if faults:
-        raise CannotChange("Correct what is marked below; nothing is lost.", faults)
+        raise CannotChange(NOT_SAVED, faults, yaml_text.text)
     return yaml_text.text
 
 
@@ -309,6 +315,10 @@ def _checked(value: str, kind: FieldKind) -> str:
         raise CannotChange(f"write at most {MOST_CHARACTERS} characters")
     if kind == "country":
         return countries().get(value.lower(), value)
+    if kind == "hours":
+        return meant_hours(value)
+    if kind == "date":
+        return _date_key(value)
     return _digits(value) if kind == "number" else value
 
 
@@ -339,12 +349,13 @@ def _add(text: YamlText, path: Path, key: str, value: str) -> None:
     if part == "numbers":
         text.add(path, "", quoted(_digits(value)))
         return
-    wanted, key = key, _day_key(key) if part == "week" else key
+    wanted, key = key, (_day_key if part == "week" else _date_key)(key)
     if not (key if part == "week" else _DATE.fullmatch(key)):
         problem = f"{wanted or 'nothing'} is not {NEW_PARTS[part].wanted_key}"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if not value:
         raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted_value}")
+    value = _checked(value, "name" if part == "holidays" else "hours")
     try:
         holder = text.node(path)
     except NoSuchValue:  # the calendar has no such part yet
@@ -371,6 +382,19 @@ def _day_key(words: str) -> str:
         key = sign.sub(written_sign, key)
     days = days_of(key)
     return shown_days(set(days)) if days else ""
+
+
+def _date_key(words: str) -> str:
+    """A date, or a range with "to", as flows write it: "24 December 2026" as `2026-12-24`; what is no date stays."""
+    return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
+
+
+def _iso_date(words: str) -> str:
+    plain = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", words.replace(",", " "))
+    for notation in _DATE_NOTATIONS:
+        with suppress(ValueError):
+            return datetime.strptime(" ".join(plain.split()), notation).replace(tzinfo=UTC).date().isoformat()
+    return words
 
 
 def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> None:

@@ -96,6 +96,12 @@ def looks_like_hours(text: str) -> bool:
     return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
 
 
+def meant_hours(text: str) -> str:
+    """The hours of a day in any notation as an author writes them: `9am-5.30pm` as `09:00-17:30`; the rest stays."""
+    pieces = map(str.strip, text.split(","))
+    return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
+
+
 def shown_days(days: Iterable[int]) -> str:
     """Days as an author writes them: `mon-fri`, `mon,wed-fri`."""
     runs: list[list[int]] = []
@@ -196,9 +202,7 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
     if span is None or not _SPAN.fullmatch(text):
-        if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
-            span = Span(span.start, span.end + DAY_MINUTES // 2)
-        written = meaning_of(text, HINTS["hours of a day"]) or (shown_spans((span,)) if span else "")
+        written = _meant_span(text)
         cure = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
@@ -215,6 +219,14 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
         swapped = f"{end}-{shown_time(span.start)}"
         reader.report("W520", place, message, Fix(f"did you mean {swapped}?", "word", swapped))
     return span
+
+
+def _meant_span(text: str) -> str:
+    """Hours in another notation as an author writes them; "" when they cannot be read."""
+    span = _span_of(text)
+    if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
+        span = Span(span.start, span.end + DAY_MINUTES // 2)
+    return meaning_of(text, HINTS["hours of a day"]) or (shown_spans((span,)) if span else "")
 
 
 def _span_of(text: str) -> Span | None:

@@ -109,7 +109,9 @@ async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Resp
 
 
 async def test_form_shows_numbers_hours_and_prompts(owner: httpx.AsyncClient) -> None:
-    assert f'href="{PAGE}"' in (await owner.get("/change")).text
+    listed = (await owner.get("/change")).text
+    assert f'href="{PAGE}"' in listed
+    assert "Calls to 442079460000" in listed
     page = (await owner.get(PAGE)).text
     for value in ("442079460000", "09:00-17:30", "For sales, hold on.", "447700900111"):
         assert f">{value}<" in page or f'value="{value}"' in page
@@ -148,9 +150,10 @@ async def test_change_is_reviewed_then_saved_and_nothing_else_changes(owner: htt
 
 async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path) -> None:
     await save(owner, await review(owner, **{"/steps/open/do/0/talk": "Hello."}))
-    page = (await owner.get(PAGE)).text
-    version = re.search(r'name="version" value="([^"]+)"', page)
+    page = (await owner.get(f"{PAGE}?saved=open")).text
+    version = re.search(r'name="version" value="([^"]+)">Undo<', page)
     assert version is not None
+    assert ">Undo<" not in (await owner.get(PAGE)).text
 
     await save(owner, await review(owner, version=version[1]))
 
@@ -183,7 +186,8 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
 ) -> None:
     typed = {
         "/steps/open/do/0/talk": 'Say "hello" & wait.\nThen go.',
-        "/hours/office/week/mon-fri": "9 to 5",
+        "/hours/office/week/mon-fri": "nine",
+        "/steps/open/do/1/connect": "07700 900112",
         "key:/hours/office/week": "Sunday",
         "value:/hours/office/week": "10:00-12:00",
         "key:/hours/office/override": "2026-02-30",
@@ -194,7 +198,8 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
 
     page = html.unescape(reviewed.text)
     assert 422 == reviewed.status_code
-    assert "write 09:00-17:00" in fault_of(page, "9 to 5")
+    assert "write 24-hour times such as" in fault_of(page, "nine")
+    assert "country code" in fault_of(page, "07700 900112")
     assert '"2026-02-30" is not a date' in fault_of(page, "2026-02-30")
     assert 'name="key:/hours/office/week" value="Sunday"' in page
     assert 'Say "hello" & wait.\nThen go.' in page.replace("\r", "")
@@ -251,6 +256,31 @@ async def test_days_may_be_written_in_full(owner: httpx.AsyncClient, flow: Path,
     assert 303 == saved.status_code
     assert "10:00-12:00" == yaml.safe_load(text_of(flow))["hours"]["office"]["week"][key]
     assert ">Monday to Friday</label>" in (await owner.get(PAGE)).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("24 December 2030", "2030-12-24"),
+        ("Dec 24th, 2030", "2030-12-24"),
+        ("24.12.2030", "2030-12-24"),
+        ("28 December 2030 to 2 January 2031", "2030-12-28..2031-01-02"),
+    ],
+)
+async def test_dates_and_hours_may_be_written_as_people_do(
+    owner: httpx.AsyncClient, flow: Path, typed: str, key: str
+) -> None:
+    added = {"key:/hours/office/override": typed, "value:/hours/office/override": "9am to noon, 9-12.30, 2pm-4pm"}
+
+    refused = await review(owner, **added)
+    added["value:/hours/office/override"] = "9-12.30, 2pm-4pm"
+    saved = await save(owner, await review(owner, **added, **{"/hours/office/week/mon-fri": "9 to 5"}))
+
+    assert 422 == refused.status_code
+    assert 303 == saved.status_code
+    read = yaml.load(text_of(flow), yaml.BaseLoader)["hours"]["office"]  # noqa: S506 - it makes texts only
+    assert {key: "09:00-12:30, 14:00-16:00"} == read["override"]
+    assert {"mon-fri": "09:00-17:00"} == read["week"]
 
 
 async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
@@ -311,7 +341,7 @@ async def test_holidays_change_like_other_exceptions(
 
 async def test_form_names_the_public_holidays_and_takes_them_away(owner: httpx.AsyncClient, flow: Path) -> None:
     write(flow, FLOW.replace("    week:", "    holidays: [{country: GB, subdivision: ENG}, 2030-08-14]\n    week:"))
-    assert re.search(r"25 Dec 20\d\d</time> Christmas Day", (await owner.get(PAGE)).text)
+    assert re.search(r"25 Dec 20\d\d: Christmas Day", (await owner.get(PAGE)).text)
     removed = {f"remove:/hours/office/holidays/{name}": "on" for name in ("0/country", "1")}
 
     reviewed = await review(owner, **removed)
