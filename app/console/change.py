@@ -261,7 +261,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
                 raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
             after = changed(before, fields, form)
     except CannotChange as error:
-        draft = draft_of(folder, file, before, error.text) if error.text else None
+        draft = change_of(folder, file, before, error.text) if error.text else None
         return _form(request, file, problem=str(error), form=form, faults=error.faults, draft=draft)
     if after == before:
         return _form(request, file, problem="Nothing was changed", form=form)

@@ -230,7 +230,8 @@ def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Ma
         max((value for value in rate if value), default=0),
         max((each for each in slow if each), default=0.0),
     )
-    rates, times = f"Webhooks per minute, {most} at most", f"Time to answer, {_ms(slowest)} at most"
+    rates = f"Webhooks per minute, {most} at most" if most else "Webhooks per minute"
+    times = f"Time to answer, {_ms(slowest)} at most" if slowest else "Time to answer"
     return [(rates, (), bars(rate, rates)), (times, ("p50", "p99"), lines([middle, slow], f"{times}: p50 and p99"))]
 
 

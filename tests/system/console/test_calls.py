@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.system.console.browser import check_page
+from tests.system.console.browser import NARROW, check_page
 
 
 def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) -> None:
@@ -21,6 +21,22 @@ def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) 
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.get_by_label("Number, id or word")).to_have_value("07700 900456")
+
+
+def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.goto("/calls")
+    row = page.locator("tbody tr").first
+    expect(row.locator("td").last).to_be_in_viewport(ratio=1)
+    boxes = [box for cell in row.locator("time, .badge").all() if (box := cell.bounding_box())]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    check_page(page)
+
+    page.goto("/calls/aaaaaaaa-0")
+    page.locator("#conversation details summary").first.click()
+    for text in page.locator("#conversation pre").all():
+        assert text.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
+    check_page(page)
 
 
 def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
