@@ -31,7 +31,7 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         reply = self.replies.pop(0) if self.replies else "250 OK"
         if reply.startswith("250") or reply.startswith("lost"):
             assert isinstance(envelope.content, bytes)

@@ -255,7 +255,7 @@ class Checker(NodeVisitor):
         known = self.scope.env
         if known is not None and name not in known:
             near = nearest(name.removeprefix(_PREFIX), known)
-            cure = did_you_mean(near) if near else f"set {_PREFIX}{name} in the environment of the server"
+            cure = did_you_mean(near) if near else f"set {_PREFIX}{name} in .env, or in the environment of the server"
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: ValueType, key: ValueType) -> ValueType | None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, TypeAlias, TypeVar
 
 from app.engine import Lookup, LookupAnswer
+from app.flow.actions.do import values_in
+from app.flow.actions.values import leaves
+from app.flow.checks.facts import parts_of
 from app.flow.language.lookups import LookupDefinition
+from app.flow.language.mail import ADDRESSES
 from app.flow.language.reader import Reader
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq
-from app.flow.types import ValueType
+from app.flow.templates.values import Computed, Native
+from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
 from app.service.calls import AnswerLookups
 from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
@@ -123,10 +129,21 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """A placeholder URL for every environment variable that the flows read."""
+    """A value for each environment variable that the flows read: a number, if dialled, a mail address, or a URL."""
+    flows = tuple(flows)
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    names = {name for text in texts.values() for name in _ENV.findall(text)}
-    return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+    names = sorted({name for text in texts.values() for name in _ENV.findall(text)})
+    found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+    played = (part for flow in flows for step in flow.steps.values() for part in parts_of(step))
+    mails = (hook.definition.mail for flow in flows for hook in flow.hooks if hook.definition.mail is not None)
+    for value in chain(chain.from_iterable(map(values_in, played)), (mail.to for mail in mails)):
+        for leaf in (leaf for leaf in leaves(value) if isinstance(leaf, Native | Computed)):
+            for name in leaf.used_env & found.keys():
+                if leaf.type.name == TYPES["phone"].name:
+                    found[name] = f"4477009002{names.index(name) % 100:02}"
+                elif leaf.type == ADDRESSES:
+                    found[name] = f"{name.lower().replace('_', '-')}@example.com"
+    return found
 
 
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
