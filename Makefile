@@ -28,6 +28,8 @@ setup: $(READY) ## make .venv with the pinned versions; quick when nothing has c
 serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (127.0.0.1:8000)
 	@exec $(BIN)/ncco serve --dev
 
+# Tests start hundreds of processes: they share the bytecode that the first one writes.
+unexport PYTHONDONTWRITEBYTECODE
 # The fixed seed lets every process of xdist collect the tests in one order, also those made from sets.
 PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 
