@@ -91,7 +91,7 @@ def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[Applicat
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         api = ApplicationApi(f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
             yield api

@@ -36,7 +36,12 @@ async def client() -> AsyncIterator[LookupClient]:
     await opened.close()
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
+@pytest.fixture(scope="module")
+def shared_receiver() -> Iterator[Receiver]:
     with receiving() as found:
         yield found
+
+
+@pytest.fixture
+def receiver(shared_receiver: Receiver) -> Receiver:
+    return shared_receiver.reset()

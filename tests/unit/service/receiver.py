@@ -41,8 +41,6 @@ class Receiver:
     port: int = 0
     answers: list[Answer] = field(default_factory=lambda: [Answer()])
     posts: list[Post] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
 
     @property
     def url(self) -> str:
@@ -51,6 +49,11 @@ class Receiver:
     @property
     def paths(self) -> list[str]:
         return [post.path for post in self.posts]
+
+    def reset(self) -> Receiver:
+        """Forget what came, and answer 200 again."""
+        self.posts = []
+        return self.answering(Answer())
 
     def answering(self, *answers: Answer) -> Receiver:
         self.answers = list(answers)
@@ -67,16 +70,11 @@ class Receiver:
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            body = b"".join([chunk async for chunk in _chunks(receive)])
-            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-            self.posts.append(Post(scope["path"], headers, body))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            await _answer(answer, send)
-        finally:
-            self.at_once -= 1
+        body = b"".join([chunk async for chunk in _chunks(receive)])
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.posts.append(Post(scope["path"], headers, body))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        await _answer(answer, send)
 
 
 async def _chunks(receive: Callable[[], Awaitable[Any]]) -> AsyncIterator[bytes]:
