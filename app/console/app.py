@@ -24,13 +24,16 @@ from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
 from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
+from app.console.results import Results
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
-from app.console.traffic import Results
 from app.console.worker import Worker
 from app.errors import StoreError
 from app.settings import Settings
 from app.store import open_store
+
+MOST_RESULTS: Final = 16
+"""Counts and proofs, for the pictures of flows, that are kept."""
 
 
 def create_console(
@@ -57,8 +60,8 @@ def create_console(
     app.state.has_secure_cookies = not dev or settings.console_url.startswith("https:")
     app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
     app.state.phone_calls = PhoneCalls(settings)
-    app.state.pictures = flows.Pictures()
-    app.state.results = Results()
+    app.state.pictures = Results(flows.MOST_PICTURES)
+    app.state.results = Results(MOST_RESULTS)
     app.state.figures = Figures(services.served)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}

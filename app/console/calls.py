@@ -122,7 +122,7 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
         problem=problem,
         periods=PERIODS,
         flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
-        is_memory=request.app.state.settings.database_url.startswith("memory:"),
+        is_memory=request.app.state.settings.has_memory_store,
     )
 
 

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.pages import refused, render
+from app.console.paint import PAINTS, PERIODS, PROOF_S, Paint, Wanted, paint_for
 from app.console.project import ProjectFolder, ReadProject
+from app.console.results import Results
 from app.console.services import Services
-from app.console.traffic import PAINTS, PERIODS, PROOF_S, Paint, Wanted, address_of, paint_for
 from app.console.worker import Worker, WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
@@ -69,26 +70,9 @@ class Picture:
     kinds: list[str]
 
 
-class Pictures:
-    """The pictures that were drawn last, by the revisions of the flows in them."""
-
-    def __init__(self) -> None:
-        self._drawn: dict[tuple[object, ...], Picture] = {}
-
-    async def of(self, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-        """The painted picture of a flow, which takes a second or more for 2,000 steps."""
-        key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-        picture = self._drawn.pop(key, None)
-        if picture is None:
-            picture = await asyncio.to_thread(_picture, flow, paint, errors=errors)
-        self._drawn[key] = picture
-        if len(self._drawn) > MOST_PICTURES:
-            del self._drawn[next(iter(self._drawn))]
-        return picture
-
-
-def _picture(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    drawing = paint.apply(draw([flow], errors=errors), errors)
+def _picture(flow: Flow, paint: Paint) -> Picture:
+    """The painted picture of a flow; it takes a second or more for 2,000 steps."""
+    drawing = paint.apply(draw([flow], errors=paint.wanted.errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -148,8 +132,8 @@ async def flows(request: Request, _: CanLook) -> Response:
 
 
 @router.get("/flows/{name}")
-async def flow(request: Request, name: str, session: CanLook, wanted: Wanted, errors: bool = False) -> Response:
-    """A flow as a picture, or why it does not load. With `errors` also where faults of the call lead."""
+async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Response:
+    """A flow as a picture, or why it does not load. With `wanted.errors` also where faults of the call lead."""
     read = await asyncio.to_thread(request.app.state.project.current)
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
@@ -160,9 +144,10 @@ async def flow(request: Request, name: str, session: CanLook, wanted: Wanted, er
     values = _shown([issue for issue in read.issues if issue.place.file == file])
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
-    pictures: Pictures = request.app.state.pictures
-    paint = await paint_for(request, wanted, flow, read, session.id)
-    picture = await pictures.of(flow, paint, errors=errors)
+    pictures: Results = request.app.state.pictures
+    paint = await paint_for(request, wanted, flow, read)
+    key = (flow.name, wanted.errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    _drawn_at, picture = await pictures.get(key, lambda: asyncio.to_thread(_picture, flow, paint))
     return render(
         request,
         "flow.html",
@@ -172,8 +157,8 @@ async def flow(request: Request, name: str, session: CanLook, wanted: Wanted, er
         paint=paint,
         paints=PAINTS,
         periods=PERIODS,
-        other_errors=address_of(wanted, errors=not errors),
-        errors=errors,
+        other_errors=wanted.address(errors=not wanted.errors),
+        errors=wanted.errors,
         kinds=KINDS,
         can_prove=bool(request.app.state.services.proof),
         **values,
@@ -187,7 +172,7 @@ async def proof(request: Request, name: str, session: CanLook) -> Response:
     read = await asyncio.to_thread(folder.current)
     services: Services = request.app.state.services
     if name not in read.project.flows or not services.proof:
-        return refused(request, 404, f"The flow {name} cannot be proved.", "Mend its issues first.")
+        return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": name, "seconds": PROOF_S}
     prover: Worker = request.app.state.prover
     try:

@@ -106,7 +106,7 @@ async def health(request: Request, _: CanLook) -> Response:
 
 async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], str]:
     """The open calls by flow and revision, and why they cannot be read."""
-    if request.app.state.settings.database_url.startswith("memory:"):
+    if request.app.state.settings.has_memory_store:
         return [], ""
     try:
         async with recorded(request) as records:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Annotated, TypeAlias
 from urllib.parse import urlencode
 
@@ -24,11 +24,23 @@ _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or No
 """A date; an empty field is none."""
 
 
-class ReportQuery(BaseModel):
-    """The filters of a report, as its address holds them."""
+class PeriodQuery(BaseModel):
+    """Days from `first` up to and without `end`, as an address holds them."""
 
     first: Annotated[_Day, Query(alias="from")] = None
     end: Annotated[_Day, Query(alias="to")] = None
+
+    def period(self, zone: tzinfo, now: datetime) -> Period:
+        """The days in this time zone. Raises HTTPException."""
+        try:
+            return read_period(self.first, self.end, zone, now)
+        except ValueError as error:
+            raise HTTPException(422, f"The period cannot be counted: {error}.") from error
+
+
+class ReportQuery(PeriodQuery):
+    """The filters of a report, as its address holds them."""
+
     flow: Annotated[str, Query(max_length=100)] = ""
     timezone: Annotated[str, Query(max_length=100)] = ""
 
@@ -42,10 +54,7 @@ async def _period(request: Request, filters: ReportQuery) -> Period:
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
-    try:
-        return read_period(filters.first, filters.end, zone, datetime.now(UTC))
-    except ValueError as error:
-        raise HTTPException(422, f"The period cannot be counted: {error}.") from error
+    return filters.period(zone, datetime.now(UTC))
 
 
 async def _count(request: Request, period: Period, flow: str) -> CallReport:
@@ -74,7 +83,7 @@ async def report(request: Request, filters: Filters, _: CanLook) -> Response:
         flows=sorted(request.app.state.project.current().project.flows),
         dispositions=DISPOSITIONS,
         address=address,
-        is_memory=request.app.state.settings.database_url.startswith("memory:"),
+        is_memory=request.app.state.settings.has_memory_store,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Literal
 
@@ -114,6 +114,14 @@ class Drawing:
 
     subgraphs: tuple[Subgraph, ...]
     arrows: tuple[Arrow, ...]
+
+    def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
+        """The drawing with the mark of each flow and step; "" for none."""
+        subgraphs = (
+            replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
+            for flow in self.subgraphs
+        )
+        return replace(self, subgraphs=tuple(subgraphs))
 
 
 def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:

@@ -132,16 +132,14 @@ class CallReport:
 
 
 async def count_calls(calls: AsyncIterable[ReportedCall], period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """Count `calls`, those that began in the period, and in `flow` if one is given.
+    """Count the `calls` of a period; with `flow`, those that began in it.
 
-    `calls` may include some that began before or after it. `now_ms`, since 1970, decides whether a call without an end
-    is in progress.
+    `now_ms`, since 1970, decides whether a call without an end is in progress.
     """
-    since, until = period.milliseconds
     tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
     async for call in calls:
         state = json_object(call.state)
-        if not since <= call.created_at < until or state.get("parent") or (flow and call.flow != flow):
+        if state.get("parent") or (flow and call.flow != flow):
             continue
         to = str(state.get("call", {}).get("to", ""))
         for by, name in (("all", ""), ("flow", call.flow), ("number", to)):

@@ -5,13 +5,13 @@ Coverage and the traffic of a flow read the traces that the server has kept, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session, TraceLine
-from app.flow.graph import Arrow, Drawing, Stroke, labelled_edges, onanswer_flows
+from app.flow.graph import Arrow, Drawing, labelled_edges, onanswer_flows
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold
 from app.flow.language.menu import Choices
@@ -283,15 +283,24 @@ def _names_along(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[s
     return first.split(", ")
 
 
+def paint_ways(
+    drawing: Drawing, flows: Mapping[str, Flow], painted: Callable[[Arrow, tuple[Key, ...]], Arrow], *, errors: bool
+) -> Drawing:
+    """A drawing of `flows` with each arrow `painted` by the outcomes that lead along it, as far as they are known."""
+    ways = (way for subgraph in drawing.subgraphs for way in ways_of(flows[subgraph.title], errors=errors))
+    arrows = (painted(arrow, way) if way else arrow for arrow, way in zip(drawing.arrows, ways, strict=True))
+    return replace(drawing, arrows=tuple(arrows))
+
+
 def paint_taken(drawing: Drawing, flows: Mapping[str, Flow], counts: Mapping[Key, int], *, errors: bool) -> Drawing:
     """A drawing of `flows` with what was taken by how many calls, and what never was; `counts` has every outcome."""
-    ways = (way for subgraph in drawing.subgraphs for way in ways_of(flows[subgraph.title], errors=errors))
-    found = ([counts[key] for key in way if key in counts] for way in ways)
-    painted = (_painted(arrow, sum(each)) if each else arrow for arrow, each in zip(drawing.arrows, found, strict=True))
-    return replace(drawing, arrows=tuple(painted))
 
+    def painted(arrow: Arrow, way: tuple[Key, ...]) -> Arrow:
+        known = [counts[key] for key in way if key in counts]
+        if not known:
+            return arrow
+        count = sum(known)
+        said = counted(count, "call") if count else "never"
+        return replace(arrow, lines=(*arrow.lines, said), stroke="taken" if count else "missed")
 
-def _painted(arrow: Arrow, count: int) -> Arrow:
-    stroke: Stroke = "taken" if count else "missed"
-    said = counted(count, "call") if count else "never"
-    return replace(arrow, lines=(*arrow.lines, said), stroke=stroke)
+    return paint_ways(drawing, flows, painted, errors=errors)

@@ -7,16 +7,16 @@ flow, the step and its exit still exist; the others are counted apart.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Final, TypeAlias
+from typing import Final
 
 import orjson
 
 from app.engine.session import TraceLine, from_json
-from app.flow.graph import Arrow, Drawing, GraphNode
+from app.flow.graph import Arrow, Drawing
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import counted
@@ -24,7 +24,6 @@ from app.service.call_report import Period, disposition_of
 from app.service.library import PinnedFlows
 from app.service.outcomes import (
     BEGUN,
-    ENTERED,
     JUMPED,
     Following,
     Key,
@@ -33,10 +32,11 @@ from app.service.outcomes import (
     error_exit,
     error_exits_of,
     outcomes_of,
+    paint_ways,
     ways_of,
 )
 from app.service.recorded_calls import json_object
-from app.store import Records, ReportedCall
+from app.store import ConnectStatus, Records, ReportedCall
 
 AT_ONCE: Final = 200
 """Calls whose traces are read at once."""
@@ -44,9 +44,6 @@ MOST_CALLS: Final = 100_000
 """Calls that are counted, the oldest first."""
 WIDEST: Final = 5
 """The width of the way that most calls took."""
-
-Traces: TypeAlias = Mapping[int, Sequence[bytes]]
-Statuses: TypeAlias = Mapping[int, Sequence[tuple[int, int, str]]]
 
 
 @dataclass(slots=True)
@@ -72,87 +69,81 @@ class Traffic:
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period, now_ms: int) -> Traffic:
     """The traffic of a period on the present `flows`, by name. Raises StoreError."""
-    since, until = period.milliseconds
-    counter, pinned, calls, counted = _TrafficCounter(flows, now_ms), PinnedFlows(), list[ReportedCall](), 0
-
-    async def count() -> None:
-        keys = calls[0].key, calls[-1].key
-        traces: dict[int, list[bytes]] = {}
-        for key, trace in await records.traces(*keys):
-            traces.setdefault(key, []).append(trace)
-        statuses: dict[int, list[tuple[int, int, str]]] = {}
-        for key, turn, wait, status in await records.connect_statuses(*keys):
-            statuses.setdefault(key, []).append((turn, wait, status))
-        played = {call.key: await _played_flow(records, flows, pinned, call) for call in calls}
-        await asyncio.to_thread(counter.add, calls, played, traces, statuses)
-        calls.clear()
-
-    async for call in records.reported(since, until):
-        if not since <= call.created_at < until:
-            continue
-        if counted >= MOST_CALLS:
+    counter, calls, found = _TrafficCounter(records, flows, now_ms), list[ReportedCall](), 0
+    async for call in records.reported(*period.milliseconds):
+        found += 1
+        if found > MOST_CALLS:
             counter.traffic.is_cut = True
             break
-        counted += 1
         calls.append(call)
-        if len(calls) >= AT_ONCE:
-            await count()
+        if len(calls) == AT_ONCE:
+            await counter.add(calls)
+            calls = []
     if calls:
-        await count()
+        await counter.add(calls)
     return counter.traffic
-
-
-async def _played_flow(
-    records: Records, flows: Mapping[str, Flow], pinned: PinnedFlows, call: ReportedCall
-) -> Flow | None:
-    """The flow that a call began in, in its revision; None when that is lost."""
-    now, revision = flows.get(call.flow), str(json_object(call.state).get("revision", ""))
-    if now is not None and now.revision == revision:
-        return now
-    known = pinned.get((call.flow, revision))
-    if known is None and (row := await records.revision(revision)):
-        project = await asyncio.to_thread(load, orjson.loads(row.sources))
-        if call.flow in project.flows:
-            known = replace(project.flows[call.flow], revision=revision)
-            pinned.add(known)
-    return known
 
 
 class _TrafficCounter:
     """Counts calls, some after others.
 
     Args:
-        flows: as they are now. now_ms: the present.
+        records: what is known of the calls.
+        flows: as they are now.
+        now_ms: the present.
     """
 
-    def __init__(self, flows: Mapping[str, Flow], now_ms: int) -> None:
+    def __init__(self, records: Records, flows: Mapping[str, Flow], now_ms: int) -> None:
         self.traffic = Traffic()
+        self._records = records
+        self._flows = flows
         self._now_ms = now_ms
+        self._pinned = PinnedFlows()
         ways = [way for flow in flows.values() for way in ways_of(flow, errors=True) if way]
         self._way_of = {key: way[0] for way in ways for key in way}
         self._steps = {(flow.name, step) for flow in flows.values() for step in flow.steps}
-        self._known = {*self._way_of, *((flow, step, ENTERED) for flow, step in self._steps)}
+        self._known = {*self._way_of, *(error_exit(flow, "") for flow in flows.values())}
         for flow in flows.values():
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
-            self._known.add(error_exit(flow, ""))
 
-    def add(
-        self, calls: Iterable[ReportedCall], played: Mapping[int, Flow | None], traces: Traces, statuses: Statuses
-    ) -> None:
-        """Count some calls; the rest is by their keys."""
-        for call in calls:
-            self._add(call, played[call.key], traces.get(call.key, ()), statuses.get(call.key, ()))
+    async def add(self, calls: Sequence[ReportedCall]) -> None:
+        """Count some calls, which are in the order of their keys."""
+        keys = calls[0].key, calls[-1].key
+        traces, statuses = defaultdict[int, list[bytes]](list), defaultdict[int, list[ConnectStatus]](list)
+        for key, trace in await self._records.traces(*keys):
+            traces[key].append(trace)
+        for status in await self._records.connect_statuses(*keys):
+            statuses[status.call].append(status)
+        flows = [await self._played_flow(call) for call in calls]
 
-    def _add(
-        self, call: ReportedCall, flow: Flow | None, traces: Sequence[bytes], statuses: Sequence[tuple[int, int, str]]
+        def count() -> None:
+            for call, flow in zip(calls, flows, strict=True):
+                self._count(call, flow, traces[call.key], statuses[call.key])
+
+        await asyncio.to_thread(count)
+
+    async def _played_flow(self, call: ReportedCall) -> Flow | None:
+        """The flow that a call began in, in its revision; None when that is lost."""
+        now, revision = self._flows.get(call.flow), str(json_object(call.state).get("revision", ""))
+        if now is not None and now.revision == revision:
+            return now
+        known = self._pinned.get((call.flow, revision))
+        if known is None and (row := await self._records.revision(revision)):
+            project = await asyncio.to_thread(load, orjson.loads(row.sources))
+            if call.flow in project.flows:
+                known = replace(project.flows[call.flow], revision=revision)
+                self._pinned.add(known)
+        return known
+
+    def _count(
+        self, call: ReportedCall, flow: Flow | None, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
     ) -> None:
-        state, traffic = json_object(call.state), self.traffic
         if not call.flow:
             return
-        gone: set[str] = set() if flow else {call.flow}
-        keys = self._keys(call, flow, traces, statuses) if flow else set()
-        traffic.ways.update({self._way_of[key] for key in keys if key in self._way_of})
-        gone.update(key[0] for key in keys if key not in self._known)
+        state, traffic = json_object(call.state), self.traffic
+        taken = _taken_by(call, flow, traces, statuses) if flow else set()
+        traffic.ways.update({self._way_of[key] for key in taken if key in self._way_of})
+        gone = {key[0] for key in taken - self._known} if flow else {call.flow}
         if not state.get("parent"):
             traffic.calls[call.flow] += 1
             if call.person_at is not None:
@@ -166,18 +157,16 @@ class _TrafficCounter:
                     gone.add(where[0])
         traffic.gone.update(gone)
 
-    def _keys(
-        self, call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[tuple[int, int, str]]
-    ) -> set[Key]:
-        """Every outcome that a call took."""
-        flows = {each.name: each for each in (flow, *flow.subs.values())}
-        found: set[Key] = set()
-        for trace in traces:
-            found.update(_taken_in(trace, flows))
-        if call.is_over and statuses:
-            session = from_json(call.state)
-            found.update(completed_last(flows, session, [each[1:] for each in statuses if each[0] == session.turn]))
-        return found
+
+def _taken_by(call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]) -> set[Key]:
+    """Every outcome that a call took."""
+    flows = {each.name: each for each in (flow, *flow.subs.values())}
+    found = {key for trace in traces for key in _taken_in(trace, flows)}
+    if call.is_over and statuses:
+        session = from_json(call.state)
+        last = ((each.wait, each.status) for each in statuses if each.turn == session.turn)
+        found.update(completed_last(flows, session, last))
+    return found
 
 
 def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[Key]:
@@ -194,22 +183,17 @@ def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[Key]:
 
 def paint_traffic(drawing: Drawing, flows: Mapping[str, Flow], traffic: Traffic, *, errors: bool) -> Drawing:
     """A drawing of `flows` with the number of calls on each way, and of those who hung up in each step."""
-    ways = [way for subgraph in drawing.subgraphs for way in ways_of(flows[subgraph.title], errors=errors)]
-    most = max((traffic.ways[way[0]] for way in ways if way), default=0)
+    drawn = (way[0] for each in drawing.subgraphs for way in ways_of(flows[each.title], errors=errors) if way)
+    most = max((traffic.ways[way] for way in drawn), default=0)
 
     def painted(arrow: Arrow, way: tuple[Key, ...]) -> Arrow:
-        if not way:
-            return arrow
         count = traffic.ways[way[0]]
-        lines = (*arrow.lines, counted(count, "call")) if count else arrow.lines
-        return replace(arrow, lines=lines, width=ceil(WIDEST * count / most) if count else 0)
+        if not count:
+            return replace(arrow, width=0)
+        return replace(arrow, lines=(*arrow.lines, counted(count, "call")), width=ceil(WIDEST * count / most))
 
-    def marked(flow: str, node: GraphNode) -> GraphNode:
-        count = traffic.hung_up[flow, node.step]
-        return replace(node, mark=f"{count:,} hung up here") if count else node
+    def mark_of(flow: str, step: str) -> str:
+        count = traffic.hung_up[flow, step]
+        return f"{count:,} hung up here" if count else ""
 
-    subgraphs = tuple(
-        replace(each, nodes=tuple(marked(each.title, node) for node in each.nodes)) for each in drawing.subgraphs
-    )
-    arrows = tuple(painted(arrow, way) for arrow, way in zip(drawing.arrows, ways, strict=True))
-    return Drawing(subgraphs, arrows)
+    return paint_ways(drawing, flows, painted, errors=errors).marked(mark_of)

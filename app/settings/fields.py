@@ -305,6 +305,11 @@ class Settings(BaseSettings):
         }
         return {role: text for role, hash_ in hashes.items() if (text := hash_.get_secret_value())}
 
+    @property
+    def has_memory_store(self) -> bool:
+        """Whether calls are in the memory of the server, where no other process can read them."""
+        return self.database_url.startswith("memory:")
+
     def has_console(self, dev: bool) -> bool:
         """Whether the console is wanted: in production only with a password."""
         return self.console and (dev or bool(self.console_hashes))

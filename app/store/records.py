@@ -15,6 +15,7 @@ from app.store.rows import (
     WORD_CALLS,
     CallFilter,
     CallRow,
+    ConnectStatus,
     ReportedCall,
     RevisionRow,
     Timeline,
@@ -151,7 +152,7 @@ class Records:
         return [_call_row(row) for row in rows]
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """Calls in the order of writing: all that began at `since` or later and before `until`, and a few others."""
+        """The calls that began at `since` or later and before `until` (milliseconds), in the order of writing."""
         found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
         key = found[0][0] if found else -1
         while rows := await self._read(SELECT_REPORTED, key, *_MESSAGE, REPORTED):
@@ -159,19 +160,17 @@ class Records:
                 call = ReportedCall(*row)
                 if call.created_at >= until + CLOCKS_MS:
                     return
-                yield call
+                if since <= call.created_at < until:
+                    yield call
             key = rows[-1][0]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """The traces of the calls from one key to another, each with the key of its call."""
         return [(key, bytes(trace)) for key, trace in await self._read(SELECT_TRACES, first, last)]
 
-    async def connect_statuses(self, first: int, last: int) -> list[tuple[int, int, int, str]]:
-        """What was reported of the waits of these calls, as (key, turn, wait, status)."""
-        return [
-            (key, turn, wait, status)
-            for key, turn, wait, status in await self._read(SELECT_CONNECT_STATUSES, first, last)
-        ]
+    async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
+        """What was reported of the parties that these calls dialled."""
+        return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def count_open(self, since: int) -> int:
         """How many calls that began at `since` (milliseconds) or later are not marked as over."""

@@ -213,6 +213,15 @@ class ReportedCall(NamedTuple):
     has_message: bool
 
 
+class ConnectStatus(NamedTuple):
+    """What was reported of a party that a call dialled: the key of the call, its turn and wait, and the status."""
+
+    call: int
+    turn: int
+    wait: int
+    status: str
+
+
 class Timeline(NamedTuple):
     """Everything of one call: its webhooks and its turns in the order of writing, and the hooks that are not sent.
 

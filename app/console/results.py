@@ -1,0 +1,37 @@
+"""Results that take a while to compute, kept while they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+
+class Results:
+    """The results that were needed last.
+
+    The first value of a key is its kind; one of a kind is computed at a time.
+
+    Args:
+        most: how many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[tuple[object, ...], tuple[datetime, Any]] = {}
+        self._turns = defaultdict[object, asyncio.Lock](asyncio.Lock)
+
+    async def get(
+        self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], oldest: datetime | None = None
+    ) -> tuple[datetime, Any]:
+        """What `compute` gives, or gave after `oldest`, and when."""
+        async with self._turns[key[0]]:
+            known = self._known.pop(key, None)
+            if known is None or (oldest is not None and known[0] < oldest):
+                known = datetime.now(UTC), await compute()
+            self._known[key] = known
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+            return known
