@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
 from app.flow.report import counted
+from app.service.phone_numbers import readable
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -65,7 +66,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"asset": _asset, "navigation": NAVIGATION}
+    environment.globals |= {"number": readable, "asset": _asset, "navigation": NAVIGATION}
     environment.filters |= {
         "as_json": _as_json, "as_sentence": _as_sentence, "counted": counted, "with_code": _with_code,
     }  # fmt: skip
