@@ -111,8 +111,9 @@ clean: ## remove what the other targets made
 $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -c $(SUITABLE) 2>/dev/null || { $(FIND_PYTHON); \
 		echo "making $(VENV) with $$found"; rm -rf $(VENV); "$$found" -m venv $(VENV); }
-	$(INSTALL) --require-hashes -r requirements-dev.txt
-	$(INSTALL) --no-deps --no-build-isolation -e .
+	@echo "installing the pinned packages, which takes some minutes"
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'

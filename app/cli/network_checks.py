@@ -1,4 +1,4 @@
-"""What `ncco doctor` finds on the network: the server, the console, the public URL and the clock. It only reads."""
+"""What `ncco doctor` finds on the network: server, console, public URL, mail and clock. It only reads."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from app.cli.vonage_checks import vonage_findings
 from app.console.guard import POLICY
 from app.flow.model import Flow
 from app.flow.report import counted
+from app.service.mail import problem_with
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST
 from app.settings.safety import port_clash
@@ -89,6 +90,7 @@ async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[
                 findings += await check_plain_http(client, settings.public_url)
         else:
             findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
+        findings += await check_mail(settings, flows)
         application, date = await vonage_findings(client, settings, flows)
         findings += application
     return [*findings, check_clock(date, there.headers)]
@@ -202,6 +204,18 @@ async def _check_console_port(client: httpx.AsyncClient, settings: Settings, her
         return Finding("console", "error", f"another program answers at its port {port}", cure)
     state = f"answers at http://{CONSOLE_HOST}:{port}" if answers else f"port {port} is free"
     return Finding("console", "ok", f"it has a password, and {state}")
+
+
+async def check_mail(settings: Settings, flows: Collection[Flow]) -> list[Finding]:
+    """Whether the mail of hooks could be handed in; nothing without such hooks and without a mail server."""
+    if settings.mail_server is None:
+        if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
+            return []
+        cure = "Set both, or take the mail out of the flows. `ncco hooks retry` sends what is parked."
+        return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
+    if problem := await problem_with(settings.mail_server, WITHIN_S):
+        return [Finding("mail", "error", problem, "Correct NCCO_SMTP_URL, or ask whoever runs the mail server.")]
+    return [Finding("mail", "ok", f"the mail server {settings.mail_server.host} lets this server in")]
 
 
 async def _addresses(url: str) -> list[str]:

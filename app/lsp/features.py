@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -140,6 +141,12 @@ def refused(reason: str) -> JsonRpcException:
     return JsonRpcException(reason, types.LSPErrorCodes.RequestFailed)
 
 
+def is_unexpected(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is not about a refused request, for which pygls writes a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
+
+
 async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     """The fixes of the issues in the lines that are asked for."""
     found = ls.project_of(params.text_document.uri)
@@ -223,6 +230,7 @@ def make_server(settings_of: Callable[[Path], Iterable[str]]) -> FlowServer:
         settings_of: the names of the variables that the flows of a project may read.
     """
     server = FlowServer(settings_of)
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(is_unexpected)
     for feature, (function, options) in FEATURES.items():
         server.feature(feature, options)(function)
     return server

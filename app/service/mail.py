@@ -68,7 +68,7 @@ Attach: TypeAlias = Callable[[str], Awaitable[Attachment | None]]
 
 async def attach_nothing(_: str) -> Attachment | None:
     """Where recordings are not kept."""
-    raise NoAttachment("recordings are not kept here")
+    raise NoAttachment("the server fetches no recordings")
 
 
 def attach_from(recordings: Recordings, folder: RecordingFolder) -> Attach:
@@ -149,19 +149,37 @@ class Mailer:
         return message
 
 
+def _client(server: MailServer) -> aiosmtplib.SMTP:
+    """A connection, with TLS and logged in once it is entered."""
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.user or None,
+        password=server.password or None,
+        local_hostname=_domain(server),
+        use_tls=server.is_tls,
+        start_tls=None if server.is_tls else not server.is_loopback,
+        timeout=TRY_S,
+    )
+
+
+async def problem_with(server: MailServer, within_s: float) -> str:
+    """Why mail could not be handed in now; "" if the server lets the user in. It sends none."""
+    try:
+        async with asyncio.timeout(within_s), _client(server):
+            return ""
+    except aiosmtplib.SMTPAuthenticationError as error:
+        return f"the mail server refuses the user or the password ({error.code})"
+    except TimeoutError:
+        return f"the mail server did not answer within {within_s:g} s"
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return _problem_of(error)
+
+
 async def _send(message: EmailMessage, server: MailServer) -> Verdict:
     try:
-        refused, _ = await aiosmtplib.send(
-            message,
-            hostname=server.host,
-            port=server.port,
-            username=server.user or None,
-            password=server.password or None,
-            local_hostname=_domain(server),
-            use_tls=server.is_tls,
-            start_tls=None if server.is_tls else not server.is_loopback,
-            timeout=TRY_S,
-        )
+        async with _client(server) as client:
+            refused, _ = await client.send_message(message)
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused("every address", min(each.code for each in error.recipients))
     except aiosmtplib.SMTPAuthenticationError as error:

@@ -18,11 +18,17 @@ VS_CODE = "visual-studio-code"
 
 
 class Editor:
-    """One editor with its files; `watched` are the registrations of the server for files that change on disk."""
+    """One editor with its files.
+
+    Attributes:
+        log: what the server has written to its log.
+        watched: the registrations of the server for files that change on disk.
+    """
 
     def __init__(self, client: LanguageClient, roots: tuple[Path, ...]) -> None:
         self.client = client
         self.root = roots[0]
+        self.log = self.root.with_suffix(".log")
         self.texts: dict[str, str] = {}
         self.versions: dict[str, int] = {}
         self.watched: list[types.Registration] = []
@@ -121,7 +127,8 @@ async def editing(
     """An editor with folders open, which has the capabilities of VS Code."""
     client = make_test_lsp_client()
     editor = Editor(client, roots)
-    await client.start_io(NCCO, "lsp", env={**os.environ, **(environment or {})})
+    logged = ("sh", "-c", 'exec "$0" lsp 2>"$1"', NCCO, str(editor.log))
+    await client.start_io(*logged, env={**os.environ, **(environment or {})})
     try:
         folders = [types.WorkspaceFolder(root.as_uri(), root.name) for root in roots]
         parameters = types.InitializeParams(client_capabilities(like), workspace_folders=folders)

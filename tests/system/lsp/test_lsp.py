@@ -182,6 +182,7 @@ async def test_a_name_is_changed_in_all_files_or_refused_with_the_reason(editor:
         await client.text_document_prepare_rename_async(
             types.PrepareRenameParams(document, editor.at(MAIN, "Good day"))
         )
+    assert "Traceback" not in editor.log.read_text(encoding="utf-8")
 
 
 async def test_symbols_of_a_file_and_of_the_workspace(editor: Editor) -> None:

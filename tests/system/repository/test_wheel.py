@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from tests.contract.server import free_port
 from tests.system.repository.tracked import ROOT, tracked_files
 
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
 IMPORTED = re.compile(r"^(?:import|export)\s[^;]*?\"(\.[^\"]+)\"", re.MULTILINE)
 CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
@@ -150,7 +150,7 @@ def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_asset
     with serving(installed) as lines:
         address = found_in(lines, r"listens on (http://\S+)")
         call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-        answer = httpx.get(f"{address}/webhooks/answer", params=call)
+        answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
         link = found_in(lines, r"(http://127\.0\.0\.1:\d+/\S*token=\S+)")
         with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)

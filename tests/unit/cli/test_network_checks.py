@@ -14,6 +14,7 @@ from app.cli.network_checks import (
     check_address,
     check_clock,
     check_console,
+    check_mail,
     check_plain_http,
     check_public_url,
     check_webhooks,
@@ -25,6 +26,7 @@ from app.flow.loader import load
 from app.settings import load_settings
 from app.vonage.applications import OwnedNumbers, VonageApplication
 from tests.contract.application_api import application
+from tests.contract.smtp_server import Mailbox, serving
 
 PUBLIC = "https://calls.example.com"
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})
@@ -250,3 +252,30 @@ def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
 )
 async def test_a_host_needs_a_public_address(host: str, status: str) -> None:
     assert [status] == [each.status for each in await check_address(f"https://{host}")]
+
+
+FLOW = """\
+flow: main
+default: true
+start: hello
+hooks: {missed: {mail: {to: office@example.com, subject: A call}}}
+steps: {hello: {send: missed, do: [{talk: Hello.}], goto: end}}
+"""
+
+
+async def test_mail_is_checked_by_logging_in_and_sending_nothing() -> None:
+    mailing = load({"flows/main.yaml": FLOW}).flows.values()
+    mailbox = Mailbox()
+    with serving(mailbox) as port:
+        set_up = load_settings(smtp_url=f"smtp://localhost:{port}", mail_from="phone@example.com")
+        found = await check_mail(set_up, mailing)
+    found += await check_mail(set_up, mailing)
+    found += await check_mail(load_settings(), mailing)
+
+    assert [
+        ("ok", "the mail server localhost lets this server in"),
+        ("error", "the mail server cannot be reached"),
+        ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked"),
+    ] == [(each.status, each.message) for each in found]
+    assert [] == await check_mail(load_settings(), ())
+    assert [] == mailbox.taken
