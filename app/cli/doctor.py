@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from pydantic import SecretStr
 
 from app.cli import options
 from app.cli.environment import DOTENV, flow_variables, variables
@@ -22,8 +21,8 @@ from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
-from app.flow.actions.action import Action
-from app.flow.model import Flow, Part
+from app.flow.actions.action import records
+from app.flow.model import Flow
 from app.flow.report import counted
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
@@ -206,14 +205,11 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
 def check_recordings(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
     """Whether recordings can be fetched and kept, if a flow makes any."""
     folder = settings.recordings_folder
-    if folder is None or not any(
-        _records(part) for flow in flows for step in flow.steps.values() for part in step.parts
-    ):
+    if folder is None or not any(map(records, flows)):
         yield Finding("recordings", "ok", "no recordings are kept" if folder is None else "no flow records")
         return
-    missing = [name for name in ("private_key", "application_id") if not _is_set(settings, name)]
-    if missing:
-        names = " and ".join(map(variable, missing))
+    if missing := settings.missing_to_fetch:
+        names = " and ".join(missing)
         cure = f"Set {names}, or NCCO_RECORDINGS=off."
         yield Finding("recordings", "warning", f"recordings are not fetched without {names}", cure)
     place = folder.absolute()
@@ -228,15 +224,6 @@ def check_recordings(settings: Settings, flows: Iterable[Flow]) -> Iterator[Find
         yield Finding("recordings", "warning", message, f"chmod 700 {place}")
     elif not missing:
         yield Finding("recordings", "ok", f"recordings are kept in {place}")
-
-
-def _records(part: Part) -> bool:
-    return isinstance(part, Action) and (part.word == "record" or "record" in part.fields)
-
-
-def _is_set(settings: Settings, name: str) -> bool:
-    value = getattr(settings, name)
-    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:

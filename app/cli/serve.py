@@ -19,6 +19,7 @@ from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
+from app.flow.actions.action import records
 from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Project, Step
 from app.flow.report import printable, report
@@ -215,6 +216,10 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
     if any(hook.mail for hook in hooks) and settings.mail_server is None:
         yield "Mail is parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; `ncco hooks retry` then sends it."
+    keeps = settings.recordings_folder is not None
+    if keeps and settings.is_signed and settings.missing_to_fetch and any(map(records, flows)):
+        names = " and ".join(settings.missing_to_fetch)
+        yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
     dialling = [f"{flow.name}.{step.name}" for flow, step in steps if _computes_number(step)]
     if dialling and not settings.dial_allow:
         shown = ", ".join(dialling[:MOST_NAMED]) + (", ..." if len(dialling) > MOST_NAMED else "")

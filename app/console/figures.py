@@ -36,6 +36,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_lookups_total": ("name", "result"),
     "ncco_lookup_seconds_sum": ("name",),
     "ncco_hook_tries_total": ("outcome",),
+    "ncco_recording_tries_total": ("outcome",),
 }
 """The counters that are kept, and by which of their labels; those with other labels are added up."""
 _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {

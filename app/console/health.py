@@ -22,6 +22,8 @@ from app.errors import StoreError
 from app.flow.model import Project
 from app.flow.report import counted
 from app.service.calls import LONGEST_CALL_MS
+from app.service.recordings import NO_KEY, SET_KEY
+from app.settings import Settings
 from app.store import open_store
 
 router = APIRouter()
@@ -30,6 +32,8 @@ OFTEN: Final = 0.1
 """The share of lookups without an answer from which that is an error."""
 OLD_BACKUP: Final = timedelta(hours=36)
 """The age from which a backup is old: one a day may take its time."""
+MANY_FAILED_TRIES: Final = 3
+"""The failed tries in an hour from which what waits is a problem: a first try may come too early."""
 SLOW_S: Final = 2.5
 """The time of the slowest webhooks from which callers wait too long; Vonage gives up after 5 s."""
 _SIGNATURE_CURE: Final = (
@@ -80,6 +84,7 @@ async def health(request: Request, _: CanLook) -> Response:
         *_of_server(figures),
         *_of_hour(hour, lookups, read.project),
         *_of_gauges(gauges, backup, now),
+        *_of_waiting(hour, gauges, settings),
         *([HealthProblem("error", f"The calls cannot be read: {store_problem}.", "")] if store_problem else []),
     ]
     return render(
@@ -130,7 +135,9 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     elif not figures.is_counted:
         yield HealthProblem("warning", "The server answers, but its counters cannot be read.", "Start it again.")
     for reason in state.reasons:
-        cure = "The log says more. A server that shuts down finishes its calls first; start it again then."
+        cure = (
+            "Correct that; the log says more. A server that shuts down finishes its calls first: start it again then."
+        )
         yield HealthProblem("error", f"The server takes no new calls: {reason}.", cure)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls go on with the last good ones. {rejected}"
@@ -183,6 +190,30 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
     if backup is not None and now - backup > OLD_BACKUP:
         text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
         yield HealthProblem("warning", text, "Look at its timer (`systemctl list-timers`), or run `ncco backup` now.")
+
+
+def _of_waiting(
+    hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
+) -> Iterator[HealthProblem]:
+    """What waits although it was tried, or cannot be tried."""
+    tries = round(hour.get(("ncco_hook_tries_total", "failed"), 0))
+    if (waiting := round(gauges.get(("ncco_hooks", "waiting"), 0))) and tries >= MANY_FAILED_TRIES:
+        text = (
+            f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
+        )
+        yield HealthProblem("warning", text, "`ncco hooks` says why. They are tried again by themselves.")
+    if not (waiting := round(gauges.get(("ncco_recordings", "waiting"), 0))):
+        return
+    text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
+    tries = round(hour.get(("ncco_recording_tries_total", "failed"), 0))
+    if settings.missing_to_fetch:
+        cure = f"{SET_KEY[0].upper()}{SET_KEY[1:]}."
+        yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, "the messages", "/messages")
+    elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
+        cure = "Each says why, and is tried again by itself."
+        yield HealthProblem(
+            "warning", f"{text}{tries} tries failed in the last hour.", cure, "the messages", "/messages"
+        )
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

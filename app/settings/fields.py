@@ -279,6 +279,12 @@ class Settings(BaseSettings):
         return Path("recordings") if store.is_durable else None
 
     @property
+    def missing_to_fetch(self) -> tuple[str, ...]:
+        """The variables that are not set, and without which no recording can be fetched."""
+        given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
+        return tuple(variable(name) for name, value in given.items() if not value)
+
+    @property
     def mail_server(self) -> MailServer | None:
         """Where hooks hand in their mail; None when it is not set up."""
         text = self.smtp_url.get_secret_value()

@@ -18,7 +18,9 @@ from app.console.figures import MINUTES, Figures, sum_of, total
 from app.console.services import Served, Services
 from app.settings import Settings
 from app.web import create_app
+from tests.contract.application_api import APPLICATION_ID
 from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.keys import private_pem, rsa_key
 
 SERVER = "http://127.0.0.1:8000"
 FLOWS = """\
@@ -154,6 +156,49 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         "<code>ncco hooks</code> says why",
     ):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("has_key", "tries", "words"),
+    [
+        (
+            False,
+            {},
+            "1 recording is not here yet: the server has no key to fetch it with. Set VONAGE_APPLICATION_ID and",
+        ),
+        (True, {"failed": 4}, "1 recording is not here yet: 4 tries failed in the last hour."),
+        (True, {"failed": 4, "kept": 1}, "All is well."),
+    ],
+)
+async def test_a_recording_that_does_not_come_is_said(
+    tmp_path: Path, has_key: bool, tries: Mapping[str, float], words: str
+) -> None:
+    (tmp_path / "flows").mkdir()
+    given = {"private_key": private_pem(rsa_key()), "application_id": APPLICATION_ID} if has_key else {}
+    fetching = settings_for(tmp_path, **given)
+    console = create_console(fetching, Services(served=Served(SERVER, SERVER)), dev=True)
+    counter = 'ncco_recording_tries_total{outcome="%s"}'
+    shown = {'ncco_recordings{state="waiting"}': 1.0} | {counter % outcome: 0.0 for outcome in tries}
+    figures = console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    await figures.read(datetime.now(UTC) - timedelta(seconds=10))
+    shown |= {counter % outcome: value for outcome, value in tries.items()}
+    async with await logged_in(console) as client:
+        page = re.sub(r"<[^>]*>", "", (await client.get("/health")).text)
+
+    assert words in " ".join(page.split())
+
+
+async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
+    shown = {'ncco_hooks{state="waiting"}': 2.0, 'ncco_hook_tries_total{outcome="failed"}': 0.0}
+    figures = console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    await figures.read(datetime.now(UTC) - timedelta(seconds=10))
+    shown['ncco_hook_tries_total{outcome="failed"}'] = 6.0
+    async with await logged_in(console) as client:
+        page = (await client.get("/health")).text
+
+    assert "2 hooks wait: 6 tries failed in the last hour." in page
 
 
 @given(grown=st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(1, 200)), max_size=20))

@@ -143,6 +143,23 @@ def test_the_greeting_says_that_a_value_of_the_guides_was_left() -> None:
     )
 
 
+def test_the_greeting_says_that_messages_stay_at_vonage_without_a_key() -> None:
+    flow = """
+flow: message
+default: true
+start: leave
+steps:
+  leave: {do: [{talk: "Please speak."}, {record: {endOnKey: "#"}}], goto: end}
+"""
+    flows = load({"flows/message.yaml": flow}).flows.values()
+    signed = load_settings(None, public_url="https://calls.northgate.test", signature_secret=SECRET)
+
+    assert "Recordings stay at Vonage, which keeps them for a month: set VONAGE_PRIVATE_KEY" in greeting(
+        signed, flows, dev=False
+    )
+    assert "Recordings" not in greeting(signed.model_copy(update={"recordings": Path("off")}), flows, dev=False)
+
+
 def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     shown = greeting(load_settings(None), FLOWS, dev=True)
 
