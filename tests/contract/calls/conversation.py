@@ -126,7 +126,7 @@ def token(signed: Mapping[str, Any], payload: bytes) -> str:
         "iat": int(time.time()) - signed.get("age_s", 0),
         "jti": "0f7e1c4a",
         "api_key": "abcd1234",
-        "application_id": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        "application_id": "5f3c1e0a-7b2d-4c6e-9a81-0d4f6b2c8e17",
         "payload_hash": hashlib.sha256(payload).hexdigest(),
     }
     different = {name: value for name, value in signed.items() if name not in ("secret", "age_s")}

@@ -249,7 +249,7 @@ async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.
         return next(looks)
 
     mailbox = Mailbox()
-    await put(store, mail(recording="r-1"))
+    await put(store, mail(recording="r-1")._replace(created_at=round(datetime.now(UTC).timestamp() * 1000)))
     with serving(mailbox) as port:
         async with sending(store, Mailer(at(port), attach)) as heard:
             await until(lambda: bool(heard.told))
