@@ -27,7 +27,7 @@ def _at(path: str) -> Callable[[Page], object]:
 def _in_a_call(page: Page) -> None:
     page.add_init_script("speechSynthesis.getVoices = () => [{lang: 'cy', name: 'a voice of another language'}]")
     page.goto("/phone")
-    page.locator("flow-editor").evaluate("editor => editor.goTo(38)")
+    page.locator("flow-editor").evaluate("editor => editor.goTo(45)")
     page.get_by_role("button", name="Call", exact=True).click()
     expect(page.locator(".talk .bubble").first).to_be_visible()
     page.get_by_role("button", name="Skip ahead").click()
@@ -36,6 +36,7 @@ def _in_a_call(page: Page) -> None:
     expect(page.locator(".talk .turn")).to_have_count(2)
     page.locator(".talk .turn summary").last.click()
     expect(page.locator(".explanation .code").first).to_be_visible()
+    expect(page.locator("#picture svg")).to_be_visible()
 
 
 def _pasted(page: Page) -> None:

@@ -80,6 +80,7 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     phone.get_by_role("button", name="Skip ahead").click()
     phone.get_by_role("button", name="and press #").click()
     phone.get_by_role("button", name="Skip ahead").click()
+    expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
     message = page.locator(".message", has_text="practice").first
     expect(message).to_contain_text(re.compile(r"Today.*, 0:05, for \+44 20 7946 0001"))
     message.locator("audio").evaluate("player => player.play()")
