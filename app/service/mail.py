@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import unicodedata
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -138,11 +139,11 @@ class Mailer:
         message = EmailMessage()
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])
-        message["Subject"] = mail["subject"]
+        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # else it is decoded, with its line ends
         message["Date"] = datetime.fromtimestamp(hook.created_at / 1000, UTC)
         message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
         message["Auto-Submitted"] = "auto-generated"  # no replies of people on holiday. Source: RFC 3834, 5
-        message.set_content(text)
+        message.set_content(_plain(text))
         if attachment is not None:
             main, _, sub = attachment.content_type.partition("/")
             message.add_attachment(attachment.content, main, sub, filename=attachment.name)
@@ -174,6 +175,11 @@ async def problem_with(server: MailServer, within_s: float) -> str:
         return f"the mail server did not answer within {within_s:g} s"
     except (aiosmtplib.SMTPException, OSError) as error:
         return _problem_of(error)
+
+
+def _plain(text: str) -> str:
+    """The text without control characters, for which servers refuse a mail; callers may choose their name."""
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from app.ncco.webhooks import mapping
 from app.service.outbox import failure_of_request, retry_after_s
 from app.vonage.application_token import ApplicationTokens
 
-HOSTS: Final = (".vonage.com", ".nexmo.com")
+HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
 """Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
 """Bytes of a recording. Our choice: two hours of WAV in two channels."""
@@ -87,9 +88,10 @@ class MediaClient:
         """The URL as it is requested, if its host may get the token. Raises DownloadFailed."""
         try:
             target = httpx.URL(url)
-        except httpx.InvalidURL:
-            target = httpx.URL()
-        is_vonage = target.scheme == "https" and target.port is None and target.host.endswith(HOSTS)
+            host = target.host
+        except (httpx.InvalidURL, ValueError):  # no Unicode, or a name that IDNA does not allow
+            target, host = httpx.URL(), ""
+        is_vonage = target.scheme == "https" and target.port is None and HOSTS.fullmatch(host)
         if target.userinfo or not (is_vonage or _origin(target) == self._own):
             raise DownloadFailed("failed", "its address is not one of Vonage", NOT_VONAGE)
         return target

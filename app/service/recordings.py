@@ -280,7 +280,8 @@ class Fetcher(Poller[RecordingRow]):
             document.extend(chunk)
 
         await self._download(row, row.transcript_url, TRANSCRIPT_LIMIT, take)
-        return row._replace(transcript_state="kept", transcript=transcript_text(bytes(document)))
+        text = await asyncio.to_thread(transcript_text, bytes(document))
+        return row._replace(transcript_state="kept", transcript=text)
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
         """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and what `take` raises."""

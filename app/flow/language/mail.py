@@ -52,7 +52,8 @@ def _is_address(text: str) -> bool:
     except (MessageError, ValueError, IndexError):
         return False
     labels = found.domain.split(".")
-    return bool(found.username) and '"' not in text and all(label.replace("-", "").isalnum() for label in labels)
+    is_bare = bool(found.username) and not set(text) & set('" ()')  # quoted, or with comments
+    return is_bare and all(label.replace("-", "").isalnum() for label in labels)
 
 
 def _cast_addresses(value: object) -> str:
