@@ -11,6 +11,7 @@ from app.cli.backup import places_of
 from app.cli.environment import server_settings
 from app.cli.output import FINE, CannotRun
 from app.errors import SettingsError
+from app.flow.report import printable
 from app.service.backup import KEY, RECORDINGS, fingerprint, read_manifest, restore_backup
 from app.settings import Settings
 
@@ -40,7 +41,9 @@ def command(file: Path, *, replace: bool) -> int:
     manifest = read_manifest(file)
     asyncio.run(restore_backup(file, manifest, places))
     recordings = sum(name.startswith(RECORDINGS) for name in manifest.files)
-    click.echo(f"{places.store.label} is as {manifest.database} was at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(
+        f"{places.store.label} is as {printable(manifest.database)} was at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
     if recordings:
         click.echo(f"{recordings:,} recordings: {places.recordings or 'not kept, since NCCO_RECORDINGS is off'}")
     if not _own_prints(settings) & set(manifest.keys):

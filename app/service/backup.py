@@ -14,8 +14,9 @@ import hashlib
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -230,18 +231,25 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
-            content = archive.extractfile(entry) if entry.isreg() else None
+            content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
                 raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
             yield entry, content
 
     try:
-        with tarfile.open(file, "r:*") as archive:
+        with closing(_opened(file)) as archive:
             yield entries(archive)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise
         raise NotABackup(file, f"is damaged, or no backup ({error})", "take another backup") from error
+
+
+def _opened(file: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(file, "r:gz")
+    except tarfile.ReadError:
+        return tarfile.open(file, "r:")
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:

@@ -1,0 +1,109 @@
+"""Archives that no backup has made: they are refused with a reason, and nothing of them is written."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import tarfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from app.service.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
+from app.store import SqliteDatabase, Store
+
+AUDIO: Final = f"recordings/{'0a' * 16}"
+SPARSE: Final = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(1 << 60)}
+"""An exabyte of zeros."""
+ENTRIES: Final[dict[str, dict[str, Any]]] = {
+    "link": {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
+    "link to itself": {"type": tarfile.SYMTYPE, "linkname": AUDIO},
+    "hard link": {"type": tarfile.LNKTYPE, "linkname": "ncco.db"},
+    "device": {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5},
+    "disk": {"type": tarfile.BLKTYPE},
+    "pipe": {"type": tarfile.FIFOTYPE},
+    "folder": {"type": tarfile.DIRTYPE},
+    "absolute": {"name": "/tmp/evil"},  # noqa: S108 - it must not be written
+    "upwards": {"name": f"recordings/../../{'0a' * 16}"},
+    "beside": {"name": "recordings/evil"},
+    "twice": {"name": "ncco.db"},
+    "other case": {"name": AUDIO.upper()},
+    "line end": {"name": f"{AUDIO}\n"},
+    "endless": {"pax_headers": SPARSE},
+    "no map": {"pax_headers": {**SPARSE, "GNU.sparse.map": "a,b"}},
+    "no number": {"pax_headers": {"size": "x"}},
+    "negative": {"pax_headers": {"size": "-5"}},
+    "too long": {"pax_headers": {"size": str(1 << 70)}},
+    "no time": {"pax_headers": {"mtime": "nan"}},
+    "late": {"pax_headers": {"mtime": "1e300"}},
+    "infinite": {"pax_headers": {"mtime": "inf"}},
+}
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> bytes:
+    """A database that could be restored."""
+    store = Store(SqliteDatabase(tmp_path / "good.db"))
+    await store.open()
+    await store.close()
+    return (tmp_path / "good.db").read_bytes()
+
+
+def archive_of(database: bytes, **changes: Any) -> bytes:
+    """An archive whose manifest names all of its files, the last one with `changes`."""
+    packed, files = io.BytesIO(), {}
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content, more in (("ncco.db", database, {}), (AUDIO, b"x", changes)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            for field, value in more.items():
+                setattr(entry, field, value)
+            archive.addfile(entry, io.BytesIO(content))
+            files[entry.name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        about = {"version": "1", "made_at": "2026-01-01T00:00:00Z", "database": "x", "keys": [], "files": files}
+        text = json.dumps(about).encode()
+        entry = tarfile.TarInfo("manifest.json")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    return packed.getvalue()
+
+
+async def restored(folder: Path, archive: bytes) -> list[str]:
+    """The files that are there after a restore. Raises NotABackup."""
+    file, home = folder / "given.tar", folder / "home"
+    file.write_bytes(archive)
+    home.mkdir()
+    places = BackupPlaces(Store(SqliteDatabase(home / "ncco.db")), home / "key", home / "recordings")
+    try:
+        await restore_backup(file, read_manifest(file), places)
+    finally:
+        found = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+    return found
+
+
+async def test_an_archive_with_nothing_wrong_is_restored(tmp_path: Path, database: bytes) -> None:
+    assert ["ncco.db", AUDIO] == await restored(tmp_path, archive_of(database))
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+async def test_a_strange_entry_is_refused(kind: str, tmp_path: Path, database: bytes) -> None:
+    with pytest.raises(NotABackup) as refused:
+        await restored(tmp_path, archive_of(database, **ENTRIES[kind]))
+
+    assert refused.value.cure
+    assert [] == [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress], ids=["bz2", "xz", "gz"])
+async def test_a_damaged_compression_is_refused(pack: Any, tmp_path: Path, database: bytes) -> None:
+    whole = pack(archive_of(database))
+    for number in range(20, len(whole), max(1, len(whole) // 40)):
+        file = tmp_path / "given.tar"
+        file.write_bytes(whole[:number] + bytes([whole[number] ^ 0xFF]) + whole[number + 1 :])
+        with pytest.raises(NotABackup):
+            read_manifest(file)
