@@ -252,8 +252,10 @@ FINISH: Final = f"""
 """
 
 EXPLAIN: Final = f"""
-    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4 WHERE due_at <= $3 AND leased_until <= $3
+    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
+    WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """
+"""Not all at once: calls wait for a transaction on SQLite."""
 
 RETRY: Final = f"""
     UPDATE {RECORDINGS_TABLE}
@@ -278,9 +280,13 @@ SET_DELETED: Final = f"""
 """
 
 SELECT_EXPIRED: Final = f"""
-    SELECT id FROM {RECORDINGS_TABLE} WHERE deleted_at <= $2 AND state <> 'deleted' AND leased_until <= $1
+    SELECT id FROM (
+        SELECT id FROM {RECORDINGS_TABLE} WHERE deleted_at <= $2 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
+    ) AS deleted
     UNION
-    SELECT id FROM {RECORDINGS_TABLE} WHERE created_at < $3 AND state <> 'deleted' AND leased_until <= $1
+    SELECT id FROM (
+        SELECT id FROM {RECORDINGS_TABLE} WHERE created_at < $3 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
+    ) AS old
     LIMIT $4
 """
 
@@ -405,7 +411,7 @@ class Recordings:
         return await self._database.write(partial(_finish, row, next_at))
 
     async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
-        """Write into all that is due why nothing can be fetched now, and look again at `due_at`."""
+        """Write into what is due, many at once, why nothing can be fetched now, and look again at `due_at`."""
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
