@@ -88,7 +88,7 @@ async def messages(
 
 @router.get("/messages/{id_}/audio")
 async def audio(request: Request, id_: MessageId, session: CanLook, download: bool = False) -> Response:
-    """The audio, also a part of it. Whoever asks for its beginning has listened to it."""
+    """The audio, also a part of it. Whoever asks for any of it has listened to it."""
     recordings, folder = _recordings(request), request.app.state.settings.recordings_folder
     row = await recordings.get(id_)
     if row is None or row.state != "kept" or folder is None:
@@ -96,9 +96,11 @@ async def audio(request: Request, id_: MessageId, session: CanLook, download: bo
     file = RecordingFolder(folder).file(id_)
     if not file.is_file():
         raise HTTPException(404, "The file of this message is gone.")
-    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+    if row.heard_at is None:
         await recordings.mark_heard(id_, _now(), session.role)
-        audit(request, "message downloaded" if download else "message heard", message=id_)
+    part = request.headers.get("range", "bytes=0-")[:100]
+    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
+    audit(request, "message downloaded" if download else "message heard", message=id_, **where)
     return FileResponse(
         file,
         media_type=row.content_type,
