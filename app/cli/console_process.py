@@ -14,14 +14,14 @@ from typing import Final
 
 import structlog
 from fastapi import FastAPI
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST, variable
 from app.settings.safety import port_clash
 from app.web.log import configure_log
-from app.web.server import LimitedHeadProtocol, end_with_parent, listening
+from app.web.server import config_of, end_with_parent, listening
 
 FINISH_S: Final = 2
 """Seconds that requests to the console get to finish."""
@@ -168,19 +168,7 @@ class ConsoleServer(Server):
     """uvicorn's server, which ends streams of events before it waits for open requests."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(
-            Config(
-                app,
-                http=LimitedHeadProtocol,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=FINISH_S,
-            )
-        )
+        super().__init__(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S))
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

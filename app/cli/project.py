@@ -13,14 +13,13 @@ import click
 
 from app.cli.environment import flow_variables, folders, project_folders
 from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
-from app.flow.files import read_project
+from app.flow.files import SUFFIXES, read_project
 from app.flow.issues import Issue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.report import report
 from app.ncco.suggest import nearest
 
-SUFFIXES: Final = (".yaml", ".yml")
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
 _NAMED: Final = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([\w-]+)", re.MULTILINE)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")

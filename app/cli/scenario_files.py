@@ -9,7 +9,8 @@ from pathlib import Path
 from app.cli.environment import folders
 from app.cli.output import CannotRun
 from app.cli.project import Source
-from app.verify.scenarios.files import FOLDERS, SUFFIXES, files_in, files_of, project_of
+from app.flow.files import SUFFIXES
+from app.verify.scenarios.files import FOLDERS, files_in, files_of, project_of
 
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:

@@ -14,7 +14,8 @@ from app.flow.source.source_file import SourceFile
 MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
 
-_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
+"""Of YAML files."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^flow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
@@ -43,7 +44,7 @@ def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_flow(name: str) -> bool:
-    return name.lower().endswith((*_SUFFIXES, *_MISNAMED))
+    return name.lower().endswith((*SUFFIXES, *_MISNAMED))
 
 
 def _is_template(name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Literal
 from app.flow.checks.project import check_project
 from app.flow.checks.usage import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
-from app.flow.files import read_project
+from app.flow.files import SUFFIXES, read_project
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import Issue, by_place
@@ -69,7 +69,6 @@ def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
 _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
-_SUFFIXES = frozenset({".yaml", ".yml"})
 
 Extent = Literal["revision", "files", "project"]
 
@@ -165,7 +164,7 @@ class _File:
 
 
 def _is_flow_file(path: str) -> bool:
-    return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in _SUFFIXES
+    return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
 def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:

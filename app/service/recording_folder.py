@@ -17,6 +17,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from app.store.copies import sync_folder
+
 LEAST_FREE_BYTES: Final = 200_000_000
 """Less free space is left to the database: without it, calls could not be answered. Our choice."""
 PART_S: Final = 3600.0
@@ -119,8 +121,4 @@ class UnfinishedFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._part.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)

@@ -17,7 +17,7 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -295,17 +295,25 @@ def end_with_parent(number: signal.Signals) -> None:
         threading.Thread(target=wait, args=(parent,), name="end with the parent", daemon=True).start()
 
 
-def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
+def config_of(app: FastAPI | Callable[[], FastAPI], **own: Any) -> Config:
+    """What the servers of webhooks and of the console have in common, with what one of them has of its `own`."""
     return Config(
-        factory,
-        factory=True,
+        app,
         http=LimitedHeadProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
-        proxy_headers=dev,
         server_header=False,
+        **own,
+    )
+
+
+def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
+    return config_of(
+        factory,
+        factory=True,
+        proxy_headers=dev,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from app.cli.output import CannotRun, read_text
 from app.console.project import replace_text
+from app.flow.files import SUFFIXES
 from app.simulator.durations import plain
 from app.simulator.legs import CallMoment, Leg
 from app.verify.scenarios import script as steps
-from app.verify.scenarios.files import SUFFIXES, scenario_text
+from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.listener import SPOKEN
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.values import Excerpt

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import yaml
 
+from app.flow.files import SUFFIXES
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.simulator.durations import plain
 from app.verify.scenarios.model import Scenario, read_scenarios
 from app.verify.scenarios.values import RULES, Excerpt
 
-SUFFIXES: Final = (".yaml", ".yml")
 FOLDERS: Final = ("tests/scenarios", "scenarios")
 """The folders of scenarios, relative to the folder that contains `flows/`."""
 
