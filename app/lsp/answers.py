@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from app.console import language
 from app.console.language import asked, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow import assist
@@ -29,7 +30,7 @@ from app.verify.prove.triggers import context_at
 from app.verify.scenarios.files import files_of
 from app.verify.scenarios.fitting import Fitting, placeholder_env
 from app.verify.scenarios.model import ANY_NUMBER, AT, FROM, read_scenarios
-from app.verify.scenarios.names import names_in_scenarios
+from app.verify.scenarios.names import name_written_at, names_in_scenarios
 from app.verify.scenarios.values import ScenarioReader
 
 Json: TypeAlias = dict[str, Any]
@@ -61,6 +62,20 @@ def check(folder: Json, question: Json) -> list[Json]:
     for path, text in scenarios.items():
         issues += _scenario_issues(path, text, fitting)
     return shown_issues(dict.fromkeys((*issues, *project.issues)), {**scenarios, **texts})
+
+
+def complete(folder: Json, question: Json) -> Json:
+    """What may be written at the cursor; in a scenario file the flows, lookups and hooks that it may name there."""
+    if question["file"].startswith(_SOURCES):
+        return language.complete(folder, question)
+    path, texts, line, column = asked(folder, question)
+    name = name_written_at(path, texts.get(path, ""), line, column)
+    if name is None:
+        return {}
+    known = ProjectNames(texts).all_of(name.kind).values()
+    options = [assist.Completion(each.name, name.kind, assist.described(each), each.name) for each in known]
+    start = {"line": line, "column": Utf16Columns(texts)(path, line, name.place.column)}
+    return {"from": start, "options": [option._asdict() for option in options]}
 
 
 def hover(folder: Json, question: Json) -> Json:

@@ -74,7 +74,7 @@ async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParam
 async def complete(ls: FlowServer, params: types.CompletionParams) -> types.CompletionList | None:
     """What may be written at the cursor."""
     at = params.position
-    found = await ls.ask_at(ls.answers, f"{EDITOR}:complete", params.text_document.uri, at)
+    found = await ls.ask_at(ls.answers, f"{ANSWERS}:complete", params.text_document.uri, at, in_scenarios=True)
     if found is None:
         return None
     replaced = types.Range(types.Position(at.line, found[1]["from"]["column"] - 1), at)

@@ -114,14 +114,19 @@ class FlowServer(LanguageServer):
         function: str,
         uri: str,
         at: types.Position | None = None,
+        *,
+        in_scenarios: bool = False,
         **values: Any,
     ) -> tuple[OpenProject, Any] | None:
-        """The project of a file, and what a function returns for a place in it; None if there is nothing to say."""
+        """The project of a file, and what a function returns for a place in it; None if there is nothing to say.
+
+        Scenario files have nothing to say, unless `in_scenarios`.
+        """
         found = self.project_of(uri)
         if found is None:
             return None
         project, file = found
-        if file in self.too_large(project) or not file.startswith(("flows/", "templates/")):
+        if file in self.too_large(project) or not (in_scenarios or file.startswith(("flows/", "templates/"))):
             return None
         answer = await self.ask(worker, function, project, question=self.question(project, file, at), **values)
         return (project, answer) if answer else None

@@ -1,4 +1,4 @@
-"""The names of flows, lookups and hooks that a scenario file uses: for references and renaming."""
+"""The names of flows, lookups and hooks that a scenario file uses: for completion, references and renaming."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ def names_in_scenarios(file: str, text: str) -> Iterator[Name]:
             for hook in items(expect.get("hooks")) if isinstance(expect, Map) else ():
                 for name in _keys(hook) if isinstance(hook, Map) else [hook]:
                     yield from _name("hooks", name)
+
+
+def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
+    """The name that is being written at a place, with a letter more; None if none may stand there.
+
+    The letter, as a value or as a key, lets an unfinished text be read. Lines and columns count from 1.
+    """
+    lines = text.split("\n")
+    before, after = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
+    for letter in ("x", "x:"):
+        written = "\n".join([*lines[: line - 1], f"{before}{letter}{after}", *lines[line:]])
+        for name in names_in_scenarios(file, written):
+            if name.place.line == line and name.place.column <= column < name.place.column + name.place.length:
+                return name
+    return None
 
 
 def _keys(node: Node | None) -> list[Text]:

@@ -122,6 +122,26 @@ async def test_completion_replaces_the_word_at_the_cursor(editor: Editor) -> Non
     assert {"hello", "more", "end", "return"} <= {item.label for item in found.items}
 
 
+@pytest.mark.parametrize(
+    ("written", "typed", "offered"),
+    [
+        ("flow: main", "flow: |", ["main", "sub"]),
+        ("given: {customer: {name: Ann}}", "given:\n    cust|", ["customer"]),
+        ("hooks: [crm]", "hooks: [c|]", ["crm"]),
+        ("hear: Ann", "hear: A|", []),
+    ],
+)
+async def test_completion_in_a_scenario_offers_names_of_the_project(
+    editor: Editor, written: str, typed: str, offered: list[str]
+) -> None:
+    editor.edit(SCENARIOS, PROJECT[SCENARIOS].replace(written, typed))
+    at = editor.at(SCENARIOS, "|")
+    editor.edit(SCENARIOS, PROJECT[SCENARIOS].replace(written, typed.replace("|", "")))
+    found = await editor.client.text_document_completion_async(types.CompletionParams(editor.document(SCENARIOS), at))
+
+    assert offered == (sorted(item.label for item in found.items) if isinstance(found, types.CompletionList) else [])
+
+
 async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor) -> None:
     async def hover(text: str, more: int = 0) -> str:
         asked = types.HoverParams(editor.document(MAIN), editor.at(MAIN, text, more=more))
