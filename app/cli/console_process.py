@@ -41,7 +41,7 @@ def console_address(settings: Settings, token: str = "") -> str:
 
 
 class ConsoleProcess:
-    """The process of the console. One that fails is started again; one that ends as it was told is not.
+    """The process of the console. One that fails is started again; one that was stopped is not.
 
     Args:
         settings: checked already.
@@ -118,7 +118,7 @@ class ConsoleProcess:
             self._say(f"Console: {self.url}")
 
     def _run(self) -> str:
-        """Start the process and wait for its end; why it failed, "" when it ended as it was told."""
+        """Start the process and wait for its end; why it failed, "" when it was stopped."""
         values = (self._settings, self._served, self._bound, self._dev, self._token)
         process = _SPAWN.Process(target=run_console, args=values, name="console")
         try:

@@ -214,7 +214,7 @@ async def check_mail(settings: Settings, flows: Collection[Flow]) -> list[Findin
         cure = "Set both, or take the mail out of the flows. `ncco hooks retry` sends what is parked."
         return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
     if problem := await problem_with(settings.mail_server, WITHIN_S):
-        return [Finding("mail", "error", problem, "Correct NCCO_SMTP_URL, or ask whoever runs the mail server.")]
+        return [Finding("mail", "error", problem, "Correct NCCO_SMTP_URL, or ask its administrator.")]
     return [Finding("mail", "ok", f"the mail server {settings.mail_server.host} lets this server in")]
 
 

@@ -36,7 +36,7 @@ class FormField(NamedTuple):
 
     Attributes:
         path: of the value in its file.
-        group: the heading that it stands under, such as "menu" or "Opening hours: office".
+        group: the heading above it, such as "menu" or "Opening hours: office".
         label: what it is, within its group.
         value: the text now.
         key_at, start, end: line and column where its key begins, if it has one, where it does, and behind it.

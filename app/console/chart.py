@@ -1,4 +1,4 @@
-"""Small charts as SVG: values over time, drawn by classes alone, with a text for those who do not see them."""
+"""Small charts as SVG: values over time, drawn by classes alone, with a text for screen readers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _height(value: float, highest: float) -> float:
 
 
 def _path(values: Values, highest: float) -> str:
-    """A line that is broken where values are missing; a value that stands alone is a short dash."""
+    """A line that is broken where values are missing; a single value is a short dash."""
     slot, path = WIDTH / max(len(values), 1), ""
     for is_known, run in groupby(enumerate(values), key=lambda pair: pair[1] is not None):
         points = [((number + 0.5) * slot, HEIGHT - _height(value or 0.0, highest)) for number, value in run]

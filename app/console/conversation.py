@@ -23,7 +23,7 @@ class Said(NamedTuple):
     Attributes:
         kind: the name of the action.
         text: what is spoken, or the action in a few words.
-        is_spare: it stands behind an `input`, so it is heard only if no webhook is answered.
+        is_spare: it follows an `input`, so it is heard only if no webhook is answered.
     """
 
     kind: str

@@ -42,7 +42,7 @@ _SIGNATURE_CURE: Final = (
 
 
 class HealthProblem(NamedTuple):
-    """What is wrong, and what to do about it.
+    """A problem, and what to do about it.
 
     Attributes:
         severity: `error`: callers notice it; `warning`.
@@ -121,7 +121,7 @@ async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, s
 
 
 def _of_server(figures: Figures) -> Iterator[HealthProblem]:
-    """What the server says against itself, if it says anything."""
+    """What the server reports about itself, or that it reports nothing."""
     state = figures.state
     if state is None:
         cure = "Open the console that `ncco serve` starts; it reads the server beside it."
@@ -157,14 +157,12 @@ def _of_hour(
     if refused:
         reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
         text = f"{counted(round(sum(refused.values())), 'webhook')} had no valid signature in the last hour: {reasons}."
-        is_all = not webhooks
-        text += " None had one, so every caller hears a dead line." if is_all else ""
-        cure = (
-            _SIGNATURE_CURE
-            if is_all
-            else f"Strangers who try the address are refused rightly. Were they of Vonage: {_SIGNATURE_CURE}"
-        )
-        yield HealthProblem("error" if is_all else "warning", text, cure)
+        if webhooks:
+            cure = f"It is right to refuse strangers who try the address. If Vonage sent them: {_SIGNATURE_CURE}"
+            yield HealthProblem("warning", text, cure)
+        else:
+            text += " No webhook had one, so every caller hears a dead line."
+            yield HealthProblem("error", text, _SIGNATURE_CURE)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
         text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the store was away."
         yield HealthProblem("error", text, "Check the database, its disk, and the log.")
@@ -177,11 +175,11 @@ def _of_hour(
 
 
 def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
-    """What waits for somebody."""
-    if parked := round(gauges.get(("ncco_hooks", "parked"), 0)):
+    """What needs somebody: it was given up, refused or not done."""
+    if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
         yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
-    if failed := round(gauges.get(("ncco_recordings", "failed"), 0)):
+    if failed := sum_of(gauges, "ncco_recordings", "failed"):
         text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
         yield HealthProblem("warning", text, "Each says why, and can be fetched again.", "the messages", "/messages")
     if gauges.get(("ncco_secrets_refused",)):
@@ -196,16 +194,16 @@ def _of_waiting(
     hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
 ) -> Iterator[HealthProblem]:
     """What waits although it was tried, or cannot be tried."""
-    tries = round(hour.get(("ncco_hook_tries_total", "failed"), 0))
-    if (waiting := round(gauges.get(("ncco_hooks", "waiting"), 0))) and tries >= MANY_FAILED_TRIES:
+    tries = sum_of(hour, "ncco_hook_tries_total", "failed")
+    if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
         text = (
             f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
         )
         yield HealthProblem("warning", text, "`ncco hooks` says why. They are tried again by themselves.")
-    if not (waiting := round(gauges.get(("ncco_recordings", "waiting"), 0))):
+    if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
         return
     text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
-    tries = round(hour.get(("ncco_recording_tries_total", "failed"), 0))
+    tries = sum_of(hour, "ncco_recording_tries_total", "failed")
     if settings.missing_to_fetch:
         cure = f"{SET_KEY[0].upper()}{SET_KEY[1:]}."
         yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, "the messages", "/messages")
@@ -217,23 +215,22 @@ def _of_waiting(
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
-    lost = lookup.failed + lookup.late
+    lost, hows, cures = lookup.failed + lookup.late, list[str](), list[str]()
     if not lost:
         return
-    failed, late = (
-        f"failed {lookup.failed}" if lookup.failed else "",
-        f"was too slow {lookup.late}" if lookup.late else "",
-    )
-    how = " and ".join(filter(None, (failed, late)))
-    text = f"The lookup {lookup.name} {how} of {counted(lookup.asked, 'time')} in the last hour."
+    if lookup.failed:
+        hows.append(f"failed {lookup.failed}")
+        cures.append("Check the service behind it; the log says why it failed.")
+    if lookup.late:
+        hows.append(f"was too slow {lookup.late}")
+        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
         for ask in step.asks if ask.name == lookup.name
     )  # fmt: skip
     flow, step = next(asking, ("", ""))
-    cure = "Check the service behind it; the log says why it failed." if failed else ""
-    cure += " Make the service faster, or raise the lookup's `timeout`." if late else ""
-    cure = f"{cure} Those callers got its `default`.".strip()
+    cure = " ".join([*cures, "Those callers got its `default`."])
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
     yield HealthProblem(severity, text, cure, f"flow {flow}, step {step}" if flow else "", link)
@@ -257,10 +254,7 @@ def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Ma
     """The charts of the last hour: what they show, the names of their lines, and the SVG."""
     rate = [sum_of(each.counts, "ncco_webhooks_total") if each else None for each in minutes]
     middle, slow = ([quantile(each.counts, share) if each else None for each in minutes] for share in (0.5, 0.99))
-    most, slowest = (
-        max((value for value in rate if value), default=0),
-        max((each for each in slow if each), default=0.0),
-    )
+    most, slowest = max(filter(None, rate), default=0), max(filter(None, slow), default=0.0)
     rates = f"Webhooks per minute, {most} at most" if most else "Webhooks per minute"
     times = f"Time to answer, {_ms(slowest)} at most" if slowest else "Time to answer"
     return [(rates, (), bars(rate, rates)), (times, ("p50", "p99"), lines([middle, slow], f"{times}: p50 and p99"))]

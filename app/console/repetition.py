@@ -1,4 +1,4 @@
-"""Plays a recorded call again on today's flows, by the means of the phone, so that it can be kept as a scenario."""
+"""Plays a recorded call again on today's flows, with the phone, so that it can be kept as a scenario."""
 
 from __future__ import annotations
 

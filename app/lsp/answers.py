@@ -79,7 +79,7 @@ def complete(folder: Json, question: Json) -> Json:
 
 
 def hover(folder: Json, question: Json) -> Json:
-    """What the word at the cursor is; of a step also the `ncco` that a call gets which comes to it first."""
+    """What the word at the cursor is; for a step also the `ncco` of a call that starts there."""
     path, texts, line, column = asked(folder, question)
     text = assist.hover(texts, path, line, column)
     if text is None:

@@ -1,4 +1,4 @@
-"""From the values of the subprocesses to those of the protocol; ours count lines and columns from 1."""
+"""Converts the answers of the subprocesses, which count lines and columns from 1, to types of the protocol."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class OpenProject:
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
     def folder(self, settings: Iterable[str]) -> Mapping[str, Any]:
-        """What `app.lsp.answers` and `app.console.language` are told about it."""
+        """The argument `folder` of `app.lsp.answers` and `app.console.language`."""
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}
         return {**{name: str(path) for name, path in folders.items()}, "env": sorted(settings)}

@@ -99,7 +99,7 @@ class BackupPlaces:
 
 
 def fingerprint(key: bytes) -> str:
-    """Tells keys apart without being one."""
+    """Identifies a key without revealing it."""
     return hashlib.blake2b(b"ncco backup: which key", key=key, digest_size=16).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Sends the hooks that are mails, by SMTP, with the recording that they attach.
 
-A mail is tried again by the rules of the outbox. It keeps its Message-ID, so whoever gets it twice can tell.
+A mail is tried again by the rules of the outbox. Its Message-ID stays the same: mailboxes recognise a second delivery.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Attachment(NamedTuple):
 
 
 class NoAttachment(Exception):
-    """There is no file; the message says why, in words that whoever reads the mail understands."""
+    """There is no file; the message says why, for the reader of the mail."""
 
 
 Attach: TypeAlias = Callable[[str], Awaitable[Attachment | None]]

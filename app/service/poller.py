@@ -1,4 +1,4 @@
-"""Works off what is due in a store: claimed rows, several at once, until the server stops.
+"""Processes the rows of a store that are due: claims them, several at once, until the server stops.
 
 Several processes may work on one store: a claimed row belongs to one of them for the length of a lease.
 """

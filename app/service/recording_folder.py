@@ -22,7 +22,7 @@ from app.store.copies import sync_folder
 LEAST_FREE_BYTES: Final = 200_000_000
 """Less free space is left to the database: without it, calls could not be answered. Our choice."""
 PART_S: Final = 3600.0
-"""Age in seconds of an unfinished file that nobody writes any more: longer than a download may take."""
+"""After this many seconds an unfinished file is abandoned: a download may not take that long."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _PART: Final = ".part"

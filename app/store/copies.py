@@ -1,6 +1,6 @@
 """Copies of a database, always a SQLite file: what a backup holds, whichever database it is of.
 
-A copy holds the rows of one moment, except those of the console's sessions: nobody is logged in again by a restore.
+A copy holds the rows of one moment, except those of the console's sessions: a restore logs nobody in.
 """
 
 from __future__ import annotations

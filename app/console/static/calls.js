@@ -1,4 +1,4 @@
-// Shows times in the zone of the browser, and tells htmx when calls have changed.
+// Shows times in the zone of the browser, and triggers htmx when calls have changed.
 
 const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
