@@ -12,7 +12,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -260,6 +260,26 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
     assert "is in use" in refused.stderr
     assert "cure: stop every server" in refused.stderr
     assert "For the end, press 1." == played[0]["text"]
+
+
+def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tuple[Home, Path]) -> None:
+    home, archive = backed_up
+    database = home.path / "data" / "ncco.db"
+    moved = database.with_name("moved.db")
+    with home.serving() as server:
+        post(server.address, "/webhooks/answer", "leg-2")
+        database.rename(moved)
+        refused = [home.ncco("restore", archive, *option) for option in ((), ("--replace",))]
+    database.with_name("ncco.db-wal").rename(moved.with_name("moved.db-wal"))
+    with closing(sqlite3.connect(moved)) as kept:
+        calls = kept.execute("SELECT count(*) FROM calls").fetchone()[0]
+    done = home.ncco("restore", archive, "--replace")
+
+    assert [2, 2] == [each.returncode for each in refused]
+    assert "holds calls of a database that is no longer beside it" in refused[1].stderr
+    assert "cure: stop the server" in refused[1].stderr
+    assert 2 == calls
+    assert 0 == done.returncode, done.stderr
 
 
 def rewritten(archive: Path, name: str, **entry: Any) -> Path:
