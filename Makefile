@@ -11,8 +11,8 @@ JOBS   ?= 2
 
 # What a contributor needs to trust a change. The rest of tests/ is slower: `make check` runs it too.
 FAST := $(wildcard tests/contract tests/unit)
-# Their consoles start a subprocess in each test.
-SLOW := $(addprefix tests/contract/console/,test_phone.py test_calls.py)
+# Their consoles work in subprocesses.
+SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py)
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -37,8 +37,9 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 test: $(READY) ## run the tests that every change needs
 	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
+# Neighbours run in one process, which keeps their servers and browsers; who is done takes over from the other.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) tests/system $(SLOW)
+	$(PYTEST) --dist worksteal tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 
