@@ -27,7 +27,7 @@ from app.service.recorded_calls import (
     hook_document,
     state_of,
 )
-from app.store import CallFilter, CallRow, Records, Timeline
+from app.store import CallFilter, CallRow, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
 """How often `--follow` looks."""
@@ -110,7 +110,7 @@ def command(
         raise click.UsageError("one call is named; leave out the options that choose among calls")
     if session is None and whole:
         raise click.UsageError("--ncco is for one call: name it")
-    earliest = int((since if since.tzinfo else since.replace(tzinfo=zone)).timestamp() * 1000) if since else 0
+    earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
     if is_open:
         earliest = max(earliest, _now() - LONGEST_CALL_MS)
     wanted = CallFilter(number, flow, max(0, earliest), is_open, has_failed)
@@ -140,7 +140,7 @@ def command(
 
 
 def _now() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)
+    return milliseconds(datetime.now(UTC))
 
 
 async def _follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:

@@ -15,6 +15,7 @@ from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.report import printable
 from app.service.call_report import COLUMNS, DISPOSITIONS, CallReport, count_calls, read_period, zone_of
+from app.store import milliseconds
 
 
 def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
@@ -80,7 +81,7 @@ def command(
     async def run() -> CallReport:
         async with opened(find_database().records()) as records:
             calls = records.reported(*period.milliseconds)
-            return await count_calls(calls, period, int(now.timestamp() * 1000), flow)
+            return await count_calls(calls, period, milliseconds(now), flow)
 
     report = asyncio.run(run())
     if form == "json":

@@ -25,7 +25,7 @@ from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
-from app.store import CallFilter, CallRow, RecordingFilter, Recordings, Records, Timeline, open_store
+from app.store import CallFilter, CallRow, RecordingFilter, Recordings, Records, Timeline, milliseconds, open_store
 
 router = APIRouter()
 
@@ -59,7 +59,7 @@ class CallSearch(BaseModel):
         """The filter of the store."""
         text = self.q.strip()
         number = re.sub(r"\D", "", text).lstrip("0") if _NUMBER.fullmatch(text) else ""
-        since = int((now - PERIODS[self.since]).timestamp() * 1000) if self.since else 0
+        since = milliseconds(now - PERIODS[self.since]) if self.since else 0
         return CallFilter(
             number,
             self.flow.strip(),
@@ -97,7 +97,7 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime)
 
 
 def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
-    now_ms = int(now.timestamp() * 1000)
+    now_ms = milliseconds(now)
     documents = [call_document(call, now_ms) for call in calls]
     return [{**each, "words": state_of(each), "took": duration_text(each["seconds"])} for each in documents]
 
@@ -167,7 +167,7 @@ async def keep_call(request: Request, name: str, _: CanChange) -> Response:
 @router.get("/calls/{name:path}")
 async def call(request: Request, name: str, session: CanLook, replayed: bool = False) -> Response:
     """One call as a conversation; with `replayed`, compared with what today's flow plays."""
-    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    now_ms = milliseconds(datetime.now(UTC))
     try:
         async with recorded(request) as records:
             found = await records.calls_like(name, 2)

@@ -24,7 +24,7 @@ from app.flow.report import counted
 from app.service.calls import LONGEST_CALL_MS
 from app.service.recordings import NO_KEY, SET_KEY
 from app.settings import Settings
-from app.store import open_store
+from app.store import milliseconds, open_store
 
 router = APIRouter()
 
@@ -115,7 +115,7 @@ async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, s
         return [], ""
     try:
         async with recorded(request) as records:
-            return await records.open_revisions(int(now.timestamp() * 1000) - LONGEST_CALL_MS), ""
+            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), ""
     except StoreError as error:
         return [], str(error)
 

@@ -25,6 +25,7 @@ from app.service.call_report import Period, percentile, zone_of
 from app.service.outcomes import Key, paint_taken
 from app.service.recorded_calls import duration_text
 from app.service.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
+from app.store import milliseconds
 
 PAINTS: Final = {"": "nothing", "traffic": "calls", "coverage": "scenarios", "proof": "the proof"}
 """What a picture can be painted with, in words."""
@@ -116,7 +117,7 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
 
     async def count() -> Traffic:
         async with recorded(request) as records:
-            return await count_traffic(records, read.project.flows, period, int(now.timestamp() * 1000))
+            return await count_traffic(records, read.project.flows, period, milliseconds(now))
 
     results: Results = request.app.state.results
     key = ("traffic", period.milliseconds, _revisions(read))
@@ -125,11 +126,11 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
         wanted,
         (*key, counted_at),
         lambda drawing: paint_traffic(drawing, _drawn(flow), traffic, errors=wanted.errors),
-        list(_told_traffic(flow, traffic, period)),
+        list(_traffic_words(flow, traffic, period)),
     )
 
 
-def _told_traffic(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
+def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
     calls, waits = traffic.calls[flow.name], traffic.until_person.get(flow.name)
     last = period.end - timedelta(1)
     days = f"on {last}" if last == period.first else f"from {period.first} to {last}"

@@ -284,10 +284,10 @@ def _require_same(timeline: Timeline, call: PhoneCall, *, is_sampled: bool) -> N
     then, now = _way(timeline.turns), _way(own)
     for index, line in enumerate(then):
         if now[index : index + 1] != [line]:
-            today = _told(now[index]) if index < len(now) else "the call is over"
-            raise CannotRepeat(f"{why}: then {_told(line)}, now {today}")
+            today = _described(now[index]) if index < len(now) else "the call is over"
+            raise CannotRepeat(f"{why}: then {_described(line)}, now {today}")
 
 
-def _told(line: tuple[str, str, str]) -> str:
+def _described(line: tuple[str, str, str]) -> str:
     did, step, what = line
     return f"the step “{step}” was entered" if did == "entered" else f"“{step}” {did} {what}"

@@ -17,6 +17,7 @@ from app.console.pages import render
 from app.errors import StoreError
 from app.flow.zones import find_zone
 from app.service.call_report import DISPOSITIONS, CallReport, Period, count_calls, read_period, zone_of
+from app.store import milliseconds
 
 router = APIRouter()
 
@@ -61,7 +62,7 @@ async def _count(request: Request, period: Period, flow: str) -> CallReport:
     """The counts. Raises StoreError."""
     async with recorded(request) as records:
         calls = records.reported(*period.milliseconds)
-        return await count_calls(calls, period, int(datetime.now(UTC).timestamp() * 1000), flow)
+        return await count_calls(calls, period, milliseconds(datetime.now(UTC)), flow)
 
 
 @router.get("/report")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from app.store import ConsoleSessionRow, ConsoleSessions, Store
+from app.store import ConsoleSessionRow, ConsoleSessions, Store, milliseconds
 
 Role: TypeAlias = Literal["look", "change"]
 """`change` may do everything that `look` may."""
@@ -132,4 +132,4 @@ class Sessions:
 
 
 def _ms(time: datetime) -> int:
-    return int(time.timestamp() * 1000)
+    return milliseconds(time)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
+from app.flow.files import SUFFIXES
 from app.verify.scenarios.files import FOLDERS
-
-_YAML: Final = (".yaml", ".yml")
 
 
 def project_root(path: Path) -> Path | None:
@@ -49,7 +48,7 @@ class OpenProject:
         path = Path(found).relative_to(self.root)
         file = path.as_posix()
         is_shown = not any(part.startswith(".") for part in path.parts)
-        is_yaml = file.startswith(("flows/", *(f"{folder}/" for folder in FOLDERS))) and path.suffix.lower() in _YAML
+        is_yaml = file.startswith(("flows/", *(f"{folder}/" for folder in FOLDERS))) and path.suffix.lower() in SUFFIXES
         return file if is_shown and (is_yaml or file.startswith("templates/")) else ""
 
     def documents(self, documents: Iterable[TextDocument]) -> Iterator[tuple[str, TextDocument]]:

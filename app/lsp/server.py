@@ -1,4 +1,4 @@
-"""The language server. Texts are judged in two subprocesses: one checks, the other answers while somebody types."""
+"""The language server. Texts are checked in two subprocesses: one finds issues, the other answers questions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FlowServer(LanguageServer):
 
     @property
     def projects(self) -> tuple[OpenProject, ...]:
-        """The projects that were met so far."""
+        """The projects that were opened so far."""
         return tuple(self._projects.values())
 
     def project_in(self, root: Path) -> OpenProject:

@@ -28,7 +28,7 @@ from typing import IO, Annotated, Final, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from app.errors import AppError, StoreUnusable
-from app.store import BackupRow, Backups, Store
+from app.store import BackupRow, Backups, Store, milliseconds
 from app.store.copies import check_copy, sync_folder
 
 DATABASE: Final = "ncco.db"
@@ -143,7 +143,7 @@ async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes]
         return size
     await places.store.open()
     try:
-        await Backups(places.store.database).add(BackupRow(int(now.timestamp() * 1000), size))
+        await Backups(places.store.database).add(BackupRow(milliseconds(now), size))
     finally:
         await places.store.close()
     return size

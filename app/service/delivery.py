@@ -33,7 +33,7 @@ from app.ncco.webhooks import (
     recognise,
     webhook_type,
 )
-from app.store import HookRow, SessionRow, TurnRow, WebhookRow
+from app.store import HookRow, SessionRow, TurnRow, WebhookRow, milliseconds
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """The reply to a called party that has nothing to hear: it is joined."""
@@ -168,11 +168,6 @@ class TracedWebhook:
 
 TRACED: Final[ContextVar[TracedWebhook | None]] = ContextVar("traced", default=None)
 """None while traces are off."""
-
-
-def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970-01-01 UTC."""
-    return int(moment.timestamp() * 1000)
 
 
 def _digits(number: str) -> str:

@@ -16,7 +16,7 @@ from app.errors import StoreError
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.store import CallFilter, RevisionRow, Store
+from app.store import CallFilter, RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
 """Size of the sources of older revisions that stay loaded; those used last stay. A loaded flow takes about 55 times as
@@ -242,7 +242,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 def released_row(project: Project, now: datetime) -> RevisionRow:
     """The row that keeps the released project; `now` is aware."""
-    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), int(now.timestamp() * 1000))
+    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
 
 
 def project_of(row: RevisionRow, read: Project) -> Project | None:
@@ -263,4 +263,4 @@ def _sources(project: Project) -> dict[str, str]:
 
 
 def _row(flow: Flow, now: datetime) -> RevisionRow:
-    return RevisionRow(flow.revision, flow.name, orjson.dumps(dict(flow.sources)), int(now.timestamp() * 1000))
+    return RevisionRow(flow.revision, flow.name, orjson.dumps(dict(flow.sources)), milliseconds(now))

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from app.errors import StoreUnavailable
+from app.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
@@ -95,7 +96,7 @@ class Poller(ABC, Generic[R]):
 
     def now(self) -> int:
         """Milliseconds since 1970."""
-        return int(self.clock().timestamp() * 1000)
+        return milliseconds(self.clock())
 
     def wake(self) -> None:
         """Something was written. Cheap; called from within the event loop."""

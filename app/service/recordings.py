@@ -34,7 +34,7 @@ from app.service.media import (
 )
 from app.service.poller import Poller, Schedule
 from app.service.recording_folder import RecordingFolder, new_recording_id
-from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings
+from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, milliseconds
 
 LEASE_MS: Final = 30_000
 """How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
@@ -104,7 +104,7 @@ def announced(
         began, ended = _time(webhook.start_time), _time(webhook.end_time)
         lasted = ended - began if began is not None and ended is not None else timedelta(-1)
         row = row._replace(
-            started_at=int(began.timestamp() * 1000) if began is not None else None,
+            started_at=milliseconds(began) if began is not None else None,
             duration_ms=int(lasted.total_seconds() * 1000) if timedelta() <= lasted <= _LONGEST else None,
             size=webhook.size if webhook.size is not None and 0 <= webhook.size < _LARGEST else None,
         )
@@ -346,7 +346,7 @@ async def remove_files(recordings: Recordings, folder: RecordingFolder, now: dat
 
     One that is being fetched at this moment is left for the next time.
     """
-    removed, now_ms = 0, int(now.timestamp() * 1000)
+    removed, now_ms = 0, milliseconds(now)
     while ids := await recordings.removable(now_ms, BATCH):
         await asyncio.to_thread(folder.remove, ids)
         await recordings.removed(ids)
@@ -361,9 +361,9 @@ async def sweep_recordings(
 
     Raises OSError and StoreUnavailable: the rest is removed the next time.
     """
-    now_ms = int(now.timestamp() * 1000)
-    before = int((now - kept_for).timestamp() * 1000) if kept_for is not None else 0
-    deleted_until = int((now - UNDO_FOR).timestamp() * 1000)
+    now_ms = milliseconds(now)
+    before = milliseconds(now - kept_for) if kept_for is not None else 0
+    deleted_until = milliseconds(now - UNDO_FOR)
     while ids := await recordings.expired(now_ms, deleted_until, before, BATCH):
         await recordings.erase(ids)
     removed = await remove_files(recordings, folder, now)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from app.errors import StoreUnavailable
 from app.service.library import Library
-from app.store import Store
+from app.store import Store, milliseconds
 
 EVERY_S: Final = 600.0
 """How often to look for what has become too old."""
@@ -72,7 +72,7 @@ class Sweeper:
 
     async def sweep(self) -> Swept:
         """Delete all that is too old by now. Raises nothing: what is left is deleted the next time."""
-        before, rows, revisions = int((self._clock() - self._kept).timestamp() * 1000), 0, 0
+        before, rows, revisions = milliseconds(self._clock() - self._kept), 0, 0
         try:
             while gone := await self._sweep_batch(before):
                 rows += gone

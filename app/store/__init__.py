@@ -34,6 +34,7 @@ from app.store.rows import (
     Timeline,
     TurnRow,
     WebhookRow,
+    milliseconds,
 )
 from app.store.sqlite import SqliteDatabase
 from app.store.store import Store
@@ -67,6 +68,7 @@ __all__ = [
     "Timeline",
     "TurnRow",
     "WebhookRow",
+    "milliseconds",
     "open_store",
 ]
 

@@ -7,7 +7,13 @@ bytes that the store does not parse.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp() * 1000)
 
 
 class WebhookRow(NamedTuple):

@@ -20,7 +20,6 @@ from app.engine import Lookup, LookupAnswer
 from app.errors import StoreError, StoreUnusable
 from app.flow.loader import load_files
 from app.service.calls import CallService
-from app.service.delivery import milliseconds
 from app.service.library import Library
 from app.service.lookups import Ask, LookupClient, lookups_of_turn
 from app.service.mail import Mailer, attach_from, attach_nothing, by_way
@@ -30,7 +29,7 @@ from app.service.poller import Schedule
 from app.service.recordings import Fetcher
 from app.service.retention import Sweeper, Swept
 from app.settings import Settings
-from app.store import Backups, HookCounts, HookRow, Store, open_store
+from app.store import Backups, HookCounts, HookRow, Store, milliseconds, open_store
 from app.web.health import Readiness
 from app.web.metrics import Metrics
 from app.web.recordings import make_fetcher, remove_recordings

@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from app.ncco import check
 from app.service.calls import CallService
-from app.service.delivery import Reply, milliseconds
-from app.store import Forgotten, SqliteDatabase, Store
+from app.service.delivery import Reply
+from app.store import Forgotten, SqliteDatabase, Store, milliseconds
 from tests.contract.store.memory_store import MemoryStore
 from tests.contract.store.postgres_stores import make_postgres
 from tests.system.faults.served import PROJECT

@@ -19,9 +19,9 @@ from app.errors import WrongSignature
 from app.flow.issues import Issue
 from app.flow.model import Project
 from app.flow.nodes import Place
-from app.service.delivery import Reply, milliseconds
+from app.service.delivery import Reply
 from app.service.lookups import Ask, lookups_of_turn
-from app.store import Records, SqliteDatabase, Store
+from app.store import Records, SqliteDatabase, Store, milliseconds
 from app.vonage.signatures import Refusal
 from app.web.lifespan import count_calls, counted_lookups
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
