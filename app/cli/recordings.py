@@ -190,7 +190,7 @@ def _print(row: RecordingRow, now: int) -> None:
     came = datetime.fromtimestamp(row.created_at / 1000, UTC)
     length = duration_text(row.duration_ms / 1000) if row.duration_ms is not None else "?"
     where = ".".join(name for name in (row.flow, row.step) if name)
-    click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {row.from_number or '?'}  {where}".rstrip())
+    click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {printable(row.from_number) or '?'}  {where}".rstrip())
     marks = [name for name, at in (("heard", row.heard_at), ("done", row.done_at)) if at is not None]
     click.echo(f"    {', '.join([_state(row, now), *marks])}" + (f": {row.problem}" if row.problem else ""))
     if row.problem:

@@ -19,7 +19,9 @@ from app.console.app import create_console
 from app.console.editor import ANSWERS
 from app.console.services import Services
 from app.console.worker import Worker
-from tests.contract.console.conftest import REPOSITORY, logged_in, make_console, settings_for
+from app.service.recording_folder import RecordingFolder
+from tests.contract.console.conftest import REPOSITORY, browser, logged_in, make_console, settings_for
+from tests.contract.console.test_messages import message
 
 if sys.platform != "win32":
     import resource
@@ -207,3 +209,45 @@ async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -
         assert 503 == (await proof).status_code
         await app.state.worker.close()
         await app.state.prover.close()
+
+
+async def test_a_message_is_served_to_sessions_alone_and_never_as_a_page(project: Path) -> None:
+    app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
+    row = message(content_type="audio/mpeg")
+    page = b"ID3<html><script>alert(1)</script>"
+    async with await logged_in(app, may_change=False) as viewer, browser(app) as stranger:
+        await app.state.store.recordings.add(row)
+        RecordingFolder(project / "calls.db-recordings").put(row.id, page)
+        address = f"/messages/{row.id}"
+        many = {"range": f"bytes={','.join(f'{number}-' for number in range(2_000))}"}
+        replies = [await viewer.get(f"{address}/audio", headers=each) for each in ({}, {"range": "bytes=1-"}, many)]
+        wrong = [
+            await viewer.get(f"{address}/audio", headers={"range": each}) for each in ("bytes=9-1", "bytes=-0", "x")
+        ]
+        refused = [await stranger.get(f"{address}/audio"), await stranger.post(f"{address}/delete")]
+
+    assert [page, page[1:]] == [reply.content for reply in replies[:2]]
+    assert all(reply.headers["x-content-type-options"] == "nosniff" for reply in (*replies, *wrong))
+    assert ["audio/mpeg"] * 2 == [reply.headers["content-type"] for reply in replies[:2]]
+    assert len(replies[2].content) <= 1_000
+    assert all(reply.status_code in (200, 400, 416) for reply in wrong)
+    assert [401, 401] == [reply.status_code for reply in refused]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"X-CSRF-Token": ""}, {"X-CSRF-Token": "0" * 64}, {"Origin": "https://evil.example"}, {"Origin": "null"}),
+        *({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Host": "evil.example"}),
+    ],
+)
+@pytest.mark.parametrize("action", ["done", "delete", "restore", "fetch"])
+async def test_another_page_changes_no_message(project: Path, action: str, headers: dict[str, str]) -> None:
+    app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
+    row = message()
+    async with await logged_in(app) as owner:
+        recordings = app.state.store.recordings
+        await recordings.add(row)
+        reply = await owner.post(f"/messages/{row.id}/{action}", headers=headers)
+        assert reply.status_code in (403, 421)
+        assert row == await recordings.get(row.id)

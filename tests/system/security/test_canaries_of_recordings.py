@@ -1,0 +1,216 @@
+"""A call with secrets in it, whose message is kept, mailed, backed up, reported and shown: none of them comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import httpx
+import orjson
+import pytest
+from aiosmtpd.smtp import AuthResult
+
+from app.cli.console_services import console_services
+from app.console.app import create_console
+from tests.contract.application_api import APPLICATION_ID
+from tests.contract.command import ncco
+from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
+from tests.contract.server import Server, free_port, running
+from tests.contract.smtp_server import Mailbox, serving
+
+PIN: Final = "84021739"
+CARD: Final = "4929840217395811"
+WORDS: Final = "xylophone marmalade"
+PASSWORD: Final = "smtp-password-canary"
+API_SECRET: Final = "api-secret-canary"
+SIGNATURE: Final = "signature-secret-canary-of-this-test"
+CALLER: Final = "447700900123"
+FLOW: Final = """\
+flow: line
+default: true
+vars: {pin: {type: text, sensitive: true}, said: {type: text, sensitive: true}}
+lookups:
+  account:
+    python: "accounts:account"
+    with: {pin: "{{ pin }}"}
+    returns: {owner: text, card: {type: text, sensitive: true}}
+    default: {owner: nobody, card: none}
+hooks:
+  office:
+    mail:
+      to: "{{ env.OFFICE_MAIL }}"
+      subject: "A message from {{ call.from }}"
+      text: "For {{ account.owner }}."
+      attach: recording
+start: word
+steps:
+  word:
+    do: [{talk: "Your word?"}]
+    collect: {into: said, speech: any, sensitive: true}
+    retry: {then: end}
+    goto: pin
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 8, sensitive: true}
+    retry: {then: end}
+    goto: message
+  message:
+    lookup: account
+    do:
+      - talk: "Hello {{ account.owner }}. Please leave a message."
+      - record: {endOnKey: "#", beepStart: true, transcription: {language: en-GB}}
+    events: {record: office}
+    goto: end
+"""
+LOOKUP: Final = f"def account(pin):\n    return {{'owner': 'Ann', 'card': '{CARD}'}}\n"
+PAGES: Final = (
+    *(
+        "/messages",
+        "/messages?box=done",
+        "/messages?box=deleted",
+        "/calls",
+        "/calls/leg-1",
+        "/calls.csv",
+        "/calls.json",
+    ),
+    *("/report", "/report.csv", "/report.json", "/health", "/flows", "/flows/line"),
+)
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture(scope="module")
+def media() -> Iterator[MediaServer]:
+    with media_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, media: MediaServer) -> Iterator[Server]:
+    with serving(mailbox, authenticator=lambda *_: AuthResult(success=True), auth_require_tls=False) as port:
+        home = tmp_path_factory.mktemp("line")
+        settings = {
+            "NCCO_METRICS_PORT": str(free_port()),
+            "NCCO_MEDIA_URL": media.url,
+            "NCCO_LOG_LEVEL": "debug",
+            "NCCO_SMTP_URL": f"smtp://phone:{PASSWORD}@localhost:{port}",
+            "NCCO_MAIL_FROM": "phone@example.com",
+            "NCCO_KEY": SIGNATURE,
+            "FLOW_OFFICE_MAIL": "office@example.com",
+            "VONAGE_API_KEY": "abcd1234",
+            "VONAGE_API_SECRET": API_SECRET,
+            "VONAGE_APPLICATION_ID": APPLICATION_ID,
+            "VONAGE_PRIVATE_KEY": pem(),
+        }
+        with running(home, {"flows/line.yaml": FLOW, "accounts.py": LOOKUP}, settings) as started:
+            play(started, media)
+            until(lambda: mailbox.taken and listed(started) and all(row["state"] == "kept" for row in listed(started)))
+            yield started
+
+
+def post(server: Server, url: str, **fields: Any) -> str:
+    """A webhook of the call; the last callback URL of the NCCO that comes back."""
+    who = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": CALLER, "to": "442079460000"}
+    path = url[url.index("/webhooks") :]
+    answer = httpx.post(f"{server.url}{path}", json={**who, **fields}, timeout=10).raise_for_status()
+    urls = [each["eventUrl"][0] for each in (answer.json() if answer.content else []) if "eventUrl" in each]
+    return urls[-1] if urls else ""
+
+
+def play(server: Server, media: MediaServer) -> None:
+    """A call whose caller enters a PIN, says a word that is sensitive, and leaves a message."""
+    spoken = media.put(f"/v1/files/{PIN}-sensitive")
+    url = post(server, "/webhooks/answer")
+    said = {"results": [{"text": WORDS, "confidence": "0.9"}], "recording_url": spoken}
+    url = post(server, url, speech=said)
+    url = post(server, url, dtmf={"digits": PIN, "timed_out": False}, speech={"recording_url": spoken})
+    text = {"channels": [{"transcript": [{"sentence": "Please call me back."}]}]}
+    about = {"recording_uuid": "uuid-1", "conversation_uuid": "CON-1"}
+    wrong = {"dtmf": PIN, "speech": WORDS, "size": len(MP3)}  # where it does not belong
+    post(server, url, **about, **wrong, recording_url=media.put("/v1/files/1"))
+    transcript = media.put("/v1/files/2", File(orjson.dumps(text)))
+    post(server, url, **about, transcription_url=transcript, type="record", status="transcribed")
+    post(server, "/webhooks/event", status="completed", direction="inbound")
+
+
+def listed(server: Server) -> list[dict[str, Any]]:
+    shown = ncco("recordings", "list", "--format", "json", cwd=server.home, env=server.settings)
+    return list(json.loads(shown.stdout)["recordings"])
+
+
+def until(found: Callable[[], object]) -> None:
+    end = time.monotonic() + 40
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def metrics(server: Server) -> str:
+    return httpx.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
+
+
+async def pages(server: Server) -> dict[str, str]:
+    """What the console shows to somebody who may only look."""
+    settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"])
+    app = create_console(settings, console_services(settings), dev=True)
+    async with await logged_in(app, may_change=False) as client:
+        found = {path: await client.get(path) for path in PAGES}
+        return {path: f"{reply.headers} {reply.text}" for path, reply in found.items()}
+
+
+def commands(server: Server) -> dict[str, str]:
+    """What commands print."""
+    words = (
+        *("recordings", "recordings list --format json", "report", "report --format csv", "report --format json"),
+        *("calls", "calls leg-1", "calls leg-1 --format json", "hooks", "hooks --format json", "replay leg-1"),
+        *("backup backup.tar", "doctor --offline", "forget --dry-run --number +447700900123"),
+    )
+    return {each: ncco(*each.split(), cwd=server.home, env=server.settings).output for each in words}
+
+
+def in_archive(server: Server) -> dict[str, str]:
+    """The manifest of a backup, its names, and the database in it."""
+    with tarfile.open(server.home / "backup.tar") as archive:
+        manifest, database = archive.extractfile("manifest.json"), archive.extractfile("ncco.db")
+        assert manifest is not None
+        assert database is not None
+        known = {"manifest": manifest.read().decode(), "database": database.read().decode("latin-1")}
+        return known | {"names": " ".join(archive.getnames())}
+
+
+async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: MediaServer) -> None:
+    [(_, mail)] = mailbox.taken
+    places = {**await asyncio.to_thread(commands, server), **await pages(server), **in_archive(server)}
+    places |= {"files": " ".join(path.name for path in server.home.rglob("*")), "mail": mail.as_string()}
+    places |= {"metrics": metrics(server)}
+    places |= {"log": "".join(server.lines), "asked": " ".join(media.requests)}
+    key = pem().splitlines()[1]
+    secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJ")
+
+    assert [] == [(place, secret) for place, text in places.items() for secret in secrets if secret in text]
+    assert "For Ann." in places["mail"]
+    assert "Please call me back." in places["/messages"]
+    assert "leg-1" in places["calls"]
+    assert [MP3] == [part.get_content() for part in mail.iter_attachments()]
+
+
+def test_what_is_forgotten_is_gone_from_files_and_transcripts(server: Server) -> None:
+    (row,) = listed(server)
+    folder = server.home / "calls.db-recordings"
+    assert [row["id"]] == [path.name for path in folder.iterdir()]
+
+    done = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
+
+    assert "1 recording" in done.output
+    assert [] == list(folder.iterdir())
+    assert [] == listed(server)
+    files = b"".join(path.read_bytes() for path in server.home.glob("calls.db*") if path.is_file())
+    assert [] == [text for text in (b"Please call me back.", CALLER.encode(), b"uuid-1") if text in files]
