@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
@@ -20,6 +21,8 @@ router = APIRouter()
 
 PAGE: Final = 50
 """Messages on one page."""
+MOST_WORDS: Final = 500
+"""Characters of a transcript on that page; the page of the call has all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),
@@ -38,8 +41,8 @@ def _recordings(request: Request) -> Recordings:
     return cast(Recordings, request.app.state.store.recordings)
 
 
-def shown(row: RecordingRow) -> dict[str, Any]:
-    """A message in the words of people."""
+def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
+    """A message in the words of people; with `is_short` only the first words of its transcript."""
     at = row.started_at or row.created_at
     is_number = row.from_number.isascii() and row.from_number.isdecimal()
     return {
@@ -50,10 +53,9 @@ def shown(row: RecordingRow) -> dict[str, Any]:
         "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
-        "is_being_tried": row.tries > 0,
         "problem": row.problem,
         "cure": row.cure,
-        "words": row.transcript,
+        "words": textwrap.shorten(row.transcript, MOST_WORDS, placeholder=" …") if is_short else row.transcript,
         "is_new": row.heard_at is None and row.done_at is None,
         "is_done": row.done_at is not None,
         "is_deleted": row.deleted_at is not None,
@@ -77,10 +79,10 @@ async def messages(
         "messages_rows.html" if request.headers.get("hx-request") else "messages.html",
         box=box,
         before=before,
-        messages=[shown(row) for row in found[:PAGE]],
+        messages=[shown(row, is_short=True) for row in found[:PAGE]],
         older=found[PAGE - 1].id if len(found) > PAGE else "",
         counts=await recordings.count(),
-        is_memory=settings.database_url.startswith("memory:"),
+        is_memory=settings.has_memory_store,
         keeps=settings.recordings_folder is not None,
         has_key=bool(settings.private_key.get_secret_value()),
     )

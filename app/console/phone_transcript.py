@@ -236,7 +236,6 @@ class Exchange(NamedTuple):
     headers: Sequence[tuple[str, str]]
     body: str
     status: str
-    reply_headers: Sequence[tuple[str, str]]
     reply: str
     curl: str
 
@@ -303,7 +302,6 @@ def _exchange(call: PhoneCall, delivery: WebhookDelivery, base_url: str) -> Exch
         sorted(request.headers.items()),
         _pretty(request.body),
         str(response.status or response.failure),
-        sorted(response.headers.items()),
         _pretty(response.body),
         shlex.join(words),
     )

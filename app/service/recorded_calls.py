@@ -206,6 +206,10 @@ def hook_document(hook: HookRow) -> dict[str, Any]:
     }
 
 
+_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""Letters that begin a formula, also in their full-width forms. Source: OWASP, CSV Injection."""
+
+
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """A table with these columns. A cell that a spreadsheet would take for a formula gets an apostrophe."""
     text = io.StringIO()
@@ -218,7 +222,7 @@ def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def json_time(at_ms: int | None) -> str | None:
