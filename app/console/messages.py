@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -64,6 +67,14 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     }
 
 
+def forwarding(message: Mapping[str, Any], address: str) -> str:
+    """The address of a new mail about a message, for the mail program of whoever forwards it."""
+    lasts = f", {message['lasts']}" if message["lasts"] else ""
+    lines = (f"{message['who']}, {message['at']}{lasts}", message["words"], f"{address}/messages#m-{message['id']}")
+    values = {"subject": f"A message from {message['who']}", "body": "\r\n\r\n".join(filter(None, lines))}
+    return f"mailto:?{urlencode(values, quote_via=quote)}"  # Source: RFC 6068, 5
+
+
 @router.get("/messages")
 async def messages(
     request: Request,
@@ -80,6 +91,7 @@ async def messages(
         box=box,
         before=before,
         messages=[shown(row, is_short=True) for row in found[:PAGE]],
+        forwarding=partial(forwarding, address=settings.console_url or str(request.base_url).rstrip("/")),
         older=found[PAGE - 1].id if len(found) > PAGE else "",
         counts=await recordings.count(),
         is_memory=settings.has_memory_store,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import io
 import math
+import re
 import struct
 import time
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -98,6 +101,17 @@ async def test_a_message_says_who_when_how_long_and_what(inbox: Inbox) -> None:
         assert text in page
     for hidden in ("nexmo", "NCCO_", "webhook", "uuid"):
         assert hidden not in page.split("<main")[1]
+
+
+async def test_forwarding_opens_a_mail_with_the_words_and_a_link(inbox: Inbox) -> None:
+    id_ = await inbox.put(from_number="Ann & Bob", transcript='Call "me"?\nbcc=x@example.com&cc=y')
+    [link] = re.findall(r'href="(mailto:[^"]+)"', await inbox.page())
+    found = parse_qs(urlsplit(html.unescape(link)).query)
+
+    assert {"subject", "body"} == found.keys()
+    assert ["A message from Ann & Bob"] == found["subject"]
+    assert f"/messages#m-{id_}" in found["body"][0]
+    assert 'Call "me"? bcc=x@example.com&cc=y' in found["body"][0]
 
 
 async def test_listening_makes_it_old_and_is_logged(inbox: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
