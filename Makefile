@@ -11,8 +11,8 @@ JOBS   ?= 2
 
 # What a contributor needs to trust a change. The rest of tests/ is slower: `make check` runs it too.
 FAST := $(wildcard tests/contract tests/unit)
-# Their consoles work in subprocesses.
-SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py)
+# They start processes: workers of the console, whole servers.
+SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py) tests/contract/http
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -39,7 +39,7 @@ test: $(READY) ## run the tests that every change needs
 
 # Neighbours run in one process, which keeps their servers and browsers; who is done takes over from the other.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) --dist worksteal tests/system $(SLOW)
+	$(PYTEST) --dist loadfile tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 

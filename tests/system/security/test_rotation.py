@@ -191,11 +191,12 @@ def test_a_secret_that_is_written_twice_is_refused(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("field", SECRETS)
 def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
-    (tmp_path / "secret").write_text(HOOK_SECRET)
+    secret = "smtps://phone:password@mail.example.com" if field == "smtp_url" else HOOK_SECRET
+    (tmp_path / "secret").write_text(secret)
     monkeypatch.setenv(f"{variable(field)}_FILE", str(tmp_path / "secret"))
     settings = load_settings()
 
-    assert HOOK_SECRET == getattr(settings, field).get_secret_value()
+    assert secret == getattr(settings, field).get_secret_value()
     assert (tmp_path / "secret",) == settings.secret_files
     assert () == tuple(line for line in settings.warnings if "is no setting" in line)
 

@@ -18,6 +18,7 @@ from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.web import create_app
 from tests.contract.console.conftest import browser, logged_in, settings_for
+from tests.contract.console.test_messages import message
 
 VALUES: Final = (
     "<script>alert(1)</script>",
@@ -69,10 +70,13 @@ def account(spoken):
     return {{"owner": {HOSTILE!r}, "iban": {SECRETS[2]!r}}}
 """
 LEG: Final = "aaaaaaaa-0000"
+MESSAGE: Final = "0" * 32
 
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/": ("/?token=VALUE",),
     "/login": ("/login?next=VALUE",),
+    "/messages": ("/messages", "/messages?box=done", "/messages?box=VALUE", "/messages?before=VALUE"),
+    "/messages/{id_}/audio": (f"/messages/{MESSAGE}/audio", "/messages/VALUE/audio?download=true"),
     "/phone": ("/phone", "/phone?file=FILE", "/phone?file=VALUE&flow=VALUE", "/phone?line=VALUE"),
     "/phone/text": ("/phone/text?file=VALUE", "/phone/text?file=FILE"),
     "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
@@ -149,6 +153,8 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
     console = create_console(settings, console_services(settings), dev=True)
     async with await logged_in(console) as known, browser(console) as stranger:
+        words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
+        await console.state.store.recordings.add(message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words))
         yield {"known": known, "stranger": stranger}
     await console.state.worker.close()
     await console.state.prover.close()
