@@ -25,7 +25,7 @@ PUBLIC: Final = ("/", LOGIN)
 UNATTENDED: Final = "x-unattended"
 """The header of requests that a page makes by itself."""
 _NETWORK: Final = 64
-"""Bits of an IPv6 address that name a network; its other bits are free to choose for whoever is in it."""
+"""Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -86,8 +86,8 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
 def client_of(request: HTTPConnection) -> str:
     """By which failed logins are counted: the address of the client, of IPv6 its network.
 
-    Behind the proxy of NCCO_CONSOLE_URL it is the last one in X-Forwarded-For, which the proxy adds itself; what stands
-    before it is the client's own word. Elsewhere it is the peer's.
+    Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: the proxy has added that one, and a
+    client can forge those before it. Otherwise it is the address of the connection.
     """
     peer = request.client.host if request.client else ""
     is_proxied = request.headers.get("host", "").lower() == urlsplit(request.app.state.settings.console_url).netloc

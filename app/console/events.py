@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from app.console.access import CanLook, session_of
 from app.errors import StoreError
-from app.store import RecordingFilter, Recordings, Records, open_store
+from app.store import Recordings, Records, open_store
 
 router = APIRouter()
 
@@ -20,7 +20,6 @@ POLL_S: Final = 1.0
 """How often the store is looked at while a page is open."""
 WATCHED: Final = 200
 """The newest calls and recordings, whose changes are noticed."""
-_ALL: Final = RecordingFilter(is_deleted=None)
 HEARTBEAT_S: Final = 15.0
 """How often a silent stream sends a comment, so that proxies keep it open."""
 STREAM_S: Final = 300.0
@@ -82,7 +81,7 @@ class CallChanges:
             try:
                 await records.open()
                 while self.listeners:
-                    found = await _versions(records), await self._recordings.list(WATCHED, wanted=_ALL)
+                    found = await _versions(records), await self._recordings.changes(WATCHED)
                     if known is not None and found != known:
                         async with self._changed:
                             self.count += 1

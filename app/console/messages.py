@@ -18,7 +18,7 @@ from app.console.pages import render
 from app.console.practice_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_folder import RecordingFolder
-from app.store import RecordingFilter, RecordingRow, Recordings
+from app.store import RecordingFilter, RecordingRow, Recordings, milliseconds
 
 router = APIRouter()
 
@@ -34,10 +34,6 @@ _BOXES: Final = {
 Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-
-
-def _now() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)
 
 
 def _recordings(request: Request) -> Recordings:
@@ -68,7 +64,7 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
 
 
 def forwarding(message: Mapping[str, Any], address: str) -> str:
-    """The address of a new mail about a message, for the mail program of whoever forwards it."""
+    """A `mailto:` address that opens a new mail about a message in the reader's mail program."""
     lasts = f", {message['lasts']}" if message["lasts"] else ""
     lines = (f"{message['who']}, {message['at']}{lasts}", message["words"], f"{address}/messages#m-{message['id']}")
     values = {"subject": f"A message from {message['who']}", "body": "\r\n\r\n".join(filter(None, lines))}
@@ -111,7 +107,7 @@ async def audio(request: Request, id_: MessageId, session: CanLook, download: bo
     if not file.is_file():
         raise HTTPException(404, "The file of this message is gone.")
     if row.heard_at is None:
-        await recordings.mark_heard(id_, _now(), session.role)
+        await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.role)
     part = request.headers.get("range", "bytes=0-")[:100]
     where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
     audit(request, "message downloaded" if download else "message heard", message=id_, **where)
@@ -127,7 +123,7 @@ async def audio(request: Request, id_: MessageId, session: CanLook, download: bo
 @router.post("/messages/{id_}/{action}")
 async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
     """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
-    recordings, now, by = _recordings(request), _now(), session.role
+    recordings, now, by = _recordings(request), milliseconds(datetime.now(UTC)), session.role
     match action:
         case "done" | "to-do":
             is_there = await recordings.mark_done(id_, now if action == "done" else None, by)

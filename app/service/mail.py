@@ -50,6 +50,10 @@ class MailServer(NamedTuple):
     is_loopback: bool
     sender: str
 
+    def __repr__(self) -> str:
+        """Only where mail goes: the password must not be in a log."""
+        return f"<mail server {self.host}:{self.port}>"
+
 
 class Attachment(NamedTuple):
     """A file in a mail; `content_type` such as audio/mpeg."""
@@ -169,8 +173,6 @@ async def problem_with(server: MailServer, within_s: float) -> str:
     try:
         async with asyncio.timeout(within_s), _client(server):
             return ""
-    except aiosmtplib.SMTPAuthenticationError as error:
-        return f"the mail server refuses the user or the password ({error.code})"
     except TimeoutError:
         return f"the mail server did not answer within {within_s:g} s"
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -189,7 +191,7 @@ async def _send(message: EmailMessage, server: MailServer) -> Verdict:
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused("every address", min(each.code for each in error.recipients))
     except aiosmtplib.SMTPAuthenticationError as error:
-        return Verdict("again", f"the mail server refuses the user or the password ({error.code})")
+        return Verdict("again", _problem_of(error))
     except aiosmtplib.SMTPSenderRefused as error:
         return _refused("the sender", error.code)
     except aiosmtplib.SMTPResponseException as error:
@@ -212,6 +214,8 @@ def _problem_of(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
         return "no TLS connection to the mail server: its certificate is not valid for its name"
     match error:
+        case aiosmtplib.SMTPAuthenticationError():
+            return f"the mail server refuses the user or the password ({error.code})"
         case aiosmtplib.SMTPTimeoutError():
             return "the mail server did not answer in time"
         case aiosmtplib.SMTPServerDisconnected():

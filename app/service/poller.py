@@ -38,7 +38,7 @@ class Schedule:
         tries: after that many it is given up.
         draw: gives a random number from 0 to 1.
         first_s: seconds before the second try.
-        poll_s: how often to look for what is due, or what another process has written.
+        poll_s: seconds between two looks for rows that are due; other processes write some, too.
         slots: tries that one process makes at once.
         drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
             start.
@@ -80,7 +80,7 @@ class Poller(ABC, Generic[R]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Up to `limit` rows that are due, claimed; none when nothing is due. Writes only where something is due."""
+        """Claim up to `limit` rows that are due, and return them. It writes nothing when no row is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
@@ -155,11 +155,11 @@ class Poller(ABC, Generic[R]):
         return False
 
     async def _look(self) -> None:
-        """Begin tries of what is due, as far as there are slots."""
+        """Start a try of each row that is due, while there are free slots."""
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)
-            if not claimed:  # nothing is due, or another host has claimed it
+            if not claimed:  # no row is due, or another host was faster
                 return
             for row in claimed:
                 task = asyncio.create_task(self.run_one(row))

@@ -124,11 +124,9 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 def about_call(flow: Flow, session: Session) -> str:
     """What the flow was given, such as the team that a message is for; "" once another flow has taken over."""
-    given = (
-        [name for name, param in flow.params.items() if not param.sensitive]
-        if flow.name == (session.at or session.flow)
-        else []
-    )
+    if flow.name != (session.at or session.flow):
+        return ""
+    given = [name for name, param in flow.params.items() if not param.sensitive]
     texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
     return ", ".join(texts)[:_ABOUT_LIMIT]
 

@@ -223,6 +223,13 @@ SELECT_PAGE: Final = f"""
     LIMIT $1
 """
 
+SELECT_CHANGES: Final = f"""
+    SELECT id, state, problem, transcript_state, heard_at, done_at, deleted_at
+    FROM {RECORDINGS_TABLE}
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+
 COUNT: Final = f"""
     SELECT
         (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_IS_NEW}),
@@ -350,6 +357,10 @@ class Recordings:
         rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return [recording_row(row) for row in rows]
 
+    async def changes(self, limit: int) -> Sequence[Row]:
+        """What can change in the newest `limit` recordings, to be compared with what it was."""
+        return await self._database.read(SELECT_CHANGES, limit)
+
     async def get(self, id_: str) -> RecordingRow | None:
         """The recording with this id, also a deleted one; None when there is none."""
         rows = await self._database.read(SELECT, id_)
@@ -405,13 +416,13 @@ class Recordings:
         """Write the result of a try; False when it was claimed by others or deleted meanwhile.
 
         Args:
-            row: as it was claimed, with the result. What is still `waiting` is due again.
-            next_at: when to try that again.
+            row: as it was claimed, with the result.
+            next_at: when to try again what is still `waiting`.
         """
         return await self._database.write(partial(_finish, row, next_at))
 
     async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
-        """Write into what is due, many at once, why nothing can be fetched now, and look again at `due_at`."""
+        """Write into rows that are due why nothing can be fetched now; they are due again at `due_at`."""
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import html
-import io
-import math
 import re
-import struct
 import time
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ import httpx
 import pytest
 
 from app.console.app import create_console
+from app.console.practice_messages import tone
 from app.console.services import Services
 from app.service.recording_folder import RecordingFolder, new_recording_id
 from app.settings import Settings
@@ -27,16 +24,6 @@ from tests.contract.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
 NOW = int(time.time() * 1000)
-
-
-def tone(seconds: float = 0.5) -> bytes:
-    """A WAV file."""
-    samples = [round(8000 * math.sin(number / 4)) for number in range(int(8000 * seconds))]
-    made = io.BytesIO()
-    with wave.open(made, "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
-    return made.getvalue()
 
 
 def message(caller: str = "447700900123", **changes: Any) -> RecordingRow:
@@ -69,7 +56,7 @@ class Inbox:
         row = message(**changes)
         await self.recordings.add(row)
         if row.state == "kept":
-            self.folder.put(row.id, tone())
+            self.folder.put(row.id, tone(0.5))
         return row.id
 
     async def page(self, box: str = "new") -> str:
@@ -119,8 +106,8 @@ async def test_listening_makes_it_old_and_is_logged(inbox: Inbox, capsys: pytest
     whole = await inbox.console.get(f"/messages/{id_}/audio")
     part = await inbox.console.get(f"/messages/{id_}/audio", headers={"range": "bytes=100-199"})
 
-    assert (200, "audio/wav", tone()) == (whole.status_code, whole.headers["content-type"], whole.content)
-    assert (206, tone()[100:200]) == (part.status_code, part.content)
+    assert (200, "audio/wav", tone(0.5)) == (whole.status_code, whole.headers["content-type"], whole.content)
+    assert (206, tone(0.5)[100:200]) == (part.status_code, part.content)
     assert "badge accent" not in (page := await inbox.page())
     assert "<title>Messages" in page
     whole_line, part_line = (line for line in capsys.readouterr().out.splitlines() if "message heard" in line)
@@ -256,7 +243,7 @@ async def test_a_recording_stands_in_its_call(inbox: Inbox, tmp_path: Path) -> N
     assert row is not None
     before = (await inbox.console.get("/calls/leg-message")).text
     [claimed] = [each for each in await inbox.recordings.claim(NOW * 2, NOW * 3, "c", 10) if each.id == row.id]
-    inbox.folder.put(row.id, tone())
+    inbox.folder.put(row.id, tone(0.5))
     await inbox.recordings.finish(claimed._replace(state="kept", content_type="audio/wav"), 0)
 
     assert f"/messages/{row.id}/audio" not in before

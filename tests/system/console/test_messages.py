@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.contract.console.test_messages import tone
+from app.console.practice_messages import tone
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 

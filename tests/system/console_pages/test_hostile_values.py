@@ -103,7 +103,7 @@ class Tags(HTMLParser):
 
     Attributes:
         active: what no page of the console has.
-        text: what stands between the tags and in values.
+        text: the text and the attribute values of the page.
     """
 
     def __init__(self, page: str) -> None:

@@ -128,6 +128,10 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
     assert (expected.outcome, True) == (verdict.outcome, verdict.problem.startswith(expected.problem))
 
 
+def test_password_is_in_no_log() -> None:
+    assert "hunter2" not in repr(at(25, password="hunter2"))
+
+
 async def test_server_that_is_down_gets_it_later_and_one_that_is_not_set_when_asked() -> None:
     with serving(Mailbox()) as port:
         pass
