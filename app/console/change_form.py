@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import yaml
@@ -14,6 +14,7 @@ from app.flow.hours.holidays import countries
 from app.flow.hours.weekly import days_of, meant_hours, shown_days
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
+from app.service.phone_numbers import readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "date", "name", "country", "template"]
 """The value of a `template` is the name of a file, which the form shows and does not change."""
@@ -38,7 +39,7 @@ class FormField(NamedTuple):
         path: of the value in its file.
         group: the heading above it, such as "menu" or "Opening hours: office".
         label: what it is, within its group.
-        value: the text now.
+        value: the text now; numbers and dates as people write them.
         key_at, start, end: line and column where its key begins, if it has one, where it does, and behind it.
         removes: the path of what "remove" removes; None when it has to stay.
     """
@@ -90,12 +91,14 @@ _HOURS: Final = ("09:00-12:00 or closed", "the hours, such as 09:00-12:00, or cl
 NEW_PARTS: Final = {
     "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
     "week": NewPart("Another day", "Saturday", _HOURS[0], "a day, such as Sunday or Monday to Friday", _HOURS[1]),
-    "override": NewPart("Other hours on a date", "2026-12-24", _HOURS[0], "a date, such as 2026-12-24", _HOURS[1]),
+    "override": NewPart(
+        "Other hours on a date", "24 December 2026", _HOURS[0], "a date, such as 24 December 2026", _HOURS[1]
+    ),
     "holidays": NewPart(
         "Another holiday",
-        "2026-12-27",
+        "27 December 2026",
         "Founders' Day",
-        "a date, such as 2026-12-27",
+        "a date, such as 27 December 2026",
         "its name, such as Founders' Day",
     ),
 }
@@ -142,11 +145,23 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
 
 
 def days_in_words(key: str) -> str:
-    """`mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday"; a range of dates with "to"."""
+    """`mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday"; `2026-12-28` as "28 December 2026"."""
     if days_of(key) is None:
-        return key.replace("..", " to ")
+        return " to ".join(map(_date_in_words, key.split("..")))
     words = re.sub("[a-z]+", lambda day: _DAYS[day[0][:3]], key.lower())
     return re.sub(r"\s*,\s*", ", ", re.sub(r"\s*-\s*", " to ", words))
+
+
+def _date_in_words(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day.day} {day:%B %Y}"
+
+
+_SHOWN: Final[Mapping[str, Callable[[str], str]]] = {"number": readable, "date": days_in_words}
+"""How values are written for people, by kind; others are as in the file."""
 
 
 def _entries(node: Node | None) -> tuple[Entry, ...]:
@@ -248,7 +263,8 @@ def _text(
         key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)
         at = (key_at.line, key_at.column), (node.place.line, node.place.column), (line, column + 1)
-        yield FormField(kind, path, group, label, node.value, *at, removes)
+        shown = _SHOWN.get(kind, str)(node.value)
+        yield FormField(kind, path, group, label, shown, *at, removes)
 
 
 # What a form changes
@@ -365,7 +381,7 @@ def _add(text: YamlText, path: Path, key: str, value: str) -> None:
     if part == "week":
         _take_out(text, path, keys, key)
     elif key in keys:
-        problem = f"{key} has a line already: change that"
+        problem = f"{days_in_words(key)} has a line already: change that"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if "country" in keys:
         text.put_into_list(path)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -33,6 +30,7 @@ _BOXES: Final = {
 }
 Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
+Use: TypeAlias = Literal["heard", "downloaded", "shared"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -52,6 +50,8 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
+        "type": row.content_type,
+        "file": row.file_name,
         "problem": row.problem,
         "cure": row.cure,
         "words": textwrap.shorten(row.transcript, MOST_WORDS, placeholder=" …") if is_short else row.transcript,
@@ -61,14 +61,6 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "session": row.session,
         "is_practice": row.uuid.startswith(PREFIX),
     }
-
-
-def forwarding(message: Mapping[str, Any], address: str) -> str:
-    """A `mailto:` address that opens a new mail about a message in the reader's mail program."""
-    lasts = f", {message['lasts']}" if message["lasts"] else ""
-    lines = (f"{message['who']}, {message['at']}{lasts}", message["words"], f"{address}/messages#m-{message['id']}")
-    values = {"subject": f"A message from {message['who']}", "body": "\r\n\r\n".join(filter(None, lines))}
-    return f"mailto:?{urlencode(values, quote_via=quote)}"  # Source: RFC 6068, 5
 
 
 @router.get("/messages")
@@ -87,17 +79,17 @@ async def messages(
         box=box,
         before=before,
         messages=[shown(row, is_short=True) for row in found[:PAGE]],
-        forwarding=partial(forwarding, address=settings.console_url or str(request.base_url).rstrip("/")),
         older=found[PAGE - 1].id if len(found) > PAGE else "",
         counts=await recordings.count(),
         is_memory=settings.has_memory_store,
         keeps=settings.recordings_folder is not None,
         has_key=bool(settings.private_key.get_secret_value()),
+        is_practice=request.app.state.dev,
     )
 
 
 @router.get("/messages/{id_}/audio")
-async def audio(request: Request, id_: MessageId, session: CanLook, download: bool = False) -> Response:
+async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "heard") -> Response:
     """The audio, also a part of it. Whoever asks for any of it has listened to it."""
     recordings, folder = _recordings(request), request.app.state.settings.recordings_folder
     row = await recordings.get(id_)
@@ -110,12 +102,12 @@ async def audio(request: Request, id_: MessageId, session: CanLook, download: bo
         await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.role)
     part = request.headers.get("range", "bytes=0-")[:100]
     where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
-    audit(request, "message downloaded" if download else "message heard", message=id_, **where)
+    audit(request, f"message {use}", message=id_, **where)
     return FileResponse(
         file,
         media_type=row.content_type,
         filename=row.file_name,
-        content_disposition_type="attachment" if download else "inline",
+        content_disposition_type="attachment" if use == "downloaded" else "inline",
         headers={"cache-control": "private, no-store"},
     )
 

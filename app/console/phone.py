@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Final, TypeAlias, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
@@ -66,7 +66,7 @@ class CallRequest(PhoneText):
 
     Attributes:
         flow, to, caller: which flow ("" where the number decides), the called number ("" for its first), who calls.
-        made_at: when; None: now.
+        made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
         again: the id of a call whose inputs are repeated; "" for none.
     """
@@ -74,7 +74,7 @@ class CallRequest(PhoneText):
     flow: str = Field("", max_length=200)
     to: str = Field("", max_length=200, pattern=r"^\+?[\w .@:-]*$")
     caller: str = Field(CALLER, max_length=200)
-    made_at: AwareDatetime | None = None
+    made_at: datetime | None = None
     is_live: bool = False
     world: World = World()
     again: str = ""
@@ -230,6 +230,8 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
     made_at = wanted.made_at or datetime.now(UTC)
     if made_at.year not in YEARS:
         raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
+    zone = playable.zone
+    made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     definitions = lookups_of(playable.project) if playable.project is not None else {}
     answers = ChosenAnswers(definitions, wanted.world)
     if wanted.is_live:

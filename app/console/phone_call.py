@@ -85,7 +85,7 @@ class PhoneCall:
         line: the placed call.
         owner: the session that placed it.
         answers: its lookups.
-        playable: what is called. made_at: when.
+        playable: what is called. made_at: when, in its time zone.
 
     Attributes:
         moment: where the call has stopped.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -16,6 +17,7 @@ from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
 from app.ncco.text_checker import check_text
+from app.service.call_report import zone_of
 from app.simulator.parties import address_of
 
 PASTED: Final = ("pasted.yaml", "pasted.json")
@@ -87,6 +89,12 @@ class Playable:
         if own is not None and own.is_startable:
             return [own]
         return [flow for flow in flows.values() if flow.is_startable and (own is None or own.name in flow.subs)]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which people say when it is called: that of its opening hours, or UTC."""
+        flows = self.startable
+        return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
 
 def dialled_in(project: Project) -> list[str]:

@@ -1,5 +1,5 @@
-// Messages: times as people say them, one player after another, undo, and the count in the tab's title.
-import { announce, post } from "./request.js";
+// Messages: times as people say them, one player after another, forwarding, undo, and the count in the tab's title.
+import { announce, post, reason } from "./request.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -23,8 +23,52 @@ function show() {
     time.title = moment.toLocaleString();
     time.textContent = `${day(moment)} ${clock.format(moment)}`;
   }
+  for (const link of list.querySelectorAll("[data-forward]")) {
+    const { title, text } = forwarded(link);
+    link.href = `mailto:?subject=${encodeURIComponent(title)}&body=${encodeURIComponent(text.replaceAll("\n", "\r\n"))}`; // RFC 6068
+    if (canShare(link)) link.textContent = "Share";
+  }
   const count = Number(document.getElementById("new-messages").dataset.count);
   document.title = document.title.replace(/^(\(\d+\) )?/, count ? `(${count}) ` : "");
+}
+
+// Forwarding: by the mail program, or, where the browser can share files, with the audio
+
+/** What others get to read about the message of a link. */
+function forwarded(link) {
+  const message = link.closest(".message");
+  const time = message.querySelector("time");
+  const about = message.querySelector("header p").textContent.replace(time.textContent, time.title);
+  const lines = [`${link.dataset.forward}, ${about}`, message.querySelector(".words")?.textContent, `${location.origin}/messages#${message.id}`];
+  return { title: `A message from ${link.dataset.forward}`, text: lines.filter(Boolean).join("\n\n") };
+}
+
+function canShare({ dataset: { type, file } }) {
+  return Boolean(file) && (navigator.canShare?.({ files: [new File([""], file, { type })] }) ?? false);
+}
+
+list.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-forward]");
+  if (!link || !canShare(link)) return;
+  event.preventDefault();
+  const { type, file } = link.dataset;
+  try {
+    const answer = await fetch(`/messages/${link.closest(".message").dataset.message}/audio?use=shared`);
+    if (!answer.ok) throw new Error(reason(answer, await answer.text()));
+    await share({ ...forwarded(link), files: [new File([await answer.blob()], file, { type })] });
+  } catch (problem) {
+    announce(`The message cannot be shared: ${problem.message}`, { error: true });
+  }
+});
+
+/** Ask again where fetching took longer than the browser lets a click count. */
+async function share(data) {
+  try {
+    await navigator.share(data);
+  } catch (problem) {
+    if (problem.name === "NotAllowedError") announce("The audio is ready.", { action: ["Share it", () => share(data)] });
+    else if (problem.name !== "AbortError") throw problem;
+  }
 }
 
 list.addEventListener("play", ({ target }) => {
@@ -53,4 +97,5 @@ list.addEventListener("htmx:after:request", ({ target, detail: { ctx } }) => {
 
 show();
 document.addEventListener("htmx:after:settle", show);
-new EventSource("/events").addEventListener("calls", () => document.dispatchEvent(new Event("calls")));
+const events = new EventSource("/events"); // also while the tab is hidden: its title counts
+events.addEventListener("calls", () => document.dispatchEvent(new Event("calls")));

@@ -6,13 +6,12 @@ const live = () => document.getElementById("live"); // only where something is l
 /** The call that the form describes. Without a time it is made now, or, `again`, when the call was made that it repeats. */
 export function callRequest(again) {
   const setup = new FormData(form);
-  const at = setup.get("at");
   return {
     flow: setup.get("to") ? "" : setup.get("flow") ?? "",
     to: setup.get("to") ?? "",
     caller: setup.get("caller"),
     is_live: live()?.checked ?? false,
-    made_at: at || !again ? localTime(at) : null,
+    made_at: setup.get("at") || null,
     world: world(),
     again,
   };
@@ -63,15 +62,6 @@ export function showAnswers() {
 /** Switch off what another text must not inherit. */
 export function askNobody() {
   if (live()) live().checked = false;
-}
-
-/** A time of the form, or now, with the offset of this place: `2026-03-08T22:00:00+01:00`. */
-function localTime(written) {
-  const moment = written ? new Date(written) : new Date();
-  const offset = -moment.getTimezoneOffset();
-  const two = (number) => String(Math.floor(number)).padStart(2, "0");
-  const local = new Date(moment.getTime() + offset * 60_000).toISOString().slice(0, 19);
-  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
 }
 
 function asJson(text) {

@@ -111,9 +111,9 @@ async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Resp
 async def test_form_shows_numbers_hours_and_prompts(owner: httpx.AsyncClient) -> None:
     listed = (await owner.get("/change")).text
     assert f'href="{PAGE}"' in listed
-    assert "Calls to 442079460000" in listed
+    assert "Calls to +44 20 7946 0000" in listed
     page = (await owner.get(PAGE)).text
-    for value in ("442079460000", "09:00-17:30", "For sales, hold on.", "447700900111"):
+    for value in ("+44 20 7946 0000", "09:00-17:30", "For sales, hold on.", "+44 7700 900111"):
         assert f">{value}<" in page or f'value="{value}"' in page
     assert "We are closed. Please call again." in page
 
@@ -259,16 +259,17 @@ async def test_days_may_be_written_in_full(owner: httpx.AsyncClient, flow: Path,
 
 
 @pytest.mark.parametrize(
-    ("typed", "key"),
+    ("typed", "key", "shown"),
     [
-        ("24 December 2030", "2030-12-24"),
-        ("Dec 24th, 2030", "2030-12-24"),
-        ("24.12.2030", "2030-12-24"),
-        ("28 December 2030 to 2 January 2031", "2030-12-28..2031-01-02"),
+        ("24 December 2030", "2030-12-24", "24 December 2030"),
+        ("Dec 24th, 2030", "2030-12-24", "24 December 2030"),
+        ("24.12.2030", "2030-12-24", "24 December 2030"),
+        ("2030-12-04", "2030-12-04", "4 December 2030"),
+        ("28 Dec 2030 to 2 January 2031", "2030-12-28..2031-01-02", "28 December 2030 to 2 January 2031"),
     ],
 )
-async def test_dates_and_hours_may_be_written_as_people_do(
-    owner: httpx.AsyncClient, flow: Path, typed: str, key: str
+async def test_dates_and_hours_are_written_as_people_do(
+    owner: httpx.AsyncClient, flow: Path, typed: str, key: str, shown: str
 ) -> None:
     added = {"key:/hours/office/override": typed, "value:/hours/office/override": "9am to noon, 9-12.30, 2pm-4pm"}
 
@@ -281,6 +282,7 @@ async def test_dates_and_hours_may_be_written_as_people_do(
     read = yaml.load(text_of(flow), yaml.BaseLoader)["hours"]["office"]  # noqa: S506 - it makes texts only
     assert {key: "09:00-12:30, 14:00-16:00"} == read["override"]
     assert {"mon-fri": "09:00-17:00"} == read["week"]
+    assert f">{shown}</label>" in (await owner.get(PAGE)).text
 
 
 async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
@@ -334,14 +336,17 @@ async def test_holidays_change_like_other_exceptions(
     assert after == (found if isinstance(found, list) else [found])
     assert ("# ours" in before) == ("# ours" in text_of(flow))
     page = (await owner.get(PAGE)).text
-    label = re.search(r'<label class="grow" for="([^"]*)">Holiday on 2030-12-27</label>', page)
+    label = re.search(r'<label class="grow" for="([^"]*)">Holiday on 27 December 2030</label>', page)
     assert label is not None
     assert f'id="{label[1]}" name="{holidays}' in page
 
 
 async def test_form_names_the_public_holidays_and_takes_them_away(owner: httpx.AsyncClient, flow: Path) -> None:
     write(flow, FLOW.replace("    week:", "    holidays: [{country: GB, subdivision: ENG}, 2030-08-14]\n    week:"))
-    assert re.search(r"25 Dec 20\d\d: Christmas Day", (await owner.get(PAGE)).text)
+    page = (await owner.get(PAGE)).text
+    assert re.search(r"25 Dec 20\d\d: Christmas Day", page)
+    assert 'value="14 August 2030"' in page
+    assert "Nothing was changed" in (await review(owner, **{"/hours/office/holidays/1": "2030-08-14"})).text
     removed = {f"remove:/hours/office/holidays/{name}": "on" for name in ("0/country", "1")}
 
     reviewed = await review(owner, **removed)
@@ -365,7 +370,7 @@ async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient)
         "closed, says:</strong> <del>We are closed. Please call again.</del> → <ins>We are &lt;closed&gt;.</ins>"
         in page
     )
-    assert "Numbers of this line, Calls to:</strong> new: <ins>442079460001</ins>" in page
+    assert "Numbers of this line, Calls to:</strong> new: <ins>+44 20 7946 0001</ins>" in page
     assert "<details> <summary>The lines of the file" in page
 
 

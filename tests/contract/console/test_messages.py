@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -90,15 +87,23 @@ async def test_a_message_says_who_when_how_long_and_what(inbox: Inbox) -> None:
         assert hidden not in page.split("<main")[1]
 
 
-async def test_forwarding_opens_a_mail_with_the_words_and_a_link(inbox: Inbox) -> None:
-    id_ = await inbox.put(from_number="Ann & Bob", transcript='Call "me"?\nbcc=x@example.com&cc=y')
-    [link] = re.findall(r'href="(mailto:[^"]+)"', await inbox.page())
-    found = parse_qs(urlsplit(html.unescape(link)).query)
+@pytest.mark.parametrize("use", ["downloaded", "shared"])
+async def test_whose_audio_leaves_the_console_is_logged(
+    inbox: Inbox, capsys: pytest.CaptureFixture[str], use: str
+) -> None:
+    id_ = await inbox.put()
 
-    assert {"subject", "body"} == found.keys()
-    assert ["A message from Ann & Bob"] == found["subject"]
-    assert f"/messages#m-{id_}" in found["body"][0]
-    assert 'Call "me"? bcc=x@example.com&cc=y' in found["body"][0]
+    assert (await inbox.console.get(f"/messages/{id_}/audio?use={use}")).is_success
+    assert f"message {use}" in capsys.readouterr().out
+    assert 422 == (await inbox.console.get(f"/messages/{id_}/audio?use=sold")).status_code
+
+
+async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None:
+    shown, _, detail = (await inbox.page()).partition("<main")[2].partition("<details")
+
+    assert "no key to your account at Vonage" in shown
+    assert "VONAGE" not in shown
+    assert "VONAGE_PRIVATE_KEY" in detail
 
 
 async def test_listening_makes_it_old_and_is_logged(inbox: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +136,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"state": "waiting"}, "It is being fetched from Vonage."),
         (
             {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
-            "It is not here yet: the server has no key. To fix it: set VONAGE_PRIVATE_KEY.",
+            "It is not here yet: the server has no key. It is tried again by itself.",
         ),
         ({"state": "failed", "problem": "status 401"}, "It could not be fetched: status 401."),
         ({"state": "gone"}, "Vonage no longer has it."),

@@ -178,8 +178,11 @@ async def test_it_is_sunday_and_the_office_is_closed() -> None:
     phone = await phone_at("hours")
     await phone.call("flows/hours.yaml", made_at=SUNDAY)
     await phone.skip()
-    assert "Sunday 2026-03-08 22:00 UTC" in phone.shown
+    assert "Sunday 8 March 2026, 22:00 in Europe/London" in phone.shown
     assert any("closed" in bubble for bubble in phone.bubbles)
+    await phone.call("flows/hours.yaml", made_at="2026-07-06T12:00")
+    assert "Monday 6 July 2026, 12:00 in Europe/London" in phone.shown
+    assert "When, in Europe/London" in (await phone.post("/phone/setup", file="flows/hours.yaml")).text
     await phone.call("flows/hours.yaml", made_at="2026-03-04T10:00:00Z")
     await phone.skip()
     assert not any("closed" in bubble for bubble in phone.bubbles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -69,6 +70,52 @@ def test_a_telephone_that_calls_back_and_saves(page: Page, inbox: Inbox) -> None
 
     assert re.fullmatch(r"message-[\d-]+\.wav", download.value.suggested_filename)
     assert tone(0.3) == Path(download.value.path()).read_bytes()
+
+
+SHARES = """
+navigator.canShare = ({files: [{type}]}) => type === "audio/wav";
+navigator.share = async ({title, text, files: [file]}) => {
+  if (!window.isAsked) {
+    window.isAsked = true;
+    throw new DOMException("too late", "NotAllowedError");
+  }
+  document.body.dataset.shared = [title, text, file.name, file.type, file.size].join("|");
+};
+"""
+"""A browser that shares files, if a click is fresh; the first one is not."""
+
+
+def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserContext, page: Page, inbox: Inbox) -> None:
+    context.add_init_script(SHARES)
+    id_ = inbox.put("447700900400", transcript="Please call back.")
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    message.get_by_role("link", name="Share").click()
+    page.get_by_role("button", name="Share it").click()
+    expect(page.locator("body")).to_have_attribute("data-shared", re.compile(r"^A message from 07700 900400\|"))
+    shared = (page.locator("body").get_attribute("data-shared") or "").split("|")
+
+    assert re.fullmatch(r"message-[\d-]+\.wav", shared[2])
+    assert ["audio/wav", str(len(tone(0.3)))] == shared[3:]
+    assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
+
+
+def test_forwarding_opens_a_mail_with_the_words_and_a_link_elsewhere(page: Page, inbox: Inbox) -> None:
+    page.add_init_script("navigator.canShare = undefined")
+    id_ = inbox.put("Ann & Bob", transcript='Call "me"?\nbcc=x@example.com&cc=y')
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    address = message.get_by_role("link", name="Forward").get_attribute("href") or ""
+    found = parse_qs(urlsplit(address).query)
+
+    assert {"subject", "body"} == found.keys()
+    assert ["A message from Ann & Bob"] == found["subject"]
+    assert re.match(r"Ann & Bob, \d\d/\d\d/\d{4}, \d\d:\d\d:\d\d, 0:34, for", found["body"][0])
+    assert f'Call "me"? bcc=x@example.com&cc=y\r\n\r\n{page.url}#m-{id_}' in found["body"][0]
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
 
 
 def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
