@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, cast
 
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.pages import refused, render
-from app.console.paint import PAINTS, PERIODS, PROOF_S, Paint, Wanted, paint_for
-from app.console.project import ProjectFolder, ReadProject
+from app.console.paint import PAINTS, PERIODS, Paint, Wanted, paint_for, prove
+from app.console.project import ReadProject
 from app.console.results import Results
-from app.console.services import Services
-from app.console.worker import Worker, WorkNotDone
+from app.console.worker import WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import Issue
@@ -70,9 +70,17 @@ class Picture:
     kinds: list[str]
 
 
-def _picture(flow: Flow, paint: Paint) -> Picture:
+async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    """The painted picture of a flow, drawn once."""
+    pictures: Results = request.app.state.pictures
+    key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    _, picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
+    return cast(Picture, picture)
+
+
+def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     """The painted picture of a flow; it takes a second or more for 2,000 steps."""
-    drawing = paint.apply(draw([flow], errors=paint.wanted.errors))
+    drawing = paint.apply(draw([flow], errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -144,39 +152,43 @@ async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Respo
     values = _shown([issue for issue in read.issues if issue.place.file == file])
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
-    pictures: Results = request.app.state.pictures
-    paint = await paint_for(request, wanted, flow, read)
-    key = (flow.name, wanted.errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    _drawn_at, picture = await pictures.get(key, lambda: asyncio.to_thread(_picture, flow, paint))
+    if wanted.paint == "traffic":
+        wanted.period_of(read, name, datetime.now(UTC))  # days that are none are refused now
     return render(
         request,
         "flow.html",
         flow=flow,
         entrances=entrances(flow, has_all=_has_all(read)),
-        picture=picture,
-        paint=paint,
+        picture=await _picture(request, flow, Paint(), errors=wanted.errors),
+        wanted=wanted,
         paints=PAINTS,
         periods=PERIODS,
-        other_errors=wanted.address(errors=not wanted.errors),
-        errors=wanted.errors,
         kinds=KINDS,
         can_prove=bool(request.app.state.services.proof),
         **values,
     )
 
 
+@router.get("/flows/{name}/painted")
+async def painted(request: Request, name: str, _: CanLook, wanted: Wanted) -> Response:
+    """The painted picture of a flow for its page, which was sent without waiting for it; or why there is none."""
+    read = await asyncio.to_thread(request.app.state.project.current)
+    flow = read.project.flows.get(name)
+    paint = Paint(problem=f"The flow {name} was removed or has errors now. Load the page again.")
+    if flow is not None:
+        paint = await paint_for(request, wanted, flow, read)
+    picture = await _picture(request, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
+    return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS)
+
+
 @router.post("/flows/{name}/proof")
-async def proof(request: Request, name: str, session: CanLook) -> Response:
+async def proof(request: Request, name: str, _: CanLook) -> Response:
     """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
-    folder: ProjectFolder = request.app.state.project
-    read = await asyncio.to_thread(folder.current)
-    services: Services = request.app.state.services
-    if name not in read.project.flows or not services.proof:
+    read = await asyncio.to_thread(request.app.state.project.current)
+    if name not in read.project.flows or not request.app.state.services.proof:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
-    values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": name, "seconds": PROOF_S}
-    prover: Worker = request.app.state.prover
     try:
-        found = await prover.run(services.proof, values, asker=session.id, owner=session.id)
+        _key, found = await prove(request, read.project.flows[name], read)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)

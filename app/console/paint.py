@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ STALE_S: Final = 60
 """How long the counts of calls and of scenarios are shown before they are counted again."""
 PROOF_S: Final = 20.0
 """How long a proof explores."""
+PAINT_S: Final = 50.0
+"""How long a page waits for its paint, with those before it; it asks no longer than a minute."""
+_NO_LIMITS: Final = {"coverage": "`ncco test` has no such limits.", "proof": "`ncco prove` has no such limits."}
 
 
 class PaintQuery(PeriodQuery):
@@ -71,14 +75,12 @@ class Paint:
     """How a picture is painted.
 
     Attributes:
-        wanted: what was asked for.
         key: the same for the same paint of the same flow.
         apply: paints a drawing.
         words: what it shows, in sentences.
         problem: why the picture is not painted, with a cure; "" when it is.
     """
 
-    wanted: PaintQuery
     key: object = None
     apply: Callable[[Drawing], Drawing] = _plain
     words: Sequence[str] = ()
@@ -89,15 +91,19 @@ async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: Read
     """The paint that is wanted for the picture of a flow. Raises HTTPException for a period that is none."""
     services: Services = request.app.state.services
     if not wanted.paint:
-        return Paint(wanted)
+        return Paint()
     if not {"coverage": services.coverage, "proof": services.proof}.get(wanted.paint, "traffic"):
-        return Paint(wanted, problem="This console plays no scenarios and proves no flows.")
+        return Paint(problem="This console plays no scenarios and proves no flows.")
     try:
-        return await _PAINTERS[wanted.paint](request, wanted, flow, read)
+        async with asyncio.timeout(PAINT_S):
+            return await _PAINTERS[wanted.paint](request, wanted, flow, read)
     except StoreError as error:
-        return Paint(wanted, problem=f"The calls cannot be read: {error}.")
+        return Paint(problem=f"The calls cannot be read: {error}. {error.cure}")
     except WorkNotDone as error:
-        return Paint(wanted, problem=str(error))
+        return Paint(problem=f"{error} {_NO_LIMITS.get(wanted.paint, '')}")
+    except TimeoutError:
+        cure = _NO_LIMITS.get(wanted.paint, "Choose fewer days.")
+        return Paint(problem=f"It took longer than {PAINT_S:g} seconds. Try again in a minute. {cure}")
 
 
 def _revisions(read: ReadProject) -> tuple[str, ...]:
@@ -113,7 +119,7 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
     period = wanted.period_of(read, flow.name, now)
     if request.app.state.settings.has_memory_store:
         problem = "Calls are kept in the memory of the server, where no page can read them. Set NCCO_DATABASE_URL."
-        return Paint(wanted, problem=problem)
+        return Paint(problem=problem)
 
     async def count() -> Traffic:
         async with recorded(request) as records:
@@ -123,7 +129,6 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
     key = ("traffic", period.milliseconds, _revisions(read))
     counted_at, traffic = await results.get(key, count, now - timedelta(seconds=STALE_S))
     return Paint(
-        wanted,
         (*key, counted_at),
         lambda drawing: paint_traffic(drawing, _drawn(flow), traffic, errors=wanted.errors),
         list(_traffic_words(flow, traffic, period)),
@@ -169,7 +174,7 @@ async def _coverage(request: Request, wanted: PaintQuery, flow: Flow, read: Read
     }
     found_at, found = await _answered(request, services.coverage, key, oldest, values)
     if not found["scenarios"]:
-        return Paint(wanted, problem="The project has no scenario yet. Keep a call of the phone as one.")
+        return Paint(problem="The project has no scenario yet. Keep a call of the phone as one.")
     counts: dict[Key, int] = {(name, step, outcome): count for name, step, outcome, count in found["counts"]}
     own = [count > 0 for (name, _, _), count in counts.items() if name == flow.name]
     taken = f"{sum(own)} of {len(own)} outcomes of {flow.name} taken"
@@ -178,19 +183,24 @@ async def _coverage(request: Request, wanted: PaintQuery, flow: Flow, read: Read
         differs = "One differs" if found["differing"] == 1 else f"{found['differing']} differ"
         words.append(f"{differs} from what the flow plays: `ncco test` shows how.")
     return Paint(
-        wanted,
         (*key, found_at),
         lambda drawing: paint_taken(drawing, _drawn(flow), counts, errors=wanted.errors),
         words,
     )
 
 
-async def _proof(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
+async def prove(request: Request, flow: Flow, read: ReadProject) -> tuple[tuple[object, ...], dict[str, Any]]:
+    """What a proof of a flow has found, and its key. Raises WorkNotDone."""
     services: Services = request.app.state.services
     folder: ProjectFolder = request.app.state.project
     key = ("proof", flow.name, _revisions(read))
     values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": flow.name, "seconds": PROOF_S}
     _, found = await _answered(request, services.proof, key, None, values)
+    return key, found
+
+
+async def _proof(request: Request, _: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
+    key, found = await prove(request, flow, read)
     faults = defaultdict[tuple[str, str], dict[str, None]](dict)
     for each in found["violations"]:
         faults[each["flow"], each["step"] or flow.start][each["kind"].replace("_", " ")] = None
@@ -199,7 +209,7 @@ async def _proof(request: Request, wanted: PaintQuery, flow: Flow, read: ReadPro
         f"{many} found, in the steps with a red frame. Prove shows a call for each." if faults else "No fault found."
     ]
     words += [f"The proof stopped at {found['stopped']}."] if found["stopped"] else []
-    return Paint(wanted, key, lambda drawing: drawing.marked(lambda *step: ", ".join(faults.get(step, ()))), words)
+    return Paint(key, lambda drawing: drawing.marked(lambda *step: ", ".join(faults.get(step, ()))), words)
 
 
 _PAINTERS: Final[Mapping[str, Callable[[Request, PaintQuery, Flow, ReadProject], Awaitable[Paint]]]] = {

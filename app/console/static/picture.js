@@ -5,10 +5,17 @@ const ZOOM = 1.25;
 const DRAG = 4; // pixels that a click may move
 
 const frame = document.getElementById("picture");
-const picture = frame.querySelector("svg");
-const size = { width: picture.viewBox.baseVal.width, height: picture.viewBox.baseVal.height };
-const steps = [...document.querySelectorAll("#steps details")];
-const nodes = [...picture.querySelectorAll(".node")];
+const list = document.getElementById("steps");
+let picture, size, steps, nodes, texts;
+
+/** Look at the picture and its steps, which the painted ones replace. */
+function read() {
+  picture = frame.querySelector("svg");
+  size = { width: picture.viewBox.baseVal.width, height: picture.viewBox.baseVal.height };
+  steps = [...list.querySelectorAll("details")];
+  nodes = [...picture.querySelectorAll(".node")];
+  texts = new Map(steps.map((each) => [each, each.textContent.toLowerCase()]));
+}
 
 // The part of the picture that is seen: its middle, and pixels of the screen for one unit of the picture
 
@@ -148,27 +155,26 @@ frame.addEventListener("click", (event) => {
   }
 });
 
-for (const details of steps) {
-  details.querySelector("summary").addEventListener("click", (event) => {
-    if (details.open) return;
-    event.preventDefault();
-    choose(details.dataset.flow, details.dataset.step);
-  });
-}
+list.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (!details || details.open) return;
+  event.preventDefault();
+  choose(details.dataset.flow, details.dataset.step);
+});
 
 // The search
 
 const find = document.getElementById("find");
-const texts = new Map(steps.map((each) => [each, each.textContent.toLowerCase()]));
 
-find.addEventListener("input", () => {
+find.addEventListener("input", search);
+function search() {
   const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
   const found = steps.filter((each) => words.every((word) => texts.get(each).includes(word)));
   for (const each of steps) each.hidden = !found.includes(each);
   frame.classList.toggle("searching", words.length > 0);
   for (const node of nodes) node.classList.toggle("found", found.some(same(node.dataset.flow, node.dataset.step)));
   document.getElementById("none").hidden = found.length > 0;
-});
+}
 
 find.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
@@ -177,23 +183,38 @@ find.addEventListener("keydown", (event) => {
   if (best) choose(best.dataset.flow, best.dataset.step);
 });
 
-// At first
+// At first, and once it is painted
 
-fit();
-if (view.scale < SMALLEST_SCALE) {
-  const start = nodes.find((each) => each.classList.contains("start"));
-  view.scale = SMALLEST_SCALE;
-  view.y = frame.getBoundingClientRect().height / 2 / SMALLEST_SCALE;
-  show();
-  if (start) {
-    const [box, around] = [start.getBoundingClientRect(), frame.getBoundingClientRect()];
-    pan(box.x + box.width / 2 - around.x - around.width / 2, 0);
+function begin() {
+  read();
+  fit();
+  if (view.scale < SMALLEST_SCALE) {
+    const start = nodes.find((each) => each.classList.contains("start"));
+    view.scale = SMALLEST_SCALE;
+    view.y = frame.getBoundingClientRect().height / 2 / SMALLEST_SCALE;
+    show();
+    if (start) {
+      const [box, around] = [start.getBoundingClientRect(), frame.getBoundingClientRect()];
+      pan(box.x + box.width / 2 - around.x - around.width / 2, 0);
+    }
   }
+  search();
+  chooseByAddress();
 }
+
 new ResizeObserver(show).observe(frame);
 function chooseByAddress() {
   const [flow, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (step) choose(flow, step);
 }
 addEventListener("hashchange", chooseByAddress);
-chooseByAddress();
+begin();
+
+const painted = document.getElementById("painted");
+const isPaint = ({ detail }) => detail.ctx?.sourceElement === painted;
+document.addEventListener("htmx:after:swap", () => frame.contains(picture) || begin());
+for (const failure of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(failure, (event) => {
+    if (isPaint(event)) painted.textContent = "The picture could not be painted. Load the page again.";
+  });
+}

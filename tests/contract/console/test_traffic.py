@@ -92,8 +92,8 @@ class Line:
         await self.webhooks.post(url, json=fields)
 
     async def page(self, query: str = "paint=traffic&days=1") -> str:
-        """The page of the flow."""
-        reply = await self.console.get(f"/flows/shop?{query}")
+        """What the page of the flow fetches once it is there."""
+        reply = await self.console.get(f"/flows/shop/painted?{query}")
         assert 200 == reply.status_code, reply.text
         return reply.text
 

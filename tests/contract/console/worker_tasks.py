@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 
 def double(number: int) -> int:
@@ -20,7 +21,12 @@ def prove_long(**_: object) -> None:
     raise MemoryError
 
 
-def spin() -> None:
+def prove_slowly(**_: object) -> dict[str, Any]:
+    time.sleep(2)
+    return {"verdict": "proved", "stopped": "", "states": 1, "sampled": [], "violations": []}
+
+
+def spin(**_: object) -> None:
     while True:
         pass
 
@@ -38,10 +44,10 @@ def chatter() -> str:
     return "heard"
 
 
-def fail() -> None:
+def fail(**_: object) -> None:
     sys.excepthook = lambda *_: None
     raise ValueError
 
 
-def die() -> None:
+def die(**_: object) -> None:
     os._exit(3)

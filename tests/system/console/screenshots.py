@@ -21,7 +21,11 @@ WRONG: Final = """[
 
 
 def _at(path: str) -> Callable[[Page], object]:
-    return lambda page: page.goto(path)
+    def open_page(page: Page) -> None:
+        page.goto(path)
+        page.get_by_text("is being painted").wait_for(state="detached")
+
+    return open_page
 
 
 def _in_a_call(page: Page) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system.console.browser import PATIENCE_MS, violations
+from tests.system.console.browser import PATIENCE_MS, Watch, violations
 
 
 @pytest.fixture
@@ -169,3 +169,25 @@ def test_the_picture_shows_calls_scenarios_or_the_proof(page: Page, project: Pat
     finally:
         flow.unlink()
         scenarios.unlink()
+
+
+def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
+    plain = picture.inner_html()
+    page.get_by_label("Paint it with").select_option("calls")
+    page.get_by_role("button", name="Paint", exact=True).click()
+
+    expect(page.locator("#painted")).to_contain_text("calls began in reception")
+    expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
+    assert picture.inner_html() != plain
+    node(page, "operator").click()
+    expect(page.locator("details[open] > summary")).to_have_text("operator")
+    page.get_by_label("Find a step").fill("no such words")
+    expect(page.get_by_text("No step has these words.")).to_be_visible()
+
+
+def test_a_paint_that_does_not_arrive_says_so(page: Page, watch: Watch) -> None:
+    watch.expected += ["ERR_FAILED", "Failed to fetch"]
+    page.route("**/painted?*", lambda route: route.abort())
+    page.goto("/flows/reception?paint=coverage")
+
+    expect(page.locator("#painted")).to_have_text("The picture could not be painted. Load the page again.")

@@ -26,6 +26,7 @@ from tests.system.console.browser import Watch, check_page
 )
 def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     page.goto(path)
+    expect(page.get_by_text("is being painted")).to_have_count(0)
 
     check_page(page)
 

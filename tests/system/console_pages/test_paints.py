@@ -1,0 +1,80 @@
+"""Pictures that are painted with the results of slow work, in subprocesses of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.console.app import create_console
+from app.console.services import Services
+from app.console.worker import Worker
+from tests.contract.console.conftest import logged_in, settings_for
+
+TASKS = "tests.contract.console.worker_tasks"
+FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
+PAINTED = "/flows/main/painted?paint=proof"
+
+
+@asynccontextmanager
+async def somebody(project: Path, proof: str, seconds: float = 10) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who looks at a flow. A function of `TASKS` proves it, and is stopped after `seconds`."""
+    (project / "flows").mkdir()
+    (project / "flows/main.yaml").write_text(FLOW, encoding="utf-8")
+    app = create_console(settings_for(project), Services(proof=f"{TASKS}:{proof}"), dev=True)
+    app.state.prover = Worker(seconds=seconds)
+    async with await logged_in(app) as client:
+        yield client
+    await app.state.prover.close()
+
+
+async def test_a_page_is_there_before_its_paint_which_two_tabs_share(tmp_path: Path) -> None:
+    async with somebody(tmp_path, "prove_slowly") as client:
+        began = time.monotonic()
+        tabs = [asyncio.create_task(client.get(PAINTED)) for _ in range(2)]
+        page = await client.get("/flows/main?paint=proof")
+        page_s = time.monotonic() - began
+        first, second = [await tab for tab in tabs]
+        both_s = time.monotonic() - began
+        proof = await client.post("/flows/main/proof")
+
+    assert "is being painted with the proof" in page.text
+    assert 'hx-get="/flows/main/painted?paint=proof"' in page.text
+    assert "<svg" in page.text
+    assert first.text == second.text
+    assert "No fault found." in first.text
+    assert page_s < 2 <= both_s < 2 * 2 + 1.5  # less than two proofs and a start
+    assert "main is proved" in proof.text
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [("spin", "took longer than 0.5 seconds and was stopped"), ("die", "was stopped"), ("fail", "could not be done")],
+)
+async def test_a_paint_that_fails_says_why_and_what_to_do(tmp_path: Path, proof: str, said: str) -> None:
+    async with somebody(tmp_path, proof, seconds=0.5) as client:
+        reply = await client.get(PAINTED)
+
+    assert 200 == reply.status_code
+    assert said in reply.text
+    assert "<code>ncco prove</code> has no such limits." in reply.text
+    assert "<svg" not in reply.text
+
+
+async def test_a_flow_that_is_saved_meanwhile_is_painted_as_it_is_then(tmp_path: Path) -> None:
+    async with somebody(tmp_path, "prove_slowly") as client:
+        before = asyncio.create_task(client.get(PAINTED))
+        await asyncio.sleep(0.5)
+        (tmp_path / "flows/main.yaml").write_text(FLOW.replace("Hello", "Welcome"), encoding="utf-8")
+        after = await client.get(PAINTED)
+        (tmp_path / "flows/main.yaml").write_text(FLOW.replace("goto: end", "goto: nowhere"), encoding="utf-8")
+        broken = await client.get(PAINTED)
+
+    assert "Hello" in (await before).text
+    assert "Welcome" in after.text
+    assert "The flow main was removed or has errors now. Load the page again." in broken.text
