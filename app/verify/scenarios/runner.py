@@ -51,6 +51,10 @@ BROKEN: Final = "the server: error: "
 """The start of log lines that report an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """Entries of `without` that only the trace of a flow shows."""
+_DIAL_ALLOW: Final = (
+    'a scenario may dial computed numbers by their first digits: write `dial_allow: ["44"]` beside its `script`, with the '
+    "digits of the refused number"
+)
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """Constant, so that a call gets the same NCCOs in every run."""
 _MOST_HOOKS: Final = 10_000
@@ -168,7 +172,8 @@ class LocalStage:
             seed=seed,
         )
         await _play(scenario, conditions, placed, result)
-        result.notes = (*result.log, *placed.problems, *answers.notes)
+        refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
+        result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
             problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
