@@ -241,7 +241,8 @@ class TerminalCall:
         """Let time pass, at most to where another party is dialled: the person decides the outcome."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
         dialled = moment.waited if moment.kind == "dial" else None
-        self.recorder.hear_out(moment)
+        if moment.kind != "until":  # a `wait` begins only after what a `hear` before it names
+            self.recorder.hear_out(moment)
         while moment.kind != "end" and self._call.at < until:
             moment = await self._call.listen(until=min(round(self._call.at + SLICE_S, 3), until))
             if moment.kind == "dial" and moment.waited is not dialled:

@@ -60,14 +60,13 @@ class Recorder:
             self.script.append(steps.EndStep())
 
     def hear_out(self, moment: CallMoment) -> None:
-        """Write down what was heard up to a moment, unless it may go on."""
-        if moment.kind == "until":
-            return
-        transcript = self._call.transcript
-        for heard in transcript[self._taken :]:
+        """Write down what was heard up to a moment; what began after an `until` comes later."""
+        for heard in self._call.transcript[self._taken :]:
+            if moment.kind == "until" and heard.at > moment.at:
+                return
             if heard.kind in SPOKEN and (text := plain(heard.text)):
                 self.script.append(steps.HearStep(texts=(Excerpt(text),)))
-        self._taken = len(transcript)
+            self._taken += 1
 
 
 def check_path(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, Final
 
 from app.flow.nodes import Place
@@ -73,8 +74,12 @@ class Caller:
         """Play the script, continue until the call next waits for the caller, and hang up."""
         self._scripted = sum(isinstance(step, DialStep) for step in steps)
         try:
-            for step in steps:
+            for step, following in zip_longest(steps, steps[1:]):
                 await self._step(step)
+                if isinstance(step, script.HearStep | script.UntilStep) and (
+                    following is None or following.moment_s is None
+                ):
+                    await self._finish_prompt()
             await self._finish()
             self._check_called()
         except ScriptMismatch as differs:
@@ -115,7 +120,9 @@ class Caller:
         return moment
 
     async def _hear(self, step: script.HearStep) -> None:
-        for excerpt in step.texts:
+        for number, excerpt in enumerate(step.texts):
+            if number:
+                await self._finish_prompt()
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
@@ -131,7 +138,6 @@ class Caller:
             if self._matches(excerpt):
                 break
             raise self._differs_in(excerpt, moment)
-        await self._finish_prompt()
 
     def _matches(self, excerpt: Excerpt) -> bool:
         if excerpt.text is not None:
@@ -255,7 +261,6 @@ class Caller:
             if moment.waited is not None:
                 await self._call.silence()
             self._listener.take(self._call.transcript)
-        await self._finish_prompt()
 
     async def _hangup(self, step: script.HangUpStep) -> None:
         if self._call.is_over:

@@ -52,8 +52,8 @@ BROKEN: Final = "the server: error: "
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """Entries of `without` that only the trace of a flow shows."""
 _DIAL_ALLOW: Final = (
-    'a scenario may dial computed numbers by their first digits: write `dial_allow: ["44"]` beside its `script`, with the '
-    "digits of the refused number"
+    "a scenario allows computed numbers by their first digits: write them beside its `script`, "
+    'such as `dial_allow: ["44"]`'
 )
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """Constant, so that a call gets the same NCCOs in every run."""

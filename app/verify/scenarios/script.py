@@ -61,6 +61,11 @@ class ScriptStep(ScenarioModel):
         "expect": "write it next to `script`, not in it",
     }
 
+    @property
+    def moment_s(self) -> float | None:
+        """Seconds after the answer at which it is done, even in the midst of a prompt; None: in its turn."""
+        return None
+
     @classmethod
     def is_alone(cls) -> bool:
         """Whether it may be written as its word alone: it has no value, or a default."""
@@ -105,6 +110,11 @@ class PressStep(ScriptStep):
     at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
+    @property
+    def moment_s(self) -> float | None:
+        """See `ScriptStep`."""
+        return self.at_s
+
 
 class Alternative(ScenarioModel):
     """Another result of speech recognition."""
@@ -146,6 +156,11 @@ class SpeakStep(ScriptStep):
     speech: SpokenInput = Field(alias="speak")
     at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
+
+    @property
+    def moment_s(self) -> float | None:
+        """See `ScriptStep`."""
+        return self.at_s
 
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
@@ -273,7 +288,7 @@ class HangUpStep(ScriptStep):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds since the call was answered; None for now."""
+        """See `ScriptStep`."""
         return self.at_s if self.when == "now" else self.when
 
 

@@ -169,3 +169,18 @@ def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: p
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
     assert "live: lookups that a scenario does not answer are asked, and hooks are sent" in live.output
+
+
+def test_refused_number_is_allowed_by_the_line_that_the_report_shows(tmp_path: Path) -> None:
+    flow = "flow: main\ndefault: true\nstart: hello\nsteps:\n  hello:\n"
+    flow += '    do: [connect: "{{ env.AGENT }}"]\n    on: {completed: end, otherwise: end}\n'
+    call = 'a:\n  script: [dial: "447700900200"]\n'
+    (tmp_path / "scenarios").mkdir()
+    (write_project(tmp_path, main=flow) / "scenarios/a.yaml").write_text(call)
+    refused = invoke_in(tmp_path, "test")
+    cure = 'dial_allow: ["44"]'
+    (tmp_path / "scenarios/a.yaml").write_text(f"{call}  {cure}\n")
+
+    assert 1 == refused.exit_code
+    assert f"write them beside its `script`, such as `{cure}`" in refused.output
+    assert 0 == invoke_in(tmp_path, "test").exit_code

@@ -65,6 +65,15 @@ steps:
     choices: {more: {dtmf: 1, goto: end}}
     retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
 """
+MEETING: Final = """\
+flow: meeting
+numbers: ["442079460007"]
+start: begin
+steps:
+  begin:
+    do: [{talk: "Welcome to the meeting."}, {conversation: {name: weekly}}]
+    goto: end
+"""
 VIP: Final = """\
 flow: vip
 numbers: ["442079460008"]
@@ -94,6 +103,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("flows", "templates"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
     (tmp_path / "flows/bank.yaml").write_text(BANK)
+    (tmp_path / "flows/meeting.yaml").write_text(MEETING)
     (tmp_path / "flows/vip.yaml").write_text(VIP)
     (tmp_path / "bank_of_tests.py").write_text(ACCOUNT)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -177,6 +187,20 @@ async def test_kept_call_is_a_scenario_that_passes(project: Path, to: str, acts:
     assert played.exit_code == 0, played.output + file.read_text()
     (read,) = read_files([file])
     assert [step.word for step in read.scenarios[0].script if step.word != "hear"]
+
+
+async def test_kept_call_reads_in_the_order_in_which_it_went(project: Path) -> None:
+    async def leaving_the_meeting(leg: Leg) -> None:
+        await leg.listen(until=60)
+        await leg.hang_up()
+
+    id_ = await record(project, "442079460007", leaving_the_meeting)
+
+    assert 200 == (await keep(project, id_)).status_code
+    (read,) = read_files([project / "tests/scenarios/meeting.yaml"])
+    assert ["hear", "hangup"] == [step.word for step in read.scenarios[0].script]
+    played = await asyncio.to_thread(ncco, "test", read.path, cwd=project)
+    assert played.exit_code == 0, played.output
 
 
 async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(project: Path) -> None:
