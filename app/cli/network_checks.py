@@ -71,13 +71,17 @@ class Probe:
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
-async def network_findings(settings: Settings, flows: Collection[Flow]) -> list[Finding]:
-    """All checks that send something; `flows` are those without errors."""
+async def network_findings(settings: Settings, flows: Collection[Flow], *, is_offline: bool) -> list[Finding]:
+    """All checks that send something, to this machine alone when `is_offline`; `flows` are those without errors."""
     trusted = httpx.create_ssl_context()
     async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted) as client:
         here = await _probe(client, f"{_local_url(settings)}/healthz")
         findings = [check_local_server(settings, here, await _probe(client, f"{_local_url(settings)}/readyz"))]
-        findings += await check_console(client, settings, here)
+        findings.append(await check_console(client, settings, here))
+        if is_offline:
+            left_out = "the public URL, mail, Vonage and the clock are left out by --offline"
+            return [*findings, Finding("network", "unchecked", left_out)]
+        findings += await check_ways_to_console(client, settings)
         there = Probe()
         if settings.public_url:
             there = await _probe(client, f"{settings.public_url}/healthz")
@@ -154,26 +158,52 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
         return Finding("server", "warning", "it runs, but not with the flows as they are on disk", cure)
     if here.server:
         return Finding("server", "ok", f"it runs, and answers at {url}")
-    if here.status:
+    if here.status or _is_taken(url):
         cure = "Choose another NCCO_PORT, or stop that program."
-        return Finding("server", "error", f"another program, or another version, answers at {url}", cure)
+        return Finding("server", "error", f"another program, or another version, has the port of {url}", cure)
     cure = "Start it with `ncco serve`, and run this again while it runs."
     return Finding("server", "unchecked", f"nothing answers at {url}", cure)
 
 
-async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> list[Finding]:
-    """Whether the console has a password and a port of its own, and who reaches it. It is only asked for a page."""
+async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
+    """Whether the console has a password and a port of its own. It is only asked for a page."""
+    if not settings.has_console(dev=False):
+        why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
+        return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
+    if (clash := port_clash(settings, "console_port")) is not None:
+        return Finding("console", "error", str(clash), clash.cure)
+    port, url = settings.console_port, f"http://{CONSOLE_HOST}:{settings.console_port}"
+    if here.server and (await _probe(client, f"{url}/")).is_console:
+        return Finding("console", "ok", f"it has a password, and answers at {url}")
+    if _is_taken(url):
+        cure = "Choose another NCCO_CONSOLE_PORT, or stop that program."
+        return Finding("console", "error", f"another program has its port {port}", cure)
+    if here.server:
+        cure = "Look at what the server said when it started."
+        return Finding("console", "warning", f"the server runs, and no console answers at port {port}", cure)
+    return Finding("console", "ok", f"it has a password, and port {port} is free")
+
+
+def _is_taken(url: str) -> bool:
+    """Whether something listens at the host and port of a URL of this machine."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), WITHIN_S).close()
+    except OSError:
+        return False
+    return True
+
+
+async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
+    """Whether its proxy leads to the console, and nobody reaches it past that."""
     host, port = urlsplit(settings.public_url).hostname or "", settings.console_port
     found = []
     if host and port and not is_loopback(host):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         found = list(check_console_reach(url, await _probe(client, f"{url}/")))
-    if not settings.has_console(dev=False):
-        why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
-        return [Finding("console", "ok", f"it is off outside of `--dev`: {why}"), *found]
-    if settings.console_url:
+    if settings.has_console(dev=False) and settings.console_url:
         found.append(check_console_url(settings.console_url, await _probe(client, f"{settings.console_url}/login")))
-    return [await _check_console_port(client, settings, here), *found]
+    return found
 
 
 def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
@@ -190,20 +220,6 @@ def check_console_url(url: str, reply: Probe) -> Finding:
     cure = "Let the proxy pass this name on to the console's port with its Host header, or remove NCCO_CONSOLE_URL."
     message = f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("console", "warning", message, cure)
-
-
-async def _check_console_port(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    if (clash := port_clash(settings, "console_port")) is not None:
-        return Finding("console", "error", str(clash), clash.cure)
-    port, cure = settings.console_port, "Choose another NCCO_CONSOLE_PORT."
-    answers = bool((await _probe(client, f"http://{CONSOLE_HOST}:{port}/")).status)
-    if here.server and not answers:
-        cure = "Look at what the server said when it started."
-        return Finding("console", "warning", f"the server runs, and no console answers at port {port}", cure)
-    if answers and not here.server:
-        return Finding("console", "error", f"another program answers at its port {port}", cure)
-    state = f"answers at http://{CONSOLE_HOST}:{port}" if answers else f"port {port} is free"
-    return Finding("console", "ok", f"it has a password, and {state}")
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow]) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import ssl
 import time
@@ -15,6 +16,7 @@ import pytest
 from app.settings.fields import PLACEHOLDER_SECRET
 from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.contract.command import ncco
+from tests.contract.console.conftest import HASHES
 from tests.contract.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.contract.server import Server
 
@@ -195,6 +197,22 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
 
     assert "another program" in found.of("server")["error"]
     assert "not as this server does" in found.of("public url")["error"]
+
+
+@pytest.mark.parametrize("taken", ["NCCO_PORT", "NCCO_CONSOLE_PORT"])
+def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"NCCO_PORT": "9", "NCCO_CONSOLE_PORT": "0", taken: str(other.getsockname()[1])}
+        hashed = {"NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"]}
+        found = doctor(project, {**ports, **hashed}, "--offline")
+
+    assert "another program" in found.of("console" if "CONSOLE" in taken else "server")["error"]
+
+
+def test_port_of_both_listeners_is_found_offline(project: Path) -> None:
+    clash = {"NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"], "NCCO_CONSOLE_PORT": "8000"}
+
+    assert "the same port as NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
 
 
 def test_a_value_of_the_guides_is_said_once(project: Path) -> None:
