@@ -18,8 +18,7 @@ from app.cli.validate import faults_of
 from app.flow.loader import load_files
 from app.flow.report import printable, report
 from app.flow.rules import RULES as FLOW_RULES
-from app.flow.rules import RUNNING_RULES
-from app.flow.rules import Rule as FlowRule
+from app.flow.rules import RUNNING_RULES, FlowRule
 from app.ncco import RULES as NCCO_RULES
 from app.ncco import Rule as NccoRule
 from app.ncco.issue import RuleBook

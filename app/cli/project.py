@@ -14,7 +14,7 @@ import click
 from app.cli.environment import flow_variables, folders, project_folders
 from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
 from app.flow.files import SUFFIXES, read_project
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.report import report
@@ -64,7 +64,7 @@ class Source:
             raise FlowsHaveErrors(loaded)
         return loaded
 
-    def _read_files(self) -> tuple[dict[str, str], list[Issue]]:
+    def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
         """The named files and the files that they need, with every template of the project. Raises CannotRun."""
         texts, issues = read_project(self.flows, self.templates)
         flows = {f"flows/{file.name}": read_text(file) for file in self.files}
@@ -80,7 +80,7 @@ class LoadedProject:
 
     source: Source
     project: Project
-    issues: tuple[Issue, ...]
+    issues: tuple[FlowIssue, ...]
     texts: Mapping[str, str]
 
     @property

@@ -19,7 +19,7 @@ from app.cli.environment import flow_variables
 from app.cli.output import FINE, ISSUES, CannotRun, print_json, shows_colours
 from app.cli.project import Source, flow_named, flow_of_file, source_of
 from app.cli.server_under_test import make_app
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
 from app.service.outcomes import outcomes_of
@@ -187,9 +187,9 @@ def without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation],
     ]
 
 
-def _issue(violation: Violation, source: Source) -> Issue:
+def _issue(violation: Violation, source: Source) -> FlowIssue:
     place = violation.place._replace(file=source.path_of(violation.place.file))
-    return Issue(violation.kind, violation.severity, place, violation.message, violation.cure)
+    return FlowIssue(violation.kind, violation.severity, place, violation.message, violation.cure)
 
 
 def _report_progress(flow: str, found: int, waiting: int) -> None:

@@ -20,7 +20,7 @@ from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
 from app.flow.actions.action import records
-from app.flow.actions.connect import Connect
+from app.flow.actions.connect import ConnectPart
 from app.flow.model import Flow, Project, Step
 from app.flow.report import printable, report
 from app.service.library import CURE, RELEASED, project_of, removals
@@ -230,5 +230,5 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
 
 
 def _computes_number(step: Step) -> bool:
-    targets = (target for part in step.parts if isinstance(part, Connect) for target in part.targets)
+    targets = (target for part in step.parts if isinstance(part, ConnectPart) for target in part.targets)
     return any(target.is_computed for target in targets)

@@ -11,7 +11,7 @@ import click
 
 from app.cli import options
 from app.cli.output import CANNOT_RUN, FINE, ISSUES, read_text, shows_colours
-from app.flow import issues as flow_issues
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import Format, counted, report
 from app.ncco import Issue
@@ -65,11 +65,11 @@ class PlacedIssue:
         fields = {"code": issue.code, "severity": issue.severity, "path": issue.path}
         return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
-    def as_issue(self) -> flow_issues.Issue:
+    def as_issue(self) -> FlowIssue:
         """For a report."""
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
-        return flow_issues.Issue(issue.code, issue.severity, self.place, message, issue.cure)
+        return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:

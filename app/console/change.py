@@ -29,7 +29,7 @@ from app.console.change_form import (
 )
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.source import read_yaml
 from app.flow.source.edit import Path
 
@@ -91,7 +91,7 @@ class FileChange:
     text: str
     fields: list[FormField]
     after: list[FormField]
-    issues: tuple[Issue, ...]
+    issues: tuple[FlowIssue, ...]
 
     @property
     def digest(self) -> str:
@@ -121,7 +121,7 @@ class FileChange:
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
 
-    def by_input(self, form: Mapping[str, str]) -> dict[str, list[Issue]]:
+    def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
         """The issues by the name of the input of a form that they are about; "" for those about none.
 
         Lines of the form keep their order in the file, and new ones come last.
@@ -138,7 +138,7 @@ class FileChange:
             else:
                 new = pointer(holder[:3])
                 named.append((field, f"key:{new}", f"value:{new}"))
-        found: dict[str, list[Issue]] = {}
+        found: dict[str, list[FlowIssue]] = {}
         for issue in self.issues:
             place = (issue.place.line, issue.place.column)
             near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]

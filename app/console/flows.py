@@ -19,7 +19,7 @@ from app.console.results import Results
 from app.console.worker import WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
 from app.ncco.suggest import nearest
@@ -127,7 +127,7 @@ def _has_all(read: ReadProject) -> bool:
     return not any(flow.numbers for flow in read.project.flows.values())
 
 
-def _shown(issues: list[Issue]) -> dict[str, object]:
+def _shown(issues: list[FlowIssue]) -> dict[str, object]:
     """The issues for the template: errors first, and how many there are."""
     return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
 

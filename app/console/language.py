@@ -20,7 +20,7 @@ from app.flow import assist
 from app.flow.files import read_project
 from app.flow.fixes import quick_fixes
 from app.flow.graph import draw
-from app.flow.issues import Issue as FlowIssue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.nodes import Map, Node, Seq
 from app.flow.source import names_written_in, read_yaml

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from app.console.project import ProjectFolder
-from app.flow.actions.connect import Connect
+from app.flow.actions.connect import ConnectPart
 from app.flow.files import MAX_BYTES
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
@@ -55,7 +55,7 @@ class Playable:
     source: PhoneText
     flow: str = ""
     ncco: Sequence[Mapping[str, Any]] = ()
-    issues: tuple[Issue, ...] = ()
+    issues: tuple[FlowIssue, ...] = ()
     others: int = 0
 
     @property
@@ -101,7 +101,7 @@ def dialled_in(project: Project) -> list[str]:
     """The addresses that the flows of a project dial, as far as they are written."""
     found: dict[str, None] = {}
     for part in (part for flow in project.flows.values() for step in flow.steps.values() for part in step.parts):
-        for target in part.targets if isinstance(part, Connect) else ():
+        for target in part.targets if isinstance(part, ConnectPart) else ():
             if not target.is_computed and target.numbers is None:
                 found[address_of(target.fields["endpoint"].render({})[0])] = None
     return list(found)
@@ -121,7 +121,7 @@ def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
     return _flow(read.project, source.file, read.issues, source)
 
 
-def _flow(project: Project, file: str, issues: Sequence[Issue], source: PhoneText) -> Playable:
+def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: PhoneText) -> Playable:
     own = tuple(issue for issue in issues if issue.place.file == file)
     others = sum(issue.is_error for issue in issues if issue.place.file != file)
     name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
@@ -138,7 +138,7 @@ def _ncco(text: str, source: PhoneText) -> Playable:
     """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
     found, document = check_text(text)
     issues = tuple(
-        Issue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)
+        FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)
         for span, each, _ in found
     )
     ncco = () if any(issue.is_error for issue in issues) else document

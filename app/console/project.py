@@ -15,7 +15,7 @@ from typing import Final
 
 from app.errors import AppError
 from app.flow.files import read_project
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.report import counted
@@ -52,7 +52,7 @@ class ReadProject:
 
     project: Project
     texts: Mapping[str, str]
-    issues: tuple[Issue, ...]
+    issues: tuple[FlowIssue, ...]
 
     def unreleased(self, file: str) -> str:
         """Why real calls do not use a file as it is on disk; "" if they do. One error keeps the whole project back."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, place_of_wait, resume
 from app.engine.outcome import JOINED, refusal
-from app.engine.session import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
+from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 
 __all__ = [
     "JOINED",
     "Call",
     "Lookup",
     "LookupAnswer",
+    "OpenWait",
     "Session",
     "TraceLine",
     "Turn",
     "TurnContext",
-    "Wait",
     "WaitRef",
     "begin",
     "begin_called",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
-from app.engine.session import TurnContext, Wait, WaitRef
+from app.engine.session import OpenWait, TurnContext, WaitRef
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
@@ -180,7 +180,7 @@ class NccoBuilder:
         self._turn = turn
         self._context = context
         self.dialled = dialled
-        self.waits: list[Wait] = []
+        self.waits: list[OpenWait] = []
         self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
 
@@ -251,7 +251,7 @@ class NccoBuilder:
     def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
         where = "" if flow is self._root else flow.name
         index = len(self.waits)
-        wait = Wait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
+        wait = OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
         self.waits.append(wait)
         draft.action["eventUrl"] = [self._context.link(WaitRef(callback.kind, self._session, self._turn, index))]
         draft.action["eventMethod"] = "POST"
@@ -260,7 +260,7 @@ class NccoBuilder:
         """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
         where = "" if flow is self._root else flow.name
         index = len(self.waits)
-        self.waits.append(Wait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
+        self.waits.append(OpenWait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
         link = self._context.link(WaitRef("onanswer", self._session, self._turn, index))
         (endpoint,) = draft.action["endpoint"]
         draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]

@@ -20,10 +20,10 @@ from app.engine.session import (
     Call,
     Lookup,
     LookupAnswer,
+    OpenWait,
     Session,
     Turn,
     TurnContext,
-    Wait,
     WaitRef,
 )
 from app.errors import RenderError
@@ -205,7 +205,7 @@ def begin(
     return (yield from _start(run, flow))
 
 
-def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, context: TurnContext) -> Playing[Turn]:
+def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
     """The first turn of the leg that a connect made: the other party hears the flow that `onAnswer` names.
 
     Args:
@@ -242,7 +242,7 @@ def _start(run: Run, flow: Flow) -> Playing[Turn]:
 def resume(
     flow: Flow,
     session: Session,
-    wait: Wait,
+    wait: OpenWait,
     webhook: Webhook | None,
     context: TurnContext,
     *,
@@ -278,7 +278,7 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
     return run.finish("error")
 
 
-def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn | None]:
+def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
     """Let the step's exit decide, and play where it leads."""
     before = run.before
     if wait.sensitive:

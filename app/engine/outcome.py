@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.engine.session import Session, Wait
+from app.engine.session import OpenWait, Session
 from app.flow.language.outcomes import FAILURES
 from app.flow.model import Asked, Outcome, Step
 from app.flow.phrases import find, fold
@@ -157,7 +157,7 @@ ASR_ERRORS = 2
 """How often an error of the speech recogniser is followed by another try that does not count."""
 
 
-def hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
+def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
     """The outcome of a wait that steers; None for a webhook that does not, `error` for one that cannot be read."""
     match wait.kind:
         case "input":
@@ -182,7 +182,7 @@ def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outco
     return outcome
 
 
-def _hear_checkpoint(wait: Wait, webhook: Webhook | None) -> Outcome:
+def _hear_checkpoint(wait: OpenWait, webhook: Webhook | None) -> Outcome:
     if not isinstance(webhook, NotifyWebhook):
         return Outcome("error", because="the notify webhook could not be read")
     return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")

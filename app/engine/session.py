@@ -46,7 +46,7 @@ class WaitRef(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
 
 
-class Wait(NamedTuple):
+class OpenWait(NamedTuple):
     """A place where a webhook may come in.
 
     Attributes:
@@ -140,7 +140,7 @@ class Session(NamedTuple):
     variables: Mapping[str, Any] = NOTHING
     entered_at: datetime | None = None
     heard: Mapping[str, Any] = NOTHING
-    waits: tuple[Wait, ...] = ()
+    waits: tuple[OpenWait, ...] = ()
     is_over: bool = False
     at: str = ""
     callers: tuple[Level, ...] = ()
@@ -179,7 +179,7 @@ def from_json(state: bytes) -> Session:
     try:
         known: dict[str, Any] = orjson.loads(state)
         call = Call(**known.pop("call"))
-        waits = tuple(Wait(**wait) for wait in known.pop("waits"))
+        waits = tuple(OpenWait(**wait) for wait in known.pop("waits"))
         entered_at = known.pop("entered_at")
         moment = datetime.fromisoformat(entered_at) if entered_at else None
         callers = tuple(Level(**level) for level in known.pop("callers", ()))

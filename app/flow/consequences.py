@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Final
 
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.rules import PROMPT_RULES
 from app.ncco.suggest import nearest
@@ -40,7 +40,9 @@ _RETURN_VALUES: Final = frozenset({"W639", "W646"})
 """Rules about values that a sub-flow may return."""
 
 
-def without_text_consequences(found: Iterable[Issue], path: str, faults: Iterable[Issue]) -> Iterator[Issue]:
+def without_text_consequences(
+    found: Iterable[FlowIssue], path: str, faults: Iterable[FlowIssue]
+) -> Iterator[FlowIssue]:
     """The issues of a file without those that follow from a fault in its YAML text, such as a missing value.
 
     After such a fault the choices of a menu may be incomplete, so issues about prompts are left out too.
@@ -58,12 +60,12 @@ def _points_at(place: Place, path: str, faulty: Set[tuple[int, int]]) -> bool:
 
 
 def without_consequences(
-    issues: Collection[Issue],
+    issues: Collection[FlowIssue],
     nodes: Mapping[str, Node],
     texts: Mapping[str, str],
     unread: Set[str],
     callers: Set[str],
-) -> list[Issue]:
+) -> list[FlowIssue]:
     """The issues of a project without those that follow from others.
 
     Args:
@@ -77,7 +79,7 @@ def without_consequences(
     for issue in issues:
         codes.setdefault(issue.place.file, set()).add(issue.code)
     seen: set[tuple[str, str]] = set()
-    kept: list[Issue] = []
+    kept: list[FlowIssue] = []
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
         broken = codes if issue.code in _ACROSS_FILES else {file: codes[file]}

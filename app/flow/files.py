@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.source.source_file import SourceFile
@@ -20,7 +20,7 @@ _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^flow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
-def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Issue]]:
+def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
     """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and what could not be read.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
@@ -56,7 +56,7 @@ class _FolderReader:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.issues: list[Issue] = []
+        self.issues: list[FlowIssue] = []
 
     def report(self, code: str, display: str, message: str, cure: str | None = None) -> None:
         """Report a file or folder that cannot be read."""

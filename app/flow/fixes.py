@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.nodes import Place
 from app.flow.source import LOADER, MAX_CHARACTERS
 from app.flow.source.source_file import SourceFile
@@ -41,7 +41,7 @@ class QuickFix:
     edits: tuple[Edit, ...]
 
 
-def quick_fixes(issue: Issue, texts: Mapping[str, str]) -> tuple[QuickFix, ...]:
+def quick_fixes(issue: FlowIssue, texts: Mapping[str, str]) -> tuple[QuickFix, ...]:
     """The fixes of an issue that was found in these texts (path → text); empty without any."""
     fix, file = issue.fix, issue.place.file
     if fix is None or file not in texts:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from app.flow.actions.action import CONNECTED, Action
-from app.flow.actions.connect import Connect, address_of
+from app.flow.actions.connect import ConnectPart, address_of
 from app.flow.language.collect import Collect
 from app.flow.language.exits import HELD, Branch, Hold
 from app.flow.language.menu import Choices
@@ -219,7 +219,7 @@ def _played(part: Part, cut: Callable[[str], str]) -> str:
 
     `cut` shortens its texts. A computed prompt is shown as it is written.
     """
-    if isinstance(part, Connect):
+    if isinstance(part, ConnectPart):
         return f"connect {', '.join(cut(_dialled(target)) for target in part.targets)}"
     if not isinstance(part, Action):
         return "ncco"
@@ -238,7 +238,7 @@ def _dialled(target: Action) -> str:
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:
     """The flows that the called parties hear before they are joined."""
-    connects = (part for part in step.parts if isinstance(part, Connect))
+    connects = (part for part in step.parts if isinstance(part, ConnectPart))
     named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
     return tuple(dict.fromkeys(named))
 

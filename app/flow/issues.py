@@ -11,7 +11,7 @@ from app.ncco.issue import Fix
 Severity = Literal["error", "warning"]
 
 
-__all__ = ["Fix", "Issue", "Severity", "add_entry", "by_place", "did_you_mean"]
+__all__ = ["Fix", "FlowIssue", "Severity", "add_entry", "by_place", "did_you_mean"]
 
 
 def did_you_mean(*words: str) -> Fix:
@@ -29,7 +29,7 @@ def add_entry(text: str) -> Fix:
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class FlowIssue:
     """One fault.
 
     Attributes:
@@ -55,6 +55,6 @@ class Issue:
         return self.severity == "error"
 
 
-def by_place(issue: Issue) -> tuple[str, int, int, str, str]:
+def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
     """The order in which issues are shown: file, line, column, code, message."""
     return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)

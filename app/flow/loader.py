@@ -19,7 +19,7 @@ from app.flow.consequences import without_consequences, without_text_consequence
 from app.flow.files import SUFFIXES, read_project
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
 from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
@@ -150,13 +150,13 @@ class _File:
     path: str
     text: str
     node: Node | None = None
-    found: list[Issue] = field(default_factory=list)
+    found: list[FlowIssue] = field(default_factory=list)
     yaml_issue_count: int = 0
     read: ReadFlow | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def issues(self) -> Iterator[Issue]:
+    def issues(self) -> Iterator[FlowIssue]:
         """Its issues, without those that only follow from a fault in its YAML text."""
         faults = self.found[: self.yaml_issue_count]
         yield from faults

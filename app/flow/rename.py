@@ -12,7 +12,7 @@ from typing import Final
 
 from app.errors import AppError
 from app.flow.fixes import Edit
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.names import Kind, Name, ProjectNames
 from app.flow.nodes import Place
@@ -109,9 +109,9 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
         raise CannotRename(f"{issue.place} uses that name already: {issue.message}; correct that first")
 
 
-def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], Issue]:
+def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
     """The issues of a project by file, line, code, and number among those that are alike in these."""
-    found: dict[tuple[str, int, str, int], Issue] = {}
+    found: dict[tuple[str, int, str, int], FlowIssue] = {}
     counts = Counter[tuple[str, int, str]]()
     for issue in load(texts, extent="project").issues:
         key = (issue.place.file, issue.place.line, issue.code)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Literal, TypeAlias
 
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 
 Format = Literal["text", "json", "github"]
 
@@ -22,7 +22,9 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
 
-def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format = "text", colour: bool = False) -> str:
+def report(
+    issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
+) -> str:
     """All `issues` in the order of their places; "" for text without any issue, else it ends with a line break.
 
     `sources` is display path → text, for the excerpts; a file that is not in it is shown without one. `colour` adds
@@ -44,7 +46,7 @@ def _coloured(text: str, colour: str) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
-def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: Colouring) -> str:
+def _text(issues: Sequence[FlowIssue], sources: Mapping[str, str], colours: Colouring) -> str:
     if not issues:
         return ""
     files = {issue.place.file for issue in issues}
@@ -58,7 +60,7 @@ def _text(issues: Sequence[Issue], sources: Mapping[str, str], colours: Colourin
     return "\n".join([*blocks, f"{_counts(issues)} in {counted(len(files), 'file')}\n"])
 
 
-def _counts(issues: Sequence[Issue]) -> str:
+def _counts(issues: Sequence[FlowIssue]) -> str:
     errors = sum(issue.is_error for issue in issues)
     counts = [(errors, "error"), (len(issues) - errors, "warning")]
     return ", ".join(counted(number, noun) for number, noun in counts if number)
@@ -69,7 +71,7 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
-def _block(issue: Issue, lines: Sequence[str], colours: Colouring) -> str:
+def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
     """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
@@ -131,13 +133,13 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
-def _json(issues: Sequence[Issue]) -> str:
+def _json(issues: Sequence[FlowIssue]) -> str:
     errors = sum(issue.is_error for issue in issues)
     document = {"errors": errors, "warnings": len(issues) - errors, "issues": [_fields(issue) for issue in issues]}
     return json.dumps(document, indent=2) + "\n"
 
 
-def _fields(issue: Issue) -> dict[str, object]:
+def _fields(issue: FlowIssue) -> dict[str, object]:
     place = issue.place
     return {
         "file": place.file,
@@ -151,7 +153,7 @@ def _fields(issue: Issue) -> dict[str, object]:
     }
 
 
-def _annotation(issue: Issue) -> str:
+def _annotation(issue: FlowIssue) -> str:
     place, text = issue.place, f"{issue.message}: {issue.cure}"
     columns = {"col": place.column, "endColumn": place.column + place.length}
     return annotation(issue.severity, text, file=place.file, line=place.line, **columns, title=issue.code)

@@ -18,7 +18,7 @@ from app.console.language import asked, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow import assist
 from app.flow.files import MAX_BYTES, read_project
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.names import Name, ProjectNames
@@ -174,7 +174,7 @@ def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
     return found | {path: text for path, text in unsaved.items() if not path.startswith(_SOURCES)}
 
 
-def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[Issue]:
+def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[FlowIssue]:
     """The issues of a scenario file; names are checked if the flows have no errors."""
     scenarios, issues = read_scenarios(path, text)
     reader = ScenarioReader(issues=[])

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 import orjson
 
 from app import engine
-from app.engine import Call, Lookup, LookupAnswer, Session, TraceLine, Turn, TurnContext, Wait, WaitRef
+from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.engine.interpreter import Playing, Result
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
@@ -556,7 +556,7 @@ def called_id(ref: WaitRef) -> str:
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]
 
 
-def _wait_of(session: Session, ref: WaitRef) -> Wait | None:
+def _wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
     """The wait that a token names, if the session's latest turn opened it."""
     if ref.turn != session.turn or ref.index >= len(session.waits):
         return None
@@ -567,7 +567,7 @@ def _has_ended(row: SessionRow, delivery: Delivery) -> bool:
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
-def _hides_input(wait: Wait) -> bool | None:
+def _hides_input(wait: OpenWait) -> bool | None:
     """Whether the webhook of a wait holds secret input; None when the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

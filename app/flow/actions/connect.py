@@ -268,7 +268,7 @@ _AUDIO = "audio/l16;rate=16000"
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class ConnectPart:
     """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
 
     place: Place
@@ -305,12 +305,12 @@ class Connect:
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
-    def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
         """The same targets with more fields each, and another webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
-def read_connect(item: Item, reader: Reader) -> Connect | None:
+def read_connect(item: Item, reader: Reader) -> ConnectPart | None:
     """The connect of one item of `do`; None once its faults are reported."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
@@ -332,7 +332,7 @@ def read_connect(item: Item, reader: Reader) -> Connect | None:
         for entry in answers if not any(target.kind == "phone" for target in read) else ():
             message = f"`{entry.key.value}` has no effect: none of these targets is a phone"
             reader.report("E202", entry.key.place, message, "delete it, or add a phone to the list")
-        return Connect(item.place, read, isinstance(main, Seq))
+        return ConnectPart(item.place, read, isinstance(main, Seq))
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from app.errors import RenderError
 from app.flow.actions.action import Action, observer, read_checkpoint
-from app.flow.actions.connect import Connect, ConnectTarget, address_of, read_connect
+from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, read_connect
 from app.flow.actions.fields import in_every_locale
 from app.flow.actions.item import ACTIONS, Item, drop_repeats, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
@@ -139,7 +139,7 @@ def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part 
 
 def actions_of(part: Part) -> tuple[Action, ...]:
     """The actions that a part is known to be: none for a document, one for each party of a connect."""
-    if isinstance(part, Connect):
+    if isinstance(part, ConnectPart):
         return part.targets
     return (part,) if isinstance(part, Action) else ()
 

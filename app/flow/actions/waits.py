@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
-from app.flow.actions.connect import Connect, ConnectTarget
+from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item, drop_repeats
 from app.flow.actions.ncco_action import read_action
@@ -249,20 +249,20 @@ def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Pa
     for part in parts:
         if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
             reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
-        elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _REFUSED_IN_HOLD):
-            word = "connect" if isinstance(part, Connect) else part.word
+        elif isinstance(part, ConnectPart) or (isinstance(part, Action) and part.word in _REFUSED_IN_HOLD):
+            word = "connect" if isinstance(part, ConnectPart) else part.word
             reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
     return (*parts, checkpoint(HELD, place, steers=True))
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:
     """How many targets the connect of a step lists, a computed list as one; 0 without a connect."""
-    return max((len(part.targets) for part in parts if isinstance(part, Connect)), default=0)
+    return max((len(part.targets) for part in parts if isinstance(part, ConnectPart)), default=0)
 
 
-def connect_of(parts: tuple[Part, ...]) -> Connect | None:
+def connect_of(parts: tuple[Part, ...]) -> ConnectPart | None:
     """The connect of a step; None without one."""
-    return next((part for part in parts if isinstance(part, Connect)), None)
+    return next((part for part in parts if isinstance(part, ConnectPart)), None)
 
 
 def _with_connect(
@@ -282,9 +282,9 @@ def _with_connect(
     return (*before, replace(waiting, targets=targets), *behind)
 
 
-def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Connect | None:
+def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> ConnectPart | None:
     """The one connect at the end of `do`; E408 otherwise."""
-    connects = [part for part in parts if isinstance(part, Connect)]
+    connects = [part for part in parts if isinstance(part, ConnectPart)]
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]
     if not connects:

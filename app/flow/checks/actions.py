@@ -18,13 +18,13 @@ from jinja2 import nodes
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
-from app.flow.actions.connect import Connect, ConnectTarget
+from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
 from app.flow.checks.ncco import as_sent, path_of
 from app.flow.hours.calendar import Calendar
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.exits import Branch
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
@@ -41,7 +41,7 @@ _OUR_NUMBER = "to"
 """The field of `call` that holds our own number: the one that the caller dialled."""
 
 
-def check_actions(facts: Facts) -> Iterator[Issue]:
+def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     """The issues of all these checks, for every step of a flow."""
     yield from _check_targets(facts)
     yield from _check_errors(facts)
@@ -53,10 +53,10 @@ def check_actions(facts: Facts) -> Iterator[Issue]:
 def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
     """The targets that a step dials."""
     for part in step.parts:
-        yield from part.targets if isinstance(part, Connect) else ()
+        yield from part.targets if isinstance(part, ConnectPart) else ()
 
 
-def _check_targets(facts: Facts) -> Iterator[Issue]:
+def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     """W640 for the number that the call came in on, W647 for a `from` that is not ours."""
     for step in facts.flow.steps.values():
         for target in _connect_targets(step):
@@ -64,7 +64,7 @@ def _check_targets(facts: Facts) -> Iterator[Issue]:
             yield from _check_from(target)
 
 
-def _check_dialled_number(target: ConnectTarget, numbers: Collection[str]) -> Iterator[Issue]:
+def _check_dialled_number(target: ConnectTarget, numbers: Collection[str]) -> Iterator[FlowIssue]:
     number = find(target.fields["endpoint"], ("0", "number"))
     if isinstance(number, Object):
         return
@@ -91,7 +91,7 @@ def _reads_our_number(node: nodes.Node) -> bool:
     return False
 
 
-def _check_from(target: ConnectTarget) -> Iterator[Issue]:
+def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
     """W647 for a phone whose `from` is the caller's number or input: it has to be one of your Vonage numbers.
 
     Source: NCCO reference, Connect (`from`).
@@ -104,7 +104,7 @@ def _check_from(target: ConnectTarget) -> Iterator[Issue]:
             return
 
 
-def _check_errors(facts: Facts) -> Iterator[Issue]:
+def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
     """W645 for an `error` that leads to a step which fails for the same reason.
 
     A step that has failed is not entered again in the same turn.
@@ -143,7 +143,7 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """Name and field ("" for the name itself) → the words that it can be."""
 
 
-def _check_words(facts: Facts) -> Iterator[Issue]:
+def _check_words(facts: Facts) -> Iterator[FlowIssue]:
     """E401, W401 or E313 for each field in which a declared word breaks a rule. Every word is tried."""
     scope = facts.source.scope
     if not any(map(_has_words, scope.shapes.values())):
@@ -160,7 +160,7 @@ def _has_words(type_: ValueType) -> bool:
     return bool(type_.words) or any(map(_has_words, type_.fields.values()))
 
 
-def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[Issue]:
+def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[FlowIssue]:
     for leaf in leaves(value):
         words = _words(leaf, scope)
         if words and prod(map(len, words.values())) <= _COMBINATION_LIMIT:
@@ -182,7 +182,9 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
     return found
 
 
-def _try(action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]) -> Issue | None:
+def _try(
+    action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
+) -> FlowIssue | None:
     """The issue of a value whose names are these words; None when there is none."""
     names = dict(samples)
     for (name, field), word in said.items():
@@ -209,7 +211,7 @@ _APART = frozenset({"digits", "spell"})
 """Filters that add a comma and a space after each character."""
 
 
-def _check_lengths(facts: Facts) -> Iterator[Issue]:
+def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
     """W641 for every talk that is too long when its values are at their longest.
 
     That is known where the type of a value says so: one of some words, a number, true or false, the digits that a
@@ -297,7 +299,7 @@ class _Measure:
         return max(map(len, shape.words)) if shape.words else _MOST_CHARACTERS.get(shape.name, 0)
 
 
-def _check_nameless(facts: Facts) -> Iterator[Issue]:
+def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     """W639 for each calendar, at the first place where a text says the name of a day that may have none.
 
     A flow that tests the name anywhere is assumed to say it only where there is one. A step is assumed to be for

@@ -12,7 +12,7 @@ from jinja2 import nodes
 
 from app.flow.checks.facts import Facts, tests_of
 from app.flow.checks.graph import direction
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
@@ -187,7 +187,7 @@ EVALUATION_LIMIT = 8_192
 """The most evaluations of conditions per step; our choice."""
 
 
-def check_conditions(facts: Facts) -> Iterator[Issue]:
+def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
     """W642, W643 and W644 for the conditions of a flow, by the values that its names can have."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
@@ -232,7 +232,7 @@ def _only_waits(step: Step, test: Expression) -> bool:
     return step.exit.word == "hold" and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
-def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
+def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[FlowIssue]:
     formulas = [domains.formula(test.node) for test in tests]
     combinations = domains.combinations(EVALUATION_LIMIT // len(tests))
     if combinations is None:
@@ -249,7 +249,7 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issu
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
 
 
-def _never_fits(exit_: Exit) -> Issue | None:
+def _never_fits(exit_: Exit) -> FlowIssue | None:
     """W642 for a `collect` whose variable takes nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.digits is None or exit_.speech:
         return None
@@ -261,7 +261,7 @@ def _never_fits(exit_: Exit) -> Issue | None:
     return RULES["W642"].at(exit_.at("into"), message, "name a variable of type text or int")
 
 
-def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
+def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
         return
@@ -293,6 +293,6 @@ def _other_operator(test: Expression, written: str, other: str) -> str | None:
     return f'write "{other}" instead of "{written}", or keep one of the comparisons' if is_meant else None
 
 
-def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:
+def _covered(test: Expression, covering: Sequence[Expression]) -> FlowIssue:
     before = f"line {covering[0].place.line} holds and comes first" if covering else "one of the lines above holds too"
     return RULES["W644"].at(test.place, f"this line never decides: whenever {test.source} holds, {before}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.exits import Branch
 from app.flow.model import Assignment, Edge, Exit, Target
 from app.flow.rules import RULES
@@ -28,7 +28,7 @@ EdgesOf: TypeAlias = Callable[[Exit], Iterator[Edge]]
 """Those edges of an exit that a check follows."""
 
 
-def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[Issue]:
+def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[FlowIssue]:
     """W215 for each step that no call reaches, except those that only lead on from another such step.
 
     Nothing is reported while a fault hides an edge: it may lead to the step.
@@ -76,7 +76,7 @@ EDGE_KINDS: Final[tuple[EdgesOf, ...]] = (edges_without_input, edges_without_web
 """Which edges a cycle may consist of; a cycle that the first finds is not reported again by the second."""
 
 
-def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
+def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[FlowIssue]:
     """E216 once for each group of steps that can loop without any input of the caller.
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. A cycle that a counter
@@ -95,7 +95,7 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
                 yield _endless([(name, edge.label) for name, edge in cycle], cycle[-1][1], cure)
 
 
-def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
+def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> FlowIssue:
     path = " → ".join([*(name for name, _ in steps), steps[0][0]])
     labels = ", ".join(f"{name}: {label}" for name, label in steps)
     message = f"a call can loop forever without valid input from the caller: {path} ({labels})"
@@ -203,7 +203,7 @@ def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
     return any(_shortest(name, name, part) for name in part)
 
 
-def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """E280 once for each cycle of flows that wait for each other: none of them would ever come back."""
     graph: dict[str, dict[str, Edge]] = {name: {} for name in flows}
     for name, flow in flows.items():
@@ -220,7 +220,7 @@ Node: TypeAlias = tuple[str, str]
 """A flow and one of its steps."""
 
 
-def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """E216 for each cycle without input of the caller that leads from one flow into another."""
     seen: set[Node] = set()
     for edges_of in EDGE_KINDS if any(flow.runs for flow in flows.values()) else ():

@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
-from app.flow.actions.connect import Connect
+from app.flow.actions.connect import ConnectPart
 from app.flow.actions.do import Document
 from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -59,7 +59,7 @@ class _Tried:
     index: int = 0
 
 
-def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_whole: bool = True) -> list[Issue]:
+def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_whole: bool = True) -> list[FlowIssue]:
     """What Vonage would refuse (E401) or probably not do (W401), at the place of the field in the flow file.
 
     Computed fields are tried out with typical values of their types; only what holds for every value is reported.
@@ -70,7 +70,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
         goes_on: whether actions of another step may follow these in one NCCO.
         is_whole: whether every part and field could be read; otherwise only single values are checked.
     """
-    found: dict[Issue, None] = {}
+    found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
         for position in range(max(1, targets_count(parts))):
             for issue in _check_at(local, position, names, goes_on=goes_on):
@@ -89,12 +89,14 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
         yield local, {**scope.samples(), "locale": name}
 
 
-def concerns_a_value(issue: Issue) -> bool:
+def concerns_a_value(issue: FlowIssue) -> bool:
     """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
     return issue.ncco_rule.startswith(_VALUE_RULES) and issue.ncco_rule not in _MISSING_RULES
 
 
-def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
+def _check_at(
+    parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool
+) -> Iterator[FlowIssue]:
     """The issues of the NCCO that a step plays when the target at `position` of its connect rings."""
     tried: list[_Tried] = []
     for part in parts:
@@ -102,7 +104,7 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
             actions, issues = _try_document(part, names)
             tried.extend(actions)
             yield from issues
-        elif isinstance(part, Connect):
+        elif isinstance(part, ConnectPart):
             tried.append(_try(part.targets[min(position, len(part.targets) - 1)], names, _sample))
         elif isinstance(part, Action) and not (part.is_opening and position):
             tried.append(_try(part, names, _sample))
@@ -155,7 +157,7 @@ def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = 
         return _LEFT_OUT
 
 
-def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried], list[Issue]]:
+def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried], list[FlowIssue]]:
     try:
         text = part.value.render(names)
     except RenderError:
@@ -188,7 +190,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
     return value.place
 
 
-def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[Issue]:
+def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
     """The issue of an NCCO as one of the flow file; nothing when another value would not break the rule."""
     number, *path = path_of(issue) or ["0"]
     if not tried:
@@ -224,7 +226,7 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
     return issue.code.startswith(_SPOKEN_RULES)
 
 
-def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> Issue:
+def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> FlowIssue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
     return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)
 

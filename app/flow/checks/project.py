@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.flow.actions.action import Action
 from app.flow.checks.graph import check_flow_cycles, check_recursion
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.flow import is_flow_name
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow
 
 
-def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issue]:
+def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[FlowIssue]:
     """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on.
 
     Args:
@@ -42,7 +42,7 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
     yield from check_conversations(by_name)
 
 
-def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
+def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
     """W213 for a flow in which no call can start, and to which no other flow leads; its name must be right for that."""
     run = {name for flow in flows for name in flow.runs if name != flow.name}
     counts = Counter(flow.name for flow in flows)
@@ -61,7 +61,7 @@ def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, 
             yield value, place, first
 
 
-def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """W287 for each conversation that nobody starts; nothing while one with a computed name may be the same.
 
     Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it comes in.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from app.flow.actions.action import Action, may_be_true
 from app.flow.actions.values import Localised, Object, in_locale
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.menu import Choices
@@ -61,7 +61,7 @@ class SpokenPrompt:
         return place._replace(length=max(1, end_place.column - place.column + 1))
 
 
-def check_prompts(source: StepSource, step_exit: ReadExit) -> list[Issue]:
+def check_prompts(source: StepSource, step_exit: ReadExit) -> list[FlowIssue]:
     """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
     found = dict.fromkeys(_check_order(source.fields.get("do")))
     if isinstance(step_exit.exit, Choices | Collect):
@@ -73,7 +73,7 @@ def check_prompts(source: StepSource, step_exit: ReadExit) -> list[Issue]:
     return list(found)
 
 
-def _check_order(do: Node | None) -> Iterator[Issue]:
+def _check_order(do: Node | None) -> Iterator[FlowIssue]:
     """W608: one text twice in a row. W609: a recording in front of the text that announces it."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
@@ -90,7 +90,7 @@ def _check_order(do: Node | None) -> Iterator[Issue]:
 
 def _check_asked(
     source: StepSource, played: tuple[Part, ...], exit_: Choices | Collect, locale: str
-) -> Iterator[Issue]:
+) -> Iterator[FlowIssue]:
     """What a caller of one locale hears, compared with what the step takes."""
     retry = source.fields.get("retry")
     written = retry.keys() if isinstance(retry, Map) else ()
@@ -118,9 +118,9 @@ def _check_asked(
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
 
 
-def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[Issue]:
+def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[FlowIssue]:
     """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
-    found = dict[Issue, None]()
+    found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step is not None and not isinstance(read.exit, Collect) else ()
         is_recorded = any(isinstance(part, Action) and part.word == "record" for part in parts)
@@ -220,7 +220,7 @@ class MenuEntry:
 
 def check_menu(
     heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
-) -> Iterator[Issue]:
+) -> Iterator[FlowIssue]:
     """W600 and W601.
 
     Args:
@@ -267,7 +267,7 @@ def _is_forbidden(text: PromptText, mention: Mention) -> bool:
     return mention.language.pattern(GRAMMAR["forbidden"]).search(text.tokens[: mention.start]) is not None
 
 
-def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> Issue:
+def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> FlowIssue:
     which = "not every menu that says so" if prompt.is_inherited else "no choice of this menu"
     message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
     keys = ", ".join(key for entry in menu for key in entry.keys) or "none"
@@ -300,7 +300,7 @@ def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
     return text.has("{say}") and not any(find(term, text.words) for term in terms)
 
 
-def _not_mentioned(entry: MenuEntry) -> Issue:
+def _not_mentioned(entry: MenuEntry) -> FlowIssue:
     said = f"press {entry.keys[0]}" if entry.keys else f"say {entry.phrases[0]}"
     message = f'no prompt of this menu offers the choice "{entry.name}"'
     cure = f'say e.g. "for {entry.name.replace("_", " ")}, {said}", or delete the choice'
@@ -311,7 +311,7 @@ Lengths: TypeAlias = tuple[int, int] | None
 """The fewest and most digits that a `collect` takes; None for none."""
 
 
-def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[Issue]:
+def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
     """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
     yield from _check_keys(prompt, lengths)
     if not prompt.is_inherited and lengths is not None:
@@ -329,7 +329,7 @@ def _shown(lengths: Lengths) -> str:
     return f"{low if low == high else f'{low} to {high}'} digit{'' if high == 1 else 's'}"
 
 
-def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[Issue]:
+def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
     """W605: a key as in a menu, where digits or speech are taken."""
     if prompt.text.has("{spelled}"):
         return
@@ -373,7 +373,7 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
         start = stop.end()
 
 
-def _check_hash(prompt: SpokenPrompt) -> Iterator[Issue]:
+def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
     """W607: the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
@@ -386,7 +386,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[Issue]:
             return
 
 
-def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[Issue]:
+def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
     """W606: another number of digits than the entry takes."""
     text, language = prompt.text, prompt.text.language
     if text.has("{each}"):

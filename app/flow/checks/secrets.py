@@ -25,7 +25,7 @@ from app.flow.checks.facts import (
     targets_of,
     tests_of,
 )
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.paths import has_path, path_of, root_of, written
@@ -52,7 +52,7 @@ class SensitiveReads:
         runs = [target.runs for facts in self._flows.values() for target in targets_of(facts) if target.runs]
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
-    def check(self, facts: Facts) -> Iterator[Issue]:
+    def check(self, facts: Facts) -> Iterator[FlowIssue]:
         """E631 for each sensitive value, at the first place where it is read too late."""
         if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
             late = self._of(facts).late.items()
@@ -73,7 +73,7 @@ class SensitiveReads:
         return self._paths[name]
 
 
-def _issue(name: str, need: Reference, waited: str) -> Issue:
+def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
     """E631 for a value that is gone because the step `waited` has waited since."""
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'

@@ -13,7 +13,7 @@ from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -148,7 +148,7 @@ class _StepRead(NamedTuple):
     is_guarded: bool = False
 
 
-def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
+def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
     """One issue for each name, at the first place where it is read too early."""
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
     asking, saying = sorted(_lookup_reads(facts)), sorted(_said_reads(facts, texts.keys()))
@@ -161,7 +161,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
     yield from found.values()
 
 
-def check_never_set(facts: Facts) -> Iterator[Issue]:
+def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
     """W646 for each variable that is read, that nothing sets, and that is therefore always empty.
 
     A variable with a default that is not empty is a constant, and so is one with a written `default: false`. For a text
@@ -181,7 +181,7 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     yield from _missing_keys(facts, {name: each for name, each in constants.items() if isinstance(each, Mapping)})
 
 
-def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[Issue]:
+def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
     """W646 for each read of a key that a map, which nothing sets, does not have."""
     used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
     reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
@@ -241,7 +241,7 @@ def _spoken_or_dialled(part: Part) -> Iterator[Value]:
             yield value
 
 
-def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> Issue | None:
+def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
     """E630 or W638. A guarded read in a text of several steps is fine when one of them has asked the lookup."""
     name, step = read.name, read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
@@ -260,7 +260,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
     return RULES["W638"].at(read.place, message, cure)
 
 
-def _check_text_read(read: _StepRead, presence: Presence) -> Issue | None:
+def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
     """W639 for a text that may be empty where it is said or dialled."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):

@@ -11,7 +11,7 @@ from app.flow.checks.conditions import check_conditions
 from app.flow.checks.facts import Facts, facts_of
 from app.flow.checks.secrets import SensitiveReads
 from app.flow.checks.unset import check_never_set, check_unset
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.locales import Locale
 from app.flow.language.shared import Sections
 from app.flow.language.targets import RETURNED
@@ -34,10 +34,10 @@ def check_usage(
     flows: Iterable[ReadFlow | None],
     shared: Sections,
     unused: Iterable[str],
-    found: Iterable[Issue] = (),
+    found: Iterable[FlowIssue] = (),
     *,
     is_whole: bool,
-) -> Iterator[Issue]:
+) -> Iterator[FlowIssue]:
     """The issues of the flows without errors: next to an error, an unused name may just be misspelt elsewhere.
 
     Args:
@@ -64,14 +64,14 @@ def check_usage(
         yield from _templates(name for name in unused if name not in meant)
 
 
-def _declared(facts: Facts) -> Iterator[Issue]:
+def _declared(facts: Facts) -> Iterator[FlowIssue]:
     """What one flow declares and does not use."""
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)
 
 
-def _variables(facts: Facts) -> Iterator[Issue]:
+def _variables(facts: Facts) -> Iterator[FlowIssue]:
     for name, variable in facts.flow.variables.items():
         if name in facts.read or name in facts.flow.params or not variable.is_declared:
             continue
@@ -82,7 +82,7 @@ def _variables(facts: Facts) -> Iterator[Issue]:
             yield RULES["W630"].at(variable.place, f'nothing uses the variable "{name}"')
 
 
-def _outside(facts: Facts) -> Iterator[Issue]:
+def _outside(facts: Facts) -> Iterator[FlowIssue]:
     outside = facts.source.outside
     for name, param in outside.params.items():
         if name not in facts.read:
@@ -102,7 +102,7 @@ def _outcome(facts: Facts) -> str:
     return next(iter(sorted(facts.outcomes)), RETURNED)
 
 
-def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[Issue]:
+def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
     """W635 for each part (of one file) that none of `users` uses. A lookup that is read and never asked is E630."""
     users = tuple(users)
     for section, message, cure in _USES:
@@ -112,7 +112,7 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
                 yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
 
 
-def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
+def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
     """W635 for each shared part that no flow of the project uses; W637 for locales that no call can choose."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
@@ -121,7 +121,7 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
     yield from dict.fromkeys(issue for facts in flows for issue in _locales(list(facts.flow.locales.values())))
 
 
-def _locales(locales: list[Locale]) -> Iterator[Issue]:
+def _locales(locales: list[Locale]) -> Iterator[FlowIssue]:
     if len(locales) > 1:
         names = ", ".join(locale.name for locale in locales[1:])
         message = f"every call stays in the locale {locales[0].name}: nothing sets `locale` to {names}"
@@ -129,7 +129,7 @@ def _locales(locales: list[Locale]) -> Iterator[Issue]:
         yield RULES["W637"].at(locales[1].place, message, cure)
 
 
-def _templates(unused: Iterable[str]) -> Iterator[Issue]:
+def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
     """W636 for each file of templates/ that nothing uses. A README, a license or Markdown is not a template."""
     for name in unused:
         path = PurePosixPath(name)

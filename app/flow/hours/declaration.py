@@ -22,7 +22,7 @@ from app.flow.hours.holidays import (
     region_dates,
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
 from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
@@ -194,7 +194,7 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
     reader.report("W522", calendar.place, message)
 
 
-def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[Issue]:
+def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:
     """W524 for each entry of an `override` whose dates are all before `today`."""
     last: dict[tuple[Place, str], date] = {}
     for calendar in calendars:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.checks.prompts import check_promises
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, listed, named, offered, ref
@@ -212,7 +212,7 @@ class ReadFlow:
         return self.words.written.is_whole
 
 
-def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | None:
+def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow | None:
     """Read the nodes of one file. Faults are added to `issues`, which may already hold those of the YAML."""
     reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     if not isinstance(node, Map):

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
 from app.flow.actions.action import DIAL_FAILURES
-from app.flow.actions.connect import Connect
+from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
 from app.flow.issues import Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
@@ -88,7 +88,7 @@ class On(StepExit):
 
     lines: Mapping[str, OutcomeTarget]
     covered: frozenset[str]
-    connect: Connect | None
+    connect: ConnectPart | None
     place: Place
 
     def edges(self) -> Iterator[Edge]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from app.flow.issues import Fix, Issue, did_you_mean
+from app.flow.issues import Fix, FlowIssue, did_you_mean
 from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
@@ -58,7 +58,7 @@ class Reader:
     scope: ScopeTypes
     templates: Mapping[str, str]
     steps: frozenset[str]
-    issues: list[Issue] = field(default_factory=list)
+    issues: list[FlowIssue] = field(default_factory=list)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     flows: Mapping[str, Signature] = field(default_factory=dict)
     locales: Mapping[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Reader:
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """Add one issue. Without `cure` it has the cure of its rule; `names` are as in `Issue`."""
+        """Add one issue. Without `cure` it has the cure of its rule; `names` are as in `FlowIssue`."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:

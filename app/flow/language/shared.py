@@ -25,7 +25,7 @@ from typing import Annotated, ClassVar, Final
 from app.flow.actions.item import ACTIONS, check_defaults, gather
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
@@ -114,7 +114,7 @@ def is_shared(node: Node | None) -> bool:
     return isinstance(node, Map) and node.get("shared") is not None
 
 
-def read_shared(nodes: Iterable[tuple[Map, list[Issue]]], context: Context) -> Context:
+def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
     """The context with all shared parts; the faults of each file go to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     for node, issues in nodes:
@@ -123,7 +123,7 @@ def read_shared(nodes: Iterable[tuple[Map, list[Issue]]], context: Context) -> C
     return context
 
 
-def _read_file(node: Map, context: Context, issues: list[Issue]) -> Context:
+def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
@@ -153,7 +153,7 @@ def overlay(own: Node | None, shared: Map | None) -> Node | None:
     return own or shared
 
 
-def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[Issue]) -> None:
+def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
     """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):

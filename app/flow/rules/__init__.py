@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.flow.issues import Fix, Issue, Severity
+from app.flow.issues import Fix, FlowIssue, Severity
 from app.flow.nodes import Place
 from app.ncco.issue import RuleBook, parts_of
 
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FlowRule:
     """One rule.
 
     Attributes:
@@ -49,14 +49,14 @@ class Rule:
     good: str | bytes = ""
     fix: Mapping[str, Any] | None = None
 
-    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> Issue:
+    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
         words, fix = parts_of(cure, self.cure, self.fix)
-        return Issue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
+        return FlowIssue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
 
 
-def _book(*names: str) -> Mapping[str, Rule]:
-    return RuleBook(Rule, *(FOLDER / f"{name}.yaml" for name in names))
+def _book(*names: str) -> Mapping[str, FlowRule]:
+    return RuleBook(FlowRule, *(FOLDER / f"{name}.yaml" for name in names))
 
 
 RULES = _book(

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.nodes import Node
 from app.flow.rules import RULES
 from app.flow.source.builder import Builder
@@ -32,7 +32,7 @@ _NAME = re.compile(r"^[ \t]*(?:- +)*[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:", re.MU
 _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
-def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[Issue]]:
+def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
     """The first document of `text` as nodes, and its issues sorted by place.
 
     `file` is the path to show in places. Never raises, whatever the text. The node is None without a document and
@@ -60,7 +60,7 @@ def names_written_in(text: str) -> tuple[str, frozenset[str]]:
     return found[1] if found else "", frozenset(_NAME.findall(text))
 
 
-def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Issue | None]:
+def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], FlowIssue | None]:
     """The parser's events, and what stopped it."""
     events: list[yaml.Event] = []
     depth = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar
@@ -27,7 +27,7 @@ class Builder:
 
     source: SourceFile
     events: Iterator[yaml.Event]
-    issues: list[Issue]
+    issues: list[FlowIssue]
 
     def document(self) -> Node | None:
         """The document's node; None without one, or with two: the second may contain what the first lacks."""

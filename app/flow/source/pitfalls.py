@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 import yaml
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.nodes import Text
 from app.flow.rules import RULES
 from app.flow.source.source_file import (
@@ -53,11 +53,11 @@ _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u2
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[Issue]:
+def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[FlowIssue]:
     """The parts of YAML that flow files do not have: tags, anchors, aliases, braces without quotes."""
     if not _UNSUPPORTED.search(source.parsed):
         return []
-    issues: list[Issue] = []
+    issues: list[FlowIssue] = []
     lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
         start = marks(event)[0].index
@@ -78,18 +78,18 @@ def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
     return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style
 
 
-def _merge(source: SourceFile, key: yaml.ScalarEvent) -> Issue:
+def _merge(source: SourceFile, key: yaml.ScalarEvent) -> FlowIssue:
     return RULES["E106"].at(source.extent(key), "<< merges maps in YAML, which flow files do not have")
 
 
-def _alias(source: SourceFile, event: yaml.Event) -> Issue:
+def _alias(source: SourceFile, event: yaml.Event) -> FlowIssue:
     start, end = (mark.index for mark in marks(event))
     name = source.text[start:end]
     cure = f"write the value itself here; if it is a text, write {quote(name)}"
     return RULES["E106"].at(source.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
 
 
-def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> Issue:
+def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> FlowIssue:
     start, stop = (mark.index for mark in marks(event))
     found = _PROPERTIES.match(source.parsed, start)
     name = found[0].rstrip() if found else source.text[start]
@@ -103,7 +103,7 @@ def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> Issue:
     return RULES[code].at(source.place(start, start + len(name)), message, cure)
 
 
-def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
+def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
     """The issue of a text under `key`: it is cut, continued or closed by mistake, or in typographic quotes."""
     start, end = marks(event)
     if is_quoted(event):
@@ -124,7 +124,7 @@ def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue
     return _cut_by_comment(source, event, key) if source.parsed[end.index : end.index + 1] in _BLANKS else None
 
 
-def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
+def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
     """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
     found = None if event.style else _GLUED_KEY.match(event.value)
     start = marks(event)[0]
@@ -137,7 +137,7 @@ def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> Issue | 
     )
 
 
-def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | None:
+def _typographic_quotes(source: SourceFile, start: int, end: int) -> FlowIssue | None:
     text = source.text[start:end]
     if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
@@ -147,7 +147,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> Issue | Non
     return RULES["E118"].at(source.place(start, start + 1), message, fix if text[-1] in _TYPOGRAPHIC_QUOTES else None)
 
 
-def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | None:
+def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
     """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
     first = start.line + 1
     for number in range(first + 1, end.line + 2):
@@ -165,7 +165,7 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | 
     return None
 
 
-def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> Issue | None:
+def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
     """A quote that was not closed, so that the text goes on to the next quote below."""
     above = Line(source, start.line + 1)
     lines = [Line(source, number) for number in range(above.number + 1, end.line + 2)]
@@ -177,7 +177,7 @@ def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) ->
     return RULES["E113"].at(source.place(start.index), message, cure)
 
 
-def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Issue | None:
+def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
     """A `#` that begins a comment, where value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(source.parsed, end)
@@ -198,7 +198,7 @@ def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool
     return key in _SPOKEN_KEYS or " " in value
 
 
-def check_key(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
+def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
     """What is wrong with a key without quotes."""
     if event.style:
         return None
@@ -215,7 +215,7 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> Issue | None:
     return check_scalar(source, event, "")
 
 
-def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
+def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[FlowIssue, str] | None:
     """The issue that nothing (or YAML's null) is written where a value is required, and the text that was meant."""
     if is_quoted(event) or event.value not in _NULL:
         return None
@@ -233,7 +233,7 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
     return _missing_value(source, start, key), ""
 
 
-def _missing_value(source: SourceFile, start: int, key: Text | None) -> Issue:
+def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssue:
     """The issue about a key, or a list item, without a value."""
     if key is None:
         cure = "write it after the dash, or delete the dash"

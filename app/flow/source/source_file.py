@@ -11,7 +11,7 @@ from typing import cast
 
 import yaml
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.ncco.actions import SHAPES
@@ -95,14 +95,14 @@ class SourceFile:
         """The line of a character."""
         return Line(self, self.position(index)[0])
 
-    def replace_invalid_characters(self) -> list[Issue]:
+    def replace_invalid_characters(self) -> list[FlowIssue]:
         """Report invisible and forbidden characters, at most twenty, and replace them in `parsed`."""
         found = self._invalid_characters()
         if found:
             self.parsed = _INVALID.sub(_replacement, self.text)
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
-    def invisible_characters(self) -> list[Issue]:
+    def invisible_characters(self) -> list[FlowIssue]:
         """The issues about invisible characters in a template, at most twenty. Unlike YAML, it may have any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
@@ -115,7 +115,7 @@ class SourceFile:
         line = self.line_at(found.start()).text
         return found.lastgroup == "direction" and any(unicodedata.bidirectional(char) in ("R", "AL") for char in line)
 
-    def _invalid_character(self, found: re.Match[str]) -> Issue:
+    def _invalid_character(self, found: re.Match[str]) -> FlowIssue:
         start, end = found.span(found.lastgroup or 0)
         char = self.text[start]
         name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import yaml
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.rules import RULES
 from app.flow.source.source_file import (
     COMMON_KEYS,
@@ -105,7 +105,7 @@ class SyntaxFault:
         begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
         return self.source.text[begin : self.at]
 
-    def issue(self, code: str, start: int, end: int, message: str, cure: str | Fix | None = None) -> Issue:
+    def issue(self, code: str, start: int, end: int, message: str, cure: str | Fix | None = None) -> FlowIssue:
         """The issue about the characters from `start` to `end`."""
         return RULES[code].at(self.source.place(start, end), message, cure)
 
@@ -124,14 +124,14 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
 # one character, or a few, that cannot be there
 
 
-def find_conflict(fault: SyntaxFault) -> Issue | None:
+def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
     """What Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
 
 
-def find_tab(fault: SyntaxFault) -> Issue | None:
+def find_tab(fault: SyntaxFault) -> FlowIssue | None:
     """A tab in the indentation or before a value."""
     found = fault.line.text.find("\t", 0, fault.line.indent)
     at = fault.at if found < 0 else fault.line.start + found
@@ -145,7 +145,7 @@ def find_tab(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E110", at, at + 1, message, fix)
 
 
-def find_escape(fault: SyntaxFault) -> Issue | None:
+def find_escape(fault: SyntaxFault) -> FlowIssue | None:
     """A backslash in double quotes that YAML does not know."""
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
@@ -154,7 +154,7 @@ def find_escape(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E125", at, at + 2, f"{fault.source.text[at : at + 2]} means nothing between double quotes", fix)
 
 
-def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
+def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
     """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
@@ -170,13 +170,13 @@ def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
 
 
-def find_key_without_colon(fault: SyntaxFault) -> Issue | None:
+def find_key_without_colon(fault: SyntaxFault) -> FlowIssue | None:
     """`talk {text: Hello}`."""
     found = None if fault.in_flow else _UNKEYED_BRACKET.match(fault.line.text)
     return _missing_colon(fault, fault.line.start + found.start(1), found[1], found[2]) if found else None
 
 
-def find_missing_colon(fault: SyntaxFault) -> Issue | None:
+def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
     """`{speech [sales, buy], goto: x}`: a key between braces and, without a colon, its list or its map."""
     if not fault.mentions("',' or") or fault.char not in _CLOSERS or fault.opener != "{":
         return None
@@ -186,13 +186,13 @@ def find_missing_colon(fault: SyntaxFault) -> Issue | None:
     return _missing_colon(fault, start, found[1], fault.char) if found and is_whole else None
 
 
-def _missing_colon(fault: SyntaxFault, start: int, key: str, opener: str) -> Issue:
+def _missing_colon(fault: SyntaxFault, start: int, key: str, opener: str) -> FlowIssue:
     end = start + len(key)
     fix = fault.source.rewritten(end, end, ":", f"write {key}: {opener}...{_CLOSERS[opener]}")
     return fault.issue("E101", start, end, f"a colon is missing after {key}", fix)
 
 
-def find_missing_key(fault: SyntaxFault) -> Issue | None:
+def find_missing_key(fault: SyntaxFault) -> FlowIssue | None:
     """`: menu` and `{: menu}`."""
     before = fault.source.parsed[fault.line.start : fault.at].rstrip()
     begins = fault.at == fault.line.content or (fault.in_flow and before.endswith(("{", ",")))
@@ -201,7 +201,7 @@ def find_missing_key(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
 
 
-def find_equals(fault: SyntaxFault) -> Issue | None:
+def find_equals(fault: SyntaxFault) -> FlowIssue | None:
     """`{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
@@ -214,7 +214,7 @@ def find_equals(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E101", at, at + 1, "= is not YAML's colon", fix)
 
 
-def find_braces(fault: SyntaxFault) -> Issue | None:
+def find_braces(fault: SyntaxFault) -> FlowIssue | None:
     """A text that begins with `{{` or `{%`, or holds them between brackets, without quotes."""
     line = fault.line
     for found in _BRACES.finditer(line.bare):
@@ -224,7 +224,7 @@ def find_braces(fault: SyntaxFault) -> Issue | None:
     return None
 
 
-def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issue:
+def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
     """The issue that braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
@@ -239,7 +239,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Issu
     return RULES["E107"].at(source.place(start, start + 2), message, fix)
 
 
-def find_reserved(fault: SyntaxFault) -> Issue | None:
+def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
     """A text that begins with a character that is reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
@@ -253,7 +253,7 @@ def find_reserved(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E108", at, at + 1, message, fix)
 
 
-def find_hash(fault: SyntaxFault) -> Issue | None:
+def find_hash(fault: SyntaxFault) -> FlowIssue | None:
     """A `#` between brackets, which made a comment of the closing bracket."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
         line = Line(fault.source, number)
@@ -268,7 +268,7 @@ def find_hash(fault: SyntaxFault) -> Issue | None:
     return None
 
 
-def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
+def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     """Text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
     line, at = fault.line, fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
@@ -294,7 +294,7 @@ def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
 # brackets and commas
 
 
-def find_list_in_text(fault: SyntaxFault) -> Issue | None:
+def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
     source, line = fault.source, fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -323,7 +323,7 @@ def _value(rest: str) -> str:
     return ""
 
 
-def find_mismatch(fault: SyntaxFault) -> Issue | None:
+def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
     """A list closed with `}` or a map closed with `]`, or a closing bracket that belongs to an outer one."""
     opener, char, line = fault.opener, fault.char, fault.line
     if not fault.mentions("',' or") or char not in ("]", "}"):
@@ -339,7 +339,7 @@ def find_mismatch(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E114", fault.at, fault.at + 1, message, cure)
 
 
-def find_missing_comma(fault: SyntaxFault) -> Issue | None:
+def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
     """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
     source, at = fault.source, fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
@@ -363,7 +363,7 @@ def find_missing_comma(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E114", start, at, f'a comma is missing before "{key}"', fix)
 
 
-def find_second_colon(fault: SyntaxFault) -> Issue | None:
+def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
     """`{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
@@ -375,7 +375,7 @@ def find_second_colon(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E112", fault.at, fault.at + 1, f'a second colon under "{head.strip()}"', cure)
 
 
-def find_unclosed(fault: SyntaxFault) -> Issue | None:
+def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
     """A bracket that is open where the next line's key, or the end of the file, shows that it was forgotten."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
     if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
@@ -383,13 +383,13 @@ def find_unclosed(fault: SyntaxFault) -> Issue | None:
     return _unclosed(fault)
 
 
-def _unclosed(fault: SyntaxFault) -> Issue:
+def _unclosed(fault: SyntaxFault) -> FlowIssue:
     at, opener = fault.context_start, fault.opener
     cure = f"write {_CLOSERS[opener]} at its end, or delete {opener}"
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 
 
-def find_stray(fault: SyntaxFault) -> Issue | None:
+def find_stray(fault: SyntaxFault) -> FlowIssue | None:
     """A closing bracket or a comma too many."""
     at, char = fault.at, fault.char
     if char not in ("]", "}", ","):
@@ -405,7 +405,7 @@ def find_stray(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", fix)
 
 
-def find_text_after_bracket(fault: SyntaxFault) -> Issue | None:
+def find_text_after_bracket(fault: SyntaxFault) -> FlowIssue | None:
     """Something after a closing bracket on its line."""
     before = fault.source.parsed[fault.line.start : fault.at].rstrip()
     if not isinstance(fault.last, yaml.CollectionEndEvent) or not before.endswith(("]", "}")):
@@ -417,7 +417,7 @@ def find_text_after_bracket(fault: SyntaxFault) -> Issue | None:
 # lines
 
 
-def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
+def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
     """`talk: Hello: press 1`."""
     line, at = fault.line, fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -441,7 +441,7 @@ def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E112", at, at + 1, message, fix)
 
 
-def find_missing_space(fault: SyntaxFault) -> Issue | None:
+def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
     """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for plain text."""
     line = _line_without_key(fault)
     if line is None:
@@ -485,7 +485,7 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
     return above if above.content == above.first or line.indent < above.column else None
 
 
-def find_list_after_key(fault: SyntaxFault) -> Issue | None:
+def find_list_after_key(fault: SyntaxFault) -> FlowIssue | None:
     """`do: - talk: Hello`."""
     if not fault.mentions("sequence entries are not allowed"):
         return None
@@ -495,13 +495,13 @@ def find_list_after_key(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E115", fault.at, fault.at + 1, message, cure)
 
 
-def find_second_value(fault: SyntaxFault) -> Issue | None:
+def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
     """A map or list, indented below a key that has its value already."""
     is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
     return _second_value(fault) if is_key else None
 
 
-def _second_value(fault: SyntaxFault) -> Issue | None:
+def _second_value(fault: SyntaxFault) -> FlowIssue | None:
     line, head = fault.line, fault.line.above
     while head and not head.key and head.content == head.first and head.above:
         head = head.above
@@ -528,7 +528,7 @@ def _second_value(fault: SyntaxFault) -> Issue | None:
     return fault.issue("E109", line.first, line.content_end, message, _indented(line, head.column, cure))
 
 
-def find_wrong_column(fault: SyntaxFault) -> Issue | None:
+def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
     """A line whose indentation matches no block."""
     line, above = fault.line, fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
@@ -554,7 +554,7 @@ def _indented(line: Line, spaces: int, cure: str) -> Fix:
     return line.source.rewritten(line.start, line.first, " " * spaces, cure)
 
 
-def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> Issue:
+def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
     """A key among list items, or a list item among keys."""
     line = fault.line
     if dash := _stray_dash(line):
@@ -634,7 +634,7 @@ FINDERS = (
 """In the order in which they are tried: first those that look at one character, last those that look at lines."""
 
 
-def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> Issue:
+def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
     """The issue behind an error of the parser, in its own words if nothing better is found; `events` came before it."""
     at = error.problem_mark.index if error.problem_mark else 0
     context_start = error.context_mark.index if error.context_mark else at

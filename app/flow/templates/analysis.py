@@ -9,7 +9,7 @@ from typing import Final
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.paths import root_of
 from app.flow.rules import RULES
 from app.flow.scope import is_name
@@ -42,9 +42,9 @@ _SINGLE = re.compile(
 
 def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
-) -> tuple[Template, list[Issue]]:
+) -> tuple[Template, list[FlowIssue]]:
     """The tree of a text with all that it includes, and the faults; `files` are the template files that led to it."""
-    template, issues = Template(text), list[Issue]()
+    template, issues = Template(text), list[FlowIssue]()
     template.files.update(files)
     includes = _Includes(template, templates, issues, files)
     template.body = includes.read(text)
@@ -55,7 +55,7 @@ class _Includes(NodeTransformer):
     """Replaces every `include` by what it includes."""
 
     def __init__(
-        self, template: Template, templates: Mapping[str, str], issues: list[Issue], files: tuple[str, ...]
+        self, template: Template, templates: Mapping[str, str], issues: list[FlowIssue], files: tuple[str, ...]
     ) -> None:
         self.template = template
         self.templates = templates

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from app.flow.issues import Fix, Issue, did_you_mean
+from app.flow.issues import Fix, FlowIssue, did_you_mean
 from app.flow.rules import RULES
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
@@ -47,7 +47,7 @@ class Checker(NodeVisitor):
     """
 
     def __init__(
-        self, template: Template, scope: ScopeTypes, *, is_bare: bool = False, issues: list[Issue] | None = None
+        self, template: Template, scope: ScopeTypes, *, is_bare: bool = False, issues: list[FlowIssue] | None = None
     ) -> None:
         self.template = template
         self.scope = scope

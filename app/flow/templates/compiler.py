@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from app.flow.issues import Fix, Issue
+from app.flow.issues import Fix, FlowIssue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
@@ -70,7 +70,7 @@ def compile_value(
     *,
     what: str = "the value",
     language: str = LANGUAGE,
-) -> tuple[Value | None, list[Issue]]:
+) -> tuple[Value | None, list[FlowIssue]]:
     """Compile one field: a literal, cast to `type_`, or a text with braces, computed in each call.
 
     `what` names the field in messages; `language` is the language of localised filters. The value is None if an issue
@@ -89,7 +89,7 @@ def compile_file(
     templates: Mapping[str, str],
     *,
     language: str = LANGUAGE,
-) -> tuple[Value | None, list[Issue]]:
+) -> tuple[Value | None, list[FlowIssue]]:
     """Compile the template file `name`; `language` is the language of localised filters.
 
     Issues within the file have their place in it.
@@ -105,7 +105,7 @@ def compile_file(
 
 def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
-) -> tuple[Expression | None, list[Issue]]:
+) -> tuple[Expression | None, list[FlowIssue]]:
     """Compile a condition; None if an issue is an error. `language` is the language of localised filters."""
     template = Template(text)
     check = Checker(template, scope, is_bare=True)
@@ -122,7 +122,7 @@ def compile_expression(
     return Expression(text.place, TYPES["bool"], text.value, template, language, *check.used(node)), check.issues
 
 
-def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]:
+def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
     if not _OPENER.search(unit.text.value):
         return _compile_literal(unit)
     template, faults = read_with_includes(unit.text, unit.templates, unit.files)
@@ -134,7 +134,7 @@ def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]:
     return _compile_computed(unit, template, faults)
 
 
-def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[Issue]]:
+def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
     template, text = Template(unit.text), unit.text.value
     template.add(unit.text)
     check = Checker(template, unit.scope)
@@ -164,7 +164,9 @@ def _whole_place(text: Located) -> Place:
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
-def _compile_native(unit: _CompilationUnit, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
+def _compile_native(
+    unit: _CompilationUnit, template: Template, node: nodes.Expr
+) -> tuple[Value | None, list[FlowIssue]]:
     check = Checker(template, unit.scope)
     shape, wanted = check.type_of(node), unit.type
     if shape is not None and shape.kind not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.kind,))):
@@ -177,8 +179,8 @@ def _compile_native(unit: _CompilationUnit, template: Template, node: nodes.Expr
 
 
 def _compile_computed(
-    unit: _CompilationUnit, template: Template, faults: list[Issue]
-) -> tuple[Value | None, list[Issue]]:
+    unit: _CompilationUnit, template: Template, faults: list[FlowIssue]
+) -> tuple[Value | None, list[FlowIssue]]:
     escape: Escape = "ssml" if unit.escape == "talk" and _SPEAK.search(template.source) else unit.escape
     check = Checker(template, unit.scope, issues=faults)
     analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import Call, Session, Turn, Wait, begin, begin_called, fail, resume
+from app.engine import Call, OpenWait, Session, Turn, begin, begin_called, fail, resume
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART
 from app.engine.scope import call_record
@@ -295,7 +295,7 @@ class Explorer:
             self._waiting.append(self._known[key])
         return self._known[key]
 
-    def _call_party(self, session: Session, wait: Wait, dialling: Transition) -> None:
+    def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
         """Explore the flow that a dialled party hears, once for each variant."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
         key = (self._envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)

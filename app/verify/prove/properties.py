@@ -17,7 +17,7 @@ from app.flow.language.menu import Choices
 from app.flow.language.outcomes import DETECTED, DISCONNECTED, On
 from app.flow.model import Flow, Step, Target
 from app.flow.nodes import Place
-from app.flow.rules import Rule
+from app.flow.rules import FlowRule
 from app.ncco.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
@@ -27,7 +27,7 @@ from app.verify.prove.literals import Literals
 from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, lines_of, played_by, runs_of, targets_of, tested_by
 
-RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, File(__file__).with_name("rules.yaml"))
+RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, File(__file__).with_name("rules.yaml"))
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
 """Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
 joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).

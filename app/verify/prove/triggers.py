@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, Wait, WaitRef
+from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
 from app.engine.outcome import CONNECTED
@@ -95,7 +95,7 @@ class Triggers:
             else:
                 yield from _notified(step, wait)
 
-    def _answers(self, flow: Flow, step: Step, asked: Asked, wait: Wait) -> Iterator[Trigger]:
+    def _answers(self, flow: Flow, step: Step, asked: Asked, wait: OpenWait) -> Iterator[Trigger]:
         wrong = [key for key in KEYS if key not in asked.keys][:1] if asked.keys else []
         keys = [*asked.keys, *self._digits(flow, step, asked), *wrong, *self._tested_keys(asked)]
         for digits in dict.fromkeys(keys):
@@ -184,13 +184,13 @@ class Triggers:
         return found
 
 
-def pressed(wait: Wait, digits: str) -> Trigger:
+def pressed(wait: OpenWait, digits: str) -> Trigger:
     """The party presses keys."""
     webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
     return Trigger("input", {"press": digits}, wait.index, webhook)
 
 
-def spoken(wait: Wait, text: str, confidence: float) -> Trigger:
+def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
     """The party speaks."""
     results = [{"text": text, "confidence": str(confidence)}]
     speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
@@ -198,7 +198,7 @@ def spoken(wait: Wait, text: str, confidence: float) -> Trigger:
     return Trigger("input", {"speak": speech}, wait.index, webhook)
 
 
-def silence(wait: Wait) -> Trigger:
+def silence(wait: OpenWait) -> Trigger:
     """The input times out without keys or speech."""
     fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
     return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
@@ -212,7 +212,7 @@ def _phrases(asked: Asked) -> list[str]:
     return list(first.values())
 
 
-def _statuses(on: On, wait: Wait) -> Iterator[Trigger]:
+def _statuses(on: On, wait: OpenWait) -> Iterator[Trigger]:
     """Each dial outcome that the step handles."""
     for status in (*FAILURES, *DETECTED, DISCONNECTED):
         if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
@@ -239,7 +239,7 @@ def ends_with_dial(step: Step, session: Session) -> bool:
     return is_dial and not any(wait.name == CONNECTED for wait in session.waits)
 
 
-def _notified(step: Step, wait: Wait) -> Iterator[Trigger]:
+def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
     webhook = NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
     if wait.name == CONNECTED:
         answered = frozenset({"answered", "completed"})

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from app.flow.files import SUFFIXES
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.simulator.durations import plain
 from app.verify.scenarios.model import Scenario, read_scenarios
@@ -30,7 +30,7 @@ class ScenarioFile:
     name: str
     text: str
     scenarios: tuple[Scenario, ...]
-    issues: tuple[Issue, ...]
+    issues: tuple[FlowIssue, ...]
 
 
 def files_of(project: Path) -> tuple[Path, ...]:

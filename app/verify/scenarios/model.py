@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGua
 
 from pydantic import Field
 
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.language.base import ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import TEXT, JsonSchema, ref
 from app.flow.language.reader import Reader, items
@@ -336,7 +336,7 @@ _MERGED: Final[Mapping[str, Any]] = {
 """The fields in which a scenario is merged with `defaults` entry by entry; None: the lists are concatenated."""
 
 
-def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Issue]]:
+def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[FlowIssue]]:
     """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
 
     A scenario with an error is left out; with an error in `defaults` all of them are.

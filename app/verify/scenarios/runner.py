@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from app.engine.session import from_json
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
 from app.service.calls import AnswerLookups, CallService, Policy
@@ -345,7 +345,7 @@ class Suite:
     """
 
     files: tuple[ScenarioFile, ...]
-    issues: tuple[Issue, ...]
+    issues: tuple[FlowIssue, ...]
     results: tuple[Result, ...]
     coverage: Coverage
     left_out: int = 0
@@ -362,9 +362,9 @@ class Suite:
         return any(issue.is_error for issue in self.issues)
 
 
-def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
+def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[FlowIssue, ...]]:
     """The scenarios that can be played, and all issues, sorted by place; a file with an error gives no scenarios."""
-    ready, issues = list[Scenario](), list[Issue]()
+    ready, issues = list[Scenario](), list[FlowIssue]()
     for file in files:
         issues += file.issues
         for scenario in file.scenarios:

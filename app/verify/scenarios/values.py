@@ -16,11 +16,11 @@ from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema
 from app.flow.language.reader import Fields, N, Reader, is_missing, items
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.rules import Rule
+from app.flow.rules import FlowRule
 from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook
 
-RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
+RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
 """The rules by code. YAML syntax errors have the E1xx codes of flow files."""
 NOWHERE: Final = Place("", 0, 0)
 """The place of a value that comes from no file."""

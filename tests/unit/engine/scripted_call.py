@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine import Call, Lookup, LookupAnswer, Session, Turn, TurnContext, Wait, WaitRef, begin, fail, resume
+from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, begin, fail, resume
 from app.engine.session import from_json, to_json
 from app.flow.loader import load
 from app.flow.model import Flow
@@ -117,7 +117,7 @@ class ScriptedCall:
         """Send a webhook to the last open wait of this kind; None stands for a body that cannot be read."""
         return self.send_to(self.wait(kind), fields)
 
-    def send_to(self, wait: Wait, fields: Mapping[str, object] | None) -> list[dict[str, Any]] | None:
+    def send_to(self, wait: OpenWait, fields: Mapping[str, object] | None) -> list[dict[str, Any]] | None:
         """Send a webhook to one of the open waits."""
         webhook = None if fields is None else recognise(fields)
         session = self.session
@@ -130,7 +130,7 @@ class ScriptedCall:
         assert not errors, errors
         return self.turn.ncco
 
-    def wait(self, kind: str) -> Wait:
+    def wait(self, kind: str) -> OpenWait:
         return [wait for wait in self.session.waits if wait.kind == kind][-1]
 
     def _surroundings(self) -> TurnContext:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.engine import Call, Session, Wait
+from app.engine import Call, OpenWait, Session
 from app.engine.session import OWN_LEG, Level, Observer, from_json, to_json
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
@@ -12,8 +12,8 @@ CALL = Call(
     "442079460000", "447700900123", "ann", "leg", "CON-1", "https://x", "phone", "inbound", {"X-A": "1"}, {"a": [1]}
 )
 WAITS = (
-    Wait(0, "input", "input", "menu", steers=True, sensitive=True),
-    Wait(1, "event", "record", "menu", steers=False),
+    OpenWait(0, "input", "input", "menu", steers=True, sensitive=True),
+    OpenWait(1, "event", "record", "menu", steers=False),
 )
 SESSION = Session(
     "leg", "acme", "c" * 64, CALL, 3, "menu", 1, 2, 1, 4, {"team": "x"}, NOON, {"digits": "1"}, WAITS, True

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.flow.fixes import QuickFix, quick_fixes
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.rules import RULES
 
@@ -57,11 +57,11 @@ def applied(texts: Mapping[str, str], fix: QuickFix) -> dict[str, str]:
     return found
 
 
-def issues_of(texts: Mapping[str, str]) -> tuple[Issue, ...]:
+def issues_of(texts: Mapping[str, str]) -> tuple[FlowIssue, ...]:
     return load(texts, {}, extent="project", today=TODAY).issues
 
 
-def what_is_left(issue: Issue, before: tuple[Issue, ...], after: tuple[Issue, ...]) -> list[str]:
+def what_is_left(issue: FlowIssue, before: tuple[FlowIssue, ...], after: tuple[FlowIssue, ...]) -> list[str]:
     """The issue itself if it is still there, and errors that were not there before.
 
     While a text is not YAML, nothing behind the fault is checked: then the text must be read further than before.

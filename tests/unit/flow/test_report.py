@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import report
 
@@ -13,12 +13,14 @@ flow: acme
 start: welcome
       support: {dtmf: 2, speech: [support, help, problem], goto: supprt}
 """
-SUPPRT = Issue("E214", "error", Place("flows/acme.yaml", 3, 66, 6), 'unknown step "supprt"', 'did you mean "support"?')
+SUPPRT = FlowIssue(
+    "E214", "error", Place("flows/acme.yaml", 3, 66, 6), 'unknown step "supprt"', 'did you mean "support"?'
+)
 
 
-def issue(line: int, column: int, length: int = 1, *, severity: str = "error", file: str = "flows/a.yaml") -> Issue:
+def issue(line: int, column: int, length: int = 1, *, severity: str = "error", file: str = "flows/a.yaml") -> FlowIssue:
     code, level = ("W126", "warning") if severity == "warning" else ("E101", "error")
-    return Issue(code, level, Place(file, line, column, length), "wrong", "mend it")  # type: ignore[arg-type]  # a severity
+    return FlowIssue(code, level, Place(file, line, column, length), "wrong", "mend it")  # type: ignore[arg-type]  # a severity
 
 
 def caret_lines(line: str, column: int, length: int = 1) -> list[str]:
@@ -133,7 +135,7 @@ def test_colours_are_for_the_terminal_only() -> None:
 
 
 def test_no_text_of_a_file_reaches_the_terminal_as_a_command() -> None:
-    evil = Issue("E101", "error", Place("flows/\x1b[2J.yaml", 1, 1), "\x1b[2J\nwrong", "\x9b2J")
+    evil = FlowIssue("E101", "error", Place("flows/\x1b[2J.yaml", 1, 1), "\x1b[2J\nwrong", "\x9b2J")
 
     text = report([evil], {"flows/\x1b[2J.yaml": "\x1b]0;x\x07"})
 
@@ -166,7 +168,7 @@ def test_json_without_issues_is_still_a_document() -> None:
 
 
 def test_json_is_ascii_whatever_the_text() -> None:
-    surrogate = Issue("E117", "error", Place("flows/é.yaml", 1, 1), "\ud800", "😀")
+    surrogate = FlowIssue("E117", "error", Place("flows/é.yaml", 1, 1), "\ud800", "😀")
 
     assert report([surrogate], {}, "json").isascii()
 
@@ -181,7 +183,7 @@ def test_github_annotates_the_line() -> None:
 
 
 def test_github_commands_cannot_be_broken_out_of() -> None:
-    evil = Issue("W126", "warning", Place("flows/a,b:c%.yaml", 1, 1), "a\n::error::x\r%", "b")
+    evil = FlowIssue("W126", "warning", Place("flows/a,b:c%.yaml", 1, 1), "a\n::error::x\r%", "b")
 
     expected = "::warning file=flows/a%2Cb%3Ac%25.yaml,line=1,col=1,endColumn=2,title=W126::a%0A::error::x%0D%25: b\n"
     assert expected == report([evil], {}, "github")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.cli.explain import write_example
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load_files
 from app.flow.rules import RULES, RUNNING_RULES
 from app.verify.prove import prove, roots_of
@@ -22,7 +22,7 @@ SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""
 
 
-def issues_of(example: str | bytes, root: Path, env: dict[str, str] | None = None) -> tuple[Issue, ...]:
+def issues_of(example: str | bytes, root: Path, env: dict[str, str] | None = None) -> tuple[FlowIssue, ...]:
     """What is found in an example; without `env` its settings are whatever it names."""
     root.mkdir(exist_ok=True)
     write_example(example, root)
@@ -43,7 +43,7 @@ def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> No
     assert [] == [f"{issue.code} {issue.place} {issue.message}" for issue in issues_of(RULES[code].good, tmp_path)]
 
 
-def is_cured(code: str, issues: tuple[Issue, ...]) -> bool:
+def is_cured(code: str, issues: tuple[FlowIssue, ...]) -> bool:
     """Whether the issue is gone, and no error has come."""
     return not [each for each in issues if each.code == code or each.is_error]
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from app.engine import Lookup, LookupAnswer
 from app.errors import WrongSignature
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
@@ -28,7 +28,7 @@ from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from tests.contract.store.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
-BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
+BROKEN = Project({}, (FlowIssue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
 
 
 def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.actions.connect import Connect
+from app.flow.actions.connect import ConnectPart
 from tests.unit.flow.loading_flows import codes_of, faults_of, flow_of
 
 HEAD = """
@@ -37,7 +37,7 @@ hello:
 def targets_of(connect: str) -> list[bool]:
     """Of each target, whether it is a list of numbers."""
     part = flow_of(steps(connect), HEAD).steps["hello"].parts[0]
-    assert isinstance(part, Connect)
+    assert isinstance(part, ConnectPart)
     return [target.numbers is not None for target in part.targets]
 
 

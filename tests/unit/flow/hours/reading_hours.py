@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
 from app.flow.hours.declaration import read_hours
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.language.reader import Reader
 from app.flow.nodes import Map
 from app.flow.scope import scope_types
@@ -23,7 +23,7 @@ hours:
 """
 
 
-def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, Calendar], list[Issue]]:
+def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, Calendar], list[FlowIssue]]:
     """The calendars under `hours:` of a file, and every issue of it."""
     node, issues = read_yaml("flows/shared.yaml", text)
     reader = Reader(scope_types({}), {}, frozenset())

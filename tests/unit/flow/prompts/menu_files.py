@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 
 PATH = "flows/test.yaml"
@@ -42,7 +42,7 @@ def flow_of(case: Case) -> str:
     return yaml.safe_dump(flow, allow_unicode=True, width=10_000, sort_keys=False)
 
 
-def issues_of(text: str, templates: dict[str, str] | None = None) -> list[Issue]:
+def issues_of(text: str, templates: dict[str, str] | None = None) -> list[FlowIssue]:
     """What is found in a flow file, but for what it declares and does not use."""
     files = {f"templates/{name}": content for name, content in (templates or {}).items()}
     return [issue for issue in load({PATH: text, **files}).issues if not issue.code.startswith("W63")]
@@ -54,6 +54,6 @@ def marked(text: str, templates: dict[str, str] | None = None) -> list[str]:
     return [_marked(issue, texts[issue.place.file]) for issue in issues_of(text, templates)]
 
 
-def _marked(issue: Issue, text: str) -> str:
+def _marked(issue: FlowIssue, text: str) -> str:
     line = text.split("\n")[issue.place.line - 1]
     return f"{issue.code} {line[issue.place.column - 1 :][: issue.place.length]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.issues import Issue, by_place
+from app.flow.issues import FlowIssue, by_place
 from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
@@ -81,14 +81,14 @@ def custom(value: Any) -> dict[str, Any]:
     return names(call={**CALL, "custom_data": {"x": value}})
 
 
-def line(issue: Issue, source: str) -> str:
+def line(issue: FlowIssue, source: str) -> str:
     """An issue as `code «what it points at»`."""
     text = source.split("\n")[issue.place.line - 1]
     marked = text[issue.place.column - 1 :][: issue.place.length]
     return f"{issue.code} «{marked}»"
 
 
-def read(source: str) -> tuple[Expression | None, list[Issue]]:
+def read(source: str) -> tuple[Expression | None, list[FlowIssue]]:
     return compile_expression(Text(source, PLACE), SCOPE)
 
 
@@ -113,7 +113,7 @@ def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
 
 def make(
     source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
-) -> tuple[Value | None, list[Issue]]:
+) -> tuple[Value | None, list[FlowIssue]]:
     return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, templates or {})
 
 
@@ -146,7 +146,9 @@ def value_faults(
     ]
 
 
-def file_value(name: str, templates: Mapping[str, str], escape: Escape = "talk") -> tuple[Value | None, list[Issue]]:
+def file_value(
+    name: str, templates: Mapping[str, str], escape: Escape = "talk"
+) -> tuple[Value | None, list[FlowIssue]]:
     return compile_file(Text(name, PLACE), TYPES["text"], escape, SCOPE, templates)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.issues import Issue
+from app.flow.issues import FlowIssue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.templates import Computed, Escape, Literal, Native, compile_file, compile_value
@@ -87,7 +87,7 @@ def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
 
     assert found is None
     assert [
-        Issue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
+        FlowIssue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
     ] == issues
 
 
