@@ -30,9 +30,8 @@ from app.errors import AppError
 from app.flow.report import printable, report
 from app.simulator.parties import Parties
 from app.verify.scenarios.files import project_of, read_files
-from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import FROM, ScenarioCall
-from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, fitted, play
+from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite
 from app.verify.scenarios.server import CallConditions, PlacedCall
 from app.verify.scenarios.values import ScenarioReader
 from app.web.webhooks import DEADLINE_S
@@ -152,7 +151,6 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
     help="Always show what decided, the NCCOs or the webhooks; repeat it for more.",
 )
 @click.option("--live", is_flag=True, help="Ask lookups and send hooks for real, with the variables FLOW_...")
-@click.option("--real-time", is_flag=True, help="Play at the speed of speech; typing interrupts.")
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
@@ -184,7 +182,6 @@ def command(
     save: Path | None,
     shows: tuple[str, ...],
     live: bool,
-    real_time: bool,
     env: Mapping[str, str],
     streams: Mapping[str, float],
     chaos: int | None,
@@ -221,8 +218,8 @@ def command(
     async def run() -> int:
         async with server as stage:
             if script is not None:
-                return await _play_script(stage, script, words, screen, is_paced=real_time)
-            return await Simulation(stage, source, call, met, env, screen).run(save, is_real_time=real_time)
+                return await _play_script(stage, script, words, screen)
+            return await Simulation(stage, source, call, met, env, screen).run(save)
 
     try:
         return asyncio.run(run())
@@ -241,21 +238,15 @@ def _source(what: str | None, script: Path | None, flows: Path | None, templates
     return source_of(what, flows, templates)
 
 
-async def _play_script(stage: Stage, script: Path, words: str, screen: Screen, *, is_paced: bool) -> int:
+async def _play_script(stage: Stage, script: Path, words: str, screen: Screen) -> int:
     """Play the scenarios of a file that hold some words; FINE when they hold. Raises CannotRun, NoServer."""
     (file,) = read_files((script,))
-    ready, issues = fitted(stage, [file])
-    shown = report(issues, {file.name: file.text}, "text", shows_colours())
+    suite = await run_suite(stage, [file], words, played=screen.show_played)
+    shown = report(suite.issues, {file.name: file.text}, "text", shows_colours())
     click.echo(shown, nl=False, err=True, color=shows_colours())
-    wanted = named(ready, words)
-    if ready and not wanted:
+    if suite.left_out and not suite.results:
         raise CannotRun(f"no scenario holds the words {words}", "run it without -k to see their names")
-    is_fine = not any(issue.is_error for issue in issues)
-    for scenario in wanted:
-        result = await play(stage, scenario)
-        await screen.show_played(result, is_paced=is_paced)
-        is_fine = is_fine and result.holds
-    return FINE if is_fine else ISSUES
+    return ISSUES if suite.has_errors or suite.differing else FINE
 
 
 @dataclass(slots=True)
@@ -274,7 +265,7 @@ class Simulation:
     env: Mapping[str, str]
     screen: Screen
 
-    async def run(self, save: Path | None, *, is_real_time: bool) -> int:
+    async def run(self, save: Path | None) -> int:
         """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
         if save is not None:
             check_path(save)
@@ -284,7 +275,7 @@ class Simulation:
         person = Person(self.stage.flows, prompt, self.screen, outside.look_ups if outside is not None else None)
         self._announce(fitted)
         async with self._placed(fitted, person) as line:
-            talk = TerminalCall(line, prompt, self.screen, stage, is_real_time=is_real_time)
+            talk = TerminalCall(line, prompt, self.screen, stage)
             talk.save = str(save or "")
             person.show_news = talk.show_news
             try:

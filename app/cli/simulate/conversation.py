@@ -10,7 +10,6 @@ from app.cli.output import CannotRun
 from app.cli.simulate.commands import (
     HELP,
     LONGEST_S,
-    WORDS,
     Command,
     Mistake,
     asked_in,
@@ -31,7 +30,7 @@ from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.server import Outside, PlacedCall
 
 SLICE_S: Final = 0.1
-"""How much of a call is played between two looks at the clock."""
+"""How much of a call is played at once while the person waits."""
 _AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", "exit", "hangup", "hang up")
 """Commands that are run at once, not only when the server listens."""
 
@@ -49,16 +48,12 @@ class TerminalCall:
         save: the file that the call is written to when it is over; "" for none.
     """
 
-    def __init__(
-        self, line: PlacedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None, *, is_real_time: bool
-    ) -> None:
+    def __init__(self, line: PlacedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None) -> None:
         self._line = line
         self._call = line.call
         self._prompt = prompt
         self._screen = screen
         self._stage = stage
-        self._is_real_time = is_real_time
-        self._is_interrupted = self._is_hurried = False
         self._is_stale = self._is_first = True
         self._moment = CallMoment(0, "until")
         self._seen_hooks = 0
@@ -110,8 +105,6 @@ class TerminalCall:
 
     async def _next_line(self) -> str | None:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""
-        if self._is_real_time and self._prompt.runs_beside:
-            return await self._line_beside()
         line: str | None = ""
         is_ahead = self._is_first and not self._prompt.is_person
         self._is_first = False
@@ -125,41 +118,12 @@ class TerminalCall:
         self._hint()
         return line if is_ahead else await self._prompt.read()
 
-    async def _line_beside(self) -> str | None:
-        """The same while the call plays at the speed of speech; typing may interrupt it."""
-        self._prompt.offers = WORDS
-        reading = asyncio.create_task(self._prompt.read())
-        playing = asyncio.create_task(self._listen())
-        try:
-            await asyncio.wait({reading, playing}, return_when=asyncio.FIRST_COMPLETED)
-            self._is_interrupted = reading.done()
-            await playing
-            if self._call.is_over:
-                return ""
-            if not reading.done():
-                self._hint()
-            return await reading
-        finally:
-            reading.cancel()
-            await asyncio.wait({reading})
-
     async def _listen(self) -> None:
         """Play on, unless the caller is waited for already. What the person thinks meanwhile takes no time."""
         if self._is_stale and not self._call.is_over:
-            is_paced = self._is_real_time and not self._is_hurried
-            self._is_interrupted = self._is_hurried = False
-            self._moment = await (self._pace() if is_paced else self._call.listen(at_most=LONGEST_S))
-            self._is_stale = self._moment.kind == "until"
+            self._moment = await self._call.listen(at_most=LONGEST_S)
+            self._is_stale = False
         await self.show_news()
-
-    async def _pace(self) -> CallMoment:
-        """Play on at the speed of speech until the caller is waited for or interrupts."""
-        moment = CallMoment(self._call.at, "until")
-        while moment.kind == "until" and not self._is_interrupted:
-            await asyncio.sleep(SLICE_S)
-            moment = await self._call.listen(until=self._call.at + SLICE_S)
-            await self.show_news()
-        return moment
 
     def _hint(self) -> None:
         flows = {flow.name: flow for flow in self._stage.flows} if self._stage is not None else {}
@@ -258,7 +222,7 @@ class TerminalCall:
         """Run a command that does not affect the call."""
         match command:
             case Command("listen"):
-                self._is_hurried = self._is_stale = True
+                self._is_stale = True
             case Command("help"):
                 self._screen.say(HELP)
             case Command("save", file):

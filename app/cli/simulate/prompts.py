@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shlex
@@ -15,7 +14,6 @@ from typing import Any, Final
 import click
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
-from prompt_toolkit.patch_stdout import patch_stdout
 
 from app.cli.simulate.screen import INDENT, Screen
 from app.engine import Lookup, LookupAnswer
@@ -39,7 +37,6 @@ class Prompt:
 
     Attributes:
         is_person: whether a person types, who can be asked for more than a script would hold.
-        runs_beside: whether the call may go on while it waits for a line.
         offers: what can be typed now, for completion.
     """
 
@@ -47,44 +44,18 @@ class Prompt:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")
         self.is_person = sys.stdin.isatty()
-        self.runs_beside = self.is_person and sys.stdout.isatty()
         self.offers: Sequence[str] = ()
-        self._ask = ""
-        self._is_reading = False
-        self._first: asyncio.Future[str | None] | None = None
         self._session: PromptSession[str] | None = None
-        if self.runs_beside:
+        if self.is_person and sys.stdout.isatty():
             completer = WordCompleter(lambda: list(self.offers), ignore_case=True, pattern=_COMMAND)
             self._session = PromptSession(completer=completer, complete_while_typing=False)
 
     async def read(self, ask: str = "> ") -> str | None:
-        """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D).
-
-        What is printed meanwhile appears above the line. A second reader gets the next line, and the first one the
-        line after it.
-        """
+        """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D)."""
         if self._session is None:
             return self._plain_line(ask)
-        self._ask = ask
-        if self._is_reading:
-            self._first = asyncio.get_running_loop().create_future()
-            self._session.app.invalidate()
-            return await self._first
-        self._is_reading = True
         try:
-            while True:
-                line = await self._edited_line(self._session)
-                if self._first is None:
-                    return line
-                self._ask, first, self._first = ask, self._first, None
-                first.set_result(line)
-        finally:
-            self._is_reading = False
-
-    async def _edited_line(self, session: PromptSession[str]) -> str | None:
-        try:
-            with patch_stdout(raw=True):
-                return await session.prompt_async(lambda: self._ask)
+            return await self._session.prompt_async(ask)
         except (EOFError, KeyboardInterrupt):
             return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -84,15 +83,12 @@ class Screen:
                 self._printed.add(new.key)
                 self.say(new.text, new.colour)
 
-    async def show_played(self, result: Result, *, is_paced: bool) -> None:
-        """A scenario that was played, from ringing to the end, and how it differs; `is_paced`: at its own speed."""
-        place, at = result.scenario.place, 0.0
+    def show_played(self, result: Result) -> None:
+        """A scenario that was played, from ringing to the end, and how it differs."""
+        place = result.scenario.place
         self.say(f"{printable(result.scenario.name)}  {place.file}:{place.line}", "bold")
         news = self.news_of(result) if result.holds or self._shows else ()
         for new in sorted(news, key=lambda each: each.moment):
-            if is_paced and new.at > at:
-                await asyncio.sleep(new.at - at)
-                at = new.at
             self.say(new.text, new.colour)
         if not result.holds:
             self.say(as_text(result, self._rename, self._ink))

@@ -40,13 +40,6 @@ def test_a_script_that_differs_ends_with_1(tmp_path: Path) -> None:
     assert "a sale" not in ncco("simulate", "--script", FILE, "-k", "no sale").output
 
 
-def test_a_script_at_the_speed_of_speech(tmp_path: Path) -> None:
-    project(tmp_path, HOLDS, "flow: shop\ndefault: true\nstart: a\nsteps: {a: {do: [talk: Hello], goto: end}}\n")
-    (tmp_path / FILE).write_text("short:\n  script: [hear: Hello, end]\n")
-
-    assert 0 == ncco("simulate", "--script", FILE, "--real-time").exit_code
-
-
 def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     saved = Path("tests/scenarios/calls.yaml")
