@@ -80,14 +80,11 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 def require_unused(path: Path) -> None:
     """Raise StoreUnavailable while another process has a file open, if it exists. Its log is empty afterwards. Blocks.
 
-    The log of a file that is gone is refused too: the calls in it may be nowhere else.
-    A connection in WAL mode holds a lock for as long as it is open, so leaving that mode fails while there is another.
+    The log of a file that is gone is refused too: the calls in it may be nowhere else. A connection in WAL mode holds a
+    lock for as long as it is open, so leaving that mode fails while there is another.
     """
+    sqlite_file.require_no_lost_log(path)
     if not path.exists():
-        log = path.with_name(f"{path.name}-wal")
-        if log.exists():  # of a database that was moved or deleted, perhaps while a server writes to it
-            cure = "stop the server, and move it beside that database, whose name and -wal it must have; or delete it"
-            raise StoreUnavailable(f"{log} holds calls of a database that is no longer beside it", cure)
         return
     try:
         with closing(sqlite_file.connect(path, 0)) as connection:

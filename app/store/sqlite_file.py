@@ -7,11 +7,11 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.database import Insert, Many, Row, T, Work
@@ -82,7 +82,8 @@ _FAULTS: Final = {
     ),
     sqlite3.SQLITE_CORRUPT: SqliteFault(
         "is damaged",
-        "put a backup in its place, or move it away to start empty (`sqlite3 FILE .recover` saves what can be read)",
+        "move a -wal of another database away, or put a backup in its place, or move both away to start empty "
+        "(`sqlite3 FILE .recover` saves what can be read)",
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -201,27 +202,50 @@ def prepare(path: Path, wait_ms: int) -> None:
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "run it with a Python that brings a newer one, such as those of uv or of the Docker image"
         raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 is needed", cure)
+    require_no_lost_log(path)
     _make_file(path)
     try:
-        with closing(connect(path, wait_ms)) as connection:
+        with closing(connect(path, wait_ms, "ro")) as connection:  # its end leaves the log as it is
             _require_ours(path, connection)
+            _require_whole(path, connection)
+        with closing(connect(path, wait_ms)) as connection:
             _switch_to_wal(path, connection, wait_ms)
             connection.execute("BEGIN IMMEDIATE")
             run(connection, upgrade(SQLITE, LIST_TABLES, str(path)))
             run(connection, probe())
             connection.execute("COMMIT")
-            _require_whole(path, connection)
     except sqlite3.Error as error:
         raise unusable(str(path), error) from error
 
 
 def schema_of(path: Path, wait_ms: int) -> Schema:
     """The schema of a file; a file that does not exist or is empty has none. Raises StoreError. Blocks."""
+    require_no_lost_log(path)
     try:
         with closing(connect(path, wait_ms, "ro") if path.is_file() else connect(None, 0)) as connection:
             return _require_ours(path, connection)
     except sqlite3.Error as error:
         raise unusable(str(path), error) from error
+
+
+def require_no_lost_log(path: Path) -> None:
+    """Raise StoreUnavailable when a file is missing or empty and has a write-ahead log: SQLite would delete it.
+
+    A file of ours is not empty once it has a log, so the log is looked at first. Nothing is opened: that would drop the
+    locks of all connections that this process has to the file.
+    """
+    log = _log_of(path)
+    if _size(log) and not _size(path):
+        cure = f"put its database back as {path.name}, or move {log.name} away to do without its calls"
+        raise StoreUnavailable(f"{log} holds calls of a database that is not beside it", cure)
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 for a file that cannot be found, whose fault SQLite names."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
@@ -247,7 +271,8 @@ def _make_file(path: Path) -> None:
     if is_other:
         raise StoreUnusable(f"{path} is a device or a pipe", "name a file in NCCO_DATABASE_URL")
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same rights
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same rights
     except OSError as error:
         fault = _FAULTS[sqlite3.SQLITE_CANTOPEN]
         raise StoreUnusable(f"{path} {fault.message} ({error})", fault.cure) from error
@@ -298,26 +323,34 @@ def trim(path: Path, patience_s: float) -> None:
 
 def purge(path: Path, pattern: re.Pattern[bytes], known: int, patience_s: float, *, may_rewrite: bool) -> int:
     """See `Database.purge`. Raises sqlite3.Error. Blocks."""
-    with closing(connect(path, int(patience_s * 1000))) as connection:
+    with ExitStack() as stack:
+        # Closing a file drops the locks of all connections that this process has to it, so that comes last.
+        files = [stack.enter_context(path.open("rb"))]
+        connection = stack.enter_context(closing(connect(path, int(patience_s * 1000))))
         empty_log(connection, patience_s)
-        traces = _count_matches(path, pattern) - known
+        with suppress(FileNotFoundError):
+            files.append(stack.enter_context(_log_of(path).open("rb")))
+        traces = _count_matches(files, pattern) - known
         if traces > 0 and may_rewrite:
             connection.execute("VACUUM")
             empty_log(connection, patience_s)
-            traces = _count_matches(path, pattern) - known
+            traces = _count_matches(files, pattern) - known
     return max(traces, 0)
 
 
-def _count_matches(path: Path, pattern: re.Pattern[bytes]) -> int:
-    """How often a pattern occurs in the bytes of the file and of its log."""
+def _count_matches(files: Iterable[IO[bytes]], pattern: re.Pattern[bytes]) -> int:
+    """How often a pattern occurs in the bytes of some files."""
     hits = 0
-    for file in (path, path.with_name(f"{path.name}-wal")):
-        if not file.exists():
-            continue
+    for file in files:
+        file.seek(0)
         tail = b""
-        with file.open("rb") as data:
-            while block := data.read(_BLOCK):
-                text = tail + block
-                hits += sum(match.end() > len(tail) for match in pattern.finditer(text))
-                tail = text[-_OVERLAP:]
+        while block := file.read(_BLOCK):
+            text = tail + block
+            hits += sum(match.end() > len(tail) for match in pattern.finditer(text))
+            tail = text[-_OVERLAP:]
     return hits
+
+
+def _log_of(path: Path) -> Path:
+    """The write-ahead log of a file."""
+    return path.with_name(f"{path.name}-wal")

@@ -58,12 +58,12 @@ def make(path: Path, *statements: str) -> None:
     connection.close()
 
 
-def make_calls(path: Path, count: int) -> None:
+def make_calls(path: Path, count: int, size: int = 900) -> None:
     async def run() -> None:
         store = open_store(f"sqlite:///{path}")
         await store.open()
         for number in range(count):
-            await store.open_call(*new_call(f"leg-{number}", state=b"s" * 900))
+            await store.open_call(*new_call(f"leg-{number}", state=b"s" * size))
         await store.close()
 
     asyncio.run(run())
@@ -523,6 +523,55 @@ async def test_deleted_log_takes_no_writes_and_what_it_held_is_there_after_a_res
     assert await store.load("leg-2") is None
 
     await store.close()
+
+
+# The log of another database
+
+
+async def kill_after_calls(path: Path, last: int) -> None:
+    """Leave the files of a server that was killed; its last calls are in the log alone."""
+    draft = path.with_name("draft.db")
+    store = open_store(f"sqlite:///{draft}")
+    await store.open()
+    for number in range(100):
+        if number == 100 - last:
+            await store.close()
+            await store.open()
+        await store.open_call(*new_call(f"leg-{number}", state=b"s" * 900))
+    shutil.copy(draft, path)
+    shutil.copy(log_of(draft), log_of(path))
+    await store.close()
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+@pytest.mark.parametrize("found", ["nothing", "empty", "other"])
+def test_log_of_another_database_is_kept_until_its_own_is_back(path: Path, found: str) -> None:
+    asyncio.run(kill_after_calls(path, last=60))
+    away = path.rename(path.with_name("away.db"))
+    log = log_of(path).read_bytes()
+    if found == "empty":
+        path.touch()
+    elif found == "other":
+        make_calls(other := path.with_name("other.db"), 300, size=9_000)
+        other.rename(path)
+    before = path.read_bytes() if path.exists() else None
+    refused = refusal(path) if found == "other" else absence(path)
+
+    assert ("is damaged" if found == "other" else f"{log_of(path)} holds calls of a database") in str(refused)
+    assert (
+        f"put its database back as {path.name}" in refused.cure
+        or "move a -wal of another database away" in refused.cure
+    )
+    assert log == log_of(path).read_bytes()
+    assert before == (path.read_bytes() if path.exists() else None)
+
+    away.rename(path)
+    make_calls(path, 0)
+
+    assert [(100,)] == rows_of(path, "SELECT count(*) FROM calls")
 
 
 async def test_log_stays_small_while_calls_come_in(path: Path) -> None:

@@ -276,8 +276,8 @@ def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tup
     done = home.ncco("restore", archive, "--replace")
 
     assert [2, 2] == [each.returncode for each in refused]
-    assert "holds calls of a database that is no longer beside it" in refused[1].stderr
-    assert "cure: stop the server" in refused[1].stderr
+    assert "holds calls of a database that is not beside it" in refused[1].stderr
+    assert "cure: put its database back as ncco.db" in refused[1].stderr
     assert 2 == calls
     assert 0 == done.returncode, done.stderr
 

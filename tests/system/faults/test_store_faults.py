@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
@@ -18,6 +22,8 @@ import pytest
 from tests.system.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Wire
+
+NCCO: Final = Path(sys.executable).with_name("ncco")
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +187,37 @@ def test_what_would_lose_writes_takes_none_until_a_restart(
     assert (0, 0, ("ok",)) == (code, code_again, whole)
     assert (200, before.ncco[0]) == (again.status, again.ncco[0])
     assert [("leg-1", 2 if keeps_calls else 1)] == calls
+
+
+def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path) as server:
+        before = [post(server, "/webhooks/answer", uuid=f"leg-{number}") for number in range(20)]
+        server.stop(signal.SIGKILL)
+    database, log = server.database, server.database.with_name(f"{server.database.name}-wal")
+    away, written = database.rename(database.with_name("away.db")), log.read_bytes()
+    with served(tmp_path, workers=2) as server:
+        url = {"NCCO_DATABASE_URL": f"sqlite:///{database}", "PATH": os.environ["PATH"]}
+        run = partial(subprocess.Popen, env=url, cwd=tmp_path, stdout=-1, stderr=-1, text=True)
+        commands = [run([NCCO, *words]) for words in (("db", "upgrade"), ("db", "status"), ("doctor", "--offline"))]
+        printed = [" ".join("".join(command.communicate()).split()) for command in commands]
+        refused = post(server, "/webhooks/answer", uuid="leg-0")
+        fallback = post(server, "/webhooks/fallback", **LOST)
+        kept = log.read_bytes()
+        away.rename(database)
+        takes_calls = is_answered(server)
+        after = [post(server, "/webhooks/answer", uuid=f"leg-{number}") for number in range(20)]
+        code = server.stop()
+
+    assert [2, 2, 1] == [command.returncode for command in commands], printed
+    for text in printed:
+        assert "calls.db-wal holds calls of a database that is not beside it" in text
+        assert "put its database back as calls.db" in text
+    assert (503, 200, []) == (refused.status, fallback.status, errors(fallback))
+    assert written == kept
+    assert (True, 0) == (takes_calls, code)
+    assert [answer.ncco for answer in before] == [answer.ncco for answer in after]
 
 
 @contextmanager
