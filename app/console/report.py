@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -20,6 +20,20 @@ from app.service.call_report import DISPOSITIONS, CallReport, Period, count_call
 from app.store import milliseconds
 
 router = APIRouter()
+
+COLUMNS: Final = {
+    "calls": "Calls",
+    "minutes": "Minutes",
+    "person": "Reached a person",
+    "message": "Left a message",
+    "served": "Served",
+    "abandoned": "Hung up",
+    "open": "In progress",
+    "lost": "End unknown",
+    "person_median_s": "Half wait up to",
+    "person_p90_s": "9 of 10 wait up to",
+}
+"""What the table shows of a row, in words."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A date; an empty field is none."""
@@ -82,6 +96,7 @@ async def report(request: Request, filters: Filters, _: CanLook) -> Response:
         problem=problem,
         flow=filters.flow,
         flows=sorted(request.app.state.project.current().project.flows),
+        columns=COLUMNS,
         dispositions=DISPOSITIONS,
         address=address,
         is_memory=request.app.state.settings.has_memory_store,

@@ -78,3 +78,18 @@ export function announce(sentence, { error = false, action } = {}) {
   if (!error) hiding = setTimeout(() => line.replaceChildren(), action ? 15_000 : 6000);
   return () => close.isConnected && line.replaceChildren();
 }
+
+const failures = new Map();
+
+/** Show what went wrong. The sentence stands until the same thing succeeds. */
+export function fail(what, sentence) {
+  failures.set(what, announce(sentence, { error: true }));
+}
+
+/** Take back what these have failed with; without any, what anything has. */
+export function succeed(...whats) {
+  for (const what of whats.length ? whats : [...failures.keys()]) {
+    failures.get(what)?.();
+    failures.delete(what);
+  }
+}

@@ -236,7 +236,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert expected == row
     assert "America/New_York" == document["timezone"]
     assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
-    assert f'<td class="number">{expected["minutes"]}</td>' in page
+    assert f'data-label="Minutes">{expected["minutes"]}</td>' in page
     assert "No call began on these days" in empty
     assert 422 == refused.status_code
     assert "not before 2026-11-03" in refused.text

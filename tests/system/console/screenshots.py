@@ -45,7 +45,7 @@ def _in_a_call(page: Page) -> None:
 
 def _pasted(page: Page) -> None:
     page.goto("/phone")
-    page.get_by_label("File").select_option("a pasted flow or NCCO")
+    page.get_by_label("File").select_option("a pasted text")
     page.locator("flow-editor").get_by_role("textbox").fill(WRONG)
     expect(page.locator("flow-editor .issue").first).to_contain_text("maxDigit")
 

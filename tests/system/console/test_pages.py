@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.console.browser import Watch, check_page
+from tests.system.console.browser import NARROW, Watch, check_page
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,24 @@ def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     expect(page.get_by_text("is being painted")).to_have_count(0)
 
     check_page(page)
+
+
+def test_a_report_fits_on_a_telephone(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    page.goto("/report")
+    counts = page.get_by_role("region", name="Counts")
+    expect(counts.get_by_role("row", name="reception")).to_contain_text("3")
+
+    assert 0 == counts.evaluate("region => region.scrollWidth - region.clientWidth")
+
+
+@pytest.mark.parametrize("path", ["/messages", "/phone", "/report"])
+def test_owners_find_no_technical_words(page: Page, path: str) -> None:
+    page.goto(path)
+
+    assert not re.findall(
+        r"(?i)revision|session|\bNCCO\b|webhook|uuid|[A-Z]+_[A-Z_]+", page.locator("main").inner_text()
+    )
 
 
 def test_a_missing_page_is_accessible_too(page: Page, watch: Watch) -> None:

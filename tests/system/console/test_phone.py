@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.system.console.browser import Watch, check_page
+from tests.system.console.browser import Console, Watch, check_page
 
 VOICE = """
 window.said = [];
@@ -57,6 +57,20 @@ def edit(page: Page, before: str, after: str) -> None:
     change = "(editor, [before, after]) => { editor.value = editor.value.replaceAll(before, after); editor.check(); }"
     page.locator("flow-editor").evaluate(change, [before, after])
     page.locator("flow-editor").dispatch_event("edited")
+
+
+def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: Console) -> None:
+    elsewhere: Console = {**console, "timezone_id": "Asia/Tokyo"}
+    with browser.new_context(**elsewhere) as window:
+        page = window.new_page()
+        opened(page)
+        page.get_by_text("Who calls, when, and the outside world").click()
+        page.get_by_label("When, in Europe/London").fill("2026-07-05T09:30")
+        call(page)
+        expect(page.get_by_text("Sunday 5 July 2026, 09:30 in Europe/London")).to_be_visible()
+        page.get_by_role("button", name="Skip ahead").click()
+        page.keyboard.press("3")
+        expect(heard(page, "We are closed.")).to_be_visible()
 
 
 def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:

@@ -1,0 +1,141 @@
+// The call: the server plays it in virtual time; the browser says up to which second. Nothing waits for the voice.
+import { mark, merge } from "./phone_log.js";
+import { light } from "./phone_picture.js";
+import { connectMicrophone, listen, voice } from "./phone_speech.js";
+import { fail, post, succeed } from "./request.js";
+
+const SHORTEST_MS = 60; // between two requests for what happens next
+const $ = (id) => document.getElementById(id);
+
+export let call = null; // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), isOver}
+const stops = new Set(); // why the clock stands: "hold", "speech"
+let timer;
+let requests = Promise.resolve();
+
+/** Send one request after the other, and show the call of each reply. */
+export function send(path, data) {
+  requests = requests.then(async () => {
+    try {
+      const html = await post(path, typeof data === "function" ? data() : data);
+      succeed("request");
+      show(html);
+    } catch (problem) {
+      fail("request", problem.message);
+      if (problem.status === 404) end();
+    }
+  });
+  return requests;
+}
+
+/** Do something now. A voice that is late behind the call is cut off. */
+export function act(what) {
+  if (!call) return;
+  succeed("act");
+  if (call.moment !== "until") voice.stop();
+  send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
+}
+
+/** Play on to where the caller is waited for. */
+export function skip() {
+  if (!call) return;
+  voice.stop();
+  send(`/phone/calls/${call.id}/advance`, { at: null });
+}
+
+/** Stop the clock, or let it go on. */
+export function hold() {
+  if (!call) return;
+  const isHeld = !stops.has("hold");
+  stopClock("hold", isHeld);
+  if (isHeld) voice.stop();
+  $("hold").setAttribute("aria-pressed", String(isHeld));
+}
+
+function show(html) {
+  const shown = new DOMParser().parseFromString(html, "text/html");
+  const state = shown.getElementById("call-state");
+  if (!state) {
+    $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
+    fail("place", "This text cannot be called yet.");
+    return;
+  }
+  const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
+  const isNew = call?.id !== id;
+  const isAsked = ["dial", "record"].includes(moment) && (isNew || call.moment !== moment);
+  call = {
+    id, moment, listens, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+  };
+  const log = $("log");
+  const isAtEnd = isNew || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
+  if (isNew) {
+    succeed();
+    voice.reset();
+    stops.clear();
+    $("call").replaceChildren(...shown.body.children);
+    $("place").blur();
+  } else {
+    merge(shown.body);
+  }
+  $("caller").hidden = $("hold").hidden = call.isOver;
+  $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
+  $("again").hidden = false;
+  $("keep").hidden = kept !== "true";
+  $("keep").disabled = blocked === "true";
+  if (refused) fail("act", refused);
+  if (isAtEnd) $("log").scrollTop = $("log").scrollHeight;
+  if (isAsked) $("call-panel").scrollIntoView({ block: "nearest" });
+  const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
+  voice.speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
+  tick();
+  schedule();
+  light(flow, step);
+}
+
+function end() {
+  clearTimeout(timer);
+  voice.reset();
+  call = null;
+  $("caller").hidden = $("hold").hidden = true;
+}
+
+// The clock
+
+/** The second of the call that it is now. */
+function now() {
+  if (!call) return 0;
+  const stands = stops.size > 0 || call.isOver || call.moment === "dial";
+  return stands ? call.at : call.at + (performance.now() - call.seen) / 1000;
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (call.isOver || stops.size > 0 || call.next === null || call.moment === "dial") return;
+  const { id } = call;
+  const wait = Math.max((call.next - now()) * 1000, SHORTEST_MS);
+  timer = setTimeout(() => call?.id === id && send(`/phone/calls/${id}/advance`, () => ({ at: now() })), wait);
+}
+
+function stopClock(reason, isStopped) {
+  if (!call) return;
+  call.at = now();
+  call.seen = performance.now();
+  stops[isStopped ? "add" : "delete"](reason);
+  schedule();
+}
+
+function tick() {
+  listen(!call || call.isOver || stops.has("hold") ? "" : call.listens);
+  if (!call) return;
+  const seconds = Math.floor(now());
+  $("clock").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  mark(now(), call.isOver);
+}
+
+connectMicrophone({
+  heard(text, confidence) {
+    call.listens = ""; // until the reply says what is waited for
+    act({ kind: "speak", text, confidence });
+  },
+  speaking: (isSpeaking) => stopClock("speech", isSpeaking),
+});
+setInterval(tick, 250);

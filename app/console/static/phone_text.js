@@ -1,0 +1,138 @@
+// The text that is played: a file of the project, which can be saved, or a pasted one, which a link can hold.
+import { fragmentOf, textOf } from "./phone_link.js";
+import { draw } from "./phone_picture.js";
+import { askNobody, showSetup } from "./phone_setup.js";
+import { announce, fail, post, succeed } from "./request.js";
+
+const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
+const $ = (id) => document.getElementById(id);
+
+const editor = $("text");
+let opened = {
+  file: $("file").value, digest: $("phone").dataset.digest, text: editor.value, hasCrLf: "crlf" in $("phone").dataset,
+  blocked: $("blocked").textContent,
+};
+
+const isPasted = () => opened.file === "pasted";
+const isChanged = () => !isPasted() && editor.value !== opened.text;
+
+/** The file and its text; without the text where it is as on disk. */
+export function source() {
+  return { file: editor.name, text: isPasted() || isChanged() ? editor.value : null };
+}
+
+/** Show a line of a file; "" for the one that is open. */
+export async function goTo(file, line, column) {
+  if (file && file !== opened.file && !isPasted()) {
+    if (isChanged()) {
+      announce(`Save the text first: the line is in ${file}.`);
+      return;
+    }
+    await open(file);
+  }
+  editor.goTo(line, column);
+}
+
+async function open(file) {
+  const answer = await fetch(`/phone/text?${new URLSearchParams({ file })}`);
+  if (answer.ok) await setText(await answer.json());
+  else announce(`${file} cannot be read.`, { error: true });
+}
+
+async function setText({ file, text, digest = "", blocked = "" }) {
+  $("file").value = file;
+  editor.value = text;
+  opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n"), blocked };
+  name();
+  askNobody();
+  $("save").disabled = true;
+  $("blocked").textContent = blocked;
+  $("blocked").hidden = blocked === "";
+  await refresh();
+}
+
+/** Name the text for the editor, which checks a pasted NCCO by other rules than a flow. */
+function name() {
+  const isJson = isPasted() && editor.value.trimStart().startsWith("[");
+  const wanted = isPasted() ? `pasted.${isJson ? "json" : "yaml"}` : opened.file;
+  if (editor.name === wanted) return;
+  editor.setAttribute("language", isJson ? "json" : "yaml");
+  editor.name = wanted;
+  editor.check();
+}
+
+let asked = 0; // requests for what can be called; an older one that is answered late is out of date
+
+/** Ask what can be called now. */
+async function refresh() {
+  const number = ++asked;
+  try {
+    const html = await post("/phone/setup", source());
+    if (number !== asked) return;
+    showSetup(html); // escaped by our own server
+  } catch (problem) {
+    fail("setup", problem.message);
+    return;
+  }
+  succeed("setup");
+  if (!$("phone-issues")?.querySelector(".error")) succeed("place");
+  showPicture();
+}
+
+const showPicture = () => draw(source(), editor.value.trim() === "");
+$("drawing").addEventListener("toggle", showPicture);
+
+$("file").addEventListener("change", ({ target: { value: file } }) => {
+  if (isChanged() && !confirm(`${opened.file} is not saved. Leave it?`)) $("file").value = opened.file;
+  else if (file === "pasted") setText({ file, text: "" });
+  else open(file);
+});
+
+editor.addEventListener("edited", () => {
+  name();
+  $("save").disabled = !isChanged() || opened.blocked !== "";
+  refresh();
+});
+
+$("save").addEventListener("click", async () => {
+  const { file, digest, hasCrLf } = opened;
+  const text = editor.value;
+  try {
+    const saved = await post("/phone/save", { file, text: hasCrLf ? text.replaceAll("\n", "\r\n") : text, digest });
+    opened = { ...opened, text, digest: saved.digest };
+    $("save").disabled = editor.value === text;
+    refresh();
+    succeed("save", "keep");
+    if (saved.problem) fail("save", saved.problem);
+    else announce(`${file} is saved.`);
+  } catch (problem) {
+    fail("save", problem.message);
+  }
+});
+addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
+
+$("link").addEventListener("click", async () => {
+  const address = `${location.origin}/phone${await fragmentOf(editor.value)}`;
+  if (address.length > LONGEST_LINK) {
+    announce("The text is too long for a link; send the file instead.", { error: true });
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(address);
+    announce("The link is copied. It holds the whole text.");
+  } catch {
+    announce(`The browser did not allow copying. The link is: ${address}`, { error: true });
+  }
+});
+
+async function openShared() {
+  try {
+    const text = await textOf(location.hash);
+    if (text !== null) await setText({ file: "pasted", text });
+  } catch {
+    announce("The link holds no text, or only a part of it.", { error: true });
+  }
+}
+
+addEventListener("hashchange", openShared);
+openShared().then(showPicture);
