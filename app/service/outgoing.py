@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
 import h11
@@ -111,6 +111,12 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
+@cache
+def _trusted_certificates() -> ssl.SSLContext:
+    """Shared by all clients of the process: they take 20 ms to load."""
+    return httpx.create_ssl_context()
+
+
 class CheckedTransport(httpx.AsyncBaseTransport):
     """Keeps connections to each host, all opened by a network that checks addresses."""
 
@@ -120,7 +126,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         resolve: Resolve = resolve_by_system,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._ssl_context = httpx.create_ssl_context()
+        self._ssl_context = _trusted_certificates()
         self._network = network or CheckedNetwork(frozenset(map(str.lower, private_hosts)), resolve)
         self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
 

@@ -19,6 +19,8 @@ from typing import Any, Final
 
 import httpx
 
+from tests.contract import loopback
+
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 PUBLIC_URL: Final = "https://calls.example.com"
 STARTS_WITHIN_S: Final = 60.0
@@ -95,7 +97,7 @@ class Server:
 
     def _serves(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz").status_code == 200
+            return loopback.get(f"{self.url}/healthz").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.command import ncco
 
 DESK = """\
@@ -59,7 +59,7 @@ CALL_KEYS = {
 
 
 def _post(url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    response = httpx.post(url, json=fields, timeout=10)
+    response = loopback.post(url, json=fields, timeout=10)
     response.raise_for_status()
     ncco: list[dict[str, Any]] = response.json() if response.content else []
     return ncco

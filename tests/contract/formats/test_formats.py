@@ -15,6 +15,7 @@ import pytest
 import yaml
 from standardwebhooks import Webhook
 
+from tests.contract import loopback
 from tests.contract.calls.cases import FOLDER, Exchange, load
 from tests.contract.calls.conversation import Conversation
 from tests.contract.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
@@ -42,7 +43,7 @@ class Served:
     metrics: str
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self.server.url}{path}").json()
+        return loopback.get(f"{self.server.url}{path}").json()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 conversation.send(exchange)
             stand_in.wait_for_hooks(HOOKS)
             server.wait_for_lines("hook sent", HOOKS)
-            yield Served(server, stand_in, httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+            yield Served(server, stand_in, loopback.get(f"http://127.0.0.1:{port}/metrics").text)
 
 
 @pytest.mark.parametrize("page", ["healthz", "readyz"])
@@ -124,7 +125,7 @@ def test_openapi_document_names_every_route(served: Served) -> None:
 
 
 def test_documentation_of_the_api_needs_no_other_host(served: Served) -> None:
-    page = httpx.get(f"{served.server.url}/docs").text
+    page = loopback.get(f"{served.server.url}/docs").text
 
     assert page
     assert "https://" not in page

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.contract import loopback
 from tests.contract.server import NCCO, STARTS_WITHIN_S, free_port
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
@@ -87,6 +88,6 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
 def is_ready(server: Running) -> bool:
     """Whether `/readyz` says so."""
     try:
-        return httpx.get(f"{server.url}/readyz", timeout=20).status_code == 200
+        return loopback.get(f"{server.url}/readyz", timeout=20).status_code == 200
     except httpx.TransportError:
         return False

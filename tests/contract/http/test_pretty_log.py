@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.server import Server, running
 
 FLOW = """\
@@ -59,14 +59,14 @@ def line_with(server: Server, text: str) -> str:
 
 def answer(server: Server, leg: str, caller: str) -> str:
     params = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    found = URL.search(httpx.get(f"{server.url}/webhooks/answer", params=params).text)
+    found = URL.search(loopback.get(f"{server.url}/webhooks/answer", params=params).text)
     assert found is not None
     return found[0]
 
 
 def press(url: str, leg: str, caller: str, digits: str) -> str:
     body = {"dtmf": {"digits": digits, "timed_out": False}, "from": caller, "uuid": leg}
-    return httpx.post(url, json=body).text
+    return loopback.post(url, json=body).text
 
 
 def test_a_call_is_one_line_for_each_webhook(server: Server) -> None:
@@ -74,7 +74,7 @@ def test_a_call_is_one_line_for_each_webhook(server: Server) -> None:
     press(menu, "leg-1", "447700900123", "2")
     press(menu, "leg-1", "447700900123", "2")
     event = {"status": "completed", "uuid": "leg-1", "from": "447700900123", "duration": "7", "direction": "inbound"}
-    httpx.post(f"{server.url}/webhooks/event", json=event)
+    loopback.post(f"{server.url}/webhooks/event", json=event)
 
     assert "+44 7700 900123 → shop: call → menu" == line_with(server, "900123 → shop: call")
     assert "+44 7700 900123 → shop: pressed 2 (support) → end" == line_with(server, "pressed 2")
@@ -97,7 +97,7 @@ def test_what_is_sensitive_is_not_in_it(server: Server) -> None:
 def test_what_a_caller_sends_cannot_rewrite_the_terminal(server: Server) -> None:
     menu = answer(server, "leg-3", "\x1b[2Jann")
     said = {"speech": {"results": [{"text": "support\x1b[2J\u202e\nerror", "confidence": "0.9"}]}, "uuid": "leg-3"}
-    httpx.post(menu, json=said)
+    loopback.post(menu, json=said)
 
     line_with(server, "said")
     assert not any("\x1b" in line or "\u202e" in line for line in server.lines)

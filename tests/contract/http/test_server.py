@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract import loopback
 from tests.contract.http.serving import FLOW, Running, received, running
 from tests.contract.server import NCCO, free_port
 
@@ -48,7 +48,7 @@ def statuses(answer: bytes) -> list[int]:
 
 
 def test_it_answers_without_saying_what_it_is_made_of(server: Running) -> None:
-    response = httpx.post(f"{server.url}/webhooks/answer", json=CALL)
+    response = loopback.post(f"{server.url}/webhooks/answer", json=CALL)
 
     assert (200, HELLO) == (response.status_code, response.content)
     assert "server" not in response.headers
@@ -63,7 +63,7 @@ def test_a_body_in_chunks_is_read(server: Running) -> None:
 @pytest.mark.parametrize("size", [70_000, 3_000_000])
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/event"])
 def test_a_large_body_is_answered(server: Running, path: str, size: int) -> None:
-    response = httpx.post(server.url + path, content=b"x" * size)
+    response = loopback.post(server.url + path, content=b"x" * size)
 
     assert {"/webhooks/answer": 200, "/webhooks/event": 413}[path] == response.status_code
     assert "application/json" == response.headers["content-type"]
@@ -83,7 +83,7 @@ def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b"x")
 
-    assert 200 == httpx.post(f"{server.url}/webhooks/answer", json=CALL).status_code
+    assert 200 == loopback.post(f"{server.url}/webhooks/answer", json=CALL).status_code
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_head_that_is_sent_slowly_is_cut_at_64_kib(server: Running) -> None:
                 time.sleep(0.001)
 
     assert sent < 200_000
-    assert 200 == httpx.get(f"{server.url}/healthz").status_code
+    assert 200 == loopback.get(f"{server.url}/healthz").status_code
 
 
 @pytest.mark.parametrize(("count", "status"), [(90, 200), (101, 431)])
@@ -237,13 +237,13 @@ def test_metrics_have_a_port_of_their_own_that_silent_connections_do_not_exhaust
     port = free_port()
     variables = {"NCCO_METRICS_PORT": str(port), "NCCO_INSECURE": "1", "NCCO_DATABASE_URL": "memory://"}
     with running(tmp_path, **variables) as server, ExitStack() as stack:
-        httpx.post(f"{server.url}/webhooks/answer", json=CALL)
-        public = httpx.get(f"{server.url}/metrics")
+        loopback.post(f"{server.url}/webhooks/answer", json=CALL)
+        public = loopback.get(f"{server.url}/metrics")
         tasks = Path(f"/proc/{server.process.pid}/task")
         before = len(list(tasks.iterdir()))
         for _ in range(200):
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-        private = httpx.get(f"http://127.0.0.1:{port}/metrics")
+        private = loopback.get(f"http://127.0.0.1:{port}/metrics")
         threads = len(list(tasks.iterdir())) - before
 
     assert (404, 200) == (public.status_code, private.status_code)

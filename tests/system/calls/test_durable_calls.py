@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.system.cli.running import RunningServer, running_server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,7 +29,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def post(url: str, fields: dict[str, Any]) -> httpx.Response:
-    return httpx.post(url, json=fields, timeout=10)
+    return loopback.post(url, json=fields, timeout=10)
 
 
 def ring(server: RunningServer, leg: str) -> httpx.Response:
@@ -109,7 +110,7 @@ def test_a_broken_save_keeps_the_old_flow_and_prints_the_issues(tmp_path: Path, 
         flow.write_text(flow.read_text().replace("goto: menu ", "goto: manu "))
         wait_until(lambda: 'unknown step "manu"' in server.printed)
         after = ring(server, "after")
-        ready = httpx.get(f"http://{server.address}/readyz")
+        ready = loopback.get(f"http://{server.address}/readyz")
 
     assert said(before) == said(after)
     assert 'did you mean "menu"?' in server.printed

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.store import postgres_server
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
@@ -208,7 +209,7 @@ def test_time_of_the_last_backup_is_a_metric(backed_up: tuple[Home, Path]) -> No
     home, archive = backed_up
     with home.serving() as server:
         for _ in range(100):
-            text = httpx.get(f"http://{server.address}/metrics").text
+            text = loopback.get(f"http://{server.address}/metrics").text
             found = float(re.findall(r"^ncco_last_backup_timestamp_seconds (\S+)$", text, re.MULTILINE)[0])
             if found:
                 break

@@ -8,10 +8,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.store import SqliteDatabase, Store, open_store
+from tests.contract import loopback
 from tests.contract.store.postgres_stores import empty_database
 from tests.contract.store.stored_rows import new_call, revision_row, rows_of
 from tests.system.cli.projects import ncco, write_project
@@ -116,12 +116,12 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
     with running_server(tmp_path, cwd=project) as server:
         for leg, caller in (("a" * 32, NUMBER), ("b" * 32, "447700900999")):
             facts = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg[0]}"}
-            played = httpx.post(f"http://{server.address}/webhooks/answer", json=facts).json()
+            played = loopback.post(f"http://{server.address}/webhooks/answer", json=facts).json()
             url = played[1]["eventUrl"][0]
-            httpx.post(url, json={**facts, "dtmf": {"digits": "7", "timed_out": False}})
+            loopback.post(url, json={**facts, "dtmf": {"digits": "7", "timed_out": False}})
         done = ncco("forget", "--number", f"+{NUMBER}")
         left = bytes_of(database)
-        health = httpx.get(f"http://{server.address}/readyz").json()
+        health = loopback.get(f"http://{server.address}/readyz").json()
 
     assert (0, True) == (done.exit_code, health["ready"])
     assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)

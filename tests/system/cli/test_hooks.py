@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
 from app.store import HookRow, SqliteDatabase, Store
+from tests.contract import loopback
 from tests.contract.store.stored_rows import hook_row, webhook_row
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
@@ -205,12 +205,12 @@ def environment(url: str) -> dict[str, str]:
 def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Path) -> None:
     write_project(tmp_path, telling=TELLING)
     with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
-        answered = httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        answered = loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         receiver.wait_for(2)
         ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T12:00:00.000Z"}
-        httpx.post(f"http://{server.address}/webhooks/event", json=ended)
+        loopback.post(f"http://{server.address}/webhooks/event", json=ended)
         called, heard, hung_up = receiver.wait_for(3)
-        metrics = httpx.get(f"http://{server.address}/metrics").text
+        metrics = loopback.get(f"http://{server.address}/metrics").text
 
     assert "talk" == answered.json()[0]["action"]
     assert ["/called", "/heard", "/heard"] == receiver.paths
@@ -226,7 +226,7 @@ def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path:
     write_project(tmp_path, telling=TELLING)
     with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
         receiver.answering(Answer(410), Answer(200))
-        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         receiver.wait_for(2)
         _, before = listing()
         retried = ncco("hooks", "retry", before["hooks"][0]["id"])
@@ -247,7 +247,7 @@ def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, 
     with receiving() as receiver:
         away = environment(receiver.url)
     with running_server(tmp_path, cwd=tmp_path, env=away) as server:
-        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         server.stop(signal.SIGKILL)
     ncco("hooks", "retry", "--all")
     with receiving(receiver.port) as back, running_server(tmp_path, cwd=tmp_path, env=away):

@@ -6,12 +6,12 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import jsonschema
 import pytest
 import yaml
 
 from app.cli.init import NEXT_COMMANDS
+from tests.contract import loopback
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import running_server
 from tests.system.repository.tracked import ROOT
@@ -23,7 +23,7 @@ def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path / "shop")
     called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[2:])
     with running_server(tmp_path, *NEXT_COMMANDS[0][0].split()[2:], cwd=tmp_path / "shop") as server:
-        answered = httpx.post(
+        answered = loopback.post(
             f"http://{server.address}/webhooks/answer",
             json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, plain_environment
 
@@ -37,7 +38,7 @@ def status_of(url: str, within_s: float = 30.0) -> int:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
-            return httpx.get(url, timeout=5).status_code
+            return loopback.get(url, timeout=5).status_code
         time.sleep(0.1)
     return 0
 

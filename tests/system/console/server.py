@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from tests.contract import loopback
 from tests.contract.server import running
 
 REPOSITORY: Final = Path(__file__).parents[3]
@@ -37,8 +38,8 @@ def running_console(home: Path) -> Iterator[str]:
 def _record_calls(url: str) -> None:
     for number, (caller, called, inputs) in enumerate(CALLS):
         legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
-        reply = httpx.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
+        reply = loopback.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
         for given in inputs:
             asked = [action for action in reply.json() if action["action"] == "input"]
-            reply = httpx.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**given, **legs})
+            reply = loopback.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**given, **legs})
             reply.raise_for_status()

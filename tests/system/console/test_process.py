@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, running_server
 
@@ -72,20 +73,20 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
         (console,) = consoles(server.process.pid)
         os.kill(console, signal.SIGKILL)
         soon(lambda: not is_alive(console), "the console goes on")
-        assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
-        known = httpx.get(f"{address}calls", cookies=browser.cookies, timeout=WITHIN_S)  # waits for the next process
+        assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
+        known = loopback.get(f"{address}calls", cookies=browser.cookies, timeout=WITHIN_S)  # waits for the next process
         assert 200 == known.status_code  # the session goes on
         soon(
             lambda: "console failed" in server.printed and "exit code -9" in server.printed,
             "nothing was said about the console",
         )
-        assert 303 == httpx.get(link(server, 1), timeout=WITHIN_S).status_code
+        assert 303 == loopback.get(link(server, 1), timeout=WITHIN_S).status_code
 
         below = children(server.process.pid)
         assert 0 == server.stop(signal.SIGTERM)
         soon(lambda: not any(map(is_alive, below)), "a process is left")
         with pytest.raises(httpx.ConnectError):
-            httpx.get(address)
+            loopback.get(address)
 
 
 @pytest.mark.parametrize("words", [("--dev",), ("--dev", "--workers", "2")])
@@ -94,7 +95,7 @@ def test_no_process_is_left_when_the_server_ends(
     tmp_path: Path, words: tuple[str, ...], number: signal.Signals
 ) -> None:
     with server_with_console(tmp_path, *words) as server:
-        assert 303 == httpx.get(link(server), timeout=WITHIN_S).status_code
+        assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
         below = children(server.process.pid)
         server.stop(number)
         soon(lambda: not any(map(is_alive, below)), "a process is left")
@@ -121,8 +122,8 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         with server_with_console(tmp_path, NCCO_CONSOLE_PORT=str(port)) as server:
-            status = httpx.get(f"http://{server.address}{ANSWER}").status_code
-            nothing = httpx.get(f"http://{server.address}/").status_code
+            status = loopback.get(f"http://{server.address}{ANSWER}").status_code
+            nothing = loopback.get(f"http://{server.address}/").status_code
     assert (200, 404) == (status, nothing)
     assert f"there is no console: NCCO_CONSOLE_PORT: cannot listen on 127.0.0.1:{port}" in server.printed
     assert "cure: Choose another port" in server.printed
@@ -134,14 +135,14 @@ def test_the_console_does_not_take_the_port_of_the_webhooks(tmp_path: Path) -> N
         other.bind(("127.0.0.1", 0))
         port = str(other.getsockname()[1])
     with server_with_console(tmp_path, NCCO_PORT=port, NCCO_CONSOLE_PORT=port) as server:
-        assert 200 == httpx.get(f"http://{server.address}{ANSWER}").status_code
+        assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
     assert f"NCCO_CONSOLE_PORT: is {port}, the same port as NCCO_PORT" in server.printed
 
 
 def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Path) -> None:
     with server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server:
         assert [] == children(server.process.pid)
-        assert 404 == httpx.get(f"http://{server.address}/").status_code
+        assert 404 == loopback.get(f"http://{server.address}/").status_code
     assert "console" not in server.printed.lower()
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
+from tests.contract import loopback
 from tests.contract.store.postgres_server import USER, Server, running_server
 from tests.system.databases.serving import HERE, serving
 
@@ -32,7 +31,7 @@ class Caller:
 
     def send(self, path: str, fields: dict[str, Any]) -> None:
         """A webhook; the NCCO that comes back is played."""
-        reply = httpx.post(f"http://{self._address}{path}", json=fields)
+        reply = loopback.post(f"http://{self._address}{path}", json=fields)
         assert reply.status_code in (200, 204), (path, reply.status_code, reply.text)
         self.sent.append({"path": path, "json": fields, "status": reply.status_code, "reply": reply.text})
         if reply.text:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.contract import loopback
 from tests.system.cli import running
 
 HERE = Path(__file__).parent
@@ -44,7 +45,7 @@ def wait_until_ready(address: str) -> None:
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
-            if httpx.get(f"http://{address}/readyz").status_code == 200:
+            if loopback.get(f"http://{address}/readyz").status_code == 200:
                 return
         time.sleep(0.1)
     raise AssertionError(f"{address} is not ready after {READY_WITHIN_S} seconds")

@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.store.postgres_server import shared_server
 from tests.contract.store.postgres_stores import empty_database
 from tests.contract.store.stored_rows import run_in
@@ -93,7 +93,7 @@ def webhooks(kind: str, part: str) -> list[dict[str, Any]]:
 
 def sent(address: str, webhook: dict[str, Any]) -> dict[str, Any]:
     """A webhook with what comes back now."""
-    reply = httpx.post(f"http://{address}{webhook['path']}", json=webhook["json"], timeout=20)
+    reply = loopback.post(f"http://{address}{webhook['path']}", json=webhook["json"], timeout=20)
     return {**webhook, "status": reply.status_code, "reply": reply.text}
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhooks import DEADLINE_S
+from tests.contract import loopback
 from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, plain_environment, running_server
@@ -125,9 +126,9 @@ def home(tmp_path: Path) -> Path:
 @needs_caddy
 def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
     with running_server(home, cwd=home / "srv") as server, caddy(home, server.address) as proxy:
-        answered = httpx.post(f"{proxy}/webhooks/answer", json=CALL)
-        large = [httpx.post(f"{proxy}/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
-        others = [httpx.get(f"{proxy}{path}").status_code for path in ("/healthz", "/metrics", "/readyz", "/docs")]
+        answered = loopback.post(f"{proxy}/webhooks/answer", json=CALL)
+        large = [loopback.post(f"{proxy}/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
+        others = [loopback.get(f"{proxy}{path}").status_code for path in ("/healthz", "/metrics", "/readyz", "/docs")]
 
     assert (200, "talk") == (answered.status_code, answered.json()[0]["action"])
     assert [True, False] == ["NCCO_BODY_LIMIT" in response.text for response in large]
@@ -139,7 +140,7 @@ def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
 def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> None:
     with caddy(home, f"127.0.0.1:{free_port()}") as proxy:
         started = time.monotonic()
-        status = httpx.post(f"{proxy}/webhooks/answer", json=CALL, timeout=10).status_code
+        status = loopback.post(f"{proxy}/webhooks/answer", json=CALL, timeout=10).status_code
         seconds = time.monotonic() - started
 
     assert 503 == status
@@ -180,7 +181,7 @@ def test_what_the_page_runs_in_the_container_works_beside_the_server(command: st
     here = here.replace("/data/", f"{home}/")
     env = plain_environment(home)
     with running_server(home, cwd=home / "srv") as server:
-        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         words = [str(Path(NCCO).with_name(word)) if word == "ncco" else word for word in shlex.split(here)]
         ran = subprocess.run(words, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)
 
@@ -197,7 +198,7 @@ def test_a_release_of_several_files_comes_in_one_step(home: Path) -> None:
     step = re.findall(r"^(ln -s .* flows)$", PAGE, re.M)[0]
 
     with running_server(home, cwd=folder) as server:
-        first = httpx.post(f"http://{server.address}/webhooks/answer", json=CALL).text
+        first = loopback.post(f"http://{server.address}/webhooks/answer", json=CALL).text
         subprocess.run(["sh", "-c", step], cwd=folder, check=True)
         shutil.rmtree(folder / "flows-41")
         is_new = until_said(server.address, "For our sales")
@@ -210,7 +211,7 @@ def until_said(address: str, words: str) -> bool:
     end = time.monotonic() + 30
     while time.monotonic() < end:
         call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
-        if words in httpx.post(f"http://{address}/webhooks/answer", json=call).text:
+        if words in loopback.post(f"http://{address}/webhooks/answer", json=call).text:
             return True
         time.sleep(0.05)
     return False

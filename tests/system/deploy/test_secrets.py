@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jsonschema
 import pytest
 import yaml
 
 from app.settings.secrets import FILE_SUFFIX
+from tests.contract import loopback
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.repository.dockerfile import is_sent
@@ -86,7 +86,7 @@ def status(server: RunningServer, secret: str) -> int:
     """What a webhook gets that is signed with a secret."""
     body = json.dumps(CALL).encode()
     headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
-    return httpx.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
+    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
 
 
 def until(holds: Callable[[], bool]) -> bool:

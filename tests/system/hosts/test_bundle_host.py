@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.cli.bundle import HOST_FILES
+from tests.contract import loopback
 from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.hosts.proxy import NGINX, wait_until_up
@@ -66,9 +66,9 @@ def test_the_files_are_served_when_the_server_is_away_or_its_name_is_known_to_no
     call = {"to": "442079460099", "from": "447700900123", "reason": "Socket timeout."}
     with web_host(folder, server) as host:
         replies = [
-            httpx.post(f"{host}/webhooks/fallback", json=call),
-            httpx.get(f"{host}/webhooks/fallback", params=call),
-            httpx.get(f"{host}/fallback", params=call),
+            loopback.post(f"{host}/webhooks/fallback", json=call),
+            loopback.get(f"{host}/webhooks/fallback", params=call),
+            loopback.get(f"{host}/fallback", params=call),
         ]
 
     assert [(200, "application/json", expected)] * 3 == [
@@ -103,6 +103,6 @@ def serving() -> Iterator[str]:
 
 def test_the_server_is_asked_first(folder: Path) -> None:
     with serving() as server, web_host(folder, server) as host:
-        reply = httpx.post(f"{host}/webhooks/fallback?a=b", content=b"c")
+        reply = loopback.post(f"{host}/webhooks/fallback?a=b", content=b"c")
 
     assert '[{"action":"talk","text":"/webhooks/fallback?a=b c"}]' == reply.text

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.ncco import check
+from tests.contract import loopback
 from tests.contract.store import postgres_server
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server
@@ -20,7 +21,7 @@ WITHIN_S = 40.0
 
 
 def ask(server: RunningServer, path: str, **fields: Any) -> httpx.Response:
-    return httpx.post(f"http://{server.address}/webhooks/{path}", json={**CALL, **fields}, timeout=10)
+    return loopback.post(f"http://{server.address}/webhooks/{path}", json={**CALL, **fields}, timeout=10)
 
 
 def answered(server: RunningServer) -> httpx.Response:
@@ -42,7 +43,7 @@ def test_a_host_that_starts_before_its_database_says_the_failsafe_and_takes_the_
         with running_server(tmp_path, cwd=tmp_path, env=env) as server:
             refused = [ask(server, "answer").status_code for _ in range(3)]
             fallback = ask(server, "fallback")
-            unready = httpx.get(f"http://{server.address}/readyz").status_code
+            unready = loopback.get(f"http://{server.address}/readyz").status_code
             database.start()
             answer = answered(server)
             wait_until_ready(server.address)

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from app.ncco import check
+from tests.contract import loopback
 from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import RunningServer, running_server
@@ -55,7 +56,7 @@ class Line:
         """The answer to a webhook of a call of its own."""
         body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
-        return httpx.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=20)
+        return loopback.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=20)
 
     def timed(self) -> tuple[int, float]:
         """The status of an answer webhook, and the seconds that it took."""
@@ -205,14 +206,16 @@ def test_a_503_of_one_host_is_asked_of_the_line_once_more(line: Line) -> None:
 
 
 def test_readiness_and_metrics_are_not_served(line: Line) -> None:
-    statuses = [httpx.get(f"http://{line.address}{path}").status_code for path in ("/healthz", "/readyz", "/metrics")]
+    statuses = [
+        loopback.get(f"http://{line.address}{path}").status_code for path in ("/healthz", "/readyz", "/metrics")
+    ]
 
     assert [200, 404, 404] == statuses
 
 
 def test_the_head_of_a_request_is_limited(line: Line) -> None:
-    long_line = httpx.post(f"http://{line.address}/webhooks/answer?{'a' * 20_000}")
-    many_lines = httpx.get(f"http://{line.address}/healthz", headers={f"x-{n}": "a" * 1_000 for n in range(100)})
+    long_line = loopback.post(f"http://{line.address}/webhooks/answer?{'a' * 20_000}")
+    many_lines = loopback.get(f"http://{line.address}/healthz", headers={f"x-{n}": "a" * 1_000 for n in range(100)})
 
     assert (414, 400) == (long_line.status_code, many_lines.status_code)
 

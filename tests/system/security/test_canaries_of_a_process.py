@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.contract import loopback
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.security.canary_host import COMMON, PROJECT
 
@@ -42,11 +43,11 @@ def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
     }
     with running_server(tmp_path, "--workers", "1", cwd=PROJECT, env=settings) as server:
         base = f"http://{server.address}"
-        ncco = httpx.post(f"{base}/webhooks/answer/keys", json=COMMON).json()
+        ncco = loopback.post(f"{base}/webhooks/answer/keys", json=COMMON).json()
         wait = base + httpx.URL(ncco[1]["eventUrl"][0]).path
         pressed = {**COMMON, "dtmf": {"digits": KEYS, "timed_out": False}}
-        replies = [httpx.post(wait, json=pressed).content, httpx.get(wait, params={"dtmf": KEYS}).content]
-        replies += [httpx.post(f"{base}/webhooks/event", content=json.dumps(pressed)[:-1]).content]
+        replies = [loopback.post(wait, json=pressed).content, loopback.get(wait, params={"dtmf": KEYS}).content]
+        replies += [loopback.post(f"{base}/webhooks/event", content=json.dumps(pressed)[:-1]).content]
         replies += [sent(server, request) for request in BROKEN]
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(timeout=10)

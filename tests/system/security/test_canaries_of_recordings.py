@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import httpx
 import orjson
 import pytest
 from aiosmtpd.smtp import AuthResult
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
+from tests.contract import loopback
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.command import ncco
 from tests.contract.console.conftest import logged_in, settings_for
@@ -120,7 +120,7 @@ def post(server: Server, url: str, **fields: Any) -> str:
     """A webhook of the call; the last callback URL of the NCCO that comes back."""
     who = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": CALLER, "to": "442079460000"}
     path = url[url.index("/webhooks") :]
-    answer = httpx.post(f"{server.url}{path}", json={**who, **fields}, timeout=10).raise_for_status()
+    answer = loopback.post(f"{server.url}{path}", json={**who, **fields}, timeout=10).raise_for_status()
     urls = [each["eventUrl"][0] for each in (answer.json() if answer.content else []) if "eventUrl" in each]
     return urls[-1] if urls else ""
 
@@ -154,7 +154,7 @@ def until(found: Callable[[], object]) -> None:
 
 
 def metrics(server: Server) -> str:
-    return httpx.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
+    return loopback.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
 
 
 async def pages(server: Server) -> dict[str, str]:

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
+from tests.contract import loopback
 from tests.contract.command import ncco
 from tests.contract.server import Server, running
 
@@ -41,7 +40,7 @@ FIELDS: Final[tuple[dict[str, Any], ...]] = (
 
 def post(server: Server, body: str) -> int:
     headers = {"content-type": "application/json"}
-    return httpx.post(f"{server.url}/webhooks/event", content=body, headers=headers, timeout=10).status_code
+    return loopback.post(f"{server.url}/webhooks/event", content=body, headers=headers, timeout=10).status_code
 
 
 def test_hostile_webhooks_are_answered_and_what_is_kept_can_be_shown(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 import yaml
 
+from tests.contract import loopback
 from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
@@ -77,7 +77,7 @@ def test_a_key_file_beside_the_database_that_is_all_nul_bytes_is_refused(tmp_pat
 def status(server: RunningServer, secret: str) -> int:
     body = json.dumps(CALL).encode()
     headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
-    return httpx.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
+    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
 
 
 def until(holds: Callable[[], bool]) -> bool:
@@ -102,7 +102,7 @@ def test_a_running_server_keeps_its_secret_when_the_new_one_cannot_be_used(tmp_p
         (tmp_path / "next").replace(file)
 
     def refusals() -> float:
-        page = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        page = loopback.get(f"http://127.0.0.1:{metrics_port}/metrics").text
         return float(page.partition("\nncco_secrets_refused ")[2].split()[0])
 
     def was_refused(count: int) -> bool:

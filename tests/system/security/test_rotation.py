@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -23,6 +22,7 @@ from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
 from app.web.lifespan import rotating_secrets
 from app.web.metrics import Metrics
+from tests.contract import loopback
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.security.signing import signed_post
@@ -51,7 +51,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def posted(server: RunningServer, secret: str) -> int:
     body = json.dumps(CALL).encode()
     headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
-    return httpx.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
+    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
 
 
 def until(holds: Callable[[], bool]) -> bool:

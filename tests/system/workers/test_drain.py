@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.http.serving import Running, running
 from tests.contract.server import free_port
 
@@ -27,7 +28,7 @@ AT_ONCE_S = 20.0
 def until_unready(server: Running) -> httpx.Response:
     """What /readyz says once it no longer says 200."""
     until = time.monotonic() + 20
-    while (response := httpx.get(f"{server.url}/readyz", timeout=10)).status_code == 200:
+    while (response := loopback.get(f"{server.url}/readyz", timeout=10)).status_code == 200:
         assert time.monotonic() < until, "still ready"
         time.sleep(0.02)
     return response
@@ -77,7 +78,7 @@ def test_the_port_closes_after_the_drain_time(tmp_path: Path) -> None:
         code = server.process.wait(60)
         took = time.monotonic() - begun
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{server.url}/healthz")
+            loopback.get(f"{server.url}/healthz")
 
     assert 0 == code
     assert took >= 2
@@ -87,13 +88,13 @@ def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path)
     port = free_port()
     with running(tmp_path, *WORKERS, NCCO_METRICS_PORT=str(port), NCCO_DRAIN_S=NEVER) as server:
         for number in range(20):
-            httpx.post(f"{server.url}/webhooks/answer", json=CALL | {"uuid": f"leg-{number}"})
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            loopback.post(f"{server.url}/webhooks/answer", json=CALL | {"uuid": f"leg-{number}"})
+        text = loopback.get(f"http://127.0.0.1:{port}/metrics").text
         for process in (*children(server.process.pid), server.process.pid):
             os.kill(process, signal.SIGTERM)
         until_unready(server)
         time.sleep(1)  # the supervisor has signalled the workers, too
-        answer = httpx.post(f"{server.url}/webhooks/answer", json=CALL)
+        answer = loopback.post(f"{server.url}/webhooks/answer", json=CALL)
         begun = time.monotonic()
         server.process.send_signal(signal.SIGINT)
         code = server.process.wait(60)

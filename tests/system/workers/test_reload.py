@@ -19,6 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract import loopback
+
 ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5
 """A removal is reported after 3 seconds, and a change is seen within one second more."""
@@ -59,16 +61,16 @@ class Server:
     def heard(self, to: str = "447700900999", path: str = "/webhooks/answer") -> str:
         """What a new caller hears first."""
         query = {"to": to, "from": "447700900123", "uuid": f"leg-{time.monotonic_ns()}"}
-        ncco = httpx.get(f"http://127.0.0.1:{self.port}{path}", params=query, timeout=10).json()
+        ncco = loopback.get(f"http://127.0.0.1:{self.port}{path}", params=query, timeout=10).json()
         return str(ncco[0]["text"])
 
     def readyz(self) -> dict[str, Any]:
-        response = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10)
+        response = loopback.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10)
         state: dict[str, Any] = response.json() | {"status": response.status_code}
         return state
 
     def metric(self, name: str) -> float:
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
+        text = loopback.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
         return next(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split()[0] == name)
 
     def log(self, event: str) -> list[dict[str, Any]]:
