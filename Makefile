@@ -85,8 +85,8 @@ site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: $(READY) ## resolve the versions: make lock UPGRADE=--upgrade
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres -o requirements.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --extra s3 -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --extra s3 --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 vendor: ## bundle the browser's libraries into app/console/static/vendor; needs npm

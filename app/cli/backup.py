@@ -21,7 +21,7 @@ def places_of(settings: Settings) -> BackupPlaces:
     """Where the settings say that the parts of a backup are. Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
-    return BackupPlaces(store, key, settings.recordings_folder)
+    return BackupPlaces(store, key, settings.recording_files)
 
 
 @click.command(

@@ -16,7 +16,7 @@ import click
 
 from app.cli import options
 from app.cli.environment import DOTENV, flow_variables, variables
-from app.cli.findings import Finding, count_of, print_findings
+from app.cli.findings import Finding, Status, count_of, print_findings
 from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
@@ -76,7 +76,7 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
     else:
         flows = loaded.project.flows.values()
         yield from check_flows(loaded)
-        yield from check_recordings(settings, flows)
+        yield from check_recordings(settings, flows, is_offline=is_offline)
     yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline))
 
 
@@ -199,28 +199,34 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
 
 
-def check_recordings(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
+def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: bool) -> Iterator[Finding]:
     """Whether recordings can be fetched and kept, if a flow makes any."""
-    folder = settings.recordings_folder
-    if folder is None or not any(map(records, flows)):
-        yield Finding("recordings", "ok", "no recordings are kept" if folder is None else "no flow records")
+    if not settings.keeps_recordings or not any(map(records, flows)):
+        yield Finding("recordings", "ok", "no flow records" if settings.keeps_recordings else "no recordings are kept")
         return
     if missing := settings.missing_to_fetch:
         names = " and ".join(missing)
         cure = f"Set {names}, or NCCO_RECORDINGS=off."
         yield Finding("recordings", "warning", f"recordings are not fetched without {names}", cure)
-    place = folder.absolute()
-    if open_store(settings.database_url).path is None and settings.recordings is None:
-        cure = "Name a folder that all hosts share in NCCO_RECORDINGS; one host alone may name any folder."
-        yield Finding("recordings", "warning", f"each host keeps its own recordings, here in {place}", cure)
-    if not os.access(_existing(place), os.W_OK | os.X_OK):
-        cure = "Run this as the server's user; if it is that user, give it the right to write there."
-        yield Finding("recordings", "error", f"{_existing(place)} cannot be written by this user", cure)
-    elif place.is_dir() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        message = f"other users of this machine can reach {place}"
-        yield Finding("recordings", "warning", message, f"chmod 700 {place}")
-    elif not missing:
-        yield Finding("recordings", "ok", f"recordings are kept in {place}")
+    folder = settings.recordings_folder
+    if open_store(settings.database_url).path is None and not settings.recordings and folder is not None:
+        cure = "Name a bucket, or a folder that all hosts share, in NCCO_RECORDINGS; one host may name any folder."
+        message = f"each host keeps its own recordings, here in {folder.absolute()}"
+        yield Finding("recordings", "warning", message, cure)
+    if is_offline and settings.bucket is not None:
+        yield Finding("recordings", "unchecked", f"{settings.bucket} is left out by --offline")
+        return
+    try:
+        files = settings.recording_files
+        problems = list(files.problems()) if files is not None else []
+    except SettingsError as error:
+        yield Finding("recordings", "error", str(error), error.cure)
+        return
+    for problem in problems:
+        status: Status = "error" if problem.is_error else "warning"
+        yield Finding("recordings", status, problem.message, problem.cure)
+    if not problems and not missing:
+        yield Finding("recordings", "ok", f"recordings are kept in {settings.bucket or (folder and folder.absolute())}")
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:

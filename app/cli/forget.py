@@ -14,7 +14,6 @@ from app.cli.database import with_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted
-from app.service.recording_folder import RecordingFolder
 from app.service.recordings import remove_files
 from app.store import Forgotten, Store
 
@@ -54,14 +53,14 @@ the file, 2 it cannot run.""",
 def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
-    folder = server_settings().recordings_folder
+    files = server_settings().recording_files
 
     async def forget(store: Store) -> tuple[bool, Forgotten]:
         """Whether the database is a file, and what was forgotten."""
         may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
         found = await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
-        if found.recordings and not dry_run and folder is not None:
-            await remove_files(store.recordings, RecordingFolder(folder), datetime.now(UTC))
+        if found.recordings and not dry_run and files is not None:
+            await remove_files(store.recordings, files, datetime.now(UTC))
         return store.path is not None, found
 
     is_file, found = with_store(forget)

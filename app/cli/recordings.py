@@ -19,7 +19,7 @@ from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import duration_text, json_time
-from app.service.recording_folder import RecordingFolder
+from app.service.recording_files import RecordingFiles
 from app.service.recordings import remove_files
 from app.store import RecordingCounts, RecordingFilter, RecordingRow, Store
 
@@ -45,8 +45,8 @@ Examples:
   ncco recordings retry                      fetch again what failed, now
   ncco recordings delete 5f0c...             delete it for good
 
-It works on the database that NCCO_DATABASE_URL names and the folder NCCO_RECORDINGS, also while a server runs. Exit
-codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
+It works on the database that NCCO_DATABASE_URL names and the folder or bucket NCCO_RECORDINGS, also while a server
+runs. Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
 )
 @click.pass_context
 def command(context: click.Context) -> int:
@@ -92,16 +92,17 @@ def get(id_: str, file: Path | None) -> int:
     row = with_store(lambda store: _existing(store, id_))
     if row.state != "kept":
         raise NoSuchRecording(f"{id_} is not there: {row.problem or _state(row, _now())}", row.cure or "try it later")
+    files = _files()
     try:
-        with _folder().file(id_).open("rb") as audio:
+        with files.open(id_) as audio:
             if str(file) == "-":
                 shutil.copyfileobj(audio, sys.stdout.buffer)
                 return FINE
             target = file or Path(f"{id_}{row.suffix}")
             _copy(audio, target)
     except FileNotFoundError as error:
-        cure = "set NCCO_RECORDINGS to the server's folder"
-        raise NoSuchRecording(f"the file of {id_} is not in {_folder().path}", cure) from error
+        cure = "set NCCO_RECORDINGS as the server has it"
+        raise NoSuchRecording(f"the file of {id_} is not in {files.place}", cure) from error
     click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
     return FINE
 
@@ -146,14 +147,14 @@ def delete(ids: tuple[str, ...]) -> int:
 
     Exit codes: 0 they are deleted, 1 one of them does not exist, 2 there is no database.
     """
-    folder, wanted = _folder(), list(dict.fromkeys(ids))
+    files, wanted = _files(), list(dict.fromkeys(ids))
 
     async def run(store: Store) -> int:
         found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]
         for id_ in found:
             await store.recordings.mark_deleted(id_, _now(), BY)
         await store.recordings.erase(found)
-        await remove_files(store.recordings, folder, datetime.now(UTC))
+        await remove_files(store.recordings, files, datetime.now(UTC))
         return len(found)
 
     count = with_store(run)
@@ -168,12 +169,12 @@ async def _existing(store: Store, id_: str) -> RecordingRow:
     return row
 
 
-def _folder() -> RecordingFolder:
-    """The server's folder. Raises CannotRun when there is none."""
-    path = server_settings().recordings_folder
-    if path is None:
-        raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder")
-    return RecordingFolder(path)
+def _files() -> RecordingFiles:
+    """Where the server keeps them. Raises CannotRun when it keeps none."""
+    files = server_settings().recording_files
+    if files is None:
+        raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")
+    return files
 
 
 def _now() -> int:

@@ -24,8 +24,9 @@ Examples:
   ncco restore ncco.tar --replace                              in place of what is there
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco restore ncco.tar
 
-It writes the database that NCCO_DATABASE_URL names, its key file and the folder of recordings, and refuses while a
-server uses them. The file is checked first; a fault leaves everything as it was. Exit codes: 0 restored, 2 refused.""",
+It writes the database that NCCO_DATABASE_URL names, its key file and the folder or bucket of recordings, and refuses
+while a server uses them. The file is checked first; a fault leaves everything as it was. Exit codes: 0 restored,
+2 refused.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Delete the calls and recordings that are there now.")
@@ -33,7 +34,7 @@ def command(file: Path, *, replace: bool) -> int:
     """Restore the calls, the key file and the recordings of FILE, which `ncco backup` wrote."""
     settings = server_settings()
     places = places_of(settings)
-    present = [str(path) for path in places.present]
+    present = list(places.present)
     if places.store.path is None and asyncio.run(places.store.schema()).found:
         present.insert(0, places.store.label)
     if present and not replace:
@@ -45,7 +46,8 @@ def command(file: Path, *, replace: bool) -> int:
         f"{places.store.label} is as {printable(manifest.database)} was at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
     )
     if recordings:
-        click.echo(f"{recordings:,} recordings: {places.recordings or 'not kept, since NCCO_RECORDINGS is off'}")
+        where = places.recordings.place if places.recordings else "not kept, since NCCO_RECORDINGS is off"
+        click.echo(f"{recordings:,} recordings: {where}")
     if not _own_prints(settings) & set(manifest.keys):
         cure = "set NCCO_KEY, or VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, as the server had them"
         if KEY in manifest.files and places.key is None:

@@ -216,7 +216,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
     if any(hook.mail for hook in hooks) and settings.mail_server is None:
         yield "Mail is parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; `ncco hooks retry` then sends it."
-    keeps = settings.recordings_folder is not None
+    keeps = settings.keeps_recordings
     if keeps and settings.is_signed and settings.missing_to_fetch and any(map(records, flows)):
         names = " and ".join(settings.missing_to_fetch)
         yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 
 from app.console.access import CanChange, CanLook
+from app.console.audio import audio_response
 from app.console.audit import audit
 from app.console.pages import render
 from app.console.practice_messages import PREFIX
 from app.service.phone_numbers import readable
-from app.service.recording_folder import RecordingFolder
+from app.service.recording_files import in_thread, size_of
 from app.store import RecordingFilter, RecordingRow, Recordings, milliseconds
 
 router = APIRouter()
@@ -82,7 +82,7 @@ async def messages(
         older=found[PAGE - 1].id if len(found) > PAGE else "",
         counts=await recordings.count(),
         is_memory=settings.has_memory_store,
-        keeps=settings.recordings_folder is not None,
+        keeps=settings.keeps_recordings,
         has_key=bool(settings.private_key.get_secret_value()),
         is_practice=request.app.state.dev,
     )
@@ -91,25 +91,25 @@ async def messages(
 @router.get("/messages/{id_}/audio")
 async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "heard") -> Response:
     """The audio, also a part of it. Whoever asks for any of it has listened to it."""
-    recordings, folder = _recordings(request), request.app.state.settings.recordings_folder
+    recordings, files = _recordings(request), request.app.state.settings.recording_files
     row = await recordings.get(id_)
-    if row is None or row.state != "kept" or folder is None:
+    if row is None or row.state != "kept" or files is None:
         raise HTTPException(404, "This message has no audio.")
-    file = RecordingFolder(folder).file(id_)
-    if not file.is_file():
-        raise HTTPException(404, "The file of this message is gone.")
+    try:
+        file = await in_thread(files.open, id_)
+        size = await in_thread(size_of, file)
+    except FileNotFoundError as error:
+        raise HTTPException(404, "The file of this message is gone.") from error
+    except OSError as error:
+        raise HTTPException(503, f"This message cannot be played now: {error}.") from error
     if row.heard_at is None:
         await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.role)
     part = request.headers.get("range", "bytes=0-")[:100]
     where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
     audit(request, f"message {use}", message=id_, **where)
-    return FileResponse(
-        file,
-        media_type=row.content_type,
-        filename=row.file_name,
-        content_disposition_type="attachment" if use == "downloaded" else "inline",
-        headers={"cache-control": "private, no-store"},
-    )
+    disposition = f"{'attachment' if use == 'downloaded' else 'inline'}; filename={row.file_name}"
+    headers = {"content-disposition": disposition, "cache-control": "private, no-store"}
+    return audio_response(file, size, request.headers.get("range", ""), row.content_type, headers)
 
 
 @router.post("/messages/{id_}/{action}")

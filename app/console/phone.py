@@ -27,7 +27,6 @@ from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
-from app.service.recording_folder import RecordingFolder
 
 router = APIRouter()
 
@@ -260,9 +259,9 @@ async def _played(request: Request, call: PhoneCall, playing: Callable[[], Await
             await calls.thread.run(call.guarded(playing))
         except Refused as error:
             refused = str(error)
-        if request.app.state.dev and (path := request.app.state.settings.recordings_folder) is not None:
+        if request.app.state.dev and (files := request.app.state.settings.recording_files) is not None:
             with suppress(OSError, StoreError):  # what is kept for practice may be missing
-                await keep_messages(call, request.app.state.store.recordings, RecordingFolder(path))
+                await keep_messages(call, request.app.state.store.recordings, files)
         return await asyncio.to_thread(_shown, request, call, refused)
 
 

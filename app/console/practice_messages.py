@@ -14,7 +14,7 @@ from typing import Final
 
 from app.console.phone_call import PhoneCall
 from app.console.services import Message
-from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.service.recording_files import RecordingFiles, in_thread, new_recording_id
 from app.service.recordings import about_call
 from app.store import RecordingRow, Recordings
 
@@ -22,11 +22,12 @@ PREFIX: Final = "phone-"
 """Begins the `uuid` of such a message; Vonage's ids have none."""
 _RATE: Final = 8_000
 _LONGEST_S: Final = 60.0
+_KEEP_S: Final = 5.0
 _HERTZ: Final = 220.0
 
 
-async def keep_messages(call: PhoneCall, recordings: Recordings, folder: RecordingFolder) -> None:
-    """Keep the messages of a call that are not kept yet. Raises OSError, StoreError."""
+async def keep_messages(call: PhoneCall, recordings: Recordings, files: RecordingFiles) -> None:
+    """Keep the messages of a call that are not kept yet. Raises OSError (also when it takes too long), StoreError."""
     left = sum(isinstance(done.act, Message) for done in call.acts)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.observed.session
@@ -52,7 +53,8 @@ async def keep_messages(call: PhoneCall, recordings: Recordings, folder: Recordi
             state="kept",
             has_file=1,
         )
-        await asyncio.to_thread(folder.put, row.id, audio)
+        async with asyncio.timeout(_KEEP_S):
+            await in_thread(files.put, row.id, audio)
         await recordings.add(row)
         call.kept_messages.append(row.id)
 

@@ -28,8 +28,9 @@ from typing import IO, Annotated, Final, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from app.errors import AppError, StoreUnusable
+from app.service.recording_files import RecordingFiles, size_of
 from app.store import BackupRow, Backups, Store, milliseconds
-from app.store.copies import check_copy, sync_folder
+from app.store.copies import check_copy, move_into, sync_folder
 
 DATABASE: Final = "ncco.db"
 KEY: Final = "key"
@@ -83,19 +84,19 @@ class BackupPlaces:
     Attributes:
         store: not open.
         key: the file beside a SQLite database with the secret that signs callback URLs; None where settings hold it.
-        recordings: their folder; None when none are kept.
+        recordings: where their audio is; None when none are kept.
     """
 
     store: Store
     key: Path | None
-    recordings: Path | None
+    recordings: RecordingFiles | None
 
     @property
-    def present(self) -> Iterator[Path]:
-        """The files and folders of it that hold something."""
-        for path in (self.store.path, self.key, self.recordings):
-            if path is not None and (path.is_file() or (path.is_dir() and any(map(Path.is_file, path.iterdir())))):
-                yield path
+    def present(self) -> Iterator[str]:
+        """The places of it that hold something."""
+        yield from (str(path) for path in (self.store.path, self.key) if path is not None and path.is_file())
+        if self.recordings is not None and not self.recordings.is_empty():
+            yield self.recordings.place
 
 
 def fingerprint(key: bytes) -> str:
@@ -157,9 +158,14 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
         os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
         tarfile.open(fileobj=out, mode="w:gz" if target.suffix == ".gz" else "w") as archive,
     ):
-        for name, path in ((DATABASE, folder / DATABASE), *_beside(places)):
-            with suppress(FileNotFoundError):  # of a recording that was deleted meanwhile
-                files[name] = _add(archive, name, path)
+        files[DATABASE] = _add(archive, DATABASE, (folder / DATABASE).open("rb"))
+        if places.key is not None and places.key.is_file():
+            files[KEY] = _add(archive, KEY, places.key.open("rb"))
+        if (recordings := places.recordings) is not None:
+            for audio in recordings.stored():
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    name = f"{RECORDINGS}{audio.id}"
+                    files[name] = _add(archive, name, recordings.open(audio.id), audio.changed_s)
         text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
         archive.addfile(_entry(MANIFEST, len(text)), BytesIO(text))
         archive.close()
@@ -172,27 +178,16 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
     return size
 
 
-def _beside(places: BackupPlaces) -> Iterator[tuple[str, Path]]:
-    """The files besides the database, by their names in the archive. Files that are being written are left out."""
-    if places.key is not None and places.key.is_file():
-        yield KEY, places.key
-    if places.recordings is not None and places.recordings.is_dir():
-        for path in sorted(places.recordings.iterdir()):
-            if _RECORDING.fullmatch(name := f"{RECORDINGS}{path.name}") and path.is_file():
-                yield name, path
-
-
 def _entry(name: str, size: int, changed_s: float = 0) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode, entry.mtime = size, 0o600, int(changed_s)
     return entry
 
 
-def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileSum:
-    with path.open("rb") as file:
+def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float = 0) -> FileSum:
+    with file:
         hashed = _HashedFile(file)
-        found = os.fstat(file.fileno())
-        archive.addfile(_entry(name, found.st_size, found.st_mtime), hashed)
+        archive.addfile(_entry(name, size_of(file), changed_s), hashed)
     return hashed.sum
 
 
@@ -261,12 +256,15 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
     await places.store.database.require_unused()
     with ExitStack() as stack:
         drafts = await asyncio.to_thread(_extract, file, manifest, places, stack)
+        done = ExitStack()
         with ExitStack() as moved:
-            for part, target in ((KEY, places.key), (RECORDINGS, places.recordings)):
-                if target is not None and part in drafts:
-                    await asyncio.to_thread(_move, drafts[part], target, moved)
+            if places.key is not None and KEY in drafts:
+                move_into(drafts[KEY], places.key, moved)
+            if places.recordings is not None and RECORDINGS in drafts:
+                await asyncio.to_thread(places.recordings.replace, drafts[RECORDINGS], moved, done)
             await places.store.database.replace_by(drafts[DATABASE])
             moved.pop_all()
+        await asyncio.to_thread(done.close)
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
@@ -275,7 +273,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}
     folders |= {KEY: places.key.absolute().parent} if places.key else {}
-    folders |= {RECORDINGS: places.recordings.absolute()} if places.recordings else {}
+    folders |= {RECORDINGS: places.recordings.draft_folder(folders[DATABASE])} if places.recordings else {}
     for part in sorted(parts & set(folders)):
         folders[part].mkdir(mode=0o700, parents=True, exist_ok=True)
         drafts[part] = Path(stack.enter_context(TemporaryDirectory(prefix=".ncco-restore-", dir=folders[part]))) / "new"
@@ -300,22 +298,3 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
     except StoreUnusable as error:
         raise NotABackup(file, f"holds a database that cannot be used: {error}", error.cure) from error
     return drafts
-
-
-def _move(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Put a file, or the files of a folder, in their place; `undo` puts back what was there.
-
-    The folder itself stays: it may be where a disk is mounted.
-    """
-    before = draft.with_name("before")
-    before.mkdir()
-    steps = [(draft, target)]
-    if target.is_dir():
-        steps = [(path, target / path.name) for path in draft.iterdir()]
-        old = [path for path in target.iterdir() if path.is_file()]
-    else:
-        old = [target] if target.exists() else []
-    for source, goal in (*((path, before / path.name) for path in old), *steps):
-        source.replace(goal)
-        undo.callback(goal.replace, source)
-    sync_folder(target if target.is_dir() else target.parent)

@@ -6,6 +6,7 @@ A mail is tried again by the rules of the outbox. Its Message-ID stays the same:
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 import unicodedata
 from collections.abc import Awaitable, Callable
@@ -19,11 +20,13 @@ import orjson
 
 from app.flow.language.hooks import MAILTO
 from app.service.outbox import Post, Verdict
-from app.service.recording_folder import RecordingFolder
+from app.service.recording_files import RecordingFiles, in_thread
 from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
 """Seconds for one try, the recording included; less than a try of the outbox may take."""
+READ_S: Final = 15.0
+"""Seconds for reading the recording; then it is tried again."""
 RECORDING_WAIT_S: Final = 600.0
 """How long a mail waits for its recording; then it goes without."""
 LOOK_AGAIN_S: Final = 5.0
@@ -76,7 +79,7 @@ async def attach_nothing(_: str) -> Attachment | None:
     raise NoAttachment("the server fetches no recordings")
 
 
-def attach_from(recordings: Recordings, folder: RecordingFolder) -> Attach:
+def attach_from(recordings: Recordings, files: RecordingFiles) -> Attach:
     """Attaches recordings that the server has fetched."""
 
     async def attach(uuid: str) -> Attachment | None:
@@ -90,12 +93,22 @@ def attach_from(recordings: Recordings, folder: RecordingFolder) -> Attach:
         if (row.size or 0) > ATTACHMENT_LIMIT:
             raise NoAttachment(f"it is larger than {ATTACHMENT_LIMIT // 1024**2} MB")
         try:
-            audio = await asyncio.to_thread(folder.file(row.id).read_bytes)
-        except OSError:
-            raise NoAttachment("its file cannot be read") from None
+            async with asyncio.timeout(READ_S):
+                audio = await in_thread(_content, files, row.id)
+        except FileNotFoundError:
+            raise NoAttachment("its file is gone") from None
+        except OSError:  # a bucket that is away, or slow
+            return None
+        if hashlib.sha256(audio).hexdigest() != row.sha256:
+            raise NoAttachment("its file is damaged")
         return Attachment(row.file_name, row.content_type, audio)
 
     return attach
+
+
+def _content(files: RecordingFiles, id_: str) -> bytes:
+    with files.open(id_) as audio:
+        return audio.read()
 
 
 _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}

@@ -5,120 +5,119 @@ A file has its name only once it is whole and on disk; until then its name ends 
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import re
-import shutil
+import stat
 import time
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import IO, Final
 
-from app.store.copies import sync_folder
+from app.service.recording_files import (
+    ID,
+    RecordingFiles,
+    StorageProblem,
+    StoredAudio,
+    UnfinishedFile,
+    checked_id,
+    require_space,
+)
+from app.store.copies import move_into, sync_folder
 
-LEAST_FREE_BYTES: Final = 200_000_000
-"""Less free space is left to the database: without it, calls could not be answered. Our choice."""
 PART_S: Final = 3600.0
 """After this many seconds an unfinished file is abandoned: a download may not take that long."""
-
-_ID: Final = re.compile(r"[0-9a-f]{32}")
 _PART: Final = ".part"
 
 
-def new_recording_id() -> str:
-    """A random id, safe in a file name."""
-    return token_hex(16)
-
-
-class RecordingFolder:
-    """A folder, made when it is first needed. Its methods block, and raise OSError."""
+class RecordingFolder(RecordingFiles):
+    """A folder, made when it is first needed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def place(self) -> str:
+        """See `RecordingFiles`."""
+        return str(self.path)
+
     def file(self, id_: str) -> Path:
         """The file of a recording, which need not exist. Raises ValueError for what is no id."""
-        if not _ID.fullmatch(id_):
-            raise ValueError("no id of a recording")
-        return self.path / id_
+        return self.path / checked_id(id_)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """A new file to write. Raises OSError too when the disk is nearly full."""
+        """See `RecordingFiles`."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if shutil.disk_usage(self.path).free < LEAST_FREE_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        require_space(self.path)
         file = self.file(id_)
         for part in self.path.glob(f"{id_}.*{_PART}"):  # of a process that has ended: the caller has claimed it
             part.unlink(missing_ok=True)
-        return UnfinishedFile(file)
+        return _PartFile(file)
 
-    def put(self, id_: str, audio: bytes) -> None:
-        """Keep audio that need not be fetched."""
-        with closing(self.begin(id_)) as file:
-            file.write(audio)
-            file.keep()
+    def open(self, id_: str) -> IO[bytes]:
+        """See `RecordingFiles`."""
+        return self.file(id_).open("rb")
+
+    def stored(self) -> Iterator[StoredAudio]:
+        """See `RecordingFiles`. Files that are being written are left out."""
+        for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if ID.fullmatch(path.name) and path.is_file():
+                    yield StoredAudio(path.name, path.stat().st_mtime)
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Remove the files of recordings, if they exist."""
+        """See `RecordingFiles`."""
         for id_ in ids:
             self.file(id_).unlink(missing_ok=True)
 
     def sweep(self, before_s: float) -> int:
-        """Remove what was left unfinished, and what was written before `before_s` (seconds since 1970); how many.
-
-        The second is for files whose recording the database does not know, after it was put back from a backup.
-        """
+        """See `RecordingFiles`."""
         if not self.path.is_dir():
             return 0
         removed, stale_s = 0, time.time() - PART_S
         for file in self.path.iterdir():
             is_part = file.name.endswith(_PART)
-            if _ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
+            if ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
                 file.unlink(missing_ok=True)
                 removed += 1
         return removed
 
+    def problems(self) -> Iterator[StorageProblem]:
+        """See `RecordingFiles`."""
+        place = self.path.absolute()
+        existing = next(each for each in (place, *place.parents) if each.exists())
+        if not os.access(existing, os.W_OK | os.X_OK):
+            cure = "Run this as the server's user; if it is that user, give it the right to write there."
+            yield StorageProblem(True, f"{existing} cannot be written by this user", cure)
+        elif place.is_dir() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield StorageProblem(False, f"other users of this machine can reach {place}", f"chmod 700 {place}")
 
-class UnfinishedFile:
-    """A file that is removed again unless it is kept.
+    def is_empty(self) -> bool:
+        """See `RecordingFiles`."""
+        return not self.path.is_dir() or not any(map(Path.is_file, self.path.iterdir()))
 
-    Attributes:
-        size: bytes so far.
-        beginning: the first of them, by which its type is known.
-    """
+    def draft_folder(self, beside: Path) -> Path:
+        """See `RecordingFiles`."""
+        return self.path.absolute()
 
+    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
+        """See `RecordingFiles`."""
+        move_into(draft, self.path, undo)
+
+
+class _PartFile(UnfinishedFile):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.{token_hex(4)}{_PART}")
-        self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-        self._hash = hashlib.sha256()
-        self.size = 0
-        self.beginning = b""
-
-    @property
-    def sha256(self) -> str:
-        """Of what was written so far, in hexadecimal digits."""
-        return self._hash.hexdigest()
-
-    def write(self, block: bytes) -> None:
-        """Add to it."""
-        self._file.write(block)
-        self._hash.update(block)
-        self.beginning = self.beginning or block[:16]
-        self.size += len(block)
-
-    def close(self) -> None:
-        """Remove it, unless it is kept."""
-        self._part.unlink(missing_ok=True)
-        with suppress(OSError):  # what could not be written is not wanted any more
-            self._file.close()
+        super().__init__(os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
 
     def keep(self) -> None:
-        """Give it its name, once it is on disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._part.rename(self._path)
         sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        self._part.unlink(missing_ok=True)
+        with suppress(OSError):  # what could not be written is not wanted any more
+            self._file.close()

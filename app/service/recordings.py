@@ -11,11 +11,13 @@ import errno
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Final, Literal
 
 from app.engine import Session
+from app.errors import AppError
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document
 from app.flow.model import Flow, Step
@@ -33,7 +35,7 @@ from app.service.media import (
     transcript_text,
 )
 from app.service.poller import Poller, Schedule
-from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.service.recording_files import RecordingFiles, UnfinishedFile, in_thread, new_recording_id
 from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, milliseconds
 
 LEASE_MS: Final = 30_000
@@ -168,7 +170,7 @@ class FetchListener:
         """How many recordings there are, every few seconds."""
 
     def troubled(self, problem: str) -> None:
-        """The store or the folder could not be read or written. Nothing is lost."""
+        """The store or the files could not be read or written. Nothing is lost."""
 
 
 class Fetcher(Poller[RecordingRow]):
@@ -176,7 +178,7 @@ class Fetcher(Poller[RecordingRow]):
 
     Args:
         recordings: of a store that is open for as long as this runs.
-        folder: where to keep them.
+        files: where to keep them.
         media: downloads them; None: there is no key, and all that waits says so.
         schedule: when to try again, and how often.
         listener: gets the results.
@@ -187,7 +189,7 @@ class Fetcher(Poller[RecordingRow]):
     def __init__(
         self,
         recordings: Recordings,
-        folder: RecordingFolder,
+        files: RecordingFiles,
         media: MediaClient | None,
         schedule: Schedule = FETCH_SCHEDULE,
         listener: FetchListener | None = None,
@@ -198,7 +200,7 @@ class Fetcher(Poller[RecordingRow]):
         super().__init__(schedule, clock)
         self._lease_ms = lease_ms
         self._recordings = recordings
-        self.folder = folder
+        self.files = files
         self._media = media
         self._listener = listener or FetchListener()
         self._claim = token_hex(8)
@@ -254,7 +256,7 @@ class Fetcher(Poller[RecordingRow]):
     async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
         """The row with its audio kept. Raises DownloadFailed, LostClaim."""
         try:
-            file = await asyncio.to_thread(self.folder.begin, row.id)
+            file = await in_thread(self.files.begin, row.id)
             try:
 
                 async def take(chunk: bytes) -> None:
@@ -263,12 +265,30 @@ class Fetcher(Poller[RecordingRow]):
                 lease = await self._download(row, row.url, AUDIO_LIMIT, take)
                 content_type = audio_type(file.beginning)
                 await lease.renew(is_forced=True)
-                await asyncio.to_thread(file.keep)
+                await self._keep(file, lease)
             finally:
                 await asyncio.shield(asyncio.to_thread(file.close))
         except OSError as error:
-            raise _folder_failure(error) from error
+            raise _storage_failure(error) from error
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
+
+    async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
+        """Keep a file while its row stays claimed: an upload may take minutes. Raises OSError, LostClaim."""
+        keeping = asyncio.ensure_future(in_thread(file.keep))
+        try:
+            while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
+                await lease.renew(is_forced=True)
+        except LostClaim:
+            file.close()  # which ends the upload
+            with suppress(OSError, ValueError):
+                await keeping
+            row = await self._recordings.get(lease.row.id)
+            if row is None or row.state == "deleted":  # its file may have been removed before it was there
+                await in_thread(self.files.remove, [lease.row.id])
+            raise
+        finally:
+            keeping.cancel()
+        await keeping
 
     async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
         """The row with its transcript. Raises DownloadFailed, LostClaim."""
@@ -318,7 +338,7 @@ class _Lease:
 
     def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
-        self._row = row
+        self.row = row
         self._now = now
         self._lease_ms = lease_ms
         self._renewed_at = now()
@@ -327,33 +347,35 @@ class _Lease:
         """Renew it when a third of it has passed. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
-            if not await self._recordings.renew(self._row.id, self._row.claim, now + self._lease_ms):
+            if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
                 raise LostClaim
             self._renewed_at = now
 
 
-def _folder_failure(error: OSError) -> DownloadFailed:
+def _storage_failure(error: OSError) -> DownloadFailed:
+    if isinstance(error, AppError):  # of a bucket
+        return DownloadFailed("waiting", str(error), error.cure)
     if error.errno in _DISK_FULL:
         return DownloadFailed("waiting", "the disk is full", "make room; it is tried again")
     cure = "give the user that runs the server the right to write to the folder of recordings"
     return DownloadFailed("waiting", f"the folder of recordings cannot be written: {error.strerror}", cure)
 
 
-async def remove_files(recordings: Recordings, folder: RecordingFolder, now: datetime) -> int:
+async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
     """Remove the files of recordings that are deleted for good; how many. Raises OSError, StoreUnavailable.
 
     One that is being fetched at this moment is left for the next time.
     """
     removed, now_ms = 0, milliseconds(now)
     while ids := await recordings.removable(now_ms, BATCH):
-        await asyncio.to_thread(folder.remove, ids)
+        await in_thread(files.remove, ids)
         await recordings.removed(ids)
         removed += len(ids)
     return removed
 
 
 async def sweep_recordings(
-    recordings: Recordings, folder: RecordingFolder, now: datetime, kept_for: timedelta | None
+    recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
 ) -> int:
     """Remove recordings that are older than `kept_for` (None: none are), or were deleted a while ago; how many files.
 
@@ -364,6 +386,6 @@ async def sweep_recordings(
     deleted_until = milliseconds(now - UNDO_FOR)
     while ids := await recordings.expired(now_ms, deleted_until, before, BATCH):
         await recordings.erase(ids)
-    removed = await remove_files(recordings, folder, now)
+    removed = await remove_files(recordings, files, now)
     await recordings.delete_remains(before)
-    return removed + await asyncio.to_thread(folder.sweep, before / 1000)
+    return removed + await in_thread(files.sweep, before / 1000)

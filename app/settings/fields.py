@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.errors import SettingsError
 from app.service.calls import Policy
 from app.service.mail import MailServer
+from app.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
+from app.service.recording_folder import RecordingFolder
 from app.settings import values
 from app.settings.secrets import derived_keys, stored_secret
 from app.store import open_store
@@ -33,6 +36,8 @@ SECRETS: Final = (
     "smtp_url",
 )
 """The settings that files may hold, and that can be changed while the server runs."""
+BUCKET_SECRETS: Final = ("s3_secret_key", "s3_session_token")
+"""The settings that files may hold, and that are read at the start: a running server keeps its connections."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
 """The placeholder for the signature secret in the guides."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -68,6 +73,8 @@ _PasswordHash = Annotated[
     _read_by(values.read_password_hash),
     Cure("Copy the whole line that `ncco console password` prints, with its single quotes."),
 ]
+_COPY_S3: Final = Cure("Copy the key from your provider of storage.")
+_S3Secret = Annotated[SecretStr, _read_by(values.secret_text), _COPY_S3]
 _Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write a random text of at least 32 characters.")]
 
 
@@ -115,9 +122,21 @@ class Settings(BaseSettings):
     ] = None
     """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. 0 keeps all calls. Not set: 90
     for a database that was made by version 0.2 or later, and 0 for an older one."""
-    recordings: Annotated[Path | None, Cure("Write the path of a folder, or off.")] = None
-    """Folder that recordings are fetched into, or `off`. Not set: beside the SQLite database (`ncco.db-recordings`),
-    else `recordings`. Several hosts need one that they share."""
+    recordings: Annotated[
+        str,
+        AfterValidator(values.read_recordings),
+        Cure("Write the path of a folder, s3://bucket/prefix, or off."),
+    ] = ""
+    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set: beside the
+    SQLite database (`ncco.db-recordings`), else `recordings`. Several hosts need a bucket, or a folder that they share.
+    """
+    s3_endpoint: Annotated[
+        str,
+        AfterValidator(values.read_s3_endpoint),
+        Cure("Write the address of your storage, such as https://s3.example.com."),
+    ] = ""
+    """Where the bucket of recordings is, unless it is at Amazon: https; http for this machine, private addresses and
+    names without dots. Without a path."""
     media_url: Annotated[
         str,
         AfterValidator(values.read_media_url),
@@ -225,6 +244,20 @@ class Settings(BaseSettings):
     console_viewer_password_hash: _PasswordHash = SecretStr("")
     """Hash of the password that lets people look and listen in the console, and change nothing."""
 
+    s3_region: Annotated[
+        str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
+    ] = Field(default="", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    """Region of the bucket, such as eu-central-1, or what its provider writes (auto, garage). Also read from
+    AWS_DEFAULT_REGION. Not set: us-east-1."""
+    s3_key_id: Annotated[str, AfterValidator(values.read_plain), _COPY_S3] = Field(
+        default="", validation_alias="AWS_ACCESS_KEY_ID"
+    )
+    """Key for the bucket. Not set: what the role of the machine, the container or the pod allows."""
+    s3_secret_key: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
+    """The secret of that key."""
+    s3_session_token: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
+    """The third part of temporary keys."""
+
     application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
     """The Vonage application: signed webhooks of any other are refused."""
     api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
@@ -270,13 +303,38 @@ class Settings(BaseSettings):
 
     @property
     def recordings_folder(self) -> Path | None:
-        """The folder of recordings; None: none are kept."""
-        if self.recordings is not None:
-            return None if self.recordings == Path("off") else self.recordings.expanduser()
+        """The folder of recordings; None: none are kept, or in a bucket."""
+        if self.recordings:
+            return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
         if store.path is not None:
             return store.path.with_name(f"{store.path.name}-recordings")
         return Path("recordings") if store.is_durable else None
+
+    @property
+    def keeps_recordings(self) -> bool:
+        """Whether recordings are fetched and kept."""
+        return self.bucket is not None or self.recordings_folder is not None
+
+    @property
+    def bucket(self) -> BucketAddress | None:
+        """The bucket of recordings; None: they are in a folder, or not kept."""
+        if not self.recordings.startswith("s3://"):
+            return None
+        bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
+        secrets = (self.s3_secret_key.get_secret_value(), self.s3_session_token.get_secret_value())
+        return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, self.s3_key_id, *secrets)
+
+    @cached_property
+    def recording_files(self) -> RecordingFiles | None:
+        """Where recordings are kept; None: none are. Raises SettingsError."""
+        if (bucket := self.bucket) is not None:
+            try:
+                return opened_bucket(bucket)
+            except ValueError as error:
+                cure = 'Run `pip install "ncco-server[s3]"`, or check AWS_REGION, AWS_ACCESS_KEY_ID and its secret.'
+                raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
+        return RecordingFolder(folder) if (folder := self.recordings_folder) is not None else None
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
@@ -371,8 +429,8 @@ class Settings(BaseSettings):
 
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
-        keeps = self.recordings_folder is not None
-        return Policy(self.keys(), self.failsafe, self._flow_env, self.dial_allow, keeps_recordings=keeps)
+        own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
+        return Policy(*own, keeps_recordings=self.keeps_recordings)
 
 
 def variable(field: str) -> str:

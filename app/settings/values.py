@@ -27,6 +27,9 @@ MIN_KEY_CHARACTERS: Final = 16
 _MAX_PRIVATE_KEY_BYTES: Final = 65_536
 
 
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""Source: Amazon S3 User Guide, General purpose bucket naming rules."""
+_PREFIX_PART: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,200}")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -86,6 +89,35 @@ def _read_origin(text: str, because: str) -> str:
         raise ValueError(f'"{text}" has more than a scheme, a host and a port')
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
         raise ValueError(f'"{text}" is not encrypted, {because}')
+    return written
+
+
+def read_recordings(text: str) -> str:
+    """The path of a folder, `off`, or `s3://bucket` with a prefix that can be part of any URL."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return text
+    if scheme != "s3":
+        raise ValueError(f'"{text}" is neither a folder nor s3://bucket/prefix')
+    bucket, _, prefix = rest.partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(f'"{text}" has no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens')
+    prefix = prefix.removesuffix("/")
+    if prefix and not all(_PREFIX_PART.fullmatch(part) for part in prefix.split("/")):
+        raise ValueError(f'"{text}" has a prefix with other characters than letters, digits, dots, _ and -')
+    return "/".join(filter(None, (f"s3://{bucket}", prefix)))
+
+
+def read_s3_endpoint(text: str) -> str:
+    """A URL with https; http where its host must be near: this machine, a private address, or a name without dots."""
+    written = read_public_url(text)
+    url = urlsplit(written)
+    host = url.hostname or ""
+    if url.path or url.username is not None:
+        raise ValueError(f'"{text}" has more than a scheme, a host and a port')
+    is_near = ipaddress.ip_address(host).is_private if is_address(host) else "." not in host
+    if url.scheme == "http" and written and not is_near:
+        raise ValueError(f'"{text}" is not encrypted, so others could hear the recordings')
     return written
 
 
@@ -159,6 +191,13 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 def read_word(text: object) -> object:
     """One word of a list, in any case."""
     return text.strip().lower() if isinstance(text, str) else text
+
+
+def read_plain(text: str) -> str:
+    """A name without spaces and quotes."""
+    if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
+        raise ValueError(f'"{text}" has spaces, quotes or characters that no name has')
+    return text
 
 
 def secret_text(text: str) -> str:

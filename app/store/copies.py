@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -110,3 +110,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
+    """Put a file, or the files of a folder, in their place; `undo` puts back what was there.
+
+    The folder itself stays: it may be where a disk is mounted.
+    """
+    before = draft.with_name("before")
+    before.mkdir()
+    steps = [(draft, target)]
+    if target.is_dir():
+        steps = [(path, target / path.name) for path in draft.iterdir()]
+        old = [path for path in target.iterdir() if path.is_file()]
+    else:
+        old = [target] if target.exists() else []
+    for source, goal in (*((path, before / path.name) for path in old), *steps):
+        source.replace(goal)
+        undo.callback(goal.replace, source)
+    sync_folder(target if target.is_dir() else target.parent)

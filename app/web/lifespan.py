@@ -158,7 +158,7 @@ async def remove_old_recordings(
     setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
     """Remove recordings that were deleted, or are older than calls are kept."""
-    await remove_recordings(store.recordings, fetcher.folder, await retention_days(setting, store), log, clock)
+    await remove_recordings(store.recordings, fetcher.files, await retention_days(setting, store), log, clock)
 
 
 async def delete_old_calls(
@@ -263,7 +263,7 @@ class OwnService:
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
         self.fetcher = make_fetcher(settings, store, metrics, log, clock)
-        attach = attach_from(store.recordings, self.fetcher.folder) if self.fetcher is not None else attach_nothing
+        attach = attach_from(store.recordings, self.fetcher.files) if self.fetcher is not None else attach_nothing
         self.mailer = Mailer(settings.mail_server, attach)
         post = by_way(self.poster, self.mailer)
         ask = counted_lookups(self.lookups.answer, metrics, log)

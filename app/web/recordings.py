@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from app.errors import StoreError
 from app.service.media import MediaClient
 from app.service.outgoing import new_client
-from app.service.recording_folder import RecordingFolder
+from app.service.recording_files import RecordingFiles
 from app.service.recordings import SWEEP_S, Fetcher, FetchListener, sweep_recordings
 from app.settings import Settings
 from app.store import RecordingCounts, RecordingRow, Recordings, Store
@@ -52,8 +52,8 @@ def make_fetcher(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> Fetcher | None:
     """What fetches recordings as the settings say; None: none are kept."""
-    folder = settings.recordings_folder
-    if folder is None:
+    files = settings.recording_files
+    if files is None:
         return None
     tokens, key = None, settings.private_key.get_secret_value()
     if key and settings.application_id:
@@ -63,17 +63,17 @@ def make_fetcher(
             cure = "copy the application's private.key again, and restart the server"
             log.warning("recordings not fetched", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
     media = MediaClient(new_client(settings.private_hosts), tokens, settings.media_url) if tokens is not None else None
-    return Fetcher(store.recordings, RecordingFolder(folder), media, listener=RecordingLog(metrics, log), clock=clock)
+    return Fetcher(store.recordings, files, media, listener=RecordingLog(metrics, log), clock=clock)
 
 
 async def remove_recordings(
-    recordings: Recordings, folder: RecordingFolder, days: int, log: FilteringBoundLogger, clock: Callable[[], datetime]
+    recordings: Recordings, files: RecordingFiles, days: int, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
     """Remove what was deleted, and what is older than `days` (0: nothing is), again and again."""
     kept_for = timedelta(days=days) if days else None
     while True:
         try:
-            if removed := await sweep_recordings(recordings, folder, clock(), kept_for):
+            if removed := await sweep_recordings(recordings, files, clock(), kept_for):
                 log.info("recordings removed", files=removed)
         except (StoreError, OSError) as error:
             log.warning("recordings not removed", problem=str(error))

@@ -13,7 +13,8 @@ import pytest
 from app.console.app import create_console
 from app.console.practice_messages import tone
 from app.console.services import Services
-from app.service.recording_folder import RecordingFolder, new_recording_id
+from app.service.recording_files import new_recording_id
+from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
 from app.store import RecordingRow, Recordings
 from app.web import create_app

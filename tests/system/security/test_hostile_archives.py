@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from app.service.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
+from app.service.recording_folder import RecordingFolder
 from app.store import SqliteDatabase, Store
 
 AUDIO: Final = f"recordings/{'0a' * 16}"
@@ -78,7 +79,7 @@ async def restored(folder: Path, archive: bytes) -> list[str]:
     file, home = folder / "given.tar", folder / "home"
     file.write_bytes(archive)
     home.mkdir()
-    places = BackupPlaces(Store(SqliteDatabase(home / "ncco.db")), home / "key", home / "recordings")
+    places = BackupPlaces(Store(SqliteDatabase(home / "ncco.db")), home / "key", RecordingFolder(home / "recordings"))
     try:
         await restore_backup(file, read_manifest(file), places)
     finally:

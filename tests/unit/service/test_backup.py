@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import StoreUnavailable
 from app.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
+from app.service.recording_folder import RecordingFolder
 from app.store import SqliteDatabase, Store
 from tests.contract.store.stored_rows import new_call
 
@@ -21,7 +22,8 @@ class Refusing(SqliteDatabase):
 
 
 def places_in(folder: Path, database: type[SqliteDatabase] = SqliteDatabase) -> BackupPlaces:
-    return BackupPlaces(Store(database(folder / "ncco.db")), folder / "ncco.db-key", folder / "recordings")
+    recordings = RecordingFolder(folder / "recordings")
+    return BackupPlaces(Store(database(folder / "ncco.db")), folder / "ncco.db-key", recordings)
 
 
 def recording_of(name: str) -> str:
@@ -33,10 +35,10 @@ async def fill(places: BackupPlaces, name: str) -> None:
     await places.store.open_call(*new_call(name))
     await places.store.close()
     assert places.key is not None
-    assert places.recordings is not None
+    assert isinstance(places.recordings, RecordingFolder)
     places.key.write_text(name)
-    places.recordings.mkdir()
-    (places.recordings / recording_of(name)).write_text(name)
+    places.recordings.path.mkdir()
+    (places.recordings.path / recording_of(name)).write_text(name)
 
 
 def files_of(folder: Path) -> dict[str, str]:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
 from app.service.outgoing import new_client
 from app.service.poller import Schedule
-from app.service.recording_folder import RecordingFolder, UnfinishedFile
+from app.service.recording_files import UnfinishedFile
+from app.service.recording_folder import RecordingFolder
 from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, sweep_recordings
 from app.store import RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens

@@ -1,0 +1,263 @@
+"""The bucket of recordings: one object for each in S3-compatible storage, named by our own random id under a prefix.
+
+An object exists only once all of it was uploaded and the bucket has checked its SHA-256, which is part of the
+signature. Needs obstore: `pip install "ncco-server[s3]"`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from app.errors import AppError
+from app.service.recording_files import (
+    ID,
+    BucketAddress,
+    RecordingFiles,
+    StorageProblem,
+    StoredAudio,
+    UnfinishedFile,
+    checked_id,
+    new_recording_id,
+    require_space,
+)
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+CONNECT_S: Final = 5
+REQUEST_S: Final = 30
+"""Seconds for one request, its 8 MB included: then the bucket does not answer."""
+RETRY_S: Final = 5
+"""Until then a request is repeated, which spares the player most faults; longer ones are for the outbox's rules."""
+PART_BYTES: Final = 8 * 1024 * 1024
+"""Up to this size audio is uploaded by one request, and waits for it in memory; the rest in parts, from a file."""
+READ_BYTES: Final = 1024 * 1024
+"""Bytes that one request for reading asks for."""
+SWEEP_EVERY_S: Final = 3600.0
+"""How often to list the bucket for what is to be removed: each list of 1,000 objects is paid for."""
+
+
+class BucketError(AppError, OSError):
+    """The bucket could not be read or written."""
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+    def __str__(self) -> str:
+        """The problem alone."""
+        return str(self.args[0])
+
+
+_RIGHTS: Final = "allow this user to put, get and delete objects under the prefix, and to list the bucket"
+_KEYS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and restart the server"
+_REGION: Final = "set AWS_REGION to the region of the bucket, and restart the server"
+_ROOM: Final = "make room in the bucket, or raise its quota; it is tried again"
+_REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION and the network; it is tried again"
+_BUCKET: Final = "create the bucket, or correct NCCO_RECORDINGS and NCCO_S3_ENDPOINT"
+_CURES: Final[Mapping[str, str]] = {
+    "AccessDenied": _RIGHTS,
+    "AllAccessDisabled": _RIGHTS,
+    "AuthorizationHeaderMalformed": _REGION,
+    "ExpiredToken": _KEYS,
+    "InvalidAccessKeyId": _KEYS,
+    "InvalidToken": _KEYS,
+    "NoSuchBucket": _BUCKET,
+    "QuotaExceeded": _ROOM,
+    "RequestTimeTooSkewed": "set the clock of this machine",
+    "SignatureDoesNotMatch": _KEYS,
+    "XMinioAdminBucketQuotaExceeded": _ROOM,
+    "XMinioStorageFull": _ROOM,
+}
+"""By the code in an error of S3. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+_CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raises FileNotFoundError for an object that does not exist, BucketError for all else."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        text = str(error).partition("\n\nDebug source")[0]
+        code = found[1] if (found := _CODE.search(text)) else ""  # the library hands on the answer's XML
+        if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
+            raise
+        if code:
+            raise BucketError(f"the bucket answers {code}", _CURES.get(code, _REACH)) from error
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            raise BucketError("the bucket denies access", _RIGHTS) from error
+        reason = " ".join(text.rpartition(" - ")[2].split())[:100]
+        raise BucketError(f"the bucket does not answer as it should: {reason}", _REACH) from error
+
+
+class RecordingBucket(RecordingFiles):
+    """A bucket, or what is under a prefix of it. Raises ValueError for options that cannot be used."""
+
+    def __init__(self, address: BucketAddress) -> None:
+        self._address = address
+        try:
+            self._store = _store(address)
+        except BaseError as error:
+            raise ValueError(str(error).partition("\n")[0]) from error
+        self._swept_at = -SWEEP_EVERY_S
+
+    @property
+    def place(self) -> str:
+        """See `RecordingFiles`."""
+        return repr(self._address)
+
+    def begin(self, id_: str) -> UnfinishedFile:
+        """See `RecordingFiles`. What is long waits in the folder for temporary files."""
+        require_space(Path(gettempdir()))
+        return _Upload(self._store, checked_id(id_))
+
+    def open(self, id_: str) -> IO[bytes]:
+        """See `RecordingFiles`."""
+        return cast(IO[bytes], _Reader(self._store, checked_id(id_)))
+
+    def stored(self) -> Iterator[StoredAudio]:
+        """See `RecordingFiles`."""
+        with _translated():
+            for batch in self._store.list():
+                for each in batch:
+                    if ID.fullmatch(each["path"]):
+                        yield StoredAudio(each["path"], each["last_modified"].timestamp())
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """See `RecordingFiles`."""
+        for id_ in ids:
+            with suppress(FileNotFoundError), _translated():
+                self._store.delete(checked_id(id_))
+
+    def sweep(self, before_s: float) -> int:
+        """See `RecordingFiles`. It looks once an hour; an upload leaves nothing unfinished that could be listed."""
+        if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
+            return 0
+        old = [each.id for each in self.stored() if each.changed_s < before_s]
+        self.remove(old)
+        self._swept_at = time.monotonic()
+        return len(old)
+
+    def is_empty(self) -> bool:
+        """See `RecordingFiles`."""
+        return next(self.stored(), None) is None
+
+    def draft_folder(self, beside: Path) -> Path:
+        """See `RecordingFiles`."""
+        return beside
+
+    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
+        """See `RecordingFiles`. What is there already stays: the audio of an id never changes."""
+        before = {each.id for each in self.stored()}
+        for file in draft.iterdir():
+            if file.name not in before:
+                undo.callback(self.remove, [file.name])
+                with _translated():
+                    self._store.put(file.name, file, chunk_size=PART_BYTES)
+        done.callback(self.remove, before - {file.name for file in draft.iterdir()})
+
+    def problems(self) -> Iterator[StorageProblem]:
+        """See `RecordingFiles`."""
+        id_, content = new_recording_id(), b"ncco doctor"
+        try:
+            self.put(id_, content)
+            try:
+                with self.open(id_) as file:
+                    if file.read() != content or id_ not in {each.id for each in self.stored()}:
+                        yield StorageProblem(True, f"{self.place} does not give back what was written", _REACH)
+                if self._is_public(id_):
+                    message = f"everybody can read what is in {self.place}"
+                    yield StorageProblem(True, message, "block public access to the bucket at its provider")
+            finally:
+                self.remove([id_])
+        except AppError as error:
+            yield StorageProblem(True, f"{self.place}: {error}", error.cure)
+
+    def _is_public(self, id_: str) -> bool:
+        try:
+            _store(self._address, skip_signature=True).head(id_)
+        except (BaseError, OSError):
+            return False
+        return True
+
+
+def _store(address: BucketAddress, **more: Any) -> S3Store:
+    given = {
+        "endpoint": address.endpoint,
+        "region": address.region,
+        "access_key_id": address.key_id,
+        "secret_access_key": address.secret_key,
+        "session_token": address.token,
+    }
+    client: ClientConfig = {
+        "allow_http": address.endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=CONNECT_S),
+        "timeout": timedelta(seconds=REQUEST_S),
+    }
+    retry: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_S)}
+    options = {name: value for name, value in given.items() if value} | more
+    return S3Store(
+        address.bucket,
+        prefix=address.prefix or None,
+        client_options=client,
+        retry_config=retry,
+        disable_bulk_delete=True,  # which not every provider has
+        **cast(Any, options),
+    )
+
+
+class _Upload(UnfinishedFile):
+    """Nothing is in the bucket before it is kept: its type is known only then."""
+
+    def __init__(self, store: S3Store, id_: str) -> None:
+        super().__init__(cast(IO[bytes], SpooledTemporaryFile(max_size=PART_BYTES)))  # noqa: SIM115 - `close` does
+        self._store = store
+        self._id = id_
+
+    def keep(self) -> None:
+        self._file.seek(0)
+        with _translated():
+            self._store.put(self._id, self._file, chunk_size=PART_BYTES, max_concurrency=2)
+
+    def close(self) -> None:
+        """Also ends an upload: its next part cannot be read, and the library aborts it."""
+        self._file.close()
+
+
+class _Reader:
+    """An object, read by pieces from any position."""
+
+    def __init__(self, store: S3Store, id_: str) -> None:
+        with _translated():
+            self._file = obstore.open_reader(store, id_, buffer_size=READ_BYTES)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._read(self._file.readall if size < 0 else lambda: self._file.read(size))
+
+    def _read(self, read: Callable[[], Any]) -> bytes:
+        with _translated():
+            return bytes(read())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

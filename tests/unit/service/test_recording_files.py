@@ -1,0 +1,192 @@
+"""The folder and the bucket of recordings: one contract for both, and what a bucket does when it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from app.service.recording_bucket import PART_BYTES, BucketError
+from app.service.recording_files import BucketAddress, RecordingFiles, new_recording_id, opened_bucket, size_of
+from app.service.recording_folder import RecordingFolder
+from tests.contract.s3_server import BUCKET, KEY_ID, REGION, SECRET, Fault, S3Server, Stored, s3_server
+
+LONG = PART_BYTES + 1000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as storage:
+        yield storage
+
+
+@pytest.fixture
+def storage(server: S3Server) -> Iterator[S3Server]:
+    """The server without objects and faults; every request to it is signed as it must be."""
+    for seen in (server.objects, server.uploads, server.refused, server.requests):
+        seen.clear()
+    server.fault, server.is_public = lambda *_: None, False
+    yield server
+    assert {} == server.uploads
+
+
+def bucket(storage: S3Server, name: str = BUCKET, secret: str = SECRET) -> RecordingFiles:
+    return opened_bucket(BucketAddress(name, "ncco/calls", storage.url, REGION, KEY_ID, secret, ""))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def files(request: pytest.FixtureRequest, tmp_path: Path, storage: S3Server) -> RecordingFiles:
+    return RecordingFolder(tmp_path / "recordings") if request.param == "folder" else bucket(storage)
+
+
+def content(files: RecordingFiles, id_: str) -> bytes:
+    with files.open(id_) as audio:
+        return audio.read()
+
+
+@pytest.mark.parametrize("size", [0, 1, LONG])
+def test_what_is_kept_can_be_read_from_anywhere(files: RecordingFiles, size: int) -> None:
+    id_, audio = new_recording_id(), os.urandom(size)
+    with closing(files.begin(id_)) as file:
+        for at in range(0, size, 1 << 20):
+            file.write(audio[at : at + (1 << 20)])
+        assert [] == list(files.stored())
+        file.keep()
+        assert (size, hashlib.sha256(audio).hexdigest()) == (file.size, file.sha256)
+    with files.open(id_) as read:
+        assert size == size_of(read)
+        read.seek(size // 2)
+        assert audio[size // 2 :] == read.read(size)
+        assert b"" == read.read(10)
+
+    assert audio == content(files, id_)
+    assert [id_] == [each.id for each in files.stored()]
+    assert abs(time.time() - next(files.stored()).changed_s) < 60
+
+
+def test_what_is_not_kept_or_removed_is_not_there(files: RecordingFiles) -> None:
+    removed, unfinished = new_recording_id(), new_recording_id()
+    files.put(removed, b"audio")
+    with closing(files.begin(unfinished)) as file:
+        file.write(b"half")
+    for _ in range(2):
+        files.remove([removed, unfinished])
+
+    assert files.is_empty()
+    for id_ in (removed, unfinished):
+        with pytest.raises(FileNotFoundError):
+            files.open(id_)
+    for wrong in ("../escaped", "A" * 32, ""):
+        with pytest.raises(ValueError, match="no id"):
+            files.open(wrong)
+
+
+def test_a_restore_replaces_all_and_can_be_undone(files: RecordingFiles, tmp_path: Path) -> None:
+    old, both, new = (new_recording_id() for _ in range(3))
+    for id_ in (old, both):
+        files.put(id_, id_.encode())
+
+    def draft(name: str) -> Path:
+        folder = tmp_path / name / "new"
+        folder.mkdir(parents=True)
+        for id_ in (both, new):
+            (folder / id_).write_text(id_)
+        return folder
+
+    def kept() -> dict[str, bytes]:
+        return {each.id: content(files, each.id) for each in files.stored()}
+
+    with ExitStack() as undo:
+        files.replace(draft("first"), undo, ExitStack())
+        assert new in kept()
+    assert {id_: id_.encode() for id_ in (old, both)} == kept()
+    done = ExitStack()
+    files.replace(draft("second"), ExitStack().pop_all(), done)
+    done.close()
+    assert {id_: id_.encode() for id_ in (both, new)} == kept()
+
+
+def test_only_old_recordings_are_swept(storage: S3Server) -> None:
+    names = {name: new_recording_id() for name in ("old", "new")}
+    for name, days in (("old", 100), ("new", 1)):
+        storage.objects[f"ncco/calls/{names[name]}"] = Stored(b"audio", time.time() - days * 86_400)
+    storage.objects["ncco/calls/notes.txt"] = storage.objects["elsewhere"] = Stored(b"not ours", 0)
+    files = bucket(storage)
+
+    assert [0, 1, 0] == [files.sweep(before) for before in (0, time.time() - 90 * 86_400, time.time())]
+    assert {names["new"], "notes.txt", "elsewhere"} == set(storage.recordings)
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem", "cure"),
+    [
+        (Fault(403, "AccessDenied"), "the bucket answers AccessDenied", "allow this user to put"),
+        (Fault(507, "XMinioStorageFull"), "the bucket answers XMinioStorageFull", "make room in the bucket"),
+        (Fault(500), "the bucket answers InternalError", "it is tried again"),
+        (Fault(403, "ExpiredToken"), "the bucket answers ExpiredToken", "AWS_SECRET_ACCESS_KEY"),
+        (
+            Fault(301),
+            "the bucket does not answer as it should: Received redirect",
+            "AWS_REGION",
+        ),
+        (Fault(418, "<b>"), "the bucket does not answer as it should: ", "check NCCO_S3_ENDPOINT"),
+    ],
+)
+def test_an_upload_that_fails_leaves_nothing_and_says_why(
+    storage: S3Server, fault: Fault, problem: str, cure: str
+) -> None:
+    storage.fault = lambda method, _: fault if method == "PUT" else None
+    with pytest.raises(BucketError) as failed:
+        bucket(storage).put(new_recording_id(), bytes(LONG if fault.code == "AccessDenied" else 10))
+
+    assert str(failed.value).startswith(problem)
+    assert cure in failed.value.cure
+    assert ({}, {}) == (storage.objects, storage.uploads)
+    assert SECRET not in f"{failed.value!r}"
+
+
+def test_reading_goes_on_after_a_fault_and_says_when_it_cannot(storage: S3Server) -> None:
+    id_, faults = new_recording_id(), [Fault(500), Fault(dies=True)]
+    files = bucket(storage)
+    files.put(id_, bytes(1000))
+    storage.fault = lambda method, _: faults.pop() if method == "GET" and faults else None
+    assert bytes(1000) == content(files, id_)
+    assert [] == faults
+
+    storage.fault = lambda *_: Fault(403, "AccessDenied")
+    with pytest.raises(BucketError, match="denies access"):
+        content(files, id_)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "problem"),
+    [("other", SECRET, "NoSuchBucket"), (BUCKET, "wrong", "SignatureDoesNotMatch")],
+)
+def test_a_wrong_bucket_or_key_is_said(storage: S3Server, name: str, secret: str, problem: str) -> None:
+    files = bucket(storage, name, secret)
+    with pytest.raises(BucketError, match=problem):
+        files.put(new_recording_id(), b"audio")
+    with pytest.raises(BucketError, match=problem):
+        files.remove([new_recording_id()])
+
+
+def test_a_bucket_is_tried_out_for_real(storage: S3Server) -> None:
+    assert [] == list(bucket(storage).problems())
+    assert {"PUT", "GET", "DELETE"} <= {method for method, _ in storage.requests}
+    assert {} == storage.objects
+    storage.is_public = True
+    assert ["everybody can read"] == [each.message[:18] for each in bucket(storage).problems()]
+    storage.fault = lambda method, key: Fault(403, "AccessDenied") if method == "GET" and not key else None
+    assert ["AccessDenied"] == [each.message.rpartition(" ")[2] for each in bucket(storage).problems()]
+    assert {} == storage.objects
+
+
+def test_without_a_server_the_bucket_is_away() -> None:
+    nobody = S3Server(port=9)
+    with pytest.raises(BucketError, match="does not answer as it should"):
+        bucket(nobody).put(new_recording_id(), b"audio")
