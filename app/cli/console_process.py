@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import secrets
 import signal
 import socket
@@ -30,6 +31,8 @@ KILL_AFTER_S: Final = 5
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 """A console that failed is started again after a pause, which doubles with each time."""
+NICE: Final = 10
+"""How much later than the webhooks' process it gets a busy processor, with its subprocesses: callers go first."""
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
@@ -183,6 +186,7 @@ def run_console(settings: Settings, served: tuple[str, str], bound: socket.socke
     `served` are the URLs of the webhook server and of its counters.
     """
     end_with_parent(signal.SIGKILL)  # at once, whatever is being played
+    os.nice(NICE)
     configure_log(settings)
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it

@@ -42,16 +42,16 @@ class RequireSession:
             return
         request = Request(scope)
         app: ASGIApp = self._app
+        problem: StoreError | None = None
         try:
             is_stream = request.headers.get("accept") == "text/event-stream"
             is_use = not is_stream and UNATTENDED not in request.headers  # a forgotten tab does not stay logged in
             session = await session_of(request, is_use=is_use)
         except StoreError as error:
-            app = store_refused(request, error)
-        else:
-            request.state.session = session
-            if session is None and scope["path"] not in PUBLIC:
-                app = _login_required(request)
+            session, problem = None, error
+        request.state.session = session
+        if session is None and scope["path"] not in PUBLIC:
+            app = _login_required(request) if problem is None else _login_again(request, problem)
         await app(scope, receive, send)
 
 
@@ -61,9 +61,20 @@ async def session_of(request: HTTPConnection, *, is_use: bool = True) -> Console
     return await sessions.find(request.cookies.get(_cookie_name(request), ""), is_use=is_use)
 
 
+def _login_again(request: Request, error: StoreError) -> Response:
+    """The login page while sessions cannot be read from the store: this process keeps those that it opens."""
+    if not wants_page(request) or request.method != "GET":
+        return store_refused(request, error)
+    problem = f"The database cannot be used: {error}. Log in again: Health says what to do."
+    return login_page(request, "/health", problem, 503)
+
+
 def store_refused(request: Request, error: StoreError) -> Response:
-    """The answer while the store cannot be used."""
-    return refused(request, 503, f"The database cannot be used: {error}.", error.cure or "Try it again in a moment.")
+    """The answer while the store cannot be used, perhaps since it could not be opened."""
+    sessions: Sessions = request.app.state.sessions
+    error = sessions.problem or error
+    cure = error.cure or "try it again in a moment"
+    return refused(request, 503, f"The database cannot be used: {error}.", f"{cure[0].upper()}{cure[1:]}.")
 
 
 def _login_required(request: Request) -> Response:

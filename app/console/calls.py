@@ -105,12 +105,11 @@ def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
 @router.get("/calls")
 async def calls(request: Request, search: Search, _: CanLook) -> Response:
     """The list, or only its rows when the page asks for what is new."""
-    now, problem, found = datetime.now(UTC), "", []
-    try:
+    now, found = datetime.now(UTC), list[CallRow]()
+    is_memory = request.app.state.settings.has_memory_store
+    if not is_memory:
         async with recorded(request) as records:
             found = await _find(records, search, PAGE + 1, now)
-    except StoreError as error:
-        problem = str(error)
     older = search.address(before=found[PAGE - 1].key) if len(found) > PAGE else ""
     name = "calls_rows.html" if request.headers.get("hx-request") else "calls.html"
     return render(
@@ -119,10 +118,9 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
         search=search,
         calls=_documents(found[:PAGE], now),
         older=older,
-        problem=problem,
         periods=PERIODS,
         flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
-        is_memory=request.app.state.settings.has_memory_store,
+        is_memory=is_memory,
     )
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.calls import recorded
-from app.console.chart import bars, lines
+from app.console.chart import chart
 from app.console.figures import Figures, Minute, Series, quantile, sum_of, total
 from app.console.pages import render
 from app.errors import StoreError
@@ -36,6 +36,15 @@ MANY_FAILED_TRIES: Final = 3
 """The failed tries in an hour from which what waits is a problem: a first try may come too early."""
 SLOW_S: Final = 2.5
 """The time of the slowest webhooks from which callers wait too long; Vonage gives up after 5 s."""
+BACKUP: Final = "how-to/backup"
+CONSOLE: Final = "how-to/console"
+FAULTS: Final = "explanation/faults"
+LOOKUPS: Final = "how-to/crm"
+MONITOR: Final = "how-to/monitor"
+RECORDINGS: Final = "how-to/recordings"
+REVISIONS: Final = "explanation/revisions"
+SECRETS: Final = "how-to/secrets"
+SECURITY: Final = "security"
 _SIGNATURE_CURE: Final = (
     "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
 )
@@ -46,12 +55,14 @@ class HealthProblem(NamedTuple):
 
     Attributes:
         severity: `error`: callers notice it; `warning`.
-        link: the page with more, "" for none, and `where` in words.
+        page: of the documentation.
+        link: the page of the console with more, "" for none, and `where` in words.
     """
 
     severity: str
     text: str
     cure: str
+    page: str
     where: str = ""
     link: str = ""
 
@@ -85,7 +96,7 @@ async def health(request: Request, _: CanLook) -> Response:
         *_of_hour(hour, lookups, read.project),
         *_of_gauges(gauges, backup, now),
         *_of_waiting(hour, gauges, settings),
-        *([HealthProblem("error", f"The calls cannot be read: {store_problem}.", "")] if store_problem else []),
+        *([store_problem] if store_problem else []),
     ]
     return render(
         request,
@@ -93,6 +104,7 @@ async def health(request: Request, _: CanLook) -> Response:
         problems=sorted(problems, key=lambda problem: problem.severity),
         state=figures.state,
         host=socket.gethostname(),
+        sentences=list(_sentences(hour)),
         webhooks=sum_of(hour, "ncco_webhooks_total"),
         refused=sum_of(hour, "ncco_signature_rejections_total"),
         failsafes=sum_of(hour, "ncco_failsafes_total"),
@@ -109,15 +121,28 @@ async def health(request: Request, _: CanLook) -> Response:
     )
 
 
-async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], str]:
+def _sentences(hour: Mapping[Series, float]) -> Iterator[str]:
+    """The last hour in words."""
+    middle, slow = quantile(hour, 0.5), quantile(hour, 0.99)
+    if middle is None:
+        yield "This console has seen no call in the last hour."
+        return
+    yield f"Answers usually take {_ms(middle)}; the slowest of a hundred {_ms(slow)}."
+    yield f"Callers heard the emergency announcement: {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
+
+
+async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], HealthProblem | None]:
     """The open calls by flow and revision, and why they cannot be read."""
     if request.app.state.settings.has_memory_store:
-        return [], ""
+        return [], None
     try:
         async with recorded(request) as records:
-            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), ""
+            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
     except StoreError as error:
-        return [], str(error)
+        text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
+        cure = error.cure or "start it, or look at its disk; `ncco doctor` tries it"
+        cure = f"{cure[0].upper()}{cure[1:]}. The server goes on by itself when it is back."
+        return [], HealthProblem("error", text, cure, FAULTS)
 
 
 def _of_server(figures: Figures) -> Iterator[HealthProblem]:
@@ -125,23 +150,25 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     state = figures.state
     if state is None:
         cure = "Open the console that `ncco serve` starts; it reads the server beside it."
-        yield HealthProblem("error", "This console does not know its server.", cure)
+        yield HealthProblem("error", "This console does not know its server.", cure, CONSOLE)
         return
     if state.problem:
         cure = "Look at its log and at its service (`systemctl status ncco`), and start it again."
-        yield HealthProblem(
-            "error", f"The server on this host is down, and callers hear nothing: {state.problem}.", cure
-        )
+        text = f"The server on this host is down, and callers hear nothing: {state.problem}."
+        yield HealthProblem("error", text, cure, FAULTS)
     elif not figures.is_counted:
-        yield HealthProblem("warning", "The server answers, but its counters cannot be read.", "Start it again.")
+        yield HealthProblem(
+            "warning", "The server answers, but its counters cannot be read.", "Start it again.", MONITOR
+        )
     for reason in state.reasons:
         cure = (
             "Correct that; the log says more. A server that shuts down finishes its calls first: start it again then."
         )
-        yield HealthProblem("error", f"The server takes no new calls: {reason}.", cure)
+        yield HealthProblem("error", f"The server takes no new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls go on with the last good ones. {rejected}"
-        yield HealthProblem("warning", text, "Correct it: the server loads the flows by itself.", "the flows", "/flows")
+        cure = "Correct it: the server loads the flows by itself."
+        yield HealthProblem("warning", text, cure, REVISIONS, "the flows", "/flows")
 
 
 def _of_hour(
@@ -150,26 +177,28 @@ def _of_hour(
     """What the last hour shows."""
     webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
     if failsafes:
-        text = f"{counted(failsafes, 'caller')} heard the failsafe message instead of a flow in the last hour."
+        text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the calls in which something failed: each says which step, and why."
-        yield HealthProblem("error", text, cure, "such calls", "/calls?state=failed&since=hour")
+        yield HealthProblem("error", text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
     refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
     if refused:
         reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
-        text = f"{counted(round(sum(refused.values())), 'webhook')} had no valid signature in the last hour: {reasons}."
+        many = counted(round(sum(refused.values())), "webhook")
+        text = f"{many} had no valid signature of Vonage in the last hour: {reasons}."
         if webhooks:
             cure = f"It is right to refuse strangers who try the address. If Vonage sent them: {_SIGNATURE_CURE}"
-            yield HealthProblem("warning", text, cure)
+            yield HealthProblem("warning", text, cure, SECURITY)
         else:
             text += " No webhook had one, so every caller hears a dead line."
-            yield HealthProblem("error", text, _SIGNATURE_CURE)
+            yield HealthProblem("error", text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
-        text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the store was away."
-        yield HealthProblem("error", text, "Check the database, its disk, and the log.")
+        text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the database was away."
+        yield HealthProblem("error", text, "Check the database, its disk, and the log.", FAULTS)
     slowest = quantile(hour, 0.99)
     if slowest is not None and slowest >= SLOW_S:
-        text = f"One webhook in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
-        yield HealthProblem("error", text, "Look at slow lookups below, at the disk of the database and at the load.")
+        text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
+        cure = "Look at slow lookups below, at the disk of the database and at the load."
+        yield HealthProblem("error", text, cure, MONITOR)
     for lookup in lookups:
         yield from _of_lookup(lookup, project)
 
@@ -178,16 +207,20 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
     """What needs somebody: it was given up, refused or not done."""
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
-        yield HealthProblem("warning", text, "`ncco hooks` says why; `ncco hooks retry --all` sends them again.")
+        cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
+        yield HealthProblem("warning", text, cure, MONITOR)
     if failed := sum_of(gauges, "ncco_recordings", "failed"):
         text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
-        yield HealthProblem("warning", text, "Each says why, and can be fetched again.", "the messages", "/messages")
+        cure = "Each says why, and can be fetched again."
+        yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
-        yield HealthProblem("warning", text, "The log says which and why; `ncco doctor` checks them.")
+        cure = "The log says which and why; `ncco doctor` checks them."
+        yield HealthProblem("warning", text, cure, SECRETS)
     if backup is not None and now - backup > OLD_BACKUP:
         text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
-        yield HealthProblem("warning", text, "Look at its timer (`systemctl list-timers`), or run `ncco backup` now.")
+        cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
+        yield HealthProblem("warning", text, cure, BACKUP)
 
 
 def _of_waiting(
@@ -199,19 +232,19 @@ def _of_waiting(
         text = (
             f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
         )
-        yield HealthProblem("warning", text, "`ncco hooks` says why. They are tried again by themselves.")
+        cure = "`ncco hooks` says why. They are tried again by themselves."
+        yield HealthProblem("warning", text, cure, MONITOR)
     if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
         return
     text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
     tries = sum_of(hour, "ncco_recording_tries_total", "failed")
     if settings.missing_to_fetch:
         cure = f"{SET_KEY[0].upper()}{SET_KEY[1:]}."
-        yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, "the messages", "/messages")
+        yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
         cure = "Each says why, and is tried again by itself."
-        yield HealthProblem(
-            "warning", f"{text}{tries} tries failed in the last hour.", cure, "the messages", "/messages"
-        )
+        text += f"{tries} tries failed in the last hour."
+        yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
@@ -233,7 +266,7 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     cure = " ".join([*cures, "Those callers got its `default`."])
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
-    yield HealthProblem(severity, text, cure, f"flow {flow}, step {step}" if flow else "", link)
+    yield HealthProblem(severity, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 
 def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
@@ -257,7 +290,8 @@ def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Ma
     most, slowest = max(filter(None, rate), default=0), max(filter(None, slow), default=0.0)
     rates = f"Webhooks per minute, {most} at most" if most else "Webhooks per minute"
     times = f"Time to answer, {_ms(slowest)} at most" if slowest else "Time to answer"
-    return [(rates, (), bars(rate, rates)), (times, ("p50", "p99"), lines([middle, slow], f"{times}: p50 and p99"))]
+    names = ("usual (p50)", "slowest of a hundred (p99)")
+    return [(rates, (), chart([rate], rates)), (times, names, chart([middle, slow], f"{times}: {' and '.join(names)}"))]
 
 
 def _row(minute: Minute) -> tuple[str, int, str, str, int]:

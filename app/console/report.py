@@ -14,7 +14,6 @@ from pydantic import BaseModel, BeforeValidator
 from app.console.access import CanLook
 from app.console.calls import recorded
 from app.console.pages import render
-from app.errors import StoreError
 from app.flow.zones import find_zone
 from app.service.call_report import DISPOSITIONS, CallReport, Period, count_calls, read_period, zone_of
 from app.store import milliseconds
@@ -82,24 +81,20 @@ async def _count(request: Request, period: Period, flow: str) -> CallReport:
 @router.get("/report")
 async def report(request: Request, filters: Filters, _: CanLook) -> Response:
     """The counts of a period, by flow and by called number."""
-    period, rows, problem = await _period(request, filters), [], ""
-    try:
-        rows = (await _count(request, period, filters.flow)).rows
-    except StoreError as error:
-        problem = str(error)
+    period, is_memory = await _period(request, filters), request.app.state.settings.has_memory_store
+    rows = [] if is_memory else (await _count(request, period, filters.flow)).rows
     address = urlencode({**period.document, "flow": filters.flow})
     return render(
         request,
         "report.html",
         period=period,
         rows=rows,
-        problem=problem,
         flow=filters.flow,
         flows=sorted(request.app.state.project.current().project.flows),
         columns=COLUMNS,
         dispositions=DISPOSITIONS,
         address=address,
-        is_memory=request.app.state.settings.has_memory_store,
+        is_memory=is_memory,
     )
 
 

@@ -303,15 +303,27 @@ async def test_many_logins_at_once_get_no_more_than_ten_tries() -> None:
     assert all(response.headers["retry-after"] for response in wrong if response.status_code == 429)
 
 
-async def test_without_its_database_the_console_says_so() -> None:
+async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> None:
     app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
     async with browser(app, "https://127.0.0.1:8001") as client:
-        login = await client.get("/login")
+        unknown = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
+        script = await client.get(
+            "/calls.json", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}", "Accept": ""}
+        )
+        wrong = await log_in(client, "wrong")
         opened = await log_in(client, PASSWORDS["change"])
-        served = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
-    assert (200, 503, 503) == (login.status_code, opened.status_code, served.status_code)
-    assert "NCCO_DATABASE_URL" in opened.text
-    assert "NCCO_DATABASE_URL" in served.text
+        pages = {path: await client.get(path) for path in ("/health", "/flows", "/calls", "/report", "/messages")}
+        cookie, token = opened.headers["set-cookie"].partition(";")[0], await csrf_token(client)
+        ended = await client.post("/logout", headers={"X-CSRF-Token": token})
+        after = await client.get("/health", headers={"Cookie": cookie})
+    assert (503, 503, 401, 303, 303) == tuple(each.status_code for each in (unknown, script, wrong, opened, ended))
+    assert {"/health": 200, "/flows": 200, "/calls": 503, "/report": 503, "/messages": 503} == {
+        path: page.status_code for path, page in pages.items()
+    }
+    assert 401 == after.status_code
+    assert "Log in again: Health says what to do." in unknown.text
+    for page in (script, pages["/calls"], pages["/messages"], pages["/health"]):
+        assert "NCCO_DATABASE_URL" in page.text
 
 
 async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:

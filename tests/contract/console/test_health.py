@@ -13,13 +13,14 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.console import health
 from app.console.app import create_console
 from app.console.figures import MINUTES, Figures, sum_of, total
 from app.console.services import Served, Services
 from app.settings import Settings
 from app.web import create_app
 from tests.contract.application_api import APPLICATION_ID
-from tests.contract.console.conftest import logged_in, settings_for
+from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
 from tests.contract.keys import private_pem, rsa_key
 
 SERVER = "http://127.0.0.1:8000"
@@ -102,6 +103,8 @@ async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watche
     assert "The lookup stock failed 3 of 3 times in the last hour." in page
     assert "Show flow shop, step bicycles" in page
     assert "Webhooks 6" in page
+    assert re.search(r"Answers usually take [\d.]+ ms; the slowest of a hundred [\d.]+ ms\.", page)
+    assert "Callers heard the emergency announcement: none." in page
 
 
 async def test_a_server_that_drains_says_so(watched: Watched) -> None:
@@ -226,4 +229,11 @@ async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> 
         page = (await client.get("/health")).text
 
     assert "The server on this host is down, and callers hear nothing" in page
+    assert "docs/explanation/faults.md" in page
     assert "All is well" not in page
+
+
+def test_each_page_of_the_documentation_that_is_named_exists() -> None:
+    pages = re.findall(r'^[A-Z]+: Final = "([a-z-]+(?:/[a-z-]+)?)"$', Path(health.__file__).read_text("utf-8"), re.M)
+    assert len(pages) > 5
+    assert [] == [page for page in pages if not (REPOSITORY / "docs" / f"{page}.md").is_file()]

@@ -1,0 +1,117 @@
+"""The console while its database is away: people log in and see Health, and nothing hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.console.app import create_console
+from app.console.services import Services
+from app.console.sessions import AWAY_S
+from tests.contract.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for
+from tests.contract.store import postgres_server
+from tests.contract.store.postgres_server import Server
+
+NEEDS_DATABASE = ("/calls", "/calls.json", "/calls/aaaaaaaa-1", "/report", "/messages")
+PATIENCE_S = 8.0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    if reason := postgres_server.why_not():
+        pytest.skip(reason)
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+async def check_outage(client: httpx.AsyncClient, new: httpx.AsyncClient, said: str) -> str:
+    """The way through an outage of one who is logged in and one who is not; the cookie of a session that was ended."""
+    began = time.monotonic()
+    opened = await log_in(new, PASSWORDS["look"])
+    assert 303 == opened.status_code
+    for each in (client, new):
+        health = await each.get("/health")
+        assert 200 == health.status_code
+        assert said in health.text
+        for path in NEEDS_DATABASE:
+            reply = await each.get(path)
+            assert 503 == reply.status_code, path
+            assert "Traceback" not in reply.text
+            assert said in reply.text, path
+    assert 403 == (await new.post("/logout")).status_code
+    third = await log_in(new, PASSWORDS["look"])
+    assert 303 == (await new.post("/logout", headers={"X-CSRF-Token": await csrf_token(new)})).status_code
+    assert time.monotonic() - began < PATIENCE_S * (2 * len(NEEDS_DATABASE) + 6)
+    return third.headers["set-cookie"].partition(";")[0]
+
+
+def processes_of(server: Server) -> list[int]:
+    first = (server.home / "data/postmaster.pid").read_text().split()[0]
+    return [int(first), *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+
+
+@pytest.mark.parametrize("way", ["stopped", "frozen"])
+async def test_people_log_in_and_see_health_while_postgresql_is_away(
+    postgres: Server, tmp_path: Path, way: str
+) -> None:
+    (tmp_path / "flows").mkdir()
+    url = postgres.url(postgres.new_database())
+    app = create_console(settings_for(tmp_path, database_url=url, insecure=True, key="k" * 40), Services(), dev=True)
+    async with await logged_in(app) as client, browser(app) as new:
+        former = (await client.get("/health")).text
+        frozen = processes_of(postgres) if way == "frozen" else []
+        if way == "stopped":
+            postgres.stop()
+        for process in frozen:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            ended = await check_outage(client, new, f"127.0.0.1:{postgres.port}/")
+        finally:
+            if way == "stopped":
+                postgres.start()
+            for process in frozen:
+                os.kill(process, signal.SIGCONT)
+        await asyncio.sleep(AWAY_S)
+        again = [await each.get("/calls") for each in (client, new)]
+        after = await new.get("/calls", headers={"Cookie": ended})
+    await app.state.store.close()
+
+    assert "cannot be read" not in former
+    assert [200, 401] == [each.status_code for each in again]
+    assert 401 == after.status_code
+
+
+async def test_people_log_in_and_see_health_while_a_sqlite_file_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    file = tmp_path / "calls.db"
+    file.write_text("This is no database. " * 500)
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{file}", insecure=True)
+    console, other = (create_console(settings, Services(), dev=True) for _ in range(2))
+    async with await logged_in(console) as client, browser(console) as new:
+        ended = await check_outage(client, new, "is not a SQLite database")
+        file.unlink()
+        await asyncio.sleep(AWAY_S)
+        served = await client.get("/messages")
+        async with browser(other) as elsewhere:
+            kept = await elsewhere.get("/messages", headers={"Cookie": cookie_of(client)})
+            gone = await elsewhere.get("/messages", headers={"Cookie": ended})
+    for each in (console, other):
+        await each.state.store.close()
+
+    assert (200, 200, 401) == (served.status_code, kept.status_code, gone.status_code)
+
+
+def cookie_of(client: httpx.AsyncClient) -> str:
+    (cookie,) = client.cookies.jar
+    return f"{cookie.name}={cookie.value}"
