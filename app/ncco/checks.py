@@ -23,20 +23,7 @@ MAX_HEADERS_BYTES = 512
 """Bytes of WebSocket metadata. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191
 """Characters of an Authorization header. Source: Java SDK."""
-UNSUPPORTED_AUDIO = (
-    ".ogg",
-    ".oga",
-    ".flac",
-    ".aac",
-    ".m4a",
-    ".wma",
-    ".aiff",
-    ".amr",
-    ".opus",
-    ".webm",
-    ".mp4",
-    ".m3u8",
-)
+_OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -167,7 +154,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
     """Source: NCCO reference, Stream (streamUrl)."""
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
-    if isinstance(url, str) and url.partition("?")[0].lower().endswith(UNSUPPORTED_AUDIO):
+    if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
         yield fault("N917", "The file is neither mp3 nor wav by its name.", path="/streamUrl")
 
 

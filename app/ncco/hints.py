@@ -58,16 +58,6 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
     return Fix(f'Did you mean "{name}"?', "word", name) if name else None
 
 
-def meant_name(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
-    """The option that an unknown one was meant to be; None when that is not known. Arguments as in `meant_option`."""
-    target = folded(word)
-    foreign = OPTION_NAMES.get(title, {}).get(target)
-    same = next((name for name in names if folded(name) == target), None)
-    if same or any(folded(name) == target for name in inside):
-        return same
-    return foreign if foreign is not None else near(word, names)
-
-
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
     """The cure for an unknown option of the shape called `title`; None when nothing is known about the word.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import yaml
 
@@ -149,6 +149,8 @@ class RuleBook(Mapping[str, R]):
 
 RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
 """Every rule that `check` applies, by code."""
+UNKNOWN_OPTION: Final = "N105"
+"""The rule that concerns a name, not its value. Its fix is the option that was meant."""
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:

@@ -7,10 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn
 
-from app.ncco.issue import Issue
+from app.ncco.issue import UNKNOWN_OPTION, Issue
 
-UNKNOWN_OPTION: Final = "N105"
-"""The rule that concerns a name, not its value."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """How JSON writes one character of a text: as it is, as an escape, or as the escapes of a surrogate pair."""

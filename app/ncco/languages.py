@@ -47,6 +47,12 @@ VOICES: Final = {
 LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
 """English names of languages, in small letters, and their codes."""
 
+SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
+"""Codes of one language."""
+
+USUAL_CODES: Final[list[str]] = _DATA["usual"]
+"""The codes that a cure names first when the region is missing or not listed."""
+
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
 """Recognised and transcribed languages."""
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
-from itertools import pairwise
+from functools import cache, cached_property
 from types import NoneType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -17,8 +13,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.ncco.hints import ENDPOINT_NAMES, folded, meant_name, meant_option, near
-from app.ncco.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
+from app.ncco.hints import ENDPOINT_NAMES, folded, meant_option, near
+from app.ncco.issue import UNKNOWN_OPTION, Fix, Issue, fault, listed, pointer, shown, wrong_type
 from app.ncco.types import Flag, JsonSchema, Kind, Word, check_value
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
@@ -39,7 +35,7 @@ class Option:
     Attributes:
         name: as it is written in an NCCO.
         field: as it is called in Python.
-        describe: returns its description, one or two sentences.
+        description: one or two sentences.
         default: the value that Vonage assumes when it is missing; None when there is none.
     """
 
@@ -47,12 +43,12 @@ class Option:
     field: str
     kind: Kind
     required: bool
-    describe: Callable[[], str]
+    description: str
     default: object = None
 
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of its values; null is allowed where it may be left out."""
-        schema = self.kind.json_schema() | {"description": self.describe()}
+        schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
                 schema["enum"] = [*schema["enum"], None]
@@ -99,7 +95,7 @@ class Shape:
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
         """What is wrong with an object of this shape: its options one by one, then the rules between them."""
         issues: list[Issue] = []
-        unknown: list[Any] = []
+        meant: dict[Any, str] = {}
         for key, entry in value.items():
             if self.tag is not None and key == self.tag[0]:
                 continue
@@ -108,10 +104,10 @@ class Shape:
                 if found := check_value(option.kind, entry):
                     issues += [issue.inside(key) for issue in found]
             else:
-                issues += [issue.inside(key) for issue in self._check_unusual(key, entry)]
-                if not self._is_known(key):
-                    unknown.append(key)
-        meant = {key: name for key in unknown if (name := meant_name(key, self.title, self.options, self.inside))}
+                for issue in self._check_unusual(key, entry):
+                    issues.append(issue.inside(key))
+                    if issue.code == UNKNOWN_OPTION and issue.fix is not None:
+                        meant[key] = issue.fix.text
         missing = [name for name in self._required if value.get(name) is None]
         if missing:
             given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
@@ -129,7 +125,7 @@ class Shape:
         return all(next(iter(rule(value)), None) is None for rule in self.rules)
 
     def _missing(self, name: str) -> Issue:
-        about = self.options[name].describe()
+        about = self.options[name].description
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
     def _check_unusual(self, key: object, entry: object) -> list[Issue]:
@@ -141,7 +137,7 @@ class Shape:
             if note is None:
                 cure = meant_option(key, self.title, self.options, self.inside)
                 cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
-                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure))
+                issues.append(fault(UNKNOWN_OPTION, f"{self.title} has no option {shown(str(key))}.", cure))
         elif entry is not None:
             issues += check_value(option.kind, entry)
         elif not option.required:
@@ -162,10 +158,6 @@ class Shape:
         issues = [issue for rule in self.rules for issue in rule(options)]
         written = {pointer(name): pointer(key) for name, key in misspelt.items()}
         return [replace(issue, path=written[issue.path]) if issue.path in written else issue for issue in issues]
-
-    def _is_known(self, key: object) -> bool:
-        name = self.spellings.get(str(key), str(key))
-        return name in self.options or name in self.notes
 
     @cached_property
     def _required(self) -> tuple[str, ...]:
@@ -303,7 +295,7 @@ class NccoModel(BaseModel):
     Raises pydantic's `ValidationError` with every fault, each with its cure.
     """
 
-    model_config = ConfigDict(alias_generator=to_wire, frozen=True, **_SPELLINGS)
+    model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
 
     title: ClassVar[str]
     """What it is called in messages, e.g. `talk` or `phone endpoint`."""
@@ -374,7 +366,7 @@ def _plain(value: Any) -> Any:
 def _shape_of(model: type[NccoModel]) -> Shape:
     fields = model.model_fields
     tag = next((name for name in ("action", "type") if name in fields and isinstance(fields[name].default, str)), None)
-    options = [_option(model, name, info) for name, info in fields.items() if name != tag]
+    options = [_option(name, info) for name, info in fields.items() if name != tag]
     return Shape(
         title=model.title,
         about=" ".join((model.__doc__ or "").split()),
@@ -387,10 +379,10 @@ def _shape_of(model: type[NccoModel]) -> Shape:
     )
 
 
-def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
+def _option(name: str, info: FieldInfo) -> Option:
     default = next((entry.value for entry in info.metadata if isinstance(entry, Default)), None)
-    describe = partial(_description, model, name)
-    return Option(info.alias or name, name, _kind(info), info.is_required(), describe, default)
+    description = " ".join((info.description or "").split())
+    return Option(info.alias or name, name, _kind(info), info.is_required(), description, default)
 
 
 def _kind(info: FieldInfo) -> Kind:
@@ -403,27 +395,3 @@ def _kind(info: FieldInfo) -> Kind:
     if isinstance(value_type, str):  # the annotation is a Literal
         return Word(get_args(info.annotation))
     return Word(get_args(value_type)) if get_origin(value_type) is Literal else Nested(value_type.shape())
-
-
-def _description(model: type, name: str) -> str:
-    return next((texts[name] for texts in map(_descriptions, model.__mro__) if name in texts), "")
-
-
-@cache
-def _descriptions(model: type) -> dict[str, str]:
-    """The text under each field of one class; {} when the source is not available.
-
-    Read on first use: pydantic's `use_attribute_docstrings` reads the source of every class on import, which
-    takes longer than the rest of the import.
-    """
-    try:
-        source = textwrap.dedent(inspect.getsource(model))
-    except (OSError, TypeError):
-        return {}
-    (definition,) = ast.parse(source).body
-    return {
-        line.target.id: " ".join(str(text.value.value).split())
-        for line, text in pairwise(definition.body if isinstance(definition, ast.ClassDef) else [])
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }

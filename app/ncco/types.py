@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from app.ncco.hints import folded, near
 from app.ncco.issue import Fix, Issue, fault, listed, shown, wrong_type
-from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, RECOGNISED_CODES, VOICES, VOICES_BY_CODE
+from app.ncco.languages import (
+    LANGUAGE_NAMES,
+    RECOGNISED,
+    RECOGNISED_CODES,
+    SAME_LANGUAGE,
+    USUAL_CODES,
+    VOICES,
+    VOICES_BY_CODE,
+)
 
 if TYPE_CHECKING:
     from app.ncco.model import Shape
@@ -325,23 +333,6 @@ class SpokenText(Kind):
         return {"type": "string"}
 
 
-_SAME_LANGUAGE = {
-    "zh": ("cmn",),
-    "cmn": ("zh",),
-    "no": ("nb",),
-    "nb": ("no",),
-    "iw": ("he",),
-    "tl": ("fil",),
-    "in": ("id",),
-}
-"""Other codes of the same language."""
-
-_COMMON_CODES = frozenset(
-    {"en-US", "en-GB", "es-ES", "es-US", "fr-FR", "de-DE", "pt-PT", "pt-BR", "nl-NL", "it-IT", "ar-SA", "ta-IN"}
-)
-"""The codes that a cure names first when the region is missing or not listed."""
-
-
 @dataclass(frozen=True)
 class LanguageCode(Kind):
     """A BCP-47 code in any case; one that is not in the list is a warning.
@@ -374,9 +365,9 @@ class LanguageCode(Kind):
             return Fix(f"Write {code}.", "word", code)
         language, _, region = hyphened.partition("-")
         language, region = LANGUAGE_NAMES.get(language, language), {"uk": "gb"}.get(region, region)
-        names = {language, *_SAME_LANGUAGE.get(language, ())}
+        names = {language, *(code for codes in SAME_LANGUAGE if language in codes for code in codes)}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
-        same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in _COMMON_CODES))
+        same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in USUAL_CODES))
         return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:

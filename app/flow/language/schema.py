@@ -285,7 +285,7 @@ def _record(record: MapField, known: NccoShape | None) -> dict[str, JsonSchema]:
         found[name] = _field(shape, option)
         if option is not None:
             default = {} if option.default is None else {"default": option.default}
-            found[name] = about(found[name] | default, option.describe())
+            found[name] = about(found[name] | default, option.description)
     return found
 
 
@@ -400,7 +400,7 @@ def _on_answer() -> JsonSchema:
     run = about(offered("flows"), "The flow that the called party hears before it is joined.")
     tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
     ours = mapped({"run": run, "with": named(ANYTHING), **tones}, required=["run"])
-    return about({"if": has("run"), "then": ours, "else": plain}, known.describe())
+    return about({"if": has("run"), "then": ours, "else": plain}, known.description)
 
 
 def _has_value(word: str, value: str) -> JsonSchema:
