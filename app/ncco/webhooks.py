@@ -15,6 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 MAX_FIELD_DEPTH = 64
 """JSON text in a field is decoded if it has at most this many levels. Our choice: real webhooks have four."""
 
+MAX_NUMBER_DIGITS: Final = 100
+"""Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
+
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
 
@@ -33,18 +36,32 @@ def _decoded(value: object) -> object:
     try:
         decoded: object = orjson.loads(value)
     except orjson.JSONDecodeError:
-        decoded = _repaired(value)
+        decoded = repaired(value)
     return value if decoded is None or _is_deep(decoded, MAX_FIELD_DEPTH) else decoded
 
 
-def _repaired(text: str) -> object:
-    """The text decoded leniently, without what JSON cannot represent: half surrogate pairs, NaN, Infinity."""
+def repaired(text: str) -> object:
+    """The text decoded leniently, so that one bad character does not lose a call; None when it is not JSON.
+
+    Lone surrogates become replacement characters; NaN, Infinity and numbers that are too large become null.
+    """
     try:
-        decoded = json.loads(text, parse_constant=lambda _: None, strict=False)
-        repaired: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
+        decoded = json.loads(
+            text, parse_constant=lambda _: None, parse_float=_read_float, parse_int=_read_int, strict=False
+        )
+        value: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):  # RecursionError: text nested thousands deep
         return None
-    return repaired
+    return value
+
+
+def _read_float(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _read_int(text: str) -> int | None:
+    return int(text) if len(text) <= MAX_NUMBER_DIGITS else None
 
 
 def _is_deep(value: object, left: int) -> bool:

@@ -132,9 +132,9 @@ async def count_calls(
         begun, records = time.monotonic(), store.records()
         try:
             await records.open()
-            metrics.set_open_calls(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
+            metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
             if backup := await Backups(store.database).last():
-                metrics.set_last_backup(backup.made_at / 1000)
+                metrics.last_backup.set(backup.made_at / 1000)
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
         except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting
@@ -191,22 +191,23 @@ class HookLog(Listener):
         """One try is over."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
-            self._metrics.count_hook_try("sent")
+            self._metrics.hook_tries.labels("sent").inc()
             if verdict.problem:
                 self._log.warning("hook sent", **about, problem=verdict.problem)
             else:
                 self._log.info("hook sent", **about)
         elif next_s is not None:
-            self._metrics.count_hook_try("failed")
+            self._metrics.hook_tries.labels("failed").inc()
             self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
         else:
-            self._metrics.count_hook_try("parked")
+            self._metrics.hook_tries.labels("parked").inc()
             cure = f"check its receiver, then `ncco hooks retry {hook.id}`"
             self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
 
     def counted(self, counts: HookCounts) -> None:
         """How many hooks wait and are parked."""
-        self._metrics.set_unsent_hooks(counts.waiting, counts.parked)
+        self._metrics.unsent_hooks.labels("waiting").set(counts.waiting)
+        self._metrics.unsent_hooks.labels("parked").set(counts.parked)
 
     def troubled(self, problem: str) -> None:
         """The store was away."""

@@ -49,7 +49,18 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 class Metrics:
-    """The counters of one application."""
+    """The counters of one application.
+
+    Attributes:
+        refused_signatures: webhooks without a valid signature, by reason.
+        are_secrets_refused: 1 while changed secrets cannot be used, and the previous ones stay in use.
+        open_calls: how many there are.
+        last_backup: when it was made, in seconds since 1970.
+        hook_tries: by outcome: `sent`, `failed` (it is tried again) or `parked`.
+        unsent_hooks: how many are `waiting` and `parked`.
+        recording_tries: by outcome: `kept`, `failed` (it is tried again) or `given up`.
+        unfetched_recordings: how many are `waiting` and `failed`, which were given up or are gone.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -65,22 +76,22 @@ class Metrics:
         self._repeats = count("ncco_repeats", "Second deliveries, answered as the first")
         self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")
         self._without_store = count("ncco_store_unavailable", "Webhooks that got 503, since the store was away")
-        self._refusals = count("ncco_signature_rejections", "Webhooks refused", ["reason"])
+        self.refused_signatures = count("ncco_signature_rejections", "Webhooks refused", ["reason"])
         self._rejected = count("ncco_revisions_rejected", "Reads of the flows that were refused")
         self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
         self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk are refused")
         self._removals = state("ncco_removals_refused", "Numbers, flows and defaults gone from disk and still in use")
-        self._are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
-        self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
-        self._last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0: never")
+        self.are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
+        self.open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
+        self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0: never")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
         build.labels(version("ncco-server"), platform.python_version(), _commit()).set(1)
-        self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
-        self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
-        self._recordings = count("ncco_recording_tries", "Tries to fetch a recording", ["outcome"])
-        self._recordings_kept = state("ncco_recordings", "Recordings that are not fetched", ["state"])
+        self.hook_tries = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
+        self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
+        self.recording_tries = count("ncco_recording_tries", "Tries to fetch a recording", ["outcome"])
+        self.unfetched_recordings = state("ncco_recordings", "Recordings that are not fetched", ["state"])
         for reason in Refusal:
-            self._refusals.labels(reason)
+            self.refused_signatures.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
         self._seconds_of = {route: seconds.labels(route) for route in ROUTES}
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}
@@ -126,28 +137,6 @@ class Metrics:
         self._lookups.labels(name, result_of(answer)).inc()
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
-    def count_refused_signature(self, reason: str) -> None:
-        """Count one webhook without a valid signature."""
-        self._refusals.labels(reason).inc()
-
-    def count_hook_try(self, outcome: str) -> None:
-        """Count one try to send a hook: `sent`, `failed` (it is tried again) or `parked`."""
-        self._hooks.labels(outcome).inc()
-
-    def set_unsent_hooks(self, waiting: int, parked: int) -> None:
-        """Set how many hooks are not sent yet."""
-        self._hooks_kept.labels("waiting").set(waiting)
-        self._hooks_kept.labels("parked").set(parked)
-
-    def count_recording_try(self, outcome: str) -> None:
-        """Count one try to fetch a recording: `kept`, `failed` (it is tried again) or `given up`."""
-        self._recordings.labels(outcome).inc()
-
-    def set_recordings(self, waiting: int, failed: int) -> None:
-        """Set how many recordings wait to be fetched, and how many were given up or are gone."""
-        self._recordings_kept.labels("waiting").set(waiting)
-        self._recordings_kept.labels("failed").set(failed)
-
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
         """Count one read of the flow files; `removals` are those that it was refused for."""
         is_refused = read.has_errors or removals > 0
@@ -156,18 +145,6 @@ class Metrics:
         self._is_rejected.set(int(is_refused))
         self._removals.set(removals)
         self._flows.set(len(current.flows))
-
-    def secrets_read(self, *, is_refused: bool) -> None:
-        """Record whether the present secrets can be used; while they cannot, the previous ones stay in use."""
-        self._are_secrets_refused.set(int(is_refused))
-
-    def set_open_calls(self, calls: int) -> None:
-        """Set how many calls are open."""
-        self._open_calls.set(calls)
-
-    def set_last_backup(self, seconds: float) -> None:
-        """Set when the last backup was made, in seconds since 1970."""
-        self._last_backup.set(seconds)
 
     def render(self) -> bytes:
         """The exposition text; of all processes together where several serve."""

@@ -30,18 +30,19 @@ class RecordingLog(FetchListener):
         """One try is over."""
         about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
         if not row.problem:
-            self._metrics.count_recording_try("kept")
+            self._metrics.recording_tries.labels("kept").inc()
             self._log.info("recording kept", **about)
         elif next_s is not None:
-            self._metrics.count_recording_try("failed")
+            self._metrics.recording_tries.labels("failed").inc()
             self._log.warning("recording not fetched", **about, problem=row.problem, next_try_s=round(next_s))
         else:
-            self._metrics.count_recording_try("given up")
+            self._metrics.recording_tries.labels("given up").inc()
             self._log.error("recording given up", **about, problem=row.problem, cure=row.cure)
 
     def counted(self, counts: RecordingCounts) -> None:
         """How many recordings wait and have failed."""
-        self._metrics.set_recordings(counts.waiting, counts.failed)
+        self._metrics.unfetched_recordings.labels("waiting").set(counts.waiting)
+        self._metrics.unfetched_recordings.labels("failed").set(counts.failed)
 
     def troubled(self, problem: str) -> None:
         """The store was away."""

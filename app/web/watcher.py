@@ -187,13 +187,13 @@ class SecretsReader:
             if changed:
                 self._use(fresh)
         except SettingsError as error:
-            self._metrics.secrets_read(is_refused=True)
+            self._metrics.are_secrets_refused.set(1)
             log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
             return
         except OSError as error:  # no file can be opened at this moment
             log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
             return
-        self._metrics.secrets_read(is_refused=False)
+        self._metrics.are_secrets_refused.set(0)
         self._settings = fresh
         log.info("secrets changed" if changed else "secrets are the same", settings=changed)
         for text in fresh.warnings:

@@ -6,8 +6,6 @@ Whatever fails, a caller hears an NCCO, or Vonage gets a status that it understa
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait, WrongSignature
-from app.ncco.webhooks import StatusWebhook, Webhook
+from app.ncco.webhooks import StatusWebhook, Webhook, repaired
 from app.service.calls import CallService
 from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
 from app.settings import Settings
@@ -53,9 +51,6 @@ DEPTH_LIMIT: Final = 64
 """Levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser."""
 FIELD_LIMIT: Final = 1000
 """Fields of a form or a query."""
-MAX_NUMBER_DIGITS: Final = 100
-"""Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
-
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
@@ -253,7 +248,7 @@ def _read_json(body: bytes) -> Fields:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
-        value = _repaired(body)
+        value = repaired(body.decode("utf-8-sig", "replace"))
         if value is None:
             return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
     if not isinstance(value, dict):
@@ -276,31 +271,6 @@ def _is_deep(body: bytes) -> bool:
             case b"]" | b"}":
                 depth -= 1
     return False
-
-
-def _repaired(body: bytes) -> Any:
-    """Parse JSON leniently after strict parsing failed, so that one bad character does not lose a call.
-
-    Invalid UTF-8 and lone surrogates become replacement characters; NaN, Infinity and numbers that are too large
-    become null; a byte order mark is skipped. None when the body is not JSON.
-    """
-    try:
-        text = body.decode("utf-8-sig", "replace")
-        value = json.loads(
-            text, parse_constant=lambda _: None, parse_float=_read_float, parse_int=_read_int, strict=False
-        )
-        return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read_float(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _read_int(text: str) -> int | None:
-    return int(text) if len(text) <= MAX_NUMBER_DIGITS else None
 
 
 class WebhookResponse(Response):
@@ -475,7 +445,7 @@ class WebhookRoute(APIRoute):
             return failure_response(cancelled, request, self.path)
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
-                config.metrics.count_refused_signature(error.reason)
+                config.metrics.refused_signatures.labels(error.reason).inc()
             return failure_response(error, request, self.path)
         return response
 

@@ -47,11 +47,13 @@ def scraped() -> dict[str, dict[str, set[str]]]:
         LookupAnswer(None, "status 500"),
     ):
         metrics.count_lookup("customer", answer)
-    metrics.count_refused_signature("no authorization header")
-    metrics.count_hook_try("sent")
-    metrics.set_unsent_hooks(1, 1)
-    metrics.set_recordings(0, 0)
-    metrics.count_recording_try("kept")
+    metrics.refused_signatures.labels("no authorization header").inc()
+    metrics.hook_tries.labels("sent").inc()
+    for state in ("waiting", "parked"):
+        metrics.unsent_hooks.labels(state).set(1)
+    for state in ("waiting", "failed"):
+        metrics.unfetched_recordings.labels(state).set(0)
+    metrics.recording_tries.labels("kept").inc()
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:

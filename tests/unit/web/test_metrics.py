@@ -252,7 +252,7 @@ async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) 
 
 def test_refused_signatures_are_counted_by_reason() -> None:
     metrics = Metrics()
-    metrics.count_refused_signature(WrongSignature("issued too long ago").reason)
+    metrics.refused_signatures.labels(WrongSignature("issued too long ago").reason).inc()
 
     assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
 
