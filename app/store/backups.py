@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.store.database import Database, Row, Work
+from app.store.database import Database, Work
 
 BACKUPS_TABLE: Final = "ncco_backups"
 
-CREATE: Final = f"CREATE TABLE IF NOT EXISTS {BACKUPS_TABLE} (made_at bigint NOT NULL, bytes bigint NOT NULL)"
+CREATE: Final = (f"CREATE TABLE {BACKUPS_TABLE} (made_at bigint NOT NULL, bytes bigint NOT NULL)",)
 DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
 INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
 SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
@@ -30,7 +30,7 @@ class Backups:
 
     async def last(self) -> BackupRow | None:
         """The last backup; None when there was none."""
-        rows = await self._database.write(_find)
+        rows = await self._database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
 
     async def add(self, row: BackupRow) -> None:
@@ -38,13 +38,6 @@ class Backups:
         await self._database.write(partial(_add, row))
 
 
-def _find() -> Work[list[Row]]:
-    """The table is made here too: a server asks before the first backup."""
-    yield CREATE, ()
-    return (yield SELECT, ())
-
-
 def _add(row: BackupRow) -> Work[None]:
-    yield CREATE, ()
     yield DELETE, ()
     yield INSERT, row

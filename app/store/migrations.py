@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.errors import StoreUnusable
-from app.store import recordings
+from app.store import backups, recordings
 from app.store.database import Work
 from app.store.rows import Schema
 
@@ -33,9 +33,12 @@ FIRST_READABLE: Final = "0002"
 PROBES_TABLE: Final = "probes"
 """Always empty."""
 
+UNVERSIONED: Final = {recordings.RECORDINGS_TABLE: recordings.CREATE, backups.BACKUPS_TABLE: backups.CREATE}
+"""Tables that belong to no version, with the statements that make each."""
+
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
-    *(VERSION_TABLE, RETENTION_TABLE, recordings.RECORDINGS_TABLE),
+    *(VERSION_TABLE, RETENTION_TABLE, *UNVERSIONED),
 )
 
 PROBE: Final = bytes(16_384)
@@ -93,20 +96,22 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
     """Run the migrations that the database lacks, inside a transaction that locks others out. Raises StoreUnusable.
 
-    The table of recordings belongs to no version: it is made where it is missing.
+    Tables that belong to no version are made where they are missing.
     """
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _migrate(migrations, schema)
-    if (recordings.RECORDINGS_TABLE,) not in (yield list_tables, ()):
-        for statement in recordings.CREATE:
-            yield statement, ()
+    known = {row[0] for row in (yield list_tables, ())}
+    for table, statements in UNVERSIONED.items():
+        if table not in known:
+            for statement in statements:
+                yield statement, ()
 
 
 def is_complete(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[bool]:
     """Whether `upgrade` would change nothing. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
-    return not schema.missing and (recordings.RECORDINGS_TABLE,) in (yield list_tables, ())
+    return not schema.missing and UNVERSIONED.keys() <= {row[0] for row in (yield list_tables, ())}
 
 
 def _migrate(migrations: tuple[Migration, ...], schema: Schema) -> Work[None]:
