@@ -18,7 +18,6 @@ from typing import Final, NamedTuple, TypeAlias
 import aiosmtplib
 import orjson
 
-from app.flow.language.hooks import MAILTO
 from app.service.outbox import Post, Verdict
 from app.service.recording_files import RecordingFiles, in_thread
 from app.store import HookRow, Recordings
@@ -70,11 +69,11 @@ class NoAttachment(Exception):
     """There is no file; the message says why, for the reader of the mail."""
 
 
-Attach: TypeAlias = Callable[[str], Awaitable[Attachment | None]]
-"""The recording with this id; None: it has not come yet. Raises NoAttachment: it never will."""
+Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
+"""The recording with this id of this session; None: it has not come yet. Raises NoAttachment: it never will."""
 
 
-async def attach_nothing(_: str) -> Attachment | None:
+async def attach_nothing(_: str, __: str) -> Attachment | None:
     """Where recordings are not kept."""
     raise NoAttachment("the server fetches no recordings")
 
@@ -82,9 +81,9 @@ async def attach_nothing(_: str) -> Attachment | None:
 def attach_from(recordings: Recordings, files: RecordingFiles) -> Attach:
     """Attaches recordings that the server has fetched."""
 
-    async def attach(uuid: str) -> Attachment | None:
+    async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
-        if row is None:
+        if row is None or row.session not in (session, ""):  # a forged webhook may name one of another call
             raise NoAttachment("the server does not know it")
         if row.state == "waiting":
             return None
@@ -145,7 +144,7 @@ class Mailer:
         text, attachment = mail["text"], None
         if mail.get("recording"):
             try:
-                attachment = await self._attach(mail["recording"])
+                attachment = await self._attach(mail["recording"], hook.session)
                 waited_s = now.timestamp() - hook.created_at / 1000
                 if attachment is None and waited_s < RECORDING_WAIT_S:
                     return None
@@ -246,6 +245,6 @@ def by_way(post: Post, mail: Post) -> Post:
     """Sends each hook the way that its address says."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
-        return await (mail if hook.url.startswith(MAILTO) else post)(hook, now)
+        return await (mail if hook.is_mail else post)(hook, now)
 
     return send

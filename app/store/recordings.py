@@ -241,7 +241,8 @@ _DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $
 
 SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
 
-SELECT_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+SELECT_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
+"""The newest first: a message that came just now is not behind a thousand others."""
 
 CLAIM: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET leased_until = $2, claim = $3, tries = tries + 1, has_file = 1 WHERE id = $1
@@ -402,7 +403,7 @@ class Recordings:
         return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
 
     async def claim(self, now: int, leased_until: int, claim: str, limit: int) -> Sequence[RecordingRow]:
-        """Claim up to `limit` recordings that are due and that nobody else has claimed, longest due first.
+        """Claim up to `limit` recordings that are due and that nobody else has claimed, those first that came due last.
 
         Returns them updated. Nobody else gets them before `leased_until`.
         """

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from app.store.database import Database, Many, Row, Work
 from app.store.recordings import RECORDINGS_TABLE, erase
-from app.store.rows import Forgotten
+from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
 """Rows that are read at once, and deleted in one transaction."""
@@ -43,10 +43,12 @@ DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
 
 DELETE_HOOK_BY_KEY: Final = "DELETE FROM hooks WHERE key = $1 RETURNING session"
 
-RELEASE_NEXT_HOOK: Final = """
+RELEASE_NEXT_HOOK: Final = f"""
     UPDATE hooks
     SET due_at = created_at
-    WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked)
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
+    )
 """
 
 SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < $1"

@@ -99,7 +99,7 @@ class HookRow(NamedTuple):
     """A hook that is not sent yet. Once it is sent, its row is deleted.
 
     The hooks of one session go out in the order of writing: none is due while an earlier one waits. A parked hook no
-    longer waits.
+    longer waits, and mails go by themselves.
 
     Attributes:
         id: random; the receiver recognises a second delivery by it.
@@ -125,7 +125,13 @@ class HookRow(NamedTuple):
     problem: str = ""
     is_parked: bool = False
 
+    @property
+    def is_mail(self) -> bool:
+        """Whether it is a mail, to the addresses behind `mailto:`."""
+        return self.url.startswith("mailto:")
 
+
+IS_MAIL: Final = "url LIKE 'mailto:%'"
 HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
 
 

@@ -18,6 +18,7 @@ from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
 from app.store.rows import (
     HOOK_COLUMNS,
+    IS_MAIL,
     SESSION_COLUMNS,
     Forgotten,
     HookCounts,
@@ -133,11 +134,15 @@ REPLACE_REVISION: Final = """
 # The outbox: hooks that are not sent yet. `due_at` is set for the first hook of a session that waits, and NULL for
 # those behind it, so that a long queue behind one that fails is not searched. Two of one session may become due (an
 # earlier one is tried again, or two hosts write at the same moment): what looks for due hooks leaves out those with an
-# earlier one.
+# earlier one. Mails stand in no queue: one waits for its recording, which says nothing about the hooks behind it.
 
 # The lock keeps another host from sending that hook meanwhile: the one behind it would never become due.
-LOCK_LAST_WAITING: Final = """
-    SELECT session FROM hooks WHERE session = $1 AND NOT is_parked ORDER BY key DESC LIMIT 1 FOR SHARE
+LOCK_LAST_WAITING: Final = f"""
+    SELECT session FROM hooks
+    WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
+    ORDER BY key DESC
+    LIMIT 1
+    FOR SHARE
 """
 
 INSERT_HOOK: Final = f"""
@@ -145,12 +150,13 @@ INSERT_HOOK: Final = f"""
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 
-_DUE: Final = """
+_DUE: Final = f"""
     FROM hooks AS hook
-    WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND NOT EXISTS (
+    WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
         SELECT 1 FROM hooks AS earlier
         WHERE earlier.session = hook.session AND NOT earlier.is_parked AND earlier.key < hook.key
-    )
+            AND NOT {IS_MAIL}
+    ))
 """
 
 SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
@@ -162,10 +168,12 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
 # A separate statement after the DELETE, so that it sees hooks that were written meanwhile.
-FREE_NEXT: Final = """
+FREE_NEXT: Final = f"""
     UPDATE hooks
     SET due_at = $1
-    WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked)
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked AND NOT {IS_MAIL}
+    )
 """
 
 FAIL_HOOK: Final = """
@@ -255,9 +263,9 @@ def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
 
 
 def _add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
-    """Write new hooks in their order. One behind another hook of its session is not due."""
+    """Write new hooks in their order. One behind another hook of its session is not due, unless it is a mail."""
     for hook in hooks:
-        waiting = yield LOCK_LAST_WAITING, (hook.session,)
+        waiting = () if hook.is_mail else (yield LOCK_LAST_WAITING, (hook.session,))
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
 
 
@@ -419,7 +427,7 @@ class Store:
         """Claim up to `limit` hooks that are due and that nobody else has claimed, longest due first.
 
         Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. At most one
-        hook of each session.
+        hook of each session that is no mail.
         """
         due = [hook_row(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])

@@ -424,3 +424,30 @@ async def test_hooks_are_there_after_closing_and_opening(store: Store) -> None:
     await store.open()
 
     assert ["h1"] == await claimed(store)
+
+
+# Mails
+
+
+@pytest.mark.parametrize("mail_first", [True, False])
+async def test_a_mail_waits_for_no_hook_of_its_call_and_no_hook_waits_for_it(store: Store, mail_first: bool) -> None:
+    mail, post = hook_row("mail", url="mailto:office@example.com"), hook_row("post")
+    await put(store, *((mail, post) if mail_first else (post, mail)))
+    first = await claimed(store)
+    for id_ in first:
+        await store.put_off_hook(id_, 1, NOON_MS + 5_000)
+    await put(store, hook_row("behind"), hook_row("last", url="mailto:owner@example.com"))
+    meanwhile = await claimed(store)
+    await store.hook_sent("post", NOON_MS)
+    after = await claimed(store)
+
+    assert ({"mail", "post"}, ["last"], ["behind"]) == (set(first), meanwhile, after)
+
+
+async def test_a_mail_that_waits_is_forgotten_with_its_call(store: Store) -> None:
+    await store.open_call(*new_call("leg-1", state=b'{"from":"447700900123"}'))
+    await put(store, hook_row("mail", url="mailto:office@example.com", body=b"{}"), hook_row("post"))
+    await store.put_off_hook((await store.claim_hooks(NOON_MS, LEASED, 1))[0].id, 1, NOON_MS + 5_000)
+    await store.forget(["447700900123"])
+
+    assert [] == await store.hooks(10)

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from tests.contract.application_api import APPLICATION_ID
-from tests.contract.media_server import MP3, File, media_server, pem
-from tests.contract.server import running
+from tests.contract.command import ncco
+from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
+from tests.contract.server import running, standing_in
 from tests.contract.smtp_server import Mailbox, serving
 
 FLOW = """\
@@ -32,7 +33,47 @@ steps:
     events: {record: message_mail}
     goto: end
 """
-UUID = "11111111-2222-4333-8444-555566667777"
+CALL = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442079460000"}
+RECORDED = {
+    "recording_uuid": "11111111-2222-4333-8444-555566667777",
+    "conversation_uuid": "CON-1",
+    "size": 8_011,
+    "start_time": "2026-03-04T09:15:40Z",
+    "end_time": "2026-03-04T09:16:10Z",
+    "timestamp": "2026-03-04T09:16:10.640Z",
+}
+
+FLOW_WITH_A_POST = """\
+flow: line
+default: true
+start: message
+hooks:
+  message_mail:
+    mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}
+  caller_left:
+    post: "{{ env.CRM }}/left"
+steps:
+  message:
+    do:
+      - record: {endOnSilence: 4, beepStart: true}
+      - talk: "Press 1 to leave another one."
+    events: {record: message_mail, hangup: caller_left}
+    choices:
+      again: {dtmf: 1, goto: message}
+    retry: {then: end}
+"""
+
+
+def mail_settings(port: int, media: MediaServer) -> dict[str, str]:
+    return {
+        "NCCO_SMTP_URL": f"smtp://localhost:{port}",
+        "NCCO_MAIL_FROM": "phone@example.com",
+        "NCCO_MEDIA_URL": media.url,
+        "NCCO_KEY": "k" * 32,
+        "FLOW_OFFICE_MAIL": "office@example.com, owner@example.com",
+        "VONAGE_APPLICATION_ID": APPLICATION_ID,
+        "VONAGE_PRIVATE_KEY": pem(),
+    }
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, [MP3]), (404, [])])
@@ -41,27 +82,10 @@ def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(
 ) -> None:
     mailbox = Mailbox("421 busy", "421 busy")
     with media_server() as media, serving(mailbox) as port:
-        settings = {
-            "NCCO_SMTP_URL": f"smtp://localhost:{port}",
-            "NCCO_MAIL_FROM": "phone@example.com",
-            "NCCO_MEDIA_URL": media.url,
-            "NCCO_KEY": "k" * 32,
-            "FLOW_OFFICE_MAIL": "office@example.com, owner@example.com",
-            "VONAGE_APPLICATION_ID": APPLICATION_ID,
-            "VONAGE_PRIVATE_KEY": pem(),
-        }
+        settings = mail_settings(port, media)
         with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
-            call = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442079460000"}
-            record = httpx.post(f"{server.url}/webhooks/answer", json=call).json()[1]
-            told = {
-                "recording_url": media.put("/v1/files/1", File(status=503), File(status=status)),
-                "recording_uuid": UUID,
-                "conversation_uuid": "CON-1",
-                "size": 8_011,
-                "start_time": "2026-03-04T09:15:40Z",
-                "end_time": "2026-03-04T09:16:10Z",
-                "timestamp": "2026-03-04T09:16:10.640Z",
-            }
+            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
+            told = {**RECORDED, "recording_url": media.put("/v1/files/1", File(status=503), File(status=status))}
             for _ in range(2):  # Vonage may deliver it twice
                 httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
             server.end()
@@ -80,3 +104,27 @@ def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(
     assert expected == [part.get_content() for part in attached]
     assert bool(expected) != ("The recording is not attached: Vonage no longer has it." in text.get_content())
     assert all("message-2026-03-04-0915.mp3" == part.get_filename() for part in attached)
+
+
+def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_is_forgotten(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    with media_server() as media, serving(mailbox) as port, standing_in() as crm:
+        settings = {**mail_settings(port, media), "FLOW_CRM": crm.url}
+        with running(tmp_path, {"flows/line.yaml": FLOW_WITH_A_POST}, settings) as server:
+            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[0]
+            told = {**RECORDED, "recording_url": media.put("/v1/files/1", File(status=503))}
+            httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T09:16:20.000Z"}
+            httpx.post(f"{server.url}/webhooks/event", json=ended).raise_for_status()
+            hooks = crm.wait_for_hooks(1)
+            waiting = ncco("hooks", cwd=tmp_path, env=server.settings).output
+            forgotten = ncco("forget", "--number", "+447700900123", cwd=tmp_path, env=server.settings)
+            media.put("/v1/files/1", File())
+            time.sleep(8)  # it looked for its recording every five seconds
+            left = ncco("hooks", cwd=tmp_path, env=server.settings).output
+
+    assert ["/left"] == [hook.path for hook in hooks]
+    assert "message_mail" in waiting
+    assert "1 recording deleted" in forgotten.output
+    assert "message_mail" not in left
+    assert [] == mailbox.taken

@@ -43,8 +43,8 @@ def mail(id_: str = "msg_1", *, age_s: float = 0, **changes: Any) -> HookRow:
 
 
 def attaching(found: Attachment | str | None) -> Attach:
-    async def attach(recording: str) -> Attachment | None:
-        assert recording == "r-1"
+    async def attach(recording: str, session: str) -> Attachment | None:
+        assert ("r-1", "leg-1") == (recording, session)
         if isinstance(found, str):
             raise NoAttachment(found)
         return found
@@ -249,7 +249,7 @@ async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.
     monkeypatch.setattr("app.service.mail.LOOK_AGAIN_S", 0.001)
     looks = iter([*[None] * 20, Attachment("message.wav", "audio/x-wav", WAV)])
 
-    async def attach(_: str) -> Attachment | None:
+    async def attach(_: str, __: str) -> Attachment | None:
         return next(looks)
 
     mailbox = Mailbox()
