@@ -41,10 +41,12 @@ def _recordings(request: Request) -> Recordings:
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     """A message in the words of people; with `is_short` only the first words of its transcript."""
     at = row.started_at or row.created_at
+    number = readable(row.from_number, row.to_number) or "Withheld number"
     is_number = row.from_number.isascii() and row.from_number.isdecimal()
     return {
         "id": row.id,
-        "who": readable(row.from_number, row.to_number) or "Withheld number",
+        "who": row.caller_name or number,
+        "number": number if row.caller_name else "",
         "call_back": f"+{row.from_number}" if is_number else "",
         "about": row.about or readable(row.to_number),
         "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),

@@ -15,7 +15,7 @@ from typing import Final
 from app.console.phone_call import PhoneCall
 from app.console.services import Message
 from app.service.recording_files import RecordingFiles, in_thread, new_recording_id
-from app.service.recordings import about_call
+from app.service.recordings import about_call, name_of_caller
 from app.store import RecordingRow, Recordings
 
 PREFIX: Final = "phone-"
@@ -44,6 +44,7 @@ async def keep_messages(call: PhoneCall, recordings: Recordings, files: Recordin
             round(datetime.now(UTC).timestamp() * 1000),
             flow=session.at or session.flow,
             about=about_call(flow, session) if flow is not None else "",
+            caller_name=name_of_caller(flow, session) if flow is not None else "",
             from_number=session.call.from_number or session.call.from_user,
             to_number=session.call.to,
             duration_ms=round((ended - began).total_seconds() * 1000),

@@ -60,6 +60,8 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _URL_LIMIT: Final = 2_000
 _ABOUT_LIMIT: Final = 200
+CALLER_NAME: Final = "caller_name"
+"""The variable in which a flow keeps the caller's name, for the list of messages."""
 _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
@@ -96,6 +98,7 @@ def announced(
         flow=place[0] or (session.flow if session is not None else ""),
         step=place[1],
         about=about_call(flow, session) if flow is not None and session is not None else "",
+        caller_name=name_of_caller(flow, session) if flow is not None and session is not None else "",
         from_number=call.from_number or call.from_user,
         to_number=call.to,
         due_at=delivery.received_ms,
@@ -128,9 +131,16 @@ def about_call(flow: Flow, session: Session) -> str:
     """What the flow was given, such as the team that a message is for; "" once another flow has taken over."""
     if flow.name != (session.at or session.flow):
         return ""
-    given = [name for name, param in flow.params.items() if not param.sensitive]
+    given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
     texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
     return ", ".join(texts)[:_ABOUT_LIMIT]
+
+
+def name_of_caller(flow: Flow, session: Session) -> str:
+    """What the flow has in its variable `caller_name`; "" when it is sensitive, or another flow has taken over."""
+    variable, value = flow.variables.get(CALLER_NAME), session.variables.get(CALLER_NAME)
+    is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
+    return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
 
 
 def _url(webhook: Webhook) -> str:

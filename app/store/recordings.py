@@ -44,6 +44,7 @@ class RecordingRow(NamedTuple):
         conversation: its `conversation_uuid`.
         flow, step: where it was recorded; "" when that is not known.
         about: what the flow was given, such as the team that a message is for; nothing sensitive.
+        caller_name: as the flow knows it, "" when it does not; never sensitive.
         from_number, to_number: of the call: digits with the country code, or the name of a user.
         url: where Vonage keeps the audio; never shown. "" until it is announced: its transcript may come first.
         started_at, duration_ms: of the audio, as announced.
@@ -75,6 +76,7 @@ class RecordingRow(NamedTuple):
     flow: str = ""
     step: str = ""
     about: str = ""
+    caller_name: str = ""
     from_number: str = ""
     to_number: str = ""
     url: str = ""
@@ -301,9 +303,10 @@ SELECT_EXPIRED: Final = f"""
 # What is left says nothing about the call.
 ERASE: Final = f"""
     UPDATE {RECORDINGS_TABLE}
-    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', from_number = '',
-        to_number = '', url = '', transcript_url = '', transcript_state = '', transcript = '', sha256 = '', size = NULL,
-        started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL, claim = ''
+    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', caller_name = '',
+        from_number = '', to_number = '', url = '', transcript_url = '', transcript_state = '', transcript = '',
+        sha256 = '', size = NULL, started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL,
+        claim = ''
     WHERE id = $1
     RETURNING id
 """

@@ -195,7 +195,9 @@ start: menu
 steps:
   menu:
     do: [{talk: "To leave a message, press 1. To talk, press 2."}]
-    choices: {message: {dtmf: 1, goto: {run: voicemail, with: {team: support}}}, talk: {dtmf: 2, goto: talk}}
+    choices:
+      message: {dtmf: 1, goto: {run: voicemail, with: {team: support, caller_name: "Ann <Lee>"}}}
+      talk: {dtmf: 2, goto: talk}
     retry: {then: end}
   talk:
     do:
@@ -204,7 +206,7 @@ steps:
     on: {completed: end, otherwise: end}
 ---
 flow: voicemail
-params: {team: text}
+params: {team: text, caller_name: {type: text, sensitive: false}}
 start: message
 steps:
   message:
@@ -228,14 +230,7 @@ async def recorded(webhooks: httpx.AsyncClient, leg: str, key: str) -> None:
 
 
 async def test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox: Inbox, tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    for number, text in enumerate(FLOWS.split("---\n")):
-        (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")
-    app = create_app(settings(tmp_path).model_copy(update={"insecure": True}), dev=True)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    async with app.router.lifespan_context(app), client as webhooks:
-        await recorded(webhooks, "leg-message", "1")
-        await recorded(webhooks, "leg-talk", "2")
+    await record_both(tmp_path)
 
     page = await inbox.page()
     kinds = {row.uuid: (row.kind, row.about) for row in await inbox.recordings.list(10)}
@@ -243,8 +238,33 @@ async def test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox:
     assert (1, True) == (page.count("<audio") + page.count('class="notice'), "for support" in page)
 
 
+@pytest.mark.parametrize("is_sensitive", [False, True])
+async def test_a_message_names_the_caller_unless_that_is_sensitive(
+    inbox: Inbox, tmp_path: Path, *, is_sensitive: bool
+) -> None:
+    await record_both(tmp_path, FLOWS.replace("sensitive: false", f"sensitive: {str(is_sensitive).lower()}"))
+
+    page = await inbox.page()
+    assert ("<h2>07700 900123" if is_sensitive else "<h2>Ann &lt;Lee&gt;") in page
+    assert "07700 900123" in page
+    names = {row.caller_name for row in await inbox.recordings.list(10)}
+    assert ({""} if is_sensitive else {"", "Ann <Lee>"}) == names
+
+
+async def record_both(tmp_path: Path, flows: str = FLOWS) -> None:
+    """A message, and a talk of people."""
+    (tmp_path / "flows").mkdir()
+    for number, text in enumerate(flows.split("---\n")):
+        (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")
+    app = create_app(settings(tmp_path).model_copy(update={"insecure": True}), dev=True)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client as webhooks:
+        await recorded(webhooks, "leg-message", "1")
+        await recorded(webhooks, "leg-talk", "2")
+
+
 async def test_a_recording_stands_in_its_call(inbox: Inbox, tmp_path: Path) -> None:
-    await test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox, tmp_path)
+    await record_both(tmp_path)
     row = await inbox.recordings.find("rec-leg-message")
     assert row is not None
     before = (await inbox.console.get("/calls/leg-message")).text

@@ -76,7 +76,8 @@ def take(folder: Path, names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as home, running_console(Path(home)) as link, running_browser() as browser:
         console = open_console(browser, link)
         inbox = Inbox(Path(home))
-        inbox.put("447700900123", transcript="Hello, this is Ann Smith. The roof leaks again. Please call me back.")
+        words = "Hello, this is Ann Smith. The roof leaks again. Please call me back."
+        inbox.put("447700900123", caller_name="Ann Smith", about="repairs", transcript=words)
         inbox.put(
             "4930123456", state="waiting", problem="Vonage answered with status 503", cure="wait: it is tried again"
         )
