@@ -6,8 +6,8 @@ import io
 import json
 import os
 import re
+import shutil
 import sqlite3
-import subprocess
 import tarfile
 import threading
 import time
@@ -21,11 +21,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from click.testing import Result
 
 from tests.contract import loopback
+from tests.contract.command import ncco
 from tests.contract.store import postgres_server
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
+from tests.system.cli.running import RunningServer, plain_environment, running_server
 from tests.system.databases.serving import wait_until_ready
 
 KEY = "invented-key-of-the-backups-for-tests-only"
@@ -76,10 +78,8 @@ class Home:
     path: Path
     env: dict[str, str]
 
-    def ncco(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        env = plain_environment(self.path, **self.env)
-        command = [NCCO, *map(str, words)]
-        return subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True, check=False, timeout=120)
+    def ncco(self, *words: str | Path) -> Result:
+        return ncco(*words, cwd=self.path, env=plain_environment(self.path, **self.env))
 
     @contextmanager
     def serving(self) -> Iterator[RunningServer]:
@@ -154,22 +154,43 @@ def wait_for(load: Load, calls: int) -> None:
     raise AssertionError(f"{len(load.waiting)} calls came in")
 
 
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [("sqlite", "sqlite"), ("postgres", "postgres"), ("sqlite", "postgres"), ("postgres", "sqlite")],
-)
-def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
-    source: str, target: str, tmp_path: Path
-) -> None:
-    old, archive = new_home(tmp_path / "old", source), tmp_path / "ncco.tar.gz"
+@dataclass
+class Backup:
+    """A backup that was made while calls came in.
+
+    Attributes:
+        key: the key of the database; "" when the archive holds it.
+        before: the calls that were waiting before.
+    """
+
+    archive: Path
+    key: str
+    before: dict[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backup:
+    folder = tmp_path_factory.mktemp(request.param)
+    old, archive = new_home(folder / "old", request.param), folder / "ncco.tar.gz"
     with old.serving() as server, Load(server.address).running() as load:
         wait_for(load, 100)
         before = dict(load.waiting)
         made = old.ncco("backup", archive)
         after = dict(load.waiting)
+    assert 0 == made.exit_code, made.output
+    assert len(after) > len(before), "no call came in while the backup was made"
+    assert 0o600 == archive.stat().st_mode & 0o777
+    return Backup(archive, old.env.get("NCCO_KEY", ""), before)
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
+    target: str, made_under_load: Backup, tmp_path: Path
+) -> None:
+    archive, before = made_under_load.archive, made_under_load.before
     new = new_home(tmp_path / "new", target)
-    if source == "postgres":
-        new.env["NCCO_KEY"] = KEY
+    if made_under_load.key:
+        new.env["NCCO_KEY"] = made_under_load.key
     elif target == "postgres":
         with tarfile.open(archive) as opened, opened.extractfile("key") or io.BytesIO() as key:
             new.env["NCCO_KEY"] = key.read().decode().strip()
@@ -180,29 +201,33 @@ def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
             heard[leg] = press(server.address, url, leg)[0].get("text")
         fresh = post(server.address, "/webhooks/answer", "leg-new")
 
-    assert 0 == made.returncode, made.stdout + made.stderr
-    assert 0 == restored.returncode, restored.stdout + restored.stderr
+    assert 0 == restored.exit_code, restored.output
     assert "" == restored.stderr
-    assert len(after) > len(before), "no call came in while the backup was made"
     assert {leg: says for leg, (_, says) in before.items()} == heard
     assert "For the second menu, press 1." == fresh[0]["text"]
-    assert 0o600 == archive.stat().st_mode & 0o777
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose server has taken a call and ended, with a recording, and beside it `ncco.tar`, its backup."""
+    folder = tmp_path_factory.mktemp("backed_up")
+    home = new_home(folder / "shop", "sqlite")
+    with home.serving() as server:
+        post(server.address, "/webhooks/answer", "leg-1")
+    recordings = home.path / "data" / "ncco.db-recordings"
+    recordings.mkdir(exist_ok=True)
+    (recordings / RECORDING).write_bytes(b"RIFF....")
+    (recordings / f"{RECORDING}.00ff00ff.part").write_bytes(b"half of one")
+    os.utime(recordings / RECORDING, (1_700_000_000, 1_700_000_000))
+    assert 0 == home.ncco("backup", folder / "ncco.tar").exit_code
+    return folder
 
 
 @pytest.fixture
-def backed_up(tmp_path: Path) -> tuple[Home, Path]:
-    """A home whose server has taken a call and ended, with a recording, and its backup."""
-    home = new_home(tmp_path / "shop", "sqlite")
-    with home.serving() as server:
-        post(server.address, "/webhooks/answer", "leg-1")
-    folder = home.path / "data" / "ncco.db-recordings"
-    folder.mkdir(exist_ok=True)
-    (folder / RECORDING).write_bytes(b"RIFF....")
-    (folder / f"{RECORDING}.00ff00ff.part").write_bytes(b"half of one")
-    os.utime(folder / RECORDING, (1_700_000_000, 1_700_000_000))
-    archive = tmp_path / "ncco.tar"
-    assert 0 == home.ncco("backup", archive).returncode
-    return home, archive
+def backed_up(shop: Path, tmp_path: Path) -> tuple[Home, Path]:
+    """Copies of that home and of its backup."""
+    folder = shutil.copytree(shop, tmp_path / "copy")
+    return Home(folder / "shop", new_database("sqlite", folder / "shop")), folder / "ncco.tar"
 
 
 def test_time_of_the_last_backup_is_a_metric(backed_up: tuple[Home, Path]) -> None:
@@ -227,7 +252,7 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     home, archive = backed_up
     data = home.path / "data"
     key = (data / "ncco.db-key").read_text()
-    assert 0 == home.ncco("forget", "--number", "+447700900123").returncode
+    assert 0 == home.ncco("forget", "--number", "+447700900123").exit_code
     (data / "ncco.db-recordings" / RECORDING).unlink()
     (data / "ncco.db-recordings" / "later").write_bytes(b"later")
     (data / "ncco.db-key").write_text("another")
@@ -237,10 +262,10 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     unchanged = state_of(home)
     done = home.ncco("restore", archive, "--replace")
 
-    assert 2 == refused.returncode
+    assert 2 == refused.exit_code
     assert "cure: add --replace to delete it" in refused.stderr
     assert here == unchanged
-    assert 0 == done.returncode, done.stderr
+    assert 0 == done.exit_code, done.stderr
     assert "1 recordings" in done.stdout
     assert "leg-1" in home.ncco("calls").stdout
     assert [RECORDING] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
@@ -257,7 +282,7 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
         refused = home.ncco("restore", backed_up[1], "--replace")
         played = press(server.address, url, "leg-2")
 
-    assert 2 == refused.returncode
+    assert 2 == refused.exit_code
     assert "is in use" in refused.stderr
     assert "cure: stop every server" in refused.stderr
     assert "For the end, press 1." == played[0]["text"]
@@ -276,11 +301,11 @@ def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tup
         calls = kept.execute("SELECT count(*) FROM calls").fetchone()[0]
     done = home.ncco("restore", archive, "--replace")
 
-    assert [2, 2] == [each.returncode for each in refused]
+    assert [2, 2] == [each.exit_code for each in refused]
     assert "holds calls of a database that is not beside it" in refused[1].stderr
     assert "cure: put its database back as ncco.db" in refused[1].stderr
     assert 2 == calls
-    assert 0 == done.returncode, done.stderr
+    assert 0 == done.exit_code, done.stderr
 
 
 def rewritten(archive: Path, name: str, **entry: Any) -> Path:
@@ -328,7 +353,7 @@ def test_a_damaged_or_hostile_archive_changes_nothing(kind: str, backed_up: tupl
 
     refused = home.ncco("restore", bad, "--replace")
 
-    assert 2 == refused.returncode
+    assert 2 == refused.exit_code
     assert "cure: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert before == state_of(home)
@@ -343,7 +368,7 @@ def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tm
 
     refused = home.ncco("backup", tmp_path / "newer.tar")
 
-    assert 2 == refused.returncode
+    assert 2 == refused.exit_code
     assert "start the newer version" in refused.stderr
 
 
@@ -351,6 +376,7 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     home, archive = backed_up
     (home.path / "backups").mkdir()
     first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)
+    earlier = (home.path / first["file"]).rename(home.path / "backups" / "ncco-20220101T000000Z.tar")
     exists, nowhere = home.ncco("backup", archive), home.ncco("backup", "no/such/folder.tar")
     names = ["ncco-20200101T000000Z.tar", "ncco-20210101T000000Z.tar", "mine.tar"]
     for name in names:
@@ -358,7 +384,7 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     second = home.ncco("backup", "--keep", "2", "backups", "--format", "json").stdout
     kept = {path.name for path in (home.path / "backups").iterdir()}
 
-    assert {Path(first["file"]).name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
-    assert 2 == exists.returncode
+    assert {earlier.name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
+    assert 2 == exists.exit_code
     assert "add --replace" in exists.stderr
     assert "there is no folder no/such" in nowhere.stderr
