@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
@@ -50,10 +51,25 @@ a call:
 }
 
 
-@pytest.fixture
-async def editor(tmp_path: Path) -> AsyncIterator[Editor]:
-    async with editing(write(tmp_path / "phone", PROJECT)) as editor:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
+    """Most tests share a server, which takes seconds to start."""
+    async with editing(write(tmp_path_factory.mktemp("lsp") / "phone", PROJECT)) as editor:
         yield editor
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def editor(started: Editor) -> AsyncIterator[Editor]:
+    """An editor without an open file; afterwards all files are as they were."""
+    yield started
+    for file in list(started.texts):
+        started.close(file)
+    for file, text in PROJECT.items():
+        started.save_elsewhere(file, text)
+    await started.until_checked()
 
 
 async def test_issues_of_unsaved_texts_appear_in_every_file_that_they_break_and_go_when_cured(editor: Editor) -> None:
@@ -269,8 +285,9 @@ def children(process: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def test_without_the_extra_the_command_says_how_to_install_it() -> None:
+async def test_without_the_extra_the_command_says_how_to_install_it() -> None:
     code = "import sys; sys.modules['pygls'] = None; from app.cli import main; main(['lsp'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    _, said = await done.communicate()
     assert 2 == done.returncode
-    assert 'run `pip install "ncco-server[lsp]"`' in done.stderr
+    assert b'run `pip install "ncco-server[lsp]"`' in said
