@@ -89,9 +89,9 @@ class CanaryHost:
         reply = await self.send("POST", url, json={**COMMON, **fields})
         return list(reply.json()) if reply.status_code == httpx.codes.OK and reply.content else []
 
-    async def ring(self, flow: str) -> str:
+    async def ring(self, flow: str, **fields: Any) -> str:
         """A new call to a flow; the callback URL that it waits at."""
-        return url_of(await self.post(f"/webhooks/answer/{flow}", {}))
+        return url_of(await self.post(f"/webhooks/answer/{flow}", fields))
 
 
 def url_of(ncco: list[dict[str, Any]]) -> str:
