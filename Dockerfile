@@ -29,7 +29,7 @@ COPY --from=build /opt/ncco /opt/ncco
 COPY flows /srv/flows
 COPY templates /srv/templates
 # A fresh volume takes over the owner of the folder that it covers, so the unprivileged user can write to it.
-RUN mkdir /data && chown 10001:10001 /data
+RUN mkdir /data /backups && chown 10001:10001 /data /backups
 
 ENV PATH=/opt/ncco/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -38,7 +38,13 @@ ENV PATH=/opt/ncco/bin:$PATH \
     NCCO_PORT=8000 \
     NCCO_FLOWS=/srv/flows \
     NCCO_TEMPLATES=/srv/templates \
-    NCCO_DATABASE_URL=sqlite:////data/ncco.db
+    NCCO_DATABASE_URL=sqlite:////data/ncco.db \
+    NCCO_RECORDINGS=/data/recordings
+
+# The commit that the image is built from: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=
+ENV NCCO_COMMIT=${COMMIT}
+LABEL org.opencontainers.image.revision=${COMMIT}
 
 USER 10001:10001
 WORKDIR /srv

@@ -47,7 +47,10 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
 
 
 async def folders_changed(ls: FlowServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    """Folders were added."""
+    """Folders were added, or removed."""
+    for folder in params.event.removed:
+        if path := to_fs_path(folder.uri):
+            ls.forget(Path(path))
     await _open(ls, [folder.uri for folder in params.event.added])
 
 

@@ -70,6 +70,12 @@ class FlowServer(LanguageServer):
         """The project in a folder."""
         return self._projects.setdefault(root, OpenProject(root))
 
+    def forget(self, root: Path) -> None:
+        """Forget the project in a folder, and withdraw its issues. It is opened again with one of its files."""
+        if project := self._projects.pop(root, None):
+            project.changes += 1  # a check that is running is of no use
+            self.publish(project, ())
+
     def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
         """The project of a file, and the path of the file in it; None for a file of no project."""
         path = to_fs_path(uri)
@@ -166,6 +172,11 @@ class FlowServer(LanguageServer):
             project.is_stuck = True
             return
         project.issues, project.checked, project.versions, project.is_stuck = issues, change, versions, False
+        self.publish(project, issues)
+
+    def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:
+        """Show the issues of a project, instead of those that were shown before."""
+        issues = tuple(issues)
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):
             uri, number = self.uri_of(project, file)

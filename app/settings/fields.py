@@ -210,6 +210,10 @@ class Settings(BaseSettings):
     """Address that the metrics port listens on."""
     metrics_port: Annotated[int | None, *_PORT] = None
     """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, on the port of the webhooks."""
+    commit: Annotated[
+        str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
+    ] = ""
+    """Commit of the installed code, which `ncco_build_info` shows. The build of the image sets it."""
     reload: _Switch = True
     """1 watches the flow and template files, and reloads them when they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0

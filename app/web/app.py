@@ -138,7 +138,7 @@ def create_app(
         SettingsError: the service cannot be made from the settings.
     """
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
-    counters = metrics or Metrics()
+    counters = metrics or Metrics(settings.commit)
     if telemetry is None and service is None:
         telemetry = find_telemetry(lines)
     own: OwnService | None = None

@@ -51,6 +51,9 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class Metrics:
     """The counters of one application.
 
+    Args:
+        commit: of the installed code; "": as pip has recorded it.
+
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.
         are_secrets_refused: 1 while changed secrets cannot be used, and the previous ones stay in use.
@@ -62,7 +65,7 @@ class Metrics:
         unfetched_recordings: how many are `waiting` and `failed`, which were given up or are gone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, commit: str = "") -> None:
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
         state = partial(Gauge, multiprocess_mode="mostrecent", registry=self.registry)
@@ -85,7 +88,7 @@ class Metrics:
         self.open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0: never")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
-        build.labels(version("ncco-server"), platform.python_version(), _commit()).set(1)
+        build.labels(version("ncco-server"), platform.python_version(), commit or _commit()).set(1)
         self.hook_tries = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         self.recording_tries = count("ncco_recording_tries", "Tries to fetch a recording", ["outcome"])

@@ -187,7 +187,7 @@ def _run_here(
     workers: int,
     own: socket.socket | None,
 ) -> None:
-    metrics = Metrics()
+    metrics = Metrics(settings.commit)
     server = Server(_config(partial(create_app, settings, dev=dev, metrics=metrics), dev, workers))
 
     def stop(*_: object) -> None:

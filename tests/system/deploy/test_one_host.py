@@ -32,7 +32,7 @@ UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
 DRAINED_S, LAST_WRITE_S, VONAGE_WAITS_S = 30, 5, 5
-IN_CONTAINER = re.findall(r"^docker compose exec ncco (.+)$", PAGE, re.M)
+IN_CONTAINER = re.findall(r"^docker compose exec (?:-T )?ncco (.+)$", PAGE, re.M)
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1"}
 
 needs_systemd = pytest.mark.skipif(
@@ -178,7 +178,7 @@ def test_a_webhook_waits_while_the_server_restarts(home: Path) -> None:
 @pytest.mark.parametrize("command", IN_CONTAINER)
 def test_what_the_page_runs_in_the_container_works_beside_the_server(command: str, home: Path) -> None:
     here = command.replace("/tmp/", f"{home}/tmp/")  # noqa: S108 - of the page
-    here = here.replace("/data/", f"{home}/")
+    here = here.replace("/backups", str(home))
     env = plain_environment(home)
     with running_server(home, cwd=home / "srv") as server:
         loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)

@@ -41,6 +41,7 @@ CHAPTERS: Final[Mapping[str, str]] = {
 HEAD: Final = """# Settings of the server: copy this file to `.env` and remove the # in front of what you set.
 # The environment wins over `.env`, an option of the command over both. Written by `make docs`.
 #
+# Real calls need NCCO_PUBLIC_URL, VONAGE_SIGNATURE_SECRET and VONAGE_APPLICATION_ID; recordings, VONAGE_PRIVATE_KEY.
 # Variables for flows begin with FLOW_: what a flow calls env.CRM_URL is FLOW_CRM_URL here.
 """
 

@@ -122,12 +122,12 @@ def _offset(text: str, position: types.Position) -> int:
 
 @asynccontextmanager
 async def editing(
-    *roots: Path, like: str = VS_CODE, environment: Mapping[str, str] | None = None
+    *roots: Path, like: str = VS_CODE, environment: Mapping[str, str] | None = None, ncco: str = NCCO
 ) -> AsyncIterator[Editor]:
     """An editor with folders open, which has the capabilities of VS Code."""
     client = make_test_lsp_client()
     editor = Editor(client, roots)
-    logged = ("sh", "-c", 'exec "$0" lsp 2>"$1"', NCCO, str(editor.log))
+    logged = ("sh", "-c", 'exec "$0" lsp 2>"$1"', ncco, str(editor.log))
     await client.start_io(*logged, env={**os.environ, **(environment or {})})
     try:
         folders = [types.WorkspaceFolder(root.as_uri(), root.name) for root in roots]

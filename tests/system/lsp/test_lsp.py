@@ -244,6 +244,12 @@ async def test_folders_have_projects_of_their_own_or_a_message(tmp_path: Path) -
         assert f"{empty} holds no project of flows" in message.message
         assert "`ncco init`" in message.message
 
+        event = types.WorkspaceFoldersChangeEvent([], [types.WorkspaceFolder(two.as_uri(), "two")])
+        editor.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(event))
+        await editor.until(lambda: not editor.client.diagnostics[(two / SUB).as_uri()])
+        found = await editor.client.workspace_symbol_async(types.WorkspaceSymbolParams("hello")) or ()
+        assert [editor.uri(MAIN)] == [each.location.uri for each in found]
+
 
 async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> None:
     trap = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).write_text('ran')\n\ndef find(**_): ...\n"

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from app.settings.fields import variable
 from tests.system.repository.dockerfile import is_sent, stages
 from tests.system.repository.tracked import ROOT, tracked_files
 
@@ -93,10 +94,22 @@ def test_the_compose_file_mounts_what_the_image_reads() -> None:
     image = environment()
     mounts = dict(mount.removesuffix(":ro").split(":") for mount in SERVICE["volumes"])
 
-    assert {"data": "/data", "./flows": image["NCCO_FLOWS"], "./templates": image["NCCO_TEMPLATES"]} == mounts
+    writable, read = {"data": "/data", "backups": "/backups"}, ("NCCO_FLOWS", "NCCO_TEMPLATES")
+    assert writable | dict(zip(("./flows", "./templates"), map(image.__getitem__, read), strict=True)) == mounts
+    assert [f"mkdir {' '.join(writable.values())} && chown 10001:10001 {' '.join(writable.values())}"] == said("RUN")
+    assert image["NCCO_RECORDINGS"].startswith("/data/")
     unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in SERVICE["environment"].items()}
     assert {name: image[name] for name in SERVICE["environment"]} == unset
-    assert "data" in COMPOSE["volumes"]
+    assert writable.keys() <= COMPOSE["volumes"].keys()
+
+
+def test_the_commit_goes_from_the_build_into_the_settings_and_the_label() -> None:
+    assert "COMMIT=" in said("ARG")
+    assert "${COMMIT}" == environment()[variable("commit")]
+    assert any("org.opencontainers.image.revision=${COMMIT}" in label for label in said("LABEL"))
+    builds = [service["build"] for service in COMPOSE["services"].values() if "build" in service]
+    assert [{"context": ".", "args": {"COMMIT": "${COMMIT:-}"}}] * 4 == builds
+    assert "COMMIT=$(git rev-parse HEAD) docker compose up --build" in (ROOT / "docs/how-to/one-host.md").read_text()
 
 
 def test_pinning_writes_the_digest_behind_each_tag_and_replaces_an_earlier_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The wheel, in an environment with nothing but its dependencies: a project, a call, the console with its assets."""
+"""The wheel, in an environment with nothing but its dependencies: a project, a call, the console, an editor."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.contract.server import free_port
+from tests.system.lsp.editor import editing
 from tests.system.repository.tracked import ROOT, tracked_files
 
 STARTS_WITHIN_S = 120.0
@@ -74,7 +75,7 @@ def link_dependencies(packages: Path) -> None:
     waiting, seen = [*(wheel.requires or ())], set[str]()
     while waiting:
         requirement = Requirement(waiting.pop())
-        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": "lsp"})
         if not wanted or requirement.name in seen:
             continue
         seen.add(requirement.name)
@@ -144,6 +145,17 @@ def test_a_new_project_of_the_installed_wheel_has_no_faults(installed: Installed
     assert "proved" in installed.ncco("prove") or "walked" in installed.ncco("prove")
     assert installed.ncco("graph", "main", "--format", "svg").startswith("<svg")
     assert "settings" in installed.ncco("doctor", "--help")
+
+
+async def test_the_installed_language_server_links_issues_to_their_page(installed: Installed) -> None:
+    ncco = str(installed.environment / "bin/ncco")
+    async with editing(installed.project, environment=installed.settings(), ncco=ncco) as editor:
+        editor.edit("flows/main.yaml", "flow: main\n")
+        await editor.until(lambda: bool(editor.issues("flows/main.yaml")))
+        page = editor.issues("flows/main.yaml")[0].code_description
+
+    assert page is not None
+    assert page.href.partition("#")[0].endswith("/site-packages/app/lsp/errors.md")
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
