@@ -45,13 +45,14 @@ FEW_FREE_BYTES: Final = 1_000_000_000
 Examples:
   ncco doctor                              settings, flows, database, public URL
   VONAGE_API_SECRET=... ncco doctor        also what is configured at Vonage
-  ncco doctor --offline --format json      this machine alone, for a script
+  ncco doctor --offline --format json      this machine and its database, for a script
 
-It only reads: it changes nothing here or at Vonage. Run it in the server's folder, as the server's user, while the
-server runs. Exit codes: 0 no errors (there may be warnings), 1 errors, 2 it cannot run.""",
+It changes nothing here or at Vonage; in a bucket of recordings it writes an object and removes it. Run it in the
+server's folder, as the server's user, while the server runs. Exit codes: 0 no errors (there may be warnings), 1 errors,
+2 it cannot run.""",
 )
 @options.output("text", "json")
-@click.option("--offline", is_flag=True, help="Ask nothing beyond this machine.")
+@click.option("--offline", is_flag=True, help="Ask nobody but this machine and the database.")
 def command(form: str, *, offline: bool) -> int:
     """Check everything that real calls need: settings, secrets, flows, database, public URL, the URLs at Vonage."""
     findings = list(_findings(is_offline=offline))
