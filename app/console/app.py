@@ -62,6 +62,7 @@ def create_console(
     app.state.phone_calls = PhoneCalls(settings)
     app.state.pictures = Results(flows.MOST_PICTURES)
     app.state.results = Results(MOST_RESULTS)
+    app.state.lists = Results(MOST_RESULTS)
     app.state.figures = Figures(services.served)
     store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}

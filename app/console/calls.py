@@ -11,16 +11,18 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
+from app.console.events import POLL_S, CallChanges
 from app.console.messages import shown
 from app.console.pages import render
 from app.console.phone_calls import PhoneCalls
 from app.console.repetition import keep
+from app.console.results import Results
 from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
@@ -104,20 +106,34 @@ def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
 
 @router.get("/calls")
 async def calls(request: Request, search: Search, _: CanLook) -> Response:
-    """The list, or only its rows when the page asks for what is new."""
+    """The list, or only its rows when the page asks for what is new: then the same rows are for all who ask."""
+    if not request.headers.get("hx-request"):
+        return await _listed(request, search, "calls.html")
+    if search.q:
+        return await _listed(request, search, "calls_rows.html")
+
+    async def rows() -> bytes:
+        return bytes((await _listed(request, search, "calls_rows.html")).body)
+
+    lists: Results = request.app.state.lists
+    changes: CallChanges = request.app.state.changes
+    key = ("calls", search.address(), changes.count)
+    _made_at, body = await lists.get(key, rows, datetime.now(UTC) - timedelta(seconds=POLL_S))
+    return HTMLResponse(body)
+
+
+async def _listed(request: Request, search: CallSearch, template: str) -> Response:
     now, found = datetime.now(UTC), list[CallRow]()
     is_memory = request.app.state.settings.has_memory_store
     if not is_memory:
         async with recorded(request) as records:
             found = await _find(records, search, PAGE + 1, now)
-    older = search.address(before=found[PAGE - 1].key) if len(found) > PAGE else ""
-    name = "calls_rows.html" if request.headers.get("hx-request") else "calls.html"
     return render(
         request,
-        name,
+        template,
         search=search,
         calls=_documents(found[:PAGE], now),
-        older=older,
+        older=search.address(before=found[PAGE - 1].key) if len(found) > PAGE else "",
         periods=PERIODS,
         flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
         is_memory=is_memory,

@@ -113,18 +113,21 @@ async def events(request: Request, session: CanLook) -> Response:
 
 
 async def _stream(request: Request, changes: CallChanges, seen: int, session: str) -> AsyncIterator[str]:
-    """It ends with the session, which a silent stream checks at each heartbeat."""
+    """It ends soon after the session, which is looked up as often as a silent stream sends something."""
+    time = asyncio.get_running_loop().time
+    ends_at, checked_at = time() + STREAM_S, time()
     changes.listeners += 1
     changes.by_session[session] += 1
-    ends_at = asyncio.get_running_loop().time() + STREAM_S
     try:
         yield "retry: 2000\n\n"
-        while asyncio.get_running_loop().time() < ends_at:
+        while time() < ends_at:
             count = await changes.wait(seen, HEARTBEAT_S)
             if changes.is_closed:
                 return
-            if count == seen and await session_of(request, is_use=False) is None:
-                return
+            if time() - checked_at >= HEARTBEAT_S or count == seen:
+                if await session_of(request, is_use=False) is None:
+                    return
+                checked_at = time()
             yield ": still here\n\n" if count == seen else f"id: {count}\nevent: calls\ndata: changed\n\n"
             seen = count
     finally:

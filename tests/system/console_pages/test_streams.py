@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import re
+import socket
+import struct
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
+from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
+from app.cli.console_process import ConsoleServer
 from app.console.app import create_console
-from app.console.events import OWN_STREAM_LIMIT, STREAM_LIMIT
+from app.console.events import HEARTBEAT_S, OWN_STREAM_LIMIT, POLL_S, STREAM_LIMIT
 from app.console.services import Services
 from app.web import create_app
-from tests.contract.console.conftest import HASHES, PASSWORDS, logged_in, settings_for
+from tests.contract.console.conftest import HASHES, PASSWORDS, csrf_token, logged_in, settings_for
 from tests.contract.http.serving import FLOW
 from tests.contract.server import running
 from tests.contract.store.postgres_stores import empty_database
@@ -115,6 +122,107 @@ async def test_pages_and_sessions_work_on_postgresql(tmp_path: Path) -> None:
     assert re.search(r"Turn 2:\s+the same", page.text)
     assert (200, False) == (attacked.status_code, "<script>alert" in attacked.text)
     assert (303, 401) == (ended.status_code, after.status_code)
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[int]:
+    """The console on a port, in this process."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        server = ConsoleServer(app)
+        server.config.timeout_keep_alive = 1  # whose timer keeps what belongs to a connection
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        try:
+            yield bound.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def console_on(project: Path) -> tuple[FastAPI, FastAPI]:
+    """A webhook server and its console."""
+    (project / "flows").mkdir()
+    (project / "flows/shop.yaml").write_text(SHOP, encoding="utf-8")
+    settings = settings_for(project, database_url=f"sqlite:///{project}/calls.db", insecure=True)
+    return create_app(settings, dev=True), create_console(settings, Services(), dev=True)
+
+
+async def test_a_thousand_streams_that_are_dropped_leave_nothing_behind(tmp_path: Path) -> None:
+    server, console = console_on(tmp_path)
+
+    async def drop(port: int, cookie: str, number: int) -> bool:
+        """Open a stream, and leave: by closing, with a reset, or without reading what comes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lines = ("GET /events HTTP/1.1", "Host: 127.0.0.1", f"Cookie: {cookie}", "Accept: text/event-stream", "", "")
+        writer.write("\r\n".join(lines).encode())
+        is_open = number % 3 == 2 or b" 200 " in await reader.readline()
+        if number % 3 == 1:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+        return is_open
+
+    async def left() -> tuple[int, int, int]:
+        """Streams, tasks and descriptors, as soon as no stream is open."""
+        for _ in range(100):
+            if not console.state.changes.listeners:
+                break
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(POLL_S + 0.5)  # the store is watched until nobody listens
+        gc.collect()
+        return console.state.changes.listeners, len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - in a coroutine
+
+    async with (
+        server.router.lifespan_context(server),
+        served(console) as port,
+        person(f"http://127.0.0.1:{port}") as somebody,
+    ):
+        cookie = somebody.headers["Cookie"]
+        opened = [await drop(port, cookie, number) for number in range(30)]
+        before = await left()
+        tracemalloc.start()
+        size = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            opened += await asyncio.gather(*(drop(port, cookie, number) for number in range(10)))
+        after = await left()
+        grown = tracemalloc.get_traced_memory()[0] - size
+        tracemalloc.stop()
+
+    assert 0 == after[0]
+    assert after[1] <= before[1]
+    assert after[2] <= before[2] + 2
+    assert grown < 1_000 * 500, f"{grown} bytes of a thousand streams are left"
+    assert console.state.changes.by_session == {}
+
+
+async def test_a_busy_stream_ends_soon_after_its_session(tmp_path: Path) -> None:
+    server, console = console_on(tmp_path)
+    webhooks = httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://127.0.0.1:8000")
+
+    async def calls() -> None:
+        for number in range(10_000):
+            fields = {"to": "442079460000", "from": "447700900111", "uuid": f"leg-{number}"}
+            await webhooks.post("/webhooks/answer", json={**fields, "conversation_uuid": f"CON-{number}"})
+            await asyncio.sleep(0.3)
+
+    async with (
+        server.router.lifespan_context(server),
+        webhooks,
+        served(console) as port,
+        person(f"http://127.0.0.1:{port}") as somebody,
+        somebody.stream("GET", "/events", headers=STREAM) as stream,
+    ):
+        calling, lines = asyncio.create_task(calls()), stream.aiter_lines()
+        async with asyncio.timeout(10):
+            while await anext(lines) != "event: calls":
+                pass
+        somebody.headers["Accept"] = "text/html"
+        token = await csrf_token(somebody)
+        assert 303 == (await somebody.post("/logout", headers={"X-CSRF-Token": token})).status_code
+        async with asyncio.timeout(HEARTBEAT_S + 10):
+            rest = [line async for line in lines]
+        calling.cancel()
+
+    assert {"", "event: calls", "data: changed"} >= {line for line in rest if not line.startswith("id: ")}
 
 
 FETCH = """async path => {
