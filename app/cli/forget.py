@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -13,8 +12,8 @@ from app.cli import options
 from app.cli.database import with_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.cli.recordings import remove_audio
 from app.flow.report import counted
-from app.service.recordings import remove_files
 from app.store import Forgotten, Store
 
 REWRITTEN_BYTES: Final = 256 * 1024 * 1024
@@ -38,7 +37,7 @@ its log are searched for copies of the number; PostgreSQL's files are on its own
 their space is reused.
 
 Exit codes: 0 no row names the number, and nothing was found in a SQLite file, 1 older copies are left in free parts of
-the file, 2 it cannot run.""",
+the file, or audio that cannot be removed yet, 2 it cannot run.""",
 )
 @click.option(
     "--number",
@@ -55,15 +54,16 @@ def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -
     wanted = sorted({international(number) for number in numbers})
     files = server_settings().recording_files
 
-    async def forget(store: Store) -> tuple[bool, Forgotten]:
-        """Whether the database is a file, and what was forgotten."""
+    async def forget(store: Store) -> tuple[bool, bool, Forgotten]:
+        """Whether the database is a file, whether all audio is removed, and what was forgotten."""
         may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
         found = await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+        is_removed = True
         if found.recordings and not dry_run and files is not None:
-            await remove_files(store.recordings, files, datetime.now(UTC))
-        return store.path is not None, found
+            is_removed = await remove_audio(store, files)
+        return store.path is not None, is_removed, found
 
-    is_file, found = with_store(forget)
+    is_file, is_removed, found = with_store(forget)
     if form == "json":
         rows = found._asdict() if is_file else {**found._asdict(), "traces": None}
         print_json({"numbers": wanted, "dry_run": dry_run, **rows})
@@ -72,7 +72,7 @@ def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -
         if not is_file and not dry_run:
             click.echo("no row names it any more; free parts of PostgreSQL's files and its log were not searched")
             click.echo("  their space is reused in time; --rewrite removes them at once, which delays calls meanwhile")
-    return ISSUES if found.traces else FINE
+    return FINE if is_removed and not found.traces else ISSUES
 
 
 def international(written: str) -> str:

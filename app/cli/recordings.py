@@ -145,21 +145,32 @@ def retry(ids: tuple[str, ...]) -> int:
 def delete(ids: tuple[str, ...]) -> int:
     """Delete recordings for good, with their transcripts and files. Vonage keeps its own copies for a while.
 
-    Exit codes: 0 they are deleted, 1 one of them does not exist, 2 there is no database.
+    Exit codes: 0 they are deleted, 1 one of them does not exist or its file cannot be removed yet, 2 there is no
+    database.
     """
     files, wanted = _files(), list(dict.fromkeys(ids))
 
-    async def run(store: Store) -> int:
+    async def run(store: Store) -> tuple[int, bool]:
         found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]
         for id_ in found:
             await store.recordings.mark_deleted(id_, _now(), BY)
         await store.recordings.erase(found)
-        await remove_files(store.recordings, files, datetime.now(UTC))
-        return len(found)
+        return len(found), await remove_audio(store, files)
 
-    count = with_store(run)
+    count, is_removed = with_store(run)
     click.echo(f"{counted(count, 'recording is', 'recordings are')} deleted")
-    return ISSUES if count < len(wanted) else FINE
+    return FINE if count == len(wanted) and is_removed else ISSUES
+
+
+async def remove_audio(store: Store, files: RecordingFiles) -> bool:
+    """Remove the audio of what is deleted for good; False, with a warning, when a server must do it later."""
+    try:
+        await remove_files(store.recordings, files, datetime.now(UTC))
+    except OSError as error:
+        click.echo(f"warning: the audio is not removed yet: {error}", err=True)
+        click.echo("  cure: let a server run, which tries it again every minute", err=True)
+        return False
+    return True
 
 
 async def _existing(store: Store, id_: str) -> RecordingRow:

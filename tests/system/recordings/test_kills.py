@@ -1,4 +1,7 @@
-"""1,000 recordings are fetched while their servers are killed again and again: none is lost, none is there twice."""
+"""Recordings are fetched while their servers are killed again and again: none is lost, none is there twice.
+
+1,000 into a folder, fewer into a bucket that fails now and then.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,14 @@ import pytest
 from app.store import RecordingRow, Store, open_store
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
+from tests.contract.s3_server import SECRET, S3Server, s3_server
+from tests.contract.s3_server import Fault as S3Fault
 from tests.contract.server import Server, running
 from tests.contract.store.postgres_stores import empty_database
 
 FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{talk: Hello.}]\n    goto: end\n"
 RECORDINGS: Final = 1_000
+IN_BUCKET: Final = 200
 KILLS: Final = 6
 EVERY_S: Final = 3.0
 FETCHED_WITHIN_S: Final = 300.0
@@ -72,9 +78,28 @@ def announce(number: int, url: str, servers: Sequence[Server]) -> None:
             time.sleep(0.2)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer) -> Iterator[list[Server]]:
-    """One server on SQLite, or two on PostgreSQL with one folder of recordings."""
+def bucket_faults(method: str, key: str) -> S3Fault | None:
+    """What the bucket does to every fourth or so of its requests; it goes on with the rest."""
+    chance = random.random()  # noqa: S311
+    if chance < 0.25:
+        return random.choice(  # noqa: S311
+            (S3Fault(), S3Fault(503, "SlowDown"), S3Fault(403, "AccessDenied"), S3Fault(dies=True), S3Fault(after_s=3))
+        )
+    return None
+
+
+@pytest.fixture
+def storage() -> Iterator[S3Server]:
+    with s3_server() as server:
+        server.fault = bucket_faults
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres", "bucket"])
+def servers(
+    request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer, storage: S3Server
+) -> Iterator[list[Server]]:
+    """One server on SQLite, or two on PostgreSQL with one folder or bucket of recordings."""
     database = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
     settings = {
         "NCCO_DATABASE_URL": database,
@@ -83,6 +108,7 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer) 
         "NCCO_MEDIA_URL": media.url,
         "VONAGE_APPLICATION_ID": APPLICATION_ID,
         "VONAGE_PRIVATE_KEY": pem(),
+        **(storage.settings if request.param == "bucket" else {}),
     }
     with ExitStack() as stack:
         hosts = []
@@ -121,17 +147,17 @@ async def fetched(url: str) -> list[RecordingRow]:
 
 @pytest.mark.timeout(900)
 def test_no_recording_is_lost_or_kept_twice_when_servers_are_killed(
-    servers: list[Server], media: MediaServer, tmp_path: Path
+    servers: list[Server], media: MediaServer, storage: S3Server, tmp_path: Path
 ) -> None:
+    in_bucket = servers[0].settings["NCCO_RECORDINGS"].startswith("s3://")
+    count = IN_BUCKET if in_bucket else RECORDINGS
     chosen = random.Random(7)  # noqa: S311 - which faults, the same each time
     with media_server() as foreign, ThreadPoolExecutor(8) as senders:
-        for number in range(RECORDINGS):
+        for number in range(count):
             good = File(audio(number), pieces=chosen.choice((1, 1, 4)), every_s=0.05)
             first = [chosen.choice(faults(foreign))] if number % 4 == 0 else []
             media.put(f"/v1/files/{number}", *first, good)
-        sent = [
-            senders.submit(announce, number, f"{media.url}/v1/files/{number}", servers) for number in range(RECORDINGS)
-        ]
+        sent = [senders.submit(announce, number, f"{media.url}/v1/files/{number}", servers) for number in range(count)]
         for kill in range(KILLS):
             time.sleep(EVERY_S)
             server = servers[kill % len(servers)]
@@ -142,17 +168,17 @@ def test_no_recording_is_lost_or_kept_twice_when_servers_are_killed(
         rows = asyncio.run(fetched(servers[0].settings["NCCO_DATABASE_URL"]))
         stolen = foreign.requests
 
-    assert ([], []) == (stolen, media.refused)
-    assert RECORDINGS == len(rows) == len({row.uuid for row in rows})
+    assert ([], [], []) == (stolen, media.refused, storage.refused)
+    assert count == len(rows) == len({row.uuid for row in rows})
     assert {"kept"} == {row.state for row in rows}
     folder = tmp_path / "recordings"
-    files = {file.name: file for file in folder.iterdir()}
+    files = storage.recordings if in_bucket else {file.name: file.read_bytes() for file in folder.iterdir()}
     assert {row.id for row in rows} == set(files)
     numbers = {row.id: int(row.conversation.removeprefix("CON-")) for row in rows}
-    assert set(range(RECORDINGS)) == set(numbers.values())
+    assert set(range(count)) == set(numbers.values())
     for row in rows:
-        content = files[row.id].read_bytes()
+        content = files[row.id]
         assert audio(numbers[row.id]) == content
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (row.sha256, row.size)
     lines = "".join("".join(server.lines) for server in servers)
-    assert [] == [secret for secret in ("/v1/files/", "-0000-4000-8000-", "Bearer", "BEGIN") if secret in lines]
+    assert [] == [secret for secret in ("/v1/files/", "-0000-4000-8000-", "Bearer", "BEGIN", SECRET) if secret in lines]
