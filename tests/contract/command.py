@@ -15,7 +15,7 @@ def ncco(
     *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None
 ) -> Result:
     """What a command printed and how it ended. `env` is added to an environment without settings."""
-    own = {name: None for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
+    own = {name: None for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_"))}
     before = Path.cwd()
     os.chdir(cwd)
     try:

@@ -34,7 +34,7 @@ _SIGNED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done in place of a request, after `after_s`: an error, or with `dies` half of the answer."""
+    """What is done in place of a request, after `after_s`: an error (0: none, it is only late), or with `dies` half."""
 
     status: int = 500
     code: str = "InternalError"
@@ -120,7 +120,7 @@ class S3Server:
             self.requests.append((method, key))
             fault = self.fault(method, key)
             await asyncio.sleep(fault.after_s if fault else 0)
-            is_error = fault is not None and not fault.dies
+            is_error = fault is not None and fault.status and not fault.dies
             answer = (
                 _error(fault.status, fault.code)
                 if fault and is_error

@@ -83,7 +83,13 @@ def bucket_faults(method: str, key: str) -> S3Fault | None:
     chance = random.random()  # noqa: S311
     if chance < 0.25:
         return random.choice(  # noqa: S311
-            (S3Fault(), S3Fault(503, "SlowDown"), S3Fault(403, "AccessDenied"), S3Fault(dies=True), S3Fault(after_s=3))
+            (
+                S3Fault(),
+                S3Fault(503, "SlowDown"),
+                S3Fault(403, "AccessDenied"),
+                S3Fault(dies=True),
+                S3Fault(0, after_s=3),
+            )
         )
     return None
 
