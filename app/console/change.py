@@ -16,17 +16,8 @@ from fastapi.responses import RedirectResponse
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.change_form import (
-    NOT_SAVED,
-    CannotChange,
-    FormField,
-    changed,
-    fields_in,
-    is_removed,
-    new_lines_in,
-    pointer,
-    tidied,
-)
+from app.console.change_fields import FormField, fields_in, new_lines_in, pointer
+from app.console.change_form import NOT_SAVED, CannotChange, changed, is_removed, tidied
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.flow.issues import FlowIssue
