@@ -11,7 +11,8 @@ from typing import Final
 import click
 
 from app.cli.output import FINE, CannotRun, columns
-from app.flow.language.schema import flow_schema, names_in
+from app.flow.language.schema import flow_schema
+from app.flow.names import ProjectNames
 from app.flow.report import printable
 from app.verify.scenarios.model import scenario_schema
 
@@ -67,7 +68,7 @@ def _files() -> dict[str, str]:
         parts = path.relative_to(SKELETON).parts
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         files[name] = path.read_text(encoding="utf-8")
-    schemas = {"flow": flow_schema(names_in(files)), "scenario": scenario_schema()}
+    schemas = {"flow": flow_schema(ProjectNames(files).offered()), "scenario": scenario_schema()}
     for kind, schema in schemas.items():
         files[f".vscode/{kind}.schema.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     return files

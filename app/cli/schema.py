@@ -11,7 +11,8 @@ from app.cli import options
 from app.cli.environment import folders
 from app.cli.output import FINE, print_json
 from app.flow.files import read_project
-from app.flow.language.schema import Names, flow_schema, names_in
+from app.flow.language.schema import OfferedNames, flow_schema
+from app.flow.names import ProjectNames
 from app.ncco import json_schema
 from app.verify.scenarios.model import scenario_schema
 
@@ -43,11 +44,11 @@ def command(
     elif name == "scenario":
         print_json(scenario_schema())
     else:
-        print_json(flow_schema(Names() if plain else _project_names(*folders(flows, templates))))
+        print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
     return FINE
 
 
-def _project_names(flows: Path, templates: Path) -> Names:
+def _project_names(flows: Path, templates: Path) -> OfferedNames:
     """The names in a project, which may have faults; none where there is no project."""
     texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
-    return names_in(texts)
+    return ProjectNames(texts).offered()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -16,6 +14,7 @@ import yaml
 from app.flow.issues import Fix, FlowIssue
 from app.flow.nodes import Place
 from app.flow.source import LOADER, MAX_CHARACTERS
+from app.flow.source.edit import Member, Splice, addition, end_of, members_of, removal
 from app.flow.source.source_file import SourceFile
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
@@ -46,41 +45,80 @@ def quick_fixes(issue: FlowIssue, texts: Mapping[str, str]) -> tuple[QuickFix, .
     fix, file = issue.fix, issue.place.file
     if fix is None or file not in texts:
         return ()
-    read = _read(file, texts[file])
-    place, source = Place(*fix.place) if fix.place else issue.place, read.source
+    source, root = _read(file, texts[file])
+    place = Place(*fix.place) if fix.place else issue.place
     if place.line > len(source.starts):
         return ()
-    change = _change(fix, read, source.starts[place.line - 1] + place.column - 1, place)
+    start = source.starts[place.line - 1] + place.column - 1
+    change = _change(fix, source, _around(source.parsed, root, start), start, place.length)
     return (QuickFix(fix.title, (_edit(source, *change),)),) if change else ()
+
+
+@lru_cache(maxsize=4)
+def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
+    """A file with its root; without one if it is not YAML. All fixes of a file are asked for one after another."""
+    source = SourceFile(file, text)
+    source.replace_invalid_characters()
+    try:
+        root = yaml.compose(source.parsed, Loader=LOADER) if len(source.text) <= MAX_CHARACTERS else None
+    except (yaml.YAMLError, RecursionError):
+        root = None
+    return source, root
 
 
 def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:
     return Edit(source.file, *source.position(start), *source.position(end), text)
 
 
-def _change(fix: Fix, read: _Read, start: int, place: Place) -> tuple[int, int, str] | None:
-    """What becomes of the text: from one offset to another it is replaced."""
-    source, around = read.source, read.around(start)
-    written = source.text[start : start + place.length]
+class _Spot(NamedTuple):
+    """A member of a map or a list, with its number there."""
+
+    collection: yaml.CollectionNode
+    number: int
+    member: Member
+
+
+def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
+    """The members that an offset is in, outer ones first."""
+    found: list[_Spot] = []
+    while isinstance(root, yaml.CollectionNode):
+        before = [each for each in enumerate(members_of(text, root)) if each[1].start <= offset]
+        if not before or offset >= max(end_of(text, before[-1][1].value), before[-1][1].start + 1):
+            break
+        found.append(_Spot(root, *before[-1]))
+        root = before[-1][1].value
+    return found
+
+
+def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
+    """What becomes of the text."""
+    written, text = source.text[start : start + length], source.parsed
     match fix.kind:
         case "characters":
-            quote = around[-1].quote(start) if around else ""
-            return None if quote and "\\" in written else (start, start + place.length, _escaped(fix.text, quote))
+            quote = _quote_around(around, start)
+            return None if quote and "\\" in written else (start, start + length, _escaped(fix.text, quote))
         case "word" if "\\" in written:
             return None
         case "word":
-            is_taken = around and around[-1].start == start and fix.text in around[-1].collection.keys
-            return None if is_taken else (start, start + place.length, _respelt(written, fix.text))
+            is_taken = around and around[-1].member.start == start and fix.text in _keys(text, around[-1].collection)
+            return None if is_taken else (start, start + length, _respelt(written, fix.text))
         case "add":
-            return _added(source, _target(read.collections.values(), start, fix.text), fix.text)
+            return _added(text, _target(around, start, fix.text), fix.text)
         case "add_beside":
-            return _added(source, around[-1].collection if around else None, fix.text)
+            return _added(text, around[-1].collection if around else None, fix.text)
         case "delete_item":
-            items = [spot for spot in around if isinstance(spot.collection.node, yaml.SequenceNode)]
-            return _deleted(source, items[-1]) if items else None
+            items = [at for at, spot in enumerate(around, 1) if isinstance(spot.collection, yaml.SequenceNode)]
+            return _deleted(text, around[: items[-1]]) if items else None
         case "delete":
-            return _deleted(source, around[-1]) if around else None
+            return _deleted(text, around) if around else None
     return None
+
+
+def _quote_around(around: list[_Spot], offset: int) -> str:
+    """The quotes of the text that an offset is within; "" if it is not."""
+    value = around[-1].member.value if around else None
+    is_within = isinstance(value, yaml.ScalarNode) and value.start_mark.index < offset < value.end_mark.index
+    return value.style if is_within and value.style in ("'", '"') else ""
 
 
 def _escaped(text: str, quote: str) -> str:
@@ -95,149 +133,31 @@ def _respelt(written: str, text: str) -> str:
     return text if not written.startswith('"') and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-class _Member(NamedTuple):
-    """An entry of a map or an item of a list, by offsets; an item starts at its dash, and has the key ""."""
-
-    start: int
-    end: int
-    key: str
-    value: yaml.Node
+def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
+    return frozenset(member.key for member in members_of(text, node))
 
 
-@dataclass(frozen=True, slots=True)
-class _Collection:
-    """A map or a list, the offset where it begins, its members, and the member that holds it."""
-
-    node: yaml.CollectionNode
-    start: int
-    members: tuple[_Member, ...]
-    holder: _Spot | None
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The keys of a map."""
-        return frozenset(member.key for member in self.members)
+def _deleted(text: str, around: list[_Spot]) -> Splice | None:
+    """Without the innermost member; without the section that holds it if it is the only one there."""
+    collection, number, member = around[-1]
+    if len(collection.value) > 1:
+        return removal(text, collection, number)
+    if len(around) == 2:
+        return _deleted(text, around[:1])
+    return (member.start, end_of(text, member.value), "") if collection.flow_style else None
 
 
-class _Spot(NamedTuple):
-    """A member of a collection."""
-
-    collection: _Collection
-    number: int
-
-    @property
-    def start(self) -> int:
-        """Where the member begins."""
-        return self.collection.members[self.number].start
-
-    def quote(self, offset: int) -> str:
-        """The quotes of the text that an offset is within; "" if it is not."""
-        value = self.collection.members[self.number].value
-        if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
-            return ""
-        return value.style if value.style in ("'", '"') else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file with its maps and lists by the id of their nodes, outer ones first; none of a file that is not YAML."""
-
-    source: SourceFile
-    collections: Mapping[int, _Collection]
-
-    def around(self, offset: int) -> list[_Spot]:
-        """The members that an offset is in, outer ones first."""
-        found: list[_Spot] = []
-        collection = next(iter(self.collections.values()), None)
-        while collection is not None:
-            number = bisect_right(collection.members, offset, key=lambda member: member.start) - 1
-            if number < 0 or offset >= max(collection.members[number].end, collection.members[number].start + 1):
-                break
-            found.append(_Spot(collection, number))
-            collection = self.collections.get(id(collection.members[number].value))
-        return found
-
-
-@lru_cache(maxsize=4)
-def _read(file: str, text: str) -> _Read:
-    source = SourceFile(file, text)
-    source.replace_invalid_characters()
-    collections: dict[int, _Collection] = {}
-    waiting: deque[tuple[yaml.Node | None, _Spot | None]] = deque([(_root(source), None)])
-    while waiting:
-        node, holder = waiting.popleft()
-        if isinstance(node, yaml.CollectionNode) and id(node) not in collections:
-            found = _Collection(node, node.start_mark.index, _members(source, node), holder)
-            collections[id(node)] = found
-            waiting += ((member.value, _Spot(found, number)) for number, member in enumerate(found.members))
-    return _Read(source, collections)
-
-
-def _root(source: SourceFile) -> yaml.Node | None:
-    if len(source.text) > MAX_CHARACTERS:
-        return None
-    try:
-        return yaml.compose(source.parsed, Loader=LOADER)
-    except (yaml.YAMLError, RecursionError):
-        return None
-
-
-def _members(source: SourceFile, node: yaml.CollectionNode) -> tuple[_Member, ...]:
-    if isinstance(node, yaml.MappingNode):
-        return tuple(
-            _Member(key.start_mark.index, _end(source, value), str(key.value), value) for key, value in node.value
-        )
-    starts = (each.start_mark.index for each in node.value)
-    if not node.flow_style:
-        starts = (source.parsed.rindex("-", 0, max(start, node.start_mark.index + 1)) for start in starts)
-    return tuple(_Member(start, _end(source, each), "", each) for start, each in zip(starts, node.value, strict=True))
-
-
-def _end(source: SourceFile, node: yaml.Node) -> int:
-    """The offset behind a node, without the blank lines and comments that follow it."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        node = last[1] if isinstance(last, tuple) else last
-    start, end = node.start_mark.index, node.end_mark.index
-    return start + len(source.parsed[start:end].rstrip())
-
-
-def _deleted(source: SourceFile, spot: _Spot) -> tuple[int, int, str] | None:
-    """Without a member; without the section that holds it if it is the only one there."""
-    collection, index = spot.collection, spot.number
-    members = collection.members
-    if len(members) == 1 and collection.holder is not None and collection.holder.collection.holder is None:
-        return _deleted(source, collection.holder)
-    member = members[index]
-    if collection.node.flow_style:
-        if index + 1 < len(members):
-            return member.start, members[index + 1].start, ""
-        return (members[index - 1].end if index else member.start), member.end, ""
-    line, _ = source.position(member.start)
-    if len(members) == 1:
-        return None
-    if source.text[source.starts[line - 1] : member.start].strip():  # behind the dash of a list item
-        return (member.start, members[index + 1].start, "") if index + 1 < len(members) else None
-    last, _ = source.position(member.end)
-    return source.starts[line - 1], source.starts[last] if last < len(source.starts) else len(source.text), ""
-
-
-def _target(collections: Iterable[_Collection], start: int, text: str) -> _Collection | None:
-    """The map, or the list if an item is added, that is at an offset or below the key there."""
+def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode | None:
+    """The map, or the list if an item is added, that is below the key at an offset, or there."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
-    fitting = [each for each in collections if isinstance(each.node, wanted)]
-    below = (each for each in fitting if each.holder and each.holder.start == start)
-    return next(below, None) or next((each for each in fitting if each.start == start), None)
+    below = [spot.member.value for spot in around if spot.member.start == start]
+    there = [*(spot.collection for spot in around), *(spot.member.value for spot in around[-1:])]
+    each = (*below, *(node for node in there if node.start_mark.index == start))
+    return next((node for node in each if isinstance(node, wanted)), None)
 
 
-def _added(source: SourceFile, to: _Collection | None, text: str) -> tuple[int, int, str] | None:
+def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
     """With one more entry, or one more item if it begins with a dash."""
-    if to is None or not (to.members or to.node.flow_style) or text.partition(":")[0] in to.keys:
+    if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
-    if to.node.flow_style:
-        at = to.members[-1].end if to.members else to.start + 1
-        return at, at, f"{', ' if to.members else ''}{text.removeprefix('- ')}"
-    line, _ = source.position(to.members[-1].end)
-    at = source.line_end(line)
-    _, column = source.position(to.members[0].start)
-    return at, at, f"\n{' ' * (column - 1)}{text}"
+    return addition(text, to, entry.removeprefix("- "))

@@ -4,7 +4,7 @@
 2. Ranks: the longest path; then each node moves to where its edges are shortest. Between two ranks of nodes there is a
    rank of labels.
 3. A long edge passes each rank between as a dummy node. Edges to the same node share their dummy nodes: they join.
-4. Order: medians of the neighbours, swept down and up, and transposition. Source: Gansner, Koutsofios, North and Vo, "A
+4. Order: medians of the neighbours, swept down and up. Source: Gansner, Koutsofios, North and Vo, "A
    Technique for Drawing Directed Graphs", 1993.
 5. Columns: vertical alignment in four directions, and the mean of the two medians. Source: Brandes and Köpf, "Fast and
    Simple Horizontal Coordinate Assignment", 2001.
@@ -27,11 +27,8 @@ MAX_RANK_GAP: Final = 70.0
 """A gap grows where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
-JOG: Final = 5
-"""A label that is nearly below or above a node is put there; it is less than half a gap."""
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
-MAX_TRANSPOSITIONS: Final = 2
 MAX_DUMMIES: Final = 20_000
 """Edges beyond this total run straight from node to node, whatever lies between them."""
 
@@ -271,7 +268,7 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
     for sweep in range(MAX_SWEEPS):
         if not fewest or stale == MAX_STALE_SWEEPS:
             break
-        layers = _transposed(graph, _by_medians(graph, layers, upwards=sweep % 2 == 0))
+        layers = _by_medians(graph, layers, upwards=sweep % 2 == 0)
         crossings = _all_crossings(graph, layers)
         stale = 0 if crossings < fewest else stale + 1
         if crossings < fewest:
@@ -316,30 +313,6 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
     return sorted_layers if upwards else sorted_layers[::-1]
 
 
-def _transposed(graph: _Graph, layers: Layers) -> Layers:
-    """The layers after exchanging neighbours wherever that saves crossings."""
-    position = _positions(layers)
-    for _ in range(MAX_TRANSPOSITIONS):
-        has_changed = False
-        for layer in layers:
-            above, below = (
-                {vertex: sorted(position[each] for each in near.get(vertex, ())) for vertex in layer}
-                for near in (graph.above, graph.below)
-            )
-            for left in range(len(layer) - 1):
-                first, second = layer[left], layer[left + 1]
-                crossings = _crossings(above[first], above[second]) + _crossings(below[first], below[second])
-                if crossings and crossings > (
-                    _crossings(above[second], above[first]) + _crossings(below[second], below[first])
-                ):
-                    layer[left], layer[left + 1] = second, first
-                    has_changed = True
-            position |= {vertex: number for number, vertex in enumerate(layer)}
-        if not has_changed:
-            break
-    return layers
-
-
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
     """Crossings of the edges of two vertices in one rank, by the sorted positions of their neighbours."""
     if not left or not right or left[-1] <= right[0]:
@@ -376,12 +349,6 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
     for xs in zip(*candidates, strict=True):
         _, low, high, _ = sorted(x + shift for x, shift in zip(xs, shifts, strict=True))
         centres.append(round((low + high) / 2))
-    for label in range(graph.count, len(centres)):
-        if label not in graph.inner_above and label not in graph.inner_below:
-            near = [*graph.neighbours(label, upwards=True), *graph.neighbours(label, upwards=False)]
-            centres[label] = next(
-                (centres[each] for each in near if abs(centres[each] - centres[label]) <= JOG), centres[label]
-            )
     return centres
 
 

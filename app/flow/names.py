@@ -89,12 +89,18 @@ class ProjectNames:
 
     def all_of(self, kind: Kind) -> dict[str, Name]:
         """What any file of the project defines, by name."""
+        if kind == "templates":
+            return self.definitions(kind, "")
         return {
             name.name: name
             for file in self.files.values()
             for name in file.names
             if name.is_definition and name.kind == kind
         }
+
+    def offered(self) -> dict[str, list[str]]:
+        """The names that an editor offers, by kind."""
+        return {kind: sorted(self.all_of(kind)) for kind in KINDS}
 
     def users_of(self, kind: Kind, name: str) -> list[str]:
         """The files that use a name, by path."""

@@ -6,10 +6,10 @@ as `talk: ..` (an action by its name), or pasted from the NCCO reference as `act
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from app.flow.actions.connect import BY_FIELDS, ON_ANSWER
 from app.flow.actions.fields import (
@@ -53,65 +53,18 @@ from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.menu import Choice
 from app.flow.language.outcomes import OUTCOMES
-from app.flow.language.reader import items
 from app.flow.language.retry import FAILURES, RetryWords, Then
 from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import DefaultWords, ErrorLine, SharedWords
 from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
-from app.flow.nodes import Map, Node, Text
-from app.flow.source import read_yaml
 from app.ncco.actions import ENDPOINT, SHAPES
 from app.ncco.model import Nested, Option
 from app.ncco.model import Shape as NccoShape
 
-
-class Names(NamedTuple):
-    """The names that a project gives to things, each sorted: what an editor offers. Empty where nothing is known."""
-
-    steps: tuple[str, ...] = ()
-    flows: tuple[str, ...] = ()
-    outcomes: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    lookups: tuple[str, ...] = ()
-    hooks: tuple[str, ...] = ()
-    hours: tuple[str, ...] = ()
-    locales: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
-
-
-def names_in(texts: Mapping[str, str]) -> Names:
-    """The names in a project's files (path → text). A file with a syntax error gives none."""
-    read = (read_yaml(path, text)[0] for path, text in texts.items() if path.startswith("flows/"))
-    roots = [node for node in read if isinstance(node, Map)]
-
-    outcomes = (item for root in roots for item in items(root.get("outcomes")))
-
-    def declared(*words: str) -> tuple[str, ...]:
-        return _sorted(name for root in roots for word in words for name in _names(root.get(word)))
-
-    return Names(
-        steps=declared("steps"),
-        flows=_sorted(node.value for root in roots if isinstance(node := root.get("flow"), Text)),
-        outcomes=_sorted(item.value for item in outcomes if isinstance(item, Text)),
-        variables=declared("vars", "params"),
-        lookups=declared("lookups"),
-        hooks=declared("hooks"),
-        hours=declared("hours"),
-        locales=declared("locales"),
-        templates=_sorted(path.removeprefix("templates/") for path in texts if path.startswith("templates/")),
-    )
-
-
-def _names(node: Node | None) -> Iterator[str]:
-    if isinstance(node, Map):
-        yield from node.keys()
-
-
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))
-
+OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
+"""The names that a project gives to things, by the kinds of `app.flow.names`: what an editor offers."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, which are replaced by standard ones at the end."""
@@ -122,7 +75,7 @@ _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "t
 """A variable may be written as its type alone."""
 
 
-def flow_schema(names: Names | None = None) -> JsonSchema:
+def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
     """The JSON Schema (draft-07) of flow files.
 
     An editor offers the `names`. Other names are allowed, because a file may be newer than the schema.
@@ -137,7 +90,7 @@ def flow_schema(names: Names | None = None) -> JsonSchema:
         "else": ref("flow_file"),
         "definitions": definitions(),
     }
-    return dict(resolved(schema, names or Names()))
+    return dict(resolved(schema, names or {}))
 
 
 @cache
@@ -237,7 +190,7 @@ def _returned() -> JsonSchema:
     return choose(cases, one_of((*DECLARABLE, *OPTIONAL)))
 
 
-def resolved(schema: Any, names: Names) -> Any:
+def resolved(schema: Any, names: OfferedNames) -> Any:
     """A schema with the names that are offered.
 
     Alternatives within alternatives become one list: an editor offers nothing from deeper ones.
@@ -248,9 +201,9 @@ def resolved(schema: Any, names: Names) -> Any:
         return schema
     found = {key: resolved(value, names) for key, value in schema.items() if key not in _PLACEHOLDERS}
     if isinstance(kind := schema.get("offered"), str):
-        found |= offer((*getattr(names, kind), *schema["more"]))
+        found |= offer((*names.get(kind, ()), *schema["more"]))
     if isinstance(kind := schema.get("offered_words"), str):
-        found["properties"] = dict.fromkeys(getattr(names, kind), found["additionalProperties"]) | found["properties"]
+        found["properties"] = dict.fromkeys(names.get(kind, ()), found["additionalProperties"]) | found["properties"]
     if isinstance(found.get("anyOf"), list):
         nested = (each["anyOf"] if {*each} == {"anyOf"} else [each] for each in found["anyOf"])
         found["anyOf"] = [*chain.from_iterable(nested)]

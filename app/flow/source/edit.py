@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
@@ -14,9 +14,67 @@ from app.flow.source import LOADER
 Path: TypeAlias = tuple[str, ...]
 """Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""
 
+Splice: TypeAlias = tuple[int, int, str]
+"""What is between two offsets becomes another text."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .;/+_-]|:(?! ))*(?<![ :])")
 """A text that needs no quotes, in a list or map in brackets either."""
 _WIDTH: Final = 100
+
+
+class Member(NamedTuple):
+    """An entry of a map or an item of a list, with the offset where it begins; an item has the key ""."""
+
+    start: int
+    key: str
+    value: yaml.Node
+
+
+def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
+    """The entries of a map, or the items of a list; in a block an item begins with its dash."""
+    if isinstance(node, yaml.MappingNode):
+        return [Member(key.start_mark.index, str(key.value), value) for key, value in node.value]
+    starts = [int(item.start_mark.index) for item in node.value]
+    if not node.flow_style:
+        starts = [text.rindex("-", 0, max(start, node.start_mark.index + 1)) for start in starts]
+    return [Member(start, "", item) for start, item in zip(starts, node.value, strict=True)]
+
+
+def end_of(text: str, node: yaml.Node) -> int:
+    """Where the text of a node ends; the mark of a block is behind the comments and blank lines that follow it."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    start = int(node.start_mark.index)
+    return start + len(text[start : node.end_mark.index].rstrip())
+
+
+def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
+    """One more entry at the end of a map, or one more item, without its dash, at the end of a list."""
+    if node.flow_style or not node.value:
+        at = end_of(text, members_of(text, node)[-1].value) if node.value else node.start_mark.index + 1
+        return at, at, f", {entry}" if node.value else entry
+    at = _line_end(text, end_of(text, node))
+    dash = "- " if isinstance(node, yaml.SequenceNode) else ""
+    return at, at, f"\n{' ' * node.start_mark.column}{dash}{entry}"
+
+
+def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
+    """Without one member of several; in a block its line goes, with its comment."""
+    members = members_of(text, node)
+    start, end = members[number].start, end_of(text, members[number].value)
+    line = text.rfind("\n", 0, start) + 1
+    if node.flow_style and number + 1 == len(members):
+        return end_of(text, members[number - 1].value), end, ""
+    if node.flow_style or text[line:start].strip():  # behind the dash of a list item
+        return start, members[number + 1].start, ""
+    return line, _line_end(text, end) + 1, ""
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where the line of a position ends; its comment belongs to it."""
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 class NoSuchValue(Exception):
@@ -89,7 +147,7 @@ class YamlText:
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)
-        start, end = node.start_mark.index, self._end(node)
+        start, end = node.start_mark.index, end_of(self.text, node)
         body = self.text[start:end]
         self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
 
@@ -101,50 +159,18 @@ class YamlText:
         node = self.node(path)
         if not isinstance(node, yaml.CollectionNode):
             raise NoSuchValue(path)
-        is_map = isinstance(node, yaml.MappingNode)
-        entry = f"{written(key)}: {value}" if is_map else value
-        if node.flow_style or not node.value:
-            at = node.end_mark.index - 1
-            self._splice(at, at, f", {entry}" if node.value else entry)
-            return
-        last = node.value[-1][1] if is_map else node.value[-1]
-        at = self._line_end(self._end(last))
-        indent = " " * node.start_mark.column
-        self._splice(at, at, f"\n{indent}{'' if is_map else '- '}{entry}")
+        entry = f"{written(key)}: {value}" if isinstance(node, yaml.MappingNode) else value
+        self._splice(*addition(self.text, node, entry))
 
     def remove(self, path: Path) -> None:
         """Remove an entry or an item with its line; the last one goes with what holds it. Raises NoSuchValue."""
-        holder, key = self.node(path[:-1]), path[-1]
-        child = _child(holder, key)
+        holder, child = self.node(path[:-1]), self.node(path)
         assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child
         if len(holder.value) == 1:
             self.remove(path[:-1])
             return
-        is_map = isinstance(holder, yaml.MappingNode)
-        pairs = [(pair[0], pair[1]) if is_map else (pair, pair) for pair in holder.value]
-        number = next(index for index, (_, value) in enumerate(pairs) if value is child)
-        start, end = pairs[number][0].start_mark.index, self._end(child)
-        if holder.flow_style:
-            if number + 1 < len(pairs):
-                end = pairs[number + 1][0].start_mark.index
-            else:
-                start = self._end(pairs[number - 1][1])
-            self._splice(start, end, "")
-        else:
-            self._splice(self.text.rfind("\n", 0, start) + 1, self._line_end(end) + 1, "")
-
-    def _end(self, node: yaml.Node) -> int:
-        """Where the text of a node ends; the mark of a block is behind the comments and blank lines that follow it."""
-        if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-            last = node.value[-1]
-            return self._end(last[1] if isinstance(node, yaml.MappingNode) else last)
-        text = self.text[node.start_mark.index : node.end_mark.index]
-        return int(node.start_mark.index) + len(text.rstrip())
-
-    def _line_end(self, at: int) -> int:
-        """Where the line of a position ends; its comment belongs to it."""
-        end = self.text.find("\n", at)
-        return len(self.text) if end < 0 else end
+        values = [member.value for member in members_of(self.text, holder)]
+        self._splice(*removal(self.text, holder, values.index(child)))
 
 
 def _child(node: yaml.Node, key: str) -> yaml.Node:

@@ -15,7 +15,7 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.language.base import ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import TEXT, JsonSchema, ref
 from app.flow.language.reader import Reader, items
-from app.flow.language.schema import Names, resolved
+from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
@@ -433,5 +433,5 @@ def scenario_schema() -> JsonSchema:
         "additionalProperties": Scenario.editor_schema(),
         "definitions": definitions,
     }
-    found: dict[str, Any] = resolved(schema, Names())
+    found: dict[str, Any] = resolved(schema, {})
     return found

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from app.cli.explain import write_example
+from app.flow import names as flow_names
 from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import HoursWords
@@ -19,11 +20,12 @@ from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.menu import Choice
 from app.flow.language.retry import RetryWords
-from app.flow.language.schema import Names, flow_schema, names_in
+from app.flow.language.schema import flow_schema
 from app.flow.language.shared import DefaultWords, SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
+from app.flow.names import ProjectNames
 from app.flow.rules import RULES, RUNNING_RULES
 from tests.system.repository.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
@@ -31,7 +33,7 @@ from tests.unit.flow.schema.editor_yaml import as_editor_reads
 PLAIN = flow_schema()
 DEFINITIONS = PLAIN["definitions"]
 VALIDATOR = jsonschema.Draft7Validator(PLAIN)
-FOREIGN_NAMES = flow_schema(Names(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), ("h",), ("i.j2",)))
+FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.KINDS, "abcdefghi", strict=True)})
 FOREIGN_VALIDATOR = jsonschema.Draft7Validator(FOREIGN_NAMES)
 
 
@@ -282,7 +284,8 @@ def test_every_endpoint_takes_its_own_fields_and_those_of_the_connect(kind: str)
 
 
 def test_the_names_of_a_project_are_offered() -> None:
-    schema = flow_schema(names_in({"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}))
+    texts = {"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}
+    schema = flow_schema(ProjectNames(texts).offered())
     definitions = schema["definitions"]
     into = definitions["collect"]["properties"]["into"]
 
@@ -299,4 +302,4 @@ def test_the_names_of_a_project_are_offered() -> None:
 
 @pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
 def test_names_of_what_is_no_flow_are_none(text: str) -> None:
-    assert Names() == names_in({"flows/x.yaml": text})
+    assert not any(ProjectNames({"flows/x.yaml": text}).offered().values())
