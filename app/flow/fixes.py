@@ -117,8 +117,9 @@ def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, lengt
 def _quote_around(around: list[_Spot], offset: int) -> str:
     """The quotes of the text that an offset is within; "" if it is not."""
     value = around[-1].member.value if around else None
-    is_within = isinstance(value, yaml.ScalarNode) and value.start_mark.index < offset < value.end_mark.index
-    return value.style if is_within and value.style in ("'", '"') else ""
+    if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
+        return ""
+    return value.style if value.style in ("'", '"') else ""
 
 
 def _escaped(text: str, quote: str) -> str:

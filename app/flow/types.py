@@ -285,22 +285,15 @@ def list_of(item: ValueType) -> ValueType:
         return TYPES["list"]
 
     def cast(value: object) -> list[object]:
-        return [_within(f"[{at}]", item, entry) for at, entry in enumerate(entries(value))]
+        return [item.cast(entry) for entry in entries(value)]
 
     return ValueType("list", "list", [item.sample], cast, item=item)
 
 
 def record(fields: Mapping[str, ValueType]) -> ValueType:
-    """The type of a map that has every one of `fields`, each of its type; what else it has is left out."""
-
-    def cast(value: object) -> dict[str, object]:
-        found = dict(pairs(value))
-        if missing := [name for name in fields if found.get(name) is None]:
-            raise ValueError(f"a map with the entry {missing[0]} is needed")
-        return {name: _within(name, type_, found[name]) for name, type_ in fields.items()}
-
+    """The type of a map that has every one of `fields`, each of its type."""
     sample = {name: type_.sample for name, type_ in fields.items()}
-    return ValueType("map", "map", sample, cast, fields=fields, is_record=True)
+    return replace(TYPES["map"], sample=sample, fields=fields, is_record=True)
 
 
 class Sample(dict[str, Any]):
@@ -321,31 +314,6 @@ class Sample(dict[str, Any]):
 def open_record(item: ValueType, sample: str = SAMPLE) -> ValueType:
     """The type of a map that may have any field, each of the type `item`; `sample` is a typical text of one."""
     return replace(TYPES["map"], sample=Sample(sample), item=item, is_record=True)
-
-
-class _Inner(ValueError):
-    """An entry of a list or a map that does not have the required type.
-
-    Attributes:
-        path: where it is: `[0].max`.
-        needed: what is needed there.
-    """
-
-    def __init__(self, path: str, needed: str) -> None:
-        super().__init__(f"at {path}, {needed}")
-        self.path = path
-        self.needed = needed
-
-
-def _within(step: str, type_: ValueType, value: object) -> object:
-    """`value`, the entry at `step` of a list or a map, as `type_`. An error says where the faulty entry is."""
-    try:
-        return type_.cast(value)
-    except _Inner as inner:
-        between = "" if inner.path.startswith("[") else "."
-        raise _Inner(f"{step}{between}{inner.path}", inner.needed) from None
-    except ValueError as error:
-        raise _Inner(step, str(error)) from None
 
 
 def words(*allowed: str) -> ValueType:

@@ -8,7 +8,7 @@ checked before it is sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,27 +114,22 @@ READERS: Final[Mapping[str, Callable[[Item, Reader], Part | None]]] = {
 """How each kind of item is read, by the word that it begins with."""
 
 
-def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Part, ...]:
-    """The parts of a `do`; faults are reported, and faulty items left out.
-
-    Args:
-        node: the list under `do`.
-        reader: what values are compiled with; gets the reports.
-        defaults: the flow's default fields by action; an item's own fields win.
-    """
+def read_items(node: Node, reader: Reader) -> tuple[Item, ...]:
+    """The items of a `do`; faults are reported, and items without an action left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
         return ()
+    items = (parse_item(item, READERS, reader) for item in node.items)
+    return tuple(item for item in items if item is not None)
+
+
+def read_parts(items: Iterable[Item], reader: Reader) -> tuple[Part, ...]:
+    """What the items play; faults are reported, and faulty items left out."""
     before = len(reader.issues)
-    parts = [_read_item(item, reader, defaults) for item in node.items]
+    parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     drop_repeats(reader, before)
     return tuple(part for part in parts if part is not None)
-
-
-def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
-    item = parse_item(node, READERS, reader)
-    return None if item is None else READERS[item.word](item.inherit(defaults), reader)
 
 
 def actions_of(part: Part) -> tuple[Action, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final
 
 from app.flow.actions.fields import MapField, action_shape
 from app.flow.issues import Fix
 from app.flow.language.reader import HINTS, Reader, meaning_of
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.ncco.actions import SHAPES
 from app.ncco.suggest import nearest
 
@@ -19,71 +18,6 @@ ACTIONS = tuple(SHAPES)
 
 KINDS = (*ACTIONS, "ncco", "checkpoint")
 """The words that an item of `do` may begin with."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedItem:
-    """One item of `do` as it is written; `kind` is one of KINDS, and `place` where that is named."""
-
-    kind: str
-    place: Place
-    value: Node
-    item: Map
-
-    @property
-    def name(self) -> str:
-        """The name of a checkpoint; "" for any other item."""
-        return self.value.value if self.kind == "checkpoint" and isinstance(self.value, Text) else ""
-
-    @property
-    def targets(self) -> int:
-        """How many targets a connect rings one after another."""
-        return len(target.items) if isinstance(target := self._target, Seq) else 1
-
-    @property
-    def has_websocket(self) -> bool:
-        """Whether a connect leads to a websocket."""
-        return _has_websocket(self._target)
-
-    @property
-    def event_url(self) -> Place | None:
-        """Where its own `eventUrl` is written; None when this server receives the event."""
-        node = self._field("eventUrl")
-        return node.place if node is not None else None
-
-    @property
-    def is_asynchronous(self) -> bool:
-        """Whether an input only reports keys as they are pressed."""
-        mode = self._field("mode")
-        return isinstance(mode, Text) and mode.value == "asynchronous"
-
-    @property
-    def _target(self) -> Node:
-        return (self.value.get("endpoint") if isinstance(self.value, Map) else None) or self.value
-
-    def _field(self, name: str) -> Node | None:
-        """A field of the action, in the map under its name or beside it."""
-        return (self.value.get(name) if isinstance(self.value, Map) else None) or self.item.get(name)
-
-
-def scan(do: Node | None) -> tuple[PlayedItem, ...]:
-    """The items of `do` with a known kind; reading the parts reports the others."""
-    found = []
-    for item in do.items if isinstance(do, Seq) else ():
-        action = item.get("action") if isinstance(item, Map) else None
-        if isinstance(item, Map) and isinstance(action, Text):
-            found += [PlayedItem(action.value, action.place, item, item)] if action.value in KINDS else []
-        elif isinstance(item, Map):
-            named = (entry for entry in item.entries if entry.key.value in KINDS)
-            found += [PlayedItem(entry.key.value, entry.key.place, entry.value, item) for entry in islice(named, 1)]
-    return tuple(found)
-
-
-def _has_websocket(node: Node) -> bool:
-    if isinstance(node, Text):
-        return node.value.startswith(("ws:", "wss:")) or node.value == "websocket"
-    inner = node.items if isinstance(node, Seq) else tuple(entry.value for entry in node.entries)
-    return any(_has_websocket(child) for child in inner)
 
 
 FOREIGN: Final = HINTS["action"]
@@ -107,6 +41,35 @@ class Item:
     main: Node | None
     beside: tuple[Entry, ...]
     inherited: tuple[Entry, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of a checkpoint; "" for any other item."""
+        return self.main.value if self.word == "checkpoint" and isinstance(self.main, Text) else ""
+
+    @property
+    def targets(self) -> int:
+        """How many targets a connect rings one after another."""
+        target = self.field("endpoint") or self.main
+        return len(target.items) if isinstance(target, Seq) else 1
+
+    @property
+    def has_websocket(self) -> bool:
+        """Whether a connect leads to a websocket."""
+        target = self.field("endpoint") or self.main or Map(self.beside, self.place)
+        texts = (text.value for text in texts_in(target))
+        return any(text.startswith(("ws:", "wss:")) or text == "websocket" for text in texts)
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether an input only reports keys as they are pressed."""
+        mode = self.field("mode")
+        return isinstance(mode, Text) and mode.value == "asynchronous"
+
+    def field(self, name: str) -> Node | None:
+        """A field of the action, in the map under its name or beside it."""
+        inner = self.main.get(name) if isinstance(self.main, Map) else None
+        return inner or Map(self.beside, self.place).get(name)
 
     def inherit(self, defaults: Mapping[str, Map]) -> Item:
         """The same item with the defaults of its action."""

@@ -19,7 +19,7 @@ from app.flow.actions.values import Array, Constant, Localised, Object, localise
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
 from app.flow.model import Callback, Part, Value
-from app.flow.nodes import Map, Place
+from app.flow.nodes import Place
 from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 
 _PROMPTS = ("talk", "stream")
@@ -27,13 +27,7 @@ _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
 
 
 def with_input(
-    parts: tuple[Part, ...],
-    needs: Mapping[str, Any],
-    sensitive: bool,
-    place: Place,
-    reader: Reader,
-    *,
-    defaults: Mapping[str, Map] | None = None,
+    parts: tuple[Part, ...], needs: Mapping[str, Any], sensitive: bool, place: Place, reader: Reader
 ) -> tuple[Part, ...]:
     """The parts of a step that asks: with the one `input` that its exit needs.
 
@@ -48,8 +42,7 @@ def with_input(
             `hash_chooses` when the key # is a choice.
         sensitive: whether what the caller gives must not be written anywhere.
         place: of the exit.
-        reader: for the reports.
-        defaults: the flow's default fields by action.
+        reader: for the reports, and the flow's default fields.
     """
     found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
     if len(found) > 1:
@@ -57,7 +50,7 @@ def with_input(
         return parts
     if not found:
         before_reading = len(reader.issues)
-        appended = read_action(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        appended = read_action(Item("input", place, None, ()).inherit(reader.inherited), reader)
         drop_repeats(reader, before_reading)
         parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
     number = found[0]

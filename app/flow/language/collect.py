@@ -201,7 +201,7 @@ class Collect(FlowModel, StepExit):
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
             message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'
             reader.report("W268", failed.place, message)
-        parts = with_input(source.parts, needs, secret, place, reader, defaults=reader.inherited)
+        parts = with_input(source.parts, needs, secret, place, reader)
         return ReadExit(collect, parts)
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
-from app.flow.actions.item import PlayedItem
+from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
 from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
@@ -49,7 +49,7 @@ class StepSource:
     Attributes:
         fields: its words.
         parts: what its `do` plays, as far as it could be read.
-        played: the items of its `do` by kind; also those that could not be read.
+        played: the items of its `do`; also those whose fields could not be read.
         plays_whole: `do` was read without an error.
         min_confidence: how sure the recogniser must be.
         defaults: what the flow's `defaults` say.
@@ -60,15 +60,15 @@ class StepSource:
     place: Place
     fields: Fields
     parts: tuple[Part, ...]
-    played: tuple[PlayedItem, ...]
+    played: tuple[Item, ...]
     plays_whole: bool
     min_confidence: float
     defaults: Defaults
     reader: Reader
 
-    def first(self, kind: str) -> PlayedItem | None:
+    def first(self, kind: str) -> Item | None:
         """The first item of `do` of this kind, e.g. `connect`."""
-        return next((item for item in self.played if item.kind == kind), None)
+        return next((item for item in self.played if item.word == kind), None)
 
     def shown(self, condition: Expression) -> str:
         """A condition as the trace shows it: only its line if it uses a sensitive value."""
@@ -87,13 +87,13 @@ class StepSource:
         """The step's own `retry`, completed by the flow's; None (and E240) if it lacks a `then`."""
         node = self.fields.get("retry")
         own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
-        kinds = frozenset(item.kind for item in self.played if item.kind != "input")
+        kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
 
     @property
     def checkpoints(self) -> frozenset[str]:
         """The names of its checkpoints."""
-        return frozenset(item.name for item in self.played if item.kind == "checkpoint")
+        return frozenset(item.name for item in self.played if item.word == "checkpoint")
 
 
 class ReadExit(NamedTuple):

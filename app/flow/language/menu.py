@@ -230,7 +230,7 @@ class Choices(StepExit):
         if retry is None or not (asked.keys or asked.phrases):
             return None
         asking = _input_needs(choices, tuple(reader.locales))
-        parts = with_input(source.parts, asking, False, place, reader, defaults=reader.inherited)
+        parts = with_input(source.parts, asking, False, place, reader)
         return ReadExit(cls(choices, retry, asked, place), parts)
 
 

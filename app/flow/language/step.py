@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
-from app.flow.actions.do import read_do
-from app.flow.actions.item import KINDS, PlayedItem, scan
+from app.flow.actions.do import read_items, read_parts
+from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts
@@ -134,10 +134,11 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
     before = len(reader.issues)
-    parts = read_do(words.do, reader, reader.inherited) if words.do else ()
+    items = read_items(words.do, reader) if words.do else ()
+    parts = read_parts(items, reader)
     plays_whole = not any(issue.is_error for issue in reader.issues[before:])
     least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
-    return StepSource(name, fields.place, fields, parts, scan(words.do), plays_whole, least, defaults, reader)
+    return StepSource(name, fields.place, fields, parts, items, plays_whole, least, defaults, reader)
 
 
 def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -> None:
@@ -191,9 +192,9 @@ def _check_words(kind: ExitKind | None, source: StepSource) -> None:
             reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
     written = source.first("input")
     if written and kind not in (Choices, Collect):
-        if written.event_url is not None:
+        if (url := written.field("eventUrl")) is not None:
             message = "another server gets the answer of this input and decides on it"
-            reader.report("W221", written.event_url, message)
+            reader.report("W221", url.place, message)
         elif not written.is_asynchronous:
             reader.report("E220", written.place, "nothing decides on the answer of this input")
     _check_connect(kind, source)
@@ -222,12 +223,12 @@ def _has_dial_lines(on: Map, source: StepSource) -> bool:
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
-def _report_undecided(connect: PlayedItem, kind: ExitKind | None, source: StepSource) -> None:
+def _report_undecided(connect: Item, kind: ExitKind | None, source: StepSource) -> None:
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
         message = "only `on` rings the targets of a list one after another, and this step has none"
         source.reader.report("E265", connect.place, message)
-    elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
+    elif all(item.word != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
         where = "replace `goto` by" if kind is Goto else "put the connect into a step of its own, with"
         cure = None if kind in (None, On) else f"{where} `on: {{completed: step, otherwise: step}}`"

@@ -45,9 +45,8 @@ _PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
 _UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+([\[{{])")
 _KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
-_LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*$")
+_LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*\Z")
 _NEXT_KEY = re.compile(rf"([a-z0-9]\S*)\s+({_NAME})$")
-_EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(rf"({_NAME})(:(?!//)(?=\S)|\uff1a)(.*)$")
@@ -170,26 +169,22 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
 
 
-def find_key_without_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk {text: Hello}`."""
-    found = None if fault.in_flow else _UNKEYED_BRACKET.match(fault.line.text)
-    return _missing_colon(fault, fault.line.start + found.start(1), found[1], found[2]) if found else None
-
-
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`{speech [sales, buy], goto: x}`: a key between braces and, without a colon, its list or its map."""
-    if not fault.mentions("',' or") or fault.char not in _CLOSERS or fault.opener != "{":
+    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: no colon between a key and its list or its map."""
+    source, line = fault.source, fault.line
+    found, base = _UNKEYED_BRACKET.match(line.text), line.start
+    if fault.in_flow:
+        is_unkeyed = fault.mentions("',' or") and fault.char in _CLOSERS and fault.opener == "{"
+        found = _LAST_KEY.search(source.parsed, fault.context_start, fault.at) if is_unkeyed else None
+        base = 0
+    if found is None:
         return None
-    found = _LAST_KEY.search(fault.source.parsed[fault.context_start : fault.at])
-    start = fault.context_start + found.start(1) if found else 0
-    is_whole = start >= fault.line.start and bool(_value(fault.source.parsed[start : fault.line.end]))
-    return _missing_colon(fault, start, found[1], fault.char) if found and is_whole else None
-
-
-def _missing_colon(fault: SyntaxFault, start: int, key: str, opener: str) -> FlowIssue:
-    end = start + len(key)
-    fix = fault.source.rewritten(end, end, ":", f"write {key}: {opener}...{_CLOSERS[opener]}")
-    return fault.issue("E101", start, end, f"a colon is missing after {key}", fix)
+    start, end = base + found.start(1), base + found.end(1)
+    if fault.in_flow and not (start >= line.start and _value(source.parsed[start : line.end])):
+        return None
+    opener = source.parsed[end : line.end].lstrip()[0]
+    fix = source.rewritten(end, end, ":", f"write {found[1]}: {opener}...{_CLOSERS[opener]}")
+    return fault.issue("E101", start, end, f"a colon is missing after {found[1]}", fix)
 
 
 def find_missing_key(fault: SyntaxFault) -> FlowIssue | None:
@@ -199,19 +194,6 @@ def find_missing_key(fault: SyntaxFault) -> FlowIssue | None:
     if fault.char != ":" or not begins:
         return None
     return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
-
-
-def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """`{topic = sales}`."""
-    found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
-    if not fault.in_flow or not found:
-        return None
-    at = fault.line.start + found.start(2)
-    front = fault.line.start + found.end(1)
-    fix = fault.source.rewritten(
-        front, at + 1, ":" if fault.source.parsed[at + 1 : at + 2] == " " else ": ", f"write {found[1]}: ..."
-    )
-    return fault.issue("E101", at, at + 1, "= is not YAML's colon", fix)
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
@@ -610,9 +592,7 @@ FINDERS = (
     find_tab,
     find_escape,
     find_unclosed_quote,
-    find_key_without_colon,
     find_missing_key,
-    find_equals,
     find_braces,
     find_reserved,
     find_hash,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from babel import Locale
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from app.flow.speech.numbers import locale_of, plain, word_of
 from app.flow.speech.times import spoken
@@ -19,15 +20,6 @@ MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
 """A number with so many digits is taken for a phone number with its country code."""
-
-_TWO_DIGITS = frozenset(
-    str(code)
-    for code in (
-        *(20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50)),
-        *(*range(51, 59), *range(60, 67), 81, 82, 84, 86, *range(90, 96), 98),
-    )
-)
-"""Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164, list of country codes."""
 
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
@@ -68,7 +60,7 @@ def _has_country_code(whole: str, bare: str) -> bool:
 
 def _phone(number: str) -> list[str]:
     """The groups of a phone number that begins with a country code."""
-    length = 1 if number[0] in "17" else 2 if number[:2] in _TWO_DIGITS else 3
+    length = next((size for size in (1, 2) if int(number[:size]) in COUNTRY_CODE_TO_REGION_CODE), 3)
     return [part for part in (number[:length], *_grouped(number[length:])) if part]
 
 

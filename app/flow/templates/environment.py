@@ -75,10 +75,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Nothing is."""
         return False
 
-    def make_globals(self, d: Any) -> dict[str, Any]:
-        """No globals. Jinja2 would make a `ChainMap` of none, and go through it at each render."""
-        return {}
-
 
 def _propagating_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function so that it returns a missing operand unchanged: a `default` after it can then replace it."""
