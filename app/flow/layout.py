@@ -17,6 +17,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
@@ -134,15 +135,10 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     for upper, lower in edges:
         above[lower].append(upper)
         below[upper].append(lower)
-    missing = [len(nodes) for nodes in above]
-    downwards = [node for node in range(count) if not missing[node]]
+    downwards = [*TopologicalSorter(dict(enumerate(above))).static_order()]
     ranks = [0] * count
-    for node in downwards:  # grows while it is read
-        for lower in below[node]:
-            ranks[lower] = max(ranks[lower], ranks[node] + 1)
-            missing[lower] -= 1
-            if not missing[lower]:
-                downwards.append(lower)
+    for node in downwards:
+        ranks[node] = max((ranks[upper] + 1 for upper in above[node]), default=0)
     has_moved = True
     while has_moved:  # each move shortens the edges, so this ends
         has_moved = False
@@ -386,19 +382,12 @@ def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrore
             gap = graph.distance(right, left) if is_mirrored else graph.distance(left, right)
             following = gaps[root[left]]
             following[root[right]] = max(gap, following.get(root[right], 0))
-    before = dict.fromkeys(gaps, 0)
-    for following in gaps.values():
-        for column in following:
-            before[column] += 1
-    rightwards = [column for column, number in before.items() if not number]
+    leftwards = [*TopologicalSorter(gaps).static_order()]
     xs = dict.fromkeys(gaps, 0.0)
-    for column in rightwards:  # grows while it is read
+    for column in reversed(leftwards):
         for right, gap in gaps[column].items():
             xs[right] = max(xs[right], xs[column] + gap)
-            before[right] -= 1
-            if not before[right]:
-                rightwards.append(right)
-    for column in reversed(rightwards):
+    for column in leftwards:
         if gaps[column]:
             xs[column] = min(xs[right] - gap for right, gap in gaps[column].items())
     return [xs[column] for column in root]

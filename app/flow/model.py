@@ -53,8 +53,7 @@ class Frame(NamedTuple):
 class Value(Protocol):
     """A field of a flow file, compiled: a literal, or a text with braces.
 
-    `used_names` are the names that it reads, and sensitive fields as `name.field`; `used_files` are the template files
-    that it includes.
+    `used_names` are the names that it reads, and sensitive fields as `name.field`.
     """
 
     @property
@@ -64,10 +63,6 @@ class Value(Protocol):
     @property
     def used_names(self) -> frozenset[str]:
         """Root names."""
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """Template file names."""
 
     @property
     def is_literal(self) -> bool:

@@ -18,10 +18,11 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, rea
 from app.flow.actions.fields import in_every_locale
 from app.flow.actions.item import ACTIONS, Item, drop_repeats, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
+from app.flow.actions.values import leaves
 from app.flow.language.reader import Reader
 from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.templates import compile_file
+from app.flow.templates import Computed, compile_file
 from app.flow.types import TYPES
 
 
@@ -95,7 +96,8 @@ def read_document(item: Item, reader: Reader) -> Document | None:
     value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
     if value is None:
         return None
-    source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
+    included = (leaf.template.files for leaf in leaves(value) if isinstance(leaf, Computed))
+    source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value}.union(*included)))
     return Document(item.place, value, source=source)
 
 
@@ -122,6 +124,11 @@ def read_items(node: Node, reader: Reader) -> tuple[Item, ...]:
         return ()
     items = (parse_item(item, READERS, reader) for item in node.items)
     return tuple(item for item in items if item is not None)
+
+
+def read_do(node: Node, reader: Reader) -> tuple[Part, ...]:
+    """What the items of a `do` play; faults are reported, and faulty items left out."""
+    return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Reader) -> tuple[Part, ...]:

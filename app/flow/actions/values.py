@@ -18,7 +18,6 @@ class Supplied:
     """A value that the server adds, at the place of the line that needs it."""
 
     used_names: frozenset[str] = frozenset()
-    used_files: frozenset[str] = frozenset()
     is_literal: bool = False
 
 
@@ -86,11 +85,6 @@ class Whole(ABC):
     def used_names(self) -> frozenset[str]:
         """What the parts look up."""
         return frozenset[str]().union(*(part.used_names for part in self.parts))
-
-    @cached_property
-    def used_files(self) -> frozenset[str]:
-        """The template files of the parts."""
-        return frozenset[str]().union(*(part.used_files for part in self.parts))
 
 
 @dataclass(frozen=True)

@@ -170,10 +170,11 @@ def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = Fa
     if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
         return
     value = in_locale(part.fields["text"], locale)
-    text = value.text if isinstance(value, Literal) else value.template.text if isinstance(value, Computed) else None
-    if text is None:
+    if not isinstance(value, Literal | Computed):
         return
-    files = (TemplateFile(file, reader.templates[file]) for file in sorted(value.used_files))
+    text = value.text if isinstance(value, Literal) else value.template.text
+    included = value.template.files if isinstance(value, Computed) else ()
+    files = (TemplateFile(file, reader.templates[file]) for file in sorted(included))
     voice = _voice(part, locale, reader)
     for each in (text, *(file for file in files if file != text)):
         yield SpokenPrompt(each, read_prompt(each.value, voice), is_inherited)

@@ -21,7 +21,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.action import Action
-from app.flow.actions.do import read_items, read_parts
+from app.flow.actions.do import read_do
 from app.flow.actions.values import Constant
 from app.flow.checks.ncco import check_step
 from app.flow.language.base import FlowModel, ReadWith
@@ -77,7 +77,7 @@ def _read_prompt(node: Node, reader: Reader) -> RetryPrompt | None:
         reader.report("E201", node.place, "a prompt of `retry` is neither spoken nor streamed", cure)
         return None
     before = len(reader.issues)
-    parts = read_parts(read_items(Seq((item,), node.place), reader), reader)
+    parts = read_do(Seq((item,), node.place), reader)
     if len(reader.issues) == before:
         reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
     return RetryPrompt(kind, node.place, parts, item)

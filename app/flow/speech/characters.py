@@ -9,8 +9,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from babel import Locale
+from babel.lists import format_list
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from app.flow.speech.numbers import locale_of, plain, word_of
@@ -23,11 +25,16 @@ _INTERNATIONAL_LENGTHS = range(11, 16)
 
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
-WORDS: Mapping[str, str] = {"and": "standard", "or": "or"}
+WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
 """The words that may join the last entry, and their names in CLDR."""
 
-_SOUNDS_LIKE_I = re.compile(r"h?[ií](?![ae])", re.IGNORECASE)
-_SOUNDS_LIKE_O = re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE)
+_BRITISH = Locale("en", "GB")
+"""Its lists have no comma before `and`."""
+_SPANISH = (
+    (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
+    (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
+)
+"""How a last entry begins, the word before it, and what is said in its place."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:
@@ -120,7 +127,12 @@ def listed(value: object, language: str, word: object = "and") -> str:
     entries = [_entry(entry, language) for entry in value]
     if len(entries) < 2:
         return "".join(entries)
-    return plain(_joined(entries, WORDS[word], locale_of(language)))
+    locale, last = locale_of(language), entries[-1]
+    text = format_list(entries, WORDS[word], _BRITISH if locale.language == "en" else locale)
+    for sound, usual, instead in _SPANISH if locale.language == "es" else ():
+        if sound.match(last) and text.endswith(f" {usual} {last}"):
+            text = f"{text.removesuffix(f' {usual} {last}')} {instead} {last}"
+    return plain(text)
 
 
 def _entry(entry: object, language: str) -> str:
@@ -129,27 +141,3 @@ def _entry(entry: object, language: str) -> str:
     if isinstance(entry, int | float | datetime) and not isinstance(entry, bool):
         return spoken(entry, language)
     raise ValueError("entries that are texts, numbers or points in time are needed")
-
-
-def _joined(entries: list[str], style: str, locale: Locale) -> str:
-    patterns = locale.list_patterns[style]
-    *before, last_but_one, last = entries
-    text = _end_pattern(patterns["end" if before else "2"], last, locale).format(last_but_one, last)
-    for entry in reversed(before[1:]):
-        text = patterns["middle"].format(entry, text)
-    return patterns["start"].format(before[0], text) if before else text
-
-
-def _end_pattern(pattern: str, last: str, locale: Locale) -> str:
-    """CLDR's pattern that joins the last entry, adapted to speech.
-
-    English loses the comma before `and`. Spanish `y` becomes `e` before the sound of an `i`, and `o` becomes `u`
-    before the sound of an `o`.
-    """
-    if locale.language == "en":
-        return pattern.replace("{0}, ", "{0} ")
-    if locale.language == "es" and _SOUNDS_LIKE_I.match(last):
-        return pattern.replace(" y ", " e ")
-    if locale.language == "es" and _SOUNDS_LIKE_O.match(last):
-        return pattern.replace(" o ", " u ")
-    return pattern

@@ -156,7 +156,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         message = f'"{text}" is the text that is written here, not the value of {path[1]}'
         fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
         check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
-    return Literal(value, unit.place, unit.text, used_files=frozenset(unit.files)), check.issues
+    return Literal(value, unit.place, unit.text), check.issues
 
 
 def _whole_place(text: Located) -> Place:
@@ -175,7 +175,7 @@ def _compile_native(
     if check.has_errors:
         return None, check.issues
     about = (unit.place, wanted, check.shown(node), template, unit.language)
-    return Native(*about, *check.used(node), frozenset(unit.files)), check.issues
+    return Native(*about, *check.used(node)), check.issues
 
 
 def _compile_computed(
@@ -190,7 +190,7 @@ def _compile_computed(
     if check.has_errors:
         return None, check.issues
     about = (unit.place, unit.type, unit.text.value, template, unit.language)
-    used = (frozenset(analysis.used_names), frozenset(analysis.used_env), frozenset(template.files))
+    used = (frozenset(analysis.used_names), frozenset(analysis.used_env))
     return Computed(*about, *used, escape, analysis.escapers), check.issues
 
 

@@ -185,7 +185,6 @@ class Literal:
     text: Located = field(compare=False, repr=False)
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
-    used_files: frozenset[str] = frozenset()
 
     is_literal: ClassVar = True
 
@@ -210,7 +209,6 @@ class _ComputedBase:
         template: its tree; `language` is that of its filters.
         used_names: the root names that it looks up, and the sensitive fields (`name.field`).
         used_env: the settings that it looks up (`CRM_URL` for `env.CRM_URL`).
-        used_files: the template files that it is made of.
     """
 
     place: Place
@@ -220,7 +218,6 @@ class _ComputedBase:
     language: str
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
-    used_files: frozenset[str] = frozenset()
 
     is_literal: ClassVar = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from textwrap import dedent
 from typing import Any
 
@@ -62,7 +63,7 @@ def nodes(text: str) -> Node:
 def read(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a `do`, and the issues as `code line:column message | cure`."""
     reader = a_reader(templates)
-    parts = read_do(nodes(do), reader, defaults_of(defaults))
+    parts = read_do(nodes(do), replace(reader, inherited=defaults_of(defaults)))
     return parts, shown(reader)
 
 
@@ -110,13 +111,14 @@ def ask(
 ) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a step that asks."""
     reader = a_reader()
-    parts = read_do(nodes(do), reader, defaults_of(defaults)) if do else ()
-    asking = with_input(parts, needs, sensitive, EXIT, reader, defaults=defaults_of(defaults))
+    reader = replace(reader, inherited=defaults_of(defaults))
+    parts = read_do(nodes(do), reader) if do else ()
+    asking = with_input(parts, needs, sensitive, EXIT, reader)
     return asking, shown(reader)
 
 
 def dial(do: str, *names: str, completed_ends: bool = True) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a step whose `on` names these outcomes."""
     reader = a_reader({"list.json.j2": '[{"action": "wait"}]'})
-    parts = read_do(nodes(do), reader, {})
+    parts = read_do(nodes(do), reader)
     return with_dial(parts, frozenset(names), completed_ends, EXIT, reader), shown(reader)

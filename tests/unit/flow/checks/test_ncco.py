@@ -13,7 +13,7 @@ from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | None = None) -> list[str]:
     """What is wrong with a step that plays this, as `code line:column message`."""
     reader = a_reader(templates)
-    parts = read_do(nodes(do), reader, {})
+    parts = read_do(nodes(do), reader)
 
     assert not reader.issues
     issues = check_step(parts, reader.scope, goes_on=goes_on)
@@ -117,7 +117,7 @@ def test_a_document_is_tried_out(document: str, found: list[str]) -> None:
 
 def test_each_target_of_a_list_is_tried_out() -> None:
     reader = a_reader()
-    parts = read_do(nodes("- talk: a\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"), reader, {})
+    parts = read_do(nodes("- talk: a\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"), reader)
     dialling = with_dial(parts, frozenset({"completed"}), False, EXIT, reader)
 
     issues = check_step(dialling, reader.scope, goes_on=False)
@@ -127,7 +127,7 @@ def test_each_target_of_a_list_is_tried_out() -> None:
 def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
     reader = a_reader()
     item = "- connect: '447700900111'\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"
-    parts = read_do(nodes(item), reader, {})
+    parts = read_do(nodes(item), reader)
 
     issues = check_step(parts, reader.scope, goes_on=True, is_whole=False)
     assert {("E401", 2), ("E401", 3)} == {(issue.code, issue.place.line) for issue in issues if issue.is_error}
@@ -135,7 +135,7 @@ def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
 
 def test_the_input_of_a_menu_meets_its_prompts() -> None:
     reader = a_reader()
-    parts = read_do(nodes("- talk: a\n- talk: b"), reader, {})
+    parts = read_do(nodes("- talk: a\n- talk: b"), reader)
     asking = with_input(parts, {"type": ["dtmf"], "dtmf": {"maxDigits": 1}}, False, EXIT, reader)
 
     assert [] == check_step(asking, reader.scope, goes_on=False)
