@@ -189,7 +189,7 @@ class Run:
         for lookup, answer, problem in read:
             known, why = answer, problem
             if self.secrets and not problem:
-                known, why = lookup.redact(answer, Redactor(self.secrets, self._mask))
+                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self._mask))
             self._set_scope(self._scope.with_answer(lookup.name, known))
             self.answers[lookup.name] = self._scope.masked(lookup.name, self._mask)
             problems.append(why)

@@ -12,17 +12,6 @@ from app.ncco.suggest import nearest
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
 """Names that a host may define in addition to those of the database."""
 _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
-_ABBREVIATIONS: Final = {
-    "bst": "Europe/London",
-    "cest": "Europe/Berlin",
-    "ist": "Asia/Kolkata",
-    "jst": "Asia/Tokyo",
-    **dict.fromkeys(("est", "edt"), "America/New_York"),
-    **dict.fromkeys(("cst", "cdt"), "America/Chicago"),
-    **dict.fromkeys(("mst", "mdt"), "America/Denver"),
-    **dict.fromkeys(("pst", "pdt"), "America/Los_Angeles"),
-    **dict.fromkeys(("aest", "aedt"), "Australia/Sydney"),
-}
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -43,5 +32,5 @@ def zone_cure(name: str) -> str | Fix:
     cities = {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}
     wanted = name.replace(" ", "_")
     city = nearest(wanted.rpartition("/")[2], cities)
-    near = _ABBREVIATIONS.get(name.casefold()) or nearest(wanted, known) or (cities[city] if city else None)
+    near = nearest(wanted, known) or (cities[city] if city else None)
     return did_you_mean(near) if near else 'write continent and city, such as "Europe/London"'

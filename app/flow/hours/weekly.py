@@ -249,9 +249,9 @@ def _span_of(text: str) -> Span | None:
 def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
     before: Span | None = None
     for span, place in sorted(spans):
-        end = span.end if before is None else max(before.end, span.end)
         if before is not None and span.start < before.end:
             message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
+            end = max(before.end, span.end)
             rest = f"write {shown_spans((Span(before.end, end),))} here, or" if end > before.end else "write"
             cure = f"{rest} {shown_spans((Span(before.start, end),))} for both"
             reader.report("E503", place, message, cure)

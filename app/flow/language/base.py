@@ -317,17 +317,11 @@ def milliseconds(text: str) -> int | None:
 
 
 def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
-    """The durations that the author may have meant: the unit is missing or spelt differently.
-
-    Where minutes are expected, a large number without a unit is more likely in seconds: 240 means 240s, which is 4m.
-    """
+    """The durations that the author may have meant: the unit is missing or spelt differently."""
     found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()
     count, written = found.groups()
     if written:
         return (f"{count}{written}",)
-    if unit == "m" and count.isdigit() and int(count) >= 60:
-        minutes, seconds = divmod(int(count), 60)
-        return (f"{count}s", *(() if seconds else (f"{minutes}m",)))
-    return (f"{count}{unit}", f"{count}s")
+    return (f"{count}s",) if unit == "m" and float(count) >= 60 else (f"{count}{unit}", f"{count}s")

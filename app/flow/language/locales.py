@@ -191,11 +191,10 @@ def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
 
 
 def _language_for(key: str) -> str:
-    """A language that a locale of this name probably speaks."""
+    """A language that a locale of this name probably speaks: the usual region of it, such as `fr-FR` for `fr`."""
     code = key.replace("_", "-").lower()
     known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
-    usual = [voice for voice in known if voice in {"en-GB", f"{code}-{code.upper()}"}]
-    return next(iter(usual or known), code)
+    return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
 def report_unknown(key: Text, message: str, reader: Reader) -> None:

@@ -313,14 +313,6 @@ class AskedLookup(Named[LookupDefinition]):
         """What goes out in this call. Raises RenderError."""
         return self.definition.render(self.scope(names))
 
-    def read(self, value: Any, problem: str) -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is not real ("" when it is)."""
-        return self.definition.read(value, problem)
-
-    def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """See `LookupDefinition.redact`."""
-        return self.definition.redact(answer, redactor)
-
 
 def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
     """The lookups under `lookup` of a step. E537 for an unknown one, E538 for one asked twice."""

@@ -270,11 +270,8 @@ def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) 
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
     if len(entries) < len(made) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
-        message = "a prompt is spoken in one locale and streamed in another"
-        cure = "write a text for each, or {stream: url} for each"
-        if len(kinds) < 2:
-            message = "a prompt of one locale has options of its own"
-            cure = "write only texts here, and the options next to `talk: {en: .., fr: ..}` or under `locales`"
+        message = "a prompt is a text in every locale, or a stream in every locale"
+        cure = "write a text for each, with options next to `talk: {en: .., fr: ..}`, or {stream: url} for each"
         reader.report("E564", place, message, cure)
         return None
     inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())

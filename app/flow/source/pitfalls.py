@@ -33,12 +33,7 @@ _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _SPOKEN_KEYS = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
-_NO_COLON = (
-    "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]; "
-    "between two conditions write `and`"
-)
 _LATE_COLON = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS | COMMON_KEYS))}) +(\S.*)")
-_MISSING_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
 _KEYPRESS_KEYS = frozenset({"dtmf", "endOnKey"})
@@ -250,8 +245,7 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     cure = 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'
     if not has_colon:
-        found = _MISSING_COLON.fullmatch(bare)
-        cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
+        cure = "write a colon and a value after it; if it is part of a text, put quotes around all of that"
     elif below := _sibling_block(source, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
     return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)

@@ -23,6 +23,7 @@ _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
 """A number with so many digits is taken for a phone number with its country code."""
 
+_COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
@@ -67,7 +68,7 @@ def _has_country_code(whole: str, bare: str) -> bool:
 
 def _phone(number: str) -> list[str]:
     """The groups of a phone number that begins with a country code."""
-    length = next((size for size in (1, 2) if int(number[:size]) in COUNTRY_CODE_TO_REGION_CODE), 3)
+    length = next((size for size in (1, 2) if number[:size] in _COUNTRY_CODES), 3)
     return [part for part in (number[:length], *_grouped(number[length:])) if part]
 
 

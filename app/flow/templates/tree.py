@@ -56,11 +56,9 @@ class TemplateFile:
 def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
     """Message and cure for a file name that is not known."""
     message = f'there is no file "{name}" in {FOLDER}'
-    bare = name.removeprefix("./").removeprefix(FOLDER).removeprefix("/")
-    if bare != name and bare in templates:
-        return message, Fix(f'names are relative to {FOLDER}: write "{bare}"', "word", bare)
-    with_ending = next((known for known in templates if known.startswith(f"{name}.")), None)
-    if near := with_ending or nearest(name, templates):
+    bare = name.removeprefix(FOLDER)
+    meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)
+    if near := meant or nearest(bare, templates):
         return message, did_you_mean(near)
     known = ", ".join(sorted(templates)[:20])
     return message, f"files are: {known}" if known else f"put the file into {FOLDER}"

@@ -20,7 +20,6 @@ from app.flow.types import (
     words,
     write,
 )
-from tests.unit.flow.tables import table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -196,20 +195,6 @@ def test_a_text_is_no_point_in_time() -> None:
 
 QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
 SURVEY = record({"questions": list_of(QUESTION)})
-
-
-def test_what_has_a_declared_form_is_cast_through_and_through() -> None:
-    cast = SURVEY.cast({"questions": [{"text": "How are you?", "max": "5", "more": 1}], "more": 2})
-
-    assert cast == {"questions": [{"text": "How are you?", "max": 5}]}
-
-
-@pytest.mark.parametrize(("written", "sentence"), table(__file__, "test_what_lacks_its_declared_form_is_told_where"))
-def test_what_lacks_its_declared_form_is_told_where(written: object, sentence: str) -> None:
-    with pytest.raises(ValueError, match="needed") as caught:
-        SURVEY.cast(written)
-
-    assert sentence == str(caught.value)
 
 
 def test_types_of_the_same_form_are_the_same() -> None:

@@ -72,7 +72,7 @@ def test_without_an_answer_the_default_holds() -> None:
 def test_a_step_reads_what_its_look_up_returns() -> None:
     (asked,) = asked_of(URL + "returns: {name: text}")
 
-    assert ({"name": "Ann", "ok": True}, "") == asked.read({"name": "Ann"}, "")
+    assert ({"name": "Ann", "ok": True}, "") == asked.definition.read({"name": "Ann"}, "")
     assert "customer" == asked.name
 
 

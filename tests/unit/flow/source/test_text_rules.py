@@ -60,8 +60,7 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
         ("a: |", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
         (
             "{a}",
-            "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]; "
-            "between two conditions write `and`",
+            "write a colon and a value after it; if it is part of a text, put quotes around all of that",
         ),
         ("steps:\na:\n  do: x", 'indent line 2 and what belongs to it by two more spaces, or delete "steps:"'),
         ("talk: Hello: press 1", 'put quotes around the text: "Hello: press 1"'),
@@ -71,7 +70,8 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
         ("a: " + "b" * 80 + ": c", 'put quotes around the text: "' + "b" * 72 + ' ..."'),
         (
             "a:\n - b: c\n d: e",
-            "indent it by 3 spaces if it belongs to the item above, or begin it at the left edge (like line 1)",
+            "write a dash and a space before it, or indent it by 3 spaces if it belongs to the item above, "
+            "or begin it at the left edge (like line 1)",
         ),
         ("a:\n   b: c\n d: e", "begin it at the left edge (like line 1) or indent it by 3 spaces (like line 2)"),
         ("a:\n\tb: c\n\td: e", "indent with spaces, two for each level"),
