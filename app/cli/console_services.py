@@ -16,10 +16,8 @@ from app.cli.console_proof import prove_flow
 from app.cli.output import CannotRun
 from app.cli.server_under_test import make_app
 from app.cli.simulate.commands import asked_in, ways_of_input
-from app.cli.simulate.prompts import as_given
-from app.cli.simulate.saving import Recorder, append
+from app.cli.simulate.saving import Recorder, answers_given, append
 from app.console.services import (
-    NOBODY,
     Act,
     CannotPlace,
     Decide,
@@ -145,30 +143,22 @@ class RecordedCall:
         if self._folder is None or self._stage is None:
             raise CannotPlace("an NCCO without a flow cannot become a scenario", "paste a flow")
         self._end()
-        definitions = lookups_of(self._stage.flows)
-        given: dict[str, list[Any]] = {}
-        for lookup, answer in answers:
-            definition = definitions[lookup.flow, lookup.name]
-            _, problem = definition.read(answer.value, answer.problem)
-            given.setdefault(lookup.name, []).append(as_given(answer, problem, definition))
-        given = {name: each for name, each in given.items() if any(answer != {"error": NOBODY} for answer in each)}
-        hooks = [hook.name for hook in observed.hooks]
-        expect = {"end": self._result.ended} | ({"hooks": hooks} if hooks else {})
-        script = self._recorder.script
-        body = {
-            "call": {**self._call.as_written(), "at": self._call.made_at.isoformat()},
-            "given": given,
-            "script": [step.as_written() for step in script],
-            "expect": expect if self.leg.is_over else {},
-        }
         session = observed.session
         path = self._folder.parent / FOLDERS[0] / f"{session.flow if session else 'calls'}.yaml"
         if not path.resolve().is_relative_to(self._folder.parent.resolve()):
             raise CannotPlace(f"{path} leads out of the project; put the folder or the file itself there")
         try:
             with _KEEPING:
-                written = {word: value for word, value in body.items() if value or word == "script"}
-                name = append(path, written, script, note)
+                name = append(
+                    path,
+                    self._call,
+                    self._recorder.script,
+                    env={},
+                    given=answers_given(answers, lookups_of(self._stage.flows)),
+                    ended=self._result.ended if self.leg.is_over else "",
+                    hooks=observed.hooks,
+                    note=note,
+                )
         except CannotRun as error:
             raise CannotPlace(f"the scenario cannot be written to {path}: {error}", error.cure) from error
         except OSError as error:

@@ -24,7 +24,7 @@ from app.cli.scenario_files import find_scenarios
 from app.cli.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
-from app.cli.simulate.saving import append, check_path
+from app.cli.simulate.saving import answers_given, append, check_path
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.report import printable, report
@@ -86,19 +86,9 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     return found
 
 
-def _durations(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, float]:
-    found = {}
-    for each in given:
-        url, _equals, seconds = each.rpartition("=")
-        if not url or not re.fullmatch(r"\d{1,5}(\.\d{1,3})?s?", seconds):
-            raise click.BadParameter(f"{each} is not URL=SECONDS")
-        found[url] = float(seconds.removesuffix("s"))
-    return found
-
-
 def _check_options(context: click.Context, script: Path | None, save: Path | None) -> None:
     """Refuse options that would change nothing, and a script that does not exist. Raises UsageError, CannotRun."""
-    ignored = ("words",) if script is None else ("to", "caller", "user", "custom_data", "at", "env", "streams")
+    ignored = ("words",) if script is None else ("to", "caller", "user", "custom_data", "at", "env")
     why = "is for --script" if script is None else "is for a call by hand: a scenario says it itself"
     for option in context.command.params:
         if option.name in ignored and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
@@ -154,14 +144,6 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
-@click.option(
-    "--stream",
-    "streams",
-    multiple=True,
-    metavar="URL=SECONDS",
-    callback=_durations,
-    help="How long an audio file lasts [30 seconds].",
-)
 @options.chaos
 @remote_options
 @options.flows
@@ -183,7 +165,6 @@ def command(
     shows: tuple[str, ...],
     live: bool,
     env: Mapping[str, str],
-    streams: Mapping[str, float],
     chaos: int | None,
     flows: Path | None,
     templates: Path | None,
@@ -212,7 +193,7 @@ def command(
         patience_s = DEADLINE_S if script is not None else PATIENCE_S
         server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=patience_s)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
-    met = CallConditions(Parties(other=None), streams, chaos)
+    met = CallConditions(Parties(other=None), {}, chaos)
     screen = Screen(shows, source.path_of if source is not None else str)
 
     async def run() -> int:
@@ -326,17 +307,15 @@ class Simulation:
     def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, person: Person) -> None:
         """Write the call as a scenario. Raises CannotRun."""
         check_path(path)
-        call, script, hooks = self.call, talk.recorder.script, [hook.name for hook in talk.result.hooks]
-        call = fitted if self.source is not None and not (call.flow or call.to) else call
-        body = {
-            "call": {**call.as_written(), "at": call.made_at.isoformat()},
-            "env": dict(self.env),
-            "streams": {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()},
-            "given": person.given,
-            "script": [step.as_written() for step in script],
-            "expect": {"end": talk.result.ended} | ({"hooks": hooks} if hooks else {}),
-        }
-        name = append(path, {word: value for word, value in body.items() if value or word == "script"}, script)
+        name = append(
+            path,
+            fitted if self.source is not None and not (self.call.flow or self.call.to) else self.call,
+            talk.recorder.script,
+            env=self.env,
+            given=answers_given(person.answers, person.definitions),
+            ended=talk.result.ended,
+            hooks=talk.result.hooks,
+        )
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:

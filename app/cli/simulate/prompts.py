@@ -16,6 +16,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 
 from app.cli.simulate.screen import INDENT, Screen
+from app.console.services import NOBODY
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
@@ -25,8 +26,6 @@ from app.verify.scenarios.fitting import lookups_of
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
 """What is completed: the last command of a line. The completer reads it from right to left."""
-_NOBODY: Final = "nobody was asked"
-"""Why a lookup has no answer when the person gives none."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
@@ -83,25 +82,21 @@ class Person:
         look_ups: returns what asks the network instead, for one turn; None: lookups are not sent.
 
     Attributes:
+        definitions: the lookups of the flows.
+        answers: each lookup with its answer, so far.
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
     """
 
     def __init__(
         self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, look_ups: Callable[[], AnswerLookups] | None
     ) -> None:
-        self._definitions = lookups_of(flows)
+        self.definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen
         self._look_ups = look_ups
         self._outside: AnswerLookups | None = None
         self.show_news: Callable[[], Awaitable[None]] | None = None
-        self._given: dict[str, list[Any]] = {}
-
-    @property
-    def given(self) -> Mapping[str, list[Any]]:
-        """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
-        silent = {"error": _NOBODY}
-        return {name: answers for name, answers in self._given.items() if any(each != silent for each in answers)}
+        self.answers: list[tuple[Lookup, LookupAnswer]] = []
 
     def of_turn(self) -> AnswerLookups:
         """A function that answers the lookups of one turn, which share the time of the settings."""
@@ -115,14 +110,14 @@ class Person:
         return tuple([await self._answer(lookup) for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
-        definition = self._definitions[lookup.flow, lookup.name]
+        definition = self.definitions[lookup.flow, lookup.name]
         self._say(f"lookup {lookup.name} asks {_shown(lookup)}", "yellow")
         if self._outside is not None:
             answer = (await self._outside((lookup,)))[0]
         else:
-            answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, _NOBODY)
+            answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, NOBODY)
         _, problem = definition.read(answer.value, answer.problem)
-        self._given.setdefault(lookup.name, []).append(as_given(answer, problem, definition))
+        self.answers.append((lookup, answer))
         if problem and self._outside is not None:
             self._say(f"it does not answer: {problem}", "red")
         if problem:
@@ -149,7 +144,7 @@ class Person:
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
     """The answer that is typed; fields that are left out are those of the default. Raises ValueError."""
     if not text:
-        return LookupAnswer(None, _NOBODY)
+        return LookupAnswer(None, NOBODY)
     if text == "timeout":
         return LookupAnswer(None, f"timed out after {definition.timeout_ms} ms", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
@@ -181,10 +176,3 @@ def _shown(lookup: Lookup) -> str:
         return f"{request.function}({json.dumps(request.arguments, ensure_ascii=False)})"
     body = "" if request.json is None else f" {json.dumps(request.json, ensure_ascii=False)}"
     return f"{request.method} {request.url}{body}"
-
-
-def as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
-    """How a scenario gives it: a value with the fields that are declared, a timeout or an error."""
-    if not problem:
-        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
-    return {"timeout": True} if answer.ms == definition.timeout_ms else {"error": problem.removeprefix("status ")}

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun, read_text
 from app.console.project import replace_text
+from app.console.services import NOBODY
+from app.engine import Lookup, LookupAnswer
 from app.flow.files import SUFFIXES
+from app.flow.language.lookups import LookupDefinition
 from app.simulator.durations import plain
 from app.simulator.legs import CallMoment, Leg
+from app.store import HookRow
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import scenario_text
+from app.verify.scenarios.fitting import Definitions
 from app.verify.scenarios.listener import SPOKEN
-from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.model import ScenarioCall, read_scenarios
 from app.verify.scenarios.values import Excerpt
 
 MOST_ACTS: Final = 6
@@ -81,13 +86,59 @@ def check_path(path: Path) -> None:
         raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
 
 
-def append(path: Path, body: Mapping[str, Any], script: Sequence[steps.ScriptStep], note: str = "") -> str:
+def answers_given(
+    answers: Iterable[tuple[Lookup, LookupAnswer]], definitions: Definitions
+) -> Mapping[str, Sequence[Any]]:
+    """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
+    given: dict[str, list[Any]] = {}
+    for lookup, answer in answers:
+        definition = definitions[lookup.flow, lookup.name]
+        _, problem = definition.read(answer.value, answer.problem)
+        given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
+    return {name: found for name, found in given.items() if any(each != {"error": NOBODY} for each in found)}
+
+
+def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
+    """A value with the fields that are declared, a timeout or an error."""
+    if not problem:
+        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+    return {"timeout": True} if answer.ms == definition.timeout_ms else {"error": problem.removeprefix("status ")}
+
+
+def append(
+    path: Path,
+    call: ScenarioCall,
+    script: Sequence[steps.ScriptStep],
+    *,
+    env: Mapping[str, str],
+    given: Mapping[str, Sequence[Any]],
+    ended: str,
+    hooks: Iterable[HookRow],
+    note: str = "",
+) -> str:
     """Write a scenario behind those of the file, which is made when it does not exist; return its name.
 
-    `note` is a comment of one line above it, "" for none.
+    Args:
+        path: of the file.
+        call: who calls whom.
+        script: what was heard and done.
+        env: variables of the flows.
+        given: see `answers_given`.
+        ended: how the call ended; "" when it is not over, and nothing is expected of its end.
+        hooks: what was sent.
+        note: a comment of one line above it; "" for none.
 
     Raises CannotRun.
     """
+    names = [hook.name for hook in hooks]
+    written = {
+        "call": {**call.as_written(), "at": call.made_at.isoformat()},
+        "env": dict(env),
+        "given": given,
+        "script": [step.as_written() for step in script],
+        "expect": {"end": ended} | ({"hooks": names} if names else {}) if ended else {},
+    }
+    body = {word: value for word, value in written.items() if value or word == "script"}
     taken, name, number = {*_names_in(path), "defaults"}, name_of(script), 2
     free = name
     while free in taken:

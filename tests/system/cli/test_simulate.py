@@ -115,30 +115,6 @@ def test_a_kept_call_elsewhere_is_played_with_the_flows(tmp_path: Path) -> None:
     assert "play it again with: ncco test other/calls.yaml --flows flows" in call("--save", "other/calls.yaml").output
 
 
-STREAM = """\
-flow: shop
-default: true
-start: music
-steps:
-  music:
-    do:
-      - stream: "https://audio.example.com/a.mp3"
-    goto: end
-"""
-
-
-def test_audio_files_last_as_long_as_they_are_said_to(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=STREAM)
-    done = call("--stream", "https://audio.example.com/a.mp3=12.5", "--save", "calls.yaml")
-    (tmp_path / "calls.yaml").write_text(
-        (tmp_path / "calls.yaml").read_text().replace("end: completed", "seconds: 12.5\n    end: completed")
-    )
-
-    assert "   12.5 s  is over" in done.output
-    assert 0 == ncco("test", "calls.yaml").exit_code
-    assert 2 == call("--stream", "https://audio.example.com/a.mp3").exit_code
-
-
 QUEUE = """\
 flow: queue
 default: true
@@ -297,7 +273,6 @@ def test_variables_are_given() -> None:
         (["--script", "y.yaml", "--to", "442079460000"], "--to is for a call by hand"),
         (["--script", "y.yaml", "--at", "2026-03-04T10:00"], "--at is for a call by hand"),
         (["--script", "y.yaml", "--env", "A=b"], "--env is for a call by hand"),
-        (["--script", "y.yaml", "--stream", "https://a.example/b.mp3=3"], "--stream is for a call by hand"),
         (["--method", "post"], "--method is for a server at a URL"),
         (["--signature-secret", "shh"], "--signature-secret is for a server at a URL"),
     ],
