@@ -92,11 +92,11 @@ async def health(request: Request, _: CanLook) -> Response:
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
     backup = _moment(gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0))
     problems = [
+        *([store_problem] if store_problem else []),
         *_of_server(figures),
         *_of_hour(hour, lookups, read.project),
         *_of_gauges(gauges, backup, now),
         *_of_waiting(hour, gauges, settings),
-        *([store_problem] if store_problem else []),
     ]
     return render(
         request,
@@ -115,6 +115,7 @@ async def health(request: Request, _: CanLook) -> Response:
         lookups=lookups,
         waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
         backup=backup.isoformat(timespec="seconds") if backup else "",
+        knows_calls=store_problem is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,
         version=version("ncco-server"),

@@ -321,6 +321,7 @@ async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> Non
         path: page.status_code for path, page in pages.items()
     }
     assert 401 == after.status_code
+    assert re.search(r"<dt>Calls now</dt>\s*<dd>\s*not known", pages["/health"].text)
     assert "Log in again: Health says what to do." in unknown.text
     for page in (script, pages["/calls"], pages["/messages"], pages["/health"]):
         assert "NCCO_DATABASE_URL" in page.text
