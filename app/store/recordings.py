@@ -12,6 +12,7 @@ Their table belongs to no version of the schema, so that hosts of the previous v
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -175,7 +176,7 @@ _HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR tra
 
 CREATE: Final = (
     f"CREATE TABLE {RECORDINGS_TABLE} (\n        {_DEFINITIONS},\n        PRIMARY KEY (id),\n        UNIQUE (uuid)\n)",
-    f"CREATE INDEX {RECORDINGS_TABLE}_by_time ON {RECORDINGS_TABLE} (created_at, id)",
+    f"CREATE INDEX {RECORDINGS_TABLE}_by_time ON {RECORDINGS_TABLE} (created_at, id, from_number, to_number)",
     f"CREATE INDEX {RECORDINGS_TABLE}_by_call ON {RECORDINGS_TABLE} (session)",
     f"CREATE INDEX {RECORDINGS_TABLE}_due ON {RECORDINGS_TABLE} (due_at) WHERE due_at IS NOT NULL",
     f"CREATE INDEX {RECORDINGS_TABLE}_deleted ON {RECORDINGS_TABLE} (deleted_at) WHERE deleted_at IS NOT NULL",
@@ -183,7 +184,8 @@ CREATE: Final = (
     f"CREATE INDEX {RECORDINGS_TABLE}_new ON {RECORDINGS_TABLE} (created_at) WHERE {_IS_NEW}",
     f"CREATE INDEX {RECORDINGS_TABLE}_failed ON {RECORDINGS_TABLE} (created_at) WHERE {_HAS_FAILED}",
 )
-"""Plain enough for both databases. SQLite reads while calls wait, so a server never reads the whole table."""
+"""Plain enough for both databases. SQLite reads while calls wait, so a server never reads the whole table: a number is
+searched in the index by time."""
 
 INSERT: Final = f"""
     INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})
@@ -191,19 +193,22 @@ INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. What is deleted for good does not come back.
+# A second webhook finds the URL that the first one has set. What is deleted for good does not come back, and a webhook
+# of one call changes no recording of another.
+_MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
+
 ADD_AUDIO: Final = f"""
     {INSERT} DO UPDATE
     SET url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size,
         due_at = excluded.due_at, tries = 0
-    WHERE known.url = '' AND known.state <> 'deleted'
+    WHERE known.url = '' AND {_MAY_ADD}
 """
 
 ADD_TRANSCRIPT: Final = f"""
     {INSERT} DO UPDATE
     SET transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state,
         due_at = excluded.due_at, tries = 0
-    WHERE known.transcript_url = '' AND known.state <> 'deleted'
+    WHERE known.transcript_url = '' AND {_MAY_ADD}
 """
 
 SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE id = $1"
@@ -308,10 +313,12 @@ ERASE: Final = f"""
         sha256 = '', size = NULL, started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL,
         claim = ''
     WHERE id = $1
-    RETURNING id
+    RETURNING id, uuid
 """
 
-FORGET_UUID: Final = f"UPDATE {RECORDINGS_TABLE} SET uuid = id WHERE id = $1"
+FORGET_UUID: Final = f"UPDATE {RECORDINGS_TABLE} SET uuid = $2 WHERE id = $1"
+
+SELECT_UUID: Final = f"SELECT uuid FROM {RECORDINGS_TABLE} WHERE uuid = $1"
 
 SELECT_REMOVABLE: Final = f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 1 AND leased_until <= $1 LIMIT $2
@@ -331,18 +338,25 @@ def recording_row(row: Row) -> RecordingRow:
 
 def add_recording(row: RecordingRow) -> Work[None]:
     """Write a recording, or its transcript alone (`url` is ""); a second webhook about the same changes nothing."""
+    if (yield SELECT_UUID, (_hash(row.uuid),)):  # it was forgotten
+        return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
     """Delete recordings for good, apart from their files, which `Recordings.removable` names; returns their ids.
 
-    With `with_uuid`, not even Vonage's id is left, and a second webhook would bring it back.
+    With `with_uuid`, only a hash of Vonage's id is left. No second webhook brings one back.
     """
-    erased = [id_ for (id_,) in (yield Many(ERASE, [(id_,) for id_ in ids]))]
+    erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
-        yield Many(FORGET_UUID, [(id_,) for id_ in erased])
-    return erased
+        yield Many(FORGET_UUID, [(id_, _hash(uuid)) for id_, uuid in erased])
+    return [id_ for id_, _ in erased]
+
+
+def _hash(uuid: str) -> str:
+    """What is kept of an id that was forgotten."""
+    return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
 
 
 class Recordings:

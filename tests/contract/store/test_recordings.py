@@ -207,3 +207,28 @@ async def test_the_files_of_what_is_deleted_are_named_until_they_are_removed(rec
     assert await recordings.get("fetched") is not None
     await recordings.delete_remains(NOON_MS + 1)
     assert [None, None] == [await recordings.get(id_) for id_ in ("fetched", "never fetched")]
+
+
+@pytest.mark.parametrize("rows", [(announced(), transcribed()), (transcribed(), announced())])
+async def test_a_webhook_of_another_call_adds_nothing_to_a_recording(
+    recordings: Recordings, rows: tuple[RecordingRow, RecordingRow]
+) -> None:
+    known, forged = rows
+    await recordings.add(known)
+    await recordings.add(forged._replace(id="forged", session="leg-2"))
+
+    assert [known] == await recordings.list(9)
+
+    await recordings.add(forged)
+
+    assert URL == (await recordings.list(9))[0].url
+
+
+async def test_a_forgotten_recording_does_not_come_back(store: Store) -> None:
+    await store.recordings.add(announced())
+    await store.forget(["447700900123"])
+    for again in (announced("r2", uuid="uuid-r1"), transcribed()._replace(id="r3")):
+        await store.recordings.add(again)
+
+    assert [] == await store.recordings.list(9)
+    assert await store.recordings.find("uuid-r1") is None

@@ -150,6 +150,34 @@ def test_a_simulated_call_on_a_running_server_fetches_nothing(server: Server, me
     assert before == len(media.requests)
 
 
+def test_ids_of_other_recordings_replace_none_and_bring_none_back(server: Server, media: MediaServer) -> None:
+    audio, other = media.put("/v1/files/first"), media.put("/v1/files/other", File(WAV))
+    events = {leg: leave_message(server, leg, media.put("/v1/files/n", File(WAV)), other) for leg in ("leg-8", "leg-9")}
+    about = {"recording_uuid": "uuid-canary-8", "conversation_uuid": "CON-leg-8"}
+    post(server, events["leg-8"], **about, recording_url=audio, size=len(MP3))
+
+    def row() -> dict[str, Any] | None:
+        kept = (
+            row for row in listed(server) if (row["call"], row["kind"], row["state"]) == ("leg-8", "record", "kept")
+        )
+        return next(kept, None)
+
+    kept = until(row)
+    forged = {**about, "recording_url": other, "size": len(WAV)}
+    for url in (events["leg-9"], events["leg-8"], "/webhooks/event"):
+        post(server, url, **forged)
+        post(server, url, **about, transcription_url=other, type="record", status="transcribed")
+    time.sleep(3)
+    assert kept["id"] == (row() or {})["id"]
+    assert kept["sha256"] == (row() or {})["sha256"]
+
+    ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
+    for url in (*events.values(), "/webhooks/event"):
+        post(server, url, **forged)
+    time.sleep(3)
+    assert [] == listed(server)
+
+
 def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path: Path, media: MediaServer) -> None:
     url = media.put("/v1/files/later")
     with running(tmp_path, {"flows/line.yaml": FLOW}, {"NCCO_MEDIA_URL": media.url}) as server:

@@ -69,3 +69,30 @@ async def test_a_token_of_another_key_is_unknown(host: Host, kind: str, key: byt
 @pytest.mark.parametrize("kind", KINDS)
 async def test_any_text_is_unknown(host: Host, kind: str, token: str) -> None:
     assert 404 == await status(host, kind, token)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("", {"dtmf": {"digits": "1", "timed_out": False}}),
+        ("", {"status": "completed", "direction": "inbound"}),
+        ("/webhooks/event", {"dtmf": {"digits": "1", "timed_out": False}}),
+        ("/webhooks/event", {"status": "answered", "direction": "inbound"}),
+        ("/webhooks/event", {"status": "transfer", "conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2"}),
+        ("/webhooks/event", {"recording_url": "https://api.nexmo.com/v1/files/1", "recording_uuid": "1"}),
+    ],
+)
+async def test_ids_of_another_call_move_nothing_without_its_token(
+    host: Host, path: str, fields: dict[str, object]
+) -> None:
+    other, own = Caller(host), Caller(host, "0" * 32)
+    await other.ring()
+    await own.ring()
+    before = host.store.sessions[other.leg]
+    url = path or own.url("input")
+    reply = await own.send(url, {**other.common, "call_uuid": other.leg, **fields})
+
+    assert 200 == reply.status_code
+    assert before == host.store.sessions[other.leg]
+    assert path == "" or reply.content == b""
+    assert (await other.press("1")).content != b""
