@@ -17,7 +17,7 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from fastapi import FastAPI
@@ -117,13 +117,12 @@ def serve(
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
         settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
-        run = _run_workers if workers > 1 else _run_here
 
         def greet() -> None:
             if ready is not None:
                 ready(str(host), int(port))
 
-        run(settings, bound, greet, dev=dev, workers=workers, own=metrics)
+        _run(settings, bound, greet, dev=dev, workers=workers, own=metrics)
     structlog.get_logger().info("server stopped")
 
 
@@ -178,7 +177,7 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _run_here(
+def _run(
     settings: Settings,
     bound: socket.socket,
     ready: Callable[[], None],
@@ -187,42 +186,57 @@ def _run_here(
     workers: int,
     own: socket.socket | None,
 ) -> None:
-    metrics = Metrics(settings.commit)
-    server = Server(_config(partial(create_app, settings, dev=dev, metrics=metrics), dev, workers))
+    """Serve from this process, or from child processes, which share a folder of counters."""
+    with ExitStack() as stack:
+        if workers > 1:
+            stack.enter_context(_shared_counters())
+            make_app = partial(make_worker_app, settings, dev=dev, server_id=token_hex(8))
+            registry = shared_registry()
+        else:
+            metrics = Metrics(settings.commit)
+            make_app, registry = partial(create_app, settings, dev=dev, metrics=metrics), metrics.registry
+        config = config_of(
+            make_app,
+            factory=True,
+            proxy_headers=dev,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=FINISH_S,
+            timeout_worker_healthcheck=WORKER_S,
+            workers=workers,
+        )
+        if workers > 1:
+            run = Supervisor(config, sockets=[bound]).run
+        else:
+            run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
+        stack.enter_context(_metrics_ports(settings, registry, own))
+        ready()
+        run()
+
+
+@contextmanager
+def _shared_counters() -> Iterator[None]:
+    """A folder of counters, which workers inherit by the environment."""
+    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
+        os.environ[MULTIPROCESS_DIR] = folder
+        try:
+            yield
+        finally:
+            del os.environ[MULTIPROCESS_DIR]
+
+
+@contextmanager
+def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
+    """Handle SIGTERM before uvicorn does, and when uvicorn raises it again after it has stopped."""
 
     def stop(*_: object) -> None:
-        """Handle SIGTERM before uvicorn does, and when uvicorn raises it again after it has stopped."""
         server.should_exit = True
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        with _metrics_ports(settings, metrics.registry, own):
-            ready()
-            server.run(sockets=[bound])
+        yield server
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _run_workers(
-    settings: Settings,
-    bound: socket.socket,
-    ready: Callable[[], None],
-    *,
-    dev: bool,
-    workers: int,
-    own: socket.socket | None,
-) -> None:
-    """Serve from child processes, which share a directory of counters."""
-    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
-        os.environ[MULTIPROCESS_DIR] = folder  # the workers inherit it
-        try:
-            config = _config(partial(make_worker_app, settings, dev=dev, server_id=token_hex(8)), dev, workers)
-            with _metrics_ports(settings, shared_registry(), own):
-                supervisor = Supervisor(config, sockets=[bound])
-                ready()
-                supervisor.run()
-        finally:
-            del os.environ[MULTIPROCESS_DIR]
 
 
 class Supervisor(Multiprocess):
@@ -295,30 +309,17 @@ def end_with_parent(number: signal.Signals) -> None:
         threading.Thread(target=wait, args=(parent,), name="end with the parent", daemon=True).start()
 
 
-def config_of(app: FastAPI | Callable[[], FastAPI], **own: Any) -> Config:
-    """What the servers of webhooks and of the console have in common, with what one of them has of its `own`."""
+def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
+    """What the servers of webhooks, console and metrics have in common, with what one of them has of its `own`."""
     return Config(
         app,
         http=LimitedHeadProtocol,
         ws="none",
-        lifespan="on",
+        lifespan=lifespan,
         log_config=None,
         access_log=False,
         server_header=False,
         **own,
-    )
-
-
-def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
-    return config_of(
-        factory,
-        factory=True,
-        proxy_headers=dev,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=FINISH_S,
-        timeout_worker_healthcheck=WORKER_S,
-        workers=workers,
     )
 
 
@@ -336,17 +337,7 @@ def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.
         if not sockets:
             yield
             return
-        config = Config(
-            make_asgi_app(registry),
-            http=LimitedHeadProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = Server(config)
+        server = Server(config_of(make_asgi_app(registry), lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=(sockets,), name="metrics")
         thread.start()
         try:
