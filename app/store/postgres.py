@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
@@ -24,6 +24,16 @@ from app.store.address import Address
 from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, mark_store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
 from app.store.postgres_copy import copy_in, copy_out, require_unused
+from app.store.postgres_faults import (
+    DRIVER_ERRORS,
+    is_conflict,
+    is_lost,
+    is_row_error,
+    is_standby_error,
+    refused,
+    unavailable,
+    unusable,
+)
 from app.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
@@ -80,8 +90,6 @@ _DURABLE: Final = (
 
 _RETURNING: Final = " RETURNING id, key"
 """Behind an `Insert`."""
-
-_DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class PostgresDatabase:
@@ -141,7 +149,7 @@ class PostgresDatabase:
         if keys:
             result: T = await self._writer.write(work, keys)
             return result
-        return await self._background.use(partial(_transact, work=work), _is_conflict)
+        return await self._background.use(partial(_transact, work=work), is_conflict)
 
     async def trim(self) -> None:
         """See `Database.trim`. Autovacuum does it."""
@@ -228,7 +236,7 @@ class _Connections:
 
     async def fetch(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query."""
-        return await self.use(lambda connection: _fetch(connection, sql, values), _is_lost)
+        return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """What `work` returns. Raises StoreUnavailable, StoreError for rows that cannot be stored, and what it raises.
@@ -240,24 +248,24 @@ class _Connections:
                 for left in range(TRIES, 0, -1):
                     try:
                         return await self._once(work)
-                    except _DRIVER_ERRORS as error:
+                    except DRIVER_ERRORS as error:
                         if left == 1 or isinstance(error, ConnectionRefusedError) or not may_retry(error):
                             raise
                 raise AssertionError("the last try returns or raises")
         except asyncio.CancelledError as error:
             mark_store_wait(error)
             raise
-        except _DRIVER_ERRORS as error:
-            if _is_row_error(error):
-                raise _refused(self.label, error) from error
-            raise _unavailable(self.label, error) from error
+        except DRIVER_ERRORS as error:
+            if is_row_error(error):
+                raise refused(self.label, error) from error
+            raise unavailable(self.label, error) from error
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         connection = await self._pool.acquire()
         try:
             return await work(connection)
         except (asyncpg.PostgresError, StoreError) as error:
-            if _is_standby_error(error):
+            if is_standby_error(error):
                 await self._pool.expire_connections()  # new ones may lead to the primary
             raise  # the connection is whole
         except BaseException:
@@ -335,14 +343,14 @@ class _GroupWriter:
 
     async def _write(self, group: list[WriteItem]) -> None:
         try:
-            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), _is_conflict)
+            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
             if isinstance(error.__cause__, TimeoutError):  # the writes behind would time out too
                 group = [*group, *self._queue]
                 self._queue.clear()
             for item in group:
                 is_ours = isinstance(error, StoreError)
-                item.error = error if is_ours else _unavailable(self._connections.label, error)
+                item.error = error if is_ours else unavailable(self._connections.label, error)
         for item in group:
             item.settle()
 
@@ -353,18 +361,18 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
         async with _transaction(connection):
             await _run_side_by_side(connection, group)
         return
-    except _DRIVER_ERRORS as error:
-        if not _is_row_error(error):
+    except DRIVER_ERRORS as error:
+        if not is_row_error(error):
             raise
     async with _transaction(connection):
         for item in group:
             await connection.execute("SAVEPOINT item")
             try:
                 await _run_side_by_side(connection, [item])
-            except _DRIVER_ERRORS as error:
-                if not _is_row_error(error):
+            except DRIVER_ERRORS as error:
+                if not is_row_error(error):
                     raise
-                item.error = _refused(label, error)
+                item.error = refused(label, error)
                 await connection.execute("ROLLBACK TO item")
             await connection.execute("RELEASE item")
 
@@ -489,8 +497,8 @@ async def _on_a_connection(
                 return await work(connection, address.label)
             finally:
                 connection.terminate()
-    except _DRIVER_ERRORS as error:
-        raise _unusable(address.label, error) from error
+    except DRIVER_ERRORS as error:
+        raise unusable(address.label, error) from error
 
 
 async def _schema(connection: Connection, label: str) -> Schema:
@@ -509,116 +517,3 @@ async def _prepare(connection: Connection, label: str) -> None:
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
             await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
     await _transact(connection, probe)
-
-
-# What is wrong, in one sentence that names the database without user and password, and quotes no row: what callers say
-# stays out of logs.
-
-
-class PostgresFault(NamedTuple):
-    """What is wrong with the database, after its name in a sentence, and how to fix it."""
-
-    message: str
-    cure: str
-
-
-_OTHER: Final = PostgresFault(
-    "cannot be used", "read what PostgreSQL says, or name another database in NCCO_DATABASE_URL"
-)
-_UNREACHABLE: Final = PostgresFault(
-    "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
-)
-_SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
-
-_FAULTS: Final = {
-    "25006": PostgresFault("can only be read", "name the primary, or add ?target_session_attrs=read-write to the URL"),
-    "28": PostgresFault(
-        "refuses the user", "write the right user and password into NCCO_DATABASE_URL, and see pg_hba.conf"
-    ),
-    "3D": PostgresFault("does not exist", "create it: createdb --owner=USER NAME"),
-    "42501": PostgresFault(
-        "may not be written by this user",
-        "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
-    ),
-    "53100": PostgresFault("has no room on its disk", "free space on the disk of PostgreSQL"),
-    "53300": PostgresFault("has too many connections", "raise max_connections, or use a pooler"),
-    "55P03": PostgresFault("is locked by another transaction", "look into pg_stat_activity for one that does not end"),
-    "57014": _SLOW,
-    "57P01": PostgresFault("is being stopped", "start it again"),
-    "57P02": PostgresFault("has crashed", "read PostgreSQL's log"),
-    "57P03": PostgresFault("is starting or stopping", "wait until it is up"),
-    "XX001": PostgresFault("is damaged", "restore a backup"),
-    "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
-}
-_OF_ROWS: Final = ("22", "23", "54")
-"""Classes of faults of what was to be written: data, constraints, limits."""
-
-_ENDING: Final = ("57P01", "57P02", "57P03")
-"""PostgreSQL ended the connection without running the statement."""
-
-_CONFLICTS: Final = ("40001", "40P01")
-_NO_START: Final = ("28", "3D", "42501")
-
-
-def _state(error: BaseException) -> str:
-    return str(getattr(error, "sqlstate", None) or "")
-
-
-def _fault(error: BaseException) -> PostgresFault:
-    if isinstance(error, TimeoutError):
-        return _SLOW
-    if _is_lost(error):
-        return _UNREACHABLE
-    state = _state(error)
-    return _FAULTS.get(state) or _FAULTS.get(state[:2]) or _OTHER
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost or never made, so that a read must be repeated."""
-    if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
-        return True
-    is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
-    return is_ours and not _is_row_error(error)
-
-
-def _is_standby_error(error: BaseException) -> bool:
-    """Whether the connection leads to a server that cannot be written."""
-    return _state(error) == "25006"
-
-
-def _is_conflict(error: BaseException) -> bool:
-    """Whether two hosts were in each other's way, so that a retry may succeed."""
-    return _state(error) in _CONFLICTS
-
-
-def _is_row_error(error: BaseException) -> bool:
-    """Whether what was to be written cannot be stored, and the database itself is fine."""
-    is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-    return is_refused_here or _state(error)[:2] in _OF_ROWS
-
-
-def _error_text(error: BaseException) -> str:
-    """What PostgreSQL says, in one line and without the values of a row."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if _is_row_error(error) and not _state(error):
-        return "a value is out of range"
-    return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
-
-
-def _refused(label: str, error: BaseException) -> StoreError:
-    """One operation cannot be written, now or later."""
-    return StoreError(f"{label} refuses what was to be written ({_error_text(error)})")
-
-
-def _unavailable(label: str, error: BaseException) -> StoreUnavailable:
-    """The same request may succeed later."""
-    return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
-
-
-def _unusable(label: str, error: BaseException) -> StoreError:
-    """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
-    fault, state = _fault(error), _state(error)
-    if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):
-        return StoreUnusable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)
-    return StoreUnavailable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)

@@ -1,0 +1,124 @@
+"""What is wrong with a PostgreSQL database, in one sentence that names it without user and password.
+
+No row is quoted: what callers say stays out of logs.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from app.errors import StoreError, StoreUnavailable, StoreUnusable
+
+DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises."""
+
+
+class PostgresFault(NamedTuple):
+    """What is wrong with the database, after its name in a sentence, and how to fix it."""
+
+    message: str
+    cure: str
+
+
+_OTHER: Final = PostgresFault(
+    "cannot be used", "read what PostgreSQL says, or name another database in NCCO_DATABASE_URL"
+)
+_UNREACHABLE: Final = PostgresFault(
+    "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
+)
+_SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
+
+_FAULTS: Final = {
+    "25006": PostgresFault("can only be read", "name the primary, or add ?target_session_attrs=read-write to the URL"),
+    "28": PostgresFault(
+        "refuses the user", "write the right user and password into NCCO_DATABASE_URL, and see pg_hba.conf"
+    ),
+    "3D": PostgresFault("does not exist", "create it: createdb --owner=USER NAME"),
+    "42501": PostgresFault(
+        "may not be written by this user",
+        "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
+    ),
+    "53100": PostgresFault("has no room on its disk", "free space on the disk of PostgreSQL"),
+    "53300": PostgresFault("has too many connections", "raise max_connections, or use a pooler"),
+    "55P03": PostgresFault("is locked by another transaction", "look into pg_stat_activity for one that does not end"),
+    "57014": _SLOW,
+    "57P01": PostgresFault("is being stopped", "start it again"),
+    "57P02": PostgresFault("has crashed", "read PostgreSQL's log"),
+    "57P03": PostgresFault("is starting or stopping", "wait until it is up"),
+    "XX001": PostgresFault("is damaged", "restore a backup"),
+    "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
+}
+_OF_ROWS: Final = ("22", "23", "54")
+"""Classes of faults of what was to be written: data, constraints, limits."""
+
+_ENDING: Final = ("57P01", "57P02", "57P03")
+"""PostgreSQL ended the connection without running the statement."""
+
+_CONFLICTS: Final = ("40001", "40P01")
+_NO_START: Final = ("28", "3D", "42501")
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _fault(error: BaseException) -> PostgresFault:
+    if isinstance(error, TimeoutError):
+        return _SLOW
+    if is_lost(error):
+        return _UNREACHABLE
+    state = _state(error)
+    return _FAULTS.get(state) or _FAULTS.get(state[:2]) or _OTHER
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection was lost or never made, so that a read must be repeated."""
+    if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
+        return True
+    is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return is_ours and not is_row_error(error)
+
+
+def is_standby_error(error: BaseException) -> bool:
+    """Whether the connection leads to a server that cannot be written."""
+    return _state(error) == "25006"
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether two hosts were in each other's way, so that a retry may succeed."""
+    return _state(error) in _CONFLICTS
+
+
+def is_row_error(error: BaseException) -> bool:
+    """Whether what was to be written cannot be stored, and the database itself is fine."""
+    is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return is_refused_here or _state(error)[:2] in _OF_ROWS
+
+
+def _error_text(error: BaseException) -> str:
+    """What PostgreSQL says, in one line and without the values of a row."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if is_row_error(error) and not _state(error):
+        return "a value is out of range"
+    return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
+
+
+def refused(label: str, error: BaseException) -> StoreError:
+    """One operation cannot be written, now or later."""
+    return StoreError(f"{label} refuses what was to be written ({_error_text(error)})")
+
+
+def unavailable(label: str, error: BaseException) -> StoreUnavailable:
+    """The same request may succeed later."""
+    return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
+
+
+def unusable(label: str, error: BaseException) -> StoreError:
+    """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
+    fault, state = _fault(error), _state(error)
+    if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):
+        return StoreUnusable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)
+    return StoreUnavailable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)
