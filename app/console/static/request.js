@@ -31,7 +31,7 @@ export async function post(url, data = {}, { signal } = {}) {
 
 /** Why a request was refused, in a sentence for people. `text` is the body of the answer. */
 export function reason(answer, text) {
-  if (answer.status === 401) return "Your session has ended. Load the page again and log in.";
+  if (answer.status === 401) return "Your login has expired. Load the page again and log in.";
   if (isJson(answer)) {
     const { detail, cure = "" } = read(text) ?? {};
     if (typeof detail === "string") return `${detail} ${cure}`.trim();
