@@ -64,7 +64,7 @@ _RIGHTS: Final = "allow this user to put, get and delete objects under the prefi
 _KEYS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and restart the server"
 _REGION: Final = "set AWS_REGION to the region of the bucket, and restart the server"
 _ROOM: Final = "make room in the bucket, or raise its quota; it is tried again"
-_REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION and the network; it is tried again"
+_REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION, the keys and the network; it is tried again"
 _BUCKET: Final = "create the bucket, or correct NCCO_RECORDINGS and NCCO_S3_ENDPOINT"
 _CURES: Final[Mapping[str, str]] = {
     "AccessDenied": _RIGHTS,

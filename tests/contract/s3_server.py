@@ -22,6 +22,8 @@ from xml.sax.saxutils import escape
 
 import uvicorn
 
+from app.service.recording_files import BucketAddress
+
 KEY_ID: Final = "AKIAIOSFODNN7EXAMPLE"
 SECRET: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION: Final = "eu-test-1"
@@ -90,6 +92,11 @@ class S3Server:
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
         }
+
+    @property
+    def address(self) -> BucketAddress:
+        """The same without a server."""
+        return BucketAddress(BUCKET, "ncco/calls", self.url, REGION, KEY_ID, SECRET, "")
 
     @property
     def recordings(self) -> dict[str, bytes]:

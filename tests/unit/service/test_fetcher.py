@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
 from app.service.outgoing import new_client
 from app.service.poller import Schedule
-from app.service.recording_files import UnfinishedFile
+from app.service.recording_files import RecordingFiles, UnfinishedFile, opened_bucket
 from app.service.recording_folder import RecordingFolder
-from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, sweep_recordings
+from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, sweep_recordings
 from app.store import RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
+from tests.contract.s3_server import Fault, s3_server
 from tests.contract.store.memory_store import MemoryStore
 
 QUICK = Schedule(tries=3, draw=lambda: 0.5, first_s=0.01, poll_s=0.01, slots=8, drain_s=0.2)
@@ -72,7 +73,7 @@ def row(url: str = "", number: int = 1, **changes: Any) -> RecordingRow:
 @asynccontextmanager
 async def fetching(
     store: Store,
-    folder: RecordingFolder,
+    folder: RecordingFiles,
     own_url: str,
     private: rsa.RSAPrivateKey | None = None,
     lease_ms: int = LEASE_MS,
@@ -308,6 +309,30 @@ async def test_a_recording_that_is_deleted_while_it_is_fetched_leaves_no_file(
         await asyncio.sleep(0.8)
 
     assert [] == list(folder.path.iterdir())
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted(
+    store: Store, server: MediaServer, is_deleted: bool
+) -> None:
+    await store.recordings.add(row(server.put("/1", File())))
+    with s3_server() as storage:
+        storage.fault = lambda method, _: Fault(0, after_s=1.0) if method == "PUT" else None
+        files = opened_bucket(storage.address)
+        async with fetching(store, files, server.url, lease_ms=450), fetching(store, files, server.url, lease_ms=450):
+            while not storage.requests:  # noqa: ASYNC110 - the bucket is in another thread
+                await asyncio.sleep(0.01)
+            if is_deleted:
+                await store.recordings.erase([row().id])
+                await remove_files(store.recordings, files, datetime.now(UTC) + timedelta(seconds=1))
+            await asyncio.sleep(1.4)
+        methods = [method for method, _ in storage.requests]
+        found = await store.recordings.get(row().id)
+
+    assert ([] if is_deleted else [MP3]) == list(storage.recordings.values())
+    assert 1 == methods.count("PUT")
+    assert found is not None
+    assert ("deleted" if is_deleted else "kept") == found.state
 
 
 async def test_a_stopped_server_leaves_the_rest_to_the_next_one(

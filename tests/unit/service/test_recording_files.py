@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.service.recording_bucket import PART_BYTES, BucketError
-from app.service.recording_files import BucketAddress, RecordingFiles, new_recording_id, opened_bucket, size_of
+from app.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
 from app.service.recording_folder import RecordingFolder
-from tests.contract.s3_server import BUCKET, KEY_ID, REGION, SECRET, Fault, S3Server, Stored, s3_server
+from tests.contract.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 
 LONG = PART_BYTES + 1000
 
@@ -36,7 +36,7 @@ def storage(server: S3Server) -> Iterator[S3Server]:
 
 
 def bucket(storage: S3Server, name: str = BUCKET, secret: str = SECRET) -> RecordingFiles:
-    return opened_bucket(BucketAddress(name, "ncco/calls", storage.url, REGION, KEY_ID, secret, ""))
+    return opened_bucket(storage.address._replace(bucket=name, secret_key=secret))
 
 
 @pytest.fixture(params=["folder", "bucket"])
