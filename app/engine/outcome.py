@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.engine.session import OpenWait, Session
-from app.flow.language.outcomes import FAILURES
+from app.flow.actions.action import DIAL_FAILURES
 from app.flow.model import Asked, Outcome, Step
 from app.flow.phrases import find, fold
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
@@ -133,7 +133,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     Unless an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call.
     It means a failure too when the party answered and declined to be joined.
     """
-    declined = sorted(seen & set(FAILURES))
+    declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
         return Outcome(declined[0], because="the other party has answered and was not joined")
     if seen & _SOMEBODY_ANSWERED:
@@ -148,7 +148,7 @@ def refusal(returned: str, *, is_over: bool) -> str:
         returned: the outcome that the flow returned; "" for none.
         is_over: whether the flow was played to its end.
     """
-    if returned in FAILURES:
+    if returned in DIAL_FAILURES:
         return returned
     return "" if is_over else "rejected"
 

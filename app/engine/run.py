@@ -12,11 +12,10 @@ from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, o
 from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
 from app.errors import RenderError
-from app.flow.actions.action import checkpoint
+from app.flow.actions.action import DIAL_FAILURES, checkpoint
 from app.flow.hours.calendar import hours_view
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
-from app.flow.language.outcomes import FAILURES
 from app.flow.language.returns import Redactor
 from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, Target
 from app.flow.nodes import Place
@@ -291,7 +290,7 @@ class Run:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
-        if self.before.parent and self.returned in FAILURES:
+        if self.before.parent and self.returned in DIAL_FAILURES:
             self._builder.add(APART)
         elif self.before.parent and not self._builder.drafts:
             self._builder.add(JOINED)

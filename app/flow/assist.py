@@ -21,7 +21,7 @@ from app.flow.names import KINDS, Kind, Name, ProjectNames
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
-from app.flow.source.source_file import EXPRESSION_KEYS
+from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK
 from app.flow.templates.filters import FILTERS, Filter
 from app.flow.words import MARK, WrittenWord, alternatives, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
@@ -48,7 +48,6 @@ _FILTER: Final = re.compile(r"\|\s*(\w*)$")
 _MEMBER: Final = re.compile(r"((?:[A-Za-z_]\w*\.)+)(\w*)$")
 _COMPARED: Final = re.compile(r"([\w.]+)\s*(?:==|!=)\s*[\"'](\w*)$")
 _NAME: Final = re.compile(r"(\w*)$")
-_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _CHILD: Final = re.compile(r"([ ]+)([\w\"'-]+)[ \t]*:")
 _PATH: Final = re.compile(r"(\|\s*)?([A-Za-z_]\w*(?:\.\w+)*)")
 
@@ -208,7 +207,7 @@ def _in_expression(before: str, column: int, scope: ScopeTypes) -> tuple[int, li
 
 
 def _before(text: str, line: int, column: int) -> str:
-    lines = _BREAK.split(text)[:line]
+    lines = LINE_BREAK.split(text)[:line]
     return "\n".join([*lines[:-1], lines[-1][: column - 1]])
 
 
@@ -305,7 +304,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
     project = _Project({**texts, file: _readable(file, text, line)}, file)
     node, _ = read_yaml(file, project.texts[file])
     words = words_of(node) if node is not None and not file.startswith("templates/") else ()
-    word = next((word for word in words if _covers(word.text, line, column)), None)
+    word = next((word for word in words if word.text.place.covers(line, column)), None)
     defined = project.names.definition_at(file, line, column)
     if defined is not None:
         return ": ".join(filter(None, (f"{_NOUNS[defined.kind]} {defined.name}", described(defined))))
@@ -319,7 +318,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
 
 def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
     """The type of the name at a place, or the signature of the filter."""
-    lines = _BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
         if found.start(2) < column <= found.end(2) + 1:
             if found[1] and found[2] in FILTERS:
@@ -340,16 +339,11 @@ def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> P
 # texts that are being written
 
 
-def _covers(text: Text, line: int, column: int) -> bool:
-    place = text.place
-    return place.line == line and place.column <= column <= place.column + place.length
-
-
 def _readable(file: str, text: str, line: int) -> str:
     """The text, if it is YAML or a template; else without the cursor's line, or without the step around it."""
     if file.startswith("templates/"):
         return text
-    lines = _BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     for tried in (lines, [*lines[: line - 1], "", *lines[line:]], _without_block(lines, line - 1)):
         joined = "\n".join(tried)
         if read_yaml(file, joined)[0] is not None:

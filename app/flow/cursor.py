@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
 from app.flow.source import read_yaml
+from app.flow.source.source_file import LINE_BREAK
 from app.flow.words import MARK, WrittenWord, words_of
 
-_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
 _PLAIN: Final = re.compile(r"[\w.+-]+")
 _KEY_START: Final = re.compile(r"[ \t]*(?:-[ \t]+)*[\"']?[\w*#.-]*")
@@ -31,7 +31,7 @@ def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
     The text is read with a mark at the cursor. If it is not YAML, the cursor's line is read below the keys that its
     indentation says it belongs to.
     """
-    lines = _BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     if line > len(lines):
         return ()
     at = line - 1

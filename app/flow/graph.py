@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Literal
 
-from app.flow.actions.action import CONNECTED, Action
+from app.flow.actions.action import CONNECTED, HELD, Action
 from app.flow.actions.connect import ConnectPart, address_of
 from app.flow.language.collect import Collect
-from app.flow.language.exits import HELD, Branch, Hold
+from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import RunFlow
 from app.flow.language.retry import FAILURES

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from app.flow.language.reader import items
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.source import read_yaml
-from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
+from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK, SourceFile
 from app.flow.words import words_of
 
 Kind: TypeAlias = Literal[
@@ -109,7 +109,7 @@ class ProjectNames:
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
         """The definition of what is named at a place; None if nothing is."""
-        named = [name for name in self._names_in(file) if _covers(name.place, line, column)]
+        named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self._defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
 
@@ -139,10 +139,6 @@ class ProjectNames:
         if known is None:
             known = self._definitions[kind, file] = self.definitions(kind, file)
         return known
-
-
-def _covers(place: Place, line: int, column: int) -> bool:
-    return place.line == line and place.column <= column <= place.column + place.length
 
 
 @lru_cache(maxsize=1024)
@@ -216,7 +212,7 @@ def _scanned(path: str, text: str) -> FileNames:
     """The definitions of a file that is not YAML: keys that are indented alike below a section."""
     names: list[Name] = []
     flow, kind, indent = "", None, 0
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+    for number, line in enumerate(LINE_BREAK.split(text), 1):
         if top := _TOP.match(line):
             kind, indent = _SECTIONS.get(top[1]), 0
             if top[1] == "flow" and top[2]:

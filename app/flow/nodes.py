@@ -21,6 +21,10 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    def covers(self, line: int, column: int) -> bool:
+        """Whether a cursor there, which may be just behind it, is on it."""
+        return self.line == line and self.column <= column <= self.column + self.length
+
 
 class Text(NamedTuple):
     """One scalar of a file.

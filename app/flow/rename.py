@@ -36,7 +36,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
         raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
     if definition.kind not in NOUNS:
         raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
-    at = (each for each in names.occurrences(definition) if _holds(each.place, file, line, column))
+    at = (each for each in names.occurrences(definition) if each.place.file == file and each.place.covers(line, column))
     return next(at, definition), definition
 
 
@@ -70,10 +70,6 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
         end = source.starts[edit.end_line - 1] + edit.end_column - 1
         changed[edit.file] = source.text[:start] + edit.text + source.text[end:]
     return changed
-
-
-def _holds(place: Place, file: str, line: int, column: int) -> bool:
-    return (place.file, place.line) == (file, line) and place.column <= column <= place.column + place.length
 
 
 def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:

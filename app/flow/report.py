@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Literal, TypeAlias
 
 from app.flow.issues import FlowIssue, by_place
+from app.flow.source.source_file import LINE_BREAK
 
 Format = Literal["text", "json", "github"]
 
@@ -18,7 +18,6 @@ _WIDEST = 110
 _LEAD = 50
 """Columns that are kept before the fault when its line is cut."""
 _TAB = "    "
-_BREAK = re.compile(r"\r\n|\r|\n")
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
 
@@ -50,7 +49,7 @@ def _text(issues: Sequence[FlowIssue], sources: Mapping[str, str], colours: Colo
     if not issues:
         return ""
     files = {issue.place.file for issue in issues}
-    lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in files if file in sources}
+    lines = {file: LINE_BREAK.split(sources[file].removeprefix("\ufeff")) for file in files if file in sources}
     blocks: list[str] = []
     for file, group in groupby(issues, key=lambda issue: issue.place.file):
         found = tuple(group)

@@ -19,12 +19,13 @@ RESERVED = frozenset(
 )
 """Names that no variable may have."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""The form of a name that expressions can read."""
 
 
 def is_name(text: str) -> bool:
     """Whether a variable may have this name: letters, digits and `_`, no digit first, not reserved."""
-    return _NAME.fullmatch(text) is not None and text not in RESERVED
+    return NAME.fullmatch(text) is not None and text not in RESERVED
 
 
 def header(headers: Mapping[str, str], name: str) -> str:

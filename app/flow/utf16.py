@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
-_BREAK: Final = re.compile(r"\r\n|\r|\n")
+from app.flow.source.source_file import LINE_BREAK
 
 
 class Utf16Columns:
@@ -27,7 +25,7 @@ class Utf16Columns:
         """The text of a line, which counts from 1; "" behind the end."""
         known = self._lines.get(file)
         if known is None:
-            known = self._lines[file] = _BREAK.split(self._texts.get(file, ""))
+            known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
         return known[line - 1] if line <= len(known) else ""
 
 
@@ -44,7 +42,7 @@ def character_column(line: str, column: int) -> int:
 
 def utf16_position(text: str, offset: int) -> tuple[int, int]:
     """Line and column of a character, both from 1, the column in UTF-16 code units."""
-    lines = _BREAK.split(text[:offset])
+    lines = LINE_BREAK.split(text[:offset])
     return len(lines), utf16_units(lines[-1]) + 1
 
 

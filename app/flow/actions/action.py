@@ -123,7 +123,8 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
 DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
 """Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
 
-DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, "disconnected")
+DISCONNECTED = "disconnected"
+DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, DISCONNECTED)
 DETECTIONS = ("machine", "human", "beep")
 """What machine detection reports."""
 

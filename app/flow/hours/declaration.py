@@ -28,10 +28,9 @@ from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named
 from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.flow.rules import RULES
-from app.flow.scope import RESERVED
+from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")
 _UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
@@ -98,7 +97,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     calendars: dict[str, Calendar] = {}
     for entry in entries:
         if entry.key.value not in dedented:
-            reader.check_name(entry.key, "hours", _NAME, "use letters, digits and _", taken=RESERVED)
+            reader.check_name(entry.key, "hours", NAME, "use letters, digits and _", taken=RESERVED)
             calendars[entry.key.value] = _read_calendar(entry, reader, dates)
     return calendars
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
+from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
 from app.flow.issues import Fix
@@ -303,9 +304,6 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     step = found.get("else") if isinstance(found, Map) else None
     otherwise = None if step is None or is_missing(step) else Else.parse(found, "the `else` line", reader)
     return otherwise.target if otherwise else None
-
-
-HELD: Final = "held"
 
 
 class HoldOutcomes(FlowModel):

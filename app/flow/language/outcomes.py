@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
-from app.flow.actions.action import DIAL_FAILURES
+from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
 from app.flow.issues import Fix
@@ -52,9 +52,6 @@ OUTCOMES: Final = {
 }
 """Every line of `on` that decides what came of a connect, and what it means."""
 
-FAILURES: Final = DIAL_FAILURES
-DETECTED: Final = ("machine", "human", "beep")
-DISCONNECTED: Final = "disconnected"
 OTHERWISE: Final = "otherwise"
 ERROR: Final = "error"
 _OBSERVED: Final = frozenset(
@@ -116,7 +113,7 @@ class On(StepExit):
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The line of the outcome; None for a status that does not steer here. Raises RenderError."""
         name = "completed" if outcome.name == "connected" else outcome.name
-        if name in FAILURES and self.connect is not None and self.connect.rings_several:
+        if name in DIAL_FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
             if count - frame.position > 1 and frame.dials_left > 0:
                 number = frame.position + 2
@@ -141,7 +138,7 @@ class On(StepExit):
         lines = _lines(fields, reader)
         connect = source.first("connect")
         dialled = [name for name in fields.values if name in OUTCOMES]
-        failures = (*FAILURES, DISCONNECTED) if connect and connect.has_websocket else FAILURES
+        failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
         exit_ = cls(lines, frozenset(failures), None, place)
         if dialled and connect is None:
             if source.fields.is_whole and source.plays_whole:

@@ -18,7 +18,7 @@ from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
 from app.flow.language.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
 from app.flow.model import Param, Signature, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
-from app.flow.scope import RESERVED, ScopeTypes, scope_types
+from app.flow.scope import NAME, RESERVED, ScopeTypes, scope_types
 from app.flow.types import ANY, TYPES, ValueType, words
 from app.ncco.suggest import nearest
 
@@ -31,7 +31,6 @@ _KNOWN_WORDS: Final = frozenset({"set", "do", "choices", "branch", "goto", "on",
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_type(node: Node, what: str, reader: Reader) -> ValueType | None:
@@ -69,7 +68,7 @@ class Declaration(FlowModel):
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     """Whether a variable may have this name; E205 or E206 otherwise."""
     taken_cure = "choose another name: this one has a meaning in every call"
-    return reader.check_name(text, what, _NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
+    return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables
     for entry in steps.entries:
         collect = _value_of(entry.value, "collect") if isinstance(entry.value, Map) else None
         into = _value_of(collect, "into") if isinstance(collect, Map) else None
-        if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
+        if isinstance(collect, Map) and isinstance(into, Text) and NAME.fullmatch(into.value):
             flag = _value_of(collect, "sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
             bare = Variable(into.value, TYPES["text"], "", into.place, is_declared=False, has_default=False)

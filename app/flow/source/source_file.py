@@ -19,7 +19,7 @@ from app.ncco.actions import SHAPES
 FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
-_BREAK = re.compile(r"\r\n|\r|\n")
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
@@ -59,7 +59,7 @@ class SourceFile:
     @cached_property
     def starts(self) -> list[int]:
         """Where each line starts, in characters from the start of the text."""
-        return [0, *(found.end() for found in _BREAK.finditer(self.text))]
+        return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
 
     def position(self, index: int) -> tuple[int, int]:
         """Line and column of a character, both from 1."""

@@ -12,7 +12,7 @@ from jinja2.visitor import NodeTransformer
 from app.flow.issues import Fix, FlowIssue
 from app.flow.paths import root_of
 from app.flow.rules import RULES
-from app.flow.scope import is_name
+from app.flow.scope import NAME, is_name
 from app.flow.templates.checker import Checker
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.escaping import Contexts, Misplaced, WrittenValue
@@ -33,7 +33,6 @@ MAX_NESTED: Final = 40
 
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SINGLE = re.compile(
     r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
@@ -292,7 +291,7 @@ def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
         check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
     elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
         meant = name if name in check.scope else check.owner_of(name) or name
-        fix, names = _write(f"{{{{ {meant}{rest} }}}}"), _NAME.findall(f"{meant}{rest}")
+        fix, names = _write(f"{{{{ {meant}{rest} }}}}"), NAME.findall(f"{meant}{rest}")
         place = check.template.place(where)
         check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', fix, names))
 

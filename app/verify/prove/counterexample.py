@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from app.engine import LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
+from app.flow.actions.action import DETECTIONS
 from app.flow.actions.do import Document
-from app.flow.language.outcomes import DETECTED, On
+from app.flow.language.outcomes import On
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.verify.prove.graph import Transition
@@ -290,7 +291,7 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
         flow, step = transition.before
         exit_ = root.named(flow).steps[step].exit
         party |= {"talks": _HANGS_UP_AFTER} if isinstance(exit_, On) and "human" in exit_.lines else {}
-    if joining and outcome in ("completed", *DETECTED):
+    if joining and outcome in ("completed", *DETECTIONS):
         party["presses"] = joining
     return party
 

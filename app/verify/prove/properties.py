@@ -12,9 +12,10 @@ from itertools import chain
 from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
+from app.flow.actions.action import DETECTIONS, DISCONNECTED
 from app.flow.actions.do import actions_of
 from app.flow.language.menu import Choices
-from app.flow.language.outcomes import DETECTED, DISCONNECTED, On
+from app.flow.language.outcomes import On
 from app.flow.model import Flow, Step, Target
 from app.flow.nodes import Place
 from app.flow.rules import FlowRule
@@ -28,7 +29,7 @@ from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, lines_of, played_by, runs_of, targets_of, tested_by
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, File(__file__).with_name("rules.yaml"))
-_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTED})
+_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
 """Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
 joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
 """
@@ -166,7 +167,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
     ):
         return
     is_intended = turn.kind == "accepted" or turn.dial_outcome in _AFTER_CONVERSATION or returns
-    if turn.dial_outcome not in DETECTED and not (is_intended and not turn.entered):
+    if turn.dial_outcome not in DETECTIONS and not (is_intended and not turn.entered):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
         yield explored.found("dead_end", turn.where, message, turn)

@@ -16,10 +16,11 @@ from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContex
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
 from app.engine.outcome import CONNECTED
+from app.flow.actions.action import DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
 from app.flow.actions.values import Object
 from app.flow.language.collect import Collect
-from app.flow.language.exits import HELD, Hold
-from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
+from app.flow.language.exits import Hold
+from app.flow.language.outcomes import On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.settings.values import DEFAULT, read_failsafe
@@ -214,7 +215,7 @@ def _phrases(asked: Asked) -> list[str]:
 
 def _statuses(on: On, wait: OpenWait) -> Iterator[Trigger]:
     """Each dial outcome that the step handles."""
-    for status in (*FAILURES, *DETECTED, DISCONNECTED):
+    for status in (*DIAL_FAILURES, *DETECTIONS, DISCONNECTED):
         if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
             fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
             line = {"dial": {"outcome": status}}

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from app.flow.actions.action import DISCONNECTED
 from app.flow.language.menu import Choices
-from app.flow.language.outcomes import DISCONNECTED
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.simulator.durations import is_spoken, longest_pause
