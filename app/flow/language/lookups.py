@@ -120,9 +120,20 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
-    cure = 'write its module and its name: "package.module:function"'
+    cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
     reader.report("E536", text.place, f'"{text.value}" names no function', cure)
     return None
+
+
+def _function_cure(text: str) -> str:
+    """The cure for a function that is written in a wrong form."""
+    bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
+    if _FUNCTION.fullmatch(bare):
+        return f'write "{bare}"'
+    module, _, function = bare.rpartition(".")
+    if module and _DOTTED_NAME.fullmatch(bare):
+        return f'write "{module}:{function}"'
+    return 'write its module and its name: "package.module:function"'
 
 
 def _read_arguments(node: Node, what: str, reader: Reader) -> Value | None:

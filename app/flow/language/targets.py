@@ -254,6 +254,7 @@ def _read_word(node: Text, reader: Reader) -> Target:
 def _report_step(text: Text, reader: Reader) -> None:
     name, own = text.value, reader.own
     cure: str | Fix | None = None
+    form, _, rest = name.partition(" ")
     if name in reader.flows:
         words, written = f"to go on in the flow of this name write `{{run: {name}}}`", f"{{run: {name}}}"
         is_bare = not any(param.is_required for param in reader.flows[name].params.values())
@@ -261,6 +262,8 @@ def _report_step(text: Text, reader: Reader) -> None:
     elif own is not None and name in own.outcomes:
         written = f"{{return: {name}}}"
         cure = Fix(f"to come back with the outcome of this name write `{written}`", "characters", written)
+    elif form.rstrip(":") in FORMS:
+        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
         cure = Fix('to end the call write "end"', "word", "end")
     known = (*sorted(reader.steps), "end")

@@ -47,6 +47,7 @@ _UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+([\[{{])")
 _KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
 _LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*\Z")
 _NEXT_KEY = re.compile(rf"([a-z0-9]\S*)\s+({_NAME})$")
+_EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
 _GLUED_KEY = re.compile(rf"({_NAME})(:(?!//)(?=\S)|\uff1a)(.*)$")
@@ -194,6 +195,19 @@ def find_missing_key(fault: SyntaxFault) -> FlowIssue | None:
     if fault.char != ":" or not begins:
         return None
     return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
+
+
+def find_equals(fault: SyntaxFault) -> FlowIssue | None:
+    """`{topic = sales}`."""
+    found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
+    if not fault.in_flow or not found:
+        return None
+    at = fault.line.start + found.start(2)
+    front = fault.line.start + found.end(1)
+    fix = fault.source.rewritten(
+        front, at + 1, ":" if fault.source.parsed[at + 1 : at + 2] == " " else ": ", f"write {found[1]}: ..."
+    )
+    return fault.issue("E101", at, at + 1, "= is not YAML's colon", fix)
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
@@ -592,6 +606,7 @@ FINDERS = (
     find_escape,
     find_unclosed_quote,
     find_missing_key,
+    find_equals,
     find_braces,
     find_reserved,
     find_hash,
