@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,14 @@ class RunningServer:
         """Send a signal and wait; the code that the process ended with."""
         self.process.send_signal(number)
         return self.process.wait(timeout=20)
+
+
+def happens(claim: Callable[[], bool], within_s: float = 60.0) -> bool:
+    """Wait until it is so; whether it was in time."""
+    deadline = time.monotonic() + within_s
+    while not (found := claim()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:

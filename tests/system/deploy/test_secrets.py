@@ -7,8 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,11 @@ import pytest
 import yaml
 
 from app.settings.secrets import FILE_SUFFIX
-from tests.contract import loopback
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, running_server
+from tests.system.cli.running import happens, running_server
 from tests.system.repository.dockerfile import is_sent
 from tests.system.repository.tracked import ROOT
-from tests.system.security.signing import signed_post
+from tests.system.security.signing import status
 
 FILE = ROOT / "deploy" / "compose.secrets.yml"
 SECRET_FILES = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -32,7 +29,6 @@ SERVERS = ("ncco", "ncco-1", "ncco-2", "migrate")
 MOUNT = "/run/secrets"
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
 PUBLIC = {"NCCO_PUBLIC_URL": "https://calls.example.com", "NCCO_LOG": "json"}
-CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
 
 def merged(name: str) -> dict[str, Any]:
@@ -82,22 +78,6 @@ def test_the_files_come_neither_into_git_nor_into_the_image() -> None:
     assert not is_sent("secrets/signature_secret")
 
 
-def status(server: RunningServer, secret: str) -> int:
-    """What a webhook gets that is signed with a secret."""
-    body = json.dumps(CALL).encode()
-    headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
-    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
@@ -110,10 +90,10 @@ def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
         before = (status(server, OLD), status(server, NEW))
         subprocess.run(["sh", "-euc", changing], cwd=tmp_path, check=True)
         server.process.send_signal(signal.SIGHUP)
-        is_taken = until(lambda: status(server, NEW) == 200)
+        is_taken = happens(lambda: status(server, NEW) == 200)
         both = (status(server, OLD), status(server, NEW))
         (secrets / "signature_secret_previous").unlink()
-        is_gone = until(lambda: status(server, OLD) == 401)
+        is_gone = happens(lambda: status(server, OLD) == 401)
         after = (status(server, OLD), status(server, NEW))
 
     assert ((200, 401), (200, 200), (401, 200)) == (before, both, after)

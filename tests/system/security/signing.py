@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from typing import Any
 
 import jwt
+
+from tests.contract import loopback
+from tests.system.cli.running import RunningServer
+
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
 
 def claims_of(payload_hash: str, **changes: Any) -> dict[str, Any]:
@@ -18,3 +24,10 @@ def signed_post(body: bytes, secret: str, **changes: Any) -> str:
     """The `Authorization` header of a POST."""
     claims = claims_of(hashlib.sha256(body).hexdigest(), **changes)
     return f"Bearer {jwt.encode(claims, secret, algorithm='HS256')}"
+
+
+def status(server: RunningServer, secret: str) -> int:
+    """What a server answers an event webhook that is signed with a secret."""
+    body = json.dumps(CALL).encode()
+    headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
+    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code

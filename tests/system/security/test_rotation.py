@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,10 +20,9 @@ from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
 from app.web.lifespan import rotating_secrets
 from app.web.metrics import Metrics
-from tests.contract import loopback
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import RunningServer, running_server
-from tests.system.security.signing import signed_post
+from tests.system.cli.running import happens, running_server
+from tests.system.security.signing import status
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -38,7 +35,6 @@ steps:
     choices: {sales: {dtmf: 1, goto: end}}
     retry: {then: end}
 """
-CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
 
 @pytest.fixture(autouse=True)
@@ -48,21 +44,6 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def posted(server: RunningServer, secret: str) -> int:
-    body = json.dumps(CALL).encode()
-    headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
-    return loopback.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_new_secret_in_a_file_counts_in_every_worker_without_a_restart(tmp_path: Path, workers: str) -> None:
     project = write_project(tmp_path / "project", hello=FLOW)
@@ -70,12 +51,12 @@ def test_a_new_secret_in_a_file_counts_in_every_worker_without_a_restart(tmp_pat
     file.write_text(OLD + "\n")
     env = {"VONAGE_SIGNATURE_SECRET_FILE": str(file), "NCCO_PUBLIC_URL": "https://calls.example.com"}
     with running_server(tmp_path, "--workers", workers, cwd=project, env=env) as server:
-        until(lambda: server.printed.count("flows loaded") == int(workers))
-        first = (posted(server, OLD), posted(server, NEW))
+        happens(lambda: server.printed.count("flows loaded") == int(workers))
+        first = (status(server, OLD), status(server, NEW))
         file.with_suffix(".new").write_text(NEW)
         file.with_suffix(".new").replace(file)
-        taken = until(lambda: server.printed.count("secrets changed") == int(workers))
-        then = [(posted(server, OLD), posted(server, NEW)) for _ in range(10)]
+        taken = happens(lambda: server.printed.count("secrets changed") == int(workers))
+        then = [(status(server, OLD), status(server, NEW)) for _ in range(10)]
 
     assert ((200, 401), True, [(401, 200)] * 10) == (first, taken, then)
     assert OLD not in server.printed
@@ -88,15 +69,15 @@ def test_sighup_reads_the_secrets_of_dotenv_again(tmp_path: Path, workers: str) 
     dotenv = project / ".env"
     dotenv.write_text(f"VONAGE_SIGNATURE_SECRET={OLD}\nNCCO_PUBLIC_URL=https://calls.example.com\n")
     with running_server(tmp_path, "--workers", workers, cwd=project) as server:
-        until(lambda: server.printed.count("flows loaded") == int(workers))
-        first = (posted(server, OLD), posted(server, NEW))
+        happens(lambda: server.printed.count("flows loaded") == int(workers))
+        first = (status(server, OLD), status(server, NEW))
         dotenv.write_text(
             f"VONAGE_SIGNATURE_SECRET={NEW}\nVONAGE_SIGNATURE_SECRET_PREVIOUS={OLD}\n"
             "NCCO_PUBLIC_URL=https://calls.example.com\n"
         )
         server.process.send_signal(signal.SIGHUP)
-        taken = until(lambda: server.printed.count("secrets changed") == int(workers))
-        then = [(posted(server, OLD), posted(server, NEW)) for _ in range(10)]
+        taken = happens(lambda: server.printed.count("secrets changed") == int(workers))
+        then = [(status(server, OLD), status(server, NEW)) for _ in range(10)]
         is_running = server.process.poll() is None
 
     assert ((200, 401), True, [(200, 200)] * 10, True) == (first, taken, then, is_running)
