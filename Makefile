@@ -37,9 +37,10 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 test: $(READY) ## run the tests that every change needs
 	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
-# Neighbours run in one process, which keeps their servers and browsers; who is done takes over from the other.
+# Files keep their order, so that those of a folder share its servers and browsers. The tests often wait for servers:
+# one process more keeps the processors busy.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) --dist loadfile tests/system $(SLOW)
+	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 

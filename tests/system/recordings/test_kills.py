@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from app.store import RecordingRow, Store, open_store
+from tests.contract import loopback
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
 from tests.contract.s3_server import SECRET, S3Server, s3_server
@@ -72,7 +73,7 @@ def announce(number: int, url: str, servers: Sequence[Server]) -> None:
     left = 2 if number % 5 == 0 else 1
     while left:
         with suppress(httpx.TransportError):
-            answer = httpx.post(f"{servers[number % len(servers)].url}/webhooks/event", json=body, timeout=10)
+            answer = loopback.post(f"{servers[number % len(servers)].url}/webhooks/event", json=body, timeout=10)
             left -= answer.status_code == 200
         if left:
             time.sleep(0.2)
