@@ -71,7 +71,7 @@ def test_a_call_that_was_acknowledged_goes_on_after_a_kill_and_a_restart(tmp_pat
         callers = [threading.Thread(target=call_all_the_time, args=(server, caller)) for caller in range(4)]
         for caller in callers:
             caller.start()
-        while len(acknowledged) < 200:
+        while len(acknowledged) < 100:
             time.sleep(0.01)
         server.stop(signal.SIGKILL)
         stop.set()

@@ -60,8 +60,10 @@ def test_only_a_tab_that_is_seen_keeps_a_connection(page: Page) -> None:
     }"""
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
         page.evaluate(turn, True)
-    with page.expect_request("**/events"), page.expect_response("**/calls?*"):  # what was missed is fetched
+    with page.expect_request("**/events"), page.expect_response("**/calls?*") as missed:
         page.evaluate(turn, False)
+
+    assert missed.value.ok
 
 
 def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
