@@ -71,7 +71,7 @@ class SessionRecord:
     statuses: tuple[tuple[int, str], ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # see `Suite`
 class Result:
     """The result of playing a scenario.
 

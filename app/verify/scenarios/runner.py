@@ -334,7 +334,7 @@ Rename: TypeAlias = Callable[[str], str]
 """Converts the name of a flow file to a path that the reader can open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # asyncio.run() writes out the repr of what its task returns
 class Suite:
     """The results of the scenarios of a project.
 
