@@ -211,10 +211,12 @@ addEventListener("hashchange", chooseByAddress);
 begin();
 
 const painted = document.getElementById("painted");
-const isPaint = ({ detail }) => detail.ctx?.sourceElement === painted;
+const fail = () => (painted.textContent = "The picture could not be painted. Load the page again.");
 document.addEventListener("htmx:after:swap", () => frame.contains(picture) || begin());
 for (const failure of ["htmx:error", "htmx:response:error"]) {
-  document.addEventListener(failure, (event) => {
-    if (isPaint(event)) painted.textContent = "The picture could not be painted. Load the page again.";
+  document.addEventListener(failure, ({ detail }) => {
+    if (detail.ctx?.sourceElement === painted) fail();
   });
 }
+// It may have failed before this module was here.
+if (painted?.matches("[data-htmx-powered]:not(.htmx-request):has(.waiting)")) fail();
