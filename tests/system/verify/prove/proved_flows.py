@@ -85,9 +85,8 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     return asyncio.run(run_suite(LocalStage(project, make_app), [file]))
 
 
-def violations_of(project: Project) -> list[Violation]:
+def violations_of(project: Project, proofs: Sequence[Proof]) -> list[Violation]:
     """Everything that is wrong in a project without errors."""
-    proofs = proofs_of(project)
     lost = never_run(project.flows, proofs) if proofs else []
     return [*(each for proof in proofs for each in proof.violations), *lost]
 
