@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -193,10 +193,10 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         return (now,)
     moments = sorted(dict.fromkeys([*_changes(calendars, now), *(_asked_at(now) if questions else ())]))
     results = _results(questions, moments)
+    kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
     found: dict[Any, datetime] = {}
     for moment in sorted(moments, key=lambda at: at < now):
-        kind = tuple(_kind(calendar, moment, values.literals) for calendar in calendars)
-        found.setdefault((kind, results[moment]), moment)
+        found.setdefault((tuple(kind(moment) for kind in kinds), results[moment]), moment)
     coming = tuple(moment for moment in found.values() if moment >= now)
     for calendar in calendars:
         if len(coming) < len(found) and _special_days(calendar):
@@ -207,14 +207,18 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 # opening hours
 
 
-def _kind(calendar: Calendar, at: datetime, literals: Literals) -> tuple[Any, ...]:
-    view = hours_view({"it": calendar}, at)["it"]
-    compared = literals.of("", ("hours", calendar.name, "holiday")).literals
-    holiday = str(view["holiday"])
-    coming = tuple(
-        view[name] not in (None, False) for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names
-    )
-    return view["open"], view["reason"], holiday if holiday in compared else bool(holiday), coming
+def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
+    """Gives what a flow can distinguish of the opening hours at a moment."""
+    holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
+    read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
+
+    def kind(at: datetime) -> tuple[Any, ...]:
+        view = hours_view({"it": calendar}, at)["it"]
+        holiday = str(view["holiday"])
+        coming = tuple(view[name] not in (None, False) for name in read)
+        return view["open"], view["reason"], holiday if holiday in holidays else bool(holiday), coming
+
+    return kind
 
 
 def _changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
