@@ -230,6 +230,8 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
                 raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
             yield entry, content
+        while archive.fileobj.read(_BLOCK):  # at its end is the checksum of gzip
+            pass
 
     try:
         with closing(_opened(file)) as archive:
