@@ -107,7 +107,7 @@ def attach_from(recordings: Recordings, files: RecordingFiles) -> Attach:
 
 def _content(files: RecordingFiles, id_: str) -> bytes:
     with files.open(id_) as audio:
-        return audio.read()
+        return audio.read(ATTACHMENT_LIMIT + 1)  # what is there may be longer than what was kept
 
 
 _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}

@@ -1,7 +1,8 @@
 """The bucket of recordings: one object for each in S3-compatible storage, named by our own random id under a prefix.
 
 An object exists only once all of it was uploaded and the bucket has checked its SHA-256, which is part of the
-signature. Needs obstore: `pip install "ncco-server[s3]"`.
+signature. A web page in the place of the bucket, such as a login, may answer everything with success: what was
+uploaded, removed or listed as nothing is therefore looked up. Needs obstore: `pip install "ncco-server[s3]"`.
 """
 
 from __future__ import annotations
@@ -129,17 +130,29 @@ class RecordingBucket(RecordingFiles):
 
     def stored(self) -> Iterator[StoredAudio]:
         """See `RecordingFiles`."""
+        begun = set[str]()
         with _translated():
             for batch in self._store.list():
+                if batch[0]["path"] in begun:
+                    raise OSError("its list never ends")
+                begun.add(batch[0]["path"])
                 for each in batch:
                     if ID.fullmatch(each["path"]):
                         yield StoredAudio(each["path"], each["last_modified"].timestamp())
+        if not begun:
+            self._require_absent(new_recording_id())
 
     def remove(self, ids: Iterable[str]) -> None:
         """See `RecordingFiles`."""
         for id_ in ids:
             with suppress(FileNotFoundError), _translated():
                 self._store.delete(checked_id(id_))
+            self._require_absent(id_)
+
+    def _require_absent(self, id_: str) -> None:
+        """Raise BucketError if the bucket does not say that an object does not exist."""
+        if _size_of(self._store, id_) is not None:
+            raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
         """See `RecordingFiles`. It looks once an hour; an upload leaves nothing unfinished that could be listed."""
@@ -164,8 +177,7 @@ class RecordingBucket(RecordingFiles):
         for file in draft.iterdir():
             if file.name not in before:
                 undo.callback(self.remove, [file.name])
-                with _translated():
-                    self._store.put(file.name, file, chunk_size=PART_BYTES)
+                _put(self._store, file.name, file, file.stat().st_size)
         done.callback(self.remove, before - {file.name for file in draft.iterdir()})
 
     def problems(self) -> Iterator[StorageProblem]:
@@ -218,6 +230,23 @@ def _store(address: BucketAddress, **more: Any) -> S3Store:
     )
 
 
+def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
+    """Upload a file of `size` bytes. Raises BucketError."""
+    with _translated():
+        store.put(id_, file, chunk_size=PART_BYTES, max_concurrency=2)
+    if _size_of(store, id_) != size:
+        raise BucketError("the bucket does not have what was uploaded", _REACH)
+
+
+def _size_of(store: S3Store, id_: str) -> int | None:
+    """Bytes of an object; None if it does not exist."""
+    try:
+        with _translated():
+            return store.head(id_)["size"]
+    except FileNotFoundError:
+        return None
+
+
 class _Upload(UnfinishedFile):
     """Nothing is in the bucket before it is kept: its type is known only then."""
 
@@ -228,8 +257,7 @@ class _Upload(UnfinishedFile):
 
     def keep(self) -> None:
         self._file.seek(0)
-        with _translated():
-            self._store.put(self._id, self._file, chunk_size=PART_BYTES, max_concurrency=2)
+        _put(self._store, self._id, self._file, self.size)
 
     def close(self) -> None:
         """Also ends an upload: its next part cannot be read, and the library aborts it."""

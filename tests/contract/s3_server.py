@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
@@ -36,7 +37,10 @@ _SIGNED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done in place of a request, after `after_s`: an error (0: none, it is only late), or with `dies` half."""
+    """What is done in place of a request, after `after_s`: an error (0: none, it is only late), or with `dies` half.
+
+    Of status 200 it is a page that has nothing to do with S3, such as a login.
+    """
 
     status: int = 500
     code: str = "InternalError"
@@ -68,6 +72,7 @@ class S3Server:
         is_public: whether anybody may read.
         refused: why signatures were refused.
         requests: method and key of each request with a valid signature.
+        is_endless: whether its list begins again and again.
     """
 
     port: int = 0
@@ -77,6 +82,7 @@ class S3Server:
     is_public: bool = False
     refused: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    is_endless: bool = False
 
     @property
     def url(self) -> str:
@@ -170,9 +176,10 @@ class S3Server:
         return _error(405, "MethodNotAllowed")
 
     def _list(self, query: Mapping[str, str]) -> Answer:
-        prefix, after = query.get("prefix", ""), query.get("continuation-token", "")
+        prefix = query.get("prefix", "")
+        after = "" if self.is_endless else query.get("continuation-token", "")
         keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
-        page, rest = keys[:100], keys[100:]
+        page, rest = keys[:100], keys[100:] or self.is_endless
         shown = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{datetime.fromtimestamp(found.at, UTC):%FT%TZ}"
             f"</LastModified><ETag>&quot;e&quot;</ETag><Size>{len(found.content)}</Size></Contents>"
@@ -243,7 +250,9 @@ def _xml(text: str, status: int = 200) -> Answer:
 
 
 def _error(status: int, code: str) -> Answer:
-    return _xml(f"<Error><Code>{code}</Code><Message>{code}</Message></Error>", status)
+    error = _xml(f"<Error><Code>{code}</Code><Message>{code}</Message></Error>", status)
+    page = {"etag": '"page"', "last-modified": "Sun, 01 Nov 2026 08:00:00 GMT"} if status == HTTPStatus.OK else {}
+    return error._replace(headers={**error.headers, **page})
 
 
 async def _send(answer: Answer, method: str, send: Callable[[Any], Awaitable[None]], *, dies: bool) -> None:

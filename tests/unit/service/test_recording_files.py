@@ -30,7 +30,7 @@ def storage(server: S3Server) -> Iterator[S3Server]:
     """The server without objects and faults; every request to it is signed as it must be."""
     for seen in (server.objects, server.uploads, server.refused, server.requests):
         seen.clear()
-    server.fault, server.is_public = lambda *_: None, False
+    server.fault, server.is_public, server.is_endless = lambda *_: None, False, False
     yield server
     assert {} == server.uploads
 
@@ -161,6 +161,31 @@ def test_reading_goes_on_after_a_fault_and_says_when_it_cannot(storage: S3Server
     storage.fault = lambda *_: Fault(403, "AccessDenied")
     with pytest.raises(BucketError, match="denies access"):
         content(files, id_)
+
+
+def test_a_login_page_in_the_place_of_the_bucket_is_no_success(storage: S3Server) -> None:
+    files, id_ = bucket(storage), new_recording_id()
+    storage.fault = lambda *_: Fault(200, "Login")
+    for ask in (
+        lambda: files.put(id_, b"audio"),
+        lambda: files.put(id_, bytes(LONG)),
+        lambda: files.remove([id_]),
+        lambda: content(files, id_),
+        lambda: list(files.stored()),
+        files.is_empty,
+        lambda: files.sweep(time.time()),
+    ):
+        with pytest.raises(BucketError) as failed:
+            ask()
+        assert "check NCCO_S3_ENDPOINT" in failed.value.cure
+
+
+def test_a_list_that_never_ends_is_a_fault(storage: S3Server) -> None:
+    storage.objects |= {f"ncco/calls/{new_recording_id()}": Stored(b"audio", 0) for _ in range(70)}
+    storage.is_endless = True
+    with pytest.raises(BucketError, match="its list never ends"):
+        bucket(storage).sweep(time.time())
+    assert 70 == len(storage.objects)
 
 
 @pytest.mark.parametrize(
