@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
-from typing import IO, Annotated, Final, Literal
+from typing import IO, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -199,7 +199,7 @@ def read_manifest(file: Path) -> Manifest:
         for entry, content in entries:
             name = entry.name
             if name == MANIFEST:
-                text = content.read(_LARGEST_MANIFEST)
+                text = content.read(min(entry.size, _LARGEST_MANIFEST))
             elif name in sums:
                 raise NotABackup(file, f"holds {name} twice", "take another backup")
             else:
@@ -242,11 +242,22 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
         raise NotABackup(file, f"is damaged, or no backup ({error})", "take another backup") from error
 
 
+class _BackupEntry(tarfile.TarInfo):
+    """An entry of an archive. What describes the next one, such as a long name, is read into memory at once."""
+
+    @classmethod
+    def frombuf(cls, *header: Any) -> Self:
+        entry = super().frombuf(*header)
+        if not entry.isreg() and entry.size > _BLOCK:
+            raise ValueError(f"an entry that is no file has {entry.size:,} bytes")
+        return entry
+
+
 def _opened(file: Path) -> tarfile.TarFile:
     try:
-        return tarfile.open(file, "r:gz")
+        return tarfile.open(file, "r:gz", tarinfo=_BackupEntry)
     except tarfile.ReadError:
-        return tarfile.open(file, "r:")
+        return tarfile.open(file, "r:", tarinfo=_BackupEntry)
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,21 @@ async def test_a_strange_entry_is_refused(kind: str, tmp_path: Path, database: b
 
     assert refused.value.cure
     assert [] == [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_description_of_gigabytes_is_not_read(kind: bytes, tmp_path: Path, database: bytes) -> None:
+    entry = tarfile.TarInfo("long")
+    entry.type, entry.size = kind, 2 << 30
+    file = tmp_path / "given.tar.gz"
+    for first in (b"", archive_of(database).rstrip(b"\0")):
+        content = first + bytes(-len(first) % 512) + entry.tobuf(tarfile.USTAR_FORMAT) + bytes(64 << 20)
+        file.write_bytes(gzip.compress(content, 1))
+        tracemalloc.start()
+        with pytest.raises(NotABackup, match="an entry that is no file has 2,147,483,648 bytes"):
+            read_manifest(file)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress], ids=["bz2", "xz", "gz"])
