@@ -58,7 +58,7 @@ def copy_file(source: Path, target: Path) -> None:
         ):
             reading.backup(writing)
     except sqlite3.Error as error:
-        raise sqlite_file.unusable(str(source), error) from error
+        raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
     with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # without a console there is no such table
         copy.execute(f"DELETE FROM {CONSOLE_TABLE}")
 

@@ -102,6 +102,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether there is no room for what was to be written."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
 def is_row_error(error: Exception) -> bool:
     """Whether what was to be written cannot be stored, and the file itself is fine."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from subprocess import run
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from click.testing import Result
 
 from tests.contract import loopback
 from tests.contract.command import ncco
+from tests.contract.server import NCCO
 from tests.contract.store import postgres_server
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import RunningServer, plain_environment, running_server
@@ -370,6 +372,29 @@ def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tm
 
     assert 2 == refused.exit_code
     assert "start the newer version" in refused.stderr
+
+
+def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(backed_up: tuple[Home, Path]) -> None:
+    home, archive = backed_up
+    disk = archive.parent / "disk"
+    disk.mkdir()
+    mounted = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+    full = f"mount -t tmpfs -o size=100k full {disk} && "
+    if run([*mounted, f"{full} true"], check=False, capture_output=True).returncode:
+        pytest.skip("this user may mount nothing")
+    script = f"{full} {{ {NCCO} backup {disk}/ncco.tar; echo ended with $?; ls -A {disk}; }}"
+    tried = run(
+        [*mounted, script],
+        cwd=home.path,
+        env=plain_environment(home.path, **home.env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "ended with 2\n" == tried.stdout, tried.stderr
+    assert str(disk) in tried.stderr
+    assert "cure: free space on its disk" in tried.stderr
 
 
 def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:
