@@ -106,10 +106,10 @@ async def events(request: Request, session: CanLook) -> Response:
         return Response(status_code=503, headers={"retry-after": "60"})
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else changes.count
+    stream = _stream(request, changes, seen, session.id)
+    await anext(stream)  # it is counted before another request is looked at
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(
-        _stream(request, changes, seen, session.id), media_type="text/event-stream", headers=headers
-    )
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(request: Request, changes: CallChanges, seen: int, session: str) -> AsyncIterator[str]:
@@ -119,6 +119,7 @@ async def _stream(request: Request, changes: CallChanges, seen: int, session: st
     changes.listeners += 1
     changes.by_session[session] += 1
     try:
+        yield ""
         yield "retry: 2000\n\n"
         while time() < ends_at:
             count = await changes.wait(seen, HEARTBEAT_S)

@@ -69,9 +69,9 @@ async def test_held_streams_stop_neither_pages_nor_the_streams_of_others(tmp_pat
             statuses = []
             for _ in range(STREAM_LIMIT // OWN_STREAM_LIMIT - 1):
                 greedy = await held.enter_async_context(person(address))
-                for _ in range(OWN_STREAM_LIMIT + 1):
-                    stream = await held.enter_async_context(greedy.stream("GET", "/events", headers=STREAM))
-                    statuses.append(stream.status_code)
+                opened = (greedy.stream("GET", "/events", headers=STREAM) for _ in range(OWN_STREAM_LIMIT + 1))
+                streams = await asyncio.gather(*map(held.enter_async_context, opened))
+                statuses += sorted(stream.status_code for stream in streams)
             other = await held.enter_async_context(person(address))
             mine = await held.enter_async_context(other.stream("GET", "/events", headers=STREAM))
             began = time.monotonic()
