@@ -27,7 +27,7 @@ from typing import IO, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
-from app.errors import AppError, StoreUnusable
+from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.service.recording_files import RecordingFiles, size_of
 from app.store import BackupRow, Backups, Store, milliseconds
 from app.store.copies import check_copy, move_into, sync_folder
@@ -142,11 +142,12 @@ async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes]
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
     if (await places.store.schema()).missing:  # of a server of the previous version: opening it would migrate it
         return size
-    await places.store.open()
-    try:
-        await Backups(places.store.database).add(BackupRow(milliseconds(now), size))
-    finally:
-        await places.store.close()
+    with suppress(StoreUnavailable):  # its disk may be full: only its age is not known then
+        await places.store.open()
+        try:
+            await Backups(places.store.database).add(BackupRow(milliseconds(now), size))
+        finally:
+            await places.store.close()
     return size
 
 

@@ -8,16 +8,17 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from subprocess import run
-from typing import Any
+from subprocess import CompletedProcess, run
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -51,6 +52,7 @@ steps:
     goto: end
 """
 RECORDING = "0f" * 16
+SmallDisk: TypeAlias = tuple[Path, Callable[[str], CompletedProcess[str]]]
 databases = count(1)
 client = httpx.Client(timeout=20)
 
@@ -374,27 +376,50 @@ def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tm
     assert "start the newer version" in refused.stderr
 
 
-def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(backed_up: tuple[Home, Path]) -> None:
+@pytest.fixture
+def disk(backed_up: tuple[Home, Path]) -> SmallDisk:
+    """Where a disk of 1 MB is mounted, and what runs a script beside it. Only the script sees it."""
     home, archive = backed_up
-    disk = archive.parent / "disk"
-    disk.mkdir()
-    mounted = ("unshare", "--map-root-user", "--mount", "sh", "-c")
-    full = f"mount -t tmpfs -o size=100k full {disk} && "
-    if run([*mounted, f"{full} true"], check=False, capture_output=True).returncode:
-        pytest.skip("this user may mount nothing")
-    script = f"{full} {{ {NCCO} backup {disk}/ncco.tar; echo ended with $?; ls -A {disk}; }}"
-    tried = run(
-        [*mounted, script],
-        cwd=home.path,
-        env=plain_environment(home.path, **home.env),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    folder = archive.parent / "disk"
+    folder.mkdir()
 
-    assert "ended with 2\n" == tried.stdout, tried.stderr
-    assert str(disk) in tried.stderr
+    def shell(script: str) -> CompletedProcess[str]:
+        words = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+        env = plain_environment(home.path, **home.env)
+        text = f"mount -t tmpfs -o size=1m small {folder} && {{ {script}; }}"
+        return run([*words, text], cwd=home.path, env=env, capture_output=True, text=True, check=False)
+
+    if shell("true").returncode:
+        pytest.skip("this user may mount nothing")
+    return folder, shell
+
+
+def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(disk: SmallDisk) -> None:
+    folder, shell = disk
+    tried = shell(f"head -c 900K /dev/zero > {folder}/other; {NCCO} backup {folder}/ncco.tar; echo $?; ls -A {folder}")
+
+    assert "2\nother\n" == tried.stdout, tried.stderr
+    assert str(folder) in tried.stderr
     assert "cure: free space on its disk" in tried.stderr
+
+
+OPENED = """\
+import sqlite3, subprocess, sys
+server = sqlite3.connect(sys.argv[1])
+server.execute("SELECT id FROM calls").fetchall()
+sys.exit(subprocess.call(["sh", "-c", sys.argv[2]]))
+"""
+"""Runs a script while another process, as a server does, has a database open."""
+
+
+def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_path: Path) -> None:
+    folder, shell = disk
+    moved = f"cp data/ncco.db data/ncco.db-key {folder}; export NCCO_DATABASE_URL=sqlite:///{folder}/ncco.db"
+    script = f"head -c 2M /dev/zero > {folder}/other; {NCCO} backup {tmp_path}/elsewhere.tar"
+    tried = shell(f"{moved}; {sys.executable} -c '{OPENED}' {folder}/ncco.db '{script}'")
+
+    assert 0 == tried.returncode, tried.stderr
+    assert "was read again" in tried.stdout
 
 
 def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:
