@@ -9,7 +9,8 @@ import asyncio
 import hashlib
 import ssl
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -24,6 +25,8 @@ from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
 """Seconds for one try, the recording included; less than a try of the outbox may take."""
+QUIT_S: Final = 1.0
+"""Seconds for the mail server to end the connection; a try may take longer by so many."""
 READ_S: Final = 15.0
 """Seconds for reading the recording; then it is tried again."""
 RECORDING_WAIT_S: Final = 600.0
@@ -166,9 +169,10 @@ class Mailer:
         return message
 
 
-def _client(server: MailServer) -> aiosmtplib.SMTP:
-    """A connection, with TLS and logged in once it is entered."""
-    return aiosmtplib.SMTP(
+@asynccontextmanager
+async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A connection, with TLS and logged in. How it ends changes nothing: what was taken must not be sent again."""
+    client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
         username=server.user or None,
@@ -178,12 +182,19 @@ def _client(server: MailServer) -> aiosmtplib.SMTP:
         start_tls=None if server.is_tls else not server.is_loopback,
         timeout=TRY_S,
     )
+    with closing(client):
+        try:
+            await client.connect()
+            yield client
+        finally:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=QUIT_S)
 
 
 async def problem_with(server: MailServer, within_s: float) -> str:
     """Why mail could not be handed in now; "" if the server lets the user in. It sends none."""
     try:
-        async with asyncio.timeout(within_s), _client(server):
+        async with asyncio.timeout(within_s), _connected(server):
             return ""
     except TimeoutError:
         return f"the mail server did not answer within {within_s:g} s"
@@ -198,7 +209,7 @@ def _plain(text: str) -> str:
 
 async def _send(message: EmailMessage, server: MailServer) -> Verdict:
     try:
-        async with _client(server) as client:
+        async with _connected(server) as client:
             refused, _ = await client.send_message(message)
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused("every address", min(each.code for each in error.recipients))

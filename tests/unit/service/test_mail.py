@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -126,6 +127,22 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
         verdict = await Mailer(at(port))(mail(to=["a@example.com", "b@example.com"]), NOW)
 
     assert (expected.outcome, True) == (verdict.outcome, verdict.problem.startswith(expected.problem))
+
+
+class SlowToLeave(Mailbox):
+    """Takes a mail, and does not answer QUIT."""
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd
+        await asyncio.sleep(20)
+        return "221 Bye"
+
+
+async def test_mail_that_was_taken_is_sent_however_the_connection_ends() -> None:
+    mailbox = SlowToLeave()
+    with serving(mailbox) as port:
+        async with asyncio.timeout(10):
+            assert Verdict("sent") == await Mailer(at(port))(mail(), NOW)
+    assert 1 == len(mailbox.taken)
 
 
 def test_password_is_in_no_log() -> None:
