@@ -1,4 +1,7 @@
-"""A call with secrets in it, whose message is kept, mailed, backed up, reported and shown: none of them comes out."""
+"""A call with secrets in it, whose message is kept, mailed, backed up, reported and shown: none of them comes out.
+
+Once with a file and a folder, once with PostgreSQL and a bucket.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ from tests.contract.application_api import APPLICATION_ID
 from tests.contract.command import ncco
 from tests.contract.console.conftest import logged_in, settings_for
 from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
+from tests.contract.s3_server import SECRET, S3Server, s3_server
 from tests.contract.server import Server, free_port, running
 from tests.contract.smtp_server import Mailbox, serving
+from tests.contract.store.postgres_stores import ask, empty_database
 
 PIN: Final = "84021739"
 CARD: Final = "4929840217395811"
@@ -94,7 +99,21 @@ def media() -> Iterator[MediaServer]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, media: MediaServer) -> Iterator[Server]:
+def storage() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["file", "postgres"])
+def server(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    mailbox: Mailbox,
+    media: MediaServer,
+    storage: S3Server,
+) -> Iterator[Server]:
+    stored = {"NCCO_DATABASE_URL": empty_database(), **storage.settings} if request.param == "postgres" else {}
+    mailbox.taken.clear()
     with serving(mailbox, authenticator=lambda *_: AuthResult(success=True), auth_require_tls=False) as port:
         home = tmp_path_factory.mktemp("line")
         settings = {
@@ -109,6 +128,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, media: Me
             "VONAGE_API_SECRET": API_SECRET,
             "VONAGE_APPLICATION_ID": APPLICATION_ID,
             "VONAGE_PRIVATE_KEY": pem(),
+            **stored,
         }
         with running(home, {"flows/line.yaml": FLOW, "accounts.py": LOOKUP}, settings) as started:
             play(started, media)
@@ -159,9 +179,9 @@ def metrics(server: Server) -> str:
 
 async def pages(server: Server) -> dict[str, str]:
     """What the console shows to somebody who may only look."""
-    settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"])
+    settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"], key=SIGNATURE)
     app = create_console(settings, console_services(settings), dev=True)
-    async with await logged_in(app, may_change=False) as client:
+    async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
         found = {path: await client.get(path) for path in PAGES}
         return {path: f"{reply.headers} {reply.text}" for path, reply in found.items()}
 
@@ -186,14 +206,29 @@ def in_archive(server: Server) -> dict[str, str]:
         return known | {"names": " ".join(archive.getnames())}
 
 
-async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: MediaServer) -> None:
+def rows(server: Server, storage: S3Server) -> bytes:
+    """All that the database and the bucket hold, as text."""
+    if "AWS_REGION" not in server.settings:
+        return b"".join(path.read_bytes() for path in server.home.glob("calls.db*") if path.is_file())
+    tables = ask("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
+    found = [ask(f"SELECT row::text FROM {table} AS row") for (table,) in tables]
+    return repr((found, storage.objects)).encode()
+
+
+def kept(server: Server, storage: S3Server) -> list[str]:
+    """The names of audio in the folder or the bucket."""
+    folder = server.home / "calls.db-recordings"
+    return list(storage.recordings) if "AWS_REGION" in server.settings else [path.name for path in folder.iterdir()]
+
+
+async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: MediaServer, storage: S3Server) -> None:
     [(_, mail)] = mailbox.taken
     places = {**await asyncio.to_thread(commands, server), **await pages(server), **in_archive(server)}
     places |= {"files": " ".join(path.name for path in server.home.rglob("*")), "mail": mail.as_string()}
-    places |= {"metrics": metrics(server)}
+    places |= {"metrics": metrics(server), "rows": rows(server, storage).decode("latin-1")}
     places |= {"log": "".join(server.lines), "asked": " ".join(media.requests)}
     key = pem().splitlines()[1]
-    secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJ")
+    secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJ", SECRET)
 
     assert [] == [(place, secret) for place, text in places.items() for secret in secrets if secret in text]
     assert "For Ann." in places["mail"]
@@ -202,15 +237,15 @@ async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: Medi
     assert [MP3] == [part.get_content() for part in mail.iter_attachments()]
 
 
-def test_what_is_forgotten_is_gone_from_files_and_transcripts(server: Server) -> None:
+def test_what_is_forgotten_is_gone_from_audio_and_transcripts(server: Server, storage: S3Server) -> None:
     (row,) = listed(server)
-    folder = server.home / "calls.db-recordings"
-    assert [row["id"]] == [path.name for path in folder.iterdir()]
+    gone = [b"Please call me back.", CALLER.encode(), b"uuid-1"]
+    assert [row["id"]] == kept(server, storage)
+    assert b"Please call me back." in rows(server, storage)
 
     done = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
 
     assert "1 recording" in done.output
-    assert [] == list(folder.iterdir())
+    assert [] == kept(server, storage)
     assert [] == listed(server)
-    files = b"".join(path.read_bytes() for path in server.home.glob("calls.db*") if path.is_file())
-    assert [] == [text for text in (b"Please call me back.", CALLER.encode(), b"uuid-1") if text in files]
+    assert [] == [text for text in gone if text in rows(server, storage)]
