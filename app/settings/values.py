@@ -30,6 +30,7 @@ _MAX_PRIVATE_KEY_BYTES: Final = 65_536
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """Source: Amazon S3 User Guide, General purpose bucket naming rules."""
 _PREFIX_PART: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,200}")
+_USER: Final = re.compile(r"//.*@")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -61,15 +62,20 @@ def read_public_url(text: str) -> str:
         return ""
     url = _split(text.strip())
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f'"{text}" is not an http or https URL')
+        raise ValueError(f"{_quoted(text)} is not an http or https URL")
     if _WEBHOOK_PATH.search(url.path):
-        raise ValueError(f'"{text}" is the address of a webhook; the server adds /webhooks/... itself')
+        raise ValueError(f"{_quoted(text)} is the address of a webhook; the server adds /webhooks/... itself")
     if url.query or url.fragment:
-        raise ValueError(f'"{text}" has a query or a fragment, so no path can be added')
+        raise ValueError(f"{_quoted(text)} has a query or a fragment, so no path can be added")
     port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
     user, at, _ = url.netloc.rpartition("@")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{url.scheme}://{user}{at}{host}{port}{url.path.rstrip('/')}"
+
+
+def _quoted(url: str) -> str:
+    """A URL as it was written, for a message, without the user and the password in it."""
+    return f'"{_USER.sub("//***@", url)}"'
 
 
 def read_console_url(text: str) -> str:
@@ -86,25 +92,27 @@ def _read_origin(text: str, because: str) -> str:
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
-        raise ValueError(f'"{text}" has more than a scheme, a host and a port')
+        raise ValueError(f"{_quoted(text)} has more than a scheme, a host and a port")
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
-        raise ValueError(f'"{text}" is not encrypted, {because}')
+        raise ValueError(f"{_quoted(text)} is not encrypted, {because}")
     return written
 
 
 def read_recordings(text: str) -> str:
     """The path of a folder, `off`, or `s3://bucket` with a prefix that can be part of any URL."""
     scheme, separator, rest = text.partition("://")
-    if not separator:
+    if not separator and not text.lower().startswith("s3:"):
         return text
     if scheme != "s3":
-        raise ValueError(f'"{text}" is neither a folder nor s3://bucket/prefix')
+        raise ValueError(f"{_quoted(text)} is neither a folder nor s3://bucket/prefix")
     bucket, _, prefix = rest.partition("/")
     if not _BUCKET.fullmatch(bucket):
-        raise ValueError(f'"{text}" has no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens')
+        raise ValueError(
+            f"{_quoted(text)} has no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens"
+        )
     prefix = prefix.removesuffix("/")
     if prefix and not all(_PREFIX_PART.fullmatch(part) for part in prefix.split("/")):
-        raise ValueError(f'"{text}" has a prefix with other characters than letters, digits, dots, _ and -')
+        raise ValueError(f"{_quoted(text)} has a prefix with other characters than letters, digits, dots, _ and -")
     return "/".join(filter(None, (f"s3://{bucket}", prefix)))
 
 
@@ -114,10 +122,10 @@ def read_s3_endpoint(text: str) -> str:
     url = urlsplit(written)
     host = url.hostname or ""
     if url.path or url.username is not None:
-        raise ValueError(f'"{text}" has more than a scheme, a host and a port')
+        raise ValueError(f"{_quoted(text)} has more than a scheme, a host and a port")
     is_near = ipaddress.ip_address(host).is_private if is_address(host) else "." not in host
     if url.scheme == "http" and written and not is_near:
-        raise ValueError(f'"{text}" is not encrypted, so others could hear the recordings')
+        raise ValueError(f"{_quoted(text)} is not encrypted, so others could hear the recordings")
     return written
 
 
@@ -136,9 +144,9 @@ def _split(text: str) -> SplitResult:
         url = urlsplit(text)
         url.port  # noqa: B018 - reading it is what checks it
     except ValueError as fault:
-        raise ValueError(f'"{text}" is not a URL: {fault}') from fault
+        raise ValueError(f"{_quoted(text)} is not a URL: {fault}") from fault
     if re.search(r"[\s<>\"{}|\\^`]", text) or not text.isascii():
-        raise ValueError(f'"{text}" has characters that are not allowed in a URL')
+        raise ValueError(f"{_quoted(text)} has characters that are not allowed in a URL")
     return url
 
 
