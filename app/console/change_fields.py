@@ -75,13 +75,17 @@ NEW_PARTS: Final = {
     "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
     "week": NewPart("Another day", "Saturday", _HOURS[0], "a day, such as Sunday or Monday to Friday", _HOURS[1]),
     "override": NewPart(
-        "Other hours on a date", "24 December 2026", _HOURS[0], "a date, such as 24 December 2026", _HOURS[1]
+        "Other hours on a date",
+        "24 December 2026",
+        _HOURS[0],
+        "a date with its year, such as 24 December 2026",
+        _HOURS[1],
     ),
     "holidays": NewPart(
         "Another holiday",
         "27 December 2026",
         "Founders' Day",
-        "a date, such as 27 December 2026",
+        "a date with its year, such as 27 December 2026",
         "its name, such as Founders' Day",
     ),
 }

@@ -101,6 +101,7 @@ async def health(request: Request, _: CanLook) -> Response:
     return render(
         request,
         "health.html",
+        is_unreachable=not (hour or settings.public_url or settings.is_signed),
         problems=sorted(problems, key=lambda problem: problem.severity),
         state=figures.state,
         host=socket.gethostname(),

@@ -12,7 +12,7 @@ from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
 from app.console.pages import render
-from app.console.practice_messages import PREFIX
+from app.console.trial_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
 from app.store import RecordingFilter, RecordingRow, Recordings, milliseconds
@@ -61,7 +61,7 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "is_done": row.done_at is not None,
         "is_deleted": row.deleted_at is not None,
         "session": row.session,
-        "is_practice": row.uuid.startswith(PREFIX),
+        "is_trial": row.uuid.startswith(PREFIX),
     }
 
 
@@ -86,7 +86,7 @@ async def messages(
         is_memory=settings.has_memory_store,
         keeps=settings.keeps_recordings,
         has_key=bool(settings.private_key.get_secret_value()),
-        is_practice=request.app.state.dev,
+        is_trial=request.app.state.dev,
     )
 
 

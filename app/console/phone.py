@@ -21,10 +21,10 @@ from app.console.phone_calls import PhoneCalls
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
 from app.console.phone_world import ChosenAnswers, RealAnswers, World, lookups_of
-from app.console.practice_messages import keep_messages
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
+from app.console.trial_messages import keep_messages
 from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
 
@@ -260,7 +260,7 @@ async def _played(request: Request, call: PhoneCall, playing: Callable[[], Await
         except Refused as error:
             refused = str(error)
         if request.app.state.dev and (files := request.app.state.settings.recording_files) is not None:
-            with suppress(OSError, StoreError):  # what is kept for practice may be missing
+            with suppress(OSError, StoreError):  # a message of a trial call may be missing
                 await keep_messages(call, request.app.state.store.recordings, files)
         return await asyncio.to_thread(_shown, request, call, refused)
 

@@ -150,6 +150,12 @@ class PhoneCall:
         return str((waited.action.get("speech") or {}).get("language", "en-US"))
 
     @property
+    def has_only_silence(self) -> bool:
+        """Whether it recorded the caller, who left no message."""
+        is_recorded = any(done.where.waits == "record" for done in self.acts)
+        return is_recorded and not any(isinstance(done.act, Message) for done in self.acts)
+
+    @property
     def decided(self) -> Decide | None:
         """What the person has chosen for a party that still rings; None if nothing rings."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)

@@ -21,6 +21,7 @@ import orjson
 
 from app.service.outbox import Post, Verdict
 from app.service.recording_files import RecordingFiles, in_thread
+from app.service.recordings import NO_KEY
 from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
@@ -81,14 +82,16 @@ async def attach_nothing(_: str, __: str) -> Attachment | None:
     raise NoAttachment("the server fetches no recordings")
 
 
-def attach_from(recordings: Recordings, files: RecordingFiles) -> Attach:
-    """Attaches recordings that the server has fetched."""
+def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
+    """Attaches recordings that the server has fetched; without a key, none comes that is not there."""
 
     async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
         if row is None or row.session not in (session, ""):  # a forged webhook may name one of another call
             raise NoAttachment("the server does not know it")
         if row.state == "waiting":
+            if not has_key:
+                raise NoAttachment(NO_KEY)
             return None
         if row.state != "kept" or row.deleted_at is not None:
             raise NoAttachment(_STATES.get(row.state, "it was deleted"))

@@ -264,7 +264,9 @@ class OwnService:
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
         self.fetcher = make_fetcher(settings, store, metrics, log, clock)
-        attach = attach_from(store.recordings, self.fetcher.files) if self.fetcher is not None else attach_nothing
+        has_key = not settings.missing_to_fetch
+        files = self.fetcher.files if self.fetcher is not None else None
+        attach = attach_from(store.recordings, files, has_key=has_key) if files is not None else attach_nothing
         self.mailer = Mailer(settings.mail_server, attach)
         post = by_way(self.poster, self.mailer)
         ask = counted_lookups(self.lookups.answer, metrics, log)

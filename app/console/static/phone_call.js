@@ -5,6 +5,7 @@ import { connectMicrophone, listen, voice } from "./phone_speech.js";
 import { fail, post, succeed } from "./request.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
+const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
 const $ = (id) => document.getElementById(id);
 
 export let call = null; // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), isOver}
@@ -61,7 +62,7 @@ function show(html) {
   }
   const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
-  const isAsked = ["dial", "record"].includes(moment) && (isNew || call.moment !== moment);
+  const isAsked = ASKS.includes(moment) && (isNew || call.moment !== moment);
   call = {
     id, moment, listens, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
@@ -103,13 +104,13 @@ function end() {
 /** The second of the call that it is now. */
 function now() {
   if (!call) return 0;
-  const stands = stops.size > 0 || call.isOver || call.moment === "dial";
+  const stands = stops.size > 0 || call.isOver || ASKS.includes(call.moment);
   return stands ? call.at : call.at + (performance.now() - call.seen) / 1000;
 }
 
 function schedule() {
   clearTimeout(timer);
-  if (call.isOver || stops.size > 0 || call.next === null || call.moment === "dial") return;
+  if (call.isOver || stops.size > 0 || call.next === null || ASKS.includes(call.moment)) return;
   const { id } = call;
   const wait = Math.max((call.next - now()) * 1000, SHORTEST_MS);
   timer = setTimeout(() => call?.id === id && send(`/phone/calls/${id}/advance`, () => ({ at: now() })), wait);

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.console.app import create_console
-from app.console.practice_messages import tone
 from app.console.services import Services
+from app.console.trial_messages import tone
 from app.service.recording_files import new_recording_id
 from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
@@ -137,7 +137,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"state": "waiting"}, "It is being fetched from Vonage."),
         (
             {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
-            "It is not here yet: the server has no key. It is tried again by itself.",
+            "It is not here yet: the server has no key. It comes by itself once the server has its key.",
         ),
         ({"state": "failed", "problem": "status 401"}, "It could not be fetched: status 401."),
         ({"state": "gone"}, "Vonage no longer has it."),

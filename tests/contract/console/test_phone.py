@@ -152,6 +152,18 @@ async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone:
     assert phone.state("over") == "true"
     assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
     assert phone.bubbles[-1] == "Thank you for your message. Goodbye."
+    assert "No message was left" not in phone.shown
+
+
+async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -> None:
+    await phone.call(world={"parties": {"*": "busy"}})
+    await phone.act("press", at=3.0, keys="0")
+    await phone.skip()
+    assert phone.state("moment") == "record"
+    await phone.act("silence")
+    await phone.skip()
+    assert phone.state("over") == "true"
+    assert "No message was left" in phone.shown
 
 
 async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:

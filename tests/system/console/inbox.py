@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from app.console.practice_messages import tone
+from app.console.trial_messages import tone
 from app.service.recording_folder import RecordingFolder
 from app.store import RecordingRow, open_store
 from tests.contract.console.test_messages import message

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.console.practice_messages import tone
+from app.console.trial_messages import tone
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 
@@ -128,10 +128,10 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     phone.get_by_role("button", name="and press #").click()
     phone.get_by_role("button", name="Skip ahead").click()
     expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
-    message = page.locator(".message", has_text="practice").first
+    message = page.locator(".message", has_text="trial").first
     expect(message).to_contain_text(re.compile(r"Today.*, 0:05, for \+44 20 7946 0001"))
     message.locator("audio").evaluate("player => player.play()")
     expect(message.locator("audio")).to_have_js_property("paused", value=False)
     message.get_by_role("button", name="Delete").click()
-    expect(page.locator(".message", has_text="practice")).to_have_count(0)
+    expect(page.locator(".message", has_text="trial")).to_have_count(0)
     phone.close()

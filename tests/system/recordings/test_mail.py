@@ -106,6 +106,24 @@ def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(
     assert all("message-2026-03-04-0915.mp3" == part.get_filename() for part in attached)
 
 
+def test_a_mail_does_not_wait_for_a_recording_that_no_key_can_fetch(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    with media_server() as media, serving(mailbox) as port:
+        settings = {**mail_settings(port, media), "VONAGE_PRIVATE_KEY": ""}
+        with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
+            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
+            told = {**RECORDED, "recording_url": media.put("/v1/files/1", File())}
+            httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            until = time.monotonic() + 30
+            while not mailbox.taken and time.monotonic() < until:
+                time.sleep(0.1)
+
+    [(_, mail)] = mailbox.taken
+    text = mail.get_body()
+    assert text is not None
+    assert "The recording is not attached: the server has no key to fetch it with." in text.get_content()
+
+
 def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_is_forgotten(tmp_path: Path) -> None:
     mailbox = Mailbox()
     with media_server() as media, serving(mailbox) as port, standing_in() as crm:
