@@ -76,7 +76,7 @@ def check(folder: Json, question: Json) -> Json:
 def complete(folder: Json, question: Json) -> Json:
     """What may be written at the cursor, and from where it replaces what is there."""
     path, texts, line, column = asked(folder, question)
-    found = assist.completions(texts, path, line, column)
+    found = assist.completions(texts, path, line, column, folder["env"])
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
     return {"from": {"line": line, "column": Utf16Columns(texts)(path, line, found.column)}, "options": options}
 

@@ -74,10 +74,13 @@ class Completions(NamedTuple):
     options: tuple[Completion, ...]
 
 
-def completions(texts: Mapping[str, str], file: str, line: int, column: int) -> Completions:
-    """Everything that may be written at a place; the editor picks what begins like the word that is there."""
+def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
+    """Everything that may be written at a place; the editor picks what begins like the word that is there.
+
+    `env`: the names of settings that flows may read.
+    """
     text = texts.get(file, "")
-    project = _Project({**texts, file: _readable(file, text, line)}, file)
+    project = _Project({**texts, file: _readable(file, text, line)}, file, env)
     if file.startswith("templates/"):
         expression = _open_expression(_before(text, line, column))
         start, options = (column, []) if expression is None else _in_expression(expression, column, project.scope)
@@ -103,9 +106,10 @@ def _as_json(option: Completion, word: Text) -> Completion:
 class _Project:
     """The project around one file: its names, and what the values of that file may use."""
 
-    def __init__(self, texts: Mapping[str, str], file: str) -> None:
+    def __init__(self, texts: Mapping[str, str], file: str, env: Iterable[str] = ()) -> None:
         self.texts = texts
         self.file = file
+        self.env = frozenset(env)
         self.names = ProjectNames(texts)
 
     @property
@@ -114,7 +118,7 @@ class _Project:
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
-        return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()})
+        return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
 
     def named(self, kind: Kind) -> Iterator[Completion]:
         """The names of a kind that the file may use."""
@@ -197,6 +201,9 @@ def _in_expression(before: str, column: int, scope: ScopeTypes) -> tuple[int, li
         shape = scope.shape_at(found[1].split("."))
         return column - len(found[2]), [Completion(each, "value", "", each) for each in (shape.words if shape else ())]
     if found := _MEMBER.search(before):
+        if found[1] == "env.":
+            settings = [Completion(name, "field", f"FLOW_{name}", name) for name in sorted(scope.env or ())]
+            return column - len(found[2]), settings
         shape = scope.shape_at(found[1][:-1].split("."))
         fields = shape.fields.items() if shape else ()
         return column - len(found[2]), [Completion(name, "field", type_.described, name) for name, type_ in fields]

@@ -72,6 +72,17 @@ def test_an_editor_is_told(case: dict[str, Any]) -> None:
             assert case["replaces"] == texts[file].split("\n")[line - 1][found.column - 1 : column - 1]
 
 
+@pytest.mark.parametrize("file", ["flows/main.yaml", "templates/greeting.j2"])
+def test_the_settings_of_the_server_are_offered(file: str) -> None:
+    case = {
+        "file": file,
+        "text": "{{ env.^ }}" if "templates" in file else '{head}      - talk: "{{ env.^ }}"\n    goto: bye\n{more}',
+    }
+    found = completions(*placed(case), env=["OFFICE_MAIL", "CRM_URL"])
+
+    assert ["CRM_URL", "OFFICE_MAIL"] == [option.label for option in found.options]
+
+
 def test_steps_of_the_own_flow_are_offered_in_a_project_of_fifty_flows() -> None:
     steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: bye}}\n" for number in range(20))
     others = {f"flows/f{number}.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}" for number in range(50)}
