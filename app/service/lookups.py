@@ -195,7 +195,7 @@ def _source_of(request: LookupRequest) -> str:
 
 
 def _is_accepted(request: LookupRequest, body: bytes) -> bool:
-    return request.accepts is None or request.accepts(read_json(body))
+    return request.misfit is None or not request.misfit(read_json(body))
 
 
 class AnswerCache:

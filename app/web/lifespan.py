@@ -220,9 +220,9 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
         metrics.count_lookup(lookup.name, answer)
-        accepts, problem = getattr(lookup.request, "accepts", None), answer.problem
-        if not problem and accepts is not None and not accepts(answer.value):
-            problem = "the answer does not fit `returns`"
+        misfit, problem = getattr(lookup.request, "misfit", None), answer.problem
+        if not problem and misfit is not None and (why := misfit(answer.value)):
+            problem = f"the answer does not fit `returns`: {why}"
         if problem and not answer.is_unknown:
             cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
             log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)

@@ -97,7 +97,7 @@ class LookupRequest(NamedTuple):
         arguments: keyword arguments of the function, JSON values.
         timeout_ms: how long the answer may take.
         cache_ms: how long an accepted answer may be reused; 0 for never.
-        accepts: whether an answer matches `returns`; one that does not is never cached.
+        misfit: why an answer does not match `returns`, "" when it does; one that does not is never cached.
     """
 
     method: Method
@@ -108,7 +108,7 @@ class LookupRequest(NamedTuple):
     arguments: Mapping[str, Any] = _NOTHING
     timeout_ms: int = 1000
     cache_ms: int = 0
-    accepts: Callable[[Any], bool] | None = None
+    misfit: Callable[[Any], str] | None = None
 
     def __repr__(self) -> str:
         """Only where the request goes: the rest may be sensitive."""
@@ -211,7 +211,7 @@ class LookupDefinition(Definition):
             self.arguments.render(names) if self.arguments else {},
             self.timeout_ms,
             self.cache_ms,
-            self.accepts,
+            self.misfit,
         )
 
     def read(self, value: object, problem: str = "") -> tuple[Answer, str]:
@@ -235,9 +235,9 @@ class LookupDefinition(Definition):
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
-    def accepts(self, value: object) -> bool:
-        """Whether an answer has what `returns` declares."""
-        return not self.read(value)[1]
+    def misfit(self, value: object) -> str:
+        """Why an answer does not have what `returns` declares; "" when it does."""
+        return self.read(value)[1]
 
 
 def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:

@@ -18,16 +18,16 @@ class Clock:
         return self.now
 
 
-def has_name(value: Any) -> bool:
-    return isinstance(value, dict) and "name" in value
+def lacks_name(value: Any) -> str:
+    return "" if isinstance(value, dict) and "name" in value else "`name` is missing"
 
 
-def has_number(value: Any) -> bool:
-    return isinstance(value, dict) and "number" in value
+def lacks_number(value: Any) -> str:
+    return "" if isinstance(value, dict) and "number" in value else "`number` is missing"
 
 
 async def test_a_good_answer_is_given_again(client: LookupClient, server: LookUpServer) -> None:
-    request = get(server.url("good"), cache_ms=30_000, accepts=has_name)
+    request = get(server.url("good"), cache_ms=30_000, misfit=lacks_name)
 
     first, second = [await ask_one(client, request) for _ in range(2)]
 
@@ -70,7 +70,7 @@ async def test_a_bad_answer_is_not_kept(client: LookupClient, server: LookUpServ
 
 
 async def test_an_answer_that_lacks_what_is_declared_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
-    lying = get(server.url("good"), cache_ms=30_000, accepts=has_number)
+    lying = get(server.url("good"), cache_ms=30_000, misfit=lacks_number)
 
     answers = [await ask_one(client, lying) for _ in range(2)]
 
@@ -79,9 +79,9 @@ async def test_an_answer_that_lacks_what_is_declared_is_not_kept(client: LookupC
 
 
 async def test_what_is_kept_serves_only_who_accepts_it(client: LookupClient, server: LookUpServer) -> None:
-    await ask_one(client, get(server.url("good"), cache_ms=30_000, accepts=has_name))
+    await ask_one(client, get(server.url("good"), cache_ms=30_000, misfit=lacks_name))
 
-    answer = await ask_one(client, get(server.url("good"), cache_ms=30_000, accepts=has_number))
+    answer = await ask_one(client, get(server.url("good"), cache_ms=30_000, misfit=lacks_number))
 
     assert not answer.is_cached
 

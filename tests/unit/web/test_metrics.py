@@ -149,13 +149,13 @@ async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
     ("answer", "problems"),
     [
         (LookupAnswer({"tier": "gold"}), []),
-        (LookupAnswer({"tier": "platinum"}), ["the answer does not fit `returns`"]),
+        (LookupAnswer({"tier": "platinum"}), ["the answer does not fit `returns`: `tier` is not gold"]),
         (LookupAnswer(None, "status 500"), ["status 500"]),
         (LookupAnswer(None, "status 404", is_unknown=True), []),
     ],
 )
 async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, problems: list[str]) -> None:
-    request = SimpleNamespace(accepts=lambda value: value["tier"] == "gold")
+    request = SimpleNamespace(misfit=lambda value: "" if value["tier"] == "gold" else "`tier` is not gold")
     with capture_logs() as lines:
         ask = counted_lookups(giving(answer), Metrics(), structlog.get_logger())
         await ask(Lookup("menu", "customer", request, "key", "acme"), 2000)

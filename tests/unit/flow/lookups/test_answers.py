@@ -101,7 +101,7 @@ def test_a_step_reads_what_its_look_up_returns() -> None:
 )
 def test_a_lie_is_told_without_its_value(answer: object, problem: str) -> None:
     assert (UNKNOWN, problem) == CUSTOMER.read(answer)
-    assert not CUSTOMER.accepts(answer)
+    assert CUSTOMER.misfit(answer)
 
 
 @pytest.mark.parametrize(
