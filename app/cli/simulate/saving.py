@@ -21,7 +21,7 @@ from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.fitting import Definitions
 from app.verify.scenarios.listener import SPOKEN
-from app.verify.scenarios.model import ScenarioCall, read_scenarios
+from app.verify.scenarios.model import Scenario, ScenarioCall, read_scenarios
 from app.verify.scenarios.values import Excerpt
 
 MOST_ACTS: Final = 6
@@ -80,7 +80,7 @@ def check_path(path: Path) -> None:
         raise CannotRun(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
     if path.is_dir():
         raise CannotRun(f"{path} is a folder", "name a file in it")
-    _names_in(path)
+    _scenarios_in(path)
     found = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
         raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
@@ -89,13 +89,13 @@ def check_path(path: Path) -> None:
 def answers_given(
     answers: Iterable[tuple[Lookup, LookupAnswer]], definitions: Definitions
 ) -> Mapping[str, Sequence[Any]]:
-    """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
+    """What each lookup was answered in turn, by name, as a scenario has it."""
     given: dict[str, list[Any]] = {}
     for lookup, answer in answers:
         definition = definitions[lookup.flow, lookup.name]
         _, problem = definition.read(answer.value, answer.problem)
         given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
-    return {name: found for name, found in given.items() if any(each != {"error": NOBODY} for each in found)}
+    return given
 
 
 def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
@@ -118,6 +118,8 @@ def append(
 ) -> str:
     """Write a scenario behind those of the file, which is made when it does not exist; return its name.
 
+    Lookups that nobody answered are left out, unless the `defaults` of the file could answer them.
+
     Args:
         path: of the file.
         call: who calls whom.
@@ -130,23 +132,29 @@ def append(
 
     Raises CannotRun.
     """
+    before = _scenarios_in(path)
     names = [hook.name for hook in hooks]
+    shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
     written = {
         "call": {**call.as_written(), "at": call.made_at.isoformat()},
         "env": dict(env),
-        "given": given,
+        "given": {
+            name: found
+            for name, found in given.items()
+            if name in shared or any(each != {"error": NOBODY} for each in found)
+        },
         "script": [step.as_written() for step in script],
         "expect": {"end": ended} | ({"hooks": names} if names else {}) if ended else {},
     }
     body = {word: value for word, value in written.items() if value or word == "script"}
-    taken, name, number = {*_names_in(path), "defaults"}, name_of(script), 2
+    taken, name, number = {*(scenario.name for scenario in before), "defaults"}, name_of(script), 2
     free = name
     while free in taken:
         free, number = f"{name} ({number})", number + 1
-    before = read_text(path).rstrip() if path.exists() else ""
+    text = read_text(path).rstrip() if path.exists() else ""
     path.parent.mkdir(parents=True, exist_ok=True)
     comment = f"# {note}\n" if note else ""
-    replace_text(path, (f"{before}\n\n" if before else "") + comment + scenario_text(free, body))
+    replace_text(path, (f"{text}\n\n" if text else "") + comment + scenario_text(free, body))
     return free
 
 
@@ -175,10 +183,10 @@ def _in_words(step: steps.ScriptStep) -> str:
     return ""
 
 
-def _names_in(path: Path) -> frozenset[str]:
-    """The names of the scenarios of a file, which need not exist. Raises CannotRun when it has faults."""
+def _scenarios_in(path: Path) -> tuple[Scenario, ...]:
+    """The scenarios of a file, which need not exist. Raises CannotRun when it has faults."""
     text = read_text(path) if path.exists() else ""
     scenarios, issues = read_scenarios(path.as_posix(), text) if text.strip() else ((), [])
     for first in (issue for issue in issues if issue.is_error):
         raise CannotRun(f"{first.place} has a fault, so nothing is added: {first.message}", first.cure)
-    return frozenset(scenario.name for scenario in scenarios)
+    return scenarios

@@ -100,6 +100,16 @@ def test_a_first_line_that_waits_counts_from_the_answer() -> None:
     assert 0 == ncco("test", "calls.yaml").exit_code
 
 
+def test_a_kept_call_does_not_take_the_answers_of_others_in_its_file() -> None:
+    shared = "defaults: {given: {customer: {name: Ann, tier: gold}}}\nAnn calls:\n  script: [hear: Hello Ann.]\n"
+    Path("calls.yaml").write_text(shared, encoding="utf-8")
+    call("--save", "calls.yaml", typed="1\n")
+    again = ncco("test", "calls.yaml")
+
+    assert 0 == again.exit_code, again.output
+    assert "2 scenarios played" in again.output
+
+
 @pytest.mark.parametrize("caller", ["anonymous", "", "sip:ann@pbx.example.com"])
 def test_callers_may_have_no_number(caller: str) -> None:
     done = call("--from", caller, "--save", "calls.yaml", typed="1\n")
