@@ -16,10 +16,10 @@ from app.flow.templates import LANGUAGE
 from app.flow.templates.filters import Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Evaluator, compiled_expression
-from app.verify.prove.expressions import Path, expressions_of, templates_in
+from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
-from app.verify.prove.uses import assigned, collected_digits, flows_run_from, uses_in
+from app.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
@@ -133,10 +133,20 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
-    """A value for each environment variable that the flow reads: the given one, else a suitable one."""
+    """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, else a sample.
+
+    Counterexamples show it, and what only requests and hooks contain may be secret, as may what a caller keys in.
+    """
+    steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.steps.values()]
+    uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
+    uses += [value for flow, step in steps for _, value in assigned(flow, step)]
+    steering = {path[1] for use in uses for path in paths_of(use) if path[0] == "env" and len(path) > 1}
     found: dict[str, str] = {}
     for name in dict.fromkeys(path[1] for path in literals.paths_of("", "env") if len(path) > 1):
-        found[name] = given.get(name) or _fitting(root, literals.of("", ("env", name)), name, len(found))
+        compared = literals.of("", ("env", name))
+        is_keyed = any(any(collected_digits(root, path)) for path in compared.names)
+        value = given.get(name) if name in steering and not is_keyed else ""
+        found[name] = value or _fitting(root, compared, name, len(found))
     dialled = (
         leaf for flow in flows_run_from(root).values() for use in uses_in(flow) for leaf in templates_in(use.source)
     )

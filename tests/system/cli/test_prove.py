@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.system.cli.played_projects import invoke_in
 from tests.system.cli.projects import SHOP, write_project
 
@@ -18,6 +20,41 @@ def test_saved_faults_hold_when_the_flow_is_fixed(tmp_path: Path) -> None:
     played = invoke_in(folder, "test")
 
     assert 0 == played.exit_code, played.output
+
+
+def test_secrets_of_requests_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = """\
+flow: shop
+default: true
+start: ask
+lookups:
+  crm: {get: "{{ env.CRM_URL }}", headers: {Authorization: "Bearer {{ env.TOKEN }}"}, returns: {vip: bool}}
+hooks:
+  asked: {post: "{{ env.SLACK_URL }}"}
+steps:
+  ask:
+    lookup: crm
+    send: asked
+    do: [{talk: "Please key in the code of the office."}]
+    collect: {into: pin, digits: 4, check: pin == env.PIN}
+    retry: {then: end}
+    goto: season
+  season:
+    branch:
+      - if: env.SEASON == "summer"
+        goto: end
+      - else: closed
+  closed: {do: [{talk: "We are closed."}], goto: end}
+"""
+    given = {"CRM_URL": "https://crm.example.org", "TOKEN": "t0ken", "SLACK_URL": "https://slack.example.org/T0/B0"}
+    for name, value in {**given, "PIN": "2580", "SEASON": "rainy season"}.items():
+        monkeypatch.setenv(f"FLOW_{name}", value)
+    folder = write_project(tmp_path, shop=flow)
+    shown = invoke_in(folder, "prove", "--tests", "tests/scenarios", "--save", "tests/scenarios").output
+    written = "".join(path.read_text(encoding="utf-8") for path in (folder / "tests" / "scenarios").iterdir())
+
+    assert "rainy season" in written
+    assert [] == [value for value in (*given.values(), "2580") if value in shown + written]
 
 
 def test_texts_that_depend_on_the_way_are_those_of_the_call(tmp_path: Path) -> None:
