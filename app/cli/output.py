@@ -63,6 +63,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     except OSError as error:
         if error.filename is not None:  # not of standard output, which has no name
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
+            cure = "free some space there, or name another" if error.errno in _DISK_FULL else cure
             raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
         if error.errno not in _DISK_FULL:
             raise

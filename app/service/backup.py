@@ -156,6 +156,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
     draft = folder / "draft"
     files: dict[str, FileSum] = {}
     with (
+        _written_to(target.parent),
         os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
         tarfile.open(fileobj=out, mode="w:gz" if target.suffix == ".gz" else "w") as archive,
     ):
@@ -177,6 +178,17 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
     draft.replace(target)
     sync_folder(target.parent)
     return size
+
+
+@contextmanager
+def _written_to(folder: Path) -> Iterator[None]:
+    """Names the folder in an OSError of a file in it, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _entry(name: str, size: int, changed_s: float = 0) -> tarfile.TarInfo:
@@ -302,7 +314,10 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
             if entry.name not in manifest.files or entry.size != manifest.files[entry.name].bytes:
                 raise NotABackup(file, "has changed while it was read", "try it again")
             path = target / rest if rest else target
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+            with (
+                _written_to(folders[f"{part}{found}"]),
+                os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
+            ):
                 copyfileobj(content, out, _BLOCK)
                 out.flush()
                 os.fsync(out.fileno())

@@ -394,13 +394,30 @@ def disk(backed_up: tuple[Home, Path]) -> SmallDisk:
     return folder, shell
 
 
-def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(disk: SmallDisk) -> None:
+@pytest.mark.parametrize("copies", [0.5, 1.5])
+def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(
+    copies: float, disk: SmallDisk, backed_up: tuple[Home, Path]
+) -> None:
     folder, shell = disk
-    tried = shell(f"head -c 900K /dev/zero > {folder}/other; {NCCO} backup {folder}/ncco.tar; echo $?; ls -A {folder}")
+    free = round((backed_up[0].path / "data" / "ncco.db").stat().st_size * copies)
+    fill = f"head -c {(1 << 20) - free} /dev/zero > {folder}/other"
+    tried = shell(f"{fill}; {NCCO} backup {folder}/ncco.tar; echo $?; ls -A {folder}")
 
     assert "2\nother\n" == tried.stdout, tried.stderr
     assert str(folder) in tried.stderr
-    assert "cure: free space on its disk" in tried.stderr
+    assert re.search(r"cure: free (some )?space", tried.stderr)
+
+
+def test_a_restore_on_a_full_disk_blames_the_disk_and_leaves_nothing(
+    disk: SmallDisk, backed_up: tuple[Home, Path]
+) -> None:
+    folder, shell = disk
+    fill = f"head -c 950K /dev/zero > {folder}/other; export NCCO_DATABASE_URL=sqlite:///{folder}/ncco.db"
+    tried = shell(f"{fill}; {NCCO} restore {backed_up[1]}; echo $?; find {folder} -type f")
+
+    assert f"2\n{folder}/other\n" == tried.stdout, tried.stderr
+    assert f"Error: {folder}: No space left on device" in tried.stderr
+    assert "cure: free some space there" in tried.stderr
 
 
 OPENED = """\
