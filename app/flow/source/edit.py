@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 import yaml
 
 from app.flow.source import LOADER
+from app.flow.source.source_file import LINE_BREAK
 
 Path: TypeAlias = tuple[str, ...]
 """Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""
@@ -54,7 +55,7 @@ def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
     if node.flow_style or not node.value:
         at = end_of(text, members_of(text, node)[-1].value) if node.value else node.start_mark.index + 1
         return at, at, f", {entry}" if node.value else entry
-    at = _line_end(text, end_of(text, node))
+    at, _ = _line_break(text, end_of(text, node))
     dash = "- " if isinstance(node, yaml.SequenceNode) else ""
     return at, at, f"\n{' ' * node.start_mark.column}{dash}{entry}"
 
@@ -63,18 +64,19 @@ def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
     """Without one member of several; in a block its line goes, with its comment."""
     members = members_of(text, node)
     start, end = members[number].start, end_of(text, members[number].value)
-    line = text.rfind("\n", 0, start) + 1
-    if node.flow_style and number + 1 == len(members):
+    line = max((found.end() for found in LINE_BREAK.finditer(text, 0, start)), default=0)
+    shares_line = node.flow_style or text[line:start].strip()  # behind the dash of a list item
+    if shares_line and number + 1 == len(members):
         return end_of(text, members[number - 1].value), end, ""
-    if node.flow_style or text[line:start].strip():  # behind the dash of a list item
+    if shares_line:
         return start, members[number + 1].start, ""
-    return line, _line_end(text, end) + 1, ""
+    return line, _line_break(text, end)[1], ""
 
 
-def _line_end(text: str, at: int) -> int:
-    """Where the line of a position ends; its comment belongs to it."""
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
+def _line_break(text: str, at: int) -> tuple[int, int]:
+    """Where the line of a position ends, and where the next begins; its comment belongs to it."""
+    found = LINE_BREAK.search(text, at)
+    return found.span() if found else (len(text), len(text))
 
 
 class NoSuchValue(Exception):

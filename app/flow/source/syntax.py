@@ -568,9 +568,10 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
             "a list item is among keys",
             "indent it like the other items of its list, or begin the lines above with a dash",
         )
+    elif line.key in ("if", "else"):
+        message, cure = "a key is among list items", "write a dash and a space before it: it is a line of the list"
     else:
-        message = "a key is among list items"
-        cure = f"write a dash and a space before it, or {_indent_by(line.indent + 2)} if it belongs to the item above"
+        message, cure = "a key is among list items", f"{_indent_by(line.indent + 2)} if it belongs to the item above"
         outer = max((column for column in columns if column < line.indent), default=None)
         cure += "" if outer is None else f", or {_indent_by(outer)} (like line {columns[outer]})"
     return fault.issue("E115", line.first, line.content_end, message, cure)

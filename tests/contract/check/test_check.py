@@ -63,5 +63,6 @@ def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path
         assert 1 <= len(found) <= case["at_most"], found
     else:
         assert "\n".join(found) == "\n".join(case["issues"])
+        assert not case.get("cure") or case["cure"] == report["issues"][0]["cure"]
     errors = sum(issue["severity"] == "error" for issue in report["issues"])
     assert (report["errors"], report["warnings"], result.exit_code) == (errors, len(found) - errors, int(errors > 0))

@@ -115,3 +115,19 @@ def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str
     found = [applied(texts, fix)["flows/main.yaml"] for fix in quick_fixes(issue, texts)]
 
     assert [text.format(fixed)] == found
+
+
+@pytest.mark.parametrize("line_break", ["\r\n", "\r"])
+@pytest.mark.parametrize(("goto", "added"), [("menu", 1), ("bye", -1)])
+def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: str, added: int) -> None:
+    lines = ["flow: main", "default: true", "start: hello", "vars:", "  name: text", "  pin: text  # unused", "steps:"]
+    lines += ["  hello:", f"    goto: {goto}", "  bye:", '    do: [{talk: "Hello {{ name }}."}]', "    goto: end", ""]
+
+    def fixed(texts: Mapping[str, str]) -> list[list[str]]:
+        fixes = [fix for issue in issues_of(texts) for fix in quick_fixes(issue, texts)]
+        return [re.split("\r\n|\r|\n", applied(texts, fix)["flows/main.yaml"]) for fix in fixes]
+
+    found = fixed({"flows/main.yaml": line_break.join(lines)})
+
+    assert fixed({"flows/main.yaml": "\n".join(lines)}) == found
+    assert added in {len(each) - len(lines) for each in found}
