@@ -12,7 +12,8 @@ import click
 from app.cli import options
 from app.cli.database import find_database
 from app.cli.environment import server_settings
-from app.cli.output import FINE, CannotRun, print_json
+from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.flow.report import counted
 from app.service.backup import BackupPlaces, write_backup
 from app.settings import Settings
 
@@ -36,7 +37,8 @@ Examples:
 It works on the database that NCCO_DATABASE_URL names, also while servers run, and holds one moment of it, the key file
 beside a SQLite database, and the recordings. Secrets in settings are not in it. Every byte is read again before the
 file appears under its name; only its owner can read it. `ncco restore` reads it, into either kind of database. Exit
-codes: 0 written, 2 it cannot run.""",
+codes: 0 written, 1 written without recordings whose files are lost (no older backup is deleted then), 2 it cannot
+run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")
@@ -58,11 +60,17 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     if places.store.path is not None and not places.store.path.is_file():
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {places.store.label}", cure)
-    size = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
-    for older in sorted(folder.glob("ncco-????????T??????Z.tar"))[:-keep] if folder and keep else ():
+    size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
+    for older in sorted(folder.glob("ncco-????????T??????Z.tar"))[:-keep] if folder and keep and not lost else ():
         older.unlink()
     if form == "json":
-        print_json({"file": str(file), "bytes": size, "made_at": now.isoformat()})
+        print_json({"file": str(file), "bytes": size, "made_at": now.isoformat(), "lost_recordings": lost})
     else:
         click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was read again")
-    return FINE
+    if lost:
+        count = counted(
+            len(lost), "recording is not in it: its file is lost", "recordings are not in it: their files are lost"
+        )
+        click.echo(f"warning: {count}. No older backup was deleted", err=True)
+        click.echo("  cure: `ncco recordings retry --lost`, or put them back from an older backup", err=True)
+    return ISSUES if lost else FINE

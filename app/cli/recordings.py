@@ -20,7 +20,7 @@ from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import duration_text, json_time
 from app.service.recording_files import RecordingFiles
-from app.service.recordings import remove_files
+from app.service.recordings import lost_recordings, remove_files
 from app.store import RecordingCounts, RecordingFilter, RecordingRow, Store
 
 BY: Final = "ncco recordings"
@@ -43,6 +43,7 @@ Examples:
   ncco recordings get 5f0c...                write it to a file beside you
   ncco recordings get 5f0c... - | mpv -      play it
   ncco recordings retry                      fetch again what failed, now
+  ncco recordings retry --lost               fetch again what the folder or the bucket has lost
   ncco recordings delete 5f0c...             delete it for good
 
 It works on the database that NCCO_DATABASE_URL names and the folder or bucket NCCO_RECORDINGS, also while a server
@@ -101,7 +102,7 @@ def get(id_: str, file: Path | None) -> int:
             target = file or Path(f"{id_}{row.suffix}")
             _copy(audio, target)
     except FileNotFoundError as error:
-        cure = "set NCCO_RECORDINGS as the server has it"
+        cure = "set NCCO_RECORDINGS as the server has it; if the file is lost, run `ncco recordings retry --lost`"
         raise NoSuchRecording(f"the file of {id_} is not in {files.place}", cure) from error
     click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
     return FINE
@@ -125,7 +126,8 @@ def _copy(audio: Any, target: Path) -> None:
 
 @command.command("retry", short_help="Fetch recordings again, now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-def retry(ids: tuple[str, ...]) -> int:
+@click.option("--lost", is_flag=True, help="Only those that were fetched, and whose file is lost.")
+def retry(ids: tuple[str, ...], *, lost: bool) -> int:
     """Fetch recordings again, now: those with these IDs, or all that wait or have failed.
 
     A running server does it within seconds; otherwise it does when it starts. Exit codes: 0 they will be fetched, 1 one
@@ -133,6 +135,9 @@ def retry(ids: tuple[str, ...]) -> int:
     """
 
     async def run(store: Store) -> int:
+        if lost:
+            found = await lost_recordings(store.recordings, _files())
+            return sum([await store.recordings.mark_lost(id_, _now()) for id_ in found if not ids or id_ in ids])
         return sum([await store.recordings.retry(_now(), id_) for id_ in dict.fromkeys(ids or ("",))])
 
     count = with_store(run)

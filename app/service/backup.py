@@ -29,6 +29,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.service.recording_files import RecordingFiles, size_of
+from app.service.recordings import lost_recordings
 from app.store import BackupRow, Backups, Store, milliseconds
 from app.store.copies import check_copy, move_into, sync_folder
 
@@ -123,8 +124,12 @@ class _HashedFile:
         return FileSum(bytes=self._bytes, sha256=self._hash.hexdigest())
 
 
-async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime) -> int:
-    """Write an archive while servers go on; returns its bytes. It appears under its name once all of it is verified.
+async def write_backup(
+    target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
+) -> tuple[int, list[str]]:
+    """Write an archive while servers go on; returns its bytes, and the ids of recordings whose files are lost.
+
+    It appears under its name once all of it is verified.
 
     A copy of the database is in the folder of the archive meanwhile. Raises StoreError, OSError, NotABackup.
 
@@ -141,14 +146,17 @@ async def write_backup(target: Path, places: BackupPlaces, keys: Iterable[bytes]
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
     if (await places.store.schema()).missing:  # of a server of the previous version: opening it would migrate it
-        return size
+        return size, []
+    lost: list[str] = []
     with suppress(StoreUnavailable):  # its disk may be full: only its age is not known then
         await places.store.open()
         try:
             await Backups(places.store.database).add(BackupRow(milliseconds(now), size))
+            if places.recordings is not None:
+                lost = await lost_recordings(places.store.recordings, places.recordings)
         finally:
             await places.store.close()
-    return size
+    return size, lost
 
 
 def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) -> int:

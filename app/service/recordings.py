@@ -384,6 +384,20 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
     return removed
 
 
+async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
+    """The ids of recordings that are kept, and whose file is not there. Raises OSError, StoreUnavailable."""
+    stored = await in_thread(lambda: {audio.id for audio in files.stored()})
+    return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(_has_file, files, id_)]
+
+
+def _has_file(files: RecordingFiles, id_: str) -> bool:
+    try:
+        files.open(id_).close()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 async def sweep_recordings(
     recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
 ) -> int:

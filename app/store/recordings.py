@@ -282,6 +282,14 @@ RETRY: Final = f"""
     RETURNING id
 """
 
+SELECT_KEPT: Final = f"SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL"
+
+LOSE: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET state = 'waiting', due_at = $1, tries = 0
+    WHERE id = $2 AND state = 'kept' AND leased_until <= $1
+    RETURNING id
+"""
+
 HEAR: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET heard_at = $2, heard_by = $3 WHERE id = $1 AND heard_at IS NULL RETURNING id
 """
@@ -408,6 +416,14 @@ class Recordings:
     async def retry(self, now: int, id_: str = "") -> int:
         """Let what is waiting, failed or gone (with this id, or all) be due `now` with all its tries; how many."""
         return len(await self._database.write(partial(_rows, RETRY, now, id_)))
+
+    async def kept(self) -> Sequence[str]:
+        """The ids of all that are kept and not deleted. Reads the whole table: for commands, not for a server."""
+        return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
+
+    async def mark_lost(self, id_: str, now: int) -> bool:
+        """Let a kept recording, whose file is lost, be fetched again `now`; whether it will be."""
+        return await self._changed(LOSE, now, id_)
 
     # For what fetches and removes them
 

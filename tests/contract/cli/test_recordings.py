@@ -116,6 +116,27 @@ def test_what_failed_is_fetched_again_on_request(home: Path) -> None:
     assert 1 == asked(home, "retry", KEPT).exit_code
 
 
+def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(home: Path) -> None:
+    (home / "ncco-20260101T000000Z.tar").touch()
+    assert 0 == ncco("backup", "--keep", "2", ".", cwd=home).exit_code
+    assert 0 == asked(home, "retry", "--lost").exit_code
+    kept = in_store(home, lambda store: store.recordings.get(KEPT))
+    (home / "ncco.db-recordings" / KEPT).unlink()
+
+    got, missed = asked(home, "get", KEPT), ncco("backup", "--keep", "1", ".", "--replace", cwd=home)
+    document = json.loads(ncco("backup", "here.tar", "--format", "json", cwd=home).stdout)
+    again = asked(home, "retry", "--lost")
+    found = in_store(home, lambda store: store.recordings.get(KEPT))
+
+    assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
+    assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
+    assert "retry --lost" in got.output
+    assert "1 recording is not in it" in missed.output
+    assert (home / "ncco-20260101T000000Z.tar").exists()
+    assert [KEPT] == document["lost_recordings"]
+    assert "1 recording is fetched again" in again.stdout
+
+
 def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
     assert 0 == asked(home, "delete", KEPT).exit_code
     assert [] == list((home / "ncco.db-recordings").iterdir())
