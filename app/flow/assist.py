@@ -278,7 +278,7 @@ def described(name: Name) -> str:
         case "variables", Text() as type_:
             return type_.value
         case "hooks" | "hours" | "locales", Map() as declared:
-            return ", ".join(f"{key.value}: {_written(value)}" for key, value in declared.entries)[:MOST_SHOWN]
+            return _cut(", ".join(f"{key.value}: {_written(value)}" for key, value in declared.entries))
     return f"a {_NOUNS[name.kind]}" if name.node else ""
 
 
@@ -288,9 +288,13 @@ def _played(step: Map) -> str:
     item = do.items[0] if isinstance(do, Seq) and do.items else None
     heard = ""
     if isinstance(item, Map) and item.entries:
-        heard = f"{item.entries[0].key.value} {_written(item.entries[0].value)}"[:MOST_SHOWN]
+        heard = _cut(f"{item.entries[0].key.value} {_written(item.entries[0].value)}")
     ends = [f"{key.value} {_written(value)}" for key, value in step.entries if key.value in _EXITS]
-    return ", then ".join(filter(None, (heard, *(end[:MOST_SHOWN] for end in ends[:1]))))
+    return ", then ".join(filter(None, (heard, *map(_cut, ends[:1]))))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
 
 
 def _written(node: Node | None) -> str:
