@@ -5,7 +5,7 @@ AppError
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
 ├── SignatureError         a webhook cannot be shown to come from Vonage
 │   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
-│   └── WrongSignature     a wrong signature: 401; 503 when only the body was changed
+│   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
 ├── VonageApiError         Vonage's API did not give what was asked
 └── StoreError             the store could not do what was asked
@@ -79,7 +79,7 @@ class MissingSignature(SignatureError):
 
 
 class WrongSignature(SignatureError):
-    """A wrong signature: forged, too old, of another account, or of another body."""
+    """A wrong signature: forged, altered, too old, or of another account."""
 
 
 class UnknownWait(AppError):

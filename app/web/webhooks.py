@@ -352,8 +352,6 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     match error:
         case MissingSignature():  # Vonage may rarely forget to sign, and sends it again after a 503
             return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
-        case SignatureError(reason=Refusal.PAYLOAD):  # Vonage signed it; a proxy damaged the body or lost it on a retry
-            return Failure("wrong-signature", 503, f"wrong signature: {error}", _CURES[Refusal.PAYLOAD])
         case SignatureError():
             return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
         case UnknownWait() if path.endswith("/{wait}"):
@@ -472,7 +470,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {"application/json": {"schema": _NCCO}},
     },
     401: {"description": "The signature is wrong"},
-    503: {"description": "Not signed, changed on the way, or the store is away: send it again"},
+    503: {"description": "Not signed, or the store is away: send it again"},
 }
 _BODY: Final = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
 

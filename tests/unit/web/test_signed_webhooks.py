@@ -90,6 +90,7 @@ async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, d
         (partial(at, -4_000), r"issued too long ago \(4,0\d\d s ago by the clock of this machine\)", "NTP"),
         (partial(at, 4_000), r"issued in the future \(in (3,9|4,0)\d\d s by the clock of this", "NTP"),
         (partial(at, -1, "exp"), "outside exp and nbf", "NTP"),
+        (partial(token, b"{}"), "payload hash does not match", "a proxy must pass on both unchanged"),
         (partial(token, BODY, api_key="other"), "another api key$", "VONAGE_API_KEY"),
         (partial(token, BODY, application_id="other"), "another application$", "VONAGE_APPLICATION_ID"),
         (partial(token, BODY, application_id=None), "another application$", "VONAGE_APPLICATION_ID"),
@@ -104,18 +105,6 @@ async def test_each_fault_of_a_signature_has_its_own_cure(
     assert 401 == response.status_code
     assert re.match(f"wrong signature: {error}", told["error"])
     assert cure in told["cure"]
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_a_body_that_was_changed_on_the_way_is_asked_for_again(path: str) -> None:
-    calls = FakeCalls()
-
-    response = await client_of(calls, signature_secret=SECRET).post(path, content=BODY[:-1], headers=token(BODY))
-    told = response.json()
-
-    assert (503, []) == (response.status_code, calls.asked)
-    assert "payload hash does not match" in told["error"]
-    assert "a proxy must pass on both unchanged" in told["cure"]
 
 
 STRANGERS: Final = [
@@ -177,6 +166,7 @@ async def test_a_small_refused_webhook_leaves_its_connection_open() -> None:
 @pytest.mark.parametrize(
     "sign",
     [
+        partial(token, b"another body"),
         partial(token, BODY, "another-secret-that-is-long-enough"),
         partial(at, -600),
         partial(at, 600),
@@ -195,10 +185,10 @@ async def test_a_wrong_signature_is_refused(path: str, sign: Callable[[], dict[s
 
 
 @pytest.mark.parametrize("query", [QUERY + "&more=1", QUERY.replace("0000", "0001"), ""])
-async def test_an_altered_query_is_asked_for_again(query: str) -> None:
+async def test_an_altered_query_is_refused(query: str) -> None:
     response = await signed_client().get(f"/webhooks/answer?{query}", headers=query_token(QUERY))
 
-    assert 503 == response.status_code
+    assert 401 == response.status_code
 
 
 async def test_the_query_of_a_signed_post_does_not_count() -> None:
