@@ -361,7 +361,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
         case BodyTooLarge():
             problem = f"the body is larger than {request.config.settings.body_limit} bytes"
             return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
-        case TimeoutError() if is_store_wait(error.__cause__):
+        case TimeoutError() if is_store_wait(error.__context__):  # no cause before Python 3.11.3
             return Failure("no-store", 503, f"the store is away: no answer of it {limit}", is_playable=is_last)
         case TimeoutError() if not request.is_read:
             return Failure("too-slow", 408, f"the body did not come {limit}", "Send it in one go.", is_playable=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
+import socketserver
 import sqlite3
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import formatdate
@@ -201,10 +202,12 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
 
 @pytest.mark.parametrize("taken", ["NCCO_PORT", "NCCO_CONSOLE_PORT"])
 def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        ports = {"NCCO_PORT": "9", "NCCO_CONSOLE_PORT": "0", taken: str(other.getsockname()[1])}
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, args=(0.05,), daemon=True).start()
+        ports = {"NCCO_PORT": "9", "NCCO_CONSOLE_PORT": "0", taken: str(other.server_address[1])}
         hashed = {"NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"]}
         found = doctor(project, {**ports, **hashed}, "--offline")
+        other.shutdown()
 
     assert "another program" in found.of("console" if "CONSOLE" in taken else "server")["error"]
 
