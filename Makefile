@@ -11,8 +11,8 @@ JOBS   ?= 2
 
 # What a contributor needs to trust a change. The rest of tests/ is slower: `make check` runs it too.
 FAST := $(wildcard tests/contract tests/unit)
-# They start processes: workers of the console, whole servers.
-SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py) tests/contract/http
+# They start processes: workers of the console, whole servers, PostgreSQL.
+SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py) tests/contract/http tests/contract/store/test_postgres.py
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
