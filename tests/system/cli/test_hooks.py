@@ -210,7 +210,10 @@ def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Pa
         ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T12:00:00.000Z"}
         loopback.post(f"http://{server.address}/webhooks/event", json=ended)
         called, heard, hung_up = receiver.wait_for(3)
-        metrics = loopback.get(f"http://{server.address}/metrics").text
+        metrics = ""
+        until = time.monotonic() + 10
+        while 'outcome="sent"} 3.0' not in metrics and time.monotonic() < until:  # counted once its row is deleted
+            metrics = loopback.get(f"http://{server.address}/metrics").text
 
     assert "talk" == answered.json()[0]["action"]
     assert ["/called", "/heard", "/heard"] == receiver.paths

@@ -80,7 +80,9 @@ def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Pat
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
     assert "ncco-server" == service["image"]
-    assert ["data:/data", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service["volumes"]
+    assert ["data:/data", "backups:/backups", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service[
+        "volumes"
+    ]
 
 
 def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

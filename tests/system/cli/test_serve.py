@@ -157,7 +157,7 @@ steps:
     assert "Recordings stay at Vonage, which keeps them for a month: set VONAGE_PRIVATE_KEY" in greeting(
         signed, flows, dev=False
     )
-    assert "Recordings" not in greeting(signed.model_copy(update={"recordings": Path("off")}), flows, dev=False)
+    assert "Recordings" not in greeting(signed.model_copy(update={"recordings": "off"}), flows, dev=False)
 
 
 def test_the_greeting_says_what_is_missing_for_real_calls() -> None:

@@ -82,6 +82,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
     "/flows": ("/flows",),
     "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
+    "/flows/{name}/painted": ("/flows/shop/painted?paint=traffic", "/flows/VALUE/painted?paint=VALUE"),
     "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE"),
     "/calls.json": ("/calls.json", "/calls.json?q=VALUE"),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),

@@ -38,7 +38,10 @@ hooks:
   message_left: {post: "https://crm.example.com/messages", params: {team: {type: text, default: sales}}}
 """
 OTHERS: Final = {
-    "flows/leave_message.yaml": "flow: leave_message\nparams: {team: text}\nstart: a\nsteps: {a: {goto: end}}\n",
+    "flows/leave_message.yaml": (
+        'flow: leave_message\nparams: {team: text, caller_name: {type: text, default: ""}}\n'
+        "start: a\nsteps: {a: {goto: end}}\n"
+    ),
     "flows/whisper.yaml": "flow: whisper\nparams: {team: text}\nstart: a\nsteps: {a: {goto: return}}\n",
     "flows/pin_check.yaml": (
         "flow: pin_check\nparams: {tries: {type: int, default: 3}}\noutcomes: [verified, locked]\n"

@@ -81,9 +81,9 @@ def announce(number: int, url: str, servers: Sequence[Server]) -> None:
 
 def bucket_faults(method: str, key: str) -> S3Fault | None:
     """What the bucket does to every fourth or so of its requests; it goes on with the rest."""
-    chance = random.random()  # noqa: S311
+    chance = random.random()  # noqa: S311 - no secret
     if chance < 0.25:
-        return random.choice(  # noqa: S311
+        return random.choice(  # noqa: S311 - no secret
             (
                 S3Fault(),
                 S3Fault(503, "SlowDown"),
