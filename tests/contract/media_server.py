@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +10,11 @@ from functools import cache
 from typing import Any, Final
 
 import jwt
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.keys import private_pem, rsa_key
+from tests.contract.serving_thread import serving_thread
 
 MP3: Final = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" * 2_000
 WAV: Final = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(5_000)
@@ -134,17 +132,5 @@ async def _send(file: File, send: Callable[[Any], Awaitable[None]]) -> None:
 def media_server(port: int = 0) -> Iterator[MediaServer]:
     """One that listens on `port`, or on any free one."""
     media = MediaServer()
-    config = uvicorn.Config(
-        media, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    media.port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with serving_thread(media, port) as media.port:
         yield media
-    finally:
-        server.should_exit = True
-        thread.join(10)

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import hmac
 import re
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,9 +20,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
-import uvicorn
-
 from app.service.recording_files import BucketAddress
+from tests.contract.serving_thread import serving_thread
 
 KEY_ID: Final = "AKIAIOSFODNN7EXAMPLE"
 SECRET: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -270,17 +268,5 @@ async def _send(answer: Answer, method: str, send: Callable[[Any], Awaitable[Non
 def s3_server(port: int = 0) -> Iterator[S3Server]:
     """One that listens on `port`, or on any free one."""
     storage = S3Server()
-    config = uvicorn.Config(
-        storage, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    storage.port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with serving_thread(storage, port) as storage.port:
         yield storage
-    finally:
-        server.should_exit = True
-        thread.join(10)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import yaml
 from click.testing import Result
 from starlette.types import ASGIApp
 
+from tests.contract.serving_thread import serving_thread
 from tests.system.cli.projects import ncco
 
 AT = ("--at", "2026-03-04T10:00")
@@ -71,14 +69,5 @@ def saved(file: Path) -> dict[str, Any]:
 @contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
     """Serves an application on a free port of this machine; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with serving_thread(app) as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
+from tests.contract.serving_thread import serving_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +98,5 @@ async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> Non
 def receiving(port: int = 0) -> Iterator[Receiver]:
     """A receiver that listens on `port`, or on any free one."""
     receiver = Receiver()
-    config = uvicorn.Config(
-        receiver,
-        host="127.0.0.1",
-        port=port,
-        log_config=None,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=0,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    receiver.port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with serving_thread(receiver, port) as receiver.port:
         yield receiver
-    finally:
-        server.should_exit = True
-        thread.join()
