@@ -240,13 +240,30 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, except that SIGHUP goes to the workers, and that nothing is accepted while they finish.
+    """uvicorn's supervisor, with three differences.
 
-    The supervisor closes its copy of the socket: nothing would serve a connection that arrives there. The workers go on
-    listening until they close the port themselves; SIGINT or a second signal ends their drain time at once.
+    SIGHUP goes to the workers. Nothing is accepted while they finish: the supervisor closes its copy of the socket,
+    since nothing would serve a connection that arrives there. The workers go on listening until they close the port
+    themselves; SIGINT or a second signal ends their drain time at once. And a worker that dies while the supervisor
+    asks it for a sign of life is noticed at once, not after `WORKER_S`.
     """
 
     _is_urgent = False
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        super().init_processes()
+        self._close_ends_of_workers()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died or do not answer."""
+        super().keep_subprocess_alive()
+        self._close_ends_of_workers()
+
+    def _close_ends_of_workers(self) -> None:
+        """Leave each worker's end of its pipe to the worker alone, so that the pipe ends with it."""
+        for process in self.processes:
+            process.child_conn.close()
 
     def handle_hup(self) -> None:
         """Let all workers read their secrets again; they go on serving."""

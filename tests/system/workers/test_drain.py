@@ -106,6 +106,20 @@ def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path)
     assert took < AT_ONCE_S
 
 
+def test_a_worker_that_dies_while_it_is_asked_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running(tmp_path, *WORKERS) as server:
+        *_, worker = children(server.process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(2)  # the supervisor asks each worker twice a second, and now waits for this one
+        os.kill(worker, signal.SIGKILL)
+        begun = time.monotonic()
+        server.process.terminate()
+        code = server.process.wait(60)
+
+    assert 0 == code
+    assert time.monotonic() - begun < AT_ONCE_S
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
         begun = time.monotonic()
