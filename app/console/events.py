@@ -24,6 +24,7 @@ HEARTBEAT_S: Final = 15.0
 """How often a silent stream sends a comment, so that proxies keep it open."""
 STREAM_S: Final = 300.0
 """How long a stream lasts; the browser opens the next one, with its session checked again."""
+CHANGED: Final = "event: calls\ndata: changed\n\n"
 STREAM_LIMIT: Final = 100
 """Streams at once."""
 OWN_STREAM_LIMIT: Final = 20
@@ -53,6 +54,7 @@ class CallChanges:
         self._database_url = database_url
         self._recordings = recordings
         self._poll_s = poll_s
+        self._known: object = None
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -74,19 +76,21 @@ class CallChanges:
             self._changed.notify_all()
 
     async def _watch(self) -> None:
-        """Look at the store until nobody listens. A store that is away is tried again."""
-        known: object = None
+        """Look at the store until nobody listens. A store that is away is tried again.
+
+        What changed while nobody listened, or before the first look, counts, too.
+        """
         while self.listeners:
             records = open_store(self._database_url).records()
             try:
                 await records.open()
                 while self.listeners:
                     found = await _versions(records), await self._recordings.changes(WATCHED)
-                    if known is not None and found != known:
+                    if found != self._known:
                         async with self._changed:
                             self.count += 1
                             self._changed.notify_all()
-                    known = found
+                    self._known = found
                     await asyncio.sleep(self._poll_s)
             except StoreError:
                 await asyncio.sleep(self._poll_s)
@@ -100,19 +104,17 @@ async def _versions(records: Records) -> list[tuple[str, int]]:
 
 @router.get("/events")
 async def events(request: Request, session: CanLook) -> Response:
-    """A stream of `calls` events. The id of an event is the count of changes."""
+    """A stream of `calls` events. It begins with one: the page may be older than the stream."""
     changes: CallChanges = request.app.state.changes
     if changes.listeners >= STREAM_LIMIT or changes.by_session[session.id] >= OWN_STREAM_LIMIT:
         return Response(status_code=503, headers={"retry-after": "60"})
-    last = request.headers.get("last-event-id", "")
-    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else changes.count
-    stream = _stream(request, changes, seen, session.id)
+    stream = _stream(request, changes, session.id)
     await anext(stream)  # it is counted before another request is looked at
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def _stream(request: Request, changes: CallChanges, seen: int, session: str) -> AsyncIterator[str]:
+async def _stream(request: Request, changes: CallChanges, session: str) -> AsyncIterator[str]:
     """It ends soon after the session, which is looked up as often as a silent stream sends something."""
     time = asyncio.get_running_loop().time
     ends_at, checked_at = time() + STREAM_S, time()
@@ -120,7 +122,8 @@ async def _stream(request: Request, changes: CallChanges, seen: int, session: st
     changes.by_session[session] += 1
     try:
         yield ""
-        yield "retry: 2000\n\n"
+        seen = changes.count
+        yield f"retry: 2000\n{CHANGED}"
         while time() < ends_at:
             count = await changes.wait(seen, HEARTBEAT_S)
             if changes.is_closed:
@@ -129,7 +132,7 @@ async def _stream(request: Request, changes: CallChanges, seen: int, session: st
                 if await session_of(request, is_use=False) is None:
                     return
                 checked_at = time()
-            yield ": still here\n\n" if count == seen else f"id: {count}\nevent: calls\ndata: changed\n\n"
+            yield ": still here\n\n" if count == seen else CHANGED
             seen = count
     finally:
         changes.listeners -= 1

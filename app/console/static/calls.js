@@ -17,17 +17,14 @@ document.addEventListener("htmx:after:settle", localize);
 // Only while the tab is seen: a browser opens six connections to a server, and many tabs would use them up.
 let events;
 function follow() {
-  const isBack = events === null;
   if (document.hidden) {
     events?.close();
     events = null;
   } else if (!events) {
     events = new EventSource("/events");
-    events.addEventListener("calls", changed);
-    if (isBack) changed();
+    events.addEventListener("calls", () => document.dispatchEvent(new Event("calls"))); // the first one comes at once
   }
 }
-const changed = () => document.dispatchEvent(new Event("calls"));
 if (document.querySelector("[hx-trigger*=calls]")) {
   document.addEventListener("visibilitychange", follow);
   follow();

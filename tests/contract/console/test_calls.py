@@ -178,10 +178,14 @@ async def test_changes_of_calls_are_announced(shop: Shop) -> None:
     await store.open()
     changes = CallChanges(settings(shop.project).database_url, store.recordings, poll_s=0.02)
     changes.listeners = 1
-    waiting = asyncio.create_task(changes.wait(0, 20.0))
-    await asyncio.sleep(0.3)
+    seen = await changes.wait(0, 20.0)
+    waiting = asyncio.create_task(changes.wait(seen, 20.0))
     await shop.answer("bbbbbbbb-0000")
+    then = await waiting
+    changes.listeners = 0
+    await shop.answer("cccccccc-0000")  # while nobody listens
+    changes.listeners = 1
 
-    assert 1 == await waiting
+    assert [1, 2, 3] == [seen, then, await changes.wait(then, 20.0)]
     changes.listeners = 0
     await store.close()

@@ -18,6 +18,7 @@ from playwright.sync_api import (
     Request,
     Response,
     StorageState,
+    expect,
     sync_playwright,
 )
 
@@ -25,7 +26,8 @@ AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDE, NARROW = 1280, 390
 """Pixels of a desktop's window and of a telephone's."""
-PATIENCE_MS: Final = 15_000
+PATIENCE_MS: Final = 30_000
+"""How long a busy machine may take for what comes by itself."""
 
 
 def chromium() -> str | None:
@@ -46,6 +48,7 @@ def why_not() -> str:
 @contextmanager
 def running_browser(*args: str) -> Iterator[Browser]:
     """Chromium without a window, with more arguments of its command line."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio", *args])
         yield browser

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system.console.browser import PATIENCE_MS, Watch, violations
+from tests.system.console.browser import Watch, violations
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
     try:
         page.goto("/flows/dead_end")
         page.get_by_role("button", name="Prove").click()
-        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
         page.get_by_text("The shortest such call").click()
         expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
         assert [] == violations(page)
