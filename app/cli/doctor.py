@@ -15,6 +15,7 @@ from typing import Final
 import click
 
 from app.cli import options
+from app.cli.database import opened
 from app.cli.environment import DOTENV, flow_variables, variables
 from app.cli.findings import Finding, Status, count_of, print_findings
 from app.cli.network_checks import network_findings
@@ -24,6 +25,7 @@ from app.errors import SettingsError, StoreError
 from app.flow.actions.action import records
 from app.flow.model import Flow
 from app.flow.report import counted
+from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
 from app.settings.fields import BUCKET_SECRETS, SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
@@ -78,6 +80,7 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
         flows = loaded.project.flows.values()
         yield from check_flows(loaded)
         yield from check_recordings(settings, flows, is_offline=is_offline)
+    yield from asyncio.run(check_audio(settings, is_offline=is_offline))
     yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline))
 
 
@@ -228,6 +231,20 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
         yield Finding("recordings", status, problem.message, problem.cure)
     if not problems and not missing:
         yield Finding("recordings", "ok", f"recordings are kept in {settings.bucket or (folder and folder.absolute())}")
+
+
+async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
+    """Whether files of recordings are missing; a database or bucket that cannot be read is a finding of its own."""
+    if not settings.keeps_recordings or settings.has_memory_store or (is_offline and settings.bucket is not None):
+        return []
+    try:
+        files = settings.recording_files
+        async with opened(open_store(settings.database_url).records()) as records:
+            lost = await count_lost(records, files) if files is not None else 0
+    except (SettingsError, StoreError, OSError):
+        return []
+    message = f"the files of {lost} of the newest {NEWEST} recordings are lost"
+    return [Finding("recordings", "error", message, f"{PUT_BACK[0].upper()}{PUT_BACK[1:]}.")] if lost else []
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from app.errors import StoreError
 from app.flow.model import Project
 from app.flow.report import counted
 from app.service.calls import LONGEST_CALL_MS
-from app.service.recordings import NO_KEY, SET_KEY
+from app.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
 from app.settings import Settings
 from app.store import milliseconds, open_store
 
@@ -215,6 +215,9 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
         cure = "Each says why, and can be fetched again."
         yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
+    if lost := sum_of(gauges, "ncco_recordings", "lost"):
+        text = f"The files of {lost} of the newest {NEWEST} recordings are lost: nobody can play them."
+        yield HealthProblem("error", text, f"{PUT_BACK[0].upper()}{PUT_BACK[1:]}.", RECORDINGS)
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
         cure = "The log says which and why; `ncco doctor` checks them."

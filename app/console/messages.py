@@ -15,6 +15,7 @@ from app.console.pages import render
 from app.console.trial_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
+from app.service.recordings import has_file
 from app.store import RecordingFilter, RecordingRow, Recordings, milliseconds
 
 router = APIRouter()
@@ -101,7 +102,9 @@ async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "
         file = await in_thread(files.open, id_)
         size = await in_thread(size_of, file)
     except FileNotFoundError as error:
-        raise HTTPException(404, "The file of this message is gone.") from error
+        raise HTTPException(
+            410, "The audio of this message is lost on the server; Vonage may still have it."
+        ) from error
     except OSError as error:
         raise HTTPException(503, f"This message cannot be played now: {error}.") from error
     if row.heard_at is None:
@@ -124,8 +127,21 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
         case "delete" | "restore":
             is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
         case "fetch":
-            is_there = await recordings.retry(now, id_) > 0
+            is_there = await _fetch_again(request, id_, now)
     if not is_there:
         raise HTTPException(404, "This message was deleted for good.")
     audit(request, f"message: {action}", message=id_)
     return Response(status_code=204, headers={"hx-trigger": "messages"})
+
+
+async def _fetch_again(request: Request, id_: str, now: int) -> bool:
+    """Let a message be fetched that is not there, or whose file is lost; False when it does not exist."""
+    recordings, files = _recordings(request), request.app.state.settings.recording_files
+    if not await recordings.retry(now, id_) and files is not None:
+        try:
+            if not await in_thread(has_file, files, id_):
+                await recordings.mark_lost(id_, now)
+        except OSError as error:
+            raise HTTPException(503, f"This message cannot be fetched now: {error}.") from error
+    row = await recordings.get(id_)
+    return row is not None and row.state != "deleted"

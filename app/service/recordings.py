@@ -36,7 +36,7 @@ from app.service.media import (
 )
 from app.service.poller import Poller, Schedule
 from app.service.recording_files import RecordingFiles, UnfinishedFile, in_thread, new_recording_id
-from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, milliseconds
+from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
 """How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
@@ -50,10 +50,16 @@ UNDO_FOR: Final = timedelta(days=1)
 SWEEP_S: Final = 60.0
 """How often to look for what is to be removed."""
 BATCH: Final = 100
+NEWEST: Final = 100
+"""Among that many a server looks for files that are lost: each may cost a request to a bucket."""
 
 NO_KEY: Final = "the server has no key to fetch it with"
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
+)
+PUT_BACK: Final = (
+    "put the folder or the bucket of NCCO_RECORDINGS back, from a backup if need be; `ncco recordings retry --lost` "
+    "then fetches from Vonage what is still missing"
 )
 _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -266,6 +272,9 @@ class Fetcher(Poller[RecordingRow]):
     async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
         """The row with its audio kept. Raises DownloadFailed, LostClaim."""
         try:
+            was_kept = row.content_type != ""
+            if was_kept and await in_thread(has_file, self.files, row.id):  # it was lost, and is there again
+                return row._replace(state="kept")
             file = await in_thread(self.files.begin, row.id)
             try:
 
@@ -387,10 +396,16 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
     """The ids of recordings that are kept, and whose file is not there. Raises OSError, StoreUnavailable."""
     stored = await in_thread(lambda: {audio.id for audio in files.stored()})
-    return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(_has_file, files, id_)]
+    return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
 
 
-def _has_file(files: RecordingFiles, id_: str) -> bool:
+async def count_lost(records: Records, files: RecordingFiles) -> int:
+    """How many of the `NEWEST` recordings that are kept have no file. Raises OSError, StoreUnavailable."""
+    return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
+
+
+def has_file(files: RecordingFiles, id_: str) -> bool:
+    """Whether there is audio of a recording. Raises OSError."""
     try:
         files.open(id_).close()
     except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.errors import StoreUnavailable
 from app.store.database import Database, Read, Row
+from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
     HOOK_COLUMNS,
@@ -56,6 +57,11 @@ SELECT_OPEN_REVISIONS: Final = """
     WHERE NOT is_over AND created_at >= $1
     GROUP BY flow, revision
     ORDER BY flow, count(*) DESC, revision
+"""
+
+# A server reads this too: the index by time leads to the newest.
+SELECT_KEPT_RECORDINGS: Final = f"""
+    SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """
 
 COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
@@ -181,6 +187,10 @@ class Records:
         return [
             (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
         ]
+
+    async def kept_recordings(self, limit: int) -> list[str]:
+        """The ids of the newest recordings that are kept and not deleted."""
+        return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""

@@ -32,7 +32,7 @@ from app.settings import Settings
 from app.store import Backups, HookCounts, HookRow, Store, milliseconds, open_store
 from app.web.health import Readiness
 from app.web.metrics import Metrics
-from app.web.recordings import make_fetcher, remove_recordings
+from app.web.recordings import make_fetcher, remove_recordings, watch_files
 from app.web.watcher import SECRETS_POLL_S, FlowReader, SecretsReader, UseSecrets, watch_flows
 from app.web.webhooks import WebhookConfig
 
@@ -303,6 +303,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, fetcher.run)))
                 remove = partial(remove_old_recordings, settings.retention_days, fetcher, service.store, log, clock)
                 await enter(running(after(opened, remove)))
+                look = partial(watch_files, service.store.records(), fetcher.files, metrics, log)
+                await enter(running(after(opened, look)))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)

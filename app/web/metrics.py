@@ -62,7 +62,7 @@ class Metrics:
         hook_tries: by outcome: `sent`, `failed` (it is tried again) or `parked`.
         unsent_hooks: how many are `waiting` and `parked`.
         recording_tries: by outcome: `kept`, `failed` (it is tried again) or `given up`.
-        unfetched_recordings: how many are `waiting` and `failed`, which were given up or are gone.
+        missing_recordings: how many are `waiting`, `failed` (given up, or gone) and `lost`, of the newest.
     """
 
     def __init__(self, commit: str = "") -> None:
@@ -92,7 +92,7 @@ class Metrics:
         self.hook_tries = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         self.recording_tries = count("ncco_recording_tries", "Tries to fetch a recording", ["outcome"])
-        self.unfetched_recordings = state("ncco_recordings", "Recordings that are not fetched", ["state"])
+        self.missing_recordings = state("ncco_recordings", "Recordings whose audio is not there", ["state"])
         for reason in Refusal:
             self.refused_signatures.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}

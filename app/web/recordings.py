@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -12,11 +13,14 @@ from app.errors import StoreError
 from app.service.media import MediaClient
 from app.service.outgoing import new_client
 from app.service.recording_files import RecordingFiles
-from app.service.recordings import SWEEP_S, Fetcher, FetchListener, sweep_recordings
+from app.service.recordings import NEWEST, PUT_BACK, SWEEP_S, Fetcher, FetchListener, count_lost, sweep_recordings
 from app.settings import Settings
-from app.store import RecordingCounts, RecordingRow, Recordings, Store
+from app.store import RecordingCounts, RecordingRow, Recordings, Records, Store
 from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
+
+LOST_S: Final = 600.0
+"""How often to look for files that are lost; every `SWEEP_S` while there are any, so that a cure shows."""
 
 
 class RecordingLog(FetchListener):
@@ -41,8 +45,8 @@ class RecordingLog(FetchListener):
 
     def counted(self, counts: RecordingCounts) -> None:
         """How many recordings wait and have failed."""
-        self._metrics.unfetched_recordings.labels("waiting").set(counts.waiting)
-        self._metrics.unfetched_recordings.labels("failed").set(counts.failed)
+        self._metrics.missing_recordings.labels("waiting").set(counts.waiting)
+        self._metrics.missing_recordings.labels("failed").set(counts.failed)
 
     def troubled(self, problem: str) -> None:
         """The store was away."""
@@ -81,3 +85,21 @@ async def remove_recordings(
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
             log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(SWEEP_S)
+
+
+async def watch_files(records: Records, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    """Count the newest recordings whose files are lost, again and again."""
+    lost = 0
+    while True:
+        before = lost
+        try:
+            await records.open()
+            lost = await count_lost(records, files)
+            metrics.missing_recordings.labels("lost").set(lost)
+        except Exception as error:  # noqa: BLE001 - also a fault of ours must not end the looking for good
+            log.warning("recordings not looked for", problem=f"{type(error).__name__}: {error}")
+        finally:
+            await records.close()
+        if lost > before:
+            log.error("recordings lost", problem=f"{lost} of the newest {NEWEST} have no file", cure=PUT_BACK)
+        await asyncio.sleep(SWEEP_S if lost else LOST_S)

@@ -99,3 +99,28 @@ show();
 document.addEventListener("htmx:after:settle", show);
 const events = new EventSource("/events"); // also while the tab is hidden: its title counts
 events.addEventListener("calls", () => document.dispatchEvent(new Event("calls")));
+
+// A player does not say why it gets nothing.
+list.addEventListener("error", async ({ target: player }) => {
+  const answer = await fetch(player.src, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+  let sentence = "The server does not answer.";
+  if (answer) sentence = answer.ok ? "This browser cannot play the message. Download it." : reason(answer, await answer.text());
+  const isLost = answer?.status === 410;
+  const again = () => (isLost ? fetchAgain(player) : playAgain(player));
+  announce(sentence, { error: true, action: isLost && !player.dataset.fetch ? undefined : ["Try again", again] });
+}, true);
+
+function playAgain(player) {
+  player.load();
+  player.play().catch(() => {}); // said by its next error
+}
+
+async function fetchAgain(player) {
+  try {
+    await post(player.dataset.fetch);
+    announce("The message is being fetched again.");
+    document.body.dispatchEvent(new Event("messages"));
+  } catch (problem) {
+    announce(problem.message, { error: true });
+  }
+}

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from app.service.recording_folder import RecordingFolder
 from app.settings.fields import PLACEHOLDER_SECRET
+from app.store import Store
 from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.contract.cli.test_recordings import in_store, row
 from tests.contract.command import ncco
 from tests.contract.console.conftest import HASHES
 from tests.contract.keys import private_pem, public_pem, rsa_key, self_signed
@@ -292,6 +295,21 @@ def test_what_recordings_need_is_found(project: Path) -> None:
     assert "each host" in doctor(project, {**key, **hosts}, "--offline").of("recordings")["warning"]
     assert "other users" in doctor(project, {**key, "NCCO_RECORDINGS": "kept"}, "--offline").of("recordings")["warning"]
     assert "no recordings are kept" == doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings")["ok"]
+
+
+def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
+    async def write(store: Store) -> None:
+        for id_ in ("1" * 32, "2" * 32):
+            await store.recordings.add(row(id_, state="kept"))
+
+    in_store(project, write)
+    RecordingFolder(project / "ncco.db-recordings").put("1" * 32, b"audio")
+    found = doctor(project, {}, "--offline")
+
+    assert "the files of 1 of the newest 100 recordings are lost" == found.of("recordings")["error"]
+    assert "ncco recordings retry --lost" in found.output
+    RecordingFolder(project / "ncco.db-recordings").put("2" * 32, b"audio")
+    assert "error" not in doctor(project, {}, "--offline").of("recordings")
 
 
 def test_nothing_is_written(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,14 +14,18 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cli.database import opened
 from app.console import health
 from app.console.app import create_console
 from app.console.figures import MINUTES, Figures, sum_of, total
 from app.console.services import Served, Services
+from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
+from app.store import open_store
 from app.web import create_app
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.contract.console.test_messages import message
 from tests.contract.keys import private_pem, rsa_key
 
 SERVER = "http://127.0.0.1:8000"
@@ -120,6 +125,22 @@ async def test_a_server_that_drains_says_so(watched: Watched) -> None:
     assert "The server takes no new calls: the server is shutting down" in page
 
 
+async def test_recordings_whose_files_are_lost_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
+    stored = settings_for(tmp_path, insecure=True, database_url=f"sqlite:///{tmp_path}/calls.db")
+    rows = [message() for _ in range(3)]
+    RecordingFolder(tmp_path / "calls.db-recordings").put(rows[0].id, b"audio")
+    async with opened(open_store(stored.database_url)) as store:
+        for row in rows:
+            await store.recordings.add(row)
+    server = create_app(stored, dev=True)
+    counted = server.state.webhooks.metrics
+    async with server.router.lifespan_context(server), asyncio.timeout(15):
+        while 'ncco_recordings{state="lost"} 2.0' not in counted.render().decode():  # noqa: ASYNC110 - seen in the metrics
+            await asyncio.sleep(0.02)
+
+
 async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watched, tmp_path: Path) -> None:
     file = tmp_path / "flows" / "shop.yaml"
     file.write_text(FLOWS.replace("goto: bicycles", "goto: bicycle"), encoding="utf-8")
@@ -149,6 +170,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     shown = {
         'ncco_hooks{state="parked"}': 1,
         'ncco_recordings{state="failed"}': 2,
+        'ncco_recordings{state="lost"}': 3,
         "ncco_secrets_refused": 1,
         "ncco_last_backup_timestamp_seconds": old,
     }
@@ -159,6 +181,8 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     for words in (
         "1 hook could not be delivered and is given up.",
         "2 recordings could not be fetched from Vonage.",
+        "The files of 3 of the newest 100 recordings are lost: nobody can play them.",
+        "<code>ncco recordings retry --lost</code> then fetches",
         "Changed secrets cannot be used",
         "The last backup is 50 hours old.",
         "<code>ncco hooks</code> says why",

@@ -162,6 +162,16 @@ async def test_a_failed_message_is_fetched_again(inbox: Inbox) -> None:
     assert "It is not here yet" in await inbox.page()
 
 
+async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: Inbox) -> None:
+    lost, fine = await inbox.put(), await inbox.put()
+    inbox.folder.remove([lost])
+    audio = await inbox.console.get(f"/messages/{lost}/audio")
+
+    assert (410, "lost on the server") == (audio.status_code, audio.json()["detail"][29:47])
+    assert [204, 204, 404] == [await inbox.act(id_, "fetch") for id_ in (lost, fine, "0" * 32)]
+    assert ["waiting", "kept"] == [row.state for id_ in (lost, fine) if (row := await inbox.recordings.get(id_))]
+
+
 async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
     ids = [await inbox.put(created_at=NOW - number * 1000) for number in range(53)]
     first = await inbox.page()

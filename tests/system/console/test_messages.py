@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from app.console.trial_messages import tone
+from tests.system.console.browser import Watch
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 
@@ -135,3 +136,22 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     message.get_by_role("button", name="Delete").click()
     expect(page.locator(".message", has_text="trial")).to_have_count(0)
     phone.close()
+
+
+def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
+    page: Page, watch: Watch, inbox: Inbox, project: Path
+) -> None:
+    watch.expected += ["410"]
+    id_ = inbox.put("447700900500")
+    file = project / "calls.db-recordings" / id_
+    audio = file.read_bytes()
+    file.unlink()
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    message.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
+    expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
+    page.get_by_role("button", name="Try again").click()
+    expect(message).to_contain_text("It is not here yet")
+    file.write_bytes(audio)
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)

@@ -51,8 +51,8 @@ def scraped() -> dict[str, dict[str, set[str]]]:
     metrics.hook_tries.labels("sent").inc()
     for state in ("waiting", "parked"):
         metrics.unsent_hooks.labels(state).set(1)
-    for state in ("waiting", "failed"):
-        metrics.unfetched_recordings.labels(state).set(0)
+    for state in ("waiting", "failed", "lost"):
+        metrics.missing_recordings.labels(state).set(0)
     metrics.recording_tries.labels("kept").inc()
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):

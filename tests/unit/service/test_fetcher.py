@@ -149,6 +149,19 @@ async def test_audio_and_transcript_are_fetched_whatever_happens_to_the_other(
     assert ("" if is_gone else "its transcript: ") + "status 404: Vonage has it no longer" == found.problem
 
 
+async def test_a_lost_file_that_is_there_again_is_not_fetched(
+    store: Store, folder: RecordingFolder, server: MediaServer
+) -> None:
+    found = await fetched(store, folder, server, row(server.put("/1", File(), File(status=404))))
+    assert await store.recordings.mark_lost(found.id, 1)
+    again = await fetched(store, folder, server)
+
+    assert (["/1"], found._replace(tries=1)) == (server.requests, again)
+    folder.remove([found.id])
+    assert await store.recordings.mark_lost(found.id, 1)
+    assert "gone" == (await fetched(store, folder, server)).state
+
+
 async def test_a_slow_download_stays_with_its_process(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
