@@ -29,6 +29,7 @@ from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
 from app.settings.fields import BUCKET_SECRETS, SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
+from app.settings.values import read_mail_address
 from app.store import open_store
 from app.verify.prove import SearchLimits, prove, roots_of
 from app.vonage.keys import rsa_modulus
@@ -41,12 +42,20 @@ FEW_FREE_BYTES: Final = 1_000_000_000
 """Less free space is a warning, less than `LEAST_FREE_BYTES` an error. Our choice."""
 
 
+def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    try:
+        return read_mail_address(text or "")
+    except ValueError:
+        raise click.BadParameter(f"{text} is not one mail address, such as office@example.com") from None
+
+
 @click.command(
     "doctor",
     epilog="""\b
 Examples:
   ncco doctor                              settings, flows, database, public URL
   VONAGE_API_SECRET=... ncco doctor        also what is configured at Vonage
+  ncco doctor --mail-to you@example.com    the same, and a test mail
   ncco doctor --offline --format json      this machine and its database, for a script
 
 It changes nothing here or at Vonage; in a bucket of recordings it writes an object and removes it. Run it in the
@@ -55,14 +64,17 @@ server's folder, as the server's user, while the server runs. Exit codes: 0 no e
 )
 @options.output("text", "json")
 @click.option("--offline", is_flag=True, help="Ask nobody but this machine and the database.")
-def command(form: str, *, offline: bool) -> int:
+@click.option("--mail-to", callback=_read_address, help="Send a test mail to this address.")
+def command(form: str, *, offline: bool, mail_to: str) -> int:
     """Check everything that real calls need: settings, secrets, flows, database, public URL, the URLs at Vonage."""
-    findings = list(_findings(is_offline=offline))
+    if offline and mail_to:
+        raise click.UsageError("--offline sends no mail; leave one of the two out")
+    findings = list(_findings(is_offline=offline, mail_to=mail_to))
     print_findings(findings, form)
     return ISSUES if count_of(findings, "error") else FINE
 
 
-def _findings(*, is_offline: bool) -> Iterator[Finding]:
+def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -81,7 +93,7 @@ def _findings(*, is_offline: bool) -> Iterator[Finding]:
         yield from check_flows(loaded)
         yield from check_recordings(settings, flows, is_offline=is_offline)
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
-    yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline))
+    yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline, mail_to=mail_to))
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""What `ncco doctor` finds on the network: server, console, public URL, mail and clock. It only reads."""
+"""What `ncco doctor` finds on the network: server, console, public URL, mail and clock.
+
+It only reads; a test mail is sent when one is asked for.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from app.cli.vonage_checks import vonage_findings
 from app.console.guard import POLICY
 from app.flow.model import Flow
 from app.flow.report import counted
-from app.service.mail import problem_with
+from app.service.mail import problem_with, send_test
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST
 from app.settings.safety import port_clash
@@ -71,7 +74,9 @@ class Probe:
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
-async def network_findings(settings: Settings, flows: Collection[Flow], *, is_offline: bool) -> list[Finding]:
+async def network_findings(
+    settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
+) -> list[Finding]:
     """All checks that send something, to this machine alone when `is_offline`; `flows` are those without errors."""
     trusted = httpx.create_ssl_context()
     async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted) as client:
@@ -94,7 +99,7 @@ async def network_findings(settings: Settings, flows: Collection[Flow], *, is_of
                 findings += await check_plain_http(client, settings.public_url)
         else:
             findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
-        findings += await check_mail(settings, flows)
+        findings += await check_mail(settings, flows, mail_to)
         application, date = await vonage_findings(client, settings, flows)
         findings += application
     return [*findings, check_clock(date, there.headers)]
@@ -222,16 +227,23 @@ def check_console_url(url: str, reply: Probe) -> Finding:
     return Finding("console", "warning", message, cure)
 
 
-async def check_mail(settings: Settings, flows: Collection[Flow]) -> list[Finding]:
-    """Whether the mail of hooks could be handed in; nothing without such hooks and without a mail server."""
+async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") -> list[Finding]:
+    """Whether the mail of hooks could be handed in; nothing without such hooks and without a mail server.
+
+    A test mail is sent to the address `to`, if one is given.
+    """
     if settings.mail_server is None:
-        if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
+        if not to and not any(hook.definition.mail for flow in flows for hook in flow.hooks):
             return []
         cure = "Set both, or take the mail out of the flows. `ncco hooks retry` sends what is parked."
         return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
-    if problem := await problem_with(settings.mail_server, WITHIN_S):
-        return [Finding("mail", "error", problem, "Correct NCCO_SMTP_URL, or ask its administrator.")]
-    return [Finding("mail", "ok", f"the mail server {settings.mail_server.host} lets this server in")]
+    server = settings.mail_server
+    if problem := await (send_test(server, to) if to else problem_with(server, WITHIN_S)):
+        cure = "Correct NCCO_SMTP_URL and NCCO_MAIL_FROM, or ask the administrator of the mail server."
+        return [Finding("mail", "error", problem, cure)]
+    if to:
+        return [Finding("mail", "ok", f"the mail server {server.host} took a test mail to {to}: look whether it came")]
+    return [Finding("mail", "ok", f"the mail server {server.host} lets this server in")]
 
 
 async def _addresses(url: str) -> list[str]:

@@ -33,7 +33,7 @@ _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in DISPOSITIONS
     epilog=f"""\b
 Examples:
   ncco report                                    the last seven days, with today
-  ncco report --from 2026-11-01 --to 2026-12-01  November
+  ncco report --from 2026-11-01 --to 2026-11-30  November
   ncco report --flow reception --format csv      one flow, for a spreadsheet
 
 \b
@@ -44,8 +44,8 @@ Minutes are those of calls that are over, from the answer webhook to the end. Se
 answer webhook too: `median` is what half of the calls that reached a person did not exceed, `p90` nine of ten. Exit
 codes: 0 shown, 2 there is no database that can be read.""",
 )
-@click.option("--from", "first", callback=_day, help="First day, such as 2026-11-01 [seven days before --to].")
-@click.option("--to", "end", callback=_day, help="The day after the last one [tomorrow].")
+@click.option("--from", "first", callback=_day, help="First day, such as 2026-11-01 [six days before --to].")
+@click.option("--to", "last", callback=_day, help="Last day, which is counted too [today].")
 @click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option(
     "--timezone",
@@ -59,7 +59,7 @@ codes: 0 shown, 2 there is no database that can be read.""",
 def command(
     *,
     first: date | None,
-    end: date | None,
+    last: date | None,
     flow: str,
     zone: tzinfo | None,
     flows: Path | None,
@@ -74,9 +74,9 @@ def command(
     if zone is None:
         zone = zone_of(source.load().project, flow) if source.flows.is_dir() else UTC
     try:
-        period = read_period(first, end, zone, now)
+        period = read_period(first, last, zone, now)
     except ValueError as error:
-        raise click.UsageError(f"{error}; --to is the day after the last one") from error
+        raise click.UsageError(str(error)) from error
 
     async def run() -> CallReport:
         async with opened(find_database().records()) as records:
@@ -89,7 +89,7 @@ def command(
     elif form == "csv":
         click.echo(report.csv, nl=False)
     else:
-        click.echo(f"from {period.first} to {period.end} (without that day), {zone}")
+        click.echo(f"from {period.first} to {period.last}, {zone}")
         cells = ([row[name] for name in COLUMNS] for row in report.rows)
         rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
         click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))

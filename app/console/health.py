@@ -293,9 +293,9 @@ def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Ma
     rate = [sum_of(each.counts, "ncco_webhooks_total") if each else None for each in minutes]
     middle, slow = ([quantile(each.counts, share) if each else None for each in minutes] for share in (0.5, 0.99))
     most, slowest = max(filter(None, rate), default=0), max(filter(None, slow), default=0.0)
-    rates = f"Webhooks per minute, {most} at most" if most else "Webhooks per minute"
+    rates = f"Requests per minute, {most} at most" if most else "Requests per minute"
     times = f"Time to answer, {_ms(slowest)} at most" if slowest else "Time to answer"
-    names = ("usual (p50)", "slowest of a hundred (p99)")
+    names = ("usual", "slowest of a hundred")
     return [(rates, (), chart([rate], rates)), (times, names, chart([middle, slow], f"{times}: {' and '.join(names)}"))]
 
 

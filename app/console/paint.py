@@ -41,7 +41,7 @@ _NO_LIMITS: Final = {"coverage": "`ncco test` has no such limits.", "proof": "`n
 
 
 class PaintQuery(PeriodQuery):
-    """What a picture is to be painted with, as its address holds it. `days` wins over `first` and `end`."""
+    """What a picture is to be painted with, as its address holds it. `days` wins over `first` and `last`."""
 
     paint: Literal["", "traffic", "coverage", "proof"] = ""
     days: Literal["", "1", "7", "30"] = ""
@@ -51,14 +51,14 @@ class PaintQuery(PeriodQuery):
     def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
         """The days, in the time zone of the flow. Raises HTTPException."""
         zone = zone_of(read.project, flow)
-        if self.days or not (self.first or self.end):
+        if self.days or not (self.first or self.last):
             end = now.astimezone(zone).date() + timedelta(1)
             return Period(end - timedelta(int(self.days or "7")), end, zone)
         return self.period(zone, now)
 
     def address(self, *, errors: bool) -> str:
         """The query of a picture with the same paint."""
-        values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.end}
+        values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
         values["errors"] = "true" if errors else ""
         return urlencode({name: value for name, value in values.items() if value})
 
@@ -137,8 +137,8 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
 
 def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
     calls, waits = traffic.calls[flow.name], traffic.until_person.get(flow.name)
-    last = period.end - timedelta(1)
-    days = f"on {last}" if last == period.first else f"from {period.first} to {last}"
+    first, last = period.first, period.last
+    days = f"on {last}" if last == first else f"from {first} to {last}"
     yield f"{counted(calls, 'call')} began in {flow.name} {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))

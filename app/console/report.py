@@ -39,15 +39,15 @@ _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or No
 
 
 class PeriodQuery(BaseModel):
-    """Days from `first` up to and without `end`, as an address holds them."""
+    """Days from `first` to `last`, both counted, as an address holds them."""
 
     first: Annotated[_Day, Query(alias="from")] = None
-    end: Annotated[_Day, Query(alias="to")] = None
+    last: Annotated[_Day, Query(alias="to")] = None
 
     def period(self, zone: tzinfo, now: datetime) -> Period:
         """The days in this time zone. Raises HTTPException."""
         try:
-            return read_period(self.first, self.end, zone, now)
+            return read_period(self.first, self.last, zone, now)
         except ValueError as error:
             raise HTTPException(422, f"The period cannot be counted: {error}.") from error
 

@@ -83,7 +83,12 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.first >= self.end:
-            raise ValueError(f"no day is in it: {self.first} is not before {self.end}, which is not in it itself")
+            raise ValueError(f"no day is in it: {self.first} is after {self.last}")
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.end - timedelta(1)
 
     @property
     def milliseconds(self) -> tuple[int, int]:
@@ -94,13 +99,13 @@ class Period:
     @property
     def document(self) -> dict[str, str]:
         """Its days as ISO 8601, and the name of its time zone."""
-        return {"from": str(self.first), "to": str(self.end), "timezone": str(self.zone)}
+        return {"from": str(self.first), "to": str(self.last), "timezone": str(self.zone)}
 
 
-def read_period(first: date | None, end: date | None, zone: tzinfo, now: datetime) -> Period:
-    """The period that is asked for. It lasts `DAYS` days and ends with today, where it is left open."""
+def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
+    """The period that is asked for: without `last` it ends today, without `first` it has `DAYS` days."""
     try:
-        end = end or (first + timedelta(DAYS) if first else now.astimezone(zone).date() + timedelta(1))
+        end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
     except OverflowError:
         raise ValueError("its days are not in the calendar") from None

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import make_msgid
 from typing import Final, NamedTuple, TypeAlias
 
 import aiosmtplib
@@ -203,6 +204,20 @@ async def problem_with(server: MailServer, within_s: float) -> str:
         return f"the mail server did not answer within {within_s:g} s"
     except (aiosmtplib.SMTPException, OSError) as error:
         return _problem_of(error)
+
+
+async def send_test(server: MailServer, to: str) -> str:
+    """Send a test mail to this address. Why the mail server did not take it; "" when it did."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = server.sender, to, "A test mail of ncco-server"
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=_domain(server))
+    message.set_content("`ncco doctor` sent this mail. Messages of callers can be sent to this address, too.")
+    try:
+        async with asyncio.timeout(TRY_S):
+            return (await _send(message, server)).problem
+    except TimeoutError:
+        return f"the mail server did not answer within {TRY_S:g} s"
 
 
 def _plain(text: str) -> str:

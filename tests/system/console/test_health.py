@@ -49,7 +49,7 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
             timeout=SOON_MS
         )
         expect(page.get_by_text("All is well.")).to_have_count(0)
-        expect(page.get_by_role("img", name="Webhooks per minute, 6 at most")).to_be_visible()
+        expect(page.get_by_role("img", name="Requests per minute, 6 at most")).to_be_visible()
         check_page(page)
         _show_the_step(page)
 

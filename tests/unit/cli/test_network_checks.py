@@ -268,19 +268,23 @@ steps: {hello: {send: missed, do: [{talk: Hello.}], goto: end}}
 """
 
 
-async def test_mail_is_checked_by_logging_in_and_sending_nothing() -> None:
+async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
     mailing = load({"flows/main.yaml": FLOW}).flows.values()
     mailbox = Mailbox()
     with serving(mailbox) as port:
         set_up = load_settings(smtp_url=f"smtp://localhost:{port}", mail_from="phone@example.com")
         found = await check_mail(set_up, mailing)
+        assert [] == mailbox.taken
+        found += await check_mail(set_up, (), "owner@example.com")
     found += await check_mail(set_up, mailing)
     found += await check_mail(load_settings(), mailing)
 
     assert [
         ("ok", "the mail server localhost lets this server in"),
+        ("ok", "the mail server localhost took a test mail to owner@example.com: look whether it came"),
         ("error", "the mail server cannot be reached"),
         ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked"),
     ] == [(each.status, each.message) for each in found]
     assert [] == await check_mail(load_settings(), ())
-    assert [] == mailbox.taken
+    [(addresses, message)] = mailbox.taken
+    assert (["owner@example.com"], "phone@example.com") == (addresses, message["From"])
