@@ -23,8 +23,9 @@ from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
 from app.flow.actions.action import records
+from app.flow.actions.connect import computing_numbers
 from app.flow.model import Flow
-from app.flow.report import counted
+from app.flow.report import counted, some_of
 from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
 from app.settings.fields import BUCKET_SECRETS, SECRETS, UUID, variable
@@ -91,6 +92,7 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
     else:
         flows = loaded.project.flows.values()
         yield from check_flows(loaded)
+        yield from check_dialling(settings, flows)
         yield from check_recordings(settings, flows, is_offline=is_offline)
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
     yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline, mail_to=mail_to))
@@ -213,6 +215,20 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
     else:
         cure = "Make space, or lower NCCO_RETENTION_DAYS: a server with a full disk refuses calls."
         yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
+
+
+def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
+    """Whether numbers that flows compute may be dialled."""
+    steps = [step for flow in flows for step in computing_numbers(flow)]
+    if steps and settings.dial_allow:
+        prefixes = ", ".join(settings.dial_allow)
+        yield Finding(
+            "dialling", "ok", f"computed numbers are dialled ({some_of(steps)}) if they begin with {prefixes}"
+        )
+    elif steps:
+        message = f"no number that is computed is dialled ({some_of(steps)}): those callers take the exit `error`"
+        cure = "Set NCCO_DIAL_ALLOW to the prefixes that may be dialled, such as 44,4930."
+        yield Finding("dialling", "warning", message, cure)
 
 
 def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: bool) -> Iterator[Finding]:

@@ -20,9 +20,9 @@ from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
 from app.flow.actions.action import records
-from app.flow.actions.connect import ConnectPart
-from app.flow.model import Flow, Project, Step
-from app.flow.report import printable, report
+from app.flow.actions.connect import computing_numbers
+from app.flow.model import Flow, Project
+from app.flow.report import printable, report, some_of
 from app.service.library import CURE, RELEASED, project_of, removals
 from app.settings import Settings, load_settings, require_safe
 from app.settings.safety import placeholders
@@ -30,8 +30,6 @@ from app.store import open_store
 from app.web.server import serve
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
-MOST_NAMED: Final = 3
-"""How many steps are named."""
 _ONE_WRITER: Final = """\
 note: workers on one SQLite file wait for each other: each commit locks it for all of them. Two workers answer about 1.1
   times as many calls as one, and the slowest callers wait longer (python -m benchmarks.workers measures it); one
@@ -210,7 +208,6 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
             f"Vonage cannot reach {address}: put a tunnel in front of it and enter the tunnel's address, "
             "or set NCCO_PUBLIC_URL."
         )
-    steps = [(flow, step) for flow in flows for step in flow.steps.values()]
     hooks = [hook.definition for flow in flows for hook in flow.hooks]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
@@ -220,15 +217,9 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if keeps and settings.is_signed and settings.missing_to_fetch and any(map(records, flows)):
         names = " and ".join(settings.missing_to_fetch)
         yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
-    dialling = [f"{flow.name}.{step.name}" for flow, step in steps if _computes_number(step)]
+    dialling = [step for flow in flows for step in computing_numbers(flow)]
     if dialling and not settings.dial_allow:
-        shown = ", ".join(dialling[:MOST_NAMED]) + (", ..." if len(dialling) > MOST_NAMED else "")
         yield (
-            f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({shown}): set the allowed prefixes, "
-            "such as 44,4930."
+            f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({some_of(dialling)}): set the allowed "
+            "prefixes, such as 44,4930."
         )
-
-
-def _computes_number(step: Step) -> bool:
-    targets = (target for part in step.parts if isinstance(part, ConnectPart) for target in part.targets)
-    return any(target.is_computed for target in targets)

@@ -70,6 +70,11 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, between commas."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
     """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
     where = colours(printable(str(issue.place)), "place")

@@ -48,15 +48,22 @@ class DownloadFailed(AppError):
     Attributes:
         state: `waiting`: it may come later; `gone`: Vonage has it no longer; `failed`: it never comes.
         wait_s: how long Vonage asks to wait, in seconds; 0 when it does not.
+        sha256: of what came and was not kept; "" for nothing.
     """
 
     def __init__(
-        self, state: Literal["waiting", "failed", "gone"], message: str, cure: str = WAIT, wait_s: float = 0.0
+        self,
+        state: Literal["waiting", "failed", "gone"],
+        message: str,
+        cure: str = WAIT,
+        wait_s: float = 0.0,
+        sha256: str = "",
     ) -> None:
         super().__init__(message)
         self.state = state
         self.cure = cure
         self.wait_s = wait_s
+        self.sha256 = sha256
 
 
 class MediaClient:
@@ -153,6 +160,17 @@ def audio_type(beginning: bytes) -> str:
     if beginning[:3] == b"ID3" or (beginning[:1] == b"\xff" and beginning[1:2] >= b"\xe0"):
         return "audio/mpeg"
     raise DownloadFailed("waiting", "what was sent is not MP3, WAV or Ogg" if beginning else "what was sent is empty")
+
+
+def shortage(beginning: bytes, size: int, announced: int) -> str:
+    """How audio of `size` bytes is seen to be a part only; "" when it is not.
+
+    The webhook announces its length (0: it does not), and a WAV file names its own. A program that writes it while it
+    records names 0, or more than there can be. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
+    """
+    named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
+    whole = max(announced, named if named <= AUDIO_LIMIT else 0)
+    return f"only {size:,} of {whole:,} bytes came" if size < whole else ""
 
 
 def transcript_text(document: bytes) -> str:

@@ -99,7 +99,7 @@ class UnfinishedFile(ABC):
         """Add to it."""
         self._file.write(block)
         self._hash.update(block)
-        self.beginning = self.beginning or block[:16]
+        self.beginning = (self.beginning + block[:16])[:16]
         self.size += len(block)
 
     @abstractmethod

@@ -32,6 +32,7 @@ from app.service.media import (
     MediaClient,
     Take,
     audio_type,
+    shortage,
     transcript_text,
 )
 from app.service.poller import Poller, Schedule
@@ -220,6 +221,7 @@ class Fetcher(Poller[RecordingRow]):
         self._media = media
         self._listener = listener or FetchListener()
         self._claim = token_hex(8)
+        self._is_newest_first = False
 
     async def close(self) -> None:
         """Close its connections."""
@@ -227,14 +229,21 @@ class Fetcher(Poller[RecordingRow]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """See `Poller`."""
+        """See `Poller`. The newest and the oldest in turns.
+
+        So a message that came just now is not behind a thousand others, and none of those waits as long as there are
+        newer ones.
+        """
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
         if self._media is None:
             await self._recordings.explain(NO_KEY, SET_KEY, now, now + round(NO_KEY_S * 1000))
             return ()
-        return await self._recordings.claim(now, now + self._lease_ms, self._claim, limit)
+        self._is_newest_first = not self._is_newest_first
+        return await self._recordings.claim(
+            now, now + self._lease_ms, self._claim, limit, is_newest_first=self._is_newest_first
+        )
 
     async def count(self) -> None:
         """See `Poller`."""
@@ -283,6 +292,9 @@ class Fetcher(Poller[RecordingRow]):
 
                 lease = await self._download(row, row.url, AUDIO_LIMIT, take)
                 content_type = audio_type(file.beginning)
+                problem = shortage(file.beginning, file.size, row.size or 0)
+                if problem and file.sha256 != row.sha256:  # what comes twice the same is all that Vonage has
+                    raise DownloadFailed("waiting", problem, sha256=file.sha256)
                 await lease.renew(is_forced=True)
                 await self._keep(file, lease)
             finally:
@@ -345,7 +357,9 @@ class Fetcher(Poller[RecordingRow]):
         if state == "waiting" and row.tries >= self.schedule.tries:
             state = "failed"
         named = row if row.problem else row._replace(problem=f"{_OF_PART[part]}{why}", cure=why.cure)
-        return named._replace(state=state) if part == "state" else named._replace(transcript_state=state)
+        if part == "transcript_state":
+            return named._replace(transcript_state=state)
+        return named._replace(state=state, sha256=why.sha256 or row.sha256)
 
 
 class LostClaim(Exception):

@@ -50,7 +50,8 @@ class RecordingRow(NamedTuple):
         url: where Vonage keeps the audio; never shown. "" until it is announced: its transcript may come first.
         started_at, duration_ms: of the audio, as announced.
         size: bytes: as announced, then as fetched.
-        content_type, sha256: of the audio, "" until it is kept.
+        content_type: of the audio, "" until it is kept.
+        sha256: of the audio as it came last, kept or not.
         state: see `RecordingState`.
         problem, cure: why it is not kept yet, or its transcript is not, without any value of the call; "" for no
             reason.
@@ -248,8 +249,8 @@ _DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $
 
 SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
 
-SELECT_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
-"""The newest first: a message that came just now is not behind a thousand others."""
+SELECT_OLDEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+SELECT_NEWEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
 
 CLAIM: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET leased_until = $2, claim = $3, tries = tries + 1, has_file = 1 WHERE id = $1
@@ -435,12 +436,15 @@ class Recordings:
         """Whether `claim` would find any. Writes nothing."""
         return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
 
-    async def claim(self, now: int, leased_until: int, claim: str, limit: int) -> Sequence[RecordingRow]:
-        """Claim up to `limit` recordings that are due and that nobody else has claimed, those first that came due last.
+    async def claim(
+        self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
+    ) -> Sequence[RecordingRow]:
+        """Claim up to `limit` recordings that are due and that nobody else has claimed, by the time that they are due.
 
         Returns them updated. Nobody else gets them before `leased_until`.
         """
-        return await self._database.write(partial(_claim, now, leased_until, claim, limit))
+        due = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
+        return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
         """Claim it for longer; False when somebody else has claimed it since."""
@@ -492,8 +496,8 @@ def _many(sql: str, rows: Sequence[Sequence[Any]]) -> Work[None]:
     yield Many(sql, rows)
 
 
-def _claim(now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
-    due = [recording_row(row) for row in (yield SELECT_DUE, (now, limit))]
+def _claim(sql: str, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
+    due = [recording_row(row) for row in (yield sql, (now, limit))]
     yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
     return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
 

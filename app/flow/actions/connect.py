@@ -32,7 +32,7 @@ from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied
 from app.flow.issues import did_you_mean
 from app.flow.language.reader import HINTS, Reader, read_fields
 from app.flow.language.targets import read_run
-from app.flow.model import Callback, Draft, Frame, Runs, Value
+from app.flow.model import Callback, Draft, Flow, Frame, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.types import TYPES, ValueType
 from app.ncco.hints import ENDPOINT_NAMES
@@ -425,3 +425,12 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 def _is_answer(name: str) -> bool:
     """Whether a key is `onAnswer`, or that in another spelling."""
     return name.replace("_", "").replace("-", "").lower() == ON_ANSWER.lower()
+
+
+def computing_numbers(flow: Flow) -> list[str]:
+    """The steps, as `flow.step`, that dial a number or address which is known in the call alone."""
+    return [
+        f"{flow.name}.{step.name}"
+        for step in flow.steps.values()
+        if any(target.is_computed for part in step.parts if isinstance(part, ConnectPart) for target in part.targets)
+    ]

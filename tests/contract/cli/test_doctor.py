@@ -297,6 +297,18 @@ def test_what_recordings_need_is_found(project: Path) -> None:
     assert "no recordings are kept" == doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings")["ok"]
 
 
+def test_computed_numbers_that_nobody_allows_are_found(project: Path) -> None:
+    agent = '      - connect: "{{ call.custom_data.agent }}"\n'
+    (project / "flows" / "shop.yaml").write_text(
+        FLOW.replace("    goto: end", f"{agent}    on: {{completed: end, otherwise: end}}"), encoding="utf-8"
+    )
+    refused, allowed = (doctor(project, given, "--offline") for given in ({}, {"NCCO_DIAL_ALLOW": "44,49"}))
+
+    assert "no number that is computed is dialled (shop.hello)" in refused.of("dialling")["warning"]
+    assert "NCCO_DIAL_ALLOW" in refused.output
+    assert "if they begin with 44, 49" in allowed.of("dialling")["ok"]
+
+
 def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     async def write(store: Store) -> None:
         for id_ in ("1" * 32, "2" * 32):

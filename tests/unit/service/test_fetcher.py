@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,12 @@ async def fetching(
     folder: RecordingFiles,
     own_url: str,
     private: rsa.RSAPrivateKey | None = None,
+    *,
     lease_ms: int = LEASE_MS,
+    schedule: Schedule = QUICK,
 ) -> AsyncIterator[Fetcher]:
     media = MediaClient(new_client(), ApplicationTokens(APPLICATION_ID, pem(private)), own_url)
-    fetcher = Fetcher(store.recordings, folder, media, QUICK, lease_ms=lease_ms)
+    fetcher = Fetcher(store.recordings, folder, media, schedule, lease_ms=lease_ms)
     task = asyncio.create_task(fetcher.run())
     try:
         yield fetcher
@@ -147,6 +150,48 @@ async def test_audio_and_transcript_are_fetched_whatever_happens_to_the_other(
     states = (found.state, found.transcript_state, found.transcript)
     assert (("gone", "kept", "Please call me back.") if is_gone else ("kept", "gone", "")) == states
     assert ("" if is_gone else "its transcript: ") + "status 404: Vonage has it no longer" == found.problem
+
+
+LONG_WAV = b"RIFF" + (9_992).to_bytes(4, "little") + b"WAVEfmt " + bytes(9_984)
+
+
+@pytest.mark.parametrize(("body", "announced"), [(LONG_WAV, None), (MP3, len(MP3))])
+@pytest.mark.parametrize(
+    ("sizes", "state", "kept"),
+    [((500, 600, None), "kept", None), ((500, 500), "kept", 500), ((5, 600, 50), "failed", 0)],
+)
+async def test_a_part_of_a_file_is_fetched_again_until_it_is_whole_or_comes_the_same(
+    *,
+    store: Store,
+    folder: RecordingFolder,
+    server: MediaServer,
+    body: bytes,
+    announced: int | None,
+    sizes: tuple[int | None, ...],
+    state: str,
+    kept: int | None,
+) -> None:
+    parts = [File(body[: 100 + size] if size else body, pieces=30) for size in sizes]
+    found = await fetched(store, folder, server, row(server.put("/1", *parts), size=announced))
+
+    assert (state, len(sizes)) == (found.state, found.tries)
+    if state == "kept":
+        assert (body[: 100 + kept] if kept else body) == folder.file(found.id).read_bytes()
+    else:
+        assert f"only 150 of {len(body):,} bytes came" == found.problem
+        assert [] == list(folder.path.iterdir())
+
+
+async def test_the_newest_and_the_oldest_are_fetched_in_turns(
+    store: Store, folder: RecordingFolder, server: MediaServer
+) -> None:
+    rows = [row(server.put(f"/{number}"), number, due_at=number) for number in range(1, 7)]
+    for each in rows:
+        await store.recordings.add(each)
+    async with fetching(store, folder, server.url, schedule=replace(QUICK, slots=1)):
+        await settled(store)
+
+    assert ["/6", "/1", "/5", "/2", "/4", "/3"] == server.requests
 
 
 async def test_a_lost_file_that_is_there_again_is_not_fetched(
