@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import re
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import httpx
 import orjson
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import HALF_OPENED, OpenedState
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
@@ -86,7 +85,7 @@ class LookupClient:
         self.budget_ms = budget_ms
         self.http = http or new_client(private_hosts)
         self._clock = clock
-        self._breakers = breakers or CircuitBreakers()
+        self._breakers = breakers or CircuitBreakers(clock=clock)
         self._functions = PythonFunctions(modules)
         self._cache = AnswerCache(clock)
         self._shared: dict[bytes, asyncio.Task[bytes]] = {}
@@ -179,7 +178,7 @@ class LookupClient:
     async def _ask(self, request: LookupRequest, key: str) -> bytes:
         """Ask outside. Raises LookupFailure."""
         limit_ms = self._limit_ms(request)
-        async with self._breakers.closed(_source_of(request)):
+        with self._breakers.closed(_source_of(request)):
             try:
                 async with asyncio.timeout(limit_ms / 1000):
                     if request.method == "PYTHON":
@@ -231,40 +230,54 @@ def cache_key(request: LookupRequest) -> bytes:
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function: after several failures in a row it is not asked for a while."""
+    """One circuit breaker per host or function: after several failures in a row it is not asked for a while.
 
-    def __init__(self, failures: int = FAILURES, pause_s: float = PAUSE_S) -> None:
-        self._failures = failures
-        self._breakers = AsyncCircuitBreakerFactory(default_threshold=failures, default_ttl=pause_s)
-        self._probing: set[str] = set()
+    Args:
+        failures: how many in a row open a circuit.
+        pause_s: how long it stays open; then a single request tests the host.
+        clock: monotonic seconds, so that a circuit does not stay open for an hour when the time of day is corrected.
+    """
 
-    @asynccontextmanager
-    async def closed(self, name: str) -> AsyncIterator[None]:
+    def __init__(
+        self, failures: int = FAILURES, pause_s: float = PAUSE_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = failures
+        self._pause_s = pause_s
+        self._clock = clock
+        self._failures: dict[str, int] = {}
+        self._open_until: dict[str, float] = {}
+
+    @contextmanager
+    def closed(self, name: str) -> Iterator[None]:
         """Ask `name` inside this context. Raises LookupFailure while its circuit is open.
 
         A LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation counts as neither.
         """
-        breaker = await self._breakers.get_breaker(name)
-        if name in self._probing:
-            raise self._open(name)
-        try:
-            await breaker.__aenter__()
-        except OpenedState:
-            raise self._open(name) from None
-        is_probe = breaker.context.state == HALF_OPENED
-        if is_probe:
-            self._probing.add(name)
+        is_test = name in self._open_until
+        if is_test and self._clock() < self._open_until[name]:
+            raise LookupFailure(f"not asked: {name} has failed {self._most} times in a row and is paused")
+        if is_test:
+            self._open_until[name] = math.inf  # for all others, until this one knows
         try:
             yield
         except LookupFailure as failure:
-            outage = failure if failure.is_outage else None
-            await breaker.__aexit__(type(outage) if outage else None, outage, None)
+            self._count(name, is_test=is_test, is_outage=failure.is_outage)
+            raise
+        except BaseException:
+            if is_test:
+                self._open_until[name] = self._clock()  # the next one tests it
             raise
         else:
-            await breaker.__aexit__(None, None, None)
-        finally:
-            if is_probe:
-                self._probing.discard(name)
+            self._count(name, is_test=is_test, is_outage=False)
 
-    def _open(self, name: str) -> LookupFailure:
-        return LookupFailure(f"not asked: {name} has failed {self._failures} times in a row and is paused")
+    def _count(self, name: str, *, is_test: bool, is_outage: bool) -> None:
+        """Note a result. While the circuit is open, only that of the test counts; the others began before."""
+        if name in self._open_until and not is_test:
+            return
+        if not is_outage:
+            self._failures.pop(name, None)
+            self._open_until.pop(name, None)
+            return
+        self._failures[name] = self._failures.get(name, 0) + 1
+        if self._failures[name] >= self._most:
+            self._open_until[name] = self._clock() + self._pause_s

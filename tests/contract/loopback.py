@@ -1,4 +1,4 @@
-"""Plain HTTP to servers on the loopback: as `httpx.get` and `httpx.post`, without the 20 ms to load certificates."""
+"""Plain HTTP to servers on the loopback: as `httpx.get` and `httpx.post`, patient, and without loading certificates."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Final
 
 import httpx
 
-get: Final = partial(httpx.get, verify=False, trust_env=False)
-post: Final = partial(httpx.post, verify=False, trust_env=False)
+get: Final = partial(httpx.get, verify=False, trust_env=False, timeout=30)
+post: Final = partial(httpx.post, verify=False, trust_env=False, timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +25,8 @@ from tests.contract import loopback
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 PUBLIC_URL: Final = "https://calls.example.com"
 STARTS_WITHIN_S: Final = 60.0
-HOOKS_WITHIN_S: Final = 10.0
+HOOKS_WITHIN_S: Final = 30.0
+PORTS: Final = range(10_000, 32_000)
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "NCCO_PUBLIC_URL": PUBLIC_URL,
@@ -81,7 +83,7 @@ class Server:
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. The exit code; negative after a kill."""
         self._process.send_signal(number)
-        code = self._process.wait(timeout=30)
+        code = self._process.wait(timeout=60)
         self._reader.join()
         return code
 
@@ -108,10 +110,14 @@ class Server:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of the loopback that nobody listens on, below those that the system gives to connections.
+
+    A server that is started later, or again, would find one of those taken by any client of this machine.
+    """
+    while True:
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port := secrets.choice(PORTS)))
+            return port
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tests.contract import loopback
 from tests.contract.server import NCCO, STARTS_WITHIN_S, free_port
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
+
+HEAD = re.compile(rb"HTTP/1.1 .*?\r\ncontent-length: (\d+)\r\n(?:.*?\r\n)?\r\n", re.DOTALL)
+PATIENCE_S = 30.0
 
 
 @dataclass
@@ -36,29 +40,34 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def raw(self, *chunks: bytes, timeout_s: float = 5.0) -> bytes:
-        """Everything that comes back for these bytes until the server falls silent or closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as connection:
+    def raw(self, *chunks: bytes, answers: int = 1) -> bytes:
+        """See `received`, for these bytes."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
             for chunk in chunks:
                 connection.sendall(chunk)
-            return received(connection)
+            return received(connection, answers)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
-def received(connection: socket.socket, silence_s: float = 0.3) -> bytes:
-    """What comes until nothing comes for a while."""
-    answer = b""
-    connection.settimeout(5)
-    try:
-        while chunk := connection.recv(65536):
-            answer += chunk
-            connection.settimeout(silence_s)
-    except (TimeoutError, ConnectionError):
-        pass
-    return answer
+def received(connection: socket.socket, answers: int = 1) -> bytes:
+    """What comes until so many answers are whole, or the server closes. Raises TimeoutError when it does neither."""
+    found = b""
+    connection.settimeout(PATIENCE_S)
+    with suppress(ConnectionError):
+        while whole(found) < answers and (chunk := connection.recv(65536)):
+            found += chunk
+    return found
+
+
+def whole(answers: bytes) -> int:
+    """How many answers that say their length are whole."""
+    count = 0
+    while (head := HEAD.match(answers)) and len(answers) >= (end := head.end() + int(head[1])):
+        answers, count = answers[end:], count + 1
+    return count
 
 
 @contextmanager
@@ -88,6 +97,6 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
 def is_ready(server: Running) -> bool:
     """Whether `/readyz` says so."""
     try:
-        return loopback.get(f"{server.url}/readyz", timeout=20).status_code == 200
+        return loopback.get(f"{server.url}/readyz", timeout=STARTS_WITHIN_S).status_code == 200
     except httpx.TransportError:
         return False

@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def line_with(server: Server, text: str) -> str:
     """The first line with a text, without its time; waits some seconds for it."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         for line in server.lines:
             if text in line:

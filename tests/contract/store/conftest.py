@@ -46,8 +46,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def sqlite_store(path: Path) -> AsyncIterator[Store]:
-    """An open store that waits 2 s for others."""
-    store = Store(SqliteDatabase(path, busy_ms=2_000))
+    """An open store that waits 30 s for others."""
+    store = Store(SqliteDatabase(path, busy_ms=30_000))
     await store.open()
     yield store
     await store.close()
@@ -56,6 +56,6 @@ async def sqlite_store(path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def other(path: Path) -> Iterator[sqlite3.Connection]:
     """What another process on the same file can do."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     yield connection
     connection.close()

@@ -15,7 +15,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+
+from tests.contract.server import free_port
 
 USER, GUARDED, PASSWORD = "ncco", "guarded", "s3cret word/%"
 START_S = 60
@@ -212,7 +213,7 @@ class Server:
         work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[list[tuple[Any, ...]]]],
     ) -> list[tuple[Any, ...]]:
         async def whole() -> list[tuple[Any, ...]]:
-            connection = await asyncpg.connect(self.url(database), timeout=5)
+            connection = await asyncpg.connect(self.url(database), timeout=30)
             try:
                 return await work(connection)
             finally:
@@ -233,14 +234,6 @@ class Server:
             raise found[0]
         rows: list[tuple[Any, ...]] = found[0]
         return rows
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 @contextmanager

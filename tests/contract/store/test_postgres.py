@@ -26,6 +26,7 @@ PEOPLE = tuple(f"leg-{number}" for number in range(8))
 MANY = 100
 BOUND_S = 10.0
 """Far more than the limits of the store, and far less than for ever: the machine may be busy."""
+WHO_WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 WHAT_CALLS_HAVE = """
     SELECT id,
            (SELECT count(*) FROM turns WHERE call_key = calls.key),
@@ -76,12 +77,12 @@ def held(table: str = "webhooks") -> Iterator[None]:
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             is_locked.set()
-            await asyncio.to_thread(is_over.wait, 20)
+            await asyncio.to_thread(is_over.wait)
         await connection.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(hold()))
     thread.start()
-    is_locked.wait(10)
+    assert is_locked.wait(30)
     try:
         yield
     finally:
@@ -103,7 +104,7 @@ async def until(claim: Callable[[], bool]) -> None:
 async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
     """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
     first = asyncio.ensure_future(writes[0])
-    await asyncio.sleep(0.1)
+    await until(lambda: bool(ask(WHO_WAITS)))
     others = [asyncio.ensure_future(write) for write in writes[1:]]
     await asyncio.sleep(0)
     return [first, *others]
@@ -113,7 +114,7 @@ async def test_hooks_that_hang_leave_callers_their_connections(store: Store) -> 
     await store.open_call(*new_call("leg-0"))
     with held("hooks"):
         hooks = [asyncio.ensure_future(store.hook_sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
-        await asyncio.sleep(0.1)
+        await until(lambda: bool(ask(WHO_WAITS)))
         found = await asyncio.gather(*(store.load("leg-0") for _ in range(MANY)))
         were_done = [hook.done() for hook in hooks]
     await asyncio.gather(*hooks, return_exceptions=True)
@@ -274,7 +275,7 @@ def test_loop_that_ends_in_the_middle_leaves_nobody_waiting() -> None:
     async def leave() -> None:
         await store.open()
         listening.append(asyncio.ensure_future(listen()))
-        await asyncio.sleep(0.05)
+        await until(lambda: bool(ask(WHO_WAITS)))
 
     async def listen() -> None:
         try:

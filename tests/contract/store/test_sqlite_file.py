@@ -9,6 +9,7 @@ import resource
 import shutil
 import sqlite3
 import stat
+import sys
 import tempfile
 import threading
 import time
@@ -69,9 +70,9 @@ def make_calls(path: Path, count: int, size: int = 900) -> None:
     asyncio.run(run())
 
 
-async def store_with_a_call(path: Path) -> Store:
+async def store_with_a_call(path: Path, busy_ms: int = 300) -> Store:
     """A store that holds no lock yet, since it was just opened."""
-    store = Store(SqliteDatabase(path, busy_ms=300))
+    store = Store(SqliteDatabase(path, busy_ms=busy_ms))
     await store.open()
     await store.open_call(*new_call("leg-1"))
     await store.close()
@@ -311,7 +312,7 @@ async def test_locked_file_is_unavailable_after_a_bounded_wait_and_works_when_fr
 async def test_read_waits_for_an_exclusive_lock_without_blocking_the_loop(
     path: Path, other: sqlite3.Connection
 ) -> None:
-    store = await store_with_a_call(path)
+    store = await store_with_a_call(path, 30_000)
     lock_exclusively(other)
     reading = asyncio.ensure_future(store.load("leg-1"))
     await asyncio.sleep(0.05)
@@ -345,10 +346,19 @@ def lock_exclusively(connection: sqlite3.Connection) -> None:
 # Groups of writes
 
 
+def a_writer_waits() -> bool:
+    """Whether the thread that writes has begun a group, which another process holds up."""
+    frames = sys._current_frames()
+    writers = [thread.ident for thread in threading.enumerate() if thread.name.startswith("writer of ")]
+    return any(frames[ident].f_code.co_name == "_commit" for ident in writers if ident in frames)
+
+
 async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
     """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
     first = asyncio.ensure_future(writes[0])
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while not a_writer_waits():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
     others = [asyncio.ensure_future(write) for write in writes[1:]]
     await asyncio.sleep(0)
     return [first, *others]
@@ -383,7 +393,7 @@ async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
 
 
 async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection) -> None:
-    store = Store(SqliteDatabase(path, queue_limit=2))
+    store = Store(SqliteDatabase(path, busy_ms=30_000, queue_limit=2))
     await store.open()
     other.execute("BEGIN IMMEDIATE")
     begun = await start(store.check())
@@ -417,7 +427,7 @@ async def test_cancelled_writes_are_whole_or_missing_and_disturb_nobody(
 
 
 def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, other: sqlite3.Connection) -> None:
-    store = Store(SqliteDatabase(path))
+    store = Store(SqliteDatabase(path, busy_ms=30_000))
 
     async def leave_a_write_behind() -> None:
         await store.open()

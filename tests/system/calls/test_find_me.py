@@ -55,7 +55,7 @@ def here(server: RunningServer, url: str) -> str:
 
 
 def post(server: RunningServer, url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    response = loopback.post(here(server, url), json=fields, timeout=10)
+    response = loopback.post(here(server, url), json=fields)
     assert response.status_code == httpx.codes.OK
     ncco: list[dict[str, Any]] = response.json() if response.content else []
     return ncco
@@ -74,7 +74,7 @@ def answer(server: RunningServer, ncco: list[dict[str, Any]], leg: str) -> list[
     """The party that is rung picks up: Vonage tells us, and asks what it hears."""
     fields = {**CALLER, "to": endpoint(ncco)["number"], "uuid": leg}
     post(server, action(ncco, "connect")["eventUrl"][0], {**fields, "status": "answered", "direction": "outbound"})
-    response = loopback.get(here(server, endpoint(ncco)["onAnswer"]["url"]), params=fields, timeout=10)
+    response = loopback.get(here(server, endpoint(ncco)["onAnswer"]["url"]), params=fields)
     assert response.status_code == httpx.codes.OK
     heard: list[dict[str, Any]] = response.json()
     return heard
@@ -110,8 +110,8 @@ def test_who_declines_passes_the_call_on_and_who_takes_it_ends_the_search(tmp_pa
         second = hang_up(server, first, "leg-2")
         joined = press(server, answer(server, second, "leg-3"), "1", "leg-3")
         thanked = hang_up(server, second, "leg-3")
-        late = loopback.get(here(server, endpoint(second)["onAnswer"]["url"]), timeout=10).json()
-        forged = loopback.get(f"http://{server.address}/webhooks/onanswer/AAAA", timeout=10)
+        late = loopback.get(here(server, endpoint(second)["onAnswer"]["url"])).json()
+        forged = loopback.get(f"http://{server.address}/webhooks/onanswer/AAAA")
 
     assert "447700900111" == endpoint(first)["number"]
     assert "A call from 4 4, 7 7 0, 0 9 0, 0 1 2 3. To take it, press 1. To decline, press 2." == heard[0]["text"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 NCCO = str(Path(sys.executable).with_name("ncco"))
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 60.0
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class RunningServer:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait; the code that the process ended with."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
 def happens(claim: Callable[[], bool], within_s: float = 60.0) -> bool:

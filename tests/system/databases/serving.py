@@ -14,7 +14,7 @@ from tests.system.cli import running
 
 HERE = Path(__file__).parent
 KEY = "invented-key-of-the-databases-for-tests-only"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
 
 
 def settings(home: Path, url: str, flows: str) -> dict[str, str]:

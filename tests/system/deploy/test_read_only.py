@@ -94,7 +94,7 @@ def new_legs() -> Iterator[str]:
 def test_it_answers_takes_new_flows_and_new_keys_and_ends_well(home: Path, words: tuple[str, ...]) -> None:
     def answer(leg: str) -> httpx.Response:
         call = {"to": "442079460000", "from": "447700900123", "uuid": leg}
-        return loopback.post(f"http://{server.address}/webhooks/answer", json=call, timeout=20)
+        return loopback.post(f"http://{server.address}/webhooks/answer", json=call)
 
     before = sealed(home / "data", home / "tmp")
     with running_server(home, "--port", "0", *words, cwd=home / "srv", env=environment(home), before=before) as server:

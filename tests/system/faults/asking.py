@@ -64,7 +64,7 @@ def is_ready(server: Served, within_s: float = 30.0) -> bool:
     return ready(server) == 200
 
 
-def becomes_unready(server: Served, within_s: float = 10.0) -> bool:
+def becomes_unready(server: Served, within_s: float = 30.0) -> bool:
     """Whether it says soon that it is not ready: it probes its store every two seconds."""
     until = time.monotonic() + within_s
     while ready(server) != 503 and time.monotonic() < until:

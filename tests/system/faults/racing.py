@@ -18,7 +18,7 @@ from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Wire
 
 CALLER: Final = {"to": "442079460000", "from": "447700900123"}
-TOLD_S: Final = 20.0
+TOLD_S: Final = 60.0
 KEY: Final = "invented-key-of-both-servers-for-tests-only"
 OF_POSTGRES: Final = "convert_from(ncco, 'UTF8')"
 

@@ -44,7 +44,7 @@ class Served:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait; the code that it ended with."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def held(self) -> dict[str, int]:
         """What the process holds now: memory in KiB, threads, open files."""

@@ -37,7 +37,7 @@ def is_listening(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until_gone(pids: list[int], within_s: float = 20) -> list[int]:
+def wait_until_gone(pids: list[int], within_s: float = 30) -> list[int]:
     """Those that are still there at the end."""
     until = time.monotonic() + within_s
     while time.monotonic() < until and any(map(is_running, pids)):
@@ -100,7 +100,7 @@ async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str],
     await asyncio.sleep(1.0)
     server.process.send_signal(signal.SIGTERM)
     statuses = sum(await asyncio.gather(*callers), Counter[int]())
-    return statuses, lost, await asyncio.to_thread(server.process.wait, 30)
+    return statuses, lost, await asyncio.to_thread(server.process.wait, 60)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -14,7 +14,7 @@ from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Wire
 
 CALLER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
-TOLD_S = 20.0
+TOLD_S = 30.0
 
 
 async def choose_sales(server: Served) -> None:

@@ -122,7 +122,7 @@ def rename_when_alone(line: Line, name: str, other: str) -> None:
     """Nobody may be connected to what is renamed, and the server connects all the time."""
     line.postgres.ask(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
     line.end_connections()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while True:
         try:
             line.postgres.ask(f"ALTER DATABASE {name} RENAME TO {other}")
@@ -154,16 +154,18 @@ def too_many_connections(line: Line) -> Iterator[None]:
         )
         held += [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(3)]
         are_taken.set()
-        await asyncio.to_thread(is_over.wait, 30)
+        await asyncio.to_thread(is_over.wait)
         for one in held:
             await one.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(take()))
     thread.start()
-    assert are_taken.wait(20)
-    yield
-    is_over.set()
-    thread.join()
+    assert are_taken.wait(30)
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 @contextmanager
@@ -176,15 +178,17 @@ def locked(line: Line) -> Iterator[None]:
         async with connection.transaction():
             await connection.execute("LOCK TABLE webhooks, probes IN ACCESS EXCLUSIVE MODE")
             is_locked.set()
-            await asyncio.to_thread(is_over.wait, 60)
+            await asyncio.to_thread(is_over.wait)
         await connection.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(hold()))
     thread.start()
-    assert is_locked.wait(20)
-    yield
-    is_over.set()
-    thread.join()
+    assert is_locked.wait(30)
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 Fault = Callable[[Line], AbstractContextManager[None]]

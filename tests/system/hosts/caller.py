@@ -35,7 +35,7 @@ class Vonage:
 
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
-        self._client = httpx.AsyncClient(timeout=10, limits=limits)
+        self._client = httpx.AsyncClient(timeout=30, limits=limits)
         return self
 
     async def __aexit__(

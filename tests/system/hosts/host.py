@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.contract import loopback
+from tests.contract.server import free_port
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.hosts.release import write_release
 
@@ -86,7 +87,7 @@ def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -
         for place, release in enumerate(releases):
             home = folder / f"host-{place}"
             write_release(home, release)
-            running = _started(home, database, "0", *words)
+            running = _started(home, database, str(free_port()), *words)
             server = running.__enter__()
             made.append(Host(home, database, server, server.address, running))
             wait_until_ready(server.address)

@@ -17,7 +17,12 @@ from tests.system.repository.tracked import ROOT
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
-UP_WITHIN_S = 10.0
+UP_WITHIN_S = 30.0
+TRIED = """
+log_format tried '$upstream_addr|$upstream_response_time';
+log_subrequest on;
+access_log {folder}/tried.log tried;
+"""
 
 
 def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
@@ -28,7 +33,8 @@ def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
         assert name in text, name
         text = text.replace(name, address)
     text = re.sub(r"resolver [^;]+;", "", text)
-    return text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(" /tmp/", f" {folder}/")
+    text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(" /tmp/", f" {folder}/")
+    return re.sub(r"access_log off;.*", TRIED.format(folder=folder), text)
 
 
 @contextmanager
@@ -45,7 +51,14 @@ def proxy(folder: Path, port: int, addresses: Sequence[str]) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
+
+
+def tries(folder: Path, address: str) -> list[float]:
+    """What nginx waited for a host of its line, in seconds, each time that it asked it."""
+    asked = [line.split("|") for line in (folder / "tried.log").read_text().splitlines()]
+    pairs = [pair for names, times in asked for pair in zip(names.split(", "), times.split(", "), strict=True)]
+    return [float(seconds) for name, seconds in pairs if name == address]
 
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

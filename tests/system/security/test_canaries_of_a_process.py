@@ -27,7 +27,7 @@ BROKEN = (
 def sent(server: RunningServer, request: str) -> bytes:
     """What comes back for a request that no client would send."""
     host, _, port = server.address.partition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(request.encode())
         connection.shutdown(socket.SHUT_WR)
         return connection.recv(65_536)
@@ -50,7 +50,7 @@ def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
         replies += [loopback.post(f"{base}/webhooks/event", content=json.dumps(pressed)[:-1]).content]
         replies += [sent(server, request) for request in BROKEN]
         server.process.send_signal(signal.SIGKILL)
-        server.process.wait(timeout=10)
+        server.process.wait(timeout=60)
         files = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("calls.db*")))
 
     assert [] == [reply for reply in replies if KEYS.encode() in reply]

@@ -140,7 +140,7 @@ def post(server: Server, url: str, **fields: Any) -> str:
     """A webhook of the call; the last callback URL of the NCCO that comes back."""
     who = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": CALLER, "to": "442079460000"}
     path = url[url.index("/webhooks") :]
-    answer = loopback.post(f"{server.url}{path}", json={**who, **fields}, timeout=10).raise_for_status()
+    answer = loopback.post(f"{server.url}{path}", json={**who, **fields}).raise_for_status()
     urls = [each["eventUrl"][0] for each in (answer.json() if answer.content else []) if "eventUrl" in each]
     return urls[-1] if urls else ""
 

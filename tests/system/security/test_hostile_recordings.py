@@ -40,7 +40,7 @@ FIELDS: Final[tuple[dict[str, Any], ...]] = (
 
 def post(server: Server, body: str) -> int:
     headers = {"content-type": "application/json"}
-    return loopback.post(f"{server.url}/webhooks/event", content=body, headers=headers, timeout=10).status_code
+    return loopback.post(f"{server.url}/webhooks/event", content=body, headers=headers).status_code
 
 
 def test_hostile_webhooks_are_answered_and_what_is_kept_can_be_shown(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import signal
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from app.web.metrics import Metrics
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import happens, running_server
 from tests.system.security.signing import status
+from tests.unit.service.outbox_kit import until
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -89,14 +89,15 @@ def secret_of(settings: Settings, field: str) -> str:
 
 
 async def changed(settings: Settings, change: Callable[[], object]) -> tuple[list[Settings], list[dict[str, object]]]:
-    """What is taken over, and logged, after a change."""
+    """What is taken over, and logged, after a change, if a file of a secret has changed, and after SIGHUP."""
     taken: list[Settings] = []
     with capture_logs() as lines:
         async with rotating_secrets(settings, taken.append, Metrics(), structlog.get_logger(), poll_s=0.01):
             change()
-            await asyncio.sleep(0.1)
+            await until(lambda: lines or not settings.secret_files)
+            before = len(lines)
             signal.raise_signal(signal.SIGHUP)
-            await asyncio.sleep(0.1)
+            await until(lambda: len(lines) > before)
     return taken, [dict(line) for line in lines]
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import httpx
 import pytest
 
 from tests.contract import loopback
+from tests.contract.server import STARTS_WITHIN_S, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5
@@ -61,16 +61,16 @@ class Server:
     def heard(self, to: str = "447700900999", path: str = "/webhooks/answer") -> str:
         """What a new caller hears first."""
         query = {"to": to, "from": "447700900123", "uuid": f"leg-{time.monotonic_ns()}"}
-        ncco = loopback.get(f"http://127.0.0.1:{self.port}{path}", params=query, timeout=10).json()
+        ncco = loopback.get(f"http://127.0.0.1:{self.port}{path}", params=query, timeout=30).json()
         return str(ncco[0]["text"])
 
     def readyz(self) -> dict[str, Any]:
-        response = loopback.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10)
+        response = loopback.get(f"http://127.0.0.1:{self.port}/readyz", timeout=30)
         state: dict[str, Any] = response.json() | {"status": response.status_code}
         return state
 
     def metric(self, name: str) -> float:
-        text = loopback.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).text
+        text = loopback.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30).text
         return next(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split()[0] == name)
 
     def log(self, event: str) -> list[dict[str, Any]]:
@@ -88,13 +88,6 @@ def until(claim: Callable[[], bool], within_s: float = 30) -> None:
     while not claim():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -123,12 +116,12 @@ def serving(folder: Path, *words: str) -> Iterator[Server]:
             return False
 
     try:
-        until(is_ready, within_s=20)
+        until(is_ready, STARTS_WITHIN_S)
         yield server
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         finally:
             process.kill()
             process.wait()
@@ -213,8 +206,9 @@ def test_folders_that_disappear_change_nothing(project: Path) -> None:
         server.flows.mkdir()
         time.sleep(1.5)
         heard_empty = server.heard()
+        refused = len(server.log("flows refused"))
         server.hang_up()
-        time.sleep(1)
+        until(lambda: len(server.log("flows refused")) > refused)
 
         assert ["This is main."] * 3 == [heard_without, heard_empty, server.heard()]
         assert "E123" in server.readyz()["rejected"][0]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient, lookups_of_turn
+
+PATIENCE_MS: Final = 30_000
+"""What a request may take whose limit no test is about: the machine may be busy."""
 
 
 def lookup(request: LookupRequest, name: str = "customer", key: str = "leg:1:flow.step.customer") -> Lookup:
     return Lookup("step", name, request, key)
 
 
-def get(url: str, **more: Any) -> LookupRequest:
-    return LookupRequest("GET", url, **more)
+def get(url: str, *, timeout_ms: int = PATIENCE_MS, **more: Any) -> LookupRequest:
+    return LookupRequest("GET", url, timeout_ms=timeout_ms, **more)
 
 
 async def ask(client: LookupClient, *requests: LookupRequest) -> tuple[LookupAnswer, ...]:

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.service.lookups import CircuitBreakers, LookupClient
 from app.store import Store, open_store
+from tests.unit.service.asking import PATIENCE_MS
 from tests.unit.service.lookup_server import LookUpServer
 from tests.unit.service.receiver import Receiver, receiving
 
-PAUSE_S = 0.8
+
+@dataclass(slots=True)
+class StandingClock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -30,8 +40,15 @@ async def server() -> AsyncIterator[LookUpServer]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[LookupClient]:
-    opened = LookupClient(budget_ms=2000, breakers=CircuitBreakers(pause_s=PAUSE_S))
+def pauses() -> StandingClock:
+    """The clock of the circuit breakers of `client`."""
+    return StandingClock()
+
+
+@pytest.fixture
+async def client(pauses: StandingClock) -> AsyncIterator[LookupClient]:
+    """A client that has as much time as a busy machine takes."""
+    opened = LookupClient(budget_ms=PATIENCE_MS, breakers=CircuitBreakers(clock=pauses))
     yield opened
     await opened.close()
 

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from tests.contract.server import free_port
+
 GOOD = b'{"name": "Ann", "tier": "gold"}'
 BOMB = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
 
@@ -50,7 +52,7 @@ async def slow(connection: Connection) -> None:
 
 
 async def silent(connection: Connection) -> None:
-    await asyncio.sleep(30)
+    await asyncio.sleep(300)
 
 
 async def missing_at_length(connection: Connection) -> None:
@@ -191,8 +193,8 @@ class LookUpServer:
 
     async def start(self) -> None:
         """Listen; after `stop` on the same port again."""
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.contract.server import free_port
 from tests.contract.serving_thread import serving_thread
 
 
@@ -58,7 +59,7 @@ class Receiver:
         self.answers = list(answers)
         return self
 
-    def wait_for(self, count: int, within_s: float = 10.0) -> list[Post]:
+    def wait_for(self, count: int, within_s: float = 30.0) -> list[Post]:
         """The posts, once there are so many."""
         until = time.monotonic() + within_s
         while len(self.posts) < count and time.monotonic() < until:
@@ -96,7 +97,7 @@ async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> Non
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver that listens on `port`, or on any free one."""
+    """A receiver that listens on `port`, or on any free one, also when it comes back."""
     receiver = Receiver()
-    with serving_thread(receiver, port) as receiver.port:
+    with serving_thread(receiver, port or free_port()) as receiver.port:
         yield receiver

@@ -80,25 +80,21 @@ def large() -> str:
     return "x" * 70_000
 
 
-def sleepy() -> None:
-    time.sleep(2)
-
-
 def late() -> Awaitable[None]:
     time.sleep(0.3)
     return async_stuck()
 
 
 def stuck() -> None:
-    released.wait(20)
+    released.wait(60)
 
 
 async def async_stuck() -> None:
-    await asyncio.sleep(20)
+    await asyncio.sleep(60)
 
 
 async def stubborn() -> None:
-    for _ in range(40):
+    while not released.is_set():
         try:
             await asyncio.sleep(0.05)
         except asyncio.CancelledError:

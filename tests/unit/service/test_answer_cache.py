@@ -4,7 +4,7 @@ from typing import Any
 
 from app.flow.language.lookups import LookupRequest
 from app.service.lookups import AnswerCache, LookupClient, cache_key, lookups_of_turn
-from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.asking import PATIENCE_MS, ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer, broken_json, failing, good, html
 
 
@@ -39,7 +39,7 @@ async def test_a_good_answer_is_given_again(client: LookupClient, server: LookUp
 
 async def test_an_answer_gets_old(server: LookUpServer) -> None:
     clock = Clock()
-    client = LookupClient(clock=clock)
+    client = LookupClient(PATIENCE_MS, clock=clock)
     request = get(server.url("good"), cache_ms=30_000)
 
     await ask_one(client, request)
@@ -104,7 +104,7 @@ async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
     (hit,) = await hasty((request,))
     (still,) = await lookups_of_turn(client.answer, 0)((request,))
 
-    assert short.problem.startswith("timed out after 50 ms, which were left of 2000 ms")
+    assert short.problem.startswith("timed out after 50 ms, which were left of 30000 ms")
     assert ("", "") == (kept.problem, hit.problem)
     assert (True, True) == (hit.is_cached, still.is_cached)
     assert 1 == len(server.requests)

@@ -14,6 +14,7 @@ from app.service.library import Library
 from app.service.retention import BATCH_SIZE, Sweeper, Swept
 from tests.contract.store.memory_store import MemoryStore
 from tests.contract.store.stored_rows import NOON_MS, new_call, revision_row
+from tests.unit.service.outbox_kit import until
 
 FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'
 NOW = datetime.fromtimestamp(NOON_MS / 1000, UTC) + timedelta(days=31)
@@ -62,7 +63,7 @@ async def test_a_store_that_is_away_ends_no_sweeping() -> None:
     store.errors = iter([StoreUnavailable("locked"), ValueError("odd")] + [StoreUnavailable("still")] * 100)
     sweeper = await made(store, told, every_s=0.01)
     task = asyncio.create_task(sweeper.run())
-    await asyncio.sleep(0.3)
+    await until(lambda: len(told) >= 3)
     task.cancel()
 
     assert [Swept(problem="locked"), Swept(problem="ValueError: odd")] == told[:2]

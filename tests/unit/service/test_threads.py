@@ -57,7 +57,7 @@ async def test_only_so_many_of_a_key_run_at_once() -> None:
 
 async def test_one_that_hangs_stops_only_its_own_key() -> None:
     threads, release = Threads(1), threading.Event()
-    hanging = asyncio.create_task(threads.run("a", lambda: release.wait(10)))
+    hanging = asyncio.create_task(threads.run("a", lambda: release.wait(60)))
     await asyncio.sleep(0.02)
     waiting = asyncio.create_task(threads.run("a", lambda: "after"))
 
@@ -72,7 +72,7 @@ def test_a_thread_that_ends_after_its_loop_says_nothing() -> None:
     release, ended = threading.Event(), threading.Event()
 
     def work() -> None:
-        release.wait(10)
+        release.wait(60)
         ended.set()
 
     async def start() -> None:
@@ -83,7 +83,7 @@ def test_a_thread_that_ends_after_its_loop_says_nothing() -> None:
     asyncio.run(start())
     release.set()
 
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 async def test_a_machine_without_threads_keeps_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,12 +107,12 @@ async def nothing() -> None:
 async def test_a_coroutine_that_comes_in_the_moment_of_a_cancellation_is_closed() -> None:
     loop, coroutine = asyncio.get_running_loop(), nothing()
 
-    def cancel_later() -> None:
-        time.sleep(0.05)  # meanwhile the thread ends
+    def cancel_later(thread: threading.Thread) -> None:
+        thread.join()
         loop.call_soon(task.cancel)
 
     def work() -> object:
-        loop.call_soon_threadsafe(cancel_later)
+        loop.call_soon_threadsafe(cancel_later, threading.current_thread())
         return coroutine
 
     task = asyncio.create_task(Threads(each=1).run("key", work))
