@@ -14,6 +14,8 @@ from tests.contract.calls.cases import Exchange
 from tests.contract.calls.conversation import Conversation
 from tests.contract.server import Server, StandIn, running, standing_in
 from tests.contract.store.postgres_server import shared_server, why_not
+from tests.contract.store.stored_rows import run_in
+from tests.system.cli.running import happens
 
 FLOW: Final = """
 flow: line
@@ -60,16 +62,27 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, stand_in: StandIn) ->
         yield started
 
 
+def a_minute_passes(server: Server) -> None:
+    """Whoever was sending a hook has lost it."""
+    url, ends = server.settings["NCCO_DATABASE_URL"], "UPDATE hooks SET leased_until = 0"
+    if url.startswith("sqlite"):
+        run_in(Path(url.removeprefix("sqlite:///")), ends)
+    else:
+        shared_server().run(ends, url.rpartition("/")[2])
+
+
 def test_call_goes_on_after_a_kill_and_a_new_key(server: Server, stand_in: StandIn) -> None:
-    stand_in.reset({"POST /began": {"reply": {}, "status": 503, "after_s": 6}})  # the kill comes during the first try
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    stand_in.reset({"POST /began": {"reply": {}, "after_s": 60}})
+    with httpx.Client(base_url=server.url, timeout=30) as client:
         conversation = Conversation(client, {"call": "leg-1"})
         before = [conversation.send(exchange) for exchange in (ANSWER, SILENCE, ONE)]
+    assert happens(lambda: bool(stand_in.asked))  # the kill comes during the first try
     server.end()
+    a_minute_passes(server)
     server.settings |= {"NCCO_KEY": NEW_KEY, "NCCO_KEY_PREVIOUS": OLD_KEY}
     stand_in.reset({})
     server.start()
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
         conversation.client = client
         after = [conversation.send(Exchange(again=number)) for number in (1, 2, 3)]
         last = conversation.send(BUSY)
@@ -80,7 +93,7 @@ def test_call_goes_on_after_a_kill_and_a_new_key(server: Server, stand_in: Stand
 
 
 def test_deliveries_at_the_same_time_get_one_ncco(server: Server, stand_in: StandIn) -> None:
-    with httpx.Client(base_url=server.url, timeout=20) as client, ThreadPoolExecutor(16) as threads:
+    with httpx.Client(base_url=server.url, timeout=30) as client, ThreadPoolExecutor(16) as threads:
         conversation = Conversation(client, {"call": "leg-1"})
         answers = {reply.body for reply in threads.map(conversation.send, [ANSWER] * 32)}
         silences = {reply.body for reply in threads.map(conversation.send, [SILENCE.model_copy(update={"of": 1})] * 32)}

@@ -34,7 +34,7 @@ class Wire:
         host, port: of the server. patience_s: seconds for a whole answer.
     """
 
-    def __init__(self, host: str, port: int, patience_s: float = 30.0) -> None:
+    def __init__(self, host: str, port: int, patience_s: float = 60.0) -> None:
         self._address = (host, port)
         self._patience_s = patience_s
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
