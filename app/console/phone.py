@@ -64,7 +64,8 @@ class CallRequest(PhoneText):
     """A call to place.
 
     Attributes:
-        flow, to, caller: which flow ("" where the number decides), the called number ("" for its first), who calls.
+        flow, to, caller: which flow of the text (its first where it has none of this name, since the form is filled in
+            later than the text), the called number ("" for that of the flow), who calls.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
         again: the id of a call whose inputs are repeated; "" for none.
@@ -235,7 +236,8 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
     answers = ChosenAnswers(definitions, wanted.world)
     if wanted.is_live:
         answers = RealAnswers(definitions, wanted.world, client=calls.client)
-    flow = "" if wanted.to or not playable.startable else wanted.flow or playable.startable[0].name
+    names = [each.name for each in playable.startable]
+    flow = "" if wanted.to or not names else wanted.flow if wanted.flow in names else names[0]
     placing = Placing(wanted.to, wanted.caller, made_at, flow, wanted.is_live)
     try:
         if playable.project is None:

@@ -31,6 +31,8 @@ MOST_WAITING: Final = 16
 """Requests of one person that wait for the subprocess; a further one is refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 5.0
+BUSY: Final = 6
+"""How many times as long work may take where other processes keep the processors busy."""
 START_SECONDS: Final = 60
 """How long the subprocess may take to start, on a machine that is busy."""
 _LENGTH_BYTES: Final = 4
@@ -59,7 +61,7 @@ class Worker:
     """One subprocess, started by the first request. It does one piece of work at a time: people take turns.
 
     Args:
-        seconds: how long one piece of work may take, unless its request says otherwise.
+        seconds: how much time of a processor one piece of work may take, unless its request says otherwise.
         memory_bytes: how much memory the subprocess may have.
         module: is imported when the subprocess starts, outside of that time.
     """
@@ -90,7 +92,7 @@ class Worker:
             values: its named arguments.
             asker: an older request of the same asker that still waits is dropped; "" drops none.
             owner: whose turn it takes; one with many requests does not keep others waiting.
-            seconds: how long it may take.
+            seconds: how much time of a processor it may take.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
@@ -115,12 +117,12 @@ class Worker:
         try:
             process = await self._started()
             await _send(process, {"function": function, "values": values, "seconds": seconds})
-            reply = await asyncio.wait_for(_receive(process), seconds)
+            reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
         except TimeoutError as error:
             raise WorkNotDone("time", seconds) from error
-        except (asyncio.IncompleteReadError, ConnectionError) as error:  # it ended: the system's own limit of memory
-            raise WorkNotDone("memory") from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
             if not is_done:  # also when this request is cancelled: the reply would be taken for that of the next
                 await self.close()
@@ -138,6 +140,11 @@ class Worker:
         )
         await asyncio.wait_for(_receive(self._process), START_SECONDS)
         return self._process
+
+    async def _why_it_ended(self) -> Reason:
+        """Which limit of the system has ended the subprocess."""
+        code = await self._process.wait() if self._process is not None else 0
+        return "time" if sys.platform != "win32" and code == -signal.SIGPROF else "memory"
 
     async def close(self) -> None:
         """End the subprocess; the next request starts another."""
@@ -180,7 +187,8 @@ def _serve(memory_bytes: int, module: str) -> None:
 
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
     if sys.platform != "win32":
-        signal.alarm(int(request["seconds"]) + 5)  # it ends also when the server was killed and cannot kill it
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+        signal.alarm(int(request["seconds"] * BUSY) + 5)  # it ends also when the server was killed and cannot kill it
     try:
         module, _, name = request["function"].partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
@@ -191,6 +199,7 @@ def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
         sys.excepthook(*sys.exc_info())
         reply = {"failed": "failed"}
     if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
     return reply
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -24,7 +25,7 @@ from tests.contract import loopback
 
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 PUBLIC_URL: Final = "https://calls.example.com"
-STARTS_WITHIN_S: Final = 60.0
+STARTS_WITHIN_S: Final = 120.0
 HOOKS_WITHIN_S: Final = 30.0
 PORTS: Final = range(10_000, 32_000)
 
@@ -83,13 +84,22 @@ class Server:
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. The exit code; negative after a kill."""
         self._process.send_signal(number)
-        code = self._process.wait(timeout=60)
+        code = self._process.wait(timeout=120)
         self._reader.join()
         return code
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of its log."""
         return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    def wait_for(self, pattern: str) -> str:
+        """What it has printed of this pattern, or of its group, as soon as it is there. Raises NotStarted."""
+        until = time.monotonic() + STARTS_WITHIN_S
+        while (found := re.search(pattern, "".join(self.lines))) is None:
+            if time.monotonic() > until:
+                raise NotStarted("".join(self.lines))
+            time.sleep(0.02)
+        return found[found.lastindex or 0]
 
     def wait_for_lines(self, event: str, number: int) -> None:
         """Wait until its log has so many lines of this event, at most some seconds."""
@@ -120,13 +130,18 @@ def free_port() -> int:
             return port
 
 
-@contextmanager
-def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *words: str) -> Iterator[Server]:
-    """A server for the files of a project (by path), which are written to `home`. It is killed at the end."""
+def write_files(home: Path, files: Mapping[str, str]) -> None:
+    """Write the files of a project, by path."""
     for folder in ("flows", "templates"):
         (home / folder).mkdir(exist_ok=True)
     for name, text in files.items():
         (home / name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *words: str) -> Iterator[Server]:
+    """A server for the files of a project (by path), which are written to `home`. It is killed at the end."""
+    write_files(home, files)
     server = Server(home, settings, *words)
     server.start()
     try:

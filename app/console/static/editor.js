@@ -35,6 +35,7 @@ class FlowEditor extends HTMLElement {
   #checked; // the text that the issues belong to
   #since; // its changes since then
   #issues = [];
+  #answered = false; // whether anything is known about this text
   #asked = {}; // by question, what aborts it
   #found = document.createElement("section");
   #settings = new Compartment();
@@ -75,7 +76,7 @@ class FlowEditor extends HTMLElement {
       return;
     }
     this.#view.setState(this.#state(text));
-    this.setIssues([]);
+    this.#begin();
     this.check();
   }
 
@@ -92,12 +93,22 @@ class FlowEditor extends HTMLElement {
 
   /** Underline and list these issues of the present text. */
   setIssues(issues) {
+    this.#answered = true;
+    this.#show(issues, summarized(issues));
+  }
+
+  #begin() {
+    this.#answered = false;
+    this.#show([], "Checking …");
+  }
+
+  #show(issues, summary) {
     this.#issues = issues;
     this.#checked = this.#view.state.doc;
     this.#since = ChangeSet.empty(this.#checked.length);
     const shown = issues.filter(({ file }) => file === this.name).slice(0, MAX_UNDERLINED);
     this.#view.dispatch(setDiagnostics(this.#view.state, shown.map((issue) => this.#diagnostic(issue))));
-    this.#list();
+    this.#list(summary);
   }
 
   /** Apply the edits of a fix to this file. It can be undone. */
@@ -129,6 +140,7 @@ class FlowEditor extends HTMLElement {
     } catch (problem) {
       if (!this.#unreachable) announce(`This text cannot be checked. ${problem.message}`, { error: true });
       this.#unreachable = true;
+      if (!this.#answered) this.#show([], "Not checked");
     } finally {
       this.#checking = false;
     }
@@ -141,7 +153,7 @@ class FlowEditor extends HTMLElement {
     root.append(this.#view.dom, document.createElement("slot"));
     this.#found.setAttribute("aria-label", "Issues");
     this.replaceChildren(this.#found);
-    this.setIssues([]);
+    this.#begin();
   }
 
   #state(doc) {
@@ -224,7 +236,7 @@ class FlowEditor extends HTMLElement {
     return fixes.filter(({ edits }) => edits.every(({ file }) => file === this.name));
   }
 
-  #list() {
+  #list(summary) {
     const items = this.#issues.slice(0, MAX_LISTED).map((issue) => {
       const item = element("li", `issue ${issue.severity}`);
       const where = element("button", "quiet small", `${issue.file === this.name ? "" : `${issue.file} `}line ${issue.line}`);
@@ -241,8 +253,8 @@ class FlowEditor extends HTMLElement {
     });
     const list = element("ul", "issues");
     list.append(...items);
-    const summary = element("p", "muted small", this.value.trim() ? summarized(this.#issues) : "No text yet");
-    this.#found.replaceChildren(summary, ...(items.length ? [list] : []));
+    const said = element("p", "muted small", this.value.trim() ? summary : "No text yet");
+    this.#found.replaceChildren(said, ...(items.length ? [list] : []));
   }
 
   #go({ file, line, column }) {

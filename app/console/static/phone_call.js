@@ -63,8 +63,9 @@ function show(html) {
   const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
   const isAsked = ASKS.includes(moment) && (isNew || call.moment !== moment);
+  const heldAt = stops.size > 0 && !isNew ? call.at : 0;
   call = {
-    id, moment, listens, at: Number(at), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+    id, moment, listens, at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
   const log = $("log");
   const isAtEnd = isNew || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
@@ -122,13 +123,18 @@ function stopClock(reason, isStopped) {
   call.seen = performance.now();
   stops[isStopped ? "add" : "delete"](reason);
   schedule();
+  showClock();
+}
+
+function showClock() {
+  const seconds = Math.floor(now());
+  $("clock").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 function tick() {
   listen(!call || call.isOver || stops.has("hold") ? "" : call.listens);
   if (!call) return;
-  const seconds = Math.floor(now());
-  $("clock").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  showClock();
   mark(now(), call.isOver);
 }
 

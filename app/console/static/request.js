@@ -56,9 +56,10 @@ function read(text) {
 let hiding;
 
 /**
- * Show a sentence in the status line; screen readers read it out. An error stays until it is closed.
+ * Show a sentence in the status line; screen readers read it out. An error stays until it is closed, and so does one
+ * with an `action`: a button beside it, its word and what it does.
  *
- * `action` is a button beside it: its word and what it does. Returns what takes the sentence back, if it still stands there.
+ * Returns what takes the sentence back, if it still stands there.
  */
 export function announce(sentence, { error = false, action } = {}) {
   const line = document.getElementById("status");
@@ -75,7 +76,7 @@ export function announce(sentence, { error = false, action } = {}) {
   line.classList.toggle("error", error);
   const text = Object.assign(document.createElement("span"), { textContent: sentence });
   line.replaceChildren(text, ...(action ? [button(...action)] : []), close);
-  if (!error) hiding = setTimeout(() => line.replaceChildren(), action ? 15_000 : 6000);
+  if (!error && !action) hiding = setTimeout(() => line.replaceChildren(), 6000);
   return () => close.isConnected && line.replaceChildren();
 }
 

@@ -405,6 +405,12 @@ async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project
     assert (project / "flows/pin.yaml").read_text() == text
 
 
+async def test_a_flow_that_the_text_no_longer_has_is_not_called(phone: Phone) -> None:
+    flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
+    await phone.call("pasted.yaml", text=flow, flow="reception")  # the form is filled in later than the text
+    assert "Hello" in phone.bubbles
+
+
 async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
     await phone.call(caller=HOSTILE)
     await phone.act("speak", at=4.0, text=HOSTILE)
@@ -428,9 +434,10 @@ start: a
 lookups:
   customer:
     get: "{{ env.CRM }}/customer"
+    timeout: 3500ms
     headers: {Authorization: "Bearer {{ env.TOKEN }}"}
     returns: {name: text}
-  points: {python: "loyalty:points", returns: {count: int}}
+  points: {python: "loyalty:points", timeout: 3500ms, returns: {count: int}}
 hooks:
   tell: {post: "{{ env.CRM }}/tell"}
 steps:

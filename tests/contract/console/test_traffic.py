@@ -91,7 +91,7 @@ class Line:
         fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
         await self.webhooks.post(url, json=fields)
 
-    async def page(self, query: str = "paint=traffic&days=1") -> str:
+    async def page(self, query: str = "paint=traffic&days=7") -> str:
         """What the page of the flow fetches once it is there."""
         reply = await self.console.get(f"/flows/shop/painted?{query}")
         assert 200 == reply.status_code, reply.text
@@ -147,7 +147,7 @@ async def test_counts_are_those_of_a_naive_count(line: Line, seed: int) -> None:
 
     assert ways == painted(page)
     assert hung_up == {(flow, step): int(count) for flow, step, count in _MARK.findall(page)}
-    assert "25 calls began in shop on" in page
+    assert "25 calls began in shop from" in page
 
 
 async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
@@ -162,7 +162,7 @@ async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
 
     assert 1 == painted(page)["person → end"]
     assert [("shop", "person", "1")] == _MARK.findall(page)
-    assert "1 call reached a person, half of them within 0 s." in page
+    assert re.search(r"1 call reached a person, half of them within \d+ s\.", page)
     assert "1 caller hung up before the end" in page
 
 

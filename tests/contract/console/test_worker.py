@@ -19,19 +19,25 @@ async def worker() -> AsyncIterator[Worker]:
     await made.close()
 
 
-async def reason_of(worker: Worker, task: str, **values: object) -> str:
+async def reason_of(worker: Worker, task: str, *, limit_s: float = 60, **values: object) -> str:
     with pytest.raises(WorkNotDone) as caught:
-        await worker.run(f"{TASKS}:{task}", values, seconds=0.5)
+        await worker.run(f"{TASKS}:{task}", values, seconds=limit_s)
     return caught.value.reason
 
 
 async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Worker) -> None:
-    assert "time" == await reason_of(worker, "spin")
+    assert "time" == await reason_of(worker, "spin", limit_s=0.5)
+    assert "time" == await reason_of(worker, "sleep", limit_s=0.1, seconds=600)
     assert "memory" == await reason_of(worker, "allocate", size=8 << 30)
     assert "failed" == await reason_of(worker, "fail")
     assert "memory" == await reason_of(worker, "die")
 
     assert 42 == await worker.run(f"{TASKS}:double", {"number": 21})
+
+
+async def test_time_in_which_others_have_the_processor_does_not_count(worker: Worker) -> None:
+    await worker.run(f"{TASKS}:double", {"number": 1})
+    await worker.run(f"{TASKS}:sleep", {"seconds": 1.5}, seconds=0.5)
 
 
 async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

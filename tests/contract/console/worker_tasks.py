@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -16,14 +18,35 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def prove_long(**_: object) -> None:
-    time.sleep(3)
-    raise MemoryError
-
-
-def prove_slowly(**_: object) -> dict[str, Any]:
-    time.sleep(2)
+def prove_when_allowed(env: dict[str, str], **_: object) -> dict[str, Any]:
+    """A proof that says that it has begun, and waits for `allow_proof`."""
+    with Path(env["BEGUN"]).open("a") as begun:
+        begun.write("begun\n")
+    while not Path(env["ALLOWED"]).exists():
+        time.sleep(0.01)
     return {"verdict": "proved", "stopped": "", "states": 1, "sampled": [], "violations": []}
+
+
+def proof_env(folder: Path) -> dict[str, str]:
+    """The variables of a project for `prove_when_allowed`."""
+    return {"BEGUN": str(folder / "begun"), "ALLOWED": str(folder / "allowed")}
+
+
+def proofs_begun(folder: Path) -> int:
+    file = folder / "begun"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+async def proof_begins(folder: Path) -> None:
+    """Wait until a proof has begun."""
+    async with asyncio.timeout(60):
+        while not proofs_begun(folder):  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.01)
+
+
+def allow_proof(folder: Path) -> None:
+    """Let the proof end, and all further ones."""
+    (folder / "allowed").touch()
 
 
 def spin(**_: object) -> None:

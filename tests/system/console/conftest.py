@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.system.console.browser import PATIENCE_MS, Console, Watch, open_console, running_browser, why_not
-from tests.system.console.server import running_console
+from tests.system.console.inbox import Inbox
+from tests.system.console.server import restore, running_console
 
 
 @pytest.fixture(scope="package")
@@ -23,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the project; it holds the example flows once the console runs."""
+    """The folder of the project. Each window finds the example flows in it, and no messages."""
     return tmp_path_factory.mktemp("project")
 
 
@@ -35,8 +36,10 @@ def console(browser: Browser, project: Path) -> Iterator[Console]:
 
 
 @pytest.fixture
-def context(browser: Browser, console: Console) -> Iterator[BrowserContext]:
+def context(browser: Browser, console: Console, project: Path) -> Iterator[BrowserContext]:
     """A window of the browser with the open session, and nothing else from other tests."""
+    restore(project)
+    Inbox(project).clear()
     context = browser.new_context(**console)
     context.set_default_timeout(PATIENCE_MS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])

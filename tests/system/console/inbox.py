@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from app.console.trial_messages import tone
 from app.service.recording_folder import RecordingFolder
 from app.store import RecordingRow, open_store
+from app.store.recordings import RECORDINGS_TABLE
 from tests.contract.console.test_messages import message
 
 
@@ -26,6 +29,11 @@ class Inbox:
         with ThreadPoolExecutor() as aside:  # this thread runs the browser's event loop
             aside.submit(asyncio.run, self._add(row)).result()
         return row.id
+
+    def clear(self) -> None:
+        """Remove all messages."""
+        with closing(sqlite3.connect(self._project / "calls.db", timeout=30)) as database, database:
+            database.execute(f"DELETE FROM {RECORDINGS_TABLE}")
 
     async def _add(self, row: RecordingRow) -> None:
         store = open_store(f"sqlite:///{self._project}/calls.db")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from tests.contract import loopback
-from tests.contract.server import running
+from tests.contract.server import running, write_files
 
 REPOSITORY: Final = Path(__file__).parents[3]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
@@ -22,17 +22,33 @@ CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
 """Who calls which number, and the inputs that follow."""
 
 
-@contextmanager
-def running_console(home: Path) -> Iterator[str]:
-    """A link that opens the console once; the console ends with the context."""
-    files = {
+def files_of_project() -> dict[str, str]:
+    """The flows and templates of this repository, by path."""
+    return {
         str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
         for folder in ("flows", "templates")
         for path in (REPOSITORY / folder).iterdir()
     }
-    with running(home, files, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
+
+
+def restore(home: Path) -> None:
+    """Make a project what it was when its server was started."""
+    for name in ("flows", "templates", "tests"):
+        if (home / name).is_dir():
+            shutil.rmtree(home / name)
+        else:
+            (home / name).unlink(missing_ok=True)
+    for module in home.glob("*.py"):
+        module.unlink()
+    write_files(home, files_of_project())
+
+
+@contextmanager
+def running_console(home: Path) -> Iterator[str]:
+    """A link that opens the console once; the console ends with the context."""
+    with running(home, files_of_project(), {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
         _record_calls(server.url)
-        yield next(found[0] for line in server.lines if (found := re.search(r"http://\S+\?token=\S+", line)))
+        yield server.wait_for(r"http://\S+\?token=\S+")
 
 
 def _record_calls(url: str) -> None:

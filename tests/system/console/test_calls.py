@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.system.console.browser import NARROW, check_page
 
@@ -16,11 +16,35 @@ def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) 
     page.get_by_label("Number, id or word").press_sequentially("07700 900456")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("time").first).to_have_text(re.compile(r"\d+ \w+ \d{4}, \d\d:\d\d:\d\d"))
-    assert "q=07700" in page.url
+    expect(page).to_have_url(re.compile(r"[?&]q=07700\+900456(&|$)"))
 
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.get_by_label("Number, id or word")).to_have_value("07700 900456")
+
+
+TYPED = """words => new Promise((resolve) => {
+  const search = document.querySelector("[type=search]");
+  document.addEventListener("htmx:config:request", () => setTimeout(resolve), {once: true});
+  search.value = words;
+  search.dispatchEvent(new Event("input", {bubbles: true}));
+})"""
+"""Words are typed, and the page begins to search for them."""
+
+
+def test_what_is_typed_while_a_search_is_slow_is_searched_for(page: Page) -> None:
+    page.goto("/calls")
+    search, held = page.get_by_label("Number, id or word"), list[Route]()
+    page.route("**/calls?q=a*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/calls?q=a*"):
+        search.fill("a")
+    for words in ("nobody", "447700900456"):
+        page.evaluate(TYPED, words)
+    for route in held:
+        route.continue_()
+
+    expect(page).to_have_url(re.compile("[?&]q=447700900456(&|$)"))
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
@@ -39,13 +63,18 @@ def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
     check_page(page)
 
 
+SETTLED = """() => new Promise((resolve) => {
+  document.addEventListener("htmx:after:settle", resolve, {once: true});
+  document.dispatchEvent(new Event("calls"));
+})"""
+"""Calls change, and the page shows it."""
+
+
 def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
     details = page.locator("#conversation details").first
     details.locator("summary").click()
-    with page.expect_response("**/calls/aaaaaaaa-0"):
-        page.evaluate("document.dispatchEvent(new Event('calls'))")
-    page.wait_for_timeout(200)
+    page.evaluate(SETTLED)
 
     expect(details.get_by_role("region", name="Webhook")).to_be_visible()
     expect(page.locator("#conversation > li")).to_have_count(3)
@@ -72,6 +101,7 @@ def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> 
     command = page.get_by_role("region", name="Command")
     expect(command).to_have_text("ncco test tests/scenarios/reception.yaml")
     page.locator("#kept [data-copy]").click()
+    expect(page.get_by_role("status")).to_contain_text("Copied.")
     assert "ncco test tests/scenarios/reception.yaml" == page.evaluate("navigator.clipboard.readText()")
     assert "# A recorded call." in (project / "tests/scenarios/reception.yaml").read_text(encoding="utf-8")
     check_page(page)
@@ -82,7 +112,7 @@ def test_a_webhook_has_an_address(page: Page) -> None:
     last = page.locator("#conversation > li").last
     last.locator("summary").click()
     last.get_by_role("link", name="link to it").click()
-    assert page.url.endswith(f"#{last.get_attribute('id')}")
+    expect(page).to_have_url(re.compile(f"#{last.get_attribute('id')}$"))
 
 
 def test_a_search_that_finds_nothing_leads_back_to_all_calls(page: Page) -> None:

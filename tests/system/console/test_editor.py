@@ -125,26 +125,35 @@ def test_words_are_completed_explained_and_followed(page: Page) -> None:
     expect(page.locator(".cm-hover")).to_contain_text("A menu")
 
 
+def processor_s(page: Page) -> float:
+    """The time that the page's tasks have had of a processor, in seconds: others on this machine do not count."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    metrics = devtools.send("Performance.getMetrics")["metrics"]
+    devtools.detach()
+    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+
 @pytest.mark.parametrize("shape", MEGABYTES)
 def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
     editor = pasted(page, "flow: shop")
     page.route("**/phone/*", lambda route: route.fulfill(body=""))  # what the page itself asks about the text
     editor.evaluate("(editor, text) => { editor.value = text }", MEGABYTES[shape])
     editor.evaluate("editor => editor.goTo(1, 1)")
-    took_ms = page.evaluate(
+    before_s = processor_s(page)
+    page.evaluate(
         """async () => {
-            const began = performance.now();
             for (const key of "typed") {
                 document.execCommand("insertText", false, key);
                 await new Promise(requestAnimationFrame);
             }
-            return performance.now() - began;
         }"""
     )
+    took_s = processor_s(page) - before_s
 
     assert value(editor).startswith("typed")
-    assert took_ms < 2500
-    expect(editor.locator("section .issue").first).to_be_visible(timeout=15_000)
+    assert took_s < 2.5
+    expect(editor.locator("section .issue").first).to_be_visible()
 
 
 def test_enter_after_a_key_begins_its_value_one_level_in(page: Page) -> None:

@@ -117,19 +117,16 @@ steps:
 def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project: Path) -> None:
     file = project / "flows" / "dead_end.yaml"
     file.write_text(DEAD_END, encoding="utf-8")
-    try:
-        page.goto("/flows/dead_end")
-        page.get_by_role("button", name="Prove").click()
-        expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
-        page.get_by_text("The shortest such call").click()
-        expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
-        assert [] == violations(page)
-        page.get_by_role("button", name="Play it on the phone").click()
+    page.goto("/flows/dead_end")
+    page.get_by_role("button", name="Prove").click()
+    expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
+    page.get_by_text("The shortest such call").click()
+    expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
+    assert [] == violations(page)
+    page.get_by_role("button", name="Play it on the phone").click()
 
-        expect(page.locator("#bubbles .caller")).to_have_text("1")
-        expect(page.get_by_text("The call is over")).to_be_visible()
-    finally:
-        file.unlink()
+    expect(page.locator("#bubbles .caller")).to_have_text("1")
+    expect(page.get_by_text("The call is over")).to_be_visible()
 
 
 SCENARIOS = """\
@@ -145,30 +142,26 @@ def test_the_picture_shows_calls_scenarios_or_the_proof(page: Page, project: Pat
     flow.write_text(DEAD_END, encoding="utf-8")
     scenarios.parent.mkdir(parents=True, exist_ok=True)
     scenarios.write_text(SCENARIOS, encoding="utf-8")
-    try:
-        page.goto("/flows/dead_end")
-        page.get_by_label("Paint it with").select_option("scenarios")
-        page.get_by_role("button", name="Paint", exact=True).click()
-        expect(page.locator("#picture .label.taken")).to_contain_text(["sales", "busy"])
-        expect(page.get_by_text(re.compile(r"\d scenarios? played; \d+ of "))).to_be_visible()
+    page.goto("/flows/dead_end")
+    page.get_by_label("Paint it with").select_option("scenarios")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.locator("#picture .label.taken")).to_contain_text(["sales", "busy"])
+    expect(page.get_by_text(re.compile(r"\d scenarios? played; \d+ of "))).to_be_visible()
 
-        page.get_by_label("Paint it with").select_option("the proof")
-        page.get_by_role("button", name="Paint", exact=True).click()
-        expect(node(page, "sales")).to_contain_class("marked")
-        expect(page.locator("#picture .marked")).to_have_count(1)
+    page.get_by_label("Paint it with").select_option("the proof")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(node(page, "sales")).to_contain_class("marked")
+    expect(page.locator("#picture .marked")).to_have_count(1)
 
-        page.goto("/flows/reception")
-        page.get_by_label("Paint it with").select_option("calls")
-        page.get_by_label("Days").select_option("today")
-        page.get_by_role("button", name="Paint", exact=True).click()
-        expect(page.get_by_text("3 calls began in reception on")).to_be_visible()
-        expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
-        page.get_by_role("link", name="Show where faults lead").click()
-        expect(page.get_by_text("3 calls began in reception on")).to_be_visible()
-        assert [] == violations(page)
-    finally:
-        flow.unlink()
-        scenarios.unlink()
+    page.goto("/flows/reception")
+    page.get_by_label("Paint it with").select_option("calls")
+    page.get_by_label("Days").select_option("the last 7 days")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
+    expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
+    page.get_by_role("link", name="Show where faults lead").click()
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
+    assert [] == violations(page)
 
 
 def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:

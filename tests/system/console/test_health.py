@@ -12,12 +12,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.contract import loopback
 from tests.contract.console.test_health import FLOWS
 from tests.contract.server import Server, running
 from tests.system.console.browser import Watch, check_page, open_console
 
-SOON_MS = 30_000
-"""Within this time an open page asks for itself again."""
+SOON_MS = 60_000
+"""Within this time an open page has asked for itself again, also on a busy machine."""
 
 
 @pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
@@ -30,13 +31,13 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def call(server: Server, leg: str) -> None:
     legs = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    ncco = httpx.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", "to": "442079460000", **legs})
+    ncco = loopback.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", "to": "442079460000", **legs})
     url = next(action["eventUrl"][0] for action in ncco.json() if action["action"] == "input")
-    httpx.post(server.url + httpx.URL(url).path, json={"dtmf": {"digits": "1"}, **legs}).raise_for_status()
+    loopback.post(server.url + httpx.URL(url).path, json={"dtmf": {"digits": "1"}, **legs}).raise_for_status()
 
 
 def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: Browser, server: Server) -> None:
-    link = next(found[0] for line in server.lines if (found := re.search(r"http://\S+\?token=\S+", line)))
+    link = server.wait_for(r"http://\S+\?token=\S+")
     with browser.new_context(**open_console(browser, link)) as window:
         watch, page = Watch(window), window.new_page()
         page.goto("/health")
@@ -49,7 +50,8 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
             timeout=SOON_MS
         )
         expect(page.get_by_text("All is well.")).to_have_count(0)
-        expect(page.get_by_role("img", name="Requests per minute, 6 at most")).to_be_visible()
+        expect(page.get_by_role("definition").filter(has_text=re.compile("^6$"))).to_be_visible()
+        expect(page.get_by_role("img", name=re.compile("^Requests per minute, [1-6] at most$"))).to_be_visible()
         check_page(page)
         _show_the_step(page)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,19 +14,17 @@ from tests.contract.server import running
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The console of a server for real calls, with both passwords."""
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """The console of a server for real calls, with both passwords, for which nobody has tried one yet."""
     settings = {
         "NCCO_CONSOLE": "1",
         "NCCO_CONSOLE_PORT": "0",
         "NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"],
         "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
     }
-    with running(tmp_path_factory.mktemp("production"), {"flows/hello.yaml": FLOW}, settings) as server:
-        found = re.search(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n", "".join(server.lines))
-        assert found
-        yield found[1]
+    with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
+        yield server.wait_for(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n")
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -14,6 +17,8 @@ from tests.system.console.browser import Watch
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 
+NOON: Final = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0)
+
 
 @pytest.fixture
 def inbox(project: Path) -> Inbox:
@@ -21,11 +26,12 @@ def inbox(project: Path) -> Inbox:
 
 
 def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
+    page.clock.set_fixed_time(NOON)
     page.goto("/messages")
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
-    inbox.put("447700900123", transcript="The roof leaks.")
+    inbox.put("447700900123", transcript="The roof leaks.", created_at=round(NOON.timestamp() * 1000))
     message = page.locator(".message", has_text="07700 900123")
-    expect(message).to_contain_text(re.compile(r"Today \d\d:\d\d, 0:34, for \+44 20 7946 0001"))
+    expect(message).to_contain_text("Today 12:00, 0:34, for +44 20 7946 0001")
     expect(message).to_contain_text("The roof leaks.")
     expect(page).to_have_title(re.compile(r"^\(1\) Messages"))
 
@@ -45,20 +51,16 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     message.get_by_role("button", name="Bring back").click()
     page.get_by_role("link", name="To do").click()
     expect(message).to_be_visible()
-    message.get_by_role("button", name="Delete").click()
-    expect(message).to_have_count(0)
 
 
 def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
-    ids = [inbox.put(f"44770090020{number}") for number in range(2)]
+    for number in range(2):
+        inbox.put(f"44770090020{number}")
     page.goto("/messages")
     expect(page.locator(".message.new")).to_have_count(2)
     page.locator("audio").first.evaluate("player => player.play()")
     expect(page.locator("audio").last).to_have_js_property("ended", value=True)
     expect(page.locator(".message.new")).to_have_count(0)
-    for id_ in ids:
-        page.locator(f"#m-{id_}").get_by_role("button", name="Delete").click()
-        expect(page.locator(f"#m-{id_}")).to_have_count(0)
 
 
 def test_a_telephone_that_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
@@ -99,8 +101,6 @@ def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserConte
     assert re.fullmatch(r"message-[\d-]+\.wav", shared[2])
     assert ["audio/wav", str(len(tone(0.3)))] == shared[3:]
     assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
-    message.get_by_role("button", name="Delete").click()
-    expect(message).to_have_count(0)
 
 
 def test_forwarding_opens_a_mail_with_the_words_and_a_link_elsewhere(page: Page, inbox: Inbox) -> None:
@@ -115,8 +115,6 @@ def test_forwarding_opens_a_mail_with_the_words_and_a_link_elsewhere(page: Page,
     assert ["A message from Ann & Bob"] == found["subject"]
     assert re.match(r"Ann & Bob, \d\d/\d\d/\d{4}, \d\d:\d\d:\d\d, 0:34, for", found["body"][0])
     assert f'Call "me"? bcc=x@example.com&cc=y\r\n\r\n{page.url}#m-{id_}' in found["body"][0]
-    message.get_by_role("button", name="Delete").click()
-    expect(message).to_have_count(0)
 
 
 def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
@@ -129,13 +127,11 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     phone.get_by_role("button", name="and press #").click()
     phone.get_by_role("button", name="Skip ahead").click()
     expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
-    message = page.locator(".message", has_text="trial").first
-    expect(message).to_contain_text(re.compile(r"Today.*, 0:05, for \+44 20 7946 0001"))
-    message.locator("audio").evaluate("player => player.play()")
-    expect(message.locator("audio")).to_have_js_property("paused", value=False)
+    message = page.locator(".message", has_text="trial")
+    expect(message).to_contain_text(", 0:05, for +44 20 7946 0001")
+    assert message.locator("audio").evaluate("player => player.play().then(() => player.currentTime < player.duration)")
     message.get_by_role("button", name="Delete").click()
-    expect(page.locator(".message", has_text="trial")).to_have_count(0)
-    phone.close()
+    expect(message).to_have_count(0)
 
 
 def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
@@ -143,15 +139,10 @@ def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
 ) -> None:
     watch.expected += ["410"]
     id_ = inbox.put("447700900500")
-    file = project / "calls.db-recordings" / id_
-    audio = file.read_bytes()
-    file.unlink()
+    (project / "calls.db-recordings" / id_).unlink()
     page.goto("/messages")
     message = page.locator(f"#m-{id_}")
     message.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
     expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
     page.get_by_role("button", name="Try again").click()
     expect(message).to_contain_text("It is not here yet")
-    file.write_bytes(audio)
-    message.get_by_role("button", name="Delete").click()
-    expect(message).to_have_count(0)

@@ -42,14 +42,14 @@ def heard(page: Page, text: str) -> Locator:
 def call(page: Page) -> Locator:
     page.get_by_role("button", name="Call", exact=True).click()
     bubbles = page.locator("#bubbles")
-    expect(bubbles.locator(".bubble").first).to_be_visible(timeout=2_000)
+    expect(bubbles.locator(".bubble").first).to_be_visible()
     return bubbles
 
 
 def call_and_press(page: Page, key: str) -> None:
     """Call reception, and press a key as soon as it listens."""
     call(page)
-    expect(heard(page, "For sales, press 1")).to_be_visible(timeout=5_000)
+    expect(heard(page, "For sales, press 1")).to_be_visible()
     page.keyboard.press(key)
 
 
@@ -108,6 +108,23 @@ def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
     page.get_by_role("button", name="Mute").click()
     page.get_by_role("button", name="Hang up").click()
     expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+
+def test_a_clock_that_is_held_stands_though_an_answer_is_late(page: Page) -> None:
+    opened(page)
+    clock, held = page.locator("#clock"), list[Route]()
+    page.route("**/advance", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/advance"):
+        call(page)
+    before = clock.text_content() or ""
+    expect(clock).not_to_have_text(before)
+    page.get_by_role("button", name="Hold").click()
+    stopped_at = clock.text_content() or ""
+    with page.expect_response("**/advance"):
+        held[0].continue_()
+
+    expect(heard(page, "For sales, press 1")).to_be_visible()
+    expect(clock).to_have_text(stopped_at)
 
 
 def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Page) -> None:
@@ -268,7 +285,7 @@ flow: crm
 numbers: ["442079460999"]
 start: a
 lookups:
-  points: {python: "points_of_shop:points", returns: {count: int}}
+  points: {python: "points_of_shop:points", timeout: 3500ms, returns: {count: int}}
 steps:
   a:
     lookup: points
@@ -299,8 +316,6 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     page.get_by_role("button", name="Save").click()
     expect(switch).to_be_enabled()
     expect(switch).not_to_be_checked()
-    for name in ("flows/crm.yaml", "points_of_shop.py"):
-        (project / name).unlink()
 
 
 def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -> None:

@@ -41,6 +41,7 @@ vars: {{pin: text, spoken: text}}
 lookups:
   account:
     python: "accounts_of_tests:account"
+    timeout: 3500ms
     with: {{spoken: "{{{{ spoken }}}}"}}
     returns: {{owner: text, iban: {{type: text, sensitive: true}}}}
     default: {{owner: nobody}}

@@ -20,7 +20,7 @@ from tests.contract.store import postgres_server
 from tests.contract.store.postgres_server import Server
 
 NEEDS_DATABASE = ("/calls", "/calls.json", "/calls/aaaaaaaa-1", "/report", "/messages")
-PATIENCE_S = 8.0
+PATIENCE_S = 15.0
 
 
 @pytest.fixture(scope="module")

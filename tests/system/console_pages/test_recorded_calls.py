@@ -37,6 +37,7 @@ vars: {pin: text}
 lookups:
   account:
     python: "bank_of_tests:account"
+    timeout: 3500ms
     with: {pin: "{{ pin }}"}
     returns: {owner: text, balance: {type: text, sensitive: true}}
     default: {owner: nobody, balance: "0"}

