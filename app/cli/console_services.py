@@ -11,8 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from app.cli.console_coverage import cover_flows
-from app.cli.console_proof import prove_flow
+from app.cli.console_subprocess import cover_flows, prove_flow
 from app.cli.output import CannotRun
 from app.cli.server_under_test import make_app
 from app.cli.simulate.commands import asked_in, ways_of_input

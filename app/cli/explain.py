@@ -15,15 +15,15 @@ import app
 from app.cli import options
 from app.cli.output import FINE, CannotRun, print_json, shows_colours
 from app.cli.validate import faults_of
+from app.flow.issues import RULES as FLOW_RULES
+from app.flow.issues import RUNNING_RULES, FlowRule
 from app.flow.loader import load_files
 from app.flow.report import printable, report
-from app.flow.rules import RULES as FLOW_RULES
-from app.flow.rules import RUNNING_RULES, FlowRule
 from app.ncco import RULES as NCCO_RULES
 from app.ncco import Rule as NccoRule
 from app.ncco.issue import RuleBook
+from app.ncco.json_text import TEXT_RULES
 from app.ncco.suggest import nearest
-from app.ncco.text_checker import TEXT_RULES
 from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
@@ -98,7 +98,7 @@ def _list_codes(form: str) -> None:
 
 
 def write_example(example: str | bytes, root: Path) -> None:
-    """Write the project of an example into an empty folder. `app.flow.rules` describes its form."""
+    """Write the project of an example into an empty folder. `app.flow.issues` describes its form."""
     data = example.encode() if isinstance(example, str) else example
     (root / "flows").mkdir()
     (root / "templates").mkdir()

@@ -15,8 +15,7 @@ from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import Format, counted, report
 from app.ncco import Issue
-from app.ncco.json_text import TextSpan
-from app.ncco.text_checker import NOT_JSON, check_text
+from app.ncco.json_text import NOT_JSON, TextSpan, check_text
 
 
 @click.command(

@@ -29,7 +29,7 @@ from app.flow.utf16 import Utf16Columns, character_column, utf16_position, utf16
 from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
 from app.ncco.issue import UNKNOWN_OPTION
-from app.ncco.text_checker import TextIssue, check_text
+from app.ncco.json_text import TextIssue, check_text
 
 Json: TypeAlias = dict[str, Any]
 

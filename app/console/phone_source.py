@@ -16,7 +16,7 @@ from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.ncco.text_checker import check_text
+from app.ncco.json_text import check_text
 from app.service.call_report import zone_of
 from app.simulator.parties import address_of
 

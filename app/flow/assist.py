@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from app.flow.cursor import Cursor, cursors
 from app.flow.hours.calendar import hours_type
 from app.flow.language.flow import read_flow
 from app.flow.language.json_schema import JsonSchema
@@ -23,7 +22,7 @@ from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK
 from app.flow.templates.filters import FILTERS, Filter
-from app.flow.words import MARK, WrittenWord, alternatives, member_schemas, words_of
+from app.flow.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 
 MOST_SHOWN: Final = 80

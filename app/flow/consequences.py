@@ -9,9 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Final
 
-from app.flow.issues import FlowIssue, by_place
+from app.flow.issues import PROMPT_RULES, FlowIssue, by_place
 from app.flow.nodes import Map, Node, Place, Seq
-from app.flow.rules import PROMPT_RULES
 from app.ncco.suggest import nearest
 
 _UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 from app.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576

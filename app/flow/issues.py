@@ -1,31 +1,43 @@
-"""One fault found in flow files: what, where, and how to cure it."""
+"""One fault found in flow files: what, where, and how to cure it; and the rules, of which each issue breaks one.
+
+A rule is one entry of a YAML file in rules/:
+
+    E214:
+      severity: error
+      title: a target names a step that does not exist
+      cure: name a step of this flow, or end
+      about: Why the rule is there.
+      bad: a project that breaks this rule and no other
+      good: the same project without the fault
+
+An example is one flow file, or several files after lines `#=== path`; `#=== path -> target` is a symbolic link.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from app.flow.nodes import Place
-from app.ncco.issue import Fix
+from app.ncco.issue import Fix, RuleBook, parts_of
+from app.ncco.suggest import nearest
 
 Severity = Literal["error", "warning"]
 
-
-__all__ = ["Fix", "FlowIssue", "Severity", "add_entry", "by_place", "did_you_mean"]
-
-
-def did_you_mean(*words: str) -> Fix:
-    """The fix of a misspelt word: the first of the words that may be meant."""
-    return Fix(f"did you mean {' or '.join(map(_quoted, words))}?", "word", words[0])
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'
-
-
-def add_entry(text: str) -> Fix:
-    """The fix of a missing entry, which is written as `text`."""
-    return Fix(f"add `{text}`", "add", text)
+__all__ = [
+    "PROMPT_RULES",
+    "RULES",
+    "RUNNING_RULES",
+    "Fix",
+    "FlowIssue",
+    "FlowRule",
+    "Severity",
+    "by_place",
+    "did_you_mean",
+    "meant_word",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +70,60 @@ class FlowIssue:
 def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
     """The order in which issues are shown: file, line, column, code, message."""
     return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)
+
+
+def did_you_mean(*words: str) -> Fix:
+    """The fix of a misspelt word: the first of the words that may be meant."""
+    quoted = (f'"{word}"' for word in words)
+    return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
+
+
+def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
+    """The cure of an unknown word: the nearest known one; without one, what to do `otherwise`."""
+    near = nearest(word, known)
+    return did_you_mean(near) if near else otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRule:
+    """One rule.
+
+    Attributes:
+        title: what is wrong in general.
+        cure: how it is fixed in general.
+        about: why the rule is there.
+        bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
+        good: the same project without the fault.
+        fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    cure: str
+    about: str = ""
+    bad: str | bytes = ""
+    good: str | bytes = ""
+    fix: Mapping[str, Any] | None = None
+
+    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
+        """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
+        words, fix = parts_of(cure, self.cure, self.fix)
+        return FlowIssue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
+
+
+def _book(*names: str) -> Mapping[str, FlowRule]:
+    folder = Path(__file__).with_name("rules")
+    return RuleBook(FlowRule, *(folder / f"{name}.yaml" for name in names))
+
+
+RULES: Final = _book(
+    *("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage"),
+)
+"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
+
+PROMPT_RULES: Final = _book("prompts")
+"""The rules about what prompts say, by code."""
+
+RUNNING_RULES: Final = _book("running")
+"""Rules that only a running call can break, by code. `ncco check` never reports them."""

@@ -18,13 +18,12 @@ from app.console.language import asked, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow import assist
 from app.flow.files import MAX_BYTES, read_project
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.names import Name, ProjectNames
 from app.flow.nodes import Place, walk
 from app.flow.rename import CannotRename, name_at, rename
-from app.flow.rules import RULES
 from app.flow.utf16 import Utf16Columns
 from app.verify.prove.triggers import context_at
 from app.verify.scenarios.files import files_of

@@ -15,8 +15,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
-from app.lsp.project import project_root
-from app.lsp.server import ANSWERS, EDITOR, FlowServer
+from app.lsp.server import ANSWERS, EDITOR, FlowServer, project_root
 
 WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
 """Files whose changes on disk matter."""

@@ -1,13 +1,16 @@
-"""Reads JSON text with the places of its values, and says what is wrong with text that is not JSON."""
+"""An NCCO as JSON text: its values with their places, every issue in it, and the fixes as changes of the text."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from app.ncco.issue import UNKNOWN_OPTION, Issue
+from app.ncco.checker import check
+from app.ncco.issue import UNKNOWN_OPTION, Issue, Rule, RuleBook
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
@@ -164,3 +167,86 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
             word, span = str(written(found[1])), TextSpan(at, at + len(found[0].rstrip(" :")))
             return NotJsonError(f"{found[1]} is {name}", at, f"write {word}", (span, word))
     return NotJsonError(error.msg, at)
+
+
+TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
+"""What can be wrong with the text itself, by code."""
+NOT_JSON: Final = "J100"
+REPEATED_NAME: Final = "J101"
+
+
+class TextIssue(NamedTuple):
+    """An issue in a text.
+
+    Attributes:
+        span: the characters that it is about.
+        change: the fix: which characters are replaced, and by what; None if it has none.
+    """
+
+    span: TextSpan
+    issue: Issue
+    change: tuple[TextSpan, str] | None = None
+
+
+def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
+    """Every issue of the text of an NCCO by place, and its value; J100 alone and None when it is not JSON."""
+    try:
+        document = read_json(text)
+    except NotJsonError as error:
+        message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
+        issue = TEXT_RULES[NOT_JSON].at("", message, error.cure)
+        return (TextIssue(TextSpan(error.offset, error.offset + 1), issue, error.change),), None
+    issues = check(document.value)
+    found = [TextIssue(document.span_of(issue), issue, _change_of(issue, document)) for issue in issues]
+    for pointer, span in document.repeated:
+        message = f"{text[span.start : span.end]} is written twice; only the last one counts"
+        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(pointer, message)))
+    return tuple(sorted(found, key=lambda each: (each.span, each.issue.code))), document.value
+
+
+_DECODER: Final = json.JSONDecoder()
+_COMMA_BEHIND: Final = re.compile(r"\s*,\s*")
+_COMMA_BEFORE: Final = re.compile(r",\s*\Z")
+
+
+def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
+    """The characters that are replaced, and by what; None if the issue has no fix."""
+    fix, text = issue.fix, document.text
+    if fix is None or issue.path not in document.values:
+        return None
+    start, end = document.span_of(issue)
+    match fix.kind:
+        case "word":
+            return TextSpan(start, end), json.dumps(fix.text, ensure_ascii=False)
+        case "name":
+            return document.names[issue.path], json.dumps(fix.text)
+        case "characters":
+            return _whole(document, issue.path), fix.text
+        case "wrap":
+            whole = _whole(document, issue.path)
+            return whole, f"[{text[whole.start : whole.end]}]"
+        case "delete":
+            return _without(document, issue.path), ""
+        case "delete_item":
+            return _without(document, issue.path.rpartition("/")[0]), ""
+        case "add" if text[start] == "{":
+            is_empty = text[start + 1 :].lstrip().startswith("}")
+            return TextSpan(start + 1, start + 1), fix.text if is_empty else f"{fix.text}, "
+    return None
+
+
+def _whole(document: JsonText, path: str) -> TextSpan:
+    """All characters of a value."""
+    start = document.values[path].start
+    return TextSpan(start, _DECODER.raw_decode(document.text, start)[1])
+
+
+def _without(document: JsonText, path: str) -> TextSpan:
+    """A member or an item with the comma behind it, or else the one in front of it."""
+    start, end = _whole(document, path)
+    if path in document.names:
+        start = document.names[path].start
+    if behind := _COMMA_BEHIND.match(document.text, end):
+        return TextSpan(start, behind.end())
+    before = _COMMA_BEFORE.search(document.text[:start])
+    return TextSpan(before.start() if before else start, end)

@@ -24,11 +24,10 @@ from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
 from app.flow.checks.ncco import as_sent, path_of
 from app.flow.hours.calendar import Calendar
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed, Native
 from app.flow.templates.checker import known_type

@@ -12,10 +12,9 @@ from jinja2 import nodes
 
 from app.flow.checks.facts import Facts, tests_of
 from app.flow.checks.graph import direction
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
-from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Expression, Literal
 from app.flow.templates.checker import known_type

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
 from app.flow.model import Assignment, Edge, Exit, Target
-from app.flow.rules import RULES
 from app.flow.templates import Computed, Native
 from app.flow.templates.references import walk
 from app.ncco.suggest import nearest

@@ -12,10 +12,9 @@ from app.flow.actions.connect import ConnectPart
 from app.flow.actions.do import Document
 from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed, Literal
 from app.flow.types import SAMPLE, Sample

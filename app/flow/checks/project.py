@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from app.flow.actions.action import Action
 from app.flow.checks.graph import check_flow_cycles, check_recursion
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import is_flow_name
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 
 if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow

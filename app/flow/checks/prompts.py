@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from app.flow.actions.action import Action, may_be_true
 from app.flow.actions.values import Localised, Object, in_locale
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.menu import Choices
@@ -25,7 +25,6 @@ from app.flow.language.retry import FAILURES
 from app.flow.model import Part
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.rules import RULES
 from app.flow.templates import Computed, Literal
 from app.flow.templates.tree import Located, TemplateFile
 

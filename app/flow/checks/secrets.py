@@ -25,11 +25,10 @@ from app.flow.checks.facts import (
     targets_of,
     tests_of,
 )
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.paths import has_path, path_of, root_of, written
-from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference
 

@@ -13,10 +13,9 @@ from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference
 from app.ncco.suggest import nearest

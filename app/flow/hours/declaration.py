@@ -22,12 +22,11 @@ from app.flow.hours.holidays import (
     region_dates,
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
 from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
-from app.flow.rules import RULES
 from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
-from app.flow.issues import Fix
+from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import TEXT, offered
@@ -26,7 +26,6 @@ from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
-from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.types import ValueType
 

@@ -27,7 +27,7 @@ from pydantic import Field
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
-from app.flow.issues import Fix
+from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
@@ -36,7 +36,6 @@ from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
-from app.flow.rules import RULES
 from app.flow.templates import Expression
 
 if TYPE_CHECKING:

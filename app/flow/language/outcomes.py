@@ -27,13 +27,12 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
-from app.flow.issues import Fix
+from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target
 from app.flow.nodes import Map, Node, Place
-from app.flow.rules import RULES
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 

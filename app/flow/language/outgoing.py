@@ -19,7 +19,6 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Object
-from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.reader import Reader, items
@@ -29,7 +28,6 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
-from app.ncco.suggest import nearest
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -319,9 +317,9 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
     if kind.section in reader.nameless:
         return
-    message, near = f'there is no {kind.noun} "{name.value}"', nearest(name.value, known)
+    message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
-    cure: str | Fix = f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
+    cure = None if known else f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
     if name.value in reader.hooks or name.value in reader.lookups:
         noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
         more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
@@ -331,9 +329,7 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
         cure = "give the variable another name"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"
-    elif known:
-        cure = did_you_mean(near) if near else f"known are: {', '.join(sorted(known))}"
-    reader.report(kind.undeclared_code, name.place, message, cure)
+    reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:

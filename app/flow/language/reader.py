@@ -14,10 +14,9 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from app.flow.issues import Fix, FlowIssue, did_you_mean
+from app.flow.issues import RULES, Fix, FlowIssue, meant_word
 from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Escape, Expression, compile_expression, compile_value
 from app.flow.types import TYPES, ValueType
@@ -104,8 +103,7 @@ class Reader:
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
         """Report a word that is not known; without a `cure` that is the nearest known one, or the whole list."""
         known = tuple(known)
-        near = nearest(text.value, known)
-        cure = cure or (did_you_mean(near) if near else f"known are: {', '.join(known)}")
+        cure = cure or meant_word(text.value, known, f"known are: {', '.join(known)}")
         self.report(code, text.place, message, cure)
 
     def check_name(

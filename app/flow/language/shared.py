@@ -25,7 +25,7 @@ from typing import Annotated, ClassVar, Final
 from app.flow.actions.item import ACTIONS, check_defaults, gather
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
@@ -38,7 +38,6 @@ from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Signature, Target
 from app.flow.nodes import Map, Node, Text
-from app.flow.rules import RULES
 from app.flow.scope import scope_types
 from app.flow.types import ANY, words
 

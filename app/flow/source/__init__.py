@@ -7,16 +7,16 @@ silently), so only its event API is used: every scalar is the text that its auth
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from app.flow.issues import FlowIssue, by_place
-from app.flow.nodes import Node
-from app.flow.rules import RULES
-from app.flow.source.builder import Builder
-from app.flow.source.pitfalls import check_unsupported
-from app.flow.source.source_file import SourceFile
+from app.flow.issues import RULES, FlowIssue, by_place
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar, check_unsupported
+from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 from app.flow.source.syntax import diagnose
 
 __all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_yaml"]
@@ -49,7 +49,7 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
         return None, sorted([*issues, stopped], key=by_place)
     if unsupported := check_unsupported(source, events):
         return None, sorted([*issues, *unsupported], key=by_place)
-    builder = Builder(source, iter(events), issues)
+    builder = _Builder(source, iter(events), issues)
     node = builder.document()
     return node, sorted(builder.issues, key=by_place)
 
@@ -74,3 +74,131 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Flo
     except yaml.MarkedYAMLError as error:
         return events, diagnose(source, error, events)
     return events, None
+
+
+_HEADER = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+_ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)")
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds nodes from the parser's events, and reports issues on the way.
+
+    In its methods, `key` is the key of a value (None for a list item), and `name` is the nearest key around it.
+    """
+
+    source: SourceFile
+    events: Iterator[yaml.Event]
+    issues: list[FlowIssue]
+
+    def document(self) -> Node | None:
+        """The document's node; None without one, or with two: the second may contain what the first lacks."""
+        next(self.events)
+        if not isinstance(next(self.events), yaml.DocumentStartEvent):
+            self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
+            return None
+        node = self._node(next(self.events), None, "")
+        next(self.events)
+        more = next(self.events)
+        if isinstance(more, yaml.DocumentStartEvent):
+            self.issues.append(RULES["E111"].at(self.source.extent(more), "a second document begins here"))
+            return None
+        return node
+
+    def _node(self, event: yaml.Event, key: Text | None, name: str) -> Node:
+        if isinstance(event, yaml.ScalarEvent):
+            return self._value(event, key, name)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._map(event)
+        return self._seq(event, name)
+
+    def _map(self, start: yaml.MappingStartEvent) -> Map:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key, after = self._key(event), next(self.events)
+            if start.flow_style and self._is_split_text(after):
+                continue
+            value = self._node(after, key, key.value if key else "")
+            if key is None:
+                continue
+            if first := entries.get(key.value):
+                message = f'"{key.value}" is here for the second time; the first is in line {first.key.place.line}'
+                self.issues.append(RULES["E102"].at(key.place, message))
+            else:
+                entries[key.value] = Entry(key, value)
+        is_block = not start.flow_style and entries
+        place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
+        return Map(tuple(entries.values()), place)
+
+    def _is_split_text(self, value: yaml.Event) -> bool:
+        """Whether a key without a value is the rest of a text in typographic quotes, which YAML split at a comma."""
+        is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
+        return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
+
+    def _key(self, event: yaml.Event) -> Text | None:
+        if isinstance(event, yaml.ScalarEvent):
+            if issue := check_key(self.source, event):
+                self.issues.append(issue)
+            return self._text(event)
+        place = self._node(event, None, "").place
+        self.issues.append(RULES["E124"].at(place, "a list or a map cannot be a key"))
+        return None
+
+    def _seq(self, start: yaml.Event, name: str) -> Seq:
+        items = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self._node(event, None, name))
+        is_flow = isinstance(start, yaml.SequenceStartEvent) and start.flow_style
+        return Seq(tuple(items), self._extent(start, event if is_flow else start))
+
+    def _extent(self, start: yaml.Event, end: yaml.Event) -> Place:
+        return self.source.place(marks(start)[0].index, marks(end)[1].index)
+
+    def _value(self, event: yaml.ScalarEvent, key: Text | None, name: str) -> Text:
+        if empty := check_empty(self.source, event, key):
+            issue, meant = empty
+            self.issues.append(issue)
+            return Text(meant, issue.place)
+        if found := check_scalar(self.source, event, name) or check_missing_space(self.source, event):
+            self.issues.append(found)
+        return self._text(event)
+
+    def _text(self, event: yaml.ScalarEvent) -> Text:
+        source, value = self.source, event.value
+        start, end = (mark.index for mark in marks(event))
+        quotes, is_block = is_quoted(event), event.style in ("|", ">")
+        if not is_block and source.parsed[start + quotes : end - quotes] == value:
+            return Text(source.text[start + quotes : end - quotes], source.extent(event), quotes)
+        offsets = _character_offsets(source.parsed, start, end, event)
+        if is_block and value.endswith("\n") and "+" not in source.text[start : start + 3]:
+            offsets.pop()  # the last line break is not part of the text, except with `|+` or `>+`
+        meant = "".join(
+            source.text[at] if source.parsed.startswith(FILLER, at) else char
+            for char, at in zip(value, offsets, strict=False)
+        )
+        return Text(meant, source.extent(event), quotes, tuple(map(source.position, offsets)))
+
+
+def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
+    """The offset of each character of a scalar that is written from `at` to `end` of a text.
+
+    Between two characters the text may have indentation, the rest of an escape, or a folded line break.
+    """
+    if event.style in ("|", ">"):
+        header = _HEADER.match(text, at, end)
+        at = header.end() if header else end
+    offsets: list[int] = []
+    for char in event.value:
+        length = 1
+        while at < end:
+            escape = _ESCAPE.match(text, at) if event.style == '"' else None
+            if escape and not escape["fold"]:
+                length = len(escape[0])
+                break
+            if not escape and (text[at] == char or (char in " \n" and text[at] in "\r\n")):
+                length = 2 if text.startswith("\r\n", at) else 1
+                break
+            at += len(escape[0]) if escape else 1
+        offsets.append(min(at, end))
+        at += length
+    return offsets

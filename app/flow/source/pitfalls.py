@@ -9,9 +9,8 @@ from typing import TypeGuard
 
 import yaml
 
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.nodes import Text
-from app.flow.rules import RULES
 from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,

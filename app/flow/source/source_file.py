@@ -11,9 +11,8 @@ from typing import cast
 
 import yaml
 
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.nodes import Place
-from app.flow.rules import RULES
 from app.ncco.actions import SHAPES
 
 FILLER = "\ue000"

@@ -12,8 +12,7 @@ from functools import cached_property
 
 import yaml
 
-from app.flow.issues import Fix, FlowIssue
-from app.flow.rules import RULES
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.source.source_file import (
     COMMON_KEYS,
     EXPRESSION_KEYS,

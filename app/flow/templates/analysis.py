@@ -9,9 +9,8 @@ from typing import Final
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.paths import root_of
-from app.flow.rules import RULES
 from app.flow.scope import NAME, is_name
 from app.flow.templates.checker import Checker
 from app.flow.templates.environment import LOOP_FIELDS

@@ -10,8 +10,7 @@ from typing import Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from app.flow.issues import Fix, FlowIssue, did_you_mean
-from app.flow.rules import RULES
+from app.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speech_package
@@ -237,8 +236,7 @@ class Checker(NodeVisitor):
                 self._check_env(token, str(key))
             return found
         if of.fields:
-            near = nearest(str(key), of.fields)
-            cure = did_you_mean(near) if near else f"its fields are: {', '.join(of.fields)}"
+            cure = meant_word(str(key), of.fields, f"its fields are: {', '.join(of.fields)}")
         elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
         elif of.kind == "map":
@@ -254,8 +252,8 @@ class Checker(NodeVisitor):
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
         if known is not None and name not in known:
-            near = nearest(name.removeprefix(_PREFIX), known)
-            cure = did_you_mean(near) if near else f"set {_PREFIX}{name} in .env, or in the environment of the server"
+            otherwise = f"set {_PREFIX}{name} in .env, or in the environment of the server"
+            cure = meant_word(name.removeprefix(_PREFIX), known, otherwise)
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: ValueType, key: ValueType) -> ValueType | None:
@@ -387,8 +385,7 @@ class Checker(NodeVisitor):
 
     def _check_known(self, code: str, node: nodes.Const, known: tuple[str, ...], message: str) -> None:
         if known and node.value not in known:
-            near = nearest(node.value, known)
-            cure = did_you_mean(near) if near else f"it is one of: {', '.join(known)}"
+            cure = meant_word(node.value, known, f"it is one of: {', '.join(known)}")
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
@@ -502,8 +499,7 @@ class Checker(NodeVisitor):
             sign = self.template.before(node.kwargs[0].value)
             self.report("E302", sign, "a filter takes values without names", "write the value alone")
         elif known is None:
-            near = nearest(node.name, FILTERS)
-            cure = did_you_mean(near) if near else f"filters are: {', '.join(FILTERS)}"
+            cure = meant_word(node.name, FILTERS, f"filters are: {', '.join(FILTERS)}")
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"

@@ -9,10 +9,9 @@ from typing import Final
 
 from jinja2 import nodes
 
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
-from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
 from app.flow.templates.checker import Checker

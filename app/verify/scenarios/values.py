@@ -11,12 +11,11 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
-from app.flow.issues import Fix
+from app.flow.issues import Fix, FlowRule
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema
 from app.flow.language.reader import Fields, N, Reader, is_missing, items
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.rules import FlowRule
 from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.flow.rules import RULES as FLOW_RULES
-from app.flow.rules import RUNNING_RULES
+from app.flow.issues import RULES as FLOW_RULES
+from app.flow.issues import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
-from app.ncco.text_checker import TEXT_RULES
+from app.ncco.json_text import TEXT_RULES
 from tests.system.repository.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "errors.md"

@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from app.flow.fixes import QuickFix, quick_fixes
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, FlowIssue
 from app.flow.loader import load
-from app.flow.rules import RULES
 
 TODAY: Final = date(2026, 1, 1)
 EXAMPLE: Final = re.compile(r"^#=== (\S+)\n", re.MULTILINE)

@@ -9,9 +9,8 @@ import pytest
 import yaml
 
 from app.cli.explain import write_example
-from app.flow.issues import FlowIssue
+from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from app.flow.loader import load_files
-from app.flow.rules import RULES, RUNNING_RULES
 from app.verify.prove import prove, roots_of
 from tests.contract.check.cures import cured
 

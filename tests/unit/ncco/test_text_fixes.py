@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ncco.issue import RULES
-from app.ncco.text_checker import TextIssue, check_text
+from app.ncco.json_text import TextIssue, check_text
 
 
 def fixed(text: str, found: TextIssue) -> str | None:

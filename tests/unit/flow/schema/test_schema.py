@@ -13,6 +13,7 @@ from app.flow import names as flow_names
 from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import HoursWords
+from app.flow.issues import RULES, RUNNING_RULES
 from app.flow.language.collect import Collect
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
@@ -26,7 +27,6 @@ from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
 from app.flow.names import ProjectNames
-from app.flow.rules import RULES, RUNNING_RULES
 from tests.system.repository.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 

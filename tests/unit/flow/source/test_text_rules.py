@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.flow.rules import RULES
+from app.flow.issues import RULES
 from app.flow.source import LOADER, read_yaml
 from tests.unit.flow.faulty_texts import FAULTY, Faulty
 
