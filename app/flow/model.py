@@ -21,7 +21,7 @@ from app.flow.types import ValueType
 if TYPE_CHECKING:
     from app.flow.language.hooks import SentHook
     from app.flow.language.lookups import AskedLookup
-    from app.flow.templates import Expression
+    from app.flow.templates.values import Expression
 
 
 CallbackKind = Literal["input", "notify", "event", "onanswer"]

@@ -22,7 +22,8 @@ from app.flow.actions.values import leaves
 from app.flow.language.reader import Reader
 from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.templates import Computed, compile_file
+from app.flow.templates.compiler import compile_file
+from app.flow.templates.values import Computed
 from app.flow.types import TYPES
 
 

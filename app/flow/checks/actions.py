@@ -29,9 +29,9 @@ from app.flow.language.exits import Branch
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
-from app.flow.templates import Computed, Native
 from app.flow.templates.checker import known_type
 from app.flow.templates.references import Reference, walk
+from app.flow.templates.values import Computed, Native
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.ssml import MAX_TALK_CHARACTERS

@@ -16,9 +16,9 @@ from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.scope import ScopeTypes
-from app.flow.templates import Expression, Literal
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
+from app.flow.templates.values import Expression, Literal
 from app.flow.types import ValueType
 
 Key: TypeAlias = tuple[Any, ...]

@@ -11,8 +11,8 @@ from app.flow.actions.values import leaves
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Flow, Part, Signature, Step, Target, Value
-from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Reference, references
+from app.flow.templates.values import Computed, Expression, Native
 
 if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow

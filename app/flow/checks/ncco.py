@@ -16,7 +16,7 @@ from app.flow.issues import RULES, FlowIssue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
-from app.flow.templates import Computed, Literal
+from app.flow.templates.values import Computed, Literal
 from app.flow.types import SAMPLE, Sample
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue

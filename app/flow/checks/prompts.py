@@ -25,8 +25,8 @@ from app.flow.language.retry import FAILURES
 from app.flow.model import Part
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.templates import Computed, Literal
 from app.flow.templates.tree import Located, TemplateFile
+from app.flow.templates.values import Computed, Literal
 
 if TYPE_CHECKING:
     from app.flow.language.step import ReadStep

@@ -29,8 +29,8 @@ from app.flow.issues import RULES, FlowIssue
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.paths import has_path, path_of, root_of, written
-from app.flow.templates import Expression
 from app.flow.templates.references import Reference
+from app.flow.templates.values import Expression
 
 State: TypeAlias = Mapping[str, str]
 """The name of each sensitive value received on a path to here → the step that has waited since; "" for none."""

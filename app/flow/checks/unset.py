@@ -16,8 +16,8 @@ from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, retur
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Edge, Part, Step, Value, Variable
 from app.flow.nodes import Place
-from app.flow.templates import Expression
 from app.flow.templates.references import Reference
+from app.flow.templates.values import Expression
 from app.ncco.suggest import nearest
 
 _NO_NAMES: frozenset[str] = frozenset()

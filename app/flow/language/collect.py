@@ -26,7 +26,7 @@ from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
-from app.flow.templates import Expression
+from app.flow.templates.values import Expression
 from app.flow.types import ValueType
 
 _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")

@@ -36,7 +36,7 @@ from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
-from app.flow.templates import Expression
+from app.flow.templates.values import Expression
 
 if TYPE_CHECKING:
     from app.flow.language.shared import Defaults

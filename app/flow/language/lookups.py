@@ -31,8 +31,8 @@ from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
-from app.flow.templates import Computed
 from app.flow.templates.references import root_names
+from app.flow.templates.values import Computed
 from app.flow.types import TYPES, ValueType, record
 
 _PATH_END = re.compile(r"[?#]")

@@ -28,7 +28,7 @@ from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.templates import Expression
+from app.flow.templates.values import Expression
 
 Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 

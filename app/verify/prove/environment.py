@@ -12,8 +12,7 @@ from app.engine import Call
 from app.flow.checks.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.model import Flow
-from app.flow.templates import LANGUAGE
-from app.flow.templates.filters import Unfit
+from app.flow.templates.filters import LANGUAGE, Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Evaluator, compiled_expression
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in

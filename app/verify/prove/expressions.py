@@ -9,8 +9,8 @@ from jinja2 import nodes
 
 from app.flow.actions.values import CallField, Localised, leaves
 from app.flow.model import Value
-from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
+from app.flow.templates.values import Computed, Expression, Native
 
 ENTRY: Final = "[]"
 LENGTH: Final = "#"

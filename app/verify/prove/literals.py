@@ -18,8 +18,8 @@ from app.flow.actions.do import actions_of
 from app.flow.actions.values import Array, Object, leaves
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
-from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, walk
+from app.flow.templates.values import Computed, Expression, Native
 from app.verify.prove.expressions import (
     ENTRY,
     LENGTH,

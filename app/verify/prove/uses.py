@@ -10,7 +10,7 @@ from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent, tests_of
 from app.flow.language.collect import Collect
 from app.flow.model import Assignment, Edge, Flow, Runs, Step, Target, Value
-from app.flow.templates import Expression
+from app.flow.templates.values import Expression
 from app.verify.prove.expressions import RETURNED, Path
 
 SPOKEN: Final = 1

@@ -11,7 +11,7 @@ from app.flow.loader import load
 from app.flow.model import Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
-from app.flow.templates import compile_expression
+from app.flow.templates.compiler import compile_expression
 from app.flow.types import TYPES, words
 
 FLOW = """\

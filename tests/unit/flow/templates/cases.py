@@ -12,7 +12,8 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
-from app.flow.templates import Escape, Expression, compile_expression, compile_file, compile_value
+from app.flow.templates.compiler import compile_expression, compile_file, compile_value
+from app.flow.templates.values import Escape, Expression
 from app.flow.types import TYPES, ValueType
 from app.flow.types import words as words_of
 

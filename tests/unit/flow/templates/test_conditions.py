@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.errors import RenderError
 from app.flow.nodes import Text
-from app.flow.templates import compile_expression
+from app.flow.templates.compiler import compile_expression
 from app.flow.templates.syntax import MAX_TOKENS
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
