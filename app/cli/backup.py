@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.cli import options
-from app.cli.database import find_database
+from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted
@@ -57,9 +57,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     if file.exists() and not replace:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)
-    if places.store.path is not None and not places.store.path.is_file():
-        cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
-        raise CannotRun(f"there is no database at {places.store.label}", cure)
+    require_file(places.store)
     size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
     for older in sorted(folder.glob("ncco-????????T??????Z.tar"))[:-keep] if folder and keep and not lost else ():
         older.unlink()

@@ -29,18 +29,28 @@ def find_database() -> Store:
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """The result of `work` on the database that the settings name.
-
-    Raises CannotRun when it is a file that does not exist, StoreError.
-    """
+    """The result of `work` on the database that the settings name; raises as `require_file`, and StoreError."""
     database = find_database()
+    require_file(database)
+    return _opened_for(database, work)
+
+
+def with_records(work: Callable[[Records], Awaitable[T]]) -> T:
+    """The result of `work` on the recorded calls of that database, which is only read. Raises CannotRun, StoreError."""
+    return _opened_for(find_database().records(), work)
+
+
+def require_file(database: Store) -> None:
+    """Raises CannotRun when a database is a file that does not exist."""
     if database.path is not None and not database.path.is_file():
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
 
+
+def _opened_for(source: S, work: Callable[[S], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with opened(database):
-            return await work(database)
+        async with opened(source):
+            return await work(source)
 
     return asyncio.run(run())
 

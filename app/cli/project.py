@@ -13,7 +13,7 @@ import click
 
 from app.cli.environment import flow_variables, folders, project_folders
 from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
-from app.flow.files import SUFFIXES, read_project
+from app.flow.files import SUFFIXES, named_flows, read_project
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
@@ -21,7 +21,6 @@ from app.flow.report import report
 from app.ncco.suggest import nearest
 
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
-_NAMED: Final = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([\w-]+)", re.MULTILINE)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 
@@ -152,9 +151,9 @@ def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str,
 
     The rest is left out: the user did not ask about its faults.
     """
-    file_of_flow = {name: path for path, text in others.items() for name in _NAMED.findall(text)[:1]}
-    own = {name for text in texts.values() for name in _NAMED.findall(text)[:1]}
-    needed = {path: text for path, text in others.items() if _SHARED.search(text) and not _NAMED.search(text)}
+    file_of_flow, own = named_flows(others), named_flows(texts)
+    parts = others.keys() - file_of_flow.values()
+    needed = {path: text for path, text in others.items() if path in parts and _SHARED.search(text)}
     unread = list(texts.values())
     while unread:
         for run in _RUN.finditer(unread.pop()):

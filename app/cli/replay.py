@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ import click
 import orjson
 
 from app.cli import options
-from app.cli.database import find_call, find_database, opened
+from app.cli.database import find_call, with_records
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.loader import load
@@ -20,7 +19,7 @@ from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import Policy
 from app.service.replay import REPLAY_KEY, replay
-from app.store import RevisionRow, Timeline
+from app.store import Records, RevisionRow, Timeline
 
 
 @click.command(
@@ -42,14 +41,13 @@ def command(*, session: str, form: str) -> int:
     ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
     are compared without their signature.
     """
-    database, settings = find_database(), server_settings()
 
-    async def read() -> tuple[Timeline, RevisionRow | None]:
-        async with opened(database.records()) as records:
-            timeline = await find_call(records, session)
-            return timeline, await records.revision(timeline.call.session.revision)
+    async def read(records: Records) -> tuple[Timeline, RevisionRow | None]:
+        timeline = await find_call(records, session)
+        return timeline, await records.revision(timeline.call.session.revision)
 
-    timeline, revision = asyncio.run(read())
+    timeline, revision = with_records(read)
+    settings = server_settings()
     policy = Policy((REPLAY_KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
     turns = list(replay(timeline, _flow(timeline, revision), policy))
     if form == "json":

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 
 import click
 
 from app.cli import options
-from app.cli.database import find_database, opened
+from app.cli.database import with_records
 from app.cli.environment import folders
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.report import printable
 from app.service.call_report import COLUMNS, DISPOSITIONS, CallReport, count_calls, read_period, zone_of
-from app.store import milliseconds
+from app.store import Records, milliseconds
 
 
 def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
@@ -78,12 +77,10 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
-    async def run() -> CallReport:
-        async with opened(find_database().records()) as records:
-            calls = records.reported(*period.milliseconds)
-            return await count_calls(calls, period, milliseconds(now), flow)
+    async def run(records: Records) -> CallReport:
+        return await count_calls(records.reported(*period.milliseconds), period, milliseconds(now), flow)
 
-    report = asyncio.run(run())
+    report = with_records(run)
     if form == "json":
         print_json(report.document)
     elif form == "csv":

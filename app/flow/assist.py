@@ -79,7 +79,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
     `env`: the names of settings that flows may read.
     """
     text = texts.get(file, "")
-    project = _Project({**texts, file: _readable(file, text, line)}, file, env)
+    project = _Project(texts, file, line, env)
     if file.startswith("templates/"):
         expression = _open_expression(_before(text, line, column))
         start, options = (column, []) if expression is None else _in_expression(expression, column, project.scope)
@@ -103,13 +103,13 @@ def _as_json(option: Completion, word: Text) -> Completion:
 
 
 class _Project:
-    """The project around one file: its names, and what the values of that file may use."""
+    """The project around a `line` that is being written: its names, and what the values of that file may use."""
 
-    def __init__(self, texts: Mapping[str, str], file: str, env: Iterable[str] = ()) -> None:
-        self.texts = texts
+    def __init__(self, texts: Mapping[str, str], file: str, line: int, env: Iterable[str] = ()) -> None:
+        self.texts = {**texts, file: _readable(file, texts.get(file, ""), line)}
         self.file = file
         self.env = frozenset(env)
-        self.names = ProjectNames(texts)
+        self.names = ProjectNames(self.texts)
 
     @property
     def scope(self) -> ScopeTypes:
@@ -311,7 +311,7 @@ def _written(node: Node | None) -> str:
 def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | None:
     """What the word at a place is; None when there is nothing to say."""
     text = texts.get(file, "")
-    project = _Project({**texts, file: _readable(file, text, line)}, file)
+    project = _Project(texts, file, line)
     node, _ = read_yaml(file, project.texts[file])
     words = words_of(node) if node is not None and not file.startswith("templates/") else ()
     word = next((word for word in words if word.text.place.covers(line, column)), None)
@@ -341,8 +341,7 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
     """Where what is named at a place is defined; None if nothing is."""
-    project = _Project({**texts, file: _readable(file, texts.get(file, ""), line)}, file)
-    defined = project.names.definition_at(file, line, column)
+    defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Final
 
 from app.flow.issues import PROMPT_RULES, FlowIssue, by_place
-from app.flow.nodes import Map, Node, Place, Seq
+from app.flow.nodes import Map, Node, Place, walk
 from app.ncco.suggest import nearest
 
 _UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
@@ -109,15 +109,6 @@ def _name_at(place: Place, texts: Mapping[str, str]) -> str:
 
 def _lacks_declaration(name: str, node: Node | None, text: str) -> bool:
     """Whether no key is similar to the name, or the similar key is used nowhere else, so one of the two is misspelt."""
-    near = nearest(name, set(_keys(node)) - {name}) if node is not None else None
+    maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()
+    near = nearest(name, {key.value for each in maps for key, _ in each.entries} - {name})
     return near is None or len(re.findall(rf"\b{re.escape(near)}\b", text)) == 1
-
-
-def _keys(node: Node) -> Iterator[str]:
-    if isinstance(node, Map):
-        for key, value in node.entries:
-            yield key.value
-            yield from _keys(value)
-    elif isinstance(node, Seq):
-        for item in node.items:
-            yield from _keys(item)

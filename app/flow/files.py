@@ -16,7 +16,7 @@ MAX_BYTES = 1_048_576
 SUFFIXES = (".yaml", ".yml")
 """Of YAML files."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
-_NAME = re.compile(r"^flow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:

@@ -40,7 +40,7 @@ from typing import Final, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from app.flow.language.returns import described, is_described
-from app.flow.nodes import Map, Node, Seq, Text
+from app.flow.nodes import Map, Node, Seq, Text, texts_in, walk
 from app.flow.paths import Path
 from app.flow.templates.analysis import read_with_includes
 from app.flow.templates.escaping import CONTEXTS
@@ -158,10 +158,9 @@ class _EdgeReader:
 
     def edges(self, node: Node) -> Iterator[tuple[Cell, Cell]]:
         """Source and target of everything in a node that fills a variable."""
-        if isinstance(node, Map):
-            yield from self._edges_of_map(node)
-        for inner in _children(node):
-            yield from self.edges(inner)
+        for inner in walk(node):
+            if isinstance(inner, Map):
+                yield from self._edges_of_map(inner)
 
     def _edges_of_map(self, node: Map) -> Iterator[tuple[Cell, Cell]]:
         """What a map fills by `set` and `with`, by what a sub-flow returns, and by `collect`."""
@@ -182,13 +181,12 @@ class _EdgeReader:
 
     def _sources(self, node: Node) -> Iterator[tuple[Cell, Aspect]]:
         """The cells that a written value is computed of, each with the aspect of the result that it decides."""
-        for inner in _children(node):
-            yield from self._sources(inner)
-        if isinstance(node, Text) and ("{{" in node.value or "{%" in node.value):
-            template, _ = read_with_includes(node, self.templates)
-            values = _SourceWalk(template, self)
-            values.block(template.body)
-            yield from values.found
+        for text in texts_in(node):
+            if "{{" in text.value or "{%" in text.value:
+                template, _ = read_with_includes(text, self.templates)
+                values = _SourceWalk(template, self)
+                values.block(template.body)
+                yield from values.found
 
     def cell(self, name: str, path: Path, aspect: Aspect) -> Cell | None:
         """The cell that the value at a path within a name comes from; None when it comes from no source."""
@@ -222,13 +220,6 @@ def _is_url(node: Node | None, path: Path) -> bool:
     if isinstance(node, Seq):
         return len(node.items) == 1 and path[0] is None and _is_url(node.items[0], path[1:])
     return isinstance(node, Map) and path[0] is not None and _is_url(node.get(path[0]), path[1:])
-
-
-def _children(node: Node) -> Iterable[Node]:
-    """The nodes in a list or a map."""
-    if isinstance(node, Seq):
-        return node.items
-    return [entry.value for entry in node.entries] if isinstance(node, Map) else ()
 
 
 _URL: Final = CONTEXTS["url"]

@@ -13,6 +13,7 @@ from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.source import read_yaml
 from app.flow.source.source_file import LINE_BREAK
 from app.ncco import json_schema
+from app.ncco.json_text import open_closers
 
 MARK: Final = "\ue001"
 """A private-use letter that stands for the cursor: ordinary text to a YAML parser. Texts with it hold no decision."""
@@ -144,7 +145,6 @@ _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=
 _PLAIN: Final = re.compile(r"[\w.+-]+")
 _KEY_START: Final = re.compile(r"[ \t]*(?:-[ \t]+)*[\"']?[\w*#.-]*")
 _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
-_CLOSERS: Final = {"[": "]", "{": "}"}
 
 
 class Cursor(NamedTuple):
@@ -222,10 +222,4 @@ def _closers(text: str) -> str:
     """What closes the quotes and brackets that are open at the end of a text."""
     bare = _QUOTED.sub("", text)
     quote = next((char for char in bare if char in "\"'"), "") if re.search(r"(?:^|[\s\[{,:])[\"']", bare) else ""
-    open_: list[str] = []
-    for char in bare.split(quote)[0] if quote else bare:
-        if char in _CLOSERS:
-            open_.append(_CLOSERS[char])
-        elif open_ and char == open_[-1]:
-            open_.pop()
-    return quote + "".join(reversed(open_))
+    return quote + open_closers(bare.split(quote)[0] if quote else bare)

@@ -135,7 +135,7 @@ def _value(text: str) -> Any:
         raise NotJsonError("a number has more digits than can be read", longest.start()) from error
 
 
-def _open_closers(text: str) -> str:
+def open_closers(text: str) -> str:
     """What closes the lists and objects that are open at the end of a text."""
     open_: list[str] = []
     for piece in _TOKEN.findall(text):
@@ -159,7 +159,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
         gap = TextSpan(len(before), len(before))
         return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
-    if at >= len(text.rstrip()) and (closers := _open_closers(text)):
+    if at >= len(text.rstrip()) and (closers := open_closers(text)):
         end = TextSpan(len(text.rstrip()), len(text))
         return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
     for slip, name, written in _COMMON_MISTAKES:

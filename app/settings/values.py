@@ -6,7 +6,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -15,6 +15,7 @@ import orjson
 
 from app.flow.language.mail import addresses
 from app.ncco import check
+from app.ncco.addresses import is_address
 from app.store import open_store
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
@@ -32,6 +33,11 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX_PART: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,200}")
 _USER: Final = re.compile(r"//.*@")
 _PORTS: Final = {"http": 80, "https": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is a loopback address or `localhost`."""
+    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def read_host(text: str) -> str:
@@ -88,12 +94,13 @@ def read_media_url(text: str) -> str:
     return _read_origin(text, "so others could read the token")
 
 
-def _read_origin(text: str, because: str) -> str:
+def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
+    """A URL of a scheme, a host and a port; http is refused `because`, except for hosts that `may_be_plain`."""
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
         raise ValueError(f"{_quoted(text)} has more than a scheme, a host and a port")
-    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+    if url.scheme == "http" and not may_be_plain(url.hostname or ""):
         raise ValueError(f"{_quoted(text)} is not encrypted, {because}")
     return written
 
@@ -118,15 +125,11 @@ def read_recordings(text: str) -> str:
 
 def read_s3_endpoint(text: str) -> str:
     """A URL with https; http where its host must be near: this machine, a private address, or a name without dots."""
-    written = read_public_url(text)
-    url = urlsplit(written)
-    host = url.hostname or ""
-    if url.path or url.username is not None:
-        raise ValueError(f"{_quoted(text)} has more than a scheme, a host and a port")
-    is_near = ipaddress.ip_address(host).is_private if is_address(host) else "." not in host
-    if url.scheme == "http" and written and not is_near:
-        raise ValueError(f"{_quoted(text)} is not encrypted, so others could hear the recordings")
-    return written
+    return _read_origin(text, "so others could hear the recordings", _is_near)
+
+
+def _is_near(host: str) -> bool:
+    return ipaddress.ip_address(host).is_private if is_address(host) else "." not in host
 
 
 def read_api_url(text: str) -> str:
@@ -290,15 +293,6 @@ def _file_text(file: Path) -> str:
         raise ValueError("is neither a private key nor the path of a file that can be read") from fault
 
 
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def name_in_host(header: str) -> str:
     """The name or address of a Host header, without its port; "" when there is none."""
     try:
@@ -307,11 +301,6 @@ def name_in_host(header: str) -> str:
     except ValueError:
         return ""
     return (url.hostname or "") if url.netloc == header and "@" not in header else ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is a loopback address or `localhost`."""
-    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 DEFAULT: Final = "We are sorry, we cannot take your call right now. Please call again later."

@@ -16,7 +16,7 @@ from app.errors import RenderError
 from app.flow.actions.action import Action, observer, read_checkpoint
 from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, read_connect
 from app.flow.actions.fields import in_every_locale
-from app.flow.actions.item import ACTIONS, Item, drop_repeats, parse_item, refuse_fields
+from app.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
 from app.flow.actions.values import leaves
 from app.flow.language.reader import Reader
@@ -134,9 +134,7 @@ def read_do(node: Node, reader: Reader) -> tuple[Part, ...]:
 
 def read_parts(items: Iterable[Item], reader: Reader) -> tuple[Part, ...]:
     """What the items play; faults are reported, and faulty items left out."""
-    before = len(reader.issues)
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
-    drop_repeats(reader, before)
     return tuple(part for part in parts if part is not None)
 
 

@@ -251,16 +251,11 @@ def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | 
 
 
 def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
-    """What `read` makes of the same in the language of each locale, since filters say it in that language.
-
-    An issue that several languages have is reported once.
-    """
+    """What `read` makes of the same in the language of each locale, since filters say it in that language."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
-    before = len(reader.issues)
     values = {name: read(in_locale(reader, locale)) for name, locale in locales.items()}
-    reader.issues[before:] = dict.fromkeys(reader.issues[before:])
     return _joined(values, place)
 
 

@@ -232,9 +232,3 @@ def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:
         if word == "connect":
             fields = MapField({name: shape for name, shape in fields.fields.items() if name != "endpoint"})
         fields.read_fields(Map(rename(node.entries), node.place), reader, word)
-
-
-def drop_repeats(reader: Reader, before: int) -> None:
-    """Keep only the first of equal issues among those since `before`, so that a faulty default is reported once."""
-    known = set(reader.issues[:before])
-    reader.issues[before:] = [issue for issue in dict.fromkeys(reader.issues[before:]) if issue not in known]

@@ -13,7 +13,7 @@ from typing import Any
 from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import Document
-from app.flow.actions.item import Item, drop_repeats
+from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
 from app.flow.actions.values import Array, Constant, Localised, Object, localised
 from app.flow.language.locales import Locale
@@ -49,9 +49,7 @@ def with_input(
         reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
         return parts
     if not found:
-        before_reading = len(reader.issues)
         appended = read_action(Item("input", place, None, ()).inherit(reader.inherited), reader)
-        drop_repeats(reader, before_reading)
         parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
     number = found[0]
     before, written = parts[:number], parts[number]

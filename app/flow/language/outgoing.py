@@ -6,7 +6,6 @@ values for its params: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
+from app.ncco.addresses import is_address
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -58,17 +58,9 @@ def _check_host(url: str) -> None:
         not host
         or has_bad_brackets
         or _NOT_IN_HOST.search(host)
-        or (_ENDS_IN_NUMBER.search(host) and not _is_address(host))
+        or (_ENDS_IN_NUMBER.search(host) and not is_address(host))
     ):
         raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 ADDRESS: Final = ValueType("url", "text", "https://example.com/callers/447700900123", _cast_url)

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from jinja2 import Undefined
 
-from app.flow.templates.filters import MAX_TEXT, Unfit
-from app.flow.types import ValueType, write
+from app.flow.templates.filters import MAX_TEXT, Unfit, as_text
+from app.flow.types import ValueType
 
 Escaper: TypeAlias = Callable[[Any], str]
 
@@ -40,10 +40,7 @@ def _written(value: object) -> str:
         return value
     if isinstance(value, Undefined):
         return str(value)
-    try:
-        text = write(value)
-    except ValueError as error:
-        raise Unfit(str(error)) from None
+    text = as_text(value)
     if len(text) > MAX_TEXT:
         raise Unfit(f"a value of more than {MAX_TEXT:,} characters", "E394")
     return text

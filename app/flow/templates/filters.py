@@ -145,7 +145,7 @@ def _entry_at(position: int) -> Callable[[object], Any]:
 def _join(value: object, between: object = "") -> str:
     if not isinstance(value, list | tuple):
         raise Unfit("only a list can be joined")
-    return bounded(_text(between).join(_written(item) for item in value))
+    return bounded(_text(between).join(as_text(item) for item in value))
 
 
 def _length(value: object) -> int:
@@ -169,7 +169,8 @@ def _round(value: object, places: object = 0) -> int | float:
     return round(value, places) if places else round(value)
 
 
-def _written(value: object) -> str:
+def as_text(value: object) -> str:
+    """The value as it is written in a text. Raises Unfit for a list or a map."""
     try:
         return write(value)
     except ValueError as error:
@@ -208,7 +209,7 @@ FILTERS: dict[str, Filter] = {
         _localised("spoken"), ("datetime", "number", "text"), _TEXT, '| spoken("GBP")', ("text",), is_localised=True
     ),
     "starts_with": Filter(_text_test(str.startswith), ("text",), _BOOL, '| starts_with("44")', ("text",), 1),
-    "text": Filter(_written, ("text", "number", "bool", "datetime"), _TEXT, "| text"),
+    "text": Filter(as_text, ("text", "number", "bool", "datetime"), _TEXT, "| text"),
     "title": Filter(_text_change(str.title), ("text",), _TEXT, "| title"),
     "trim": Filter(_text_change(str.strip), ("text",), _TEXT, "| trim"),
     "upper": Filter(_text_change(str.upper), ("text",), _TEXT, "| upper"),
