@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -293,10 +294,7 @@ def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
 def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
     """The first second with the offset that `high` has; `low` has another one."""
     after = offset_at(zone, high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if offset_at(zone, middle) == after else (middle, high)
-    return high
+    return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
