@@ -7,16 +7,17 @@ uploaded, removed or listed as nothing is therefore looked up. Needs obstore: `p
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
-import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
@@ -34,6 +35,7 @@ from app.service.recording_files import (
 )
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ClientConfig, RetryConfig
 
 CONNECT_S: Final = 5
@@ -126,7 +128,7 @@ class RecordingBucket(RecordingFiles):
 
     def open(self, id_: str) -> IO[bytes]:
         """See `RecordingFiles`."""
-        return cast(IO[bytes], _Reader(self._store, checked_id(id_)))
+        return BufferedReader(_Object(self._store, checked_id(id_)), READ_BYTES)
 
     def stored(self) -> Iterator[StoredAudio]:
         """See `RecordingFiles`."""
@@ -264,28 +266,36 @@ class _Upload(UnfinishedFile):
         self._file.close()
 
 
-class _Reader:
-    """An object, read by pieces from any position."""
+class _Object(RawIOBase):
+    """An object, read by pieces from any position; of an answer no more than was asked for."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():
-            self._file = obstore.open_reader(store, id_, buffer_size=READ_BYTES)
+            self._size = store.head(id_)["size"]
+        self._store = store
+        self._id = id_
+        self._at = 0
 
-    def read(self, size: int = -1) -> bytes:
-        return self._read(self._file.readall if size < 0 else lambda: self._file.read(size))
+    def readable(self) -> bool:
+        return True
 
-    def _read(self, read: Callable[[], Any]) -> bytes:
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), READ_BYTES, self._size - self._at)
+        if wanted <= 0:
+            return 0
+        part: GetOptions = {"range": (self._at, self._at + wanted)}
         with _translated():
-            return bytes(read())
+            found = next(self._store.get(self._id, options=part).stream(wanted), b"")[:wanted]
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> _Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: self.read(READ_BYTES) or b"", b""))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -161,6 +164,44 @@ def test_reading_goes_on_after_a_fault_and_says_when_it_cannot(storage: S3Server
     storage.fault = lambda *_: Fault(403, "AccessDenied")
     with pytest.raises(BucketError, match="denies access"):
         content(files, id_)
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A bucket that sends gigabytes, whatever part is asked for."""
+
+    sent: ClassVar = list[int]()
+
+    def do_HEAD(self) -> None:
+        self._begin(200, 5_000_000)
+
+    def do_GET(self) -> None:
+        self._begin(206, 1 << 33)
+        with suppress(OSError):
+            while True:
+                self.sent.append(self.wfile.write(bytes(1 << 20)))
+
+    def _begin(self, status: int, size: int) -> None:
+        self.send_response(status)
+        part = self.headers.get("range", "").replace("=", " ")
+        for name, value in {"content-length": size, "content-range": f"{part}/5000000", "etag": '"e"'}.items():
+            self.send_header(name, str(value))
+        self.send_header("last-modified", "Sun, 01 Nov 2026 08:00:00 GMT")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def test_of_an_endless_answer_no_more_is_read_than_was_asked_for() -> None:
+    with HTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with bucket(S3Server(port=server.server_port)).open(new_recording_id()) as audio:
+            assert 5_000_000 == size_of(audio)
+            audio.seek(4_000_000)
+            assert bytes(10) == audio.read(10)
+        server.shutdown()
+
+    assert sum(Endless.sent) < 64 << 20
 
 
 def test_a_login_page_in_the_place_of_the_bucket_is_no_success(storage: S3Server) -> None:
