@@ -28,7 +28,7 @@ from app.flow.model import Flow
 from app.flow.report import counted, some_of
 from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
-from app.settings.fields import BUCKET_SECRETS, SECRETS, UUID, variable
+from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from app.settings.values import read_mail_address
 from app.store import open_store
@@ -108,7 +108,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
     """Which secrets are set. Never says what they are."""
-    names = (*SECRETS, *BUCKET_SECRETS, "api_secret")
+    names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
     if lengths or not any(texts.values()):

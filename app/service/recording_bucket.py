@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from io import BufferedReader, RawIOBase
@@ -47,6 +47,8 @@ PART_BYTES: Final = 8 * 1024 * 1024
 """Up to this size audio is uploaded by one request, and waits for it in memory; the rest in parts, from a file."""
 READ_BYTES: Final = 1024 * 1024
 """Bytes that one request for reading asks for."""
+KEYS_S: Final = 30.0
+"""How often to read the keys again, which may have been rotated."""
 SWEEP_EVERY_S: Final = 3600.0
 """How often to list the bucket for what is to be removed: each list of 1,000 objects is paid for."""
 
@@ -64,7 +66,7 @@ class BucketError(AppError, OSError):
 
 
 _RIGHTS: Final = "allow this user to put, get and delete objects under the prefix, and to list the bucket"
-_KEYS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and restart the server"
+_KEYS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; outside of `.env` and files, restart the server"
 _REGION: Final = "set AWS_REGION to the region of the bucket, and restart the server"
 _ROOM: Final = "make room in the bucket, or raise its quota; it is tried again"
 _REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION, the keys and the network; it is tried again"
@@ -108,13 +110,29 @@ def _translated() -> Iterator[None]:
 class RecordingBucket(RecordingFiles):
     """A bucket, or what is under a prefix of it. Raises ValueError for options that cannot be used."""
 
-    def __init__(self, address: BucketAddress) -> None:
+    def __init__(
+        self, address: BucketAddress, current: Callable[[BucketAddress], BucketAddress], keys_s: float = KEYS_S
+    ) -> None:
         self._address = address
+        self._current = current
         try:
-            self._store = _store(address)
+            self._opened = _store(address)
         except BaseError as error:
             raise ValueError(str(error).partition("\n")[0]) from error
+        self._keys_s = keys_s
+        self._read_at = time.monotonic()
         self._swept_at = -SWEEP_EVERY_S
+
+    @property
+    def _store(self) -> S3Store:
+        """With the present keys; those before, while they cannot be read."""
+        if time.monotonic() - self._read_at >= self._keys_s:
+            self._read_at = time.monotonic()
+            with suppress(AppError, OSError, BaseError):
+                address = self._current(self._address)
+                if address != self._address:
+                    self._opened, self._address = _store(address), address
+        return self._opened
 
     @property
     def place(self) -> str:

@@ -192,15 +192,21 @@ class BucketAddress(NamedTuple):
         return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
 
-def opened_bucket(address: BucketAddress) -> RecordingFiles:
-    """The bucket at an address. Raises ValueError for options that cannot be used, and without its library."""
+def opened_bucket(
+    address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
+) -> RecordingFiles:
+    """The bucket at an address. Raises ValueError for options that cannot be used, and without its library.
+
+    `current` is asked again and again for the address with the present keys. If it raises AppError or OSError, those
+    before stay in use.
+    """
     try:
         module = import_module("app.service.recording_bucket")
     except ModuleNotFoundError as missing:
         if missing.name != "obstore":
             raise
         raise ValueError("S3 needs the package obstore") from missing
-    files: RecordingFiles = module.RecordingBucket(address)
+    files: RecordingFiles = module.RecordingBucket(address, current)
     return files
 
 

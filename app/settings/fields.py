@@ -26,6 +26,7 @@ from app.vonage.signatures import Verifier
 PREFIX: Final = "NCCO_"
 CONSOLE_HOST: Final = "127.0.0.1"
 """Where the console listens."""
+BUCKET_SECRETS: Final = ("s3_key_id", "s3_secret_key", "s3_session_token")
 SECRETS: Final = (
     "key",
     "key_previous",
@@ -34,10 +35,9 @@ SECRETS: Final = (
     "signature_secret",
     "signature_secret_previous",
     "smtp_url",
+    *BUCKET_SECRETS,
 )
 """The settings that files may hold, and that can be changed while the server runs."""
-BUCKET_SECRETS: Final = ("s3_secret_key", "s3_session_token")
-"""The settings that files may hold, and that are read at the start: a running server keeps its connections."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
 """The placeholder for the signature secret in the guides."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -253,8 +253,8 @@ class Settings(BaseSettings):
     ] = Field(default="", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     """Region of the bucket, such as eu-central-1, or what its provider writes (auto, garage). Also read from
     AWS_DEFAULT_REGION. Not set: us-east-1."""
-    s3_key_id: Annotated[str, AfterValidator(values.read_plain), _COPY_S3] = Field(
-        default="", validation_alias="AWS_ACCESS_KEY_ID"
+    s3_key_id: Annotated[SecretStr, _read_by(values.read_plain), _COPY_S3] = Field(
+        default=SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID"
     )
     """Key for the bucket. Not set: what the role of the machine, the container or the pod allows."""
     s3_secret_key: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
@@ -326,15 +326,21 @@ class Settings(BaseSettings):
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
-        secrets = (self.s3_secret_key.get_secret_value(), self.s3_session_token.get_secret_value())
-        return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, self.s3_key_id, *secrets)
+        keys = (getattr(self, name).get_secret_value() for name in BUCKET_SECRETS)
+        return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
+
+    def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
+        """A bucket with its keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
+        fresh = self._read_again() if self._read_again is not None else self
+        key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
+        return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
         """Where recordings are kept; None: none are. Raises SettingsError."""
         if (bucket := self.bucket) is not None:
             try:
-                return opened_bucket(bucket)
+                return opened_bucket(bucket, self.current_bucket)
             except ValueError as error:
                 cure = 'Run `pip install "ncco-server[s3]"`, or check AWS_REGION, AWS_ACCESS_KEY_ID and its secret.'
                 raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error

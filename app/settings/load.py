@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 from app.errors import SettingsError
 from app.ncco.suggest import nearest
 from app.settings import values
-from app.settings.fields import BUCKET_SECRETS, PREFIX, SECRETS, Cure, Settings, variable
+from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
 from app.settings.secrets import FILE_SUFFIX, named_files, read_file
 
 FLOW_PREFIX: Final = "FLOW_"
@@ -62,7 +62,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 def _secrets() -> dict[str, str]:
     """The field of each secret that a file may hold, by its variable."""
     aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
-    return {variable(field): field for field in (*SECRETS, *BUCKET_SECRETS)} | aliases
+    return {variable(field): field for field in SECRETS} | aliases
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:

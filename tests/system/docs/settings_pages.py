@@ -28,7 +28,8 @@ A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` 
 the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`). Every
 worker reads a changed file within two seconds; SIGHUP makes a running server read the secrets of its `.env` again. A
 secret that cannot be used is logged, and the earlier one stays. A `.._PREVIOUS_FILE` may be empty or missing.
-`AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` may be in files too; a server reads them when it starts.
+`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` may be in files too. All that use the bucket read
+them, and those of `.env`, again every half minute.
 
 Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
 """

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 import pytest
 
-from app.service.recording_bucket import PART_BYTES, BucketError
+from app.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
 from app.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
 from app.service.recording_folder import RecordingFolder
+from app.settings import load_settings
 from tests.contract.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 
 LONG = PART_BYTES + 1000
@@ -239,6 +240,30 @@ def test_a_wrong_bucket_or_key_is_said(storage: S3Server, name: str, secret: str
         files.put(new_recording_id(), b"audio")
     with pytest.raises(BucketError, match=problem):
         files.remove([new_recording_id()])
+
+
+def test_keys_are_read_again_and_those_before_stay_while_they_cannot_be(
+    storage: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {name: value for name, value in storage.settings.items() if "KEY" in name}
+    for name, value in storage.settings.items() - secrets.items():
+        monkeypatch.setenv(name, value)
+    for name in secrets:
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+        (tmp_path / name).write_text("AKIAOLD\n")
+    settings, id_ = load_settings(), new_recording_id()
+    assert settings.bucket is not None
+    files = RecordingBucket(settings.bucket, settings.current_bucket, keys_s=0)
+    with pytest.raises(BucketError, match="InvalidAccessKeyId") as refused:
+        files.put(id_, b"audio")
+    assert "correct AWS_ACCESS_KEY_ID" in refused.value.cure
+
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    files.put(id_, b"audio")
+    for name in secrets:
+        (tmp_path / name).write_text("")
+    assert b"audio" == content(files, id_)
 
 
 def test_a_bucket_is_tried_out_for_real(storage: S3Server) -> None:
