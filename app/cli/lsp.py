@@ -30,7 +30,8 @@ def command() -> int:
     renames and lists steps, lookups, hooks and flows. Unsaved texts run no function and reach no network.
     """
     if find_spec("pygls") is None:
-        raise CannotRun("the language server is not installed", 'run `pip install "ncco-server[lsp]"`')
+        cure = 'run `pip install ".[lsp]"` in a copy of the repository'
+        raise CannotRun("the language server is not installed", cure)
     if sys.stdin.isatty():
         raise CannotRun("an editor starts this, not a person", "set up your editor as docs/how-to/editor.md says")
     from app.lsp.features import make_server  # noqa: PLC0415 - an optional extra

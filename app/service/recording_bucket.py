@@ -2,7 +2,7 @@
 
 An object exists only once all of it was uploaded and the bucket has checked its SHA-256, which is part of the
 signature. A web page in the place of the bucket, such as a login, may answer everything with success: what was
-uploaded, removed or listed as nothing is therefore looked up. Needs obstore: `pip install "ncco-server[s3]"`.
+uploaded, removed or listed as nothing is therefore looked up. Needs obstore: `pip install ".[s3]"`.
 """
 
 from __future__ import annotations

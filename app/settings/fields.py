@@ -342,7 +342,9 @@ class Settings(BaseSettings):
             try:
                 return opened_bucket(bucket, self.current_bucket)
             except ValueError as error:
-                cure = 'Run `pip install "ncco-server[s3]"`, or check AWS_REGION, AWS_ACCESS_KEY_ID and its secret.'
+                cure = (
+                    'Run `pip install ".[s3]"` in a copy of the repository, or check AWS_REGION and AWS_ACCESS_KEY_ID.'
+                )
                 raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
         return RecordingFolder(folder) if (folder := self.recordings_folder) is not None else None
 

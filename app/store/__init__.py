@@ -109,7 +109,8 @@ def _postgres(url: str) -> Database:
     except ModuleNotFoundError as missing:
         if missing.name != "asyncpg":
             raise
-        raise ValueError('PostgreSQL needs its driver; write pip install "ncco-server[postgres]"') from missing
+        cure = 'run pip install ".[postgres]" in a copy of the repository'
+        raise ValueError(f"PostgreSQL needs its driver; {cure}") from missing
     database: Database = module.PostgresDatabase(address)
     return database
 

@@ -3,7 +3,7 @@
 Webhooks of calls are written in groups by one task: while one group is committed, the next one gathers. What the
 operations of a group ask for at the same step is sent to PostgreSQL together.
 
-Needs asyncpg: `pip install "ncco-server[postgres]"`.
+Needs asyncpg: `pip install ".[postgres]"`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_"))
 EXPORTERS: Final = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
-_CURE: Final = 'pip install "ncco-server[otel]", or remove the OTEL_ variables'
+_CURE: Final = 'pip install ".[otel]" in a copy of the repository, or remove the OTEL_ variables'
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:

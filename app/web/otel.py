@@ -1,6 +1,6 @@
 """OpenTelemetry: a span for each webhook, lookup and hook, and their durations as metrics.
 
-No digits, words or numbers of callers are in them. Needs opentelemetry-sdk (`pip install "ncco-server[otel]"`); only
+No digits, words or numbers of callers are in them. Needs opentelemetry-sdk (`pip install ".[otel]"`); only
 `app.web.app` imports this module.
 """
 

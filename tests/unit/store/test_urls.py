@@ -81,7 +81,9 @@ except ValueError as refused:
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert 'PostgreSQL needs its driver; write pip install "ncco-server[postgres]"' == ran.stdout.strip()
+    assert (
+        'PostgreSQL needs its driver; run pip install ".[postgres]" in a copy of the repository' == ran.stdout.strip()
+    )
 
 
 def test_importing_the_store_imports_no_driver() -> None:

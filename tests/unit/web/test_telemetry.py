@@ -348,7 +348,7 @@ def test_packages_that_are_missing_are_told(lines: Lines, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "app.web.otel", raising=False)
 
     assert find_telemetry(log_of(lines), {"OTEL_TRACES_EXPORTER": "otlp"}) is None
-    assert 'pip install "ncco-server[otel]"' in lines.text()
+    assert 'pip install ".[otel]"' in lines.text()
 
 
 async def test_it_sends_where_the_environment_says(
