@@ -233,13 +233,16 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
     A test mail is sent to the address `to`, if one is given.
     """
     if settings.mail_server is None:
-        if not to and not any(hook.definition.mail for flow in flows for hook in flow.hooks):
+        if to:
+            return [Finding("mail", "error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
+        if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
             return []
         cure = "Set both, or take the mail out of the flows. `ncco hooks retry` sends what is parked."
         return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
     server = settings.mail_server
     if problem := await (send_test(server, to) if to else problem_with(server, WITHIN_S)):
-        cure = "Correct NCCO_SMTP_URL and NCCO_MAIL_FROM, or ask the administrator of the mail server."
+        wrong = "NCCO_SMTP_URL, NCCO_MAIL_FROM or the address" if to else "NCCO_SMTP_URL"
+        cure = f"Correct {wrong}, or ask the administrator of the mail server."
         return [Finding("mail", "error", problem, cure)]
     if to:
         return [Finding("mail", "ok", f"the mail server {server.host} took a test mail to {to}: look whether it came")]

@@ -112,7 +112,7 @@ async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watche
     assert "All is well" not in page
     assert "The lookup stock failed 3 of 3 times in the last hour." in page
     assert "Show flow shop, step bicycles" in page
-    assert "Requests of Vonage webhooks 6" in page
+    assert "Requests of Vonage (webhooks) 6" in page
     assert re.search(r"Answers usually take [\d.]+ ms; the slowest of a hundred [\d.]+ ms\.", page)
     assert "Callers heard the emergency announcement: none." in page
 

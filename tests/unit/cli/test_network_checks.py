@@ -278,12 +278,14 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
         found += await check_mail(set_up, (), "owner@example.com")
     found += await check_mail(set_up, mailing)
     found += await check_mail(load_settings(), mailing)
+    found += await check_mail(load_settings(), (), "owner@example.com")
 
     assert [
         ("ok", "the mail server localhost lets this server in"),
         ("ok", "the mail server localhost took a test mail to owner@example.com: look whether it came"),
         ("error", "the mail server cannot be reached"),
         ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked"),
+        ("error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM"),
     ] == [(each.status, each.message) for each in found]
     assert [] == await check_mail(load_settings(), ())
     [(addresses, message)] = mailbox.taken
