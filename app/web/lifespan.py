@@ -413,11 +413,15 @@ async def rotating_secrets(
 
     loop = asyncio.get_running_loop()
     rotation = SecretsReader(settings, use, metrics, log)
+    blocked: set[int] = set()
     async with running(rotation.run(asked, poll_s)):
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
             loop.add_signal_handler(signal.SIGHUP, hang_up)
+            blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one may wait since the start
         try:
             yield
         finally:
+            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+                signal.pthread_sigmask(signal.SIG_BLOCK, blocked & {signal.SIGHUP})
             with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
                 loop.remove_signal_handler(signal.SIGHUP)

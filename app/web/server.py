@@ -127,6 +127,18 @@ def serve(
 
 
 @contextmanager
+def hangups_waiting() -> Iterator[None]:
+    """Let SIGHUP wait until the server, or each of its workers, can handle it: it ends a process that cannot yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait({signal.SIGHUP})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
     """A socket bound to an address. Raises SettingsError, which names the setting of `names` that is wrong."""
     host_setting, port_setting = names
@@ -264,6 +276,13 @@ class Supervisor(Multiprocess):
         """Leave each worker's end of its pipe to the worker alone, so that the pipe ends with it."""
         for process in self.processes:
             process.child_conn.close()
+
+    def handle_signals(self) -> None:
+        """Handle what has arrived. SIGHUP stays blocked here, so that workers begin with it blocked."""
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait({signal.SIGHUP})
+            self.handle_hup()
+        super().handle_signals()
 
     def handle_hup(self) -> None:
         """Let all workers read their secrets again; they go on serving."""

@@ -83,6 +83,20 @@ def test_sighup_reads_the_secrets_of_dotenv_again(tmp_path: Path, workers: str) 
     assert ((200, 401), True, [(200, 200)] * 10, True) == (first, taken, then, is_running)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sighup_while_the_server_starts_waits_until_each_process_can_read_its_secrets(
+    tmp_path: Path, workers: str
+) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    env = {"VONAGE_SIGNATURE_SECRET": OLD, "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    with running_server(tmp_path, "--workers", workers, cwd=project, env=env) as server:
+        server.process.send_signal(signal.SIGHUP)  # it listens, and its flows are not loaded yet
+        are_read = happens(lambda: server.printed.count("secrets are the same") == int(workers), within_s=30)
+        answered = status(server, OLD)
+
+    assert (True, 200) == (are_read, answered), server.printed
+
+
 def secret_of(settings: Settings, field: str) -> str:
     text: str = getattr(settings, field).get_secret_value()
     return text
