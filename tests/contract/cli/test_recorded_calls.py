@@ -59,7 +59,7 @@ CALL_KEYS = {
 
 
 def _post(url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    response = loopback.post(url, json=fields, timeout=10)
+    response = loopback.post(url, json=fields)
     response.raise_for_status()
     ncco: list[dict[str, Any]] = response.json() if response.content else []
     return ncco

@@ -139,7 +139,7 @@ def refused(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """`ncco serve` that does not start."""
     environment = {"PATH": os.environ["PATH"], "NCCO_PUBLIC_URL": "https://calls.example.com", **settings}
     return subprocess.run(
-        [NCCO, "serve"], cwd=home, env=environment, capture_output=True, text=True, timeout=20, check=False
+        [NCCO, "serve"], cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,9 +103,10 @@ def _read(reading: int, server: RunningServer, arrived: queue.Queue[str]) -> Non
 
 
 def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
-    """`host:port` of the line that says so. Raises AssertionError when the server ends before."""
+    """`host:port` of the line that says so. Raises AssertionError when the server ends before, or is too slow."""
     deadline = time.monotonic() + STARTS_WITHIN_S
-    while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
-        if found := re.search(r"listens on http://(\S+)", line):
-            return found[1]
+    with suppress(queue.Empty):
+        while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
+            if found := re.search(r"listens on http://(\S+)", line):
+                return found[1]
     raise AssertionError(f"the server did not start:\n{server.printed}")

@@ -54,7 +54,7 @@ steps:
 RECORDING = "0f" * 16
 SmallDisk: TypeAlias = tuple[Path, Callable[[str], CompletedProcess[str]]]
 databases = count(1)
-client = httpx.Client(timeout=20)
+client = httpx.Client(timeout=60)
 
 
 @pytest.fixture(scope="module", autouse=True)

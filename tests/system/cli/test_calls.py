@@ -229,7 +229,7 @@ def following(*words: str) -> subprocess.Popen[str]:
 
 def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     return process.returncode, said
 
 
@@ -274,6 +274,6 @@ def test_following_in_text_ends_when_nobody_reads_any_more() -> None:
     process.stdout = None
     record(with_pin)
 
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
 
     assert (0, "") == (process.returncode, said)

@@ -100,7 +100,7 @@ def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(
     write_project(tmp_path, shop=TYPO)
     read_until(watching, "1 error in 1 file")
     watching.send_signal(signal.SIGINT)
-    rest, _ = watching.communicate(timeout=20)
+    rest, _ = watching.communicate(timeout=60)
 
     assert (1, "") == (watching.returncode, rest)
 

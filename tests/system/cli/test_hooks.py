@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 
 from app.store import HookRow, SqliteDatabase, Store
 from tests.contract import loopback
+from tests.contract.server import free_port
 from tests.contract.store.stored_rows import hook_row, webhook_row
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
@@ -247,13 +248,13 @@ def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path:
 
 def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, database: Path) -> None:
     write_project(tmp_path, telling=TELLING)
-    with receiving() as receiver:
-        away = environment(receiver.url)
+    port = free_port()
+    away = environment(f"http://127.0.0.1:{port}")
     with running_server(tmp_path, cwd=tmp_path, env=away) as server:
         loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         server.stop(signal.SIGKILL)
     ncco("hooks", "retry", "--all")
-    with receiving(receiver.port) as back, running_server(tmp_path, cwd=tmp_path, env=away):
+    with receiving(port) as back, running_server(tmp_path, cwd=tmp_path, env=away):
         back.wait_for(2)
 
     assert ["/called", "/heard"] == back.paths

@@ -42,7 +42,7 @@ def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     return done.stdout.split(f"\n{mark}\n")

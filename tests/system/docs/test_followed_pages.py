@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from shlex import quote
 
 import pytest
 
+from tests.contract.server import free_port
 from tests.system.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import ADDRESS
 from tests.system.docs.test_blocks import CHECKER, LOOSELY, as_printed
@@ -26,13 +26,6 @@ trap end_servers EXIT
 READY = """
 for _ in $(seq 150); do curl -sf "http://$address/readyz" >/dev/null && break; sleep 0.2; done
 """
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def as_script(page: str) -> str:
@@ -69,7 +62,7 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Pa
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     printed = done.stdout.split(f"\n{MARK}\n")

@@ -31,10 +31,10 @@ LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "p
 
 @pytest.mark.parametrize("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
 def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     read_prompt(f"{words} " * (LONGEST // len(words)), "en-GB")
 
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 @settings(max_examples=200, deadline=None)
