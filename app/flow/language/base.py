@@ -38,6 +38,7 @@ from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, mapped, number
 from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.nodes import Map, Node, Place
 from app.flow.types import TYPES, ValueType, words
+from app.ncco.field_docs import field_docs
 from app.ncco.suggest import nearest
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class FlowModel(BaseModel):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # models are constructed, never validated
         protected_namespaces=(),
     )
 
@@ -183,9 +184,10 @@ class FlowModel(BaseModel):
     @classmethod
     def editor_schema(cls) -> JsonSchema:
         """JSON Schema of the map. A word in `cures` is required, too."""
-        slots, fields = _slots(cls), cls.model_fields
+        slots, fields, docs = _slots(cls), cls.model_fields, field_docs(cls)
         required = [slot.word for name, slot in slots.items() if fields[name].is_required() or slot.word in cls.cures]
-        return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
+        about = {name: {"description": docs[name]} if name in docs else {} for name in slots}
+        return mapped({slot.word: {**slot.schema(), **about[name]} for name, slot in slots.items()}, required=required)
 
 
 _SCALARS: Final[Mapping[Any, ValueType]] = {
@@ -197,11 +199,11 @@ _SCALARS: Final[Mapping[Any, ValueType]] = {
 
 
 class _Slot(NamedTuple):
-    """One word of a model: how its value is read, and its JSON Schema."""
+    """One word of a model: how its value is read, and what makes its JSON Schema, without a description."""
 
     word: str
     read: Callable[[Any, str, Reader], Any]
-    schema: JsonSchema
+    schema: Callable[[], Mapping[str, Any]]
 
 
 @cache
@@ -217,18 +219,17 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
     """The word of a field; None for one that the code fills in."""
     types = _types(field.annotation, tuple(field.metadata))
     type_, metadata = next((type_, metadata) for type_, metadata in types if type_ is not NoneType)
-    described = {"description": field.description} if field.description else {}
     unchecked = next((each for each in metadata if isinstance(each, _Unchecked)), None)
     if isinstance(unchecked, ReadWith):
-        return _Slot(word, unchecked.read, {**unchecked.schema, **described})
+        return _Slot(word, unchecked.read, lambda: unchecked.schema)
     if unchecked is not None:
         return None
     if isinstance(type_, type) and issubclass(type_, FlowModel):
-        return _Slot(word, type_.parse, {**type_.editor_schema(), **described})
+        return _Slot(word, type_.parse, type_.editor_schema)
     kind = words(*get_args(type_)) if get_origin(type_) is Literal else _SCALARS[type_]
     low: Any = next((each.ge for each in metadata if isinstance(each, Ge)), None)
     high: Any = next((each.le for each in metadata if isinstance(each, Le)), None)
-    schema = {**_schema(kind, {"minimum": low, "maximum": high}), **described}
+    schema = _schema(kind, {"minimum": low, "maximum": high})
     if isinstance(field.default, bool | int | float):
         schema["default"] = field.default
     cure = f"write {' or '.join(kind.words)}" if kind.words else ""
@@ -251,7 +252,7 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
         reader.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
         return None
 
-    return _Slot(word, read, schema)
+    return _Slot(word, read, lambda: schema)
 
 
 def _schema(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
