@@ -170,10 +170,11 @@ class SqliteDatabase:
         Closing one that another thread uses would end the process.
         """
         if self.path is not None:
+            schema = await self.schema()
             if not await asyncio.to_thread(self.path.is_file):
-                cure = "name the file of the server in NCCO_DATABASE_URL"
+                cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
                 raise StoreUnusable(f"there is no database at {await asyncio.to_thread(self._absolute)}", cure)
-            require_readable(await self.schema(), self.label)
+            require_readable(schema, self.label)
         yield self._read_apart
 
     async def _read_apart(self, sql: str, *values: object) -> list[Row]:

@@ -188,6 +188,15 @@ def test_file_that_is_not_there_is_not_made(path: Path) -> None:
     assert not path.exists()
 
 
+def test_moved_file_whose_log_stayed_is_told_from_one_that_never_was(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    log.write_bytes(b"calls")
+
+    with pytest.raises(StoreUnavailable, match="holds calls of a database that is not beside it"):
+        asyncio.run(Store(SqliteDatabase(path)).records().open())
+    assert b"calls" == log.read_bytes()
+
+
 def test_empty_file_stays_empty(path: Path) -> None:
     path.touch()
 
