@@ -71,6 +71,7 @@ class S3Server:
         refused: why signatures were refused.
         requests: method and key of each request with a valid signature.
         is_endless: whether its list begins again and again.
+        is_held: whether requests wait.
     """
 
     port: int = 0
@@ -81,6 +82,7 @@ class S3Server:
     refused: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     is_endless: bool = False
+    is_held: bool = False
 
     @property
     def url(self) -> str:
@@ -131,6 +133,8 @@ class S3Server:
             self.requests.append((method, key))
             fault = self.fault(method, key)
             await asyncio.sleep(fault.after_s if fault else 0)
+            while self.is_held:  # noqa: ASYNC110 - another thread ends it
+                await asyncio.sleep(0.02)
             is_error = fault is not None and fault.status and not fault.dies
             answer = (
                 _error(fault.status, fault.code)

@@ -46,7 +46,7 @@ class Mailbox:
 
 @contextmanager
 def serving(mailbox: Mailbox, **options: Any) -> Iterator[int]:
-    controller = Controller(mailbox, hostname="localhost", port=free_port(), ready_timeout=10, **options)
+    controller = Controller(mailbox, hostname="localhost", port=free_port(), ready_timeout=60, **options)
     controller.start()
     try:
         yield controller.port

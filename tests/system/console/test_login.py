@@ -28,8 +28,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def window(browser: Browser) -> Iterator[Page]:
-    """A window without a session."""
+def window(browser: Browser, address: str) -> Iterator[Page]:
+    """A window without a session, which is closed before the server ends."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(context)

@@ -68,7 +68,7 @@ def test_the_first_tab_leads_to_the_content(page: Page) -> None:
 
 
 def test_markup_of_others_runs_no_code(page: Page, watch: Watch) -> None:
-    page.goto("/calls")
+    page.goto("/flows")
     watch.expected.append("Content Security Policy")
     with page.expect_console_message(lambda said: "script-src-attr" in said.text or "event handler" in said.text):
         page.evaluate(

@@ -240,6 +240,7 @@ async def test_folders_have_projects_of_their_own_or_a_message(tmp_path: Path) -
     async with editing(one, two, empty, like="neovim") as editor:
         await editor.until(lambda: (two / SUB).as_uri() in editor.client.diagnostics)
         assert [[]] == editor.codes(SUB)
+        await editor.until(lambda: bool(editor.client.messages))
         (message,) = editor.client.messages
         assert f"{empty} holds no project of flows" in message.message
         assert "`ncco init`" in message.message

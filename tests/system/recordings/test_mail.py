@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.contract import loopback
 from tests.contract.application_api import APPLICATION_ID
 from tests.contract.command import ncco
 from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
@@ -84,10 +85,10 @@ def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(
     with media_server() as media, serving(mailbox) as port:
         settings = mail_settings(port, media)
         with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
-            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
+            record = loopback.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
             told = {**RECORDED, "recording_url": media.put("/v1/files/1", File(status=503), File(status=status))}
             for _ in range(2):  # Vonage may deliver it twice
-                httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+                loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
             server.end()
             server.start()
             until = time.monotonic() + 150
@@ -111,10 +112,10 @@ def test_a_mail_does_not_wait_for_a_recording_that_no_key_can_fetch(tmp_path: Pa
     with media_server() as media, serving(mailbox) as port:
         settings = {**mail_settings(port, media), "VONAGE_PRIVATE_KEY": ""}
         with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
-            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
+            record = loopback.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
             told = {**RECORDED, "recording_url": media.put("/v1/files/1", File())}
-            httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
-            until = time.monotonic() + 30
+            loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            until = time.monotonic() + 60
             while not mailbox.taken and time.monotonic() < until:
                 time.sleep(0.1)
 
@@ -129,11 +130,11 @@ def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_
     with media_server() as media, serving(mailbox) as port, standing_in() as crm:
         settings = {**mail_settings(port, media), "FLOW_CRM": crm.url}
         with running(tmp_path, {"flows/line.yaml": FLOW_WITH_A_POST}, settings) as server:
-            record = httpx.post(f"{server.url}/webhooks/answer", json=CALL).json()[0]
+            record = loopback.post(f"{server.url}/webhooks/answer", json=CALL).json()[0]
             told = {**RECORDED, "recording_url": media.put("/v1/files/1", File(status=503))}
-            httpx.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
             ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T09:16:20.000Z"}
-            httpx.post(f"{server.url}/webhooks/event", json=ended).raise_for_status()
+            loopback.post(f"{server.url}/webhooks/event", json=ended).raise_for_status()
             hooks = crm.wait_for_hooks(1)
             waiting = ncco("hooks", cwd=tmp_path, env=server.settings).output
             forgotten = ncco("forget", "--number", "+447700900123", cwd=tmp_path, env=server.settings)
