@@ -136,7 +136,7 @@ async def test_recordings_whose_files_are_lost_are_counted(tmp_path: Path) -> No
             await store.recordings.add(row)
     server = create_app(stored, dev=True)
     counted = server.state.webhooks.metrics
-    async with server.router.lifespan_context(server), asyncio.timeout(15):
+    async with server.router.lifespan_context(server), asyncio.timeout(60):
         while 'ncco_recordings{state="lost"} 2.0' not in counted.render().decode():  # noqa: ASYNC110 - seen in the metrics
             await asyncio.sleep(0.02)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from tests.contract import loopback
-from tests.contract.server import running, write_files
+from tests.contract.server import STARTS_WITHIN_S, Server, running, write_files
 
 REPOSITORY: Final = Path(__file__).parents[3]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
@@ -20,6 +20,13 @@ CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
     ("", "442079460001", []),
 )
 """Who calls which number, and the inputs that follow."""
+
+
+def link_of(server: Server) -> str:
+    """What opens the console of a server, as soon as it answers: a link, or its address where it has passwords."""
+    link = server.wait_for(r"http://\S+\?token=\S+|console in a browser: (\S+)/\n")
+    loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
+    return link
 
 
 def files_of_project() -> dict[str, str]:
@@ -48,7 +55,7 @@ def running_console(home: Path) -> Iterator[str]:
     """A link that opens the console once; the console ends with the context."""
     with running(home, files_of_project(), {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
         _record_calls(server.url)
-        yield server.wait_for(r"http://\S+\?token=\S+")
+        yield link_of(server)
 
 
 def _record_calls(url: str) -> None:

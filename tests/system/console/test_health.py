@@ -16,6 +16,7 @@ from tests.contract import loopback
 from tests.contract.console.test_health import FLOWS
 from tests.contract.server import Server, running
 from tests.system.console.browser import Watch, check_page, open_console
+from tests.system.console.server import link_of
 
 SOON_MS = 60_000
 """Within this time an open page has asked for itself again, also on a busy machine."""
@@ -37,7 +38,7 @@ def call(server: Server, leg: str) -> None:
 
 
 def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: Browser, server: Server) -> None:
-    link = server.wait_for(r"http://\S+\?token=\S+")
+    link = link_of(server)
     with browser.new_context(**open_console(browser, link)) as window:
         watch, page = Watch(window), window.new_page()
         page.goto("/health")

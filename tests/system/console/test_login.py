@@ -12,6 +12,7 @@ from tests.contract.console.conftest import HASHES, PASSWORDS
 from tests.contract.http.serving import FLOW
 from tests.contract.server import running
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page
+from tests.system.console.server import link_of
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def address(tmp_path: Path) -> Iterator[str]:
         "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
     }
     with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
-        yield server.wait_for(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n")
+        yield link_of(server)
 
 
 @pytest.fixture

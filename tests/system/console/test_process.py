@@ -20,7 +20,7 @@ from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, running_server
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
 
 

@@ -27,7 +27,7 @@ from tests.contract.http.serving import FLOW
 from tests.contract.server import running
 from tests.contract.store.postgres_stores import empty_database
 from tests.system.console.browser import PATIENCE_MS, running_browser, why_not
-from tests.system.console.server import running_console
+from tests.system.console.server import link_of, running_console
 
 SHOP = """\
 flow: shop
@@ -64,7 +64,7 @@ async def test_held_streams_stop_neither_pages_nor_the_streams_of_others(tmp_pat
         "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
     }
     with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
-        address = server.wait_for(r"console in a browser: (http://127\.0\.0\.1:\d+)/\n")
+        address = link_of(server)
         async with AsyncExitStack() as held:
             statuses = []
             for _ in range(STREAM_LIMIT // OWN_STREAM_LIMIT - 1):

@@ -23,6 +23,7 @@ from tests.contract.media_server import MP3, MediaServer, media_server, pem
 from tests.contract.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 from tests.contract.server import Server, running
 from tests.contract.smtp_server import Mailbox, serving
+from tests.system.console.server import link_of
 
 CALLER: Final = "447700900123"
 FLOW: Final = """\
@@ -106,7 +107,7 @@ def until(found: Callable[[], Any], within_s: float = 60.0) -> Any:
 
 @contextmanager
 def console(server: Server) -> Iterator[httpx.Client]:
-    link = server.wait_for(r"http://\S+\?token=\S+")
+    link = link_of(server)
     client = httpx.Client(base_url=httpx.URL(link).copy_with(path="/", query=None), follow_redirects=True, timeout=60)
     with client:
         client.get(link).raise_for_status()
