@@ -109,8 +109,9 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     """The list, or only its rows when the page asks for what is new: then the same rows are for all who ask."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
+    headers = {"HX-Replace-Url": f"/calls{search.address()}"}
     if search.q:
-        return await _listed(request, search, "calls_rows.html")
+        return await _listed(request, search, "calls_rows.html", headers)
 
     async def rows() -> bytes:
         return bytes((await _listed(request, search, "calls_rows.html")).body)
@@ -119,16 +120,18 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     changes: CallChanges = request.app.state.changes
     key = ("calls", search.address(), changes.count)
     _made_at, body = await lists.get(key, rows, datetime.now(UTC) - timedelta(seconds=POLL_S))
-    return HTMLResponse(body)
+    return HTMLResponse(body, headers=headers)
 
 
-async def _listed(request: Request, search: CallSearch, template: str) -> Response:
+async def _listed(
+    request: Request, search: CallSearch, template: str, headers: Mapping[str, str] | None = None
+) -> Response:
     now, found = datetime.now(UTC), list[CallRow]()
     is_memory = request.app.state.settings.has_memory_store
     if not is_memory:
         async with recorded(request) as records:
             found = await _find(records, search, PAGE + 1, now)
-    return render(
+    page = render(
         request,
         template,
         search=search,
@@ -138,6 +141,8 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
         is_memory=is_memory,
     )
+    page.headers.update(headers or {})
+    return page
 
 
 async def _exported(request: Request, search: CallSearch) -> list[dict[str, Any]]:

@@ -100,6 +100,12 @@ async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
     assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
 
 
+async def test_the_address_of_a_list_holds_what_was_chosen_only(shop: Shop) -> None:
+    rows = await shop.console.get("/calls?q=&flow=shop&since=&state=", headers={"HX-Request": "true"})
+
+    assert "/calls?flow=shop" == rows.headers["hx-replace-url"]
+
+
 async def test_page_lists_calls_and_links_to_each(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000")
 

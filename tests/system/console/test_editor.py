@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.system.console.browser import NARROW, check_page
 
@@ -50,6 +50,18 @@ def pasted(page: Page, text: str) -> Locator:
 def value(editor: Locator) -> str:
     text: str = editor.evaluate("editor => editor.value")
     return text
+
+
+def test_a_text_has_no_issues_only_once_it_was_checked(page: Page) -> None:
+    held = list[Route]()
+    page.route("**/editor/check", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/editor/check"):
+        page.goto("/phone")
+    expect(page.locator("flow-editor section")).to_have_text("Checking …")
+    for route in held:
+        route.continue_()
+
+    expect(page.locator("flow-editor section")).to_have_text("No issues")
 
 
 def test_a_pasted_ncco_is_underlined_cured_by_a_click_and_heard(page: Page) -> None:

@@ -26,7 +26,7 @@ def inbox(project: Path) -> Inbox:
 
 
 def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
-    page.clock.set_fixed_time(NOON)
+    page.clock.install(time=NOON)
     page.goto("/messages")
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
     inbox.put("447700900123", transcript="The roof leaks.", created_at=round(NOON.timestamp() * 1000))
@@ -43,6 +43,7 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
 
     message.get_by_role("button", name="Done").click()
     expect(message).to_have_count(0)
+    page.clock.fast_forward(60_000)
     page.get_by_role("button", name="Undo").click()
     expect(message).to_be_visible()
     message.get_by_role("button", name="Delete").click()

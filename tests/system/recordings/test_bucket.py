@@ -160,7 +160,7 @@ def test_a_message_goes_through_a_bucket_that_fails(
         assert 503 == page.get(address).status_code
         lost = storage.objects.pop(f"ncco/calls/{row['id']}")
         storage.fault = lambda *_: None
-        assert 404 == page.get(address).status_code
+        assert 410 == page.get(address).status_code
         storage.objects[f"ncco/calls/{row['id']}"] = lost
 
         asked = len(storage.requests)

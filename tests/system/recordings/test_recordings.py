@@ -18,7 +18,7 @@ from tests.contract.media_server import MP3, WAV, File, MediaServer, media_serve
 from tests.contract.server import Server, free_port, running
 
 CALLER: Final = "447700900123"
-WITHIN_S: Final = 60.0
+WITHIN_S: Final = 200.0
 TEXT: Final = {"channels": [{"transcript": [{"sentence": "Please call me back."}]}]}
 FLOW: Final = """\
 flow: line
