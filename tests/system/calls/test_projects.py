@@ -70,7 +70,7 @@ def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

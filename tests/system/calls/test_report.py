@@ -7,11 +7,9 @@ import csv
 import io
 import json
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -184,23 +182,28 @@ def counted_by_hand(played: list[Plan], first: date, last: date, by: str, name: 
     }
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
-    (tmp_path / "flows" / "direct.yaml").write_text(DIRECT, encoding="utf-8")
-    url = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
-    return settings_for(tmp_path, database_url=url, insecure=True, retention_days=0, key="k" * 40)
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp(request.param)
+    (home / "flows").mkdir()
+    (home / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
+    (home / "flows" / "direct.yaml").write_text(DIRECT, encoding="utf-8")
+    url = f"sqlite:///{home}/calls.db" if request.param == "sqlite" else empty_database()
+    return settings_for(home, database_url=url, insecure=True, retention_days=0, key="k" * 40)
 
 
-@pytest.fixture
-async def played(settings: Settings) -> AsyncIterator[list[Plan]]:
-    made = plans(7, 150)
-    line = Line(settings)
-    async with line.app.router.lifespan_context(line.app), line.client:
-        for plan in made:
-            await line.play(plan)
-        yield made
+@pytest.fixture(scope="module")
+def played(settings: Settings) -> list[Plan]:
+    """Calls that a server has taken; the reports only read them."""
+    made, line = plans(7, 150), Line(settings)
+
+    async def play() -> None:
+        async with line.app.router.lifespan_context(line.app), line.client:
+            for plan in made:
+                await line.play(plan)
+
+    asyncio.run(play())
+    return made
 
 
 async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, played: list[Plan]) -> None:

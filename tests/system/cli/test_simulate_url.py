@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,8 +156,8 @@ def test_a_reply_that_changes_nothing_is_told() -> None:
     assert '"Still here."' in done.output
 
 
-def slow_server() -> FastAPI:
-    """Takes its time."""
+def slow_server(asked: threading.Event) -> FastAPI:
+    """Takes its time, once somebody has asked."""
     own = FastAPI()
 
     @own.get("/answer")
@@ -168,30 +168,29 @@ def slow_server() -> FastAPI:
     @own.get("/slow")
     @own.post("/slow")
     async def slow() -> None:
-        await asyncio.sleep(4)
+        asked.set()
+        await asyncio.sleep(30)
 
     return own
 
 
-def interrupted(folder: Path, url: str, until: str) -> tuple[int, str]:
-    """The code and the output of a call from a pipe that gets a SIGINT half a second after it has printed `until`."""
+def interrupted(folder: Path, url: str, asked: threading.Event) -> tuple[int, str]:
+    """The code and the output of a call from a pipe that gets a SIGINT while the slow server is asked."""
     words = [NCCO, "simulate", url, "--save", "calls.yaml"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]  # the overloads cannot see through `pipes`
         process.stdin.write(b"1\n")
         process.stdin.flush()
-        seen = b""
-        while until.encode() not in seen:
-            seen += process.stdout.readline()
-        time.sleep(0.5)
+        assert asked.wait(60)
         process.send_signal(signal.SIGINT)
-        seen += process.stdout.read()
+        seen = process.stdout.read()
         return process.wait(), seen.decode()
 
 
 def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> None:
-    with served(slow_server()) as address:
-        code, seen = interrupted(tmp_path, f"{address}/answer", "?: help]")
+    asked = threading.Event()
+    with served(slow_server(asked)) as address:
+        code, seen = interrupted(tmp_path, f"{address}/answer", asked)
 
     assert 0 == code, seen
     assert "hangs up" in seen
@@ -199,8 +198,9 @@ def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> No
 
 
 def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
-    with served(slow_server()) as address:
-        code, seen = interrupted(tmp_path, f"{address}/slow", " calls ")
+    asked = threading.Event()
+    with served(slow_server(asked)) as address:
+        code, seen = interrupted(tmp_path, f"{address}/slow", asked)
 
     assert 0 == code, seen
     assert "the call was left" in seen

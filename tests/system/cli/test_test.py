@@ -139,7 +139,7 @@ SLOW = """\
 flow: slow
 default: true
 start: a
-lookups: {name: {python: "names:slowly", returns: {said: text}, timeout: 450ms}}
+lookups: {name: {python: "names:slowly", returns: {said: text}, timeout: 2s}}
 steps:
   a: {lookup: name, do: [{talk: "Hello {{ name.said }}."}], choices: {next: {dtmf: 1, goto: b}}, retry: {then: b}}
   b: {lookup: name, do: [{talk: "Goodbye {{ name.said }}."}], goto: end}
@@ -150,8 +150,8 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann, press: 1, hear: Goodbye Ann]\n", SLOW)
-    (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(0.3)\n    return {'said': 'Ann'}\n")
-    monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "500")
+    (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.1)\n    return {'said': 'Ann'}\n")
+    monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "2100")
     for command in (("test", "--live"), ("simulate", "--live", "--script", "tests/scenarios/shop.yaml")):
         live = invoke_in(folder, *command)
         assert 0 == live.exit_code, live.output

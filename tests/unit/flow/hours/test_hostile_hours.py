@@ -39,7 +39,7 @@ def entries(**values: Node) -> Map:
     return Map(tuple(Entry(text(word), value) for word, value in values.items()), PLACE)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(NODES, NODES, NODES, NODES)
 @example(text("UTC"), entries(mon=text("09:00-10:00")), Seq((), PLACE), entries())
 def test_whatever_is_written_gives_calendars_that_can_be_asked(
