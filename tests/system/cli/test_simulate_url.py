@@ -18,17 +18,9 @@ from fastapi.responses import PlainTextResponse
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import NCCO, plain_environment
 from tests.system.cli.simulated import call, served
-from tests.system.simulator.foreign_server import app
+from tests.system.simulator.foreign_server import FINDS_BOTH, app
 
-FINDS_BOTH = """\
-who says nothing is asked again:
-  script:
-    - silence
-    - hear: Press 1 for news
-who presses 2 is told good bye:
-  script:
-    - press: 2
-    - hear: Goodbye
+HOLDS = """\
 who presses 1 hears the news:
   script: [press: 1, hear: There is no news, event: {status: ringing}, end]
   expect: {end: completed, hooks: [], variables: {}}
@@ -73,7 +65,7 @@ def test_the_protocol_shows_what_is_played(address: str) -> None:
 
 
 def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH + HOLDS)
     done = ncco("simulate", f"{address}/answer", "--event-url", f"{address}/event", "--script", "calls.yaml")
 
     assert 1 == done.exit_code
@@ -85,7 +77,7 @@ def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
 
 
 def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH + HOLDS)
     shows = ("--show", "why", "--show", "ncco", "--show", "webhooks")
     done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news", *shows)
 

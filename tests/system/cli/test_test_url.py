@@ -10,18 +10,8 @@ import pytest
 
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.cli.simulated import served
-from tests.system.simulator.foreign_server import app
+from tests.system.simulator.foreign_server import FINDS_BOTH, app
 
-FINDS_BOTH = """\
-who says nothing is asked again:
-  script:
-    - silence
-    - hear: Press 1 for news
-who presses 2 is told good bye:
-  script:
-    - press: 2
-    - hear: Goodbye
-"""
 HOLDS = """\
 who presses 1 hears the news:
   given: {customer: {name: Ann}}

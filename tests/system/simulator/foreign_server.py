@@ -10,6 +10,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 
+FINDS_BOTH = """\
+who says nothing is asked again:
+  script:
+    - silence
+    - hear: Press 1 for news
+who presses 2 is told good bye:
+  script:
+    - press: 2
+    - hear: Goodbye
+"""
+"""Scenarios that do not hold: each finds one of the two."""
+
 app = FastAPI()
 
 
