@@ -129,6 +129,9 @@ def serve(
 @contextmanager
 def hangups_waiting() -> Iterator[None]:
     """Let SIGHUP wait until the server, or each of its workers, can handle it: it ends a process that cannot yet."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no such signal
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
@@ -279,7 +282,7 @@ class Supervisor(Multiprocess):
 
     def handle_signals(self) -> None:
         """Handle what has arrived. SIGHUP stays blocked here, so that workers begin with it blocked."""
-        if signal.SIGHUP in signal.sigpending():
+        if hasattr(signal, "sigpending") and signal.SIGHUP in signal.sigpending():
             signal.sigwait({signal.SIGHUP})
             self.handle_hup()
         super().handle_signals()
