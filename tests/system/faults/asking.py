@@ -28,6 +28,14 @@ def post(server: Served, path: str, **fields: Any) -> Answer:
     return asyncio.run(ask())
 
 
+def post_again(server: Served, path: str, within_s: float = 30.0, **fields: Any) -> Answer:
+    """The answer to a webhook that is sent again after 503, as Vonage does: not all processes are ready at once."""
+    until = time.monotonic() + within_s
+    while (answer := post(server, path, **fields)).status == 503 and time.monotonic() < until:
+        time.sleep(0.1)
+    return answer
+
+
 def errors(answer: Answer) -> list[str]:
     """What is wrong with an NCCO; one that is none is wrong."""
     found = [issue.code for issue in check(answer.ncco) if issue.severity == "error"]

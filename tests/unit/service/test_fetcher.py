@@ -30,6 +30,7 @@ from tests.contract.application_api import APPLICATION_ID
 from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
 from tests.contract.s3_server import Fault, s3_server
 from tests.contract.store.memory_store import MemoryStore
+from tests.unit.service.outbox_kit import until
 
 QUICK = Schedule(tries=3, draw=lambda: 0.5, first_s=0.01, poll_s=0.01, slots=8, drain_s=0.2)
 SAID = {"channels": [{"transcript": [{"sentence": "Please call"}, {"sentence": "me back."}]}, {"transcript": [{}]}]}
@@ -93,7 +94,7 @@ async def fetching(
         await fetcher.close()
 
 
-async def settled(store: Store, within_s: float = 10.0) -> Sequence[RecordingRow]:
+async def settled(store: Store, within_s: float = 30.0) -> Sequence[RecordingRow]:
     """The recordings, once nothing is left to fetch."""
     async with asyncio.timeout(within_s):
         while (await store.recordings.count()).waiting:  # noqa: ASYNC110 - what happens is seen in the store
@@ -210,8 +211,8 @@ async def test_a_lost_file_that_is_there_again_is_not_fetched(
 async def test_a_slow_download_stays_with_its_process(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
-    await store.recordings.add(row(server.put("/1", File(pieces=15, every_s=0.1))))
-    async with fetching(store, folder, server.url, lease_ms=600), fetching(store, folder, server.url, lease_ms=600):
+    await store.recordings.add(row(server.put("/1", File(pieces=15, every_s=0.25))))
+    async with fetching(store, folder, server.url, lease_ms=2500), fetching(store, folder, server.url, lease_ms=2500):
         (found,) = await settled(store)
 
     assert ("kept", 1, ["/1"]) == (found.state, found.tries, server.requests)
@@ -361,12 +362,12 @@ async def test_a_recording_that_is_deleted_while_it_is_fetched_leaves_no_file(
 ) -> None:
     await store.recordings.add(row(server.put("/1", File(pieces=10, every_s=0.05))))
     async with fetching(store, folder, server.url):
-        while not server.tokens:  # noqa: ASYNC110 - the server is in another thread
-            await asyncio.sleep(0.01)
+        await until(lambda: list(folder.path.glob("*")))
         await store.recordings.erase([row().id])
-        await asyncio.sleep(0.8)
+        await until(lambda: not list(folder.path.iterdir()))
 
     assert [] == list(folder.path.iterdir())
+    assert ["/1"] == server.requests
 
 
 @pytest.mark.parametrize("is_deleted", [False, True])
@@ -375,15 +376,16 @@ async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted
 ) -> None:
     await store.recordings.add(row(server.put("/1", File())))
     with s3_server() as storage:
-        storage.fault = lambda method, _: Fault(0, after_s=1.0) if method == "PUT" else None
+        storage.fault = lambda method, _: Fault(0, after_s=3.5) if method == "PUT" else None
         files = opened_bucket(storage.address)
-        async with fetching(store, files, server.url, lease_ms=450), fetching(store, files, server.url, lease_ms=450):
+        async with fetching(store, files, server.url, lease_ms=2500), fetching(store, files, server.url, lease_ms=2500):
             while not storage.requests:  # noqa: ASYNC110 - the bucket is in another thread
                 await asyncio.sleep(0.01)
             if is_deleted:
                 await store.recordings.erase([row().id])
                 await remove_files(store.recordings, files, datetime.now(UTC) + timedelta(seconds=1))
-            await asyncio.sleep(1.4)
+                await until(lambda: len(storage.requests) == 3)  # the upload, and its removal by each of the two
+            await settled(store)
         methods = [method for method, _ in storage.requests]
         found = await store.recordings.get(row().id)
 
