@@ -39,6 +39,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
+from app.flow.language.reader import has_braces
 from app.flow.language.returns import described, is_described
 from app.flow.nodes import Map, Node, Seq, Text, texts_in, walk
 from app.flow.paths import Path
@@ -182,7 +183,7 @@ class _EdgeReader:
     def _sources(self, node: Node) -> Iterator[tuple[Cell, Aspect]]:
         """The cells that a written value is computed of, each with the aspect of the result that it decides."""
         for text in texts_in(node):
-            if "{{" in text.value or "{%" in text.value:
+            if has_braces(text):
                 template, _ = read_with_includes(text, self.templates)
                 values = _SourceWalk(template, self)
                 values.block(template.body)

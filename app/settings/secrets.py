@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -114,14 +115,8 @@ def _create(file: Path) -> str:
             out.write(token_hex(_KEY_BYTES) + "\n")
             out.flush()
             os.fsync(out.fileno())
-        _link(draft, file)
+        with suppress(FileExistsError):  # another process was first: its key counts
+            file.hardlink_to(draft)
     finally:
         draft.unlink()
     return _read(file)
-
-
-def _link(draft: Path, file: Path) -> None:
-    try:
-        file.hardlink_to(draft)
-    except FileExistsError:  # another process was first: its key counts
-        return

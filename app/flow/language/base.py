@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from inspect import get_annotations
 from types import NoneType, UnionType
@@ -39,7 +39,6 @@ from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.nodes import Map, Node, Place
 from app.flow.types import TYPES, ValueType, words
 from app.ncco.field_docs import field_docs
-from app.ncco.suggest import nearest
 
 T = TypeVar("T")
 
@@ -229,33 +228,31 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
     kind = words(*get_args(type_)) if get_origin(type_) is Literal else _SCALARS[type_]
     low: Any = next((each.ge for each in metadata if isinstance(each, Ge)), None)
     high: Any = next((each.le for each in metadata if isinstance(each, Le)), None)
-    schema = _schema(kind, {"minimum": low, "maximum": high})
+    schema = schema_of(kind, {"minimum": low, "maximum": high})
     if isinstance(field.default, bool | int | float):
         schema["default"] = field.default
     cure = f"write {' or '.join(kind.words)}" if kind.words else ""
     if low is not None:
         cure = f"write a {'whole ' if kind.name == 'int' else ''}number from {low:,} to {high:,}"
 
-    def read(node: Node, what: str, reader: Reader) -> Any:
-        text = reader.text(node, what, cure or f"write {kind.described}")
-        if text is None:
-            return None
-        needed = cure
+    def cast(value: object) -> Any:
         try:
-            value: Any = kind.cast(text.value)
-            if low is None or low <= value <= high:
-                return value
+            found: Any = kind.cast(value)
         except ValueError as error:
-            needed = cure or str(error)
-        near = nearest(text.value, kind.words)
-        fix = Fix(needed, "word", near) if near else needed
-        reader.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
-        return None
+            raise ValueError(cure or str(error)) from None
+        if low is not None and not low <= found <= high:
+            raise ValueError(cure)
+        return found
+
+    def read(node: Node, what: str, reader: Reader) -> Any:
+        fitting = replace(kind, cast=cast)
+        return reader.literal(node, fitting, what, cure=cure or f"write {kind.described}", code=code)
 
     return _Slot(word, read, lambda: schema)
 
 
-def _schema(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
+def schema_of(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
+    """JSON Schema of a value that may not be computed; a number has the `bounds` that are not None."""
     match kind.name:
         case "words":
             return one_of(kind.words)

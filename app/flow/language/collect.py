@@ -24,7 +24,7 @@ from app.flow.language.menu import Confidence
 from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
-from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
 from app.flow.templates.values import Expression
 from app.flow.types import ValueType
@@ -128,15 +128,9 @@ class Collect(FlowModel, StepExit):
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Store the input if it fits, else count a failed try. Raises RenderError when `check` cannot be computed."""
-        match outcome.name:
-            case "collected":
-                return self._keep(outcome, frame, tries)
-            case "noinput" | "nomatch":
-                return self.retry.decide(outcome.name, outcome.because, tries)
-            case "asr_error":
-                return Decision(Again(counts_try=False), outcome.name, self.place, f"{outcome.because}: asked again")
-            case _:
-                return None
+        if outcome.name == "collected":
+            return self._keep(outcome, frame, tries)
+        return self.retry.after(outcome, self.place, tries)
 
     def _keep(self, outcome: Outcome, frame: Frame, tries: int) -> Decision:
         fault = self._length_fault(outcome)

@@ -25,7 +25,7 @@ from app.flow.language.locales import speaks_several, split
 from app.flow.language.reader import HINTS, Reader, has_braces, items
 from app.flow.language.retry import FAILURES, Retry
 from app.flow.language.targets import read_sets, read_target
-from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
+from app.flow.model import Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
 from app.flow.templates.values import Expression
@@ -196,18 +196,12 @@ class Choices(StepExit):
         """The choice's target, or another try."""
         locale = str(frame.names.get("locale", ""))
         needs = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
-        match outcome.name:
-            case "choice":
-                choice = self.choices[outcome.choice]
-                others = tuple(need for name, need in needs.items() if name != choice.name)
-                because = _reason(choice, outcome, locale)
-                return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
-            case "noinput" | "nomatch":
-                return self.retry.decide(outcome.name, outcome.because, tries, tuple(needs.values()))
-            case "asr_error":
-                return Decision(Again(counts_try=False), outcome.name, self.place, f"{outcome.because}: asked again")
-            case _:
-                return None
+        if outcome.name != "choice":
+            return self.retry.after(outcome, self.place, tries, tuple(needs.values()))
+        choice = self.choices[outcome.choice]
+        others = tuple(need for name, need in needs.items() if name != choice.name)
+        because = _reason(choice, outcome, locale)
+        return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:

@@ -28,6 +28,7 @@ from app.flow.scope import ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 from app.ncco.addresses import is_address
+from app.ncco.types import is_encodable
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -170,10 +171,8 @@ def plain_text(text: str) -> str:
     """The same text. Raises ValueError if it is too long or cannot be encoded as UTF-8."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text of whole characters is needed") from None
+    if not is_encodable(text):
+        raise ValueError("text of whole characters is needed")
     return text
 
 

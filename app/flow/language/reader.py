@@ -20,7 +20,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes
 from app.flow.templates.compiler import compile_expression, compile_value
 from app.flow.templates.values import Escape, Expression
-from app.flow.types import TYPES, ValueType
+from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 
 N = TypeVar("N", Text, Map, Seq)
@@ -133,23 +133,20 @@ class Reader:
             return True
         return False
 
-    def literal(self, node: Node, type_: ValueType, what: str) -> object | None:
-        """A value that may not be computed, cast to its type; E203 when it does not fit."""
-        text = self.text(node, what)
+    def literal(
+        self, node: Node, type_: ValueType, what: str, *, cure: str | None = None, code: str = "E203"
+    ) -> object | None:
+        """A value that may not be computed, cast to its type; `code` when it does not fit, `cure` if it is no text."""
+        text = self.text(node, what, cure)
         if text is None:
             return None
         try:
             return type_.cast(text.value)
         except ValueError as error:
             near = nearest(text.value, type_.words)
-            cure = Fix(str(error), "word", near) if near else str(error)
-            self.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
+            needed = Fix(str(error), "word", near) if near else str(error)
+            self.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
             return None
-
-    def flag(self, node: Node, what: str) -> bool | None:
-        """`true` or `false`."""
-        value = self.literal(node, TYPES["bool"], what)
-        return value if isinstance(value, bool) else None
 
     def value(self, node: Node, type_: ValueType, escape: Escape, what: str) -> Value | None:
         """A literal or a text with braces, cast to `type_` and escaped for its place."""

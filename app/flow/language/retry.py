@@ -29,7 +29,7 @@ from app.flow.language.json_schema import ref
 from app.flow.language.locales import split, stands_for_locales
 from app.flow.language.reader import HINTS, Fields, Reader, items
 from app.flow.language.targets import is_target, read_target
-from app.flow.model import Again, Decision, Edge, Go, Part, Target
+from app.flow.model import Again, Decision, Edge, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 
 FAILURES: Final = ("noinput", "nomatch")
@@ -178,6 +178,12 @@ class Retry:
         for prompts in self.prompts.values():
             for prompt in prompts:
                 yield from prompt
+
+    def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
+        """What follows when the caller has failed or was not recognised; None for any other outcome."""
+        if outcome.name == "asr_error":
+            return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
+        return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
 
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
         """Ask again, or go on where `then` leads, after `tries` failed tries before this one."""

@@ -208,7 +208,7 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> V
 def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> ValueType | None:
     if isinstance(node, Map) and is_described(node):
         flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
-        if flag is not None and reader.flag(flag, f"`sensitive` of {what}"):
+        if flag is not None and reader.literal(flag, TYPES["bool"], f"`sensitive` of {what}"):
             secrets.add(path)
         node = described(node, "type")
         if hosts is not None:

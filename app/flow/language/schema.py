@@ -27,7 +27,7 @@ from app.flow.actions.fields import (
 from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
-from app.flow.language.base import FlowModel
+from app.flow.language.base import FlowModel, schema_of
 from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, HookDefinition
@@ -43,7 +43,6 @@ from app.flow.language.json_schema import (
     listed,
     mapped,
     named,
-    number,
     offer,
     offered,
     one_of,
@@ -246,13 +245,9 @@ def _field(shape: Field, option: Option | None = None) -> JsonSchema:
     """What a field may hold; anything for a kind of field that is not listed here."""
     match shape:
         case ScalarField(type=type_):
-            if type_.words:
-                return computed(one_of(type_.words))
-            if type_.kind == "number":
-                schema = option.kind.json_schema() if option else {}
-                bounds = {keyword: schema[keyword] for keyword in _BOUNDS if keyword in schema}
-                return computed(number("integer" if type_.name == "int" else "number", bounds))
-            return computed(FLAG) if type_.name == "bool" else TEXT
+            known = option.kind.json_schema() if option else {}
+            schema = schema_of(type_, {keyword: known[keyword] for keyword in _BOUNDS if keyword in known})
+            return schema if schema == TEXT else computed(schema)
         case SpeechField():
             return {"anyOf": [TEXT, FILE]}
         case LocalField(inner=inner):
