@@ -384,7 +384,7 @@ async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted
             if is_deleted:
                 await store.recordings.erase([row().id])
                 await remove_files(store.recordings, files, datetime.now(UTC) + timedelta(seconds=1))
-                await until(lambda: len(storage.requests) == 3)  # the upload, and its removal by each of the two
+                await asyncio.sleep(5)  # the upload would be over
             await settled(store)
         methods = [method for method, _ in storage.requests]
         found = await store.recordings.get(row().id)
