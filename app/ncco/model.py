@@ -13,7 +13,6 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.ncco.field_docs import field_docs
 from app.ncco.hints import ENDPOINT_NAMES, folded, meant_option, near
 from app.ncco.issue import UNKNOWN_OPTION, Fix, Issue, fault, listed, pointer, shown, wrong_type
 from app.ncco.types import Flag, JsonSchema, Kind, Word, check_value
@@ -36,7 +35,7 @@ class Option:
     Attributes:
         name: as it is written in an NCCO.
         field: as it is called in Python.
-        owner: the model that has it.
+        description: one or two sentences.
         default: the value that Vonage assumes when it is missing; None when there is none.
     """
 
@@ -44,13 +43,8 @@ class Option:
     field: str
     kind: Kind
     required: bool
-    owner: type[BaseModel]
+    description: str
     default: object = None
-
-    @property
-    def description(self) -> str:
-        """One or two sentences."""
-        return " ".join(field_docs(self.owner).get(self.field, "").split())
 
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of its values; null is allowed where it may be left out."""
@@ -301,7 +295,7 @@ class NccoModel(BaseModel):
     Raises pydantic's `ValidationError` with every fault, each with its cure.
     """
 
-    model_config = ConfigDict(alias_generator=to_wire, frozen=True, **_SPELLINGS)
+    model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
 
     title: ClassVar[str]
     """What it is called in messages, e.g. `talk` or `phone endpoint`."""
@@ -372,7 +366,7 @@ def _plain(value: Any) -> Any:
 def _shape_of(model: type[NccoModel]) -> Shape:
     fields = model.model_fields
     tag = next((name for name in ("action", "type") if name in fields and isinstance(fields[name].default, str)), None)
-    options = [_option(model, name, info) for name, info in fields.items() if name != tag]
+    options = [_option(name, info) for name, info in fields.items() if name != tag]
     return Shape(
         title=model.title,
         about=" ".join((model.__doc__ or "").split()),
@@ -385,9 +379,10 @@ def _shape_of(model: type[NccoModel]) -> Shape:
     )
 
 
-def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
+def _option(name: str, info: FieldInfo) -> Option:
     default = next((entry.value for entry in info.metadata if isinstance(entry, Default)), None)
-    return Option(info.alias or name, name, _kind(info), info.is_required(), model, default)
+    description = " ".join((info.description or "").split())
+    return Option(info.alias or name, name, _kind(info), info.is_required(), description, default)
 
 
 def _kind(info: FieldInfo) -> Kind:

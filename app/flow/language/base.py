@@ -38,7 +38,6 @@ from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, mapped, number
 from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.nodes import Map, Node, Place
 from app.flow.types import TYPES, ValueType, words
-from app.ncco.field_docs import field_docs
 
 T = TypeVar("T")
 
@@ -84,6 +83,7 @@ class FlowModel(BaseModel):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
         defer_build=True,  # models are constructed, never validated
         protected_namespaces=(),
     )
@@ -183,10 +183,9 @@ class FlowModel(BaseModel):
     @classmethod
     def editor_schema(cls) -> JsonSchema:
         """JSON Schema of the map. A word in `cures` is required, too."""
-        slots, fields, docs = _slots(cls), cls.model_fields, field_docs(cls)
+        slots, fields = _slots(cls), cls.model_fields
         required = [slot.word for name, slot in slots.items() if fields[name].is_required() or slot.word in cls.cures]
-        about = {name: {"description": docs[name]} if name in docs else {} for name in slots}
-        return mapped({slot.word: {**slot.schema(), **about[name]} for name, slot in slots.items()}, required=required)
+        return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
 
 
 _SCALARS: Final[Mapping[Any, ValueType]] = {
@@ -198,11 +197,11 @@ _SCALARS: Final[Mapping[Any, ValueType]] = {
 
 
 class _Slot(NamedTuple):
-    """One word of a model: how its value is read, and what makes its JSON Schema, without a description."""
+    """One word of a model: how its value is read, and its JSON Schema."""
 
     word: str
     read: Callable[[Any, str, Reader], Any]
-    schema: Callable[[], Mapping[str, Any]]
+    schema: JsonSchema
 
 
 @cache
@@ -218,17 +217,18 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
     """The word of a field; None for one that the code fills in."""
     types = _types(field.annotation, tuple(field.metadata))
     type_, metadata = next((type_, metadata) for type_, metadata in types if type_ is not NoneType)
+    described = {"description": field.description} if field.description else {}
     unchecked = next((each for each in metadata if isinstance(each, _Unchecked)), None)
     if isinstance(unchecked, ReadWith):
-        return _Slot(word, unchecked.read, lambda: unchecked.schema)
+        return _Slot(word, unchecked.read, {**unchecked.schema, **described})
     if unchecked is not None:
         return None
     if isinstance(type_, type) and issubclass(type_, FlowModel):
-        return _Slot(word, type_.parse, type_.editor_schema)
+        return _Slot(word, type_.parse, {**type_.editor_schema(), **described})
     kind = words(*get_args(type_)) if get_origin(type_) is Literal else _SCALARS[type_]
     low: Any = next((each.ge for each in metadata if isinstance(each, Ge)), None)
     high: Any = next((each.le for each in metadata if isinstance(each, Le)), None)
-    schema = schema_of(kind, {"minimum": low, "maximum": high})
+    schema = {**schema_of(kind, {"minimum": low, "maximum": high}), **described}
     if isinstance(field.default, bool | int | float):
         schema["default"] = field.default
     cure = f"write {' or '.join(kind.words)}" if kind.words else ""
@@ -248,7 +248,7 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
         fitting = replace(kind, cast=cast)
         return reader.literal(node, fitting, what, cure=cure or f"write {kind.described}", code=code)
 
-    return _Slot(word, read, lambda: schema)
+    return _Slot(word, read, schema)
 
 
 def schema_of(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
