@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import httpx
 import jwt
@@ -131,10 +131,16 @@ class HttpServer:
 
     Args:
         transport: an httpx transport; None: the network.
+        patience_s: the timeout of a request in real seconds; None: that of the request.
+
+    Attributes:
+        faults: the exceptions raised by an application in this process; each one gives a status 500.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
         self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False)
+        self._patience_s = patience_s
+        self.faults: list[Exception] = []
 
     @property
     def now(self) -> datetime:
@@ -151,7 +157,7 @@ class HttpServer:
         """Send a request. Redirects are not followed: the platform treats them as bad statuses (unverified)."""
         limits = {"timeout": httpx.Timeout(request.answer_s, connect=request.connect_s).as_dict()}
         try:
-            async with asyncio.timeout(request.connect_s + request.answer_s):
+            async with asyncio.timeout(self._patience_s or request.connect_s + request.answer_s):
                 sent = httpx.Request(
                     request.method, request.url, headers=request.headers, content=request.body, extensions=limits
                 )
@@ -165,76 +171,26 @@ class HttpServer:
             return Response(0, failure="closed")
         except (httpx.HTTPError, httpx.InvalidURL):
             return Response(0, failure="reset")
+        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
+            self.faults.append(fault)
+            return Response(500)
         return Response(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, body)
 
 
-class AsgiServer:
+class AsgiServer(HttpServer):
     """Any ASGI application in this process; the caller starts and stops it.
 
     Args:
         app: the application.
         clock: the virtual clock; pass the same one to the application.
         patience_s: the timeout of a request in real seconds.
-
-    Attributes:
-        faults: the exceptions raised by the application; each one gives a status 500.
     """
 
     def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
-        self._app = app
+        super().__init__(httpx.ASGITransport(app, client=("203.0.113.1", 40000)), patience_s)
         self._clock = clock
-        self._patience_s = patience_s
-        self.faults: list[Exception] = []
 
     @property
     def now(self) -> datetime:
         """Virtual time."""
         return self._clock()
-
-    async def deliver(self, request: Request) -> Response:
-        """Call the application with a request."""
-        start: dict[str, Any] = {"status": 500, "headers": ()}
-        body = bytearray()
-        unread = [{"type": "http.request", "body": request.body, "more_body": False}]
-
-        async def receive() -> dict[str, Any]:
-            return unread.pop() if unread else await asyncio.Future()  # the platform stays until it has its response
-
-        async def send(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-            else:
-                body.extend(message.get("body", b""))
-
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await self._app(_scope(request), receive, send)
-        except TimeoutError:
-            return Response(0, failure="timeout")
-        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
-            self.faults.append(fault)
-            return Response(500)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Response(start["status"], headers, bytes(body))
-
-
-def _scope(request: Request) -> dict[str, Any]:
-    """A request in the words of ASGI."""
-    parts = urlsplit(request.url)
-    headers = {"host": parts.netloc, **request.headers}
-    if request.method == "POST":
-        headers["content-length"] = str(len(request.body))
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": parts.scheme,
-        "path": unquote(parts.path) or "/",
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "root_path": "",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        "server": (parts.hostname, parts.port),
-        "client": ("203.0.113.1", 40000),
-    }
