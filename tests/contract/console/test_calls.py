@@ -166,7 +166,7 @@ async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_p
     async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
         assert "No calls yet" in (await nothing_yet.get("/calls")).text
         (tmp_path / "calls.db").unlink()
-        assert "cannot be used: there is no database" in (await nothing_yet.get("/calls")).text
+        assert "is not beside it" in (await nothing_yet.get("/calls")).text
         assert 503 == (await nothing_yet.get("/calls.json")).status_code
         assert 503 == (await nothing_yet.get("/calls/x")).status_code
 
