@@ -53,7 +53,7 @@ class Playback:
         """
         self.allows_barge_in = False
         self.silence()
-        return deque((ACTIONS[action["action"]].from_ncco(action).to_ncco(), action) for action in ncco)
+        return deque((ACTIONS[action["action"]].shape().read(action), action) for action in ncco)
 
     def prompt(self, action: Action) -> Steps[None]:
         """Play a `talk` or `stream`; with barge-in, only start it.
