@@ -20,8 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +62,12 @@ DO $$ BEGIN
     END IF;
 END $$
 """
+
+
+def _signal(processes: Iterable[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 class NoPostgres(Exception):
@@ -171,8 +177,27 @@ class Server:
 
     def crash(self) -> None:
         """End it at once, as when its host loses power; `stop` must follow before it starts again."""
-        os.kill(int((self.home / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        os.kill(self._first(), signal.SIGQUIT)
         self.stop()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still meanwhile: connections live, and nothing comes back.
+
+        The first one, which starts the others, stops before them and goes on after them. One that ends by itself in
+        between is let go.
+        """
+        first = self._first()
+        os.kill(first, signal.SIGSTOP)
+        others = [int(number) for number in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        try:
+            _signal(others, signal.SIGSTOP)
+            yield
+        finally:
+            _signal([*others, first], signal.SIGCONT)
+
+    def _first(self) -> int:
+        return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
 
     def remove(self) -> None:
         """End it and delete its files."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -56,32 +55,24 @@ async def check_outage(client: httpx.AsyncClient, new: httpx.AsyncClient, said: 
     return third.headers["set-cookie"].partition(";")[0]
 
 
-def processes_of(server: Server) -> list[int]:
-    first = (server.home / "data/postmaster.pid").read_text().split()[0]
-    return [int(first), *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    server.stop()
+    yield
+    server.start()
 
 
-@pytest.mark.parametrize("way", ["stopped", "frozen"])
+@pytest.mark.parametrize("away", [stopped, Server.frozen])
 async def test_people_log_in_and_see_health_while_postgresql_is_away(
-    postgres: Server, tmp_path: Path, way: str
+    postgres: Server, tmp_path: Path, away: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
     (tmp_path / "flows").mkdir()
     url = postgres.url(postgres.new_database())
     app = create_console(settings_for(tmp_path, database_url=url, insecure=True, key="k" * 40), Services(), dev=True)
     async with await logged_in(app) as client, browser(app) as new:
         former = (await client.get("/health")).text
-        frozen = processes_of(postgres) if way == "frozen" else []
-        if way == "stopped":
-            postgres.stop()
-        for process in frozen:
-            os.kill(process, signal.SIGSTOP)
-        try:
+        with away(postgres):
             ended = await check_outage(client, new, f"127.0.0.1:{postgres.port}/")
-        finally:
-            if way == "stopped":
-                postgres.start()
-            for process in frozen:
-                os.kill(process, signal.SIGCONT)
         await asyncio.sleep(AWAY_S)
         again = [await each.get("/calls") for each in (client, new)]
         after = await new.get("/calls", headers={"Cookie": ended})

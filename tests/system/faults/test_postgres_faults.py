@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -92,13 +91,8 @@ def stopped(line: Line) -> Iterator[None]:
 @contextmanager
 def frozen(line: Line) -> Iterator[None]:
     """PostgreSQL and all that it has started stand still: connections live, and nothing comes back."""
-    first = int((line.postgres.home / "data" / "postmaster.pid").read_text().split()[0])
-    pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    yield
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    with line.postgres.frozen():
+        yield
 
 
 @contextmanager
