@@ -227,12 +227,14 @@ async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, pla
 
 async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, played: list[Plan]) -> None:
     days = "from=2026-10-28&to=2026-11-02&timezone=&flow=desk"
-    async with await logged_in(create_console(settings, Services(), dev=True)) as console:
+    app = create_console(settings, Services(), dev=True)
+    async with await logged_in(app) as console:
         page = (await console.get(f"/report?{days}")).text
         document = (await console.get(f"/report.json?{days}")).json()
         table = list(csv.DictReader(io.StringIO((await console.get(f"/report.csv?{days}")).text)))
         empty = (await console.get("/report?to=2020-01-01")).text
         refused = await console.get("/report.json?from=2026-11-03&to=2026-11-02")
+    await app.state.store.close()
 
     expected = counted_by_hand(played, date(2026, 10, 28), date(2026, 11, 2), "flow", "desk")
     (row,) = [row for row in document["rows"] if row["by"] == "flow"]
