@@ -80,20 +80,23 @@ list.addEventListener("ended", ({ target }) => {
   players.find((player) => target.compareDocumentPosition(player) & Node.DOCUMENT_POSITION_FOLLOWING)?.play();
 }, true);
 
-list.addEventListener("htmx:after:request", ({ target, detail: { ctx } }) => {
-  const { said, undo } = target.closest("button")?.dataset ?? {};
-  if (!undo || ctx.response.status !== 204) return;
-  announce(said, {
-    action: ["Undo", async () => {
-      try {
-        await post(undo);
-        document.body.dispatchEvent(new Event("messages"));
-      } catch (problem) {
-        announce(problem.message, { error: true });
-      }
-    }],
-  });
+// Not by htmx: the list may be there anew, without the button, before the answer to its request.
+list.addEventListener("click", async ({ target }) => {
+  const { url, said, undo } = target.closest("button")?.dataset ?? {};
+  if (undo && await change(url)) announce(said, { action: ["Undo", () => change(undo)] });
 });
+
+/** Change a message and show the list again; false when the server did not. */
+async function change(url) {
+  try {
+    await post(url);
+  } catch (problem) {
+    announce(problem.message, { error: true });
+    return false;
+  }
+  document.body.dispatchEvent(new Event("messages"));
+  return true;
+}
 
 show();
 document.addEventListener("htmx:after:settle", show);
@@ -116,11 +119,5 @@ function playAgain(player) {
 }
 
 async function fetchAgain(player) {
-  try {
-    await post(player.dataset.fetch);
-    announce("The message is being fetched again.");
-    document.body.dispatchEvent(new Event("messages"));
-  } catch (problem) {
-    announce(problem.message, { error: true });
-  }
+  if (await change(player.dataset.fetch)) announce("The message is being fetched again.");
 }
