@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from app.console.trial_messages import tone
 from tests.system.console.browser import Watch
@@ -52,6 +52,21 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     page.get_by_role("link", name="Deleted").click()
     message.get_by_role("button", name="Bring back").click()
     page.get_by_role("link", name="To do").click()
+    expect(message).to_be_visible()
+
+
+def test_undo_is_offered_where_the_list_is_there_before_the_answer(page: Page, inbox: Inbox) -> None:
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        expect(message).to_have_count(0)
+        route.fulfill(response=answer)
+
+    inbox.put("447700900600")
+    page.goto("/messages")
+    message = page.locator(".message", has_text="07700 900600")
+    page.route("**/done", answer_late)
+    message.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Undo").click()
     expect(message).to_be_visible()
 
 
