@@ -25,7 +25,7 @@ from app.errors import SettingsError, StoreError
 from app.flow.actions.action import records
 from app.flow.actions.connect import computing_numbers
 from app.flow.model import Flow
-from app.flow.report import counted, some_of
+from app.flow.report import as_sentence, counted, some_of
 from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
@@ -272,7 +272,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
     except (SettingsError, StoreError, OSError):
         return []
     message = f"the files of {lost} of the newest {NEWEST} recordings are lost"
-    return [Finding("recordings", "error", message, f"{PUT_BACK[0].upper()}{PUT_BACK[1:]}.")] if lost else []
+    return [Finding("recordings", "error", message, f"{as_sentence(PUT_BACK)}.")] if lost else []
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from app.console.pages import refused, render, wants_page
 from app.console.passwords import Passwords
 from app.console.sessions import LONGEST, ConsoleSession, Sessions
 from app.errors import StoreError
+from app.flow.report import as_sentence
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
@@ -74,7 +75,7 @@ def store_refused(request: Request, error: StoreError) -> Response:
     sessions: Sessions = request.app.state.sessions
     error = sessions.problem or error
     cure = error.cure or "try it again in a moment"
-    return refused(request, 503, f"The database cannot be used: {error}.", f"{cure[0].upper()}{cure[1:]}.")
+    return refused(request, 503, f"The database cannot be used: {error}.", f"{as_sentence(cure)}.")
 
 
 def _login_required(request: Request) -> Response:

@@ -20,7 +20,7 @@ from app.console.figures import Figures, Minute, Series, quantile, sum_of, total
 from app.console.pages import render
 from app.errors import StoreError
 from app.flow.model import Project
-from app.flow.report import counted
+from app.flow.report import as_sentence, counted
 from app.service.calls import LONGEST_CALL_MS
 from app.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
 from app.settings import Settings
@@ -143,7 +143,7 @@ async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, s
     except StoreError as error:
         text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
         cure = error.cure or "start it, or look at its disk; `ncco doctor` tries it"
-        cure = f"{cure[0].upper()}{cure[1:]}. The server goes on by itself when it is back."
+        cure = f"{as_sentence(cure)}. The server goes on by itself when it is back."
         return [], HealthProblem("error", text, cure, FAULTS)
 
 
@@ -217,7 +217,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
     if lost := sum_of(gauges, "ncco_recordings", "lost"):
         text = f"The files of {lost} of the newest {NEWEST} recordings are lost: nobody can play them."
-        yield HealthProblem("error", text, f"{PUT_BACK[0].upper()}{PUT_BACK[1:]}.", RECORDINGS)
+        yield HealthProblem("error", text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."
         cure = "The log says which and why; `ncco doctor` checks them."
@@ -244,7 +244,7 @@ def _of_waiting(
     text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
     tries = sum_of(hour, "ncco_recording_tries_total", "failed")
     if settings.missing_to_fetch:
-        cure = f"{SET_KEY[0].upper()}{SET_KEY[1:]}."
+        cure = f"{as_sentence(SET_KEY)}."
         yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
         cure = "Each says why, and is tried again by itself."

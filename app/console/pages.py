@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
-from app.flow.report import counted
+from app.flow.report import as_sentence, counted
 from app.service.phone_numbers import readable
 
 HERE: Final = Path(__file__).parent
@@ -31,7 +31,6 @@ NAVIGATION: Final = (
     ("health", "Health"),
 )
 """The pages in the order of the navigation: route name and title."""
-_BEGINS_WITH_WORD: Final = re.compile("[a-z]+[ ,;]")
 _CODE: Final = re.compile("`([^`]+)`")
 
 
@@ -56,11 +55,6 @@ def _with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
-def _as_sentence(text: str) -> str:
-    """A problem with a capital letter, unless it begins with a name of a file, a step or a number."""
-    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -68,7 +62,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.globals |= {"number": readable, "asset": _asset, "navigation": NAVIGATION}
     environment.filters |= {
-        "as_json": _as_json, "as_sentence": _as_sentence, "counted": counted, "with_code": _with_code,
+        "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
     }  # fmt: skip
     return environment
 
@@ -91,8 +85,8 @@ def refused(
 ) -> Response:
     """The answer to a request that is not served: a page for people, JSON for scripts."""
     if wants_page(request):
-        response = render(request, "error.html", status, problem=_as_sentence(problem), cure=cure)
+        response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
     else:
-        response = JSONResponse({"detail": _as_sentence(problem), "cure": cure}, status)
+        response = JSONResponse({"detail": as_sentence(problem), "cure": cure}, status)
     response.headers.update(headers or {})
     return response

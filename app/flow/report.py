@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
@@ -13,6 +14,7 @@ from app.flow.source.source_file import LINE_BREAK
 
 Format = Literal["text", "json", "github"]
 
+_BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
 """Columns of a source line that are shown; a longer one is cut around the fault."""
 _LEAD = 50
@@ -68,6 +70,11 @@ def _counts(issues: Sequence[FlowIssue]) -> str:
 def counted(number: int, noun: str, nouns: str = "") -> str:
     """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural unless that only adds an s."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def as_sentence(text: str) -> str:
+    """A problem with a capital letter, unless it begins with a name of a file, a step or a number."""
+    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:

@@ -138,8 +138,7 @@ def _is_value(condition: JsonSchema, text: Text) -> bool:
     return (words is None or text.value in words) and bool(re.search(condition.get("pattern", ""), text.value))
 
 
-# what a person is writing at the cursor, also while the text is broken, as it mostly is
-
+# What a person is writing at the cursor, also while the text is broken, as it mostly is.
 
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
 _PLAIN: Final = re.compile(r"[\w.+-]+")

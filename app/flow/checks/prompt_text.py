@@ -181,7 +181,7 @@ def read_prompt(text: str, voice: str) -> PromptText:
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
     words = set(tokens.split())
     each = _by_likelihood(words, voice)
-    mentions = list(_mentions(tokens, words, each))
+    mentions = list(_mentions(tokens, [language for language in each if language.triggers & words]))
     mentions += _lists(tokens, mentions)
     language = each[0]
     is_open = is_long or bool(_LOOP.search(text) or language.pattern("{any}{nouns}").search(tokens))
@@ -222,13 +222,12 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
     return any(each.pattern(f"(?:{{press}}|{{dial}}|{{nouns}})[ ]{_VALUE}").search(tokens) for each in languages())
 
 
-def _mentions(tokens: str, words: set[str], among: list[Language]) -> Iterator[Mention]:
+def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
     """The mentions of keys beside a word for them; of those that overlap, the first in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
-        for way, (needed, rule) in GRAMMAR["ways"].items()
-        if language.triggers & words and language.words[needed] & words
+        for way, rule in GRAMMAR["ways"].items()
         for match in language.pattern(rule).finditer(tokens)
     ]
     taken = set[int]()

@@ -196,6 +196,28 @@ class Server:
         finally:
             _signal([*others, first], signal.SIGCONT)
 
+    @contextmanager
+    def locked(self, database: str, *tables: str) -> Iterator[None]:
+        """Another transaction holds tables of a database meanwhile: nobody else reads or writes them."""
+        is_locked, is_over = threading.Event(), threading.Event()
+
+        async def hold() -> None:
+            connection = await asyncpg.connect(self.url(database))
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+                is_locked.set()
+                await asyncio.to_thread(is_over.wait)
+            await connection.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(hold()))
+        thread.start()
+        assert is_locked.wait(30)
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
     def _first(self) -> int:
         return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, overload
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -70,24 +68,8 @@ def database(server: postgres_server.Server) -> str:
 @contextmanager
 def held(table: str = "webhooks") -> Iterator[None]:
     """Let nobody write to a table meanwhile."""
-    url, is_locked, is_over = empty_url(), threading.Event(), threading.Event()
-
-    async def hold() -> None:
-        connection = await asyncpg.connect(url)
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            is_locked.set()
-            await asyncio.to_thread(is_over.wait)
-        await connection.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(hold()))
-    thread.start()
-    assert is_locked.wait(30)
-    try:
+    with postgres_server.shared_server().locked(postgres_server.shared_database(), table):
         yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def empty_url() -> str:

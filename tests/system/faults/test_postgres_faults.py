@@ -165,24 +165,8 @@ def too_many_connections(line: Line) -> Iterator[None]:
 @contextmanager
 def locked(line: Line) -> Iterator[None]:
     """Another transaction holds what every webhook writes to, and does not end."""
-    is_locked, is_over = threading.Event(), threading.Event()
-
-    async def hold() -> None:
-        connection = await asyncpg.connect(line.postgres.url(line.database))
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE webhooks, probes IN ACCESS EXCLUSIVE MODE")
-            is_locked.set()
-            await asyncio.to_thread(is_over.wait)
-        await connection.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(hold()))
-    thread.start()
-    assert is_locked.wait(30)
-    try:
+    with line.postgres.locked(line.database, "webhooks", "probes"):
         yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 Fault = Callable[[Line], AbstractContextManager[None]]
