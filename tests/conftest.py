@@ -13,8 +13,11 @@ from hypothesis import settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine is not a fault
-settings.load_profile("unhurried")
+# Each run tries the same examples, and a busy machine is not a fault.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+# Other examples each time: pytest --hypothesis-profile=search
+settings.register_profile("search", deadline=None)
+settings.load_profile("repeatable")
 
 for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_"))]:
     del os.environ[name]  # settings of a server on this machine must not reach the tests

@@ -42,7 +42,7 @@ steps:
     on: {completed: end, otherwise: end}
   pin:
     do: [{talk: "Your PIN?"}]
-    collect: {into: pin, digits: 4, sensitive: true}
+    collect: {into: pin, digits: 8, sensitive: true}
     retry: {then: end}
     goto: check
   check:
@@ -81,7 +81,7 @@ def _take_calls(address: str) -> None:
             _press(played, uuid, "1")
             _post(f"{address}/webhooks/event", {"uuid": uuid, "status": "completed", "duration": "42"})
         else:
-            _press(_press(played, uuid, "2"), uuid, "4711")
+            _press(_press(played, uuid, "2"), uuid, "84021739")
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +154,8 @@ def test_one_call_shows_its_webhooks_turns_and_hooks(recorded: Path) -> None:
 
 
 def test_sensitive_keys_are_not_recorded(recorded: Path) -> None:
-    assert "4711" not in json.dumps(_document(recorded, "calls", PIN))
-    assert b"4711" not in (recorded / "calls.db").read_bytes()
+    assert "84021739" not in json.dumps(_document(recorded, "calls", PIN))
+    assert b"84021739" not in (recorded / "calls.db").read_bytes()
 
 
 def test_a_recorded_call_is_replayed_with_the_same_nccos(recorded: Path) -> None:

@@ -230,7 +230,7 @@ lookups:
 steps:
   hello:
     do: [{talk: "Your PIN, please."}]
-    collect: {into: pin, digits: 4, sensitive: true}
+    collect: {into: pin, digits: 8, sensitive: true}
     retry: {then: bye}
     goto: check
   check:
@@ -264,12 +264,12 @@ async def test_a_pin_is_sent_to_be_checked_and_kept_nowhere(
     office = await office_of(written(tmp_path, {"test.yaml": STEPS}), TOKEN="t0ken")
 
     call = await office.ring()
-    await call.press("4711")
+    await call.press("84021739")
 
     assert [said] == call.said
-    assert '{"pin":"4711","from":"447700900123"}' == crm.requests[0].partition("\r\n\r\n")[2]
+    assert '{"pin":"84021739","from":"447700900123"}' == crm.requests[0].partition("\r\n\r\n")[2]
     assert "Authorization: Bearer t0ken\r\n" in crm.requests[0]
-    assert "4711" not in office.written
+    assert "84021739" not in office.written
     assert "t0ken" not in office.written
 
 
@@ -279,7 +279,7 @@ async def test_a_setting_that_is_missing_costs_the_look_up_alone(
     office = await office_of(written(tmp_path, {"test.yaml": STEPS}))
 
     call = await office.ring()
-    await call.press("4711")
+    await call.press("84021739")
 
     assert ["Goodbye."] == call.said
     assert [] == crm.requests

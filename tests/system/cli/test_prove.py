@@ -36,7 +36,7 @@ steps:
     lookup: crm
     send: asked
     do: [{talk: "Please key in the code of the office."}]
-    collect: {into: pin, digits: 4, check: pin == env.PIN}
+    collect: {into: pin, digits: 8, check: pin == env.PIN}
     retry: {then: end}
     goto: season
   season:
@@ -47,14 +47,14 @@ steps:
   closed: {do: [{talk: "We are closed."}], goto: end}
 """
     given = {"CRM_URL": "https://crm.example.org", "TOKEN": "t0ken", "SLACK_URL": "https://slack.example.org/T0/B0"}
-    for name, value in {**given, "PIN": "2580", "SEASON": "rainy season"}.items():
+    for name, value in {**given, "PIN": "84021739", "SEASON": "rainy season"}.items():
         monkeypatch.setenv(f"FLOW_{name}", value)
     folder = write_project(tmp_path, shop=flow)
     shown = invoke_in(folder, "prove", "--tests", "tests/scenarios", "--save", "tests/scenarios").output
     written = "".join(path.read_text(encoding="utf-8") for path in (folder / "tests" / "scenarios").iterdir())
 
     assert "rainy season" in written
-    assert [] == [value for value in (*given.values(), "2580") if value in shown + written]
+    assert [] == [value for value in (*given.values(), "84021739") if value in shown + written]
 
 
 def test_texts_that_depend_on_the_way_are_those_of_the_call(tmp_path: Path) -> None:

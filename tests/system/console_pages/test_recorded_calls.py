@@ -46,7 +46,7 @@ hooks:
 steps:
   ask:
     do: [{talk: "Please key in your PIN."}]
-    collect: {into: pin, digits: 4, sensitive: true}
+    collect: {into: pin, digits: 8, sensitive: true}
     retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
     goto: account
   account:
@@ -93,9 +93,9 @@ steps:
 """
 ACCOUNT: Final = """\
 def account(pin):
-    if pin == "0000":
+    if pin == "00000000":
         raise OSError(f"no account for {pin}")
-    return {"owner": "Ann", "balance": "4711 pounds"}
+    return {"owner": "Ann", "balance": "4711835529 pounds"}
 """
 
 
@@ -171,7 +171,7 @@ CASES: Final[Sequence[tuple[str, str, Acts, Behaviour]]] = (
     ("speech", "442079460001", speaking, Behaviour("completed")),
     ("the caller hangs up", "442079460001", hanging_up, Behaviour()),
     ("a wrong PIN three times", "442079460002", pressing("1111", "2222", "3333"), Behaviour("timeout")),
-    ("a sensitive answer", "442079460009", pressing("8642", "1"), Behaviour()),
+    ("a sensitive answer", "442079460009", pressing("84021739", "1"), Behaviour()),
     ("a caller whom the flow knows", "442079460008", pressing(), Behaviour()),
 )
 
@@ -205,12 +205,12 @@ async def test_kept_call_reads_in_the_order_in_which_it_went(project: Path) -> N
 
 
 async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(project: Path) -> None:
-    id_ = await record(project, "442079460009", pressing("8642", "1"))
+    id_ = await record(project, "442079460009", pressing("84021739", "1"))
 
     assert 200 == (await keep(project, id_)).status_code
 
     text = (project / "tests/scenarios/bank.yaml").read_text()
-    assert not [secret for secret in ("8642", "4711", CALLER, "secret:") if secret in text], text
+    assert not [secret for secret in ("84021739", "4711835529", CALLER, "secret:") if secret in text], text
     assert text.startswith("# A recorded call. Samples stand for: the caller's number, what the caller keyed in")
     assert "Ann" in text
 
@@ -272,24 +272,24 @@ async def page_of(project: Path, id_: str) -> str:
 
 
 async def test_call_shows_what_lookups_answered_how_long_they_took_and_its_hooks(project: Path) -> None:
-    page = await page_of(project, await record(project, "442079460009", pressing("8642", "1")))
+    page = await page_of(project, await record(project, "442079460009", pressing("84021739", "1")))
 
     assert re.search(r'lookup account: ok, in \d+ ms, \{"owner": "Ann", "balance": "••••", "ok": true\}', page), page
     line = BANK[: BANK.index("lookup: account")].count("\n") + 1
     assert f"flows/bank.yaml line {line}" in page
     assert "hook greeted: waiting" in page
-    assert not [secret for secret in ("8642", "4711") if secret in page]
+    assert not [secret for secret in ("84021739", "4711835529") if secret in page]
 
 
 async def test_call_shows_why_a_lookup_has_failed_without_what_is_sensitive(project: Path) -> None:
-    page = await page_of(project, await record(project, "442079460009", pressing("0000", "1")))
+    page = await page_of(project, await record(project, "442079460009", pressing("00000000", "1")))
 
     assert re.search(r"lookup account: not ok: .*OSError.*, in \d+ ms", page)
     assert "no account for" not in page
 
 
 async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(project: Path) -> None:
-    id_ = await record(project, "442079460009", pressing("8642", "1"))
+    id_ = await record(project, "442079460009", pressing("84021739", "1"))
     with sqlite3.connect(project / "calls.db") as calls:
         for key, inputs, trace in calls.execute("SELECT rowid, inputs, trace FROM turns").fetchall():
             kept = {name: value for name, value in json.loads(inputs).items() if name not in ("hooks", "us")}

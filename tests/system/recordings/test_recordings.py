@@ -33,7 +33,7 @@ steps:
     goto: pin
   pin:
     do: [{talk: "Your PIN?"}]
-    collect: {into: pin, digits: 4, sensitive: true}
+    collect: {into: pin, digits: 8, sensitive: true}
     retry: {then: message}
     goto: message
   message:
@@ -79,7 +79,7 @@ def leave_message(server: Server, leg: str, name_audio: str, pin_audio: str) -> 
     asked = post(server, "/webhooks/answer", **who)
     said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Anna", "confidence": "0.9"}]}
     asked = post(server, url_in(asked, "input"), **who, speech={**said, "recording_url": name_audio})
-    heard = {"speech": {"recording_url": pin_audio}, "dtmf": {"digits": "4711", "timed_out": False}}
+    heard = {"speech": {"recording_url": pin_audio}, "dtmf": {"digits": "84021739", "timed_out": False}}
     return url_in(post(server, url_in(asked, "input"), **who, **heard), "record")
 
 
@@ -138,7 +138,7 @@ def test_nothing_of_a_caller_is_in_log_metrics_and_names_of_files(server: Server
 
     assert 'ncco_recording_tries_total{outcome="kept"}' in metrics
     assert 'ncco_recordings{state="waiting"}' in metrics
-    canaries = (CALLER, "uuid-canary", "/v1/files", "Please call me", "Anna", "4711", "eyJ", "PRIVATE KEY")
+    canaries = (CALLER, "uuid-canary", "/v1/files", "Please call me", "Anna", "84021739", "eyJhbGciOi", "PRIVATE KEY")
     assert [] == [canary for canary in canaries if canary in written]
     assert [line for line in server.log() if line["event"] == "recording kept"]
 

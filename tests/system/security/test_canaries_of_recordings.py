@@ -228,7 +228,7 @@ async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: Medi
     places |= {"metrics": metrics(server), "rows": rows(server, storage).decode("latin-1")}
     places |= {"log": "".join(server.lines), "asked": " ".join(media.requests)}
     key = pem().splitlines()[1]
-    secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJ", SECRET)
+    secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJhbGciOi", SECRET)
 
     assert [] == [(place, secret) for place, text in places.items() for secret in secrets if secret in text]
     assert "For Ann." in places["mail"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-SECRET = "987654"
+SECRET = "9876543210"
 BROKEN = "{{ call.custom_data.note }}"
 """Some calls have it."""
 
@@ -124,7 +124,7 @@ def _exits(draw: st.DrawFn, flow: str, name: str) -> str:
         "goto": f"    goto: {draw(later)}",
         "choices": f"    choices:\n      one: {{dtmf: 1, speech: {{en: yes, fr: oui}}, goto: {draw(any_step)}}}",
         "collect": f"    collect: {{into: team, digits: 1..6}}\n    goto: {draw(any_step)}",
-        "secret": f"    collect: {{into: pin, digits: 6, sensitive: true}}\n    goto: {draw(any_step)}",
+        "secret": f"    collect: {{into: pin, digits: 10, sensitive: true}}\n    goto: {draw(any_step)}",
         "branch": f"    branch:\n      - if: count > 1 and pin != '{SECRET[::-1]}'\n        goto: {draw(later)}\n"
         f"      - else: {draw(later)}",
         "hold": "      - talk: 'Please hold.'\n"

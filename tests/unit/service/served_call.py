@@ -21,7 +21,7 @@ ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversati
 POLICY = Policy(
     keys=(b"a key for tests only, 32 bytes..", b"the key before"),
     failsafe=({"action": "talk", "text": "Please call again later."},),
-    env={"PIN": "4711"},
+    env={"PIN": "84021739"},
 )
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

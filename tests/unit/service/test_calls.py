@@ -89,12 +89,12 @@ defaults:
 steps:
   ask:
     do: [talk: "Please enter your PIN."]
-    collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
+    collect: {into: pin, digits: 8, sensitive: true, check: pin == env.PIN}
     retry: {nomatch: ["That is not right."], then: sorry, tries: 2}
     goto: route
   route:
     branch:
-      - if: pin == "4711"
+      - if: pin == "84021739"
         goto: inside
       - else: sorry
   inside:
@@ -243,13 +243,13 @@ async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -
     await call.ring("pin")
     watched.written.clear()
     token = call.token("input")
-    await call.press("4711")
-    await call.post("input", {"dtmf": {"digits": "4711"}}, token)
-    await call.post("input", {"dtmf": "4711", "speech": {"results": [{"text": "4711"}]}}, token)
+    await call.press("84021739")
+    await call.post("input", {"dtmf": {"digits": "84021739"}}, token)
+    await call.post("input", {"dtmf": "84021739", "speech": {"results": [{"text": "84021739"}]}}, token)
 
     assert "Welcome in." == call.said[0]
     assert any(isinstance(row, WebhookRow) for row in watched.written)
-    assert "4711" not in repr(watched.written)
+    assert "84021739" not in repr(watched.written)
 
 
 async def test_a_call_finishes_on_the_revision_it_began_with(call: ServedCall, flows: Path) -> None:
