@@ -207,6 +207,8 @@ async def call(request: Request, name: str, session: CanLook, replayed: bool = F
         recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],
         turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
+        has_key=bool(request.app.state.settings.private_key.get_secret_value()),
+        may_change=session.role == "change",
         can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
 

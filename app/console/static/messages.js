@@ -1,5 +1,6 @@
-// Messages: times as people say them, one player after another, forwarding, undo, and the count in the tab's title.
-import { announce, post, reason } from "./request.js";
+// Messages: times as people say them, the next player, forwarding, undo, and the count in the tab's title.
+import { change } from "./recordings.js";
+import { announce, reason } from "./request.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -71,10 +72,6 @@ async function share(data) {
   }
 }
 
-list.addEventListener("play", ({ target }) => {
-  for (const player of list.querySelectorAll("audio")) if (player !== target) player.pause();
-}, true);
-
 list.addEventListener("ended", ({ target }) => {
   const players = [...list.querySelectorAll(".message.new audio")];
   players.find((player) => target.compareDocumentPosition(player) & Node.DOCUMENT_POSITION_FOLLOWING)?.play();
@@ -86,38 +83,7 @@ list.addEventListener("click", async ({ target }) => {
   if (undo && await change(url)) announce(said, { action: ["Undo", () => change(undo)] });
 });
 
-/** Change a message and show the list again; false when the server did not. */
-async function change(url) {
-  try {
-    await post(url);
-  } catch (problem) {
-    announce(problem.message, { error: true });
-    return false;
-  }
-  document.body.dispatchEvent(new Event("messages"));
-  return true;
-}
-
 show();
 document.addEventListener("htmx:after:settle", show);
 const events = new EventSource("/events"); // also while the tab is hidden: its title counts
 events.addEventListener("calls", () => document.dispatchEvent(new Event("calls")));
-
-// A player does not say why it gets nothing.
-list.addEventListener("error", async ({ target: player }) => {
-  const answer = await fetch(player.src, { headers: { Range: "bytes=0-0" } }).catch(() => null);
-  let sentence = "The server does not answer.";
-  if (answer) sentence = answer.ok ? "This browser cannot play the message. Download it." : reason(answer, await answer.text());
-  const isLost = answer?.status === 410;
-  const again = () => (isLost ? fetchAgain(player) : playAgain(player));
-  announce(sentence, { error: true, action: isLost && !player.dataset.fetch ? undefined : ["Try again", again] });
-}, true);
-
-function playAgain(player) {
-  player.load();
-  player.play().catch(() => {}); // said by its next error
-}
-
-async function fetchAgain(player) {
-  if (await change(player.dataset.fetch)) announce("The message is being fetched again.");
-}

@@ -282,5 +282,6 @@ async def test_a_recording_stands_in_its_call(inbox: Inbox, tmp_path: Path) -> N
     inbox.folder.put(row.id, tone(0.5))
     await inbox.recordings.finish(claimed._replace(state="kept", content_type="audio/wav"), 0)
 
+    assert "It is being fetched from Vonage." in before
     assert f"/messages/{row.id}/audio" not in before
     assert f"/messages/{row.id}/audio" in (await inbox.console.get("/calls/leg-message")).text

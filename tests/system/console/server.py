@@ -17,9 +17,9 @@ REPOSITORY: Final = Path(__file__).parents[3]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
     ("447700900123", "442079460001", [{"dtmf": {"digits": "3", "timed_out": False}}, {"dtmf": {"digits": "2"}}]),
     ("447700900456", "442079460001", [{"dtmf": {"digits": "", "timed_out": True}}, {"dtmf": {"digits": "9"}}]),
-    ("", "442079460001", []),
+    ("", "442079460001", [{"dtmf": {"digits": "1"}}, {"status": "busy"}, {"recording_uuid": "rec-2", "size": 9_644}]),
 )
-"""Who calls which number, and the inputs that follow."""
+"""Who calls which number, and the webhooks that follow. The last one leaves a message."""
 
 
 def link_of(server: Server) -> str:
@@ -63,6 +63,6 @@ def _record_calls(url: str) -> None:
         legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
         reply = loopback.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
         for given in inputs:
-            asked = [action for action in reply.json() if action["action"] == "input"]
+            asked = [action for action in reply.json() if "eventUrl" in action]
             reply = loopback.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**given, **legs})
             reply.raise_for_status()

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from app.console.trial_messages import tone
-from tests.system.console.browser import Watch
+from tests.system.console.browser import Watch, check_page
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 
@@ -151,15 +151,27 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     expect(message).to_have_count(0)
 
 
+@pytest.mark.parametrize("path", ["/messages", "/calls/aaaaaaaa-2"])
 def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
-    page: Page, watch: Watch, inbox: Inbox, project: Path
+    page: Page, watch: Watch, inbox: Inbox, project: Path, path: str
 ) -> None:
     watch.expected += ["410"]
-    id_ = inbox.put("447700900500")
+    id_ = inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
     (project / "calls.db-recordings" / id_).unlink()
-    page.goto("/messages")
-    message = page.locator(f"#m-{id_}")
-    message.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
+    page.goto(path)
+    page.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
     expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
     page.get_by_role("button", name="Try again").click()
-    expect(message).to_contain_text("It is not here yet")
+    expect(page.locator("#main")).to_contain_text("It is not here yet")
+    check_page(page)
+
+
+def test_who_reads_a_call_sees_its_recording_arrive(page: Page, inbox: Inbox) -> None:
+    page.goto("/calls/aaaaaaaa-2")
+    expect(page.locator("#conversation")).to_contain_text("a message")
+    inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
+    expect(page.locator("#conversation audio")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+
+    assert tone(0.3) == Path(download.value.path()).read_bytes()

@@ -1,0 +1,38 @@
+// Players of recordings: one plays at a time, and one that gets nothing says why.
+import { announce, post, reason } from "./request.js";
+
+/** Change a recording and show the page's list again; false when the server did not. */
+export async function change(url) {
+  try {
+    await post(url);
+  } catch (problem) {
+    announce(problem.message, { error: true });
+    return false;
+  }
+  document.body.dispatchEvent(new Event("messages"));
+  return true;
+}
+
+document.addEventListener("play", ({ target }) => {
+  for (const player of document.querySelectorAll("audio")) if (player !== target) player.pause();
+}, true);
+
+// A player does not say why it gets nothing.
+document.addEventListener("error", async ({ target: player }) => {
+  if (!player.matches("audio")) return;
+  const answer = await fetch(player.src, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+  let sentence = "The server does not answer.";
+  if (answer) sentence = answer.ok ? "This browser cannot play the recording. Download it." : reason(answer, await answer.text());
+  const isLost = answer?.status === 410;
+  const again = () => (isLost ? fetchAgain(player) : playAgain(player));
+  announce(sentence, { error: true, action: isLost && !player.dataset.fetch ? undefined : ["Try again", again] });
+}, true);
+
+function playAgain(player) {
+  player.load();
+  player.play().catch(() => {}); // said by its next error
+}
+
+async function fetchAgain(player) {
+  if (await change(player.dataset.fetch)) announce("The recording is being fetched again.");
+}
