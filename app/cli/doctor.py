@@ -22,8 +22,6 @@ from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
 from app.errors import SettingsError, StoreError
-from app.flow.actions.action import records
-from app.flow.actions.connect import computing_numbers
 from app.flow.model import Flow
 from app.flow.report import as_sentence, counted, some_of
 from app.service.recordings import NEWEST, PUT_BACK, count_lost
@@ -219,7 +217,7 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
     """Whether numbers that flows compute may be dialled."""
-    steps = [step for flow in flows for step in computing_numbers(flow)]
+    steps = [step for flow in flows for step in flow.computing_numbers]
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
         yield Finding(
@@ -233,7 +231,7 @@ def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Findin
 
 def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: bool) -> Iterator[Finding]:
     """Whether recordings can be fetched and kept, if a flow makes any."""
-    if not settings.keeps_recordings or not any(map(records, flows)):
+    if not settings.keeps_recordings or not any(flow.records for flow in flows):
         yield Finding("recordings", "ok", "no flow records" if settings.keeps_recordings else "no recordings are kept")
         return
     if missing := settings.missing_to_fetch:

@@ -19,8 +19,6 @@ from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
-from app.flow.actions.action import records
-from app.flow.actions.connect import computing_numbers
 from app.flow.model import Flow, Project
 from app.flow.report import printable, report, some_of
 from app.service.library import CURE, RELEASED, project_of, removals
@@ -215,10 +213,10 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if any(hook.mail for hook in hooks) and settings.mail_server is None:
         yield "Mail is parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; `ncco hooks retry` then sends it."
     keeps = settings.keeps_recordings
-    if keeps and settings.is_signed and settings.missing_to_fetch and any(map(records, flows)):
+    if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
         names = " and ".join(settings.missing_to_fetch)
         yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
-    dialling = [step for flow in flows for step in computing_numbers(flow)]
+    dialling = [step for flow in flows for step in flow.computing_numbers]
     if dialling and not settings.dial_allow:
         yield (
             f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({some_of(dialling)}): set the allowed "

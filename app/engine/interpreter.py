@@ -27,9 +27,10 @@ from app.engine.session import (
     WaitRef,
 )
 from app.errors import RenderError
+from app.flow.exit import Again, Assignment, Decision, Go, Outcome, Target
 from app.flow.language.hooks import SentHook, event_record
 from app.flow.language.lookups import AskedLookup
-from app.flow.model import Again, Assignment, Decision, Flow, Go, Outcome, Step, Target
+from app.flow.model import Flow, Step
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")

@@ -13,12 +13,14 @@ from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
+from app.flow.exit import Decision, Jump, Runs, Target
 from app.flow.hours.calendar import hours_view
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
-from app.flow.model import Decision, Flow, Frame, Jump, Part, Runs, Step, Target
+from app.flow.model import Flow, Step
 from app.flow.nodes import Place
+from app.flow.part import Frame, Part
 from app.ncco import Issue
 
 STEP_LIMIT = 200

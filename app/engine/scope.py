@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from app.engine.secrets import masked, without
 from app.engine.session import NOTHING, Call, Observer, Session
-from app.flow.model import Flow, Outcome
+from app.flow.exit import Outcome
+from app.flow.model import Flow
 from app.flow.paths import written
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}

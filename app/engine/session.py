@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.flow.model import CallbackKind
+from app.flow.part import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """The empty map, for what Vonage did not send. Never modified."""

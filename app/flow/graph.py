@@ -10,13 +10,15 @@ from typing import Final, Literal
 
 from app.flow.actions.action import CONNECTED, HELD, Action
 from app.flow.actions.connect import ConnectPart, address_of
+from app.flow.exit import Edge, Exit, Target
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import RunFlow
 from app.flow.language.retry import FAILURES
-from app.flow.model import Edge, Exit, Flow, Part, Step, Target
+from app.flow.model import Flow, Step
 from app.flow.nodes import Place
+from app.flow.part import Part
 from app.flow.report import printable
 
 MAX_LABEL_CHARACTERS: Final = 48

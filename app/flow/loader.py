@@ -23,9 +23,9 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
 from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
-from app.flow.model import Flow, Project, Signature
+from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.scope import scope_types
+from app.flow.scope import Signature, scope_types
 from app.flow.source import names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import tainted

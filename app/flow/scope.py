@@ -1,4 +1,4 @@
-"""Which names a value of a flow may use, and of which type each is."""
+"""The names that a flow declares, and those that its values may use, each with its type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.flow.model import Variable
+from app.flow.nodes import Place
 from app.flow.paths import Path, root_of, written
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, open_record, record
 
@@ -75,6 +75,52 @@ _BASE: dict[str, ValueType] = {
 }
 _ENV_UNSPOKEN = "a setting of the server"
 _KEPT_UNSPOKEN = "filled with a setting of the server"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A declared variable; `default` is of its type already.
+
+    A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. One without
+    `is_declared` is only named by a `collect`; `has_default` means that the flow file writes its default.
+    """
+
+    name: str
+    type: ValueType
+    default: Any
+    place: Place
+    sensitive: bool = False
+    is_declared: bool = field(default=True, compare=False)
+    has_default: bool = field(default=True, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a flow, a lookup or a hook."""
+
+    variable: Variable
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What other flows see of a flow.
+
+    Attributes:
+        params: what it takes, by name.
+        outcomes: the names of its outcomes.
+        returns: the values that it gives back, by name.
+        is_whole: whether the whole file could be read; if not, it may have more than is listed here.
+        places: where each outcome is declared.
+    """
+
+    name: str
+    place: Place
+    params: Mapping[str, Param] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    returns: Mapping[str, Variable] = field(default_factory=dict)
+    is_whole: bool = True
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

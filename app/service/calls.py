@@ -16,7 +16,8 @@ from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine,
 from app.engine.interpreter import Playing, Result
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
-from app.flow.model import CallbackKind, Flow
+from app.flow.model import Flow
+from app.flow.part import CallbackKind
 from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import (
     END_OF_INPUT,

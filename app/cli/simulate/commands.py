@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
 from app.errors import AppError
-from app.flow.model import Asked, Flow
+from app.flow.exit import Asked
+from app.flow.model import Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
 from app.ncco.suggest import nearest

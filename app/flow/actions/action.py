@@ -15,8 +15,9 @@ from typing import Any, Self
 from app.flow.actions.item import Item, refuse_fields
 from app.flow.actions.values import CallField, Constant, Object, in_locale
 from app.flow.language.reader import Reader
-from app.flow.model import Callback, Draft, Flow, Frame, Value
 from app.flow.nodes import Place, Text
+from app.flow.part import Callback, Draft, Frame
+from app.flow.templates.values import Value
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,3 @@ def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
     """
     payload = Object({"checkpoint": Constant(name, place), "leg": CallField("uuid", place)}, place)
     return Action("notify", place, {"payload": payload}, Callback("notify", name, steers), checkpoint=name)
-
-
-def records(flow: Flow) -> bool:
-    """Whether a flow asks Vonage to record."""
-    actions = (part for step in flow.steps.values() for part in step.parts if isinstance(part, Action))
-    return any(action.word == "record" or "record" in action.fields for action in actions)

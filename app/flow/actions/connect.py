@@ -29,11 +29,13 @@ from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.actions.values import Array, Constant, Object, OurNumber, Supplied, find
+from app.flow.exit import Runs
 from app.flow.issues import did_you_mean
 from app.flow.language.reader import HINTS, Reader, read_fields
 from app.flow.language.targets import read_run
-from app.flow.model import Callback, Draft, Flow, Frame, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.part import Callback, Draft, Frame
+from app.flow.templates.values import Value
 from app.flow.types import TYPES, ValueType
 from app.ncco.hints import ENDPOINT_NAMES
 from app.ncco.suggest import nearest
@@ -425,12 +427,3 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 def _is_answer(name: str) -> bool:
     """Whether a key is `onAnswer`, or that in another spelling."""
     return name.replace("_", "").replace("-", "").lower() == ON_ANSWER.lower()
-
-
-def computing_numbers(flow: Flow) -> list[str]:
-    """The steps, as `flow.step`, that dial a number or address which is known in the call alone."""
-    return [
-        f"{flow.name}.{step.name}"
-        for step in flow.steps.values()
-        if any(target.is_computed for part in step.parts if isinstance(part, ConnectPart) for target in part.targets)
-    ]

@@ -15,13 +15,12 @@ from app.flow.actions.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
 from app.flow.language.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.language.reader import Reader, has_braces, read_fields
-from app.flow.model import Value
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates.checker import Checker
 from app.flow.templates.compiler import compile_file, compile_value
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
-from app.flow.templates.values import Escape
+from app.flow.templates.values import Escape, Value
 from app.flow.types import TYPES, ValueType, list_of, words
 from app.ncco.actions import ENDPOINT, SHAPES
 from app.ncco.addresses import Keys, PhoneNumber, Shaken, SipUri, Url

@@ -17,8 +17,8 @@ from app.flow.actions.item import Item, gather, has_duplicate, rename
 from app.flow.actions.values import Constant, Localised, localised
 from app.flow.language.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from app.flow.language.reader import Reader
-from app.flow.model import Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.templates.values import Value
 from app.ncco.actions import SHAPES
 
 _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}

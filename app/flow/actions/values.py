@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.model import Value
 from app.flow.nodes import Place
+from app.flow.templates.values import Value
 from app.ncco.addresses import E164
 
 

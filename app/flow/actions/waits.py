@@ -18,8 +18,9 @@ from app.flow.actions.ncco_action import read_action
 from app.flow.actions.values import Array, Constant, Localised, Object, localised
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
-from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Place
+from app.flow.part import Callback, Part
+from app.flow.templates.values import Value
 from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 
 _PROMPTS = ("talk", "stream")

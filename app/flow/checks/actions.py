@@ -26,12 +26,12 @@ from app.flow.checks.ncco import as_sent, path_of
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
-from app.flow.model import Step, Value
+from app.flow.model import Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
 from app.flow.templates.checker import known_type
 from app.flow.templates.references import Reference, walk
-from app.flow.templates.values import Computed, Native
+from app.flow.templates.values import Computed, Native, Value
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.ssml import MAX_TALK_CHARACTERS

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
+from app.flow.exit import Assignment, Edge, Exit, Target
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
-from app.flow.model import Assignment, Edge, Exit, Target
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
 from app.ncco.suggest import nearest

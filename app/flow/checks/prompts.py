@@ -22,8 +22,8 @@ from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.menu import Choices
 from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES
-from app.flow.model import Part
 from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.part import Part
 from app.flow.phrases import find, fold
 from app.flow.templates.tree import Located, TemplateFile
 from app.flow.templates.values import Computed, Literal

@@ -13,11 +13,14 @@ from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
+from app.flow.exit import Edge
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.model import Edge, Part, Step, Value, Variable
+from app.flow.model import Step
 from app.flow.nodes import Place
+from app.flow.part import Part
+from app.flow.scope import Variable
 from app.flow.templates.references import Reference
-from app.flow.templates.values import Expression
+from app.flow.templates.values import Expression, Value
 from app.ncco.suggest import nearest
 
 _NO_NAMES: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
+from app.flow.exit import Asked, Decision, Edge, Go, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
@@ -24,8 +25,9 @@ from app.flow.language.menu import Confidence
 from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
+from app.flow.part import Frame, Part
+from app.flow.scope import Variable
 from app.flow.templates.values import Expression
 from app.flow.types import ValueType
 

@@ -27,14 +27,15 @@ from pydantic import Field
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
+from app.flow.exit import Again, Asked, Decision, Edge, Exit, Go, Jump, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
 from app.flow.language.targets import read_target
-from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
+from app.flow.part import Frame, Part
 from app.flow.paths import has_path
 from app.flow.templates.values import Expression
 
@@ -104,7 +105,7 @@ class ReadExit(NamedTuple):
 
 
 class StepExit:
-    """The defaults of every exit; see `app.flow.model.Exit`.
+    """The defaults of every exit; see `app.flow.exit.Exit`.
 
     Attributes:
         word: the word of a step that holds this exit.

@@ -29,9 +29,9 @@ from app.flow.language.variables import (
     read_variables,
     with_collected,
 )
-from app.flow.model import Flow, Limit, Signature
+from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes, scope_types
+from app.flow.scope import ScopeTypes, Signature, scope_types
 from app.flow.types import CALLER_URL, TYPES
 from app.ncco.suggest import nearest
 

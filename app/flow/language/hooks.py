@@ -44,9 +44,9 @@ from app.flow.language.outgoing import (
 )
 from app.flow.language.reader import HINTS, Fields, Reader, read_fields
 from app.flow.language.variables import read_params
-from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.templates.values import Native
+from app.flow.scope import Param
+from app.flow.templates.values import Native, Value
 from app.flow.types import TYPES, record
 from app.ncco.webhooks import Webhook
 

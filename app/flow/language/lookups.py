@@ -28,11 +28,11 @@ from app.flow.language.outgoing import Definition, Named, Url, read_json, read_n
 from app.flow.language.reader import HINTS, Fields, Reader, has_braces
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
-from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
+from app.flow.scope import Param
 from app.flow.templates.references import root_names
-from app.flow.templates.values import Computed
+from app.flow.templates.values import Computed, Value
 from app.flow.types import TYPES, ValueType, record
 
 _PATH_END = re.compile(r"[?#]")

@@ -22,8 +22,8 @@ from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT
 from app.flow.language.outgoing import plain_text
 from app.flow.language.reader import HINTS, Reader
-from app.flow.model import Value
 from app.flow.nodes import Node
+from app.flow.templates.values import Value
 from app.flow.types import TYPES, ValueType
 
 MOST_ADDRESSES: Final = 20

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
+from app.flow.exit import Asked, Assignment, Decision, Edge, Go, Outcome, Target
 from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.exits import ReadExit, StepExit, StepSource
@@ -25,8 +26,8 @@ from app.flow.language.locales import speaks_several, split
 from app.flow.language.reader import HINTS, Reader, has_braces, items
 from app.flow.language.retry import FAILURES, Retry
 from app.flow.language.targets import read_sets, read_target
-from app.flow.model import Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.part import Frame, Part
 from app.flow.phrases import find, fold
 from app.flow.templates.values import Expression
 

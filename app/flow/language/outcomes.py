@@ -27,12 +27,14 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
+from app.flow.exit import Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
-from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target
 from app.flow.nodes import Map, Node, Place
+from app.flow.part import Frame
+from app.flow.scope import Signature
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 

@@ -18,14 +18,15 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Object
+from app.flow.exit import Assignment
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.reader import Reader, items
 from app.flow.language.targets import read_given
-from app.flow.model import Assignment, Param, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes
+from app.flow.scope import Param, ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
+from app.flow.templates.values import Value
 from app.flow.types import TYPES, ValueType
 from app.ncco.addresses import is_address
 from app.ncco.types import is_encodable

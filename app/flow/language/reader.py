@@ -15,11 +15,10 @@ from typing import Any, Final, TypeVar
 import yaml
 
 from app.flow.issues import RULES, Fix, FlowIssue, meant_word
-from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes
+from app.flow.scope import ScopeTypes, Signature, Variable
 from app.flow.templates.compiler import compile_expression, compile_value
-from app.flow.templates.values import Escape, Expression
+from app.flow.templates.values import Escape, Expression, Value
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
 

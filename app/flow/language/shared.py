@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import ACTIONS, check_defaults, gather
+from app.flow.exit import Target
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
@@ -36,9 +37,8 @@ from app.flow.language.menu import Choice, Confidence, Menu, read_menu
 from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
 from app.flow.language.targets import read_target
-from app.flow.model import Signature, Target
 from app.flow.nodes import Map, Node, Text
-from app.flow.scope import scope_types
+from app.flow.scope import Signature, scope_types
 from app.flow.types import ANY, words
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks")

@@ -13,6 +13,7 @@ from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts
+from app.flow.exit import Assignment, Exit, Target
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
@@ -24,7 +25,7 @@ from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.shared import Defaults
 from app.flow.language.targets import read_sets, read_target
-from app.flow.model import Assignment, Exit, Step, Target
+from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node, Text, walk
 
 ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]

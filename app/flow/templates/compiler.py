@@ -10,7 +10,6 @@ from typing import Final
 from jinja2 import nodes
 
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.scope import ScopeTypes
 from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
@@ -19,7 +18,7 @@ from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.syntax import read_expression
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
-from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
+from app.flow.templates.values import Computed, Escape, Expression, Literal, Native, Value
 from app.flow.types import TYPES, ValueType
 
 MAX_LENGTH: Final = 1_000

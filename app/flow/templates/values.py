@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 from urllib.parse import unquote
 
 import jinja2
@@ -174,6 +174,28 @@ _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
+
+
+class Value(Protocol):
+    """A field of a flow file, compiled: a literal, or a text with braces.
+
+    `used_names` are the names that it reads, and sensitive fields as `name.field`.
+    """
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """Root names."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is the same in every call."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value, cast to its declared type. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from app.flow.actions.action import Action
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Array, Object, leaves
 from app.flow.language.collect import Collect
-from app.flow.model import Flow, Step, Value
+from app.flow.model import Flow, Step
 from app.flow.templates.references import Occurrence, is_computed, walk
-from app.flow.templates.values import Computed, Expression, Native
+from app.flow.templates.values import Computed, Expression, Native, Value
 from app.verify.prove.expressions import (
     ENTRY,
     LENGTH,

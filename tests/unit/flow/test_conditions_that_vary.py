@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from app.flow.checks.conditions import Domains
 from app.flow.loader import load
-from app.flow.model import Variable
 from app.flow.nodes import Place, Text
-from app.flow.scope import scope_types
+from app.flow.scope import Variable, scope_types
 from app.flow.templates.compiler import compile_expression
 from app.flow.types import TYPES, words
 

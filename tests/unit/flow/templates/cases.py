@@ -9,11 +9,10 @@ from typing import Any
 
 from app.errors import RenderError
 from app.flow.issues import FlowIssue, by_place
-from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text
-from app.flow.scope import scope_types
+from app.flow.scope import Variable, scope_types
 from app.flow.templates.compiler import compile_expression, compile_file, compile_value
-from app.flow.templates.values import Escape, Expression
+from app.flow.templates.values import Escape, Expression, Value
 from app.flow.types import TYPES, ValueType
 from app.flow.types import words as words_of
 

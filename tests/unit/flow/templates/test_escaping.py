@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RenderError
-from app.flow.model import Value
-from app.flow.templates.values import Computed, Escape
+from app.flow.templates.values import Computed, Escape, Value
 from app.flow.types import TYPES
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from app.flow.issues import FlowIssue
-from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.templates.compiler import compile_file, compile_value
-from app.flow.templates.values import Computed, Escape, Literal, Native
+from app.flow.templates.values import Computed, Escape, Literal, Native, Value
 from app.flow.types import TYPES, ValueType, words
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
