@@ -44,7 +44,8 @@ Examples:
 
 Every option is a setting too (NCCO_HOST, NCCO_PORT, ...); an option wins over the environment, the environment
 over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
-has no earlier ones without errors, 2 a setting is wrong or the address is in use.""",
+has no earlier ones without errors, 2 a setting is wrong or the address is in use,
+3 a worker cannot start.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")

@@ -8,7 +8,9 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,8 +25,9 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, make_asgi_app
 from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings, require_safe
@@ -73,7 +76,8 @@ KEEP_ALIVE_S: Final = 75
 MAX_OPEN_FILES: Final = 65_536
 """Open files that a process may have, if the system allows as many. Each connection is one."""
 WORKER_S: Final = 30
-"""Seconds after which the supervisor replaces a worker that does not answer. Starting takes some on a busy machine."""
+"""Seconds after which the supervisor replaces a worker that does not answer, or kills one that does not end. Starting
+takes some on a busy machine."""
 POLL_S: Final = 0.1
 """How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048
@@ -136,7 +140,7 @@ def hangups_waiting() -> Iterator[None]:
     try:
         yield
     finally:
-        if signal.SIGHUP in signal.sigpending():
+        if _is_hanging_up():
             signal.sigwait({signal.SIGHUP})
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -221,7 +225,7 @@ def _run(
             workers=workers,
         )
         if workers > 1:
-            run = Supervisor(config, sockets=[bound]).run
+            run = Supervisor(config, [bound], settings.drain_s).run
         else:
             run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
         stack.enter_context(_metrics_ports(settings, registry, own))
@@ -255,15 +259,31 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, with three differences.
+    """uvicorn's supervisor, with these differences.
 
     SIGHUP goes to the workers. Nothing is accepted while they finish: the supervisor closes its copy of the socket,
     since nothing would serve a connection that arrives there. The workers go on listening until they close the port
-    themselves; SIGINT or a second signal ends their drain time at once. And a worker that dies while the supervisor
-    asks it for a sign of life is noticed at once, not after `WORKER_S`.
+    themselves; SIGINT or a second signal ends their drain time at once. A signal is handled while a worker that hangs
+    is asked for a sign of life, and one that dies then is noticed at once. A worker that hangs at the end is killed,
+    one that cannot be started for lack of memory or files is started later, and SystemExit says that one failed to.
+
+    Args:
+        config: of uvicorn.
+        sockets: to listen on.
+        drain_s: how long the workers go on after SIGTERM.
     """
 
     _is_urgent = False
+
+    def __init__(self, config: Config, sockets: list[socket.socket], drain_s: float) -> None:
+        super().__init__(config, sockets)
+        self._drain_s = drain_s
+
+    def run(self) -> None:
+        """Run the workers until a signal. Raises SystemExit when one cannot start."""
+        super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            sys.exit(STARTUP_FAILURE)
 
     def init_processes(self) -> None:
         """Start the workers."""
@@ -272,8 +292,27 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have died or do not answer."""
-        super().keep_subprocess_alive()
+        if self.should_exit.is_set() or not [process for process in self.processes if not self._answers(process)]:
+            return
+        try:
+            super().keep_subprocess_alive()
+        except OSError as error:
+            structlog.get_logger().error("worker not started", problem=error.strerror or str(error))
         self._close_ends_of_workers()
+
+    def _answers(self, process: Process) -> bool:
+        """Whether a worker gives a sign of life, or a signal comes first. After `WORKER_S` it is killed."""
+        until = time.monotonic() + WORKER_S
+        with suppress(OSError, EOFError):  # it has died
+            process.parent_conn.send(b"ping")
+            while time.monotonic() < until:
+                if process.parent_conn.poll(POLL_S):
+                    process.parent_conn.recv()
+                    return True
+                if self.signal_queue or _is_hanging_up():
+                    return True
+        process.kill()
+        return False
 
     def _close_ends_of_workers(self) -> None:
         """Leave each worker's end of its pipe to the worker alone, so that the pipe ends with it."""
@@ -282,7 +321,7 @@ class Supervisor(Multiprocess):
 
     def handle_signals(self) -> None:
         """Handle what has arrived. SIGHUP stays blocked here, so that workers begin with it blocked."""
-        if hasattr(signal, "sigpending") and signal.SIGHUP in signal.sigpending():
+        if _is_hanging_up():
             signal.sigwait({signal.SIGHUP})
             self.handle_hup()
         super().handle_signals()
@@ -311,18 +350,28 @@ class Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait until all workers have ended; a further signal ends their drain time."""
+        until = time.monotonic() + WORKER_S + (0 if self._is_urgent else self._drain_s)
         for process in self.processes:
             while process.process.is_alive():
                 process.process.join(POLL_S)
                 if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                     self.signal_queue.clear()
                     self._signal_workers(signal.SIGINT)
+                    until = min(until, time.monotonic() + WORKER_S)
+                if time.monotonic() > until:
+                    structlog.get_logger().error("worker killed", problem="it does not end")
+                    process.kill()
 
     def _signal_workers(self, number: signal.Signals) -> None:
         for process in self.processes:
             if process.pid is not None and process.exitcode is None:
                 with suppress(ProcessLookupError):  # it has just died
                     os.kill(process.pid, number)
+
+
+def _is_hanging_up() -> bool:
+    """Whether a SIGHUP waits."""
+    return hasattr(signal, "sigpending") and signal.SIGHUP in signal.sigpending()
 
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:

@@ -120,6 +120,31 @@ def test_a_worker_that_dies_while_it_is_asked_does_not_hold_up_the_end(tmp_path:
     assert time.monotonic() - begun < AT_ONCE_S
 
 
+def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_end(tmp_path: Path) -> None:
+    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
+        *_, worker = children(server.process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(2)  # the supervisor now waits for a sign of life
+        server.process.terminate()
+        ready = until_unready(server)
+        server.process.send_signal(signal.SIGINT)
+        code = server.process.wait(60)
+
+    assert (503, 0) == (ready.status_code, code)
+
+
+def test_a_worker_that_cannot_start_ends_the_server_with_an_error(tmp_path: Path) -> None:
+    database = tmp_path / "calls.db"
+    with running(tmp_path, *WORKERS, NCCO_DATABASE_URL=f"sqlite:///{database}") as server:
+        *_, worker = children(server.process.pid)
+        (tmp_path / "other").write_bytes(b"no database" * 1000)
+        (tmp_path / "other").replace(database)
+        os.kill(worker, signal.SIGKILL)
+        code = server.process.wait(60)
+
+    assert 3 == code
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
         begun = time.monotonic()
