@@ -119,7 +119,7 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     lists: Results = request.app.state.lists
     changes: CallChanges = request.app.state.changes
     key = ("calls", search.address(), changes.count)
-    _made_at, body = await lists.get(key, rows, datetime.now(UTC) - timedelta(seconds=POLL_S))
+    _made_at, body = await lists.get(key, rows, POLL_S)
     return HTMLResponse(body, headers=headers)
 
 

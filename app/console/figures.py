@@ -114,7 +114,7 @@ class Figures:
     async def read(self, now: datetime) -> None:
         """Read the server, unless that was done within `FRESH_S`."""
         async with self._reading:
-            if not self._served.url or (self._read_at and now - self._read_at < timedelta(seconds=FRESH_S)):
+            if not self._served.url or (self._read_at and abs(now - self._read_at) < timedelta(seconds=FRESH_S)):
                 return
             self.state = await self._state()
             self.is_counted = False
@@ -140,10 +140,11 @@ class Figures:
         self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
         counters = {series: value for series, value in found.items() if series[0] in _LABELS}
         minute = now.replace(second=0, microsecond=0)
-        if not self._minutes or self._minutes[-1].at != minute:
-            self._minutes.append(Minute(minute, {}))
         before = counters if self._latest is None else self._latest
-        counts = self._minutes[-1].counts
+        counts = next((each.counts for each in self._minutes if each.at == minute), None)
+        if counts is None:
+            counts = {}
+            self._minutes.append(Minute(minute, counts))
         for series, value in counters.items():
             grown = value - before.get(series, 0.0)
             if grown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
 
     results: Results = request.app.state.results
     key = ("traffic", period.milliseconds, _revisions(read))
-    counted_at, traffic = await results.get(key, count, now - timedelta(seconds=STALE_S))
+    counted_at, traffic = await results.get(key, count, STALE_S)
     return Paint(
         (*key, counted_at),
         lambda drawing: paint_traffic(drawing, _drawn(flow), traffic, errors=wanted.errors),
@@ -153,26 +154,25 @@ def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str
 
 
 async def _answered(
-    request: Request, function: str, key: tuple[object, ...], oldest: datetime | None, values: Mapping[str, Any]
-) -> tuple[datetime, Any]:
+    request: Request, function: str, key: tuple[object, ...], most_s: float, values: Mapping[str, Any]
+) -> tuple[float, Any]:
     """What a function of the command line says about the project, and when it did. Raises WorkNotDone."""
     prover: Worker = request.app.state.prover
     results: Results = request.app.state.results
-    return await results.get(key, lambda: prover.run(function, values, owner=request.state.session.id), oldest)
+    return await results.get(key, lambda: prover.run(function, values, owner=request.state.session.id), most_s)
 
 
 async def _coverage(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
     services: Services = request.app.state.services
     folder: ProjectFolder = request.app.state.project
     key = ("coverage", _revisions(read))
-    oldest = datetime.now(UTC) - timedelta(seconds=STALE_S)  # a scenario may have changed
     values = {
         "texts": dict(read.texts),
         "env": dict(folder.env),
         "home": str(folder.flows.parent.absolute()),
         "dial_allow": list(request.app.state.settings.dial_allow),
     }
-    found_at, found = await _answered(request, services.coverage, key, oldest, values)
+    found_at, found = await _answered(request, services.coverage, key, STALE_S, values)  # a scenario may have changed
     if not found["scenarios"]:
         return Paint(problem="The project has no scenario yet. Keep a call of the phone as one.")
     counts: dict[Key, int] = {(name, step, outcome): count for name, step, outcome, count in found["counts"]}
@@ -195,7 +195,7 @@ async def prove(request: Request, flow: Flow, read: ReadProject) -> tuple[tuple[
     folder: ProjectFolder = request.app.state.project
     key = ("proof", flow.name, _revisions(read))
     values = {"texts": dict(read.texts), "env": dict(folder.env), "flow": flow.name, "seconds": PROOF_S}
-    _, found = await _answered(request, services.proof, key, None, values)
+    _, found = await _answered(request, services.proof, key, math.inf, values)
     return key, found
 
 

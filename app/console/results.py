@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 
@@ -20,17 +21,18 @@ class Results:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: dict[tuple[object, ...], tuple[datetime, Any]] = {}
+        self._known: dict[tuple[object, ...], tuple[float, Any]] = {}
         self._turns = defaultdict[object, asyncio.Lock](asyncio.Lock)
 
     async def get(
-        self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], oldest: datetime | None = None
-    ) -> tuple[datetime, Any]:
-        """What `compute` gives, or gave after `oldest`, and when."""
+        self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
+    ) -> tuple[float, Any]:
+        """What `compute` gives, or gave in the last `most_s` seconds, and when (monotonic seconds)."""
+        oldest = time.monotonic() - most_s
         async with self._turns[key[0]]:
             known = self._known.pop(key, None)
-            if known is None or (oldest is not None and known[0] < oldest):
-                known = datetime.now(UTC), await compute()
+            if known is None or known[0] < oldest:
+                known = time.monotonic(), await compute()
             self._known[key] = known
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]

@@ -251,6 +251,20 @@ async def test_an_hour_is_what_was_counted_in_it_whatever_restarts(grown: list[t
     assert sum(count for at, count in seen if at >= begun) == sum_of(total(figures.minutes(now)), name)
 
 
+async def test_figures_go_on_when_the_clock_is_set_back() -> None:
+    name, now = "ncco_failsafes_total", datetime(2026, 11, 21, 8, 0, 50, tzinfo=UTC)
+    shown: dict[str, float] = {name: 0}
+    figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    for later_s in (0, 20, -15, 20, -3600):
+        shown[name] += 1
+        now += timedelta(seconds=later_s)
+        await figures.read(now)
+    before = figures.minutes(now + timedelta(hours=1))
+    counts = [sum_of(each.counts, name) for each in (*figures.minutes(now), *before) if each and each.counts]
+
+    assert [1, 1, 2] == counts
+
+
 async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     console = create_console(settings(tmp_path), Services(served=Served("http://127.0.0.1:9", "")), dev=True)
