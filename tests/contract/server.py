@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
-import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,14 +120,25 @@ class Server:
             self.lines.extend(printed)
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on, below those that the system gives to connections.
+def _own_ports() -> Iterator[int]:
+    """Those of PORTS that no other process of this test run chooses, each once before any comes again."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = PORTS[process :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    return cycle(random.SystemRandom().sample(ports, len(ports)))
 
-    A server that is started later, or again, would find one of those taken by any client of this machine.
+
+_ports: Final = _own_ports()
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on, and that no other test is given.
+
+    It is below those that the system gives to connections: a server that is started later, or again, would find one
+    of those taken by any client of this machine.
     """
     while True:
         with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port := secrets.choice(PORTS)))
+            listener.bind(("127.0.0.1", port := next(_ports)))
             return port
 
 

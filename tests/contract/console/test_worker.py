@@ -37,7 +37,7 @@ async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Wo
 
 async def test_time_in_which_others_have_the_processor_does_not_count(worker: Worker) -> None:
     await worker.run(f"{TASKS}:double", {"number": 1})
-    await worker.run(f"{TASKS}:sleep", {"seconds": 1.5}, seconds=0.5)
+    await worker.run(f"{TASKS}:sleep", {"seconds": 0.8}, seconds=0.5)
 
 
 async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

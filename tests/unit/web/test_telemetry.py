@@ -51,7 +51,8 @@ steps:
     do: [{talk: Bye.}]
     goto: end
 """
-CALL = {"to": "442079460000", "from": "447700900123", "uuid": "aa01", "conversation_uuid": "CON-1"}
+LEG = "a-leg-that-no-random-id-holds"
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversation_uuid": "CON-1"}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
@@ -180,7 +181,7 @@ async def test_webhook_is_a_span_with_flow_step_and_outcome(client: httpx.AsyncC
 async def test_input_tells_the_step_that_heard_it(client: httpx.AsyncClient, told: Told) -> None:
     ncco = (await client.post("/webhooks/answer", json=CALL)).json()
     url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-    await client.post(url, json={"dtmf": {"digits": "1", "timed_out": False}, "uuid": "aa01"})
+    await client.post(url, json={"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG})
 
     attributes = about(told.span("webhook input"))
     assert ("menu", "sales", "input-dtmf") == tuple(
@@ -249,7 +250,7 @@ async def test_hook_that_fails_is_an_error(client: httpx.AsyncClient, told: Told
 
 async def test_durations_and_tries_are_counted(client: httpx.AsyncClient, told: Told, receiver: Receiver) -> None:
     await client.post("/webhooks/answer", json=CALL)
-    await client.post("/webhooks/event", json={"status": "ringing", "uuid": "aa01"})
+    await client.post("/webhooks/event", json={"status": "ringing", "uuid": LEG})
     await asyncio.to_thread(receiver.wait_for, 2)
     await until(lambda: "ncco.hook.tries" in told.counts())
 
@@ -262,12 +263,13 @@ async def test_durations_and_tries_are_counted(client: httpx.AsyncClient, told: 
 async def test_no_number_digit_or_word_of_a_caller_is_told(client: httpx.AsyncClient, told: Told) -> None:
     ncco = (await client.post("/webhooks/answer", json=CALL)).json()
     url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-    said = {"speech": {"results": [{"text": "canary words", "confidence": "0.9"}]}, "uuid": "aa01"}
+    said = {"speech": {"results": [{"text": "canary words", "confidence": "0.9"}]}, "uuid": LEG}
     await client.post(url, json=said)
-    await client.post("/webhooks/event", json={"status": "canary-status", "uuid": "aa01"})
+    await client.post("/webhooks/event", json={"status": "canary-status", "uuid": LEG})
+    await until(lambda: bool(told.spans("hook called")))
 
-    assert 4 == told.text.count('"context"')
-    for secret in ("447700900123", "442079460000", "canary", "aa01", "CON-1", url.rpartition("/")[2]):
+    assert 5 == told.text.count('"context"')
+    for secret in ("447700900123", "442079460000", "canary", LEG, "CON-1", url.rpartition("/")[2]):
         assert secret not in told.text, secret
     assert "other" == about(told.span("webhook event"))["ncco.kind"]
 
