@@ -384,7 +384,7 @@ def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTy
     if isinstance(node, Map) and not is_shared(node):
         read = read_flow(node, context, [])
         if read is not None:
-            return read.scope
+            return read.reader.scope
     scope = scope_types({}).with_name("hours", hours_type(context.shared.calendars))
     for name, lookup in context.shared.lookups.items():
         scope = scope.with_name(name, lookup.type)

@@ -13,7 +13,9 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.checks.project import check_project
+from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import SUFFIXES, read_project
@@ -123,7 +125,7 @@ def load(
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
         if file not in parts and file.node is not None:
-            file.read = read_flow(file.node, context, file.found)
+            file.read = _checked(read_flow(file.node, context, file.found), file.found)
             file.templates = tracked.pop_used()
     project = _project(files, context, shared_sources, texts)
     if extent == "revision":
@@ -161,6 +163,14 @@ class _File:
         faults = self.found[: self.yaml_issue_count]
         yield from faults
         yield from without_text_consequences(self.found[self.yaml_issue_count :], self.path, faults)
+
+
+def _checked(read: ReadFlow | None, issues: list[FlowIssue]) -> ReadFlow | None:
+    """The flow of one file, checked by itself. What is found is added to `issues`."""
+    if read is None:
+        return None
+    issues += (*check_prompts(read), *check_reachable(read), *check_cycles(read))
+    return replace(read, flow=None) if any(issue.is_error for issue in issues) else read
 
 
 def _is_flow_file(path: str) -> bool:

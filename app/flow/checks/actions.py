@@ -18,11 +18,11 @@ from jinja2 import nodes
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
+from app.flow.actions.check import as_sent, path_of
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
-from app.flow.checks.ncco import as_sent, path_of
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
@@ -144,7 +144,7 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
     """E401, W401 or E313 for each field in which a declared word breaks a rule. Every word is tried."""
-    scope = facts.source.scope
+    scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
     samples = scope.samples()
@@ -222,7 +222,7 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
         for name, each in facts.collected.items()
         if None not in each and name not in written
     }
-    measure = _Measure(facts.source.scope, entered)
+    measure = _Measure(facts.source.reader.scope, entered)
     for text in (text for step in facts.flow.steps.values() for text in _texts_of(step)):
         longest = measure.block(text.template.body)
         if longest > MAX_TALK_CHARACTERS:

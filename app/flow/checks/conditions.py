@@ -195,8 +195,8 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
         if unfit := _never_fits(step.exit):
             yield unfit
         elif tests:
-            found = list(_check_entry(step.exit, facts.source.scope))
-            yield from found or _check_tests(tests, Domains(facts.source.scope, known, bounds))
+            found = list(_check_entry(step.exit, facts.source.reader.scope))
+            yield from found or _check_tests(tests, Domains(facts.source.reader.scope, known, bounds))
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:

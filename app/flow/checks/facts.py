@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from app.flow.actions.do import values_in
 from app.flow.actions.values import leaves
 from app.flow.exit import Assignment, Target
+from app.flow.language.flow import ReadFlow
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
@@ -16,10 +17,6 @@ from app.flow.part import Part
 from app.flow.scope import Signature
 from app.flow.templates.references import Reference, references
 from app.flow.templates.values import Computed, Expression, Native, Value
-
-if TYPE_CHECKING:
-    from app.flow.language.flow import ReadFlow
-
 
 _NO_NAMES: frozenset[str] = frozenset()
 

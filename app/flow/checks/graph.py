@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
-from app.flow.exit import Assignment, Edge, Exit, Target
+from app.flow.exit import Assignment, Edge, Exit
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
+from app.flow.language.flow import ReadFlow
+from app.flow.language.step import ReadStep
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
 from app.ncco.suggest import nearest
-
-if TYPE_CHECKING:
-    from app.flow.language.flow import ReadFlow
-    from app.flow.language.step import ReadStep
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Edge]]
@@ -27,13 +25,16 @@ EdgesOf: TypeAlias = Callable[[Exit], Iterator[Edge]]
 """Those edges of an exit that a check follows."""
 
 
-def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[FlowIssue]:
+def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
     """W215 for each step that no call reaches, except those that only lead on from another such step.
 
     Nothing is reported while a fault hides an edge: it may lead to the step.
     """
+    if flow.start is None or not flow.is_whole or not flow.defaults.is_whole:
+        return
+    steps, error = flow.steps, flow.defaults.error
     reached: set[str] = set()
-    waiting = [start, *([error.step] if error is not None and error.step is not None else [])]
+    waiting = [flow.start, *([error.step] if error is not None and error.step is not None else [])]
     while waiting:
         name = _known(waiting.pop(), steps)
         if name is None or not steps[name].has_all_edges:
@@ -75,13 +76,14 @@ EDGE_KINDS: Final[tuple[EdgesOf, ...]] = (edges_without_input, edges_without_web
 """Which edges a cycle may consist of; a cycle that the first finds is not reported again by the second."""
 
 
-def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[FlowIssue]:
+def check_cycles(flow: ReadFlow) -> Iterator[FlowIssue]:
     """E216 once for each group of steps that can loop without any input of the caller.
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. A cycle that a counter
     ends is not reported. `check_flow_cycles` reports cycles through other flows.
     """
     seen: set[str] = set()
+    steps = flow.steps
     for edges_of in EDGE_KINDS:
         graph: dict[str, dict[str, Edge]] = {name: {} for name in steps}
         for name, step in steps.items():

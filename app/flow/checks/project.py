@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from app.flow.actions.action import Action
 from app.flow.checks.graph import check_flow_cycles, check_recursion
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.flow import is_flow_name
+from app.flow.language.flow import ReadFlow, is_flow_name
 from app.flow.nodes import Place
-
-if TYPE_CHECKING:
-    from app.flow.language.flow import ReadFlow
 
 
 def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[FlowIssue]:

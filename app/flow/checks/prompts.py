@@ -11,25 +11,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
 from app.flow.actions.values import Localised, Object, in_locale
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
-from app.flow.language.exits import ReadExit, StepSource
+from app.flow.language.exits import StepSource
+from app.flow.language.flow import ReadFlow
 from app.flow.language.menu import Choices
 from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES
+from app.flow.language.step import ReadStep
+from app.flow.model import Step
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.part import Part
 from app.flow.phrases import find, fold
 from app.flow.templates.tree import Located, TemplateFile
 from app.flow.templates.values import Computed, Literal
-
-if TYPE_CHECKING:
-    from app.flow.language.step import ReadStep
 
 _AFTER_THE_TONE: Final = re.compile(
     r"\bafter the (?:tone|beep|signal)|\bnach dem (?:\w*ton|signal)|\baprès le (?:bip|signal)"
@@ -60,12 +60,19 @@ class SpokenPrompt:
         return place._replace(length=max(1, end_place.column - place.column + 1))
 
 
-def check_prompts(source: StepSource, step_exit: ReadExit) -> list[FlowIssue]:
-    """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
+def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
+    """The warnings on the prompts of steps without errors: their order, and whether they fit what the steps ask."""
+    for read in flow.all_steps:
+        if read.step is not None and read.source is not None:
+            yield from _check_step(read.step, read.source)
+    yield from _check_promises(flow.steps, flow.reader)
+
+
+def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
     found = dict.fromkeys(_check_order(source.fields.get("do")))
-    if isinstance(step_exit.exit, Choices | Collect):
+    if isinstance(step.exit, Choices | Collect):
         for locale in source.reader.locales or ("",):
-            found |= dict.fromkeys(_check_asked(source, step_exit.parts, step_exit.exit, locale))
+            found |= dict.fromkeys(_check_asked(source, step.parts, step.exit, locale))
     counts = [issue for issue in found if issue.code == "W606"]
     if len(counts) == len(source.reader.locales) and len({issue.cure for issue in counts}) == 1:
         return [issue for issue in found if issue not in counts[1:]]  # `digits` is wrong, not each translation
@@ -117,7 +124,7 @@ def _check_asked(
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
 
 
-def check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[FlowIssue]:
+def _check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[FlowIssue]:
     """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():

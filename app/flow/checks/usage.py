@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from app.flow.checks.actions import check_actions
 from app.flow.checks.conditions import check_conditions
@@ -12,14 +12,11 @@ from app.flow.checks.facts import Facts, facts_of
 from app.flow.checks.secrets import SensitiveReads
 from app.flow.checks.unset import check_never_set, check_unset
 from app.flow.issues import RULES, FlowIssue
+from app.flow.language.flow import ReadFlow
 from app.flow.language.locales import Locale
 from app.flow.language.shared import Sections
 from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
-
-if TYPE_CHECKING:
-    from app.flow.language.flow import ReadFlow
-
 
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),

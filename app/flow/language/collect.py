@@ -19,9 +19,9 @@ from app.flow.actions.waits import with_input
 from app.flow.exit import Asked, Decision, Edge, Go, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
+from app.flow.language.choice import Confidence
 from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
 from app.flow.language.json_schema import TEXT, offered
-from app.flow.language.menu import Confidence
 from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
@@ -30,6 +30,7 @@ from app.flow.actions.waits import with_held
 from app.flow.exit import Again, Asked, Decision, Edge, Exit, Go, Jump, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
+from app.flow.language.defaults import Defaults
 from app.flow.language.json_schema import TEXT, ref
 from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
@@ -38,9 +39,6 @@ from app.flow.nodes import Map, Node, Place, Text
 from app.flow.part import Frame, Part
 from app.flow.paths import has_path
 from app.flow.templates.values import Expression
-
-if TYPE_CHECKING:
-    from app.flow.language.shared import Defaults
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.checks.graph import check_cycles, check_reachable
-from app.flow.checks.prompts import check_promises
 from app.flow.issues import Fix, FlowIssue
 from app.flow.language.base import FlowModel, ReadWith, as_node
+from app.flow.language.defaults import Defaults, read_defaults
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.json_schema import TEXT, listed, named, offered, ref
 from app.flow.language.locales import Locale
 from app.flow.language.reader import HINTS, Fields, Reader, dedented_keys, is_missing
-from app.flow.language.shared import Context, Declarations, Defaults, Sections, overlay, read_defaults, read_sections
+from app.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
@@ -184,27 +183,34 @@ class ReadFlow:
     Attributes:
         words: the words at its top level.
         outside: what other flows see of it: its signature.
-        steps: by name, as far as they could be read.
+        all_steps: as far as they could be read.
+        steps: the same by name, without those whose name is reserved.
         start: the name of the first step; None when it is not known.
-        runs: the names of the flows that it may run.
         flow: None when the file has an error.
         sections: its parts and the shared ones.
-        scope: what its values may use.
+        defaults: what its steps inherit.
+        reader: what its values are read with.
     """
 
     words: FlowWords
     outside: Signature
+    all_steps: tuple[ReadStep, ...]
     steps: Mapping[str, ReadStep]
     start: str | None
-    runs: frozenset[str]
     flow: Flow | None
     sections: Sections
-    scope: ScopeTypes
+    defaults: Defaults
+    reader: Reader
 
     @property
     def name(self) -> str:
         """The name of the flow; "" if the file gives none."""
         return self.words.name.value if self.words.name else ""
+
+    @property
+    def runs(self) -> Set[str]:
+        """The names of the flows that it may run."""
+        return self.reader.runs
 
     @property
     def is_whole(self) -> bool:
@@ -245,18 +251,15 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
     written = overlay(words.events, context.events)
     events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
+    by_name = {step.name: step for step in read if step.name not in _RESERVED_STEPS}
     start = _read_start(words.start, steps, reader)
-    issues.extend(check_cycles(read))
-    issues.extend(check_promises(read, reader))
-    if start is not None and fields.is_whole and defaults.is_whole:
-        issues.extend(check_reachable(start, read, defaults.error))
     flow = None
     if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
         flow = Flow(
             name=words.name.value,
             place=words.at("flow"),
             start=start,
-            steps={step.name: step.step for step in read.values() if step.step is not None},
+            steps={name: step.step for name, step in by_name.items() if step.step is not None},
             variables=declared.variables,
             numbers=tuple(number for number, _ in words.numbers),
             default=words.default is True,
@@ -273,7 +276,7 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
             events=events,
             limits=words.limits,
         )
-    return ReadFlow(words, outside, read, start, frozenset(reader.runs), flow, sections, reader.scope)
+    return ReadFlow(words, outside, read, by_name, start, flow, sections, defaults, reader)
 
 
 def _scope(declared: DeclaredVariables, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
@@ -389,7 +392,7 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
     return target.step if target else None
 
 
-def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
+def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> tuple[ReadStep, ...]:
     known = StepWords.words()
     dedented = dedented_keys(steps.entries, lambda entry: entry.key.value in known)
     read: list[ReadStep] = []
@@ -398,7 +401,7 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, Rea
             cure = "give the step another name: as a target this is the end of the call"
             reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
             read.append(read_step(entry, defaults, reader))
-    return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
+    return tuple(read)
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:

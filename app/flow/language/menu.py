@@ -8,162 +8,20 @@ choices:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
-
-from pydantic import Field
+from typing import Any, ClassVar
 
 from app.flow.actions.waits import with_input
-from app.flow.exit import Asked, Assignment, Decision, Edge, Go, Outcome, Target
-from app.flow.issues import Fix
-from app.flow.language.base import FlowModel, ReadWith, SetByCode
+from app.flow.exit import Asked, Decision, Edge, Go, Outcome
+from app.flow.language.choice import Choice, Menu, read_menu
 from app.flow.language.exits import ReadExit, StepExit, StepSource
-from app.flow.language.json_schema import listed, ref
-from app.flow.language.locales import speaks_several, split
-from app.flow.language.reader import HINTS, Reader, has_braces, items
-from app.flow.language.retry import FAILURES, Retry
-from app.flow.language.targets import read_sets, read_target
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.language.reader import Reader
+from app.flow.language.retry import Retry
+from app.flow.nodes import Map, Node, Place
 from app.flow.part import Frame, Part
 from app.flow.phrases import find, fold
 from app.flow.templates.values import Expression
-
-Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-
-_KEY: Final = re.compile(r"[0-9]{1,20}|[*#]")
-_KEY_SCHEMA: Final = {
-    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^([0-9]{1,20}|[*#])$"}]
-}
-_NAME: Final = re.compile(r"\w[\w-]*")
-_QUOTED_LIST: Final = re.compile(r"\[.*\]")
-_TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
-
-
-def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
-    """A text, or a list of them that is not empty."""
-    if isinstance(node, Seq) and not node.items:
-        reader.report(code, node.place, f"{what} is an empty list", "list what a caller may press or say")
-    return [text for item in items(node) if (text := reader.text(item, what)) is not None]
-
-
-def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
-    """What is pressed: digits, `*` or `#`."""
-    found: dict[str, None] = {}
-    for text in _read_texts(node, what, "E232", reader):
-        if _KEY.fullmatch(text.value):
-            found[text.value] = None
-        else:
-            reader.report("E232", text.place, f'"{text.value}" cannot be pressed')
-    return tuple(found)
-
-
-def _read_speech(node: Node, what: str, reader: Reader) -> dict[str, dict[str, str]]:
-    """The phrases by locale, as written → folded; those that count in every locale under ""."""
-    by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
-    return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
-
-
-def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in _read_texts(node, what, "E235", reader):
-        folded = fold(text.value)
-        if has_braces(text):
-            reader.report("E235", text.place, "a phrase cannot be computed")
-        elif not folded:
-            reader.report("E235", text.place, f'"{text.value}" contains no words')
-        else:
-            found[text.value] = folded
-        if _QUOTED_LIST.fullmatch(text.value.strip()):
-            message = f"{text.value} in quotes is one phrase, with its brackets and commas"
-            written = text.value.strip()
-            fix = Fix(f"write `{written}` without quotes", "characters", written)
-            reader.report("W236", text.place, message, fix)
-    return found
-
-
-class Choice(FlowModel):
-    """One thing that the caller can press or say."""
-
-    is_named: ClassVar = True
-    hints: ClassVar = HINTS["choice"]
-    cures: ClassVar = {"goto": Fix("add `goto: step`", "add", "goto: end")}
-
-    name: SetByCode[str]
-    keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")
-    """Digits, "*" or "#", or a list of them."""
-    said: Annotated[Mapping[str, Mapping[str, str]], ReadWith(_read_speech, ref("phrases"))] = Field(
-        default_factory=dict, alias="speech"
-    )
-    """Phrases that the caller may say."""
-    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
-    """Variables that change when it is chosen."""
-    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
-    """Where it leads."""
-
-    @cached_property
-    def phrases(self) -> Mapping[str, str]:
-        """What a caller can say in any locale: as written → folded."""
-        return {phrase: folded for phrases in self.said.values() for phrase, folded in phrases.items()}
-
-    @property
-    def is_local(self) -> bool:
-        """Whether its phrases differ by locale."""
-        return bool(self.said) and "" not in self.said
-
-    def said_in(self, locale: str) -> Mapping[str, str]:
-        """What a caller can say in one locale: as written → folded."""
-        return self.said[locale] if locale and locale in self.said else self.phrases
-
-    def need_in(self, locale: str) -> str:
-        """The keys and phrases that would have chosen it, for the trace."""
-        ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
-        return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
-
-    def place_of(self, word: str, value: str) -> Place:
-        """Where a key or a folded phrase is written; of a phrase that is written twice, the later place."""
-        node = self.written.get(word)
-        nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
-        texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
-        return [text.place for text in texts if value == (fold(text.value) if word == "speech" else text.value)][-1]
-
-
-Menu: TypeAlias = Mapping[str, Choice]
-
-
-def read_menu(node: Node, what: str, reader: Reader) -> Menu | None:
-    """A map of choices by name; one that cannot be read is left out. None when it is no map."""
-    found = reader.map(node, what, "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
-    if found is None:
-        return None
-    read = [_read_choice(entry, reader) for entry in found.entries]
-    return {choice.name: choice for choice in read if choice is not None}
-
-
-def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
-    name, place = entry.key.value, entry.key.place
-    what = f'the choice "{name}"'
-    taken_cure = "give the choice another name"
-    if name in FAILURES:
-        taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
-    cure = "name the choice by its meaning; keys go into `dtmf`"
-    reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
-    found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
-    if found is None:
-        return None
-    fields = Choice.read_words(found, what, reader, place=place)
-    choice = Choice.build(fields, reader, name=name)
-    speech, sets = fields.get("speech"), fields.get("set")
-    chooses_locale = any(isinstance(node, Map) and node.get("locale") is not None for node in (found, sets))
-    if speech is not None and not isinstance(speech, Map) and not chooses_locale and speaks_several(reader.locales):
-        shown = ", ".join(f"{locale}: [..]" for locale in reader.locales)
-        message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
-        reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
-    if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
-        reader.report("E231", place, f"{what} can be neither pressed nor said")
-    return choice
 
 
 @dataclass(frozen=True, slots=True)

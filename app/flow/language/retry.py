@@ -21,9 +21,9 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.action import Action
+from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
 from app.flow.actions.values import Constant
-from app.flow.checks.ncco import check_step
 from app.flow.exit import Again, Decision, Edge, Go, Outcome, Target
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import ref

@@ -28,6 +28,8 @@ from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.base import FlowModel, schema_of
+from app.flow.language.choice import Choice
+from app.flow.language.defaults import DefaultWords, ErrorLine
 from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, HookDefinition
@@ -50,11 +52,10 @@ from app.flow.language.json_schema import (
 )
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
-from app.flow.language.menu import Choice
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
 from app.flow.language.returns import OPTIONAL
-from app.flow.language.shared import DefaultWords, ErrorLine, SharedWords
+from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration

@@ -8,22 +8,22 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
+from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
-from app.flow.checks.ncco import check_step
-from app.flow.checks.prompts import check_prompts
 from app.flow.exit import Assignment, Exit, Target
 from app.flow.language.base import FlowModel, ReadWith, as_node
+from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
+from app.flow.language.defaults import Defaults
 from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.lookups import AskedLookup, read_asked
-from app.flow.language.menu import Choices, Confidence
+from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.language.reader import HINTS, Fields, Reader
-from app.flow.language.shared import Defaults
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node, Text, walk
@@ -90,6 +90,7 @@ class ReadStep:
     Attributes:
         exit: None when it could not be read.
         has_all_edges: every target that its author wrote could be read.
+        source: what it was read from; None when it has an error.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ReadStep:
     exit: Exit | None
     error: Target | None
     has_all_edges: bool
+    source: StepSource | None = None
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
@@ -125,12 +127,12 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     check_events(source)
     lost = any(issue.code in _EDGE_HIDING_CODES for issue in reader.issues[before_exit:]) or not fields.is_whole
     lost = lost or (kind is None and not source.plays_whole)
-    _check_played(source, step_exit, before)
+    is_whole = _check_played(source, step_exit, before)
     if step_exit is None:
         return replace(unread, error=error)
     sent = (words.asks, words.sends, words.events)
     step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, error, words.tail, *sent)
-    return ReadStep(name, entry.key, step, step_exit.exit, error, has_all_edges=not lost)
+    return ReadStep(name, entry.key, step, step.exit, error, not lost, source if is_whole else None)
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
@@ -142,17 +144,17 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
     return StepSource(name, fields.place, fields, parts, items, plays_whole, least, defaults, reader)
 
 
-def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -> None:
-    """Check what the step plays by the NCCO rules; if the step has other faults, only each action by itself."""
+def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -> bool:
+    """Check what the step plays by the NCCO rules; if the step has other errors (False), only each action by itself."""
     reader = source.reader
     errors = [issue for issue in reader.issues[before:] if issue.is_error]
     if step_exit is not None and not errors:
         reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
-        reader.issues.extend(check_prompts(source, step_exit))
-        return
+        return True
     places = {issue.place for issue in errors}
     found = check_step(step_exit.parts if step_exit else source.parts, reader.scope, goes_on=True, is_whole=False)
     reader.issues.extend(issue for issue in found if issue.is_error and issue.place not in places)
+    return False
 
 
 def _goes_on(exit_: Exit) -> bool:

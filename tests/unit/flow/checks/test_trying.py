@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.checks.ncco import TEXTS, others
+from app.flow.actions.check import TEXTS, others
 from app.flow.templates.filters import FILTERS, Unfit
 from app.flow.types import SAMPLE, Sample
 

@@ -14,15 +14,16 @@ from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import HoursWords
 from app.flow.issues import RULES, RUNNING_RULES
+from app.flow.language.choice import Choice
 from app.flow.language.collect import Collect
+from app.flow.language.defaults import DefaultWords
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
-from app.flow.language.menu import Choice
 from app.flow.language.retry import RetryWords
 from app.flow.language.schema import flow_schema
-from app.flow.language.shared import DefaultWords, SharedWords
+from app.flow.language.shared import SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import with_dial, with_input
-from app.flow.checks.ncco import check_step
 from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 

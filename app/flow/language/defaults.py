@@ -1,0 +1,99 @@
+"""`defaults`: what every step of a flow inherits, and says otherwise where it has to.
+
+defaults:
+  talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
+  retry: {noinput: ["Sorry?"], then: reception}
+  choices:
+    operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
+  min_confidence: 0.4
+  on: {error: sorry}                      # where the call goes when a value cannot be computed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar
+
+from app.flow.actions.item import ACTIONS, check_defaults
+from app.flow.exit import Target
+from app.flow.language.base import FlowModel, ReadWith, as_node
+from app.flow.language.choice import Choice, Confidence, Menu, read_menu
+from app.flow.language.json_schema import ref
+from app.flow.language.reader import HINTS, Fields, Reader
+from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
+from app.flow.language.targets import read_target
+from app.flow.nodes import Map, Node
+
+
+class ErrorLine(FlowModel):
+    """The `on` of `defaults`: only `error`."""
+
+    example: ClassVar = "on: {error: step}"
+
+    error: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
+    """A value could not be computed."""
+
+
+class DefaultWords(FlowModel):
+    """`defaults` as they are written: these fields, and a word for each NCCO action."""
+
+    hints: ClassVar = HINTS["defaults"]
+
+    retry: Annotated[Node | None, as_node(ref("retry"))] = None
+    """What every menu and data entry does when the caller says nothing that fits."""
+    choices: Annotated[Menu | None, ReadWith(read_menu, ref("choices"))] = None
+    """Choices that are added to every menu."""
+    min_confidence: Confidence = 0.0
+    """From 0 to 1: what the recogniser is less sure of does not count."""
+    on: ErrorLine | None = None
+    """error: where the call goes when a value cannot be computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What every step inherits.
+
+    Attributes:
+        actions: the options of every action of a kind.
+        error: where the call goes when a value cannot be computed.
+        is_whole: everything could be read; what is missing is then really missing.
+    """
+
+    actions: Mapping[str, Map] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    retry: RetryWords | None = None
+    min_confidence: float = 0.0
+    error: Target | None = None
+    is_whole: bool = True
+
+
+def read_defaults(node: Node, reader: Reader) -> Defaults:
+    """The map under `defaults`."""
+    found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
+    if found is None:
+        return Defaults(retry=unreadable_retry(node.place, reader), is_whole=False)
+    fields = DefaultWords.read_words(found, "`defaults`", reader, more=ACTIONS)
+    actions = _read_actions(fields, reader)
+    reader = replace(reader, inherited=actions)
+    words = DefaultWords.build(fields.without(*ACTIONS), reader)
+    if words is None:
+        return Defaults(actions, is_whole=False)
+    retry = read_retry(words.retry, reader, fields.at("retry")) if words.retry else None
+    if retry is None and not fields.is_whole:
+        retry = unreadable_retry(fields.place, reader)
+    error = words.on.error if words.on else None
+    is_whole = fields.is_whole and (words.choices is not None or "choices" not in fields.values)
+    return Defaults(actions, words.choices or {}, retry, words.min_confidence, error, is_whole)
+
+
+def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
+    """The options of each action, which are checked whether or not a step plays one."""
+    written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
+    found = {
+        name: reader.map(node, f"`{name}`", f"write the options that every {name} has: `{name}: {{..}}`")
+        for name, node in written.items()
+    }
+    actions = {name: action for name, action in found.items() if action is not None}
+    check_defaults(actions, reader)
+    return actions
