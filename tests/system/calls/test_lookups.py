@@ -226,6 +226,7 @@ lookups:
     post: "{{ env.CRM_URL }}/pins"
     headers: {Authorization: "Bearer {{ env.TOKEN }}"}
     json: {pin: "{{ pin }}", from: "{{ call.from }}"}
+    timeout: 2s
     returns: {right: bool}
 steps:
   hello:
@@ -290,8 +291,8 @@ flow: test
 default: true
 start: first
 lookups:
-  slow: {get: "{{ env.CRM_URL }}/slow", returns: {name: text}}
-  other: {get: "{{ env.CRM_URL }}/slow?other", returns: {name: text}}
+  slow: {get: "{{ env.CRM_URL }}/slow", returns: {name: text}, timeout: 2s}
+  other: {get: "{{ env.CRM_URL }}/slow?other", returns: {name: text}, timeout: 2s}
   silent: {get: "{{ env.CRM_URL }}/silent", returns: {name: text}, timeout: 3500ms}
 steps:
   first:
@@ -325,6 +326,7 @@ lookups:
     python: "tests.unit.service.sample_functions:customer"
     with: {number: "{{ call.from }}"}
     returns: {name: text}
+    timeout: 2s
   broken: {python: "tests.unit.service.sample_functions:raising", returns: {name: text}}
 steps:
   hello:

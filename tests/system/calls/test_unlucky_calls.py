@@ -233,10 +233,10 @@ async def test_a_pin_is_found_nowhere_once_it_was_keyed_in(host: Host, form: str
     caller = Caller(host, form=form)
     await caller.ring("pin")
     pin = caller.url("input")
-    wrong = await caller.press("739184")
-    late = await caller.press("850295", pin)
-    lost = await caller.fall_back(pin, "Socket timeout.", dtmf={"digits": "961306", "timed_out": False})
-    refused = await caller.fall_back(pin, "Invalid NCCO.", dtmf={"digits": "174028", "timed_out": False})
+    wrong = await caller.press("7391842056")
+    late = await caller.press("8502953176", pin)
+    lost = await caller.fall_back(pin, "Socket timeout.", dtmf={"digits": "9613064287", "timed_out": False})
+    refused = await caller.fall_back(pin, "Invalid NCCO.", dtmf={"digits": "1740285391", "timed_out": False})
     everything = host.written + wrong.text + late.text + lost.text + refused.text
 
-    assert [] == [digits for digits in ("739184", "850295", "961306", "174028") if digits in everything]
+    assert [] == [digits for digits in ("7391842056", "8502953176", "9613064287", "1740285391") if digits in everything]

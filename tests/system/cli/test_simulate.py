@@ -444,6 +444,7 @@ def crm() -> FastAPI:
 
 
 def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP.replace("    returns:", "    timeout: 3500ms\n    returns:"))
     with served(crm()) as address:
         monkeypatch.setenv("FLOW_CRM_URL", address)
         done = call("--live", "--save", "calls.yaml")

@@ -90,7 +90,7 @@ LIVE = """\
 flow: shop
 numbers: ["442079460000"]
 start: a
-lookups: {customer: {get: "{{ env.CRM_URL }}/x", returns: {name: text}, default: {name: nobody}}}
+lookups: {customer: {get: "{{ env.CRM_URL }}/x", timeout: 3500ms, returns: {name: text}, default: {name: nobody}}}
 hooks: {seen: {post: "{{ env.CRM_URL }}/seen"}}
 steps:
   a:
@@ -139,7 +139,7 @@ SLOW = """\
 flow: slow
 default: true
 start: a
-lookups: {name: {python: "names:slowly", returns: {said: text}, timeout: 2s}}
+lookups: {name: {python: "names:slowly", returns: {said: text}, timeout: 3500ms}}
 steps:
   a: {lookup: name, do: [{talk: "Hello {{ name.said }}."}], choices: {next: {dtmf: 1, goto: b}}, retry: {then: b}}
   b: {lookup: name, do: [{talk: "Goodbye {{ name.said }}."}], goto: end}
@@ -150,8 +150,8 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann, press: 1, hear: Goodbye Ann]\n", SLOW)
-    (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.1)\n    return {'said': 'Ann'}\n")
-    monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "2100")
+    (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.8)\n    return {'said': 'Ann'}\n")
+    monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "3500")
     for command in (("test", "--live"), ("simulate", "--live", "--script", "tests/scenarios/shop.yaml")):
         live = invoke_in(folder, *command)
         assert 0 == live.exit_code, live.output

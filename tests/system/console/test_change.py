@@ -64,6 +64,7 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
 
     expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
     assert FLOW == flow.read_text(encoding="utf-8")
+    page.wait_for_load_state()  # its module makes the call of the link
     page.get_by_role("link", name="Hear it").click()
     expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
 
@@ -100,6 +101,7 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
 
     page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
     page.get_by_role("button", name="Review changes").click()
+    page.wait_for_load_state()  # its module asks
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked

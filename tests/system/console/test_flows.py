@@ -49,10 +49,11 @@ def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator)
     page.mouse.move(box["x"] + 160, box["y"] + 300, steps=4)
     page.mouse.up()
     assert seen(picture)[0] < fitted[0]
+    dragged = picture.get_attribute("viewBox") or ""
     page.keyboard.down("Control")
     page.mouse.wheel(0, -240)
     page.keyboard.up("Control")
-    expect(picture).not_to_have_attribute("viewBox", " ".join(map(str, fitted)))
+    expect(picture).not_to_have_attribute("viewBox", dragged)  # a wheel is not waited for
     assert seen(picture)[2] < fitted[2]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ async def call(project: Path, to: str, requests: Sequence[tuple[str, dict[str, A
     url = ""
     for path, fields in [("/webhooks/answer", {"to": to, "from": "447700900123", **LEG}), *requests]:
         if path == "the revision is lost":
-            with sqlite3.connect(project / "calls.db") as database:
+            with closing(sqlite3.connect(project / "calls.db")) as database, database:
                 database.execute("DELETE FROM revisions")
             flow = project / "flows/shop.yaml"
             flow.write_text(flow.read_text(encoding="utf-8").replace("Goodbye", "Bye"), encoding="utf-8")

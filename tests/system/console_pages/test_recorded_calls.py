@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -290,7 +291,7 @@ async def test_call_shows_why_a_lookup_has_failed_without_what_is_sensitive(proj
 
 async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(project: Path) -> None:
     id_ = await record(project, "442079460009", pressing("84021739", "1"))
-    with sqlite3.connect(project / "calls.db") as calls:
+    with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
         for key, inputs, trace in calls.execute("SELECT rowid, inputs, trace FROM turns").fetchall():
             kept = {name: value for name, value in json.loads(inputs).items() if name not in ("hooks", "us")}
             lines = [
@@ -340,7 +341,7 @@ async def test_whatever_was_received_a_call_is_kept_or_refused_in_words(project:
 
 async def test_a_damaged_call_is_shown_and_not_kept(project: Path) -> None:
     id_ = await record(project, "442079460001", pressing("3"))
-    with sqlite3.connect(project / "calls.db") as calls:
+    with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
         calls.execute("UPDATE calls SET state = ?", (b"{",))
 
     assert "For sales, press 1" in await page_of(project, id_)

@@ -28,8 +28,10 @@ def children(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and " Z " not in stat.read_text()
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it ends while it is looked at
+        return False
 
 
 def is_listening(port: int) -> bool:

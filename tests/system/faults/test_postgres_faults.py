@@ -24,6 +24,8 @@ from tests.system.faults.served import Served, served
 
 CONNECTIONS = 16
 """What PostgreSQL takes here; three of them are kept for its superuser, which the server under test is not."""
+ENDED = "pg_terminate_backend(pid, 30000)"
+"""Ends a connection, and waits until it is gone."""
 ROLE, PASSWORD = postgres_server.GUARDED, "right"
 
 
@@ -38,7 +40,7 @@ class Line:
     def end_connections(self) -> None:
         """As an administrator does, and what a failover does to all."""
         self.postgres.ask(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+            f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
             self.database,
         )
 
@@ -143,10 +145,10 @@ def too_many_connections(line: Line) -> Iterator[None]:
 
     async def take() -> None:
         held = [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(CONNECTIONS - 4)]
-        await held[0].execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", line.database
-        )
+        ended = f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1"
+        await held[0].execute(ended, line.database)
         held += [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(3)]
+        await held[0].execute(ended, line.database)  # one may have come back before the last ones were taken
         are_taken.set()
         await asyncio.to_thread(is_over.wait)
         for one in held:

@@ -176,8 +176,8 @@ def test_a_message_goes_through_a_bucket_that_fails(
     assert any(line["event"] == "message heard" and line["message"] == row["id"] for line in server.log())
     assert not [line for line in server.lines if SECRET in line]
 
+    storage.fault = lambda *_: DENIED  # before a recording is there that the server deletes by itself
     old = keep_old(server, storage)
-    storage.fault = lambda *_: DENIED
     forgotten = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
     assert 1 == forgotten.exit_code
     assert "the audio is not removed yet: the bucket answers AccessDenied" in forgotten.stderr

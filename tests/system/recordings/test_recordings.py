@@ -77,7 +77,7 @@ def leave_message(server: Server, leg: str, name_audio: str, pin_audio: str) -> 
     """The URL of the events of a recording, in a call whose caller has said a name and a PIN."""
     who = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": CALLER, "to": "442079460000"}
     asked = post(server, "/webhooks/answer", **who)
-    said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Anna", "confidence": "0.9"}]}
+    said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Zerlina", "confidence": "0.9"}]}
     asked = post(server, url_in(asked, "input"), **who, speech={**said, "recording_url": name_audio})
     heard = {"speech": {"recording_url": pin_audio}, "dtmf": {"digits": "84021739", "timed_out": False}}
     return url_in(post(server, url_in(asked, "input"), **who, **heard), "record")
@@ -138,7 +138,16 @@ def test_nothing_of_a_caller_is_in_log_metrics_and_names_of_files(server: Server
 
     assert 'ncco_recording_tries_total{outcome="kept"}' in metrics
     assert 'ncco_recordings{state="waiting"}' in metrics
-    canaries = (CALLER, "uuid-canary", "/v1/files", "Please call me", "Anna", "84021739", "eyJhbGciOi", "PRIVATE KEY")
+    canaries = (
+        CALLER,
+        "uuid-canary",
+        "/v1/files",
+        "Please call me",
+        "Zerlina",
+        "84021739",
+        "eyJhbGciOi",
+        "PRIVATE KEY",
+    )
     assert [] == [canary for canary in canaries if canary in written]
     assert [line for line in server.log() if line["event"] == "recording kept"]
 
