@@ -144,11 +144,14 @@ def too_many_connections(line: Line) -> Iterator[None]:
     are_taken, is_over = threading.Event(), threading.Event()
 
     async def take() -> None:
-        held = [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(CONNECTIONS - 4)]
-        ended = f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1"
+        url, ended = line.postgres.url("postgres"), f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1"
+        held = [await asyncpg.connect(url)]
+        while len(held) < CONNECTIONS - 1:  # the last one is left to a superuser alone
+            try:
+                held.append(await asyncpg.connect(url))
+            except asyncpg.TooManyConnectionsError:  # the server has the others, and connects again
+                await held[0].execute(ended, line.database)
         await held[0].execute(ended, line.database)
-        held += [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(3)]
-        await held[0].execute(ended, line.database)  # one may have come back before the last ones were taken
         are_taken.set()
         await asyncio.to_thread(is_over.wait)
         for one in held:
