@@ -27,6 +27,7 @@ from app.console.sessions import ConsoleSession
 from app.console.trial_messages import keep_messages
 from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
+from app.service.phone_numbers import digits_of
 
 router = APIRouter()
 
@@ -65,14 +66,14 @@ class CallRequest(PhoneText):
 
     Attributes:
         flow, to, caller: which flow of the text (its first where it has none of this name, since the form is filled in
-            later than the text), the called number ("" for that of the flow), who calls.
+            later than the text), the called number ("" for that of the flow), who calls; numbers as people write them.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
         again: the id of a call whose inputs are repeated; "" for none.
     """
 
     flow: str = Field("", max_length=200)
-    to: str = Field("", max_length=200, pattern=r"^\+?[\w .@:-]*$")
+    to: str = Field("", max_length=200)
     caller: str = Field(CALLER, max_length=200)
     made_at: datetime | None = None
     is_live: bool = False
@@ -238,18 +239,20 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
         answers = RealAnswers(definitions, wanted.world, client=calls.client)
     names = [each.name for each in playable.startable]
     flow = "" if wanted.to or not names else wanted.flow if wanted.flow in names else names[0]
-    placing = Placing(wanted.to, wanted.caller, made_at, flow, wanted.is_live)
+    line = next((number for each in playable.startable for number in each.numbers), "")
+    to = digits_of(wanted.to.strip(), line)
+    placing = Placing(to, digits_of(wanted.caller.strip(), to or line), made_at, flow, wanted.is_live)
     try:
         if playable.project is None:
-            line = await calls.thread.run(player.place_ncco(playable.ncco, placing))
+            played = await calls.thread.run(player.place_ncco(playable.ncco, placing))
         else:
             folder = request.app.state.project.flows
-            line = await calls.thread.run(player.place(playable.project, placing, answers.of_turn, folder))
+            played = await calls.thread.run(player.place(playable.project, placing, answers.of_turn, folder))
     except CannotPlace as error:
         raise HTTPException(422, str(error)) from error
     except AppError as error:
         raise HTTPException(422, f"the call cannot be placed: {error}") from error
-    return PhoneCall(line, session.id, answers, playable, made_at)
+    return PhoneCall(played, session.id, answers, playable, made_at)
 
 
 async def _played(request: Request, call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Response:

@@ -119,8 +119,8 @@ class Worker:
             await _send(process, {"function": function, "values": values, "seconds": seconds})
             reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
-        except TimeoutError as error:
-            raise WorkNotDone("time", seconds) from error
+        except TimeoutError as error:  # others have the processors: a text that takes long is stopped by SIGPROF
+            raise WorkNotDone("busy" if sys.platform != "win32" else "time", seconds) from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
@@ -144,7 +144,10 @@ class Worker:
     async def _why_it_ended(self) -> Reason:
         """Which limit of the system has ended the subprocess."""
         code = await self._process.wait() if self._process is not None else 0
-        return "time" if sys.platform != "win32" and code == -signal.SIGPROF else "memory"
+        ends: dict[int, Reason] = {}
+        if sys.platform != "win32":
+            ends = {-signal.SIGPROF: "time", -signal.SIGALRM: "busy"}
+        return ends.get(code, "memory")
 
     async def close(self) -> None:
         """End the subprocess; the next request starts another."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import phonenumbers
 
+_WRITTEN: Final = re.compile(r"[+\d ()/.-]+")
 _MOST_DIGITS: Final = 15
 _LEAST_DIGITS: Final = 7
 """Source: ITU-T E.164, 6.1; shorter ones are numbers of a network."""
@@ -25,6 +27,26 @@ def readable(number: str, line: str = "") -> str:
     is_national = called is not None and called.country_code == found.country_code
     form = phonenumbers.PhoneNumberFormat.NATIONAL if is_national else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(found, form)
+
+
+def digits_of(words: str, line: str = "") -> str:
+    """A number as webhooks have it, in digits with the country code: the reverse of `readable`.
+
+    Args:
+        words: `+44 (0)7700 900123`, or `07700 900123` beside a British line. Anything else stays as it is.
+        line: the number that was called, in digits.
+    """
+    called = _parsed(line)
+    region = phonenumbers.region_code_for_number(called) if called is not None else None
+    if _parsed(words) is not None or not _WRITTEN.fullmatch(words):
+        return words
+    try:
+        found = phonenumbers.parse(words, region)
+    except phonenumbers.NumberParseException:
+        return words
+    length = phonenumbers.is_possible_number_with_reason(found)
+    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # not, such as 112, a number of a network
+    return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:

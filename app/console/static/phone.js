@@ -1,13 +1,14 @@
 // The phone: places calls, keeps them, and joins its parts. What the caller does is in phone_caller.js.
 import "./phone_caller.js";
 import { call, send } from "./phone_call.js";
-import { callRequest, showAnswers, world } from "./phone_setup.js";
+import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
 import { goTo, source } from "./phone_text.js";
 import { announce, fail, post, succeed } from "./request.js";
 
 const $ = (id) => document.getElementById(id);
 
 async function place(again = "") {
+  if ($("place").disabled || !isFilledIn()) return;
   $("place").disabled = true;
   await send("/phone/calls", { ...source(), ...callRequest(again) });
   $("place").disabled = false;
@@ -27,12 +28,14 @@ $("setup").addEventListener("change", ({ target }) => {
 
 $("keep").addEventListener("click", async () => {
   succeed("keep");
+  $("keep").disabled = true;
   try {
     const { path, name, command } = await post(`/phone/calls/${call.id}/keep`);
     announce(`Written to ${path} as “${name}”. Play it again with: ${command}`);
   } catch (problem) {
     fail("keep", problem.message);
   }
+  $("keep").disabled = false;
 });
 
 $("phone").addEventListener("click", ({ target }) => {

@@ -13,27 +13,28 @@ const stops = new Set(); // why the clock stands: "hold", "speech"
 let timer;
 let requests = Promise.resolve();
 
-/** Send one request after the other, and show the call of each reply. */
+/** Send one request after the other, and show the call of each reply; false when it was refused. */
 export function send(path, data) {
   requests = requests.then(async () => {
     try {
       const html = await post(path, typeof data === "function" ? data() : data);
       succeed("request");
-      show(html);
+      return show(html);
     } catch (problem) {
       fail("request", problem.message);
       if (problem.status === 404) end();
+      return false;
     }
   });
   return requests;
 }
 
-/** Do something now. A voice that is late behind the call is cut off. */
-export function act(what) {
-  if (!call) return;
+/** Do something now; false when that was not possible. A voice that is late behind the call is cut off. */
+export async function act(what) {
+  if (!call) return false;
   succeed("act");
   if (call.moment !== "until") voice.stop();
-  send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
+  return send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
 }
 
 /** Play on to where the caller is waited for. */
@@ -52,13 +53,14 @@ export function hold() {
   $("hold").setAttribute("aria-pressed", String(isHeld));
 }
 
+/** Show the call of a reply; false when it says that something was refused. */
 function show(html) {
   const shown = new DOMParser().parseFromString(html, "text/html");
   const state = shown.getElementById("call-state");
   if (!state) {
     $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
     fail("place", "This text cannot be called yet.");
-    return;
+    return false;
   }
   const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
@@ -91,6 +93,7 @@ function show(html) {
   tick();
   schedule();
   light(flow, step);
+  return !refused;
 }
 
 function end() {

@@ -20,19 +20,28 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/** Do something by a button; a second click counts only after the reply. */
+async function actBy(button, what) {
+  button.disabled = true;
+  await act(what);
+  button.disabled = false;
+}
+
 $("phone").addEventListener("click", ({ target }) => {
-  const { key, outcome, message } = target.closest("button")?.dataset ?? {};
+  const button = target.closest("button");
+  const { key, outcome, message } = button?.dataset ?? {};
   if (key) press(key);
-  if (outcome) act({ kind: "decide", outcome });
-  if (message !== undefined) act({ kind: "message", seconds: Number($("seconds").value), key: message });
+  if (outcome) actBy(button, { kind: "decide", outcome });
+  if (message !== undefined && $("seconds").reportValidity()) actBy(button, { kind: "message", seconds: $("seconds").valueAsNumber, key: message });
 });
 
-$("speak").addEventListener("submit", (event) => {
+$("speak").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = $("said").value.trim();
   if (!text) return;
-  act({ kind: "speak", text, confidence: Number($("confidence").value) });
   $("said").value = "";
+  const isDone = await act({ kind: "speak", text, confidence: $("confidence").valueAsNumber });
+  if (!isDone && !$("said").value) $("said").value = text;
 });
 
 $("silence").addEventListener("click", () => act({ kind: "silence" }));

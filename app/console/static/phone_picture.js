@@ -1,5 +1,5 @@
 // The picture of the flow beside the text, with the step where the call is.
-import { post } from "./request.js";
+import { fail, post, succeed } from "./request.js";
 
 const $ = (id) => document.getElementById(id);
 let lit = ["", ""];
@@ -23,9 +23,11 @@ export async function draw(source, isBlank) {
   let picture;
   try {
     picture = await post("/phone/picture", source); // escaped by our own server
-  } catch {
-    return; // the setup says why
+  } catch (problem) {
+    fail("picture", problem.message);
+    return;
   }
+  succeed("picture");
   const stays = !picture && drawn === source.file && !isBlank;
   if (!stays) {
     $("picture").innerHTML = picture;

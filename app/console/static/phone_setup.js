@@ -17,6 +17,13 @@ export function callRequest(again) {
   };
 }
 
+/** Whether the form can be sent; otherwise the browser says beside a field why not. */
+export function isFilledIn() {
+  const wrong = form.querySelector(":invalid");
+  if (wrong?.closest("details")) wrong.closest("details").open = true; // nothing can be said beside a hidden field
+  return form.reportValidity();
+}
+
 /** What dialled parties do and lookups answer. */
 export function world() {
   const parties = {};

@@ -12,7 +12,8 @@ let microphone;
 export function connectMicrophone({ heard, speaking }) {
   microphone = new Microphone({
     heard(text, confidence) {
-      if (text) heard(text.slice(0, $("said").maxLength), confidence || Number($("confidence").value));
+      const words = [...text].slice(0, $("said").maxLength).join(""); // whole characters: half of one cannot be sent
+      if (words) heard(words, Math.min(confidence || $("confidence").valueAsNumber || 1, 1));
     },
     speaking,
     failed(sentence) {

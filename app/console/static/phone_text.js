@@ -71,7 +71,7 @@ async function refresh() {
     if (number !== asked) return;
     showSetup(html); // escaped by our own server
   } catch (problem) {
-    fail("setup", problem.message);
+    if (number === asked) fail("setup", problem.message);
     return;
   }
   succeed("setup");

@@ -35,7 +35,7 @@ export function reason(answer, text) {
   if (isJson(answer)) {
     const { detail, cure = "" } = read(text) ?? {};
     if (typeof detail === "string") return `${detail} ${cure}`.trim();
-    if (Array.isArray(detail)) return detail.map(({ loc = [], msg }) => `${loc.filter((part) => part !== "body").join(".")}: ${msg}`).join("; ");
+    if (Array.isArray(detail)) return `The server cannot use this. ${detail.map(({ loc = [], msg }) => `${loc.at(-1)}: ${msg}`).join("; ")}.`;
   }
   if (answer.headers.get("Content-Type")?.startsWith("text/plain") && text) return text;
   return `The server refused this with status ${answer.status}. Its log says why.`;

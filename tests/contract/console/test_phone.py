@@ -113,6 +113,16 @@ async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone)
     assert phone.state("next") == "2.323"
 
 
+async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
+    await phone.call(to="+44 (0)20 7946-0001", caller="07700 900456", world={"parties": {"*": "timeout"}})
+    await phone.act("press", at=5.0, keys="1")
+    await phone.skip()
+    assert "record" == phone.state("moment")
+    explained = html.unescape((await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text)
+    assert "442079460001" in explained
+    assert "447700900456" in explained
+
+
 async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(phone: Phone) -> None:
     await phone.call()
     await phone.act("press", at=5.0, keys="2")

@@ -27,7 +27,7 @@ async def reason_of(worker: Worker, task: str, *, limit_s: float = 60, **values:
 
 async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Worker) -> None:
     assert "time" == await reason_of(worker, "spin", limit_s=0.5)
-    assert "time" == await reason_of(worker, "sleep", limit_s=0.1, seconds=600)
+    assert "busy" == await reason_of(worker, "sleep", limit_s=0.1, seconds=600)
     assert "memory" == await reason_of(worker, "allocate", size=8 << 30)
     assert "failed" == await reason_of(worker, "fail")
     assert "memory" == await reason_of(worker, "die")

@@ -318,6 +318,57 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     expect(switch).not_to_be_checked()
 
 
+def test_what_cannot_be_sent_is_said_beside_its_field(page: Page) -> None:
+    opened(page)
+    page.get_by_text("Who calls, when, and the outside world").click()
+    page.get_by_label("Everybody who is dialled").select_option("timeout")
+    page.get_by_label("When, in Europe/London").fill("2199-07-05T09:30")
+    page.get_by_text("Who calls, when, and the outside world").click()
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#at:focus")).to_be_visible()
+    page.get_by_label("When, in Europe/London").fill("")
+    call_and_press(page, "1")
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_label("Speak for").fill("")
+    page.get_by_role("button", name="and press #").click()
+    expect(page.locator("#seconds:focus")).to_be_visible()
+    expect(page.get_by_role("group", name="Leave a message")).to_be_visible()
+    page.get_by_label("Speak for").fill("7")
+    page.get_by_role("button", name="and press #").click()
+    expect(heard(page, "speaks for 7 s")).to_be_visible()
+
+
+def test_a_second_click_does_nothing_while_the_answer_is_late(page: Page) -> None:
+    opened(page)
+    call_and_press(page, "1")
+    acts = list[Route]()
+    page.route("**/act", lambda route: acts.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/act"):
+        page.get_by_role("button", name="is busy").dblclick()
+    expect(page.get_by_role("button", name="is busy")).to_be_disabled()
+    for route in acts:
+        route.continue_()
+
+    expect(heard(page, "All our sales colleagues are on the phone.")).to_be_visible()
+    assert 1 == len(acts)
+    expect(page.locator("#status")).to_be_empty()
+
+
+def test_words_that_were_refused_are_not_lost(page: Page, watch: Watch) -> None:
+    watch.expected += ["503"]
+    opened(page)
+    call(page)
+    detail = {"detail": "Too much is being checked at the moment.", "cure": "Try it again."}
+    page.route("**/act", lambda route: route.fulfill(status=503, json=detail), times=1)
+    page.get_by_label("What the caller says").fill("sales")
+    page.get_by_role("button", name="Say").click()
+    expect(page.get_by_role("status")).to_contain_text("Too much is being checked at the moment. Try it again.")
+    expect(page.get_by_label("What the caller says")).to_have_value("sales")
+    page.get_by_role("button", name="Say").click()
+    expect(page.get_by_label("What the caller says")).to_have_value("")
+    expect(heard(page, "sales")).not_to_have_count(0)
+
+
 def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -> None:
     other = context.new_page()
     opened(page)

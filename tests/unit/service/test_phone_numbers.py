@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.phone_numbers import readable
+from app.service.phone_numbers import digits_of, readable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,21 @@ from app.service.phone_numbers import readable
 )
 def test_a_number_is_written_as_people_write_it(number: str, line: str, shown: str) -> None:
     assert shown == readable(number, line)
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "digits"),
+    [
+        ("+44 (0)7700 900123", "", "447700900123"),
+        ("07700 900123", "442079460000", "447700900123"),
+        ("07700 900123", "", "07700 900123"),
+        ("(202) 555-0123", "12025550100", "12025550123"),
+        ("447700900123", "12025550100", "447700900123"),
+        ("12345", "442079460000", "12345"),
+        ("reception 1", "442079460000", "reception 1"),
+        ("+", "442079460000", "+"),
+        ("", "", ""),
+    ],
+)
+def test_what_people_write_is_read_as_a_number(words: str, line: str, digits: str) -> None:
+    assert digits == digits_of(words, line)
