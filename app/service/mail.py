@@ -138,12 +138,9 @@ class Mailer:
             return Verdict("never", hook.problem)
         if self.server is None:
             return Verdict("never", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set")
-        try:
-            async with asyncio.timeout(TRY_S):
-                message = await self._message(hook, now, self.server)
-                return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server)
-        except TimeoutError:
-            return Verdict("again", f"the mail server did not answer within {TRY_S:g} s", is_slow=True)
+        until = asyncio.get_running_loop().time() + TRY_S
+        message = await self._message(hook, now, self.server)
+        return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
         """The mail; None while its recording may still come."""
@@ -213,11 +210,7 @@ async def send_test(server: MailServer, to: str) -> str:
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=_domain(server))
     message.set_content("`ncco doctor` sent this mail. Messages of callers can be sent to this address, too.")
-    try:
-        async with asyncio.timeout(TRY_S):
-            return (await _send(message, server)).problem
-    except TimeoutError:
-        return f"the mail server did not answer within {TRY_S:g} s"
+    return (await _send(message, server, asyncio.get_running_loop().time() + TRY_S)).problem
 
 
 def _plain(text: str) -> str:
@@ -225,18 +218,22 @@ def _plain(text: str) -> str:
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
-async def _send(message: EmailMessage, server: MailServer) -> Verdict:
+async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
+    """Hand a mail in until a time of the event loop."""
     try:
-        async with _connected(server) as client:
+        async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
+            limit.reschedule(None)  # it is taken, however long the server takes to leave
+    except TimeoutError:
+        return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused("every address", min(each.code for each in error.recipients))
-    except aiosmtplib.SMTPAuthenticationError as error:
+    except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPConnectError) as error:
         return Verdict("again", _problem_of(error))
     except aiosmtplib.SMTPSenderRefused as error:
         return _refused("the sender", error.code)
     except aiosmtplib.SMTPResponseException as error:
-        return _refused("the mail", error.code)
+        return _refused("the mail", error.code) if error.code > 0 else Verdict("again", _problem_of(error))
     except (aiosmtplib.SMTPException, OSError) as error:
         return Verdict("again", _problem_of(error))
     late = [address for address, reply in refused.items() if reply.code < _PERMANENT]
@@ -252,13 +249,17 @@ def _refused(what: str, code: int) -> Verdict:
 
 def _problem_of(error: Exception) -> str:
     """Why the mail was not handed in, in words without any value of it."""
-    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-        return "no TLS connection to the mail server: its certificate is not valid for its name"
-    match error:
-        case aiosmtplib.SMTPAuthenticationError():
-            return f"the mail server refuses the user or the password ({error.code})"
-        case aiosmtplib.SMTPTimeoutError():
-            return "the mail server did not answer in time"
+    match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
+        case ssl.SSLCertVerificationError():
+            return "no TLS connection to the mail server: its certificate is not valid for its name"
+        case ssl.SSLError(reason=reason):
+            return f"no TLS connection to the mail server ({reason}); smtps:// is for a port like 465, smtp:// for 587"
+        case aiosmtplib.SMTPAuthenticationError(code=code):
+            return f"the mail server refuses the user or the password ({code})"
+        case aiosmtplib.SMTPConnectResponseError(code=code):
+            return f"the mail server refuses the connection ({code})"
+        case aiosmtplib.SMTPResponseException(code=aiosmtplib.SMTPStatus.invalid_response):
+            return "what answers there is no mail server"
         case aiosmtplib.SMTPServerDisconnected():
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -129,19 +130,46 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
     assert (expected.outcome, True) == (verdict.outcome, verdict.problem.startswith(expected.problem))
 
 
+@pytest.mark.parametrize(
+    ("greeting", "is_tls", "problem"),
+    [
+        (b"554 not you\r\n", False, "the mail server refuses the connection (554)"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "what answers there is no mail server"),
+        (
+            b"220 hello\r\n",
+            True,
+            "no TLS connection to the mail server (WRONG_VERSION_NUMBER); "
+            "smtps:// is for a port like 465, smtp:// for 587",
+        ),
+    ],
+)
+async def test_a_wrong_server_is_said_and_tried_again(greeting: bytes, is_tls: bool, problem: str) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "localhost", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert Verdict("again", problem) == await Mailer(at(port, is_tls=is_tls))(mail(), NOW)
+
+
 class SlowToLeave(Mailbox):
-    """Takes a mail, and does not answer QUIT."""
+    """Takes a mail, and does not answer QUIT, by which time the clock is an hour later."""
+
+    ahead_s = 0.0
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd
+        self.ahead_s = 3600
         await asyncio.sleep(20)
         return "221 Bye"
 
 
-async def test_mail_that_was_taken_is_sent_however_the_connection_ends() -> None:
-    mailbox = SlowToLeave()
+async def test_mail_that_was_taken_is_sent_however_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox, loop = SlowToLeave(), asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + mailbox.ahead_s)
     with serving(mailbox) as port:
-        async with asyncio.timeout(10):
-            assert Verdict("sent") == await Mailer(at(port))(mail(), NOW)
+        assert Verdict("sent") == await Mailer(at(port))(mail(), NOW)
     assert 1 == len(mailbox.taken)
 
 
