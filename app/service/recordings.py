@@ -220,7 +220,6 @@ class Fetcher(Poller[RecordingRow]):
         self.files = files
         self._media = media
         self._listener = listener or FetchListener()
-        self._claim = token_hex(8)
         self._is_newest_first = False
 
     async def close(self) -> None:
@@ -242,7 +241,7 @@ class Fetcher(Poller[RecordingRow]):
             return ()
         self._is_newest_first = not self._is_newest_first
         return await self._recordings.claim(
-            now, now + self._lease_ms, self._claim, limit, is_newest_first=self._is_newest_first
+            now, now + self._lease_ms, token_hex(8), limit, is_newest_first=self._is_newest_first
         )
 
     async def count(self) -> None:

@@ -57,7 +57,7 @@ class RecordingRow(NamedTuple):
             reason.
         due_at: when to try next; None: there is nothing to fetch.
         leased_until: until then, only the process that claimed it may fetch it.
-        claim: random, of that process; "" while nobody fetches it.
+        claim: random, of those that were claimed together; "" while nobody fetches it.
         tries: how often it was claimed.
         has_file: 1 when a file of it may exist.
         transcript_url: as `url`.

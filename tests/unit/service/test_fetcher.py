@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -81,9 +81,10 @@ async def fetching(
     *,
     lease_ms: int = LEASE_MS,
     schedule: Schedule = QUICK,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Fetcher]:
     media = MediaClient(new_client(), ApplicationTokens(APPLICATION_ID, pem(private)), own_url)
-    fetcher = Fetcher(store.recordings, folder, media, schedule, lease_ms=lease_ms)
+    fetcher = Fetcher(store.recordings, folder, media, schedule, lease_ms=lease_ms, clock=clock)
     task = asyncio.create_task(fetcher.run())
     try:
         yield fetcher
@@ -216,6 +217,22 @@ async def test_a_slow_download_stays_with_its_process(
         (found,) = await settled(store)
 
     assert ("kept", 1, ["/1"]) == (found.state, found.tries, server.requests)
+
+
+async def test_a_download_that_outlives_its_lease_does_not_disturb_the_next_one(
+    store: Store, folder: RecordingFolder, server: MediaServer
+) -> None:
+    """The clock is set forward meanwhile, so the same process takes the recording for abandoned."""
+    off = timedelta(minutes=-1)
+    audio = MP3 * 20  # more than a file holds back
+    slow, slower = (File(audio, pieces=2, every_s=every_s) for every_s in (1, 2))
+    await store.recordings.add(row(server.put("/1", slow, slower)))
+    async with fetching(store, folder, server.url, clock=lambda: datetime.now(UTC) + off):
+        await until(lambda: any(part.stat().st_size for part in folder.path.glob("*.part")))
+        off = timedelta()
+        (found,) = await settled(store)
+
+    assert ("kept", "", 2) == (found.state, found.problem, len(server.requests))
 
 
 @pytest.mark.parametrize(
