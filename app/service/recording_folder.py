@@ -77,9 +77,10 @@ class RecordingFolder(RecordingFiles):
         removed, stale_s = 0, time.time() - PART_S
         for file in self.path.iterdir():
             is_part = file.name.endswith(_PART)
-            if ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
-                file.unlink(missing_ok=True)
-                removed += 1
+            with suppress(FileNotFoundError):  # fetched or removed meanwhile
+                if ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
+                    file.unlink()
+                    removed += 1
         return removed
 
     def problems(self) -> Iterator[StorageProblem]:

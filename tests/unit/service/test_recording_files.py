@@ -53,6 +53,22 @@ def content(files: RecordingFiles, id_: str) -> bytes:
         return audio.read()
 
 
+def test_a_sweep_is_not_ended_by_a_fetch(tmp_path: Path) -> None:
+    folder, is_over = RecordingFolder(tmp_path), threading.Event()
+
+    def fetch() -> None:
+        while not is_over.is_set():
+            folder.begin(new_recording_id()).close()
+
+    fetching = threading.Thread(target=fetch)
+    fetching.start()
+    try:
+        assert {0} == {folder.sweep(0) for _ in range(500)}
+    finally:
+        is_over.set()
+        fetching.join()
+
+
 @pytest.mark.parametrize("size", [0, 1, LONG])
 def test_what_is_kept_can_be_read_from_anywhere(files: RecordingFiles, size: int) -> None:
     id_, audio = new_recording_id(), os.urandom(size)
