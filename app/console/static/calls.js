@@ -1,4 +1,5 @@
 // Shows times in the zone of the browser, and triggers htmx when calls have changed.
+import { follow } from "./events.js";
 
 const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -15,17 +16,16 @@ function localize() {
 localize();
 document.addEventListener("htmx:after:settle", localize);
 // Only while the tab is seen: a browser opens six connections to a server, and many tabs would use them up.
-let events;
-function follow() {
+let end;
+function followWhileSeen() {
   if (document.hidden) {
-    events?.close();
-    events = null;
-  } else if (!events) {
-    events = new EventSource("/events");
-    events.addEventListener("calls", () => document.dispatchEvent(new Event("calls"))); // the first one comes at once
+    end?.();
+    end = null;
+  } else {
+    end ??= follow();
   }
 }
 if (document.querySelector("[hx-trigger*=calls]")) {
-  document.addEventListener("visibilitychange", follow);
-  follow();
+  document.addEventListener("visibilitychange", followWhileSeen);
+  followWhileSeen();
 }

@@ -1,4 +1,5 @@
 // Messages: times as people say them, the next player, forwarding, undo, and the count in the tab's title.
+import { follow } from "./events.js";
 import { change } from "./recordings.js";
 import { announce, reason } from "./request.js";
 
@@ -85,5 +86,4 @@ list.addEventListener("click", async ({ target }) => {
 
 show();
 document.addEventListener("htmx:after:settle", show);
-const events = new EventSource("/events"); // also while the tab is hidden: its title counts
-events.addEventListener("calls", () => document.dispatchEvent(new Event("calls")));
+follow(); // also while the tab is hidden: its title counts

@@ -57,6 +57,19 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     expect(message).to_be_visible()
 
 
+def test_a_page_whose_stream_was_refused_follows_again(page: Page, watch: Watch, inbox: Inbox) -> None:
+    watch.expected.append("502")
+    page.clock.install()
+    page.route("**/events", lambda route: route.fulfill(status=502), times=1)
+    with page.expect_response("**/events"):
+        page.goto("/messages")
+    inbox.put("447700900601")
+    message = page.locator(".message", has_text="07700 900601")
+    while not message.count():  # until the test's time limit
+        page.clock.run_for(10_000)
+    expect(message).to_be_visible()
+
+
 def test_undo_is_offered_where_the_list_is_there_before_the_answer(page: Page, inbox: Inbox) -> None:
     def answer_late(route: Route) -> None:
         answer = route.fetch()
