@@ -42,8 +42,10 @@ def read_type(node: Node, what: str, reader: Reader) -> ValueType | None:
     text = reader.text(node, what)
     if text is None or text.value in DECLARABLE:
         return TYPES[text.value] if text else None
-    meant = meaning_of(text.value, HINTS["type"])
-    message, cure = f'there is no type "{text.value}"', f"write `{meant}`" if meant else None
+    message = f'there is no type "{text.value}"'
+    cure: str | Fix | None = None
+    if meant := meaning_of(text.value, HINTS["type"]):
+        cure = Fix(f"write `{meant}`", "word", meant) if meant in DECLARABLE else f"write `{meant}`"
     if len(parts := re.split(r" *[|,/] *", text.value)) > 1:
         cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown("E203", text, DECLARABLE, message, cure)
@@ -138,6 +140,9 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
     bare = Variable(name, TYPES["text"], "", place)
     if isinstance(node, Text) and node.value in DECLARABLE:
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False), True
+    if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
+        read_type(node, f'"{name}"', reader)  # reports the type of another language
+        return bare, False
     if not isinstance(node, Map):
         shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
         written = f"{{type: {guess_type(node)}, default: {shown}}}"

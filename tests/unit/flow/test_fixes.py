@@ -116,6 +116,27 @@ def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str
     assert [text.format(fixed)] == found
 
 
+@pytest.mark.parametrize("section", ["vars: {{x: {}}}", "vars: {{x: {{type: {}}}}}", "params: {{x: {}}}"])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("integer", "int"), ("Integer", "int"), ("boolean", "bool"), ("string", "text"), ("str", "text")),
+        *(("float", "number"), ("double", "number"), ("date", "text"), ("datetime", "text")),
+        *(("array", "list"), ("object", "map"), ("dict", "map")),
+    ],
+)
+def test_a_type_of_another_language_becomes_the_one_that_is_meant(section: str, written: str, meant: str) -> None:
+    step = "  hello: {{do: [{{talk: 'Hello {{{{ x }}}}.'}}], goto: end}}\n"
+    text = "flow: main\ndefault: true\nstart: hello\n{}\nsteps:\n" + step
+    texts = {"flows/main.yaml": text.format(section.format(written))}
+    [issue] = [each for each in issues_of(texts) if "type" in each.message]
+
+    assert f"write `{meant}`" == issue.cure
+    assert [text.format(section.format(meant))] == [
+        applied(texts, fix)["flows/main.yaml"] for fix in quick_fixes(issue, texts)
+    ]
+
+
 @pytest.mark.parametrize("line_break", ["\r\n", "\r"])
 @pytest.mark.parametrize(("goto", "added"), [("menu", 1), ("bye", -1)])
 def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: str, added: int) -> None:
