@@ -19,8 +19,8 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile("repeatable")
 
-for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_"))]:
-    del os.environ[name]  # settings of a server on this machine must not reach the tests
+for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_", "OTEL_"))]:
+    del os.environ[name]  # settings of a program on this machine must not reach the tests
 
 
 @pytest.fixture(autouse=True)

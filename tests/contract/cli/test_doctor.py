@@ -22,7 +22,7 @@ from tests.contract.cli.test_recordings import in_store, row
 from tests.contract.command import ncco
 from tests.contract.console.conftest import HASHES
 from tests.contract.keys import private_pem, public_pem, rsa_key, self_signed
-from tests.contract.server import Server
+from tests.contract.server import Server, free_port
 
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
@@ -326,7 +326,8 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
 
 def test_nothing_is_written(project: Path) -> None:
     before = sorted(path.name for path in project.rglob("*"))
-    result = ncco("doctor", "--offline", cwd=project, env={"VONAGE_SIGNATURE_SECRET": SECRET})
+    settings = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PORT": str(free_port())}
+    result = ncco("doctor", "--offline", cwd=project, env=settings)
 
     assert before == sorted(path.name for path in project.rglob("*"))
     assert SECRET not in result.output
