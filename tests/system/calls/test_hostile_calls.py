@@ -165,7 +165,7 @@ async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_lat
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if holds():
             return
         await asyncio.sleep(0.05)

@@ -51,8 +51,10 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who may change the project."""
-    async with await logged_in(make_console(project)) as client:
+    app = make_console(project)
+    async with await logged_in(app) as client:
         yield client
+    await app.state.worker.close()
 
 
 @pytest.mark.parametrize("path", ["/phone/save", "/phone/setup", "/phone/calls", "/editor/check"])

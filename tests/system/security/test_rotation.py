@@ -91,7 +91,7 @@ def test_sighup_while_the_server_starts_waits_until_each_process_can_read_its_se
     env = {"VONAGE_SIGNATURE_SECRET": OLD, "NCCO_PUBLIC_URL": "https://calls.example.com"}
     with running_server(tmp_path, "--workers", workers, cwd=project, env=env) as server:
         server.process.send_signal(signal.SIGHUP)  # it listens, and its flows are not loaded yet
-        are_read = happens(lambda: server.printed.count("secrets are the same") == int(workers), within_s=30)
+        are_read = happens(lambda: server.printed.count("secrets are the same") == int(workers))
         answered = status(server, OLD)
 
     assert (True, 200) == (are_read, answered), server.printed
