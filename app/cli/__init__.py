@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -46,6 +49,14 @@ class _Commands(click.Group):
         """Their names."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` name. A reload right after the start does not end a server that is being imported."""
+        if args[:1] == ["serve"]:
+            ctx.with_resource(_hangups_waiting())
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         if cmd_name not in COMMANDS:
@@ -61,6 +72,21 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, which returns its exit code, and end with that code."""
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
+
+
+@contextmanager
+def _hangups_waiting() -> Iterator[None]:
+    """Let SIGHUP wait until the server, or each of its workers, can handle it: it ends a process that cannot yet."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no such signal
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait({signal.SIGHUP})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @click.group(

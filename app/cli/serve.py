@@ -25,7 +25,7 @@ from app.service.library import CURE, RELEASED, project_of, removals
 from app.settings import Settings, load_settings, require_safe
 from app.settings.safety import placeholders
 from app.store import open_store
-from app.web.server import hangups_waiting, serve
+from app.web.server import serve
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
 _ONE_WRITER: Final = """\
@@ -58,7 +58,6 @@ has no earlier ones without errors, 2 a setting is wrong or the address is in us
 )
 @options.flows
 @options.templates
-@hangups_waiting()
 def command(
     *,
     dev: bool,

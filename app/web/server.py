@@ -131,21 +131,6 @@ def serve(
 
 
 @contextmanager
-def hangups_waiting() -> Iterator[None]:
-    """Let SIGHUP wait until the server, or each of its workers, can handle it: it ends a process that cannot yet."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no such signal
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        yield
-    finally:
-        if _is_hanging_up():
-            signal.sigwait({signal.SIGHUP})
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
     """A socket bound to an address. Raises SettingsError, which names the setting of `names` that is wrong."""
     host_setting, port_setting = names

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -95,6 +97,25 @@ def test_sighup_while_the_server_starts_waits_until_each_process_can_read_its_se
         answered = status(server, OLD)
 
     assert (True, 200) == (are_read, answered), server.printed
+
+
+HANGING_UP = """
+import os, signal, sys
+class HangUp:
+    def find_spec(self, name, *_):
+        if name == "app.cli.serve":
+            os.kill(os.getpid(), signal.SIGHUP)
+sys.meta_path.insert(0, HangUp())
+from app.cli import main
+main(["serve", "--help"])
+"""
+"""Gets SIGHUP when the server is about to be imported, which takes nearly all of the time that a start takes."""
+
+
+def test_sighup_before_the_server_is_imported_does_not_end_it() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGING_UP], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (0, True) == (done.returncode, "Run the server" in done.stdout), done.stderr
 
 
 def secret_of(settings: Settings, field: str) -> str:
