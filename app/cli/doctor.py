@@ -269,7 +269,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
             lost = await count_lost(records, files) if files is not None else 0
     except (SettingsError, StoreError, OSError):
         return []
-    message = f"the files of {lost} of the newest {NEWEST} recordings are lost"
+    message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were looked for"
     return [Finding("recordings", "error", message, f"{as_sentence(PUT_BACK)}.")] if lost else []
 
 

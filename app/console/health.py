@@ -216,7 +216,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         cure = "Each says why, and can be fetched again."
         yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
     if lost := sum_of(gauges, "ncco_recordings", "lost"):
-        text = f"The files of {lost} of the newest {NEWEST} recordings are lost: nobody can play them."
+        text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were looked for."
         yield HealthProblem("error", text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
     if gauges.get(("ncco_secrets_refused",)):
         text = "Changed secrets cannot be used; the previous ones stay in use."

@@ -101,5 +101,9 @@ async def watch_files(records: Records, files: RecordingFiles, metrics: Metrics,
         finally:
             await records.close()
         if lost > before:
-            log.error("recordings lost", problem=f"{lost} of the newest {NEWEST} have no file", cure=PUT_BACK)
+            log.error(
+                "recordings lost",
+                problem=f"{lost} have no file; only the newest {NEWEST} were looked for",
+                cure=PUT_BACK,
+            )
         await asyncio.sleep(SWEEP_S if lost else LOST_S)

@@ -318,7 +318,7 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     RecordingFolder(project / "ncco.db-recordings").put("1" * 32, b"audio")
     found = doctor(project, {}, "--offline")
 
-    assert "the files of 1 of the newest 100 recordings are lost" == found.of("recordings")["error"]
+    assert "the audio of 1 recording is lost; only the newest 100 were looked for" == found.of("recordings")["error"]
     assert "ncco recordings retry --lost" in found.output
     RecordingFolder(project / "ncco.db-recordings").put("2" * 32, b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")

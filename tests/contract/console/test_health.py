@@ -181,7 +181,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     for words in (
         "1 hook could not be delivered and is given up.",
         "2 recordings could not be fetched from Vonage.",
-        "The files of 3 of the newest 100 recordings are lost: nobody can play them.",
+        "The audio of 3 recordings is lost. Only the newest 100 were looked for.",
         "<code>ncco recordings retry --lost</code> then fetches",
         "Changed secrets cannot be used",
         "The last backup is 50 hours old.",
