@@ -214,8 +214,11 @@ class RecordingBucket(RecordingFiles):
                     yield StorageProblem(True, message, "block public access to the bucket at its provider")
             finally:
                 self.remove([id_])
-        except AppError as error:
+        except BucketError as error:
             yield StorageProblem(True, f"{self.place}: {error}", error.cure)
+        except OSError as error:
+            cure = "make room there: what is uploaded to the bucket waits there"
+            yield StorageProblem(True, f"{error.filename}: {error.strerror}", cure)
 
     def _is_public(self, id_: str) -> bool:
         try:

@@ -56,9 +56,9 @@ def checked_id(id_: str) -> str:
 
 
 def require_space(folder: Path) -> None:
-    """Raise OSError when the disk of a folder is nearly full."""
+    """Raise OSError, which names the folder, when its disk is nearly full."""
     if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 class StoredAudio(NamedTuple):

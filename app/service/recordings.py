@@ -388,7 +388,8 @@ def _storage_failure(error: OSError) -> DownloadFailed:
     if isinstance(error, AppError):  # of a bucket
         return DownloadFailed("waiting", str(error), error.cure)
     if error.errno in _DISK_FULL:
-        return DownloadFailed("waiting", "the disk is full", "make room; it is tried again")
+        place = f" at {error.filename}" if error.filename else ""
+        return DownloadFailed("waiting", "the disk is full", f"make room{place}; it is tried again")
     cure = "give the user that runs the server the right to write to the folder of recordings"
     return DownloadFailed("waiting", f"the folder of recordings cannot be written: {error.strerror}", cure)
 

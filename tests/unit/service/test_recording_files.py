@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -291,6 +292,15 @@ def test_a_bucket_is_tried_out_for_real(storage: S3Server) -> None:
     storage.fault = lambda method, key: Fault(403, "AccessDenied") if method == "GET" and not key else None
     assert ["AccessDenied"] == [each.message.rpartition(" ")[2] for each in bucket(storage).problems()]
     assert {} == storage.objects
+
+
+def test_without_room_for_what_is_uploaded_the_place_is_said(
+    storage: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")  # which has no space
+    (problem,) = bucket(storage).problems()
+    assert (True, "/proc: No space left on device") == (problem.is_error, problem.message)
+    assert "make room there" in problem.cure
 
 
 def test_without_a_server_the_bucket_is_away() -> None:
