@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
@@ -42,6 +41,7 @@ def _recordings(request: Request) -> Recordings:
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     """A message in the words of people; with `is_short` only the first words of its transcript."""
     at = row.started_at or row.created_at
+    words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
     is_number = row.from_number.isascii() and row.from_number.isdecimal()
     return {
@@ -57,7 +57,7 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "file": row.file_name,
         "problem": row.problem,
         "cure": row.cure,
-        "words": textwrap.shorten(row.transcript, MOST_WORDS, placeholder=" …") if is_short else row.transcript,
+        "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
         "is_new": row.heard_at is None and row.done_at is None,
         "is_done": row.done_at is not None,
         "is_deleted": row.deleted_at is not None,

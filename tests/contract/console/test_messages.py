@@ -88,6 +88,18 @@ async def test_a_message_says_who_when_how_long_and_what(inbox: Inbox) -> None:
         assert hidden not in page.split("<main")[1]
 
 
+@pytest.mark.parametrize(
+    ("transcript", "shown"),
+    [("Please call\nme   back.", "Please call me back.</p>"), ("電話してください。" * 100, "電話してください。" * 55)],
+)
+async def test_the_first_words_of_a_transcript_are_shown(inbox: Inbox, transcript: str, shown: str) -> None:
+    await inbox.put(transcript=transcript)
+    page = await inbox.page()
+
+    assert f'<p class="words">{shown}' in page
+    assert "電話してください。" * 60 not in page
+
+
 @pytest.mark.parametrize("use", ["downloaded", "shared"])
 async def test_whose_audio_leaves_the_console_is_logged(
     inbox: Inbox, capsys: pytest.CaptureFixture[str], use: str
