@@ -226,15 +226,14 @@ class Number(Kind):
 
     def json_schema(self) -> JsonSchema:
         """A number, or text of digits."""
-        schema: JsonSchema = {
-            "type": ["integer" if self.whole == "always" else "number", "string"],
-            "pattern": f"^(?:{_NUMERAL.pattern})$",
-        }
-        if not self.clamps:
-            limits = self.disputed if self.low is None else (*self.disputed, self.low)
-            schema |= {"minimum": min(limits)} if limits else {}
-            schema |= {} if self.high is None else {"maximum": self.high}
-        return schema
+        kind = "integer" if self.whole == "always" else "number"
+        return {"type": [kind, "string"], "pattern": f"^(?:{_NUMERAL.pattern})$", **self.bounds()}
+
+    def bounds(self) -> JsonSchema:
+        """The keywords of its range in a JSON Schema; none when a value out of range is only a warning."""
+        limits = self.disputed if self.low is None else (*self.disputed, self.low)
+        bounds = {"minimum": min(limits, default=None), "maximum": self.high}
+        return {} if self.clamps else {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 @dataclass(frozen=True)

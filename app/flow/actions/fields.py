@@ -1,4 +1,4 @@
-"""The kinds of fields that actions have, and how each is read into a value."""
+"""The kinds of fields that actions have: how each is read into a value, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pydantic.alias_generators import to_snake
 
 from app.flow.actions.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
+from app.flow.language.base import schema_of
+from app.flow.language.json_schema import ANYTHING, FILE, TEXT, JsonSchema, about, computed, listed, mapped, per_locale
 from app.flow.language.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.language.reader import Reader, has_braces, read_fields
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -25,7 +27,7 @@ from app.flow.types import TYPES, ValueType, list_of, words
 from app.ncco.actions import ENDPOINT, SHAPES
 from app.ncco.addresses import Keys, PhoneNumber, Shaken, SipUri, Url
 from app.ncco.hints import OPTION_NAMES
-from app.ncco.model import Nested
+from app.ncco.model import Nested, Option
 from app.ncco.model import Shape as NccoShape
 from app.ncco.types import (
     USER_TO_USER,
@@ -52,17 +54,26 @@ class Field(Protocol):
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """The value, or None once its faults are reported; `what` names the field in their messages."""
 
+    def json_schema(self) -> JsonSchema:
+        """JSON Schema of what may be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScalarField:
-    """One text, number, word or flag; braces compute it."""
+    """One text, number, word or flag; braces compute it. `bounds` are the keywords of a number's range."""
 
     type: ValueType
     escape: Escape
+    bounds: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
         return reader.value(node, self.type, self.escape, what)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        schema = schema_of(self.type, self.bounds)
+        return schema if schema == TEXT else computed(schema)
 
 
 _PLAIN = ScalarField(TYPES["text"], "text")
@@ -94,6 +105,10 @@ class SpeechField:
         reader.issues.extend(issues)
         return value
 
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        return {"anyOf": [TEXT, FILE]}
+
 
 def speech_escape(text: str) -> Escape:
     """How data is escaped in a text that is spoken: as XML behind `<speak`, else as plain words."""
@@ -114,6 +129,10 @@ class ListField:
         values = [self.item.read(inner, reader, what) for inner in nodes]
         return Array(tuple(value for value in values if value is not None), node.place)
 
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        return listed(self.item.json_schema())
+
 
 @dataclass(frozen=True, slots=True)
 class SingleField:
@@ -127,13 +146,25 @@ class SingleField:
             node = node.items[0]
         return self.item.read(node, reader, what)
 
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        schema = self.item.json_schema()
+        return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1}]}
+
 
 @dataclass(frozen=True, slots=True)
 class MapField:
-    """A map of known fields; `hints` are cures for known wrong words, in lower case."""
+    """A map of known fields.
+
+    Attributes:
+        fields: by name.
+        hints: cures for known wrong words, in lower case.
+        options: what the NCCO reference says of each.
+    """
 
     fields: Mapping[str, Field]
     hints: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
@@ -145,6 +176,18 @@ class MapField:
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
         values = {name: self.fields[name].read(inner, reader, f"`{name}` of {what}") for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
+
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        return mapped(self.schemas())
+
+    def schemas(self) -> dict[str, JsonSchema]:
+        """JSON Schema of each field, with its default and its description."""
+        found = {name: inner.json_schema() for name, inner in self.fields.items()}
+        for name, option in self.options.items():
+            default = {} if option.default is None else {"default": option.default}
+            found[name] = about(found[name] | default, option.description)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +224,10 @@ class JsonField:
                 reader.warn_of_own_name(entry)
                 values[key.value] = self.read(entry.value, reader, f"`{key.value}` of {what}")
         return Object({name: value for name, value in values.items() if value is not None}, node.place)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        return ANYTHING
 
 
 def _json_literal(text: str) -> bool | int | float | None:
@@ -241,6 +288,11 @@ class LocalField:
         values = {name: self.inner.read(each, in_locale(reader, locales[name]), what) for name, each in found.items()}
         return _joined(values, node.place)
 
+    def json_schema(self) -> JsonSchema:
+        """See `Field`."""
+        schema = self.inner.json_schema()
+        return {"anyOf": [schema, per_locale(schema)]}
+
 
 def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
     """What `read` makes of a node that is written once for all locales."""
@@ -269,7 +321,7 @@ _ADDRESS = ScalarField(TYPES["text"], "url")
 
 _BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
     Flag: lambda kind: ScalarField(TYPES["bool"], "text"),
-    Number: lambda kind: ScalarField(TYPES["number" if kind.whole == "no" else "int"], "text"),
+    Number: lambda kind: ScalarField(TYPES["number" if kind.whole == "no" else "int"], "text", kind.bounds()),
     Word: lambda kind: ScalarField(words(*kind.words, *kind.disputed), "text"),
     PhoneNumber: lambda kind: ScalarField(TYPES["phone"], "number"),
     Keys: lambda kind: ScalarField(TYPES["text"], "number"),
@@ -314,7 +366,7 @@ def endpoint_shape(kind: str) -> MapField:
 def _record(shape: NccoShape) -> MapField:
     options = shape.options.items()
     fields = {name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options}
-    return MapField(fields, _hints(shape))
+    return MapField(fields, _hints(shape), shape.options)
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:

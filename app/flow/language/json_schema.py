@@ -81,6 +81,18 @@ def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema
     return schema
 
 
+FILE: Final = mapped(
+    {"template": about(offered("templates"), "A file of templates/ that is filled in for each call.")},
+    required=["template"],
+)
+"""`{template: greeting.j2}`."""
+
+
+def per_locale(inner: JsonSchema) -> JsonSchema:
+    """A map with one value for each locale."""
+    return named(inner, offered="locales") | {"minProperties": 1}
+
+
 def has(*words: str) -> JsonSchema:
     """The condition that a map has these words."""
     return {"type": "object", "required": list(words)}

@@ -12,22 +12,11 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from app.flow.actions.connect import BY_FIELDS, ON_ANSWER
-from app.flow.actions.fields import (
-    ENDPOINT_TYPES,
-    Field,
-    ListField,
-    LocalField,
-    MapField,
-    ScalarField,
-    SingleField,
-    SpeechField,
-    action_shape,
-    endpoint_shape,
-)
+from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
-from app.flow.language.base import FlowModel, schema_of
+from app.flow.language.base import FlowModel
 from app.flow.language.choice import Choice
 from app.flow.language.defaults import DefaultWords, ErrorLine
 from app.flow.language.exits import Arm, Else, HoldOutcomes
@@ -35,12 +24,12 @@ from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, HookDefinition
 from app.flow.language.json_schema import (
     ANYTHING,
+    FILE,
     FLAG,
     TEXT,
     JsonSchema,
     about,
     choose,
-    computed,
     has,
     listed,
     mapped,
@@ -48,6 +37,7 @@ from app.flow.language.json_schema import (
     offer,
     offered,
     one_of,
+    per_locale,
     ref,
 )
 from app.flow.language.locales import Locale
@@ -60,8 +50,6 @@ from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 from app.ncco.actions import ENDPOINT, SHAPES
-from app.ncco.model import Nested, Option
-from app.ncco.model import Shape as NccoShape
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 """The names that a project gives to things, by the kinds of `app.flow.names`: what an editor offers."""
@@ -210,59 +198,12 @@ def resolved(schema: Any, names: OfferedNames) -> Any:
     return found
 
 
-_BOUNDS: Final[tuple[str, ...]] = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OURS: Final = {
     "checkpoint": "Tells the server that the call has come this far; named in `on`, it decides how the call goes on.",
     "ncco": "A file of templates/ that gives a whole list of actions as JSON.",
 }
 ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
 """What each item of `do` is."""
-
-FILE: Final = mapped(
-    {"template": about(offered("templates"), "A file of templates/ that is filled in for each call.")},
-    required=["template"],
-)
-"""`{template: greeting.j2}`."""
-
-
-def per_locale(inner: JsonSchema) -> JsonSchema:
-    """A map with one value for each locale."""
-    return named(inner, offered="locales") | {"minProperties": 1}
-
-
-def _record(record: MapField, known: NccoShape | None) -> dict[str, JsonSchema]:
-    """Each field by its name; `known` is what `app.ncco` knows of the same object."""
-    found: dict[str, JsonSchema] = {}
-    for name, shape in record.fields.items():
-        option = known.options.get(name) if known else None
-        found[name] = _field(shape, option)
-        if option is not None:
-            default = {} if option.default is None else {"default": option.default}
-            found[name] = about(found[name] | default, option.description)
-    return found
-
-
-def _field(shape: Field, option: Option | None = None) -> JsonSchema:
-    """What a field may hold; anything for a kind of field that is not listed here."""
-    match shape:
-        case ScalarField(type=type_):
-            known = option.kind.json_schema() if option else {}
-            schema = schema_of(type_, {keyword: known[keyword] for keyword in _BOUNDS if keyword in known})
-            return schema if schema == TEXT else computed(schema)
-        case SpeechField():
-            return {"anyOf": [TEXT, FILE]}
-        case LocalField(inner=inner):
-            schema = _field(inner, option)
-            return {"anyOf": [schema, per_locale(schema)]}
-        case ListField(item=item):
-            return listed(_field(item))
-        case SingleField(item=item):
-            schema = _field(item, option)
-            return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1}]}
-        case MapField():
-            nested = option.kind.shape if option and isinstance(option.kind, Nested) else None
-            return mapped(_record(shape, nested))
-    return ANYTHING
 
 
 def action_definitions() -> dict[str, JsonSchema]:
@@ -277,7 +218,7 @@ def action_definitions() -> dict[str, JsonSchema]:
 
 def options_of(word: str) -> dict[str, JsonSchema]:
     """The fields of an action by name."""
-    found = _record(action_shape(word), SHAPES[word])
+    found = action_shape(word).schemas()
     if word == "connect":
         found |= options_around()
         found["endpoint"] = about(listed(ref("target_of_connect")), "Where the call is connected to.")
@@ -330,12 +271,12 @@ def _any_target() -> JsonSchema:
 
 def options_around() -> dict[str, JsonSchema]:
     """The fields of `connect` without where it leads."""
-    fields = _record(action_shape("connect"), SHAPES["connect"])
+    fields = action_shape("connect").schemas()
     return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
 
 
 def _target(kind: str) -> JsonSchema:
-    fields = _record(endpoint_shape(kind), ENDPOINT.shapes[kind])
+    fields = endpoint_shape(kind).schemas()
     if ON_ANSWER in fields:
         fields[ON_ANSWER] = _on_answer()
     kind_is = about({"const": kind}, ENDPOINT.shapes[kind].about)
@@ -344,12 +285,12 @@ def _target(kind: str) -> JsonSchema:
 
 def _on_answer() -> JsonSchema:
     """What the called party of a phone hears first: a flow of ours, or another server's NCCO."""
-    record, known = endpoint_shape("phone").fields[ON_ANSWER], ENDPOINT.shapes["phone"].options[ON_ANSWER]
-    plain = _field(record, known)
+    phone = endpoint_shape("phone")
+    plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before it is joined.")
     tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
     ours = mapped({"run": run, "with": named(ANYTHING), **tones}, required=["run"])
-    return about({"if": has("run"), "then": ours, "else": plain}, known.description)
+    return about({"if": has("run"), "then": ours, "else": plain}, phone.options[ON_ANSWER].description)
 
 
 def _has_value(word: str, value: str) -> JsonSchema:
