@@ -16,8 +16,8 @@ from app.cli import options
 from app.cli.environment import DOTENV, folders
 from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import LoadedProject, Source, source_at
+from app.flow.files import Stamps, stamps
 from app.flow.report import Format, counted, printable, report
-from app.flow.stamps import Stamps, stamps
 
 POLL_S: Final = 0.2
 """How often to look at the files."""

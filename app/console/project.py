@@ -14,12 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from app.errors import AppError
-from app.flow.files import read_project
+from app.flow.files import Stamps, read_project, stamps
 from app.flow.issues import FlowIssue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.report import counted
-from app.flow.stamps import Stamps, stamps
 
 HISTORY: Final = ".history"
 """The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""

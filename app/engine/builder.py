@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from app.engine.dialling import refusal
 from app.engine.session import OpenWait, TurnContext, WaitRef
 from app.errors import RenderError
-from app.flow.exit import Target
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.part import Callback, Draft, Frame, Part
+from app.flow.runtime import Callback, Draft, Frame, Part, Target
 from app.ncco import RECORD_ENDS, Issue, check, options_are_clean
 
 _IN_TAIL = frozenset({"talk", "stream", "connect"})
@@ -205,7 +204,7 @@ class NccoBuilder:
         Args:
             origin: the step.
             waiting: gives the steps that wait until its flow comes back, the innermost first.
-            prompts: as in `app.flow.exit.Again`.
+            prompts: as in `app.flow.runtime.Again`.
             reprompt: likewise.
 
         Raises RenderError.

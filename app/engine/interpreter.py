@@ -27,10 +27,10 @@ from app.engine.session import (
     WaitRef,
 )
 from app.errors import RenderError
-from app.flow.exit import Again, Assignment, Decision, Go, Outcome, Target
 from app.flow.language.hooks import SentHook, event_record
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
+from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")
@@ -285,7 +285,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     if wait.sensitive:
         run.secrets.learn([outcome.digits, outcome.text])
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
-    run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
+    run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
     if outcome.name == REACHED:
         yield from _enter(run, Target(step.name, step.place), step)
         return run.finish(outcome.name)

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from app.engine.session import OpenWait, Session
 from app.flow.actions.action import DIAL_FAILURES
-from app.flow.exit import Asked, Outcome
 from app.flow.model import Step
 from app.flow.phrases import find, fold
+from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 CONNECTED = "connected"

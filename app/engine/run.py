@@ -13,14 +13,13 @@ from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
-from app.flow.exit import Decision, Jump, Runs, Target
 from app.flow.hours.calendar import hours_view
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.part import Frame, Part
+from app.flow.runtime import Decision, Frame, Jump, Part, Runs, Target
 from app.ncco import Issue
 
 STEP_LIMIT = 200
@@ -117,7 +116,7 @@ class Run:
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
             code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
-            where = self.flow.steps[self.step].exit.place
+            where = self.flow.steps[self.step].exit_place
             self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
         return not refused
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from app.engine.secrets import masked, without
 from app.engine.session import NOTHING, Call, Observer, Session
-from app.flow.exit import Outcome
 from app.flow.model import Flow
 from app.flow.paths import written
+from app.flow.runtime import Outcome
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.flow.part import CallbackKind
+from app.flow.runtime import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """The empty map, for what Vonage did not send. Never modified."""

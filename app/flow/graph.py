@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from app.flow.actions.action import CONNECTED, HELD, Action
 from app.flow.actions.connect import ConnectPart, address_of
-from app.flow.exit import Edge, Exit, Target
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
@@ -18,8 +17,8 @@ from app.flow.language.outcomes import RunFlow
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.part import Part
 from app.flow.report import printable
+from app.flow.runtime import Edge, Exit, Part, Target
 
 MAX_LABEL_CHARACTERS: Final = 48
 """Characters of a prompt, a condition or a phrase that are shown."""

@@ -59,7 +59,7 @@ def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
     """Every flow that a call can reach from `start`, itself first; None when one of them has an error."""
     names, waiting = dict.fromkeys((start,)), [start]
     while waiting:
-        for name in sorted(read[waiting.pop()].runs):
+        for name in sorted(read[waiting.pop()].reader.runs):
             if name not in read:
                 return None
             if name not in names:
@@ -167,10 +167,9 @@ class _File:
 
 def _checked(read: ReadFlow | None, issues: list[FlowIssue]) -> ReadFlow | None:
     """The flow of one file, checked by itself. What is found is added to `issues`."""
-    if read is None:
-        return None
-    issues += (*check_prompts(read), *check_reachable(read), *check_cycles(read))
-    return replace(read, flow=None) if any(issue.is_error for issue in issues) else read
+    if read is not None:
+        issues += (*check_prompts(read), *check_reachable(read), *check_cycles(read))
+    return replace(read, flow=None) if read and any(issue.is_error for issue in issues) else read
 
 
 def _is_flow_file(path: str) -> bool:

@@ -1,11 +1,4 @@
-"""A loaded flow: what the engine plays. Everything here is frozen; a changed file makes a new flow.
-
-How the pieces work together in a call:
-
-- A step's `parts` are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
-- Then the step's `exit` is entered. It either jumps at once (`Exit.enter` returns a `Jump`) or waits for a webhook.
-- What a webhook means is an `Outcome`. The exit decides where it leads (`Exit.decide` returns a `Decision`).
-"""
+"""A loaded flow: what the engine plays. Everything here is frozen; a changed file makes a new flow."""
 
 from __future__ import annotations
 
@@ -16,12 +9,11 @@ from typing import Any, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
-from app.flow.exit import Assignment, Exit, Target
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.nodes import Place
-from app.flow.part import Draft, Part
 from app.flow.paths import Path
+from app.flow.runtime import Assignment, Draft, Exit, Part, Target
 from app.flow.scope import Variable
 
 
@@ -32,7 +24,7 @@ class Step:
     Attributes:
         sets: assignments on entering.
         parts: everything it plays, the `input` of its menu or data entry included.
-        exit: how it ends.
+        exit: how it ends; `exit_place` is where that is written.
         error: the target when a value cannot be computed; None for that of the flow.
         tail: whether the error exit's actions follow its `input`.
         asks: the lookups that it asks on entering.
@@ -45,6 +37,7 @@ class Step:
     sets: tuple[Assignment, ...]
     parts: tuple[Part, ...]
     exit: Exit
+    exit_place: Place
     error: Target | None = None
     tail: bool = True
     asks: tuple[AskedLookup, ...] = ()
@@ -133,9 +126,7 @@ class Flow:
         return [
             f"{self.name}.{step.name}"
             for step in self.steps.values()
-            if any(
-                target.is_computed for part in step.parts if isinstance(part, ConnectPart) for target in part.targets
-            )
+            if any(dial.is_computed for part in step.parts if isinstance(part, ConnectPart) for dial in part.targets)
         ]
 
     @property

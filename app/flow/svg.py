@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -153,7 +153,7 @@ class _Frame:
         marked = " marked" if node.mark else ""
         yield f'<g class="node {node.kind}{marked}" data-flow="{_text(flow)}" data-step="{_text(node.step)}"{place}>'
         title = node.lines[0], *filter(None, [node.mark]), *(node.texts or node.lines[1:])
-        yield f"<title>{_title(title)}</title>"
+        yield "<title>{}</title>".format("\n".join(map(_text, title)))
         yield _shape(node, rect)
         yield from _lines(_node_text(node), rect)
         yield "</g>"
@@ -162,10 +162,6 @@ class _Frame:
 def _text(text: str) -> str:
     """One line, for the content of an element or the value of an attribute."""
     return escape(printable(" ".join(text.split())))
-
-
-def _title(lines: Iterable[str]) -> str:
-    return "\n".join(map(_text, lines))
 
 
 def _numbers(*values: float) -> str:

@@ -17,7 +17,7 @@ from app.engine.interpreter import Playing, Result
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import Flow
-from app.flow.part import CallbackKind
+from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import (
     END_OF_INPUT,

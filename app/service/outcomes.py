@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session, TraceLine
-from app.flow.exit import Asked, Exit
 from app.flow.graph import Arrow, Drawing, labelled_edges, onanswer_flows
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold
@@ -21,6 +20,7 @@ from app.flow.language.retry import FAILURES, Retry
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.report import counted
+from app.flow.runtime import Asked, Exit
 
 KEYS: Final = "by keys"
 SPEECH: Final = "by speech"

@@ -11,7 +11,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import AppError, SettingsError
-from app.flow.stamps import Stamps, stamps
+from app.flow.files import Stamps, stamps
 from app.service.library import CURE, Library
 from app.settings import Settings
 from app.settings.fields import SECRETS, variable

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
 from app.errors import AppError
-from app.flow.exit import Asked
 from app.flow.model import Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
+from app.flow.runtime import Asked
 from app.ncco.suggest import nearest
 from app.simulator.legs import CallMoment, Waited
 from app.verify.scenarios import script as steps

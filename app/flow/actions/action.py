@@ -16,7 +16,7 @@ from app.flow.actions.item import Item, refuse_fields
 from app.flow.actions.values import CallField, Constant, Object, in_locale
 from app.flow.language.reader import Reader
 from app.flow.nodes import Place, Text
-from app.flow.part import Callback, Draft, Frame
+from app.flow.runtime import Callback, Draft, Frame
 from app.flow.templates.values import Value
 
 

@@ -14,7 +14,7 @@ from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
-from app.flow.part import Part
+from app.flow.runtime import Part
 from app.flow.scope import ScopeTypes
 from app.flow.templates.values import Computed, Literal, Value
 from app.flow.types import SAMPLE, Sample

@@ -21,7 +21,7 @@ from app.flow.actions.ncco_action import read_action
 from app.flow.actions.values import leaves
 from app.flow.language.reader import Reader
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.part import Draft, Frame, Part
+from app.flow.runtime import Draft, Frame, Part
 from app.flow.templates.compiler import compile_file
 from app.flow.templates.values import Computed, Value
 from app.flow.types import TYPES

@@ -19,7 +19,7 @@ from app.flow.actions.values import Array, Constant, Localised, Object, localise
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
 from app.flow.nodes import Place
-from app.flow.part import Callback, Part
+from app.flow.runtime import Callback, Part
 from app.flow.templates.values import Value
 from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 

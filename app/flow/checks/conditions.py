@@ -12,10 +12,10 @@ from jinja2 import nodes
 
 from app.flow.checks.facts import Facts, tests_of
 from app.flow.checks.graph import direction
-from app.flow.exit import Exit
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.model import Step
+from app.flow.runtime import Exit
 from app.flow.scope import ScopeTypes
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from app.flow.actions.do import values_in
 from app.flow.actions.values import leaves
-from app.flow.exit import Assignment, Target
 from app.flow.language.flow import ReadFlow
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
-from app.flow.part import Part
+from app.flow.runtime import Assignment, Part, Target
 from app.flow.scope import Signature
 from app.flow.templates.references import Reference, references
 from app.flow.templates.values import Computed, Expression, Native, Value

@@ -8,11 +8,11 @@ from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
-from app.flow.exit import Assignment, Edge, Exit
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch
 from app.flow.language.flow import ReadFlow
 from app.flow.language.step import ReadStep
+from app.flow.runtime import Assignment, Edge, Exit
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
 from app.ncco.suggest import nearest
@@ -224,7 +224,7 @@ Node: TypeAlias = tuple[str, str]
 def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """E216 for each cycle without input of the caller that leads from one flow into another."""
     seen: set[Node] = set()
-    for edges_of in EDGE_KINDS if any(flow.runs for flow in flows.values()) else ():
+    for edges_of in EDGE_KINDS if any(flow.reader.runs for flow in flows.values()) else ():
         followed = _FlowEdges(flows, edges_of)
         graph = {(flow.name, name): dict(followed.edges(flow, name)) for flow in flows.values() for name in flow.steps}
         crossing = [

@@ -39,7 +39,7 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Flow
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
     """W213 for a flow in which no call can start, and to which no other flow leads; its name must be right for that."""
-    run = {name for flow in flows for name in flow.runs if name != flow.name}
+    run = {name for flow in flows for name in flow.reader.runs if name != flow.name}
     counts = Counter(flow.name for flow in flows)
     for flow in flows:
         written = flow.words.name if is_flow_name(flow.name) and counts[flow.name] == 1 else None

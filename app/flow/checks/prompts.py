@@ -26,8 +26,8 @@ from app.flow.language.retry import FAILURES
 from app.flow.language.step import ReadStep
 from app.flow.model import Step
 from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.flow.part import Part
 from app.flow.phrases import find, fold
+from app.flow.runtime import Part
 from app.flow.templates.tree import Located, TemplateFile
 from app.flow.templates.values import Computed, Literal
 

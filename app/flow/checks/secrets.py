@@ -25,11 +25,11 @@ from app.flow.checks.facts import (
     targets_of,
     tests_of,
 )
-from app.flow.exit import Assignment, Edge, Exit, Target
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.outcomes import On
 from app.flow.model import Step
 from app.flow.paths import has_path, path_of, root_of, written
+from app.flow.runtime import Assignment, Edge, Exit, Target
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression
 

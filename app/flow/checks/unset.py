@@ -13,11 +13,10 @@ from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
-from app.flow.exit import Edge
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Step
 from app.flow.nodes import Place
-from app.flow.part import Part
+from app.flow.runtime import Edge, Part
 from app.flow.scope import Variable
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression, Value
@@ -156,7 +155,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
     asking, saying = sorted(_lookup_reads(facts)), sorted(_said_reads(facts, texts.keys()))
     if not asking and not saying:
         return
-    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
+    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.reader.runs if name in flows})
     answered = {read.place for read in asking if presence.may_be_answered(read)}
     found = {read.name: issue for read in reversed(asking) if (issue := _check_lookup_read(read, presence, answered))}
     found |= {read.name: issue for read in reversed(saying) if (issue := _check_text_read(read, presence))}

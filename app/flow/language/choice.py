@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
-from app.flow.exit import Assignment, Target
 from app.flow.issues import Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.json_schema import listed, ref
@@ -19,6 +18,7 @@ from app.flow.language.retry import FAILURES
 from app.flow.language.targets import read_sets, read_target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
+from app.flow.runtime import Assignment, Target
 
 Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 

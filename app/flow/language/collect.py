@@ -16,17 +16,16 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
-from app.flow.exit import Asked, Decision, Edge, Go, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.choice import Confidence
-from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
+from app.flow.language.exits import CONDITION, ReadExit, StepSource
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.nodes import Node, Text
-from app.flow.part import Frame, Part
+from app.flow.runtime import Asked, Decision, Edge, Exit, Frame, Go, Outcome, Part, Target
 from app.flow.scope import Variable
 from app.flow.templates.values import Expression
 from app.flow.types import ValueType
@@ -75,7 +74,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class Collect(FlowModel, StepExit):
+class Collect(FlowModel, Exit):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"

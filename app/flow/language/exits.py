@@ -27,7 +27,6 @@ from pydantic import Field
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
-from app.flow.exit import Again, Asked, Decision, Edge, Exit, Go, Jump, Outcome, Target
 from app.flow.issues import RULES, Fix
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.defaults import Defaults
@@ -36,8 +35,8 @@ from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
 from app.flow.language.targets import read_target
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.part import Frame, Part
 from app.flow.paths import has_path
+from app.flow.runtime import Again, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.templates.values import Expression
 
 
@@ -102,40 +101,8 @@ class ReadExit(NamedTuple):
     parts: tuple[Part, ...]
 
 
-class StepExit:
-    """The defaults of every exit; see `app.flow.exit.Exit`.
-
-    Attributes:
-        word: the word of a step that holds this exit.
-        step_words: all words of a step that belong to this exit, `word` included.
-    """
-
-    word: ClassVar[str]
-    step_words: ClassVar[tuple[str, ...]]
-    leaves_at_once: ClassVar[bool] = False
-    is_early: ClassVar[bool] = False
-    asks_again: ClassVar[bool] = False
-
-    @property
-    def asked(self) -> Asked | None:
-        """Nothing is asked of the caller."""
-        return None
-
-    def uses(self) -> Iterator[Part | Expression]:
-        """It uses no values."""
-        yield from ()
-
-    def enter(self, frame: Frame) -> Jump | None:
-        """A webhook decides."""
-        return None
-
-    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """No webhook decides."""
-        return None
-
-
 @dataclass(frozen=True, slots=True)
-class Goto(StepExit):
+class Goto(Exit):
     """`goto`: leads to one target at once."""
 
     word: ClassVar = "goto"
@@ -205,7 +172,7 @@ class Else(FlowModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Branch(StepExit):
+class Branch(Exit):
     """Leads to the first line that holds, else to the last."""
 
     word: ClassVar = "branch"
@@ -317,7 +284,7 @@ class HoldOutcomes(FlowModel):
     """The time in `up_to` has passed."""
 
 
-class Hold(FlowModel, StepExit):
+class Hold(FlowModel, Exit):
     """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"

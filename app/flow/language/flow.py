@@ -208,11 +208,6 @@ class ReadFlow:
         return self.words.name.value if self.words.name else ""
 
     @property
-    def runs(self) -> Set[str]:
-        """The names of the flows that it may run."""
-        return self.reader.runs
-
-    @property
     def is_whole(self) -> bool:
         """Whether nothing at the top of the file was dropped as unknown."""
         return self.words.written.is_whole

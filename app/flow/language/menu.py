@@ -13,19 +13,18 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from app.flow.actions.waits import with_input
-from app.flow.exit import Asked, Decision, Edge, Go, Outcome
 from app.flow.language.choice import Choice, Menu, read_menu
-from app.flow.language.exits import ReadExit, StepExit, StepSource
+from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.reader import Reader
 from app.flow.language.retry import Retry
 from app.flow.nodes import Map, Node, Place
-from app.flow.part import Frame, Part
 from app.flow.phrases import find, fold
+from app.flow.runtime import Asked, Decision, Edge, Exit, Frame, Go, Outcome, Part
 from app.flow.templates.values import Expression
 
 
 @dataclass(frozen=True, slots=True)
-class Choices(StepExit):
+class Choices(Exit):
     """Waits for an `input`; each choice leads to its target."""
 
     word: ClassVar = "choices"

@@ -27,13 +27,12 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
-from app.flow.exit import Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.issues import RULES, Fix
-from app.flow.language.exits import ReadExit, StepExit, StepSource
+from app.flow.language.exits import ReadExit, StepSource
 from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.nodes import Map, Node, Place
-from app.flow.part import Frame
+from app.flow.runtime import Decision, Edge, Exit, Frame, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.scope import Signature
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
@@ -77,7 +76,7 @@ def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeTarget]:
 
 
 @dataclass(frozen=True, slots=True)
-class On(StepExit):
+class On(Exit):
     """Waits for the events of a connect, or for a checkpoint."""
 
     word: ClassVar = "on"
@@ -156,7 +155,7 @@ class On(StepExit):
 
 
 @dataclass(frozen=True, slots=True)
-class RunFlow(StepExit):
+class RunFlow(Exit):
     """Leads into another flow; what that flow returns decides."""
 
     word: ClassVar = "run"

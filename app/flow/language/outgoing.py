@@ -18,12 +18,12 @@ from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Object
-from app.flow.exit import Assignment
 from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.language.reader import Reader, items
 from app.flow.language.targets import read_given
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.runtime import Assignment
 from app.flow.scope import Param, ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.templates.values import Value

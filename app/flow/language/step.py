@@ -12,7 +12,6 @@ from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
-from app.flow.exit import Assignment, Exit, Target
 from app.flow.language.base import FlowModel, ReadWith, as_node
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
@@ -27,6 +26,7 @@ from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node, Text, walk
+from app.flow.runtime import Assignment, Exit, Target
 
 ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]
 
@@ -131,7 +131,8 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     if step_exit is None:
         return replace(unread, error=error)
     sent = (words.asks, words.sends, words.events)
-    step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, error, words.tail, *sent)
+    exit_place = fields.at(kind.word) if kind else place
+    step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, exit_place, error, words.tail, *sent)
     return ReadStep(name, entry.key, step, step.exit, error, not lost, source if is_whole else None)
 
 

@@ -16,7 +16,6 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.fields import JsonField, in_each_locale
-from app.flow.exit import Assignment, Runs, Target
 from app.flow.issues import Fix, did_you_mean
 from app.flow.language.base import FlowModel, as_node
 from app.flow.language.json_schema import ANYTHING, named, offered, ref
@@ -25,6 +24,7 @@ from app.flow.language.reader import HINTS, Reader
 from app.flow.language.variables import guess_type, warn_of_flags
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
+from app.flow.runtime import Assignment, Runs, Target
 from app.flow.scope import RESERVED, Param, Variable
 from app.flow.templates.values import Value
 from app.flow.types import words

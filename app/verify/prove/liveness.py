@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from app.flow.exit import Assignment, Edge, Target
 from app.flow.language.collect import Collect
 from app.flow.language.menu import Choices
 from app.flow.model import Flow, Step
+from app.flow.runtime import Assignment, Edge, Target
 from app.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from app.verify.prove.uses import (
     DECIDES,

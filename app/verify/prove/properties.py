@@ -14,12 +14,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 from app.flow.actions.action import DETECTIONS, DISCONNECTED
 from app.flow.actions.do import actions_of
-from app.flow.exit import Target
 from app.flow.issues import FlowRule
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
+from app.flow.runtime import Target
 from app.ncco.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of

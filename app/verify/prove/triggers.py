@@ -18,11 +18,11 @@ from app.engine.interpreter import Playing
 from app.engine.outcome import CONNECTED
 from app.flow.actions.action import DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
 from app.flow.actions.values import Object
-from app.flow.exit import Asked
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Hold
 from app.flow.language.outcomes import On
 from app.flow.model import Flow, Step
+from app.flow.runtime import Asked
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.literals import Compared, around

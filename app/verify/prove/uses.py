@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent, tests_of
-from app.flow.exit import Assignment, Edge, Runs, Target
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step
+from app.flow.runtime import Assignment, Edge, Runs, Target
 from app.flow.templates.values import Expression, Value
 from app.verify.prove.expressions import RETURNED, Path
 

@@ -19,7 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from app.flow.part import CallbackKind
+from app.flow.runtime import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.engine.outcome import hear_connected, hear_input, hear_status
-from app.flow.exit import Asked
+from app.flow.runtime import Asked
 from app.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 
 MENU = Asked(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
-from app.flow.exit import Decision, Exit, Outcome
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.flow.part import Frame
+from app.flow.runtime import Decision, Exit, Frame, Outcome
 
 PATH = "flows/test.yaml"
 HEAD = "flow: test\ndefault: true\nstart: hello\n"

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.flow.loader import load_files
-from app.flow.part import CallbackKind
+from app.flow.runtime import CallbackKind
 from app.service.calls import CallService, Policy
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library

@@ -10,7 +10,7 @@ import httpx
 
 from app.errors import StoreUnavailable, UnknownWait
 from app.flow.model import Project
-from app.flow.part import CallbackKind
+from app.flow.runtime import CallbackKind
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library

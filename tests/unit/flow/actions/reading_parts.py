@@ -12,7 +12,7 @@ from app.flow.actions.waits import with_dial, with_input
 from app.flow.language.reader import Reader
 from app.flow.language.step import StepWords
 from app.flow.nodes import Map, Node, Place
-from app.flow.part import Draft, Frame, Part
+from app.flow.runtime import Draft, Frame, Part
 from app.flow.scope import Variable, scope_types
 from app.flow.source import read_yaml
 from app.flow.types import TYPES

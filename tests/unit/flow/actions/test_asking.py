@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.part import Callback
+from app.flow.runtime import Callback
 from tests.unit.flow.actions.reading_parts import ask, drafts, play
 
 MENU = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 1}, "speech": {"context": ["sales", "support"]}}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.flow.actions.waits import targets_count
-from app.flow.part import Callback
+from app.flow.runtime import Callback
 from tests.unit.flow.actions.reading_parts import dial, drafts, play
 
 TALK = {"action": "talk", "text": "One moment."}

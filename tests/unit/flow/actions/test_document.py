@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from app.flow.part import Callback
+from app.flow.runtime import Callback
 from tests.unit.flow.actions.reading_parts import drafts, faults_of, parts_of, play
 
 ITEM = "- ncco: list.json.j2"

@@ -1,14 +1,96 @@
-"""How a step ends: its exit decides what the outcome of a wait means, and at which target the call goes on."""
+"""What a step does in a call: its parts are rendered, and its exit decides where the call goes.
+
+- The parts are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
+- Then the exit is entered. It either jumps at once (`Exit.enter` returns a `Jump`) or waits for a webhook.
+- What a webhook means is an `Outcome`. The exit decides where it leads (`Exit.decide` returns a `Decision`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from app.flow.nodes import Place
-from app.flow.part import Frame, Part
 from app.flow.templates.values import Expression, Value
+
+CallbackKind = Literal["input", "notify", "event", "onanswer"]
+
+
+def allow_any_number(number: str) -> bool:
+    """Always true: any number may be dialled."""
+    return True
+
+
+class Frame(NamedTuple):
+    """What a part or an exit may look at while it runs.
+
+    Attributes:
+        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
+        position: the index of the target of a connect list that rings now; 0 on entering.
+        waited: seconds since the step was entered.
+        may_dial: whether a computed number or address may be dialled; "" means that it is not a number.
+        dials_left: how many more numbers the call may dial.
+    """
+
+    names: Mapping[str, Any]
+    position: int = 0
+    waited: float = 0.0
+    may_dial: Callable[[str], bool] = allow_any_number
+    dials_left: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
+
+    Attributes:
+        kind: the route that receives it.
+        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
+        steers: whether its reply may replace the NCCO.
+        sensitive: whether what the caller keys in must not be written anywhere.
+    """
+
+    kind: CallbackKind
+    name: str
+    steers: bool
+    sensitive: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """One NCCO action of one turn, which the engine may still change.
+
+    Attributes:
+        action: the NCCO action.
+        callback: the webhook that it asks for.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the
+            allow-list; "" when the flow file names it literally.
+        shape: identifies the properties that decide whether an order of actions is valid; drafts with the same shape
+            have the same ones. 0 when they may differ from call to call.
+        computed: the options of the action that are computed in each call; the others never change.
+        heard: the flow that the called party hears before it is joined, and the params of that flow
+            (`{"flow": .., "given": {..}}`); None when it hears no flow. The engine writes the `url` of its `onAnswer`.
+    """
+
+    action: dict[str, Any]
+    callback: Callback | None = None
+    dials: str = ""
+    shape: int = 0
+    computed: tuple[str, ...] = ()
+    heard: Mapping[str, Any] | None = None
+
+
+class Part(Protocol):
+    """One item of `do`, in its file under app/flow/actions/."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """Its actions in this call. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,34 +278,40 @@ class Decision:
     next_target: int = 0
 
 
-class Exit(Protocol):
+class Exit(ABC):
     """How a step ends; the exits are in `app.flow.language`.
 
-    With `leaves_at_once` a call leaves the step on entering, without a webhook. With `is_early` it may decide before
-    the step plays anything. With `asks_again` the step's lookups run again before it decides on a webhook.
+    Attributes:
+        word: the word of a step that holds this exit.
+        step_words: all words of a step that belong to this exit, `word` included.
+        leaves_at_once: a call leaves the step on entering, without a webhook.
+        is_early: it may decide before the step plays anything.
+        asks_again: the step's lookups run again before it decides on a webhook.
     """
 
     word: ClassVar[str]
-    leaves_at_once: ClassVar[bool]
-    is_early: ClassVar[bool]
-    asks_again: ClassVar[bool]
-
-    @property
-    def place(self) -> Place:
-        """Where it is written."""
+    step_words: ClassVar[tuple[str, ...]]
+    leaves_at_once: ClassVar[bool] = False
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
 
     @property
     def asked(self) -> Asked | None:
         """What its `input` asks for; None when it asks for none."""
+        return None
 
+    @abstractmethod
     def edges(self) -> Iterator[Edge]:
         """Every way out."""
 
     def uses(self) -> Iterator[Part | Expression]:
         """What it plays by itself, and the conditions that it tests."""
+        yield from ()
 
     def enter(self, frame: Frame) -> Jump | None:
         """Decide at once, or None: a webhook decides. Raises RenderError."""
+        return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Decide by the outcome, after `tries` failed tries; None: the call does not move. Raises RenderError."""
+        return None
