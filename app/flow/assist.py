@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from app.flow.grammar.json_schema import JsonSchema
 from app.flow.hours.calendar import hours_type
 from app.flow.language.flow import read_flow
-from app.flow.language.json_schema import JsonSchema
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
 from app.flow.names import KINDS, Kind, Name, ProjectNames

@@ -19,11 +19,11 @@ from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import SUFFIXES, read_project
+from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
-from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from app.flow.language.reader import items
+from app.flow.grammar.reader import items
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK, SourceFile

@@ -39,7 +39,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
-from app.flow.language.reader import has_braces
+from app.flow.grammar.reader import has_braces
 from app.flow.language.returns import described, is_described
 from app.flow.nodes import Map, Node, Seq, Text, texts_in, walk
 from app.flow.paths import Path

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple, cast
 
-from app.flow.language.json_schema import JsonSchema, has, ref
+from app.flow.grammar.json_schema import JsonSchema, has, ref
 from app.flow.language.schema import definitions
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.source import read_yaml

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, Self
 
 from app.flow.actions.item import Item, refuse_fields
-from app.flow.actions.values import CallField, Constant, Object, in_locale
-from app.flow.language.reader import Reader
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import CallField, Constant, Object, in_locale
 from app.flow.nodes import Place, Text
 from app.flow.runtime import Callback, Draft, Frame
 from app.flow.templates.values import Value

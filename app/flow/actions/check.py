@@ -10,8 +10,8 @@ from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.do import Document
-from app.flow.actions.values import Array, Object, find, in_locale, leaves
 from app.flow.actions.waits import targets_count
+from app.flow.grammar.values import Array, Object, find, in_locale, leaves
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
 from app.flow.runtime import Part

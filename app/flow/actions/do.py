@@ -15,11 +15,11 @@ from typing import Any, Final
 from app.errors import RenderError
 from app.flow.actions.action import Action, observer, read_checkpoint
 from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, read_connect
-from app.flow.actions.fields import in_every_locale
 from app.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
-from app.flow.actions.values import leaves
-from app.flow.language.reader import Reader
+from app.flow.grammar.fields import in_every_locale
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import leaves
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.runtime import Draft, Frame, Part
 from app.flow.templates.compiler import compile_file

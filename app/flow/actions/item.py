@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.flow.actions.fields import MapField, action_shape
+from app.flow.grammar.fields import MapField, action_shape
+from app.flow.grammar.reader import HINTS, Reader, meaning_of
 from app.flow.issues import Fix
-from app.flow.language.reader import HINTS, Reader, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.ncco.actions import SHAPES
 from app.ncco.suggest import nearest

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.flow.actions.action import Action, literal, may_be_true, observer
-from app.flow.actions.fields import Field, JsonField, ListField, LocalField, action_shape
 from app.flow.actions.item import Item, gather, has_duplicate, rename
-from app.flow.actions.values import Constant, Localised, localised
-from app.flow.language.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
-from app.flow.language.reader import Reader
+from app.flow.grammar.fields import Field, JsonField, ListField, LocalField, action_shape
+from app.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import Constant, Localised, localised
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.templates.values import Value
 from app.ncco.actions import SHAPES

@@ -15,9 +15,9 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
-from app.flow.actions.values import Array, Constant, Localised, Object, localised
-from app.flow.language.locales import Locale
-from app.flow.language.reader import Reader
+from app.flow.grammar.locales import Locale
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import Array, Constant, Localised, Object, localised
 from app.flow.nodes import Place
 from app.flow.runtime import Callback, Part
 from app.flow.templates.values import Value

@@ -21,8 +21,8 @@ from app.flow.actions.action import Action
 from app.flow.actions.check import as_sent, path_of
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
-from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
+from app.flow.grammar.values import Object, find, leaves
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import Branch

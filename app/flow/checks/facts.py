@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.flow.actions.do import values_in
-from app.flow.actions.values import leaves
+from app.flow.grammar.values import leaves
 from app.flow.language.flow import ReadFlow
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup

@@ -14,14 +14,14 @@ from itertools import pairwise, product
 from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
-from app.flow.actions.values import Localised, Object, in_locale
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import Localised, Object, in_locale
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.collect import Collect
 from app.flow.language.exits import StepSource
 from app.flow.language.flow import ReadFlow
 from app.flow.language.menu import Choices
-from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES
 from app.flow.language.step import ReadStep
 from app.flow.model import Step

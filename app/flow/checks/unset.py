@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
-from app.flow.actions.values import Object, find
 from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
+from app.flow.grammar.values import Object, find
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Step
 from app.flow.nodes import Place

@@ -11,11 +11,11 @@ from app.flow.checks.conditions import check_conditions
 from app.flow.checks.facts import Facts, facts_of
 from app.flow.checks.secrets import SensitiveReads
 from app.flow.checks.unset import check_never_set, check_unset
+from app.flow.grammar.locales import Locale
+from app.flow.grammar.targets import RETURNED
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
-from app.flow.language.locales import Locale
 from app.flow.language.shared import Sections
-from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
 
 _USES: Final = (

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.json_schema import TEXT, JsonSchema, about, listed, named, ref
+from app.flow.grammar.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
@@ -23,9 +26,6 @@ from app.flow.hours.holidays import (
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import TEXT, JsonSchema, about, listed, named, ref
-from app.flow.language.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure

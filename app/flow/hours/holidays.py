@@ -17,12 +17,12 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
+from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.json_schema import TEXT, listed
+from app.flow.grammar.reader import HINTS, Reader, is_missing
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
-from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import TEXT, listed
-from app.flow.language.reader import HINTS, Reader, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.ncco.suggest import nearest
 

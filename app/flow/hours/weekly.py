@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from app.flow.grammar.reader import HINTS, Reader, is_missing, meaning_of
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
 from app.flow.issues import Fix, did_you_mean
-from app.flow.language.reader import HINTS, Reader, is_missing, meaning_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 

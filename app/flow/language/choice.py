@@ -9,13 +9,13 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.json_schema import listed, ref
+from app.flow.grammar.locales import speaks_several, split
+from app.flow.grammar.reader import HINTS, Reader, has_braces, items
+from app.flow.grammar.targets import read_sets, read_target
 from app.flow.issues import Fix
-from app.flow.language.base import FlowModel, ReadWith, SetByCode
-from app.flow.language.json_schema import listed, ref
-from app.flow.language.locales import speaks_several, split
-from app.flow.language.reader import HINTS, Reader, has_braces, items
 from app.flow.language.retry import FAILURES
-from app.flow.language.targets import read_sets, read_target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
 from app.flow.runtime import Assignment, Target

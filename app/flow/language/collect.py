@@ -16,14 +16,14 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.waits import with_input
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.json_schema import TEXT, offered
+from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
-from app.flow.language.base import FlowModel, ReadWith, SetByCode
 from app.flow.language.choice import Confidence
 from app.flow.language.exits import CONDITION, ReadExit, StepSource
-from app.flow.language.json_schema import TEXT, offered
-from app.flow.language.reader import HINTS, Reader
 from app.flow.language.retry import Retry
-from app.flow.language.variables import is_variable_name
 from app.flow.nodes import Node, Text
 from app.flow.runtime import Asked, Decision, Edge, Exit, Frame, Go, Outcome, Part, Target
 from app.flow.scope import Variable

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
-from app.flow.language.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.json_schema import ref
+from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.targets import read_target
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
-from app.flow.language.json_schema import ref
-from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
-from app.flow.language.targets import read_target
 from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
 

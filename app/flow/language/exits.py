@@ -27,13 +27,13 @@ from pydantic import Field
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, duration
+from app.flow.grammar.json_schema import TEXT, ref
+from app.flow.grammar.reader import HINTS, Fields, Reader, is_missing, items
+from app.flow.grammar.targets import read_target
 from app.flow.issues import RULES, Fix
-from app.flow.language.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.language.defaults import Defaults
-from app.flow.language.json_schema import TEXT, ref
-from app.flow.language.reader import HINTS, Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
-from app.flow.language.targets import read_target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
 from app.flow.runtime import Again, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target

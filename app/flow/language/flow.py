@@ -9,17 +9,12 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.issues import Fix, FlowIssue
-from app.flow.language.base import FlowModel, ReadWith, as_node
-from app.flow.language.defaults import Defaults, read_defaults
-from app.flow.language.hooks import HookDefinition, read_events
-from app.flow.language.json_schema import TEXT, listed, named, offered, ref
-from app.flow.language.locales import Locale
-from app.flow.language.reader import HINTS, Fields, Reader, dedented_keys, is_missing
-from app.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
-from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
-from app.flow.language.targets import read_target
-from app.flow.language.variables import (
+from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
+from app.flow.grammar.locales import Locale
+from app.flow.grammar.reader import HINTS, Fields, Reader, dedented_keys, is_missing
+from app.flow.grammar.targets import read_target
+from app.flow.grammar.variables import (
     Declaration,
     DeclaredVariables,
     constant_types,
@@ -28,6 +23,11 @@ from app.flow.language.variables import (
     read_variables,
     with_collected,
 )
+from app.flow.issues import Fix, FlowIssue
+from app.flow.language.defaults import Defaults, read_defaults
+from app.flow.language.hooks import HookDefinition, read_events
+from app.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
+from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, scope_types

@@ -25,11 +25,13 @@ from pydantic import Field
 from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document
-from app.flow.actions.values import Object, leaves
+from app.flow.grammar.base import ReadWith, as_node
+from app.flow.grammar.json_schema import ANYTHING, TEXT, JsonSchema, has, named, ref
+from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
+from app.flow.grammar.values import Object, leaves
+from app.flow.grammar.variables import read_params
 from app.flow.issues import Fix
-from app.flow.language.base import ReadWith, as_node
 from app.flow.language.exits import StepSource
-from app.flow.language.json_schema import ANYTHING, TEXT, JsonSchema, has, named, ref
 from app.flow.language.mail import MailDefinition
 from app.flow.language.outcomes import OTHERWISE, OUTCOMES
 from app.flow.language.outgoing import (
@@ -42,8 +44,6 @@ from app.flow.language.outgoing import (
     read_url,
     scope_with,
 )
-from app.flow.language.reader import HINTS, Fields, Reader, read_fields
-from app.flow.language.variables import read_params
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.scope import Param
 from app.flow.templates.values import Native, Value

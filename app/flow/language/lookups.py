@@ -22,12 +22,12 @@ from jinja2 import nodes
 from pydantic import Field
 
 from app.errors import RenderError
-from app.flow.language.base import ReadWith, SetByCode, as_node, duration
-from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
+from app.flow.grammar.base import ReadWith, SetByCode, as_node, duration
+from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
+from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
+from app.flow.grammar.variables import is_variable_name, read_params
 from app.flow.language.outgoing import Definition, Named, Url, read_json, read_named, scope_with
-from app.flow.language.reader import HINTS, Fields, Reader, has_braces
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
-from app.flow.language.variables import is_variable_name, read_params
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
 from app.flow.scope import Param

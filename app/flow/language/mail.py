@@ -16,12 +16,12 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from app.flow.actions.values import leaves
+from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
-from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import TEXT
 from app.flow.language.outgoing import plain_text
-from app.flow.language.reader import HINTS, Reader
 from app.flow.nodes import Node
 from app.flow.templates.values import Value
 from app.flow.types import TYPES, ValueType

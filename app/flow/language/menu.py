@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from app.flow.actions.waits import with_input
+from app.flow.grammar.reader import Reader
 from app.flow.language.choice import Choice, Menu, read_menu
 from app.flow.language.exits import ReadExit, StepSource
-from app.flow.language.reader import Reader
 from app.flow.language.retry import Retry
 from app.flow.nodes import Map, Node, Place
 from app.flow.phrases import find, fold

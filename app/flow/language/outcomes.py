@@ -27,10 +27,10 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
+from app.flow.grammar.reader import HINTS, Fields, Reader, meaning_of, read_fields
+from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepSource
-from app.flow.language.reader import HINTS, Fields, Reader, meaning_of, read_fields
-from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Decision, Edge, Exit, Frame, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.scope import Signature

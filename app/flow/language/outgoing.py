@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from app.flow.actions.fields import JsonField
-from app.flow.actions.values import Object
-from app.flow.language.base import FlowModel, ReadWith, SetByCode, as_node
-from app.flow.language.json_schema import ANYTHING, TEXT, named, ref
-from app.flow.language.reader import Reader, items
-from app.flow.language.targets import read_given
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, as_node
+from app.flow.grammar.fields import JsonField
+from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
+from app.flow.grammar.reader import Reader, items
+from app.flow.grammar.targets import read_given
+from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import Assignment
 from app.flow.scope import Param, ScopeTypes

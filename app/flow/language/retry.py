@@ -23,12 +23,12 @@ from pydantic import Field
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
-from app.flow.actions.values import Constant
-from app.flow.language.base import FlowModel, ReadWith
-from app.flow.language.json_schema import ref
-from app.flow.language.locales import split, stands_for_locales
-from app.flow.language.reader import HINTS, Fields, Reader, items
-from app.flow.language.targets import is_target, read_target
+from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.json_schema import ref
+from app.flow.grammar.locales import split, stands_for_locales
+from app.flow.grammar.reader import HINTS, Fields, Reader, items
+from app.flow.grammar.targets import is_target, read_target
+from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import Again, Decision, Edge, Go, Outcome, Part, Target
 

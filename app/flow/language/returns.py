@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
+from app.flow.grammar.reader import Fields, Reader, has_braces
+from app.flow.grammar.variables import DECLARABLE, read_type
 from app.flow.language.outgoing import plain_json, read_json
-from app.flow.language.reader import Fields, Reader, has_braces
-from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_first_key
 from app.flow.templates.filters import MAX_TEXT

@@ -12,17 +12,10 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from app.flow.actions.connect import BY_FIELDS, ON_ANSWER
-from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.actions.item import ACTIONS, KINDS
-from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
-from app.flow.hours.declaration import HoursWords
-from app.flow.language.base import FlowModel
-from app.flow.language.choice import Choice
-from app.flow.language.defaults import DefaultWords, ErrorLine
-from app.flow.language.exits import Arm, Else, HoldOutcomes
-from app.flow.language.flow import FlowWords, Limits
-from app.flow.language.hooks import EVENTS, HookDefinition
-from app.flow.language.json_schema import (
+from app.flow.grammar.base import FlowModel
+from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from app.flow.grammar.json_schema import (
     ANYTHING,
     FILE,
     FLAG,
@@ -40,15 +33,22 @@ from app.flow.language.json_schema import (
     per_locale,
     ref,
 )
-from app.flow.language.locales import Locale
+from app.flow.grammar.locales import Locale
+from app.flow.grammar.targets import FORMS
+from app.flow.grammar.variables import DECLARABLE, TYPE, Declaration
+from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
+from app.flow.hours.declaration import HoursWords
+from app.flow.language.choice import Choice
+from app.flow.language.defaults import DefaultWords, ErrorLine
+from app.flow.language.exits import Arm, Else, HoldOutcomes
+from app.flow.language.flow import FlowWords, Limits
+from app.flow.language.hooks import EVENTS, HookDefinition
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
 from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
-from app.flow.language.targets import FORMS
-from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 from app.ncco.actions import ENDPOINT, SHAPES
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]

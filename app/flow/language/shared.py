@@ -17,16 +17,16 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import gather
+from app.flow.grammar.base import FlowModel, as_node
+from app.flow.grammar.json_schema import ref
+from app.flow.grammar.locales import Locale, read_locales
+from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.language.base import FlowModel, as_node
 from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
-from app.flow.language.json_schema import ref
-from app.flow.language.locales import Locale, read_locales
 from app.flow.language.lookups import LookupDefinition, read_lookups
-from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.nodes import Map, Node, Text
 from app.flow.scope import Signature, scope_types
 from app.flow.types import ANY, words

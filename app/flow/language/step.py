@@ -12,18 +12,18 @@ from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
-from app.flow.language.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.targets import read_sets, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
 from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
-from app.flow.language.json_schema import ANYTHING, named, offered, ref
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
-from app.flow.language.reader import HINTS, Fields, Reader
-from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node, Text, walk
 from app.flow.runtime import Assignment, Exit, Target

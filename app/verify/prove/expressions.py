@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
-from app.flow.actions.values import CallField, Localised, leaves
+from app.flow.grammar.values import CallField, Localised, leaves
 from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from app.flow.templates.values import Computed, Expression, Native, Value
 

@@ -15,7 +15,7 @@ from jinja2 import nodes
 
 from app.flow.actions.action import Action
 from app.flow.actions.do import actions_of
-from app.flow.actions.values import Array, Object, leaves
+from app.flow.grammar.values import Array, Object, leaves
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step
 from app.flow.templates.references import Occurrence, is_computed, walk

@@ -17,7 +17,7 @@ from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
 from app.engine.outcome import CONNECTED
 from app.flow.actions.action import DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
-from app.flow.actions.values import Object
+from app.flow.grammar.values import Object
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Hold
 from app.flow.language.outcomes import On

@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.actions.do import values_in
-from app.flow.actions.values import leaves
 from app.flow.checks.facts import parts_of
+from app.flow.grammar.reader import Reader
+from app.flow.grammar.values import leaves
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.mail import ADDRESSES
-from app.flow.language.reader import Reader
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.templates.values import Computed, Native

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.flow.language.reader import items
+from app.flow.grammar.reader import items
 from app.flow.names import Kind, Name
 from app.flow.nodes import Map, Node, Text
 from app.flow.source import read_yaml

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from app.engine.session import from_json
+from app.flow.grammar.reader import Reader
 from app.flow.issues import FlowIssue, by_place
-from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
 from app.service.calls import AnswerLookups, CallService, Policy
 from app.service.library import Library

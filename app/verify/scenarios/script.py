@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field
 
-from app.flow.language.base import ReadWith
-from app.flow.language.json_schema import TEXT
-from app.flow.language.reader import Fields, Reader
+from app.flow.grammar.base import ReadWith
+from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.reader import Fields, Reader
 from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
 from app.simulator.durations import plain

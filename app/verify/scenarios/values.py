@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, milliseconds
+from app.flow.grammar.json_schema import TEXT, JsonSchema
+from app.flow.grammar.reader import Fields, N, Reader, is_missing, items
 from app.flow.issues import Fix, FlowRule
-from app.flow.language.base import FlowModel, ReadWith, SetByCode, milliseconds
-from app.flow.language.json_schema import TEXT, JsonSchema
-from app.flow.language.reader import Fields, N, Reader, is_missing, items
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.actions.item import ACTIONS
+from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from tests.system.docs.headings import section, things_of
 from tests.system.docs.options_page import PAGE, page
 

@@ -9,11 +9,11 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.grammar.locales import Locale
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.exits import HoldOutcomes
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import EVENT, EVENTS
-from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords

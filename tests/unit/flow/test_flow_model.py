@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field
 
-from app.flow.language.base import FlowModel, ReadWith, SetByCode
-from app.flow.language.reader import Reader
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.reader import Reader
 from app.flow.nodes import Map, Node
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml

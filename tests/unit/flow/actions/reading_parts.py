@@ -9,7 +9,7 @@ from typing import Any
 
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import with_dial, with_input
-from app.flow.language.reader import Reader
+from app.flow.grammar.reader import Reader
 from app.flow.language.step import StepWords
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Draft, Frame, Part

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from app.flow.actions.values import OurNumber
+from app.flow.grammar.values import OurNumber
 from app.flow.nodes import Place
 
 HERE = Place("flows/a.yaml", 1, 1)

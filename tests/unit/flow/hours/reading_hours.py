@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import FlowIssue
-from app.flow.language.reader import Reader
 from app.flow.nodes import Map
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml

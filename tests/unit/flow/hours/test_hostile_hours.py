@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import hours_view
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.hours.year import summarise
-from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import scope_types
 from app.flow.types import DATETIME

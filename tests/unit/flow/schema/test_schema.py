@@ -10,8 +10,10 @@ import pytest
 
 from app.cli.explain import write_example
 from app.flow import names as flow_names
-from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.grammar.fields import ENDPOINT_TYPES
+from app.flow.grammar.locales import Locale
+from app.flow.grammar.variables import Declaration
 from app.flow.hours.declaration import HoursWords
 from app.flow.issues import RULES, RUNNING_RULES
 from app.flow.language.choice import Choice
@@ -19,13 +21,11 @@ from app.flow.language.collect import Collect
 from app.flow.language.defaults import DefaultWords
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
-from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.retry import RetryWords
 from app.flow.language.schema import flow_schema
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import StepWords
-from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
 from app.flow.names import ProjectNames
 from tests.system.repository.tracked import ROOT, tracked_files

@@ -15,10 +15,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
+from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.issues import Fix, did_you_mean
-from app.flow.language.base import FlowModel, ReadWith, SetByCode
-from app.flow.language.json_schema import TEXT
-from app.flow.language.reader import HINTS, Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
 from app.ncco.languages import RECOGNISED_CODES, VOICES

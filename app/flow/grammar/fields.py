@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from jinja2 import nodes
 from pydantic.alias_generators import to_snake
 
-from app.flow.actions.values import Array, Constant, Object, localised
+from app.flow.grammar.base import schema_of
+from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, JsonSchema, about, computed, listed, mapped, per_locale
+from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
+from app.flow.grammar.reader import Reader, has_braces, read_fields
+from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
-from app.flow.language.base import schema_of
-from app.flow.language.json_schema import ANYTHING, FILE, TEXT, JsonSchema, about, computed, listed, mapped, per_locale
-from app.flow.language.locales import Locale, in_locale, split, stands_for_locales
-from app.flow.language.reader import Reader, has_braces, read_fields
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates.checker import Checker
 from app.flow.templates.compiler import compile_file, compile_value

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
+from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.json_schema import ANYTHING, JsonSchema, one_of
+from app.flow.grammar.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
 from app.flow.issues import Fix
-from app.flow.language.base import FlowModel, ReadWith, as_node
-from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
-from app.flow.language.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, ScopeTypes, Signature, Variable, scope_types
 from app.flow.types import ANY, TYPES, ValueType, words

@@ -33,9 +33,9 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
+from app.flow.grammar.json_schema import FLAG, TEXT, JsonSchema, mapped, number, one_of
+from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import Fix
-from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, mapped, number, one_of
-from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.nodes import Map, Node, Place
 from app.flow.types import TYPES, ValueType, words
 

@@ -15,13 +15,13 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.actions.fields import JsonField, in_each_locale
+from app.flow.grammar.base import FlowModel, as_node
+from app.flow.grammar.fields import JsonField, in_each_locale
+from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from app.flow.grammar.locales import report_unknown
+from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean
-from app.flow.language.base import FlowModel, as_node
-from app.flow.language.json_schema import ANYTHING, named, offered, ref
-from app.flow.language.locales import report_unknown
-from app.flow.language.reader import HINTS, Reader
-from app.flow.language.variables import guess_type, warn_of_flags
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
 from app.flow.runtime import Assignment, Runs, Target
