@@ -84,11 +84,12 @@ class Passwords:
             self._waiting -= 1
 
     def _require_few(self, client: str) -> None:
-        of_all = [failed_at for failed_at, _ in self._failures]
-        own = [failed_at for failed_at, who in self._failures if who == client]
+        now = self._clock()
+        of_all = [(at, who) for at, who in self._failures if at <= now]  # none of before the clock was set back
+        own = [(at, who) for at, who in of_all if who == client]
         for failures, most in ((of_all, MAX_FAILURES_OF_ALL), (own, MAX_FAILURES)):
             if len(failures) >= most:
-                wait_s = (failures[-most] + WINDOW - self._clock()).total_seconds()
+                wait_s = (failures[-most][0] + WINDOW - now).total_seconds()
                 if wait_s > 0:
                     raise TooManyLogins(ceil(wait_s))
 

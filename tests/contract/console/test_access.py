@@ -279,6 +279,15 @@ async def test_wrong_passwords_close_the_login_for_one_address(
     assert status == await status_after_ten_failures(app, *clients)
 
 
+async def test_a_clock_that_is_set_back_does_not_keep_the_login_closed() -> None:
+    clock = Clock()
+    async with browser(production(clock)) as owner:
+        wrong = [(await log_in(owner, "wrong")).status_code for _ in range(11)]
+        clock.now -= timedelta(days=1)
+        later = await log_in(owner, PASSWORDS["change"])
+    assert (429, 303) == (wrong[-1], later.status_code)
+
+
 async def test_a_hundred_wrong_passwords_from_many_addresses_close_it_for_everybody() -> None:
     clock = Clock()
     app = production(clock)
