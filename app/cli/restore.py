@@ -11,7 +11,7 @@ from app.cli.backup import places_of
 from app.cli.environment import server_settings
 from app.cli.output import FINE, CannotRun
 from app.errors import SettingsError
-from app.flow.report import printable
+from app.flow.report import counted, printable
 from app.service.backup import KEY, RECORDINGS, fingerprint, read_manifest, restore_backup
 from app.settings import Settings
 
@@ -47,7 +47,7 @@ def command(file: Path, *, replace: bool) -> int:
     )
     if recordings:
         where = places.recordings.place if places.recordings else "not kept, since NCCO_RECORDINGS is off"
-        click.echo(f"{recordings:,} recordings: {where}")
+        click.echo(f"{counted(recordings, 'recording')}: {where}")
     if not _own_prints(settings) & set(manifest.keys):
         cure = "set NCCO_KEY, or VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, as the server had them"
         if KEY in manifest.files and places.key is None:

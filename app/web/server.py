@@ -344,7 +344,7 @@ class Supervisor(Multiprocess):
                     self._signal_workers(signal.SIGINT)
                     until = min(until, time.monotonic() + WORKER_S)
                 if time.monotonic() > until:
-                    structlog.get_logger().error("worker killed", problem="it does not end")
+                    structlog.get_logger().error("worker killed", pid=process.pid, problem="it does not end")
                     process.kill()
 
     def _signal_workers(self, number: signal.Signals) -> None:

@@ -270,7 +270,7 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     assert "cure: add --replace to delete it" in refused.stderr
     assert here == unchanged
     assert 0 == done.exit_code, done.stderr
-    assert "1 recordings" in done.stdout
+    assert "1 recording:" in done.stdout
     assert "leg-1" in home.ncco("calls").stdout
     assert [RECORDING] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
     assert 1_700_000_000 == (data / "ncco.db-recordings" / RECORDING).stat().st_mtime
