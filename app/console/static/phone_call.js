@@ -87,6 +87,7 @@ function show(html) {
   $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);
   if (isAtEnd) $("log").scrollTop = $("log").scrollHeight;
+  if (isNew) $("caller").scrollIntoView({ block: "nearest" });
   if (isAsked) $("call-panel").scrollIntoView({ block: "nearest" });
   const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
   voice.speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });

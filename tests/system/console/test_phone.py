@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.system.console.browser import Console, Watch, check_page
+from tests.system.console.browser import NARROW, Console, Watch, check_page
 
 VOICE = """
 window.said = [];
@@ -92,6 +92,16 @@ def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page)
 
     heard(page, "pressed 1 → sales").click()
     expect(heard(page, "digits 1 are the key of choice")).to_be_visible()
+    check_page(page)
+
+
+def test_on_a_telephone_the_keys_are_in_view_while_a_call_goes_on(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    opened(page)
+    for key in ("3", "1"):
+        call_and_press(page, key)
+        expect(page.get_by_role("button", name="hash")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#bubbles .bubble").last).to_be_in_viewport()
     check_page(page)
 
 
