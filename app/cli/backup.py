@@ -59,8 +59,10 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     places = places_of(settings)
     require_file(places.store)
     size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
-    for older in sorted(folder.glob("ncco-????????T??????Z.tar"))[:-keep] if folder and keep and not lost else ():
-        older.unlink()
+    if folder and keep and not lost:
+        others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # made by a clock that was ahead, too
+        for older in others[: max(0, len(others) + 1 - keep)]:
+            older.unlink()
     if form == "json":
         print_json({"file": str(file), "bytes": size, "made_at": now.isoformat(), "lost_recordings": lost})
     else:

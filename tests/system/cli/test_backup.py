@@ -450,8 +450,12 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
         (home.path / "backups" / name).touch()
     second = home.ncco("backup", "--keep", "2", "backups", "--format", "json").stdout
     kept = {path.name for path in (home.path / "backups").iterdir()}
+    earlier.rename(home.path / "backups" / "ncco-20990101T000000Z.tar")  # made while the clock was ahead
+    newest = home.ncco("backup", "--keep", "1", "backups", "--format", "json", "--replace").stdout
+    left = {path.name for path in (home.path / "backups").iterdir()}
 
     assert {earlier.name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
+    assert {Path(json.loads(newest)["file"]).name, "mine.tar"} == left
     assert 2 == exists.exit_code
     assert "add --replace" in exists.stderr
     assert "there is no folder no/such" in nowhere.stderr
