@@ -43,7 +43,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     if not reader.texts and not reader.issues:
         reader.report("E123", "flows", f"there is no flow file in {flows}")
     if templates.exists():
-        reader.read_folder(templates, "templates", _is_template)
+        reader.read_folder(templates, "templates", lambda name: not name.endswith("~"))
     return reader.texts, reader.issues
 
 
@@ -55,10 +55,6 @@ def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _is_flow(name: str) -> bool:
     return name.lower().endswith((*SUFFIXES, *_MISNAMED))
-
-
-def _is_template(name: str) -> bool:
-    return not name.endswith("~")
 
 
 class _FolderReader:

@@ -18,11 +18,6 @@ from app.flow.templates.values import Expression, Value
 CallbackKind = Literal["input", "notify", "event", "onanswer"]
 
 
-def allow_any_number(number: str) -> bool:
-    """Always true: any number may be dialled."""
-    return True
-
-
 class Frame(NamedTuple):
     """What a part or an exit may look at while it runs.
 
@@ -37,7 +32,7 @@ class Frame(NamedTuple):
     names: Mapping[str, Any]
     position: int = 0
     waited: float = 0.0
-    may_dial: Callable[[str], bool] = allow_any_number
+    may_dial: Callable[[str], bool] = lambda number: True
     dials_left: int = 1_000
 
 

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_snake
 from app.flow.grammar.base import schema_of
 from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, JsonSchema, about, computed, listed, mapped, per_locale
 from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
-from app.flow.grammar.reader import Reader, has_braces, read_fields
+from app.flow.grammar.reader import Reader, has_braces, items, read_fields
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -125,8 +125,7 @@ class ListField:
         """See `Field`."""
         if self.item == _PLAIN and entries_in(node, reader) is not None:
             return read_list(node, list_of(TYPES["text"]), reader, what)
-        nodes = node.items if isinstance(node, Seq) else (node,)
-        values = [self.item.read(inner, reader, what) for inner in nodes]
+        values = [self.item.read(inner, reader, what) for inner in items(node)]
         return Array(tuple(value for value in values if value is not None), node.place)
 
     def json_schema(self) -> JsonSchema:
@@ -207,8 +206,7 @@ class JsonField:
         if isinstance(node, Map):
             return self._read_map(node, reader, what)
         if isinstance(node, Seq):
-            values = [self.read(inner, reader, what) for inner in node.items]
-            return Array(tuple(value for value in values if value is not None), node.place)
+            return ListField(self).read(node, reader, what)
         literal = None if node.quoted or self.texts_only else _json_literal(node.value)
         if literal is not None:
             return Constant(literal, node.place)
@@ -284,9 +282,8 @@ class LocalField:
         found = split(node, what, reader)
         if found is None:
             return None
-        locales: Mapping[str, Locale] = reader.locales
-        values = {name: self.inner.read(each, in_locale(reader, locales[name]), what) for name, each in found.items()}
-        return _joined(values, node.place)
+        local = {name: (each, in_locale(reader, reader.locales[name])) for name, each in found.items()}
+        return _joined({name: self.inner.read(*each, what) for name, each in local.items()}, node.place)
 
     def json_schema(self) -> JsonSchema:
         """See `Field`."""
@@ -380,5 +377,4 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 
 def _shape(kind: Kind) -> Field:
-    read = _BY_KIND.get(type(kind))
-    return ScalarField(TYPES["text"], "text") if read is None else read(kind)
+    return _BY_KIND.get(type(kind), lambda kind: _PLAIN)(kind)
