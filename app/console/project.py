@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -141,7 +141,7 @@ class ProjectFolder:
             kept = reversed(self._versions(self._path(file)))
         except CannotSave:  # such as one that a link leads to
             return {}
-        return {datetime.strptime(path.suffix, _VERSION).replace(tzinfo=UTC).isoformat(): _read(path) for path in kept}
+        return {_replaced_at(path).isoformat(): _read(path) for path in kept}
 
     def _path(self, file: str) -> Path:
         """Where a display path is on disk. Raises CannotSave for anything outside of the project."""
@@ -167,9 +167,16 @@ class ProjectFolder:
     def _keep(self, path: Path, text: str) -> None:
         folder = path.parent / HISTORY
         folder.mkdir(exist_ok=True)
-        replace_text(folder / f"{path.name}{datetime.now(UTC):{_VERSION}}", text, like=path)
+        now = datetime.now(UTC)
+        if kept := self._versions(path):  # it is the newest, also when the clock was set back since
+            now = max(now, _replaced_at(kept[-1]) + timedelta(microseconds=1))
+        replace_text(folder / f"{path.name}{now:{_VERSION}}", text, like=path)
         for old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
+
+
+def _replaced_at(version: Path) -> datetime:
+    return datetime.strptime(version.suffix, _VERSION).replace(tzinfo=UTC)
 
 
 def digest_of(text: str) -> str:

@@ -148,7 +148,12 @@ async def test_change_is_reviewed_then_saved_and_nothing_else_changes(owner: htt
     assert expected == text_of(flow)
 
 
-async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path) -> None:
+@pytest.mark.parametrize("kept", [0, 20])
+async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, kept: int) -> None:
+    """Also when versions are there that were made while the clock was ahead."""
+    (flow.parent / ".history").mkdir()
+    for number in range(kept):
+        (flow.parent / f".history/{flow.name}.20990101T0000000000{number:02}").write_text("flow: other")
     await save(owner, await review(owner, **{"/steps/open/do/0/talk": "Hello."}))
     page = (await owner.get(f"{PAGE}?saved=open")).text
     version = re.search(r'name="version" value="([^"]+)">Undo<', page)
