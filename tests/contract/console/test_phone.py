@@ -574,6 +574,7 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
     flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
     flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
     answer = {"l": {"how": "value", "value": {"xs": list(range(200))}}}
+    await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by then
     calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"lookups": answer}))
     answered = 0
     while not calling.done():
