@@ -34,7 +34,7 @@ flow: shop
 default: true
 start: menu
 lookups:
-  stock: {get: "http://127.0.0.1:9/stock", timeout: 500ms, returns: {left: int}, default: {left: 0}}
+  stock: {get: "http://127.0.0.1:9/stock", timeout: 1900ms, returns: {left: int}, default: {left: 0}}
 steps:
   menu:
     do: [{talk: "For bicycles, press 1."}]
