@@ -212,8 +212,8 @@ async def test_a_lost_file_that_is_there_again_is_not_fetched(
 async def test_a_slow_download_stays_with_its_process(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
-    await store.recordings.add(row(server.put("/1", File(pieces=15, every_s=0.25))))
-    async with fetching(store, folder, server.url, lease_ms=2500), fetching(store, folder, server.url, lease_ms=2500):
+    await store.recordings.add(row(server.put("/1", File(pieces=16, every_s=0.5))))
+    async with fetching(store, folder, server.url, lease_ms=6000), fetching(store, folder, server.url, lease_ms=6000):
         (found,) = await settled(store)
 
     assert ("kept", 1, ["/1"]) == (found.state, found.tries, server.requests)
@@ -224,8 +224,8 @@ async def test_a_download_that_outlives_its_lease_does_not_disturb_the_next_one(
 ) -> None:
     """The clock is set forward meanwhile, so the same process takes the recording for abandoned."""
     off = timedelta(minutes=-1)
-    audio = MP3 * 20  # more than a file holds back
-    slow, slower = (File(audio, pieces=2, every_s=every_s) for every_s in (1, 2))
+    audio = MP3 * 4  # a piece is more than a file holds back, and comes at once: each read renews the claim
+    slow, slower = (File(audio, pieces=2, every_s=every_s) for every_s in (2, 4))
     await store.recordings.add(row(server.put("/1", slow, slower)))
     async with fetching(store, folder, server.url, clock=lambda: datetime.now(UTC) + off):
         await until(lambda: any(part.stat().st_size for part in folder.path.glob("*.part")))
@@ -393,15 +393,15 @@ async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted
 ) -> None:
     await store.recordings.add(row(server.put("/1", File())))
     with s3_server() as storage:
-        storage.fault = lambda method, _: Fault(0, after_s=3.5) if method == "PUT" else None
+        storage.fault = lambda method, _: Fault(0, after_s=7) if method == "PUT" else None
         files = opened_bucket(storage.address)
-        async with fetching(store, files, server.url, lease_ms=2500), fetching(store, files, server.url, lease_ms=2500):
+        async with fetching(store, files, server.url, lease_ms=6000), fetching(store, files, server.url, lease_ms=6000):
             while not storage.requests:  # noqa: ASYNC110 - the bucket is in another thread
                 await asyncio.sleep(0.01)
             if is_deleted:
                 await store.recordings.erase([row().id])
                 await remove_files(store.recordings, files, datetime.now(UTC) + timedelta(seconds=1))
-                await asyncio.sleep(5)  # the upload would be over
+                await asyncio.sleep(8)  # the upload would be over
             await settled(store)
         methods = [method for method, _ in storage.requests]
         found = await store.recordings.get(row().id)
