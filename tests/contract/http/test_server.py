@@ -70,12 +70,14 @@ def test_a_large_body_is_answered(server: Running, path: str, size: int) -> None
 
 
 def test_a_slow_body_is_answered_before_vonage_gives_up(server: Running) -> None:
+    started = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b'{"to":')
         answer = received(connection)
 
     assert [200] == statuses(answer)
-    assert b"the body did not come within 4 seconds" in answer  # the machine may be busy: not measured here
+    assert b"the body did not come within 4 seconds" in answer
+    assert 4 <= time.monotonic() - started < 8  # Vonage gives up after 5; the machine may be busy
 
 
 def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
