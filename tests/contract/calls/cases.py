@@ -19,7 +19,6 @@ A case is one call, or several that belong together:
     asked       the requests for lookups, as `GET /path`, in any order; left out: not looked at
     hooks       the hooks that came, as `{path: ..., json: ...}`, in any order; left out: none may come
     hidden      texts that must be neither in the log nor in the database
-    xfail       why the present server does not do this
 
 An exchange is one webhook and its reply:
 
@@ -83,7 +82,6 @@ class Case(Part):
     asked: list[str] | None = None
     hooks: list[dict[str, Any]] = []
     hidden: list[str] = []
-    xfail: str = ""
 
 
 class Project(Part):

@@ -14,12 +14,8 @@ from tests.contract.calls.playing import Stage, staged
 ANY: Final = "*"
 
 
-def _marks(case: Case) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=case.xfail, raises=AssertionError)] if case.xfail else []
-
-
 CASES = [
-    pytest.param(project, case, id=case.case, marks=_marks(case))
+    pytest.param(project, case, id=case.case)
     for project in sorted(load_projects(FOLDER).values(), key=lambda project: str(project.settings))
     for case in project.cases
 ]

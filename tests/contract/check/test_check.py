@@ -16,13 +16,7 @@ FOLDER = Path(__file__).parent
 
 def _cases() -> list[Any]:
     return [
-        pytest.param(
-            case,
-            id=f"{file.stem}: {case['name']}",
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["defect"])]
-            if "defect" in case
-            else [],
-        )
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
         for file in sorted(FOLDER.glob("*.yaml"))
         for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
     ]

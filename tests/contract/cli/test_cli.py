@@ -24,13 +24,7 @@ PROJECTS: dict[str, dict[str, str]] = yaml.load(
 
 def _cases() -> list[Any]:
     return [
-        pytest.param(
-            case,
-            id=f"{file.stem}: {case['name']}",
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["defect"])]
-            if "defect" in case
-            else [],
-        )
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
         for file in sorted((FOLDER / "commands").glob("*.yaml"))
         for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
     ]

@@ -183,7 +183,6 @@ class Case(Part):
     case: str
     source: str = ""
     unverified: str = ""
-    fails: str = ""
     platform: dict[str, Any] = {}
     replies: dict[str, Replies]
     parties: dict[str, Party | list[Party]] = {}

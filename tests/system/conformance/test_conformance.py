@@ -11,16 +11,7 @@ from tests.system.conformance.suite import Case, load
 CASES = load()
 
 
-def _params() -> list[object]:
-    return [
-        pytest.param(
-            case, id=f"{file}: {case.case}", marks=[pytest.mark.xfail(reason=case.fails)] if case.fails else []
-        )
-        for file, case in CASES
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("case", _params())
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{file}: {case.case}") for file, case in CASES])
 async def test_the_simulator_conforms(case: Case) -> None:
     played = await Simulated().play(case)
 
