@@ -49,12 +49,23 @@ _RESERVED: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "3fff::/20",
 Source: RFC 8215, RFC 9637, RFC 9602, RFC 6890.
 """
 _METADATA_SERVERS: Final = frozenset(
-    map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254"))
+    map(
+        ipaddress.ip_address,
+        (
+            "169.254.169.254",  # nearly all clouds
+            "169.254.170.2",  # Amazon ECS
+            "169.254.170.23",  # Amazon EKS
+            "168.63.129.16",  # Azure; it counts as public
+            "100.100.100.200",  # Alibaba Cloud
+            "192.0.0.192",  # Oracle Cloud
+            "fd00:ec2::254",  # Amazon EC2
+            "fd00:ec2::23",  # Amazon EKS
+            "fd20:ce::254",  # Google Compute Engine
+            "fe80::a9fe:a9fe",  # OpenStack
+        ),
+    )
 )
-"""Where clouds keep credentials, besides link-local addresses. The first of them counts as public.
-
-Source: Azure (WireServer), Alibaba Cloud, Amazon EC2 and Google Compute Engine (metadata servers).
-"""
+"""Where clouds keep credentials. Source: the clouds' pages about their metadata servers."""
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 """The middle of an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
 _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
@@ -388,11 +399,11 @@ def _is_one_answer(received: bytes) -> bool:
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether a connection that is meant for `host` may be opened to `address`.
+    """Whether a connection that is meant for `host` may be opened to `address`; never to a cloud's metadata server.
 
     A host may lead to a private address when it is that address itself (`127.0.0.1`, `[::1]`), or a name that exists
     only in a local network: one without dots (`localhost`, `crm`), or one in a reserved zone (`crm.local`). Names never
-    lead to link-local addresses or to the metadata servers of clouds.
+    lead to link-local addresses.
 
     Args:
         host: a name or an address.
@@ -400,12 +411,10 @@ def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> 
         private_hosts: further names, in lower case, that may lead to private addresses.
     """
     target = _embedded(_parsed(address))
-    if target is None or _is_unusable(target):
+    if target is None or _is_unusable(target) or target in _METADATA_SERVERS:
         return False
-    if _embedded(_parsed(host)) == target:
+    if _embedded(_parsed(host)) == target or _is_public(target):
         return True
-    if target in _METADATA_SERVERS or _is_public(target):
-        return target not in _METADATA_SERVERS
     return not target.is_link_local and _is_private_name(host.lower().rstrip("."), private_hosts)
 
 

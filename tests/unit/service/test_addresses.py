@@ -81,7 +81,6 @@ def test_a_public_name_leads_to_no_private_address(host: str, address: str) -> N
         ("127.0.0.1", "127.0.0.1"),
         ("10.0.0.7", "10.0.0.7"),
         ("169.254.10.1", "169.254.10.1"),
-        ("168.63.129.16", "168.63.129.16"),
         ("::1", "::1"),
         ("[::1]", "::1"),
         ("fd00::7", "fd00::7"),
@@ -127,6 +126,25 @@ def test_a_name_of_the_local_network_may_lead_into_it(host: str, address: str) -
 )
 def test_no_name_leads_to_where_clouds_keep_their_keys(host: str, address: str) -> None:
     assert not is_allowed(host, address, {"crm.example.com"})
+
+
+METADATA_ADDRESSES = [
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "fe80::a9fe:a9fe",
+    "169.254.170.2",
+    "169.254.170.23",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+    "[fd20:ce::254]",
+]
+
+
+@pytest.mark.parametrize("address", METADATA_ADDRESSES)
+def test_no_address_leads_to_where_clouds_keep_their_keys(address: str) -> None:
+    assert not is_allowed(address, address.strip("[]"), {address})
 
 
 def test_a_named_host_may_lead_to_a_private_address() -> None:
