@@ -106,7 +106,7 @@ def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
     elif not _is_same(name, wanted, url.address):
         cure = f"Enter {wanted} in the Vonage dashboard."
         if name == "fallback":
-            cure += " Another host, or a static NCCO (`ncco bundle`), is right too."
+            cure += " Another host, or a static NCCO, is right too."
         yield Finding(check, "warning" if name == "fallback" else "error", f"{label} at Vonage is {url.address}", cure)
     else:
         yield Finding(check, "ok", f"{label} at Vonage is {url.address}")

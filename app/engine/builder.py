@@ -83,46 +83,14 @@ def _same_in_every_call(flow: Flow, start: str) -> tuple[Draft, ...] | None:
         return None
 
 
-def error_prompts(flow: Flow, to: str = "") -> list[dict[str, Any]]:
-    """What the `error` exit of the first step plays without a server; [] when it needs one, or differs between calls.
-
-    It may only talk, stream and connect, so that what it says makes sense to the end. Checkpoints are left out.
-
-    Args:
-        flow: that calls start in.
-        to: the number that was called; "" when it may be any.
-    """
-    start = _first_step(flow, flow.steps[flow.start])
-    call = _Known({"uuid": "", "to": to} if to else {"uuid": ""})
-    frame = Frame(_Known(call=call, locale=flow.locale_for("")), may_dial=_forbid_dialling)
-    try:
-        drafts = _drafts_from(flow, start, frame, is_alone=True) if start is not None else []
-    except (_DependsOnCallError, RenderError):
-        return []
-    if not all(_needs_no_server(draft) for draft in drafts):
-        return []
-    actions = [draft.action for draft in _as_tail(drafts)]
-    return [] if any(issue.severity == "error" for issue in check(actions)) else actions
-
-
-def _needs_no_server(draft: Draft) -> bool:
-    """Whether an action works without a server: it dials no computed number, or is a checkpoint that only records."""
-    if draft.action["action"] in _IN_TAIL:
-        return not draft.dials
-    return draft.callback is not None and draft.callback.kind == "notify" and not draft.callback.steers
-
-
 def _first_step(flow: Flow, step: Step) -> str | None:
     """The step that the `error` exit leads to; None: the failsafe NCCO is the tail."""
     target = step.error or flow.error
     return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
 
-def _drafts_from(flow: Flow, name: str, frame: Frame, *, is_alone: bool = False) -> list[Draft]:
-    """The actions of a step and of those that follow it. Raises RenderError.
-
-    With `is_alone`, a step that sets something or leads to another flow raises it too: neither works without a server.
-    """
+def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
+    """The actions of a step and of those that follow it. Raises RenderError."""
     drafts: list[Draft] = []
     entered: set[str] = set()
     target: str | None = name
@@ -131,8 +99,6 @@ def _drafts_from(flow: Flow, name: str, frame: Frame, *, is_alone: bool = False)
         step = flow.steps[target]
         drafts.extend(draft for part in step.parts for draft in part.render(frame))
         jump = step.exit.enter(frame)
-        if is_alone and (step.sets or (jump is not None and jump.target.runs is not None)):
-            raise RenderError("R103", "this step sets something, or leads to another flow", str(step.place))
         target = jump.target.step if jump else None
     return drafts
 

@@ -1,4 +1,4 @@
-"""The nginx.conf of a bundle as nginx itself understands it: the server first, the files when nobody answers."""
+"""The nginx configuration of the page "When the server is down": the server first, the file when nobody answers."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.bundle import HOST_FILES
 from tests.contract import loopback
 from tests.contract.server import free_port
-from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.hosts.proxy import NGINX, wait_until_up
+from tests.system.repository.tracked import ROOT
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
+PAGE = ROOT / "docs" / "how-to" / "away.md"
+AWAY = '[{"action":"talk","text":"We are away."}]'
+
 
 def configured(folder: Path, port: int, server: str) -> str:
-    """The file with the folder, the server and a name server of here: one that answers nothing."""
-    around, inside = (HOST_FILES / "nginx.conf").read_text(encoding="utf-8").split("# Inside `server { ... }`.")
-    text = inside.replace("/srv/ncco;", f"{folder}/bundle;").replace("https://calls.example.com;", f"{server};")
-    text = text.replace("127.0.0.53", f"127.0.0.1:{free_port()}")
+    """The block of the page with the folder, the server and a name server of here: one that answers nothing."""
+    _, _, block = PAGE.read_text(encoding="utf-8").partition("```nginx\n")
+    text = block.partition("```")[0].replace("/srv/ncco;", f"{folder};")
+    text = text.replace("https://calls.example.com;", f"{server};").replace("127.0.0.53", f"127.0.0.1:{free_port()}")
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    head = f"pid {folder}/pid; error_log stderr; events {{}} http {{ {temporary} access_log off;"
-    return f"{head}\n{around}\nserver {{ listen 127.0.0.1:{port};\n#{text}\n}} }}"
+    head = f"pid {folder}/pid; error_log stderr; events {{}} http {{ {temporary}"
+    return f"{head}\nserver {{ listen 127.0.0.1:{port};\n{text}\n}} }}"
 
 
 @contextmanager
 def web_host(folder: Path, server: str) -> Iterator[str]:
-    """A web host that serves the bundle in `folder`; its own address."""
+    """A web host that serves the file in `folder`; its own address."""
     port = free_port()
     (folder / "host.conf").write_text(configured(folder, port, server), encoding="utf-8")
     user = pwd.getpwuid(os.getuid()).pw_name
@@ -52,26 +54,23 @@ def web_host(folder: Path, server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path(), shop=SHOP)
-    assert 0 == ncco("bundle").exit_code
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "away.json").write_text(AWAY)
     tmp_path.chmod(0o755)
     return tmp_path
 
 
 @pytest.mark.parametrize("server", ["https://no-such-name.invalid", "http://127.0.0.1:1"])
-def test_the_files_are_served_when_the_server_is_away_or_its_name_is_known_to_nobody(folder: Path, server: str) -> None:
-    expected = (folder / "bundle/default.json").read_text()
+def test_the_file_is_served_when_the_server_is_away_or_its_name_is_known_to_nobody(folder: Path, server: str) -> None:
     call = {"to": "442079460099", "from": "447700900123", "reason": "Socket timeout."}
     with web_host(folder, server) as host:
         replies = [
             loopback.post(f"{host}/webhooks/fallback", json=call),
             loopback.get(f"{host}/webhooks/fallback", params=call),
-            loopback.get(f"{host}/fallback", params=call),
+            loopback.get(f"{host}/away.json", params=call),
         ]
 
-    assert [(200, "application/json", expected)] * 3 == [
+    assert [(200, "application/json", AWAY)] * 3 == [
         (reply.status_code, reply.headers["content-type"], reply.text) for reply in replies
     ]
 
