@@ -19,6 +19,7 @@ from typing import Final
 
 BENCHMARKS: Final = (
     "path",
+    "instructions",
     "check_ncco",
     "check_flows",
     "signature",

@@ -1,0 +1,336 @@
+"""How many thousand instructions one webhook takes, and where: counted by callgrind, so a busy machine changes nothing.
+
+    .venv/bin/python -m benchmarks.instructions
+
+Needs valgrind (Debian package `valgrind`). The figures of two runs differ by about 1 %, so a loss of 5 % shows, which
+noise hides in a measurement of time. It runs the application of `ncco serve` in one process, without sockets, with the
+flow of benchmarks/flows and a database in memory: groups of 20 signed answer webhooks, then a press of 1 for each. Each
+stage is the public function that does it, called 20 times in a row; what is left is FastAPI, the route and its
+deadline. Hashes count more here than in time: valgrind has no instructions for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from app import engine
+from app.engine.session import from_json, to_json
+from app.service.delivery import Delivery, Reply, answer_row, session_row, turn_row, webhook_row
+from app.settings import load_settings
+from app.web.app import create_app
+from app.web.log import configure_log, log_webhook
+from app.web.webhooks import WebhookConfig, WebhookRequest
+from benchmarks.load.requests import CREDENTIALS, answer_request, input_request
+from benchmarks.load.serving import ROOT
+
+GROUP: Final = 20
+WARM_UP: Final = 3
+KEY: Final = b"k" * 32
+BASE_URL: Final = "https://calls.example.com"
+
+
+class Webhook(NamedTuple):
+    """A request without its connection."""
+
+    path: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Counter:
+    """Counts the instructions of this process by stage, which callgrind writes into files of `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stages: list[str] = []
+
+    def begin(self) -> None:
+        """Count from here."""
+        gc.collect()
+        gc.disable()
+        _control("-i", "on")
+        _control("-z")
+
+    def end(self, stage: str) -> None:
+        """What was counted since `begin` belongs to `stage`."""
+        _control("-d", stage)
+        _control("-i", "off")
+        gc.enable()
+        self.stages.append(stage)
+
+    def each(self, stage: str, work: Callable[[], Any]) -> None:
+        """Count `work`, done for a whole group."""
+        for _ in range(WARM_UP):
+            work()
+        self.begin()
+        for _ in range(GROUP):
+            work()
+        self.end(stage)
+
+    async def group(self, stage: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """Count `work`, done side by side for a group of ids."""
+        for number in range(WARM_UP):
+            await _together(work(f"{number}-{each}") for each in range(GROUP))
+        self.begin()
+        await _together(work(f"counted-{each}") for each in range(GROUP))
+        self.end(stage)
+
+
+def _control(*words: str) -> None:
+    subprocess.run(["callgrind_control", *words, str(os.getpid())], stdout=subprocess.DEVNULL, check=True)  # noqa: S603, S607
+
+
+def main() -> int:
+    """Print the table, made by a second process that valgrind runs."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    folder = words.parse_args().inside
+    if folder is not None:
+        asyncio.run(_count(folder))
+        return 0
+    if shutil.which("callgrind_control") is None:
+        print("valgrind is not installed; on Debian: apt-get install valgrind", file=sys.stderr)
+        return 2
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
+        command += [sys.executable, "-m", "benchmarks.instructions", "--inside", str(folder)]
+        given = {**os.environ, **_settings(), "PYTHONHASHSEED": "0"}
+        subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
+        _print_table(_counts(folder))
+    return 0
+
+
+def _settings() -> dict[str, str]:
+    return {
+        **CREDENTIALS,
+        "NCCO_HOST": "127.0.0.1",
+        "NCCO_PUBLIC_URL": BASE_URL,
+        "NCCO_RELOAD": "0",
+        "NCCO_CONSOLE": "0",
+        "NCCO_FLOWS": str(ROOT / "benchmarks" / "flows"),
+        "NCCO_TEMPLATES": str(ROOT / "templates"),
+        "NCCO_DATABASE_URL": "memory://",
+    }
+
+
+def _counts(folder: Path) -> dict[str, float]:
+    """Thousands of instructions for one webhook, by stage."""
+    counts = {}
+    for path in folder.glob("counted.*"):
+        text = path.read_text()
+        stage = re.search(r"^desc: Trigger: dump (.+)$", text, re.MULTILINE)
+        total = re.search(r"^summary: (\d+)$", text, re.MULTILINE)
+        if stage and total:
+            counts[stage[1]] = int(total[1]) / GROUP / 1000
+    return counts
+
+
+def _print_table(counts: dict[str, float]) -> None:
+    nothing = counts.pop("nothing")
+    for kind in ("answer", "input"):
+        stages = {name.removeprefix(f"{kind}: "): counts[name] - nothing for name in counts if name.startswith(kind)}
+        whole = stages.pop("whole")
+        print(f"{kind}: {whole:,.0f} thousand instructions")
+        for name, count in sorted(stages.items()):
+            print(f"    {name.partition(' ')[2]:28}{count:7,.0f}")
+        print(f"    {'FastAPI, route, deadline':28}{whole - sum(stages.values()):7,.0f}")
+
+
+async def _count(folder: Path) -> None:
+    settings, counter = load_settings(), Counter(folder)
+    with (folder / "log").open("w") as log:
+        configure_log(settings, log)
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            for _ in range(WARM_UP):
+                await _send(app, _presses(await _send(app, [_answer() for _ in range(GROUP)])))
+            answers = [_answer() for _ in range(GROUP)]
+            counter.begin()
+            nccos = await _send(app, answers)
+            counter.end("answer: whole")
+            presses = _presses(nccos)
+            counter.begin()
+            await _send(app, presses)
+            counter.end("input: whole")
+            counter.each("nothing", lambda: None)
+            await _count_stages(app, counter)
+
+
+async def _count_stages(app: Any, counter: Counter) -> None:
+    config: WebhookConfig = app.state.webhooks
+    calls = config.calls
+    pressed = _presses(await _send(app, [_answer()]))[0]
+    answer, press = _received(app, _answer()), _received(app, pressed)
+    call, context = answer.call, calls.policy.turn_context(answer.received_at, BASE_URL)
+    flow = calls.library.find(call.to, None)
+    assert flow is not None  # noqa: S101 - for the type
+
+    counter.each("answer: 1 verify and read", lambda: _received(app, _answer_again))
+    counter.each("answer: 2 facts of the call", lambda: _fresh(answer).call)
+    counter.each("answer: 3 engine", lambda: _result(engine.begin(flow, call.uuid, call, context)))
+    turn = _result(engine.begin(flow, call.uuid, call, context))
+    counter.each("answer: 4 session as JSON", lambda: to_json(turn.session))
+
+    def rows() -> Any:
+        ncco, webhook = orjson.dumps(turn.ncco), answer_row(answer, call.uuid, KEY)
+        return turn_row(turn, ncco, webhook, answer), webhook, Reply.of_turn(turn, ncco, "answer", webhook)
+
+    counter.each("answer: 5 rows and reply", rows)
+    turned, webhook, reply = rows()
+    opened = session_row(turn.session, 1, 1, 1)
+
+    async def open_call(id_: str) -> None:
+        first, cause = turned._replace(session=id_), webhook._replace(id=f"answer-{id_}", session=id_)
+        await calls.store.open_call(opened._replace(id=id_, leg=id_), first, cause)
+
+    await counter.group("answer: 6 store", open_call)
+    _count_log(config, counter, "answer", reply, answer)
+
+    counter.each("input: 1 verify and read", lambda: _received(app, pressed))
+    counter.each("input: 2 recognise", lambda: _fresh(press).webhook)
+    state = to_json(turn.session)
+    counter.each("input: 3 session from JSON", lambda: from_json(state))
+    session, heard = turn.session, press.webhook
+    wait = next(wait for wait in session.waits if wait.steers)
+    counter.each("input: 4 engine", lambda: _result(engine.resume(flow, session, wait, heard, context)))
+    moved = _result(engine.resume(flow, session, wait, heard, context))
+    counter.each("input: 5 session as JSON", lambda: to_json(moved.session))
+
+    def moved_rows() -> Any:
+        ref = engine.WaitRef("input", session.id, 1, wait.index)
+        ncco, webhook = orjson.dumps(moved.ncco), webhook_row(KEY, press, "input-dtmf", session.id, ref, hides=False)
+        return turn_row(moved, ncco, webhook, press), webhook, Reply.of_turn(moved, ncco, "input-dtmf", webhook)
+
+    counter.each("input: 6 rows and reply", moved_rows)
+    advanced, cause, reply = moved_rows()
+    later = session_row(moved.session, 2, 1, 1)
+
+    async def advance(id_: str) -> None:
+        await calls.store.load(id_)
+        second, pressed = advanced._replace(session=id_), cause._replace(id=f"input-{id_}", session=id_)
+        await calls.store.advance(later._replace(id=id_, leg=id_), second, pressed)
+
+    await counter.group("input: 7 store", advance)
+    _count_log(config, counter, "input", reply, press)
+
+
+def _count_log(config: WebhookConfig, counter: Counter, kind: str, reply: Reply, delivery: Delivery) -> None:
+    about = {"route": kind, "method": "POST"}
+
+    def log() -> None:
+        log_webhook(
+            config.log, about, reply, status=200, seconds=0.001, delivery=delivery, error=None, shows_values=False
+        )
+
+    counter.each(f"{kind}: 8 log", log)
+    counter.each(f"{kind}: 9 metrics", lambda: config.metrics.webhook(kind, reply, 200, 0.001))
+
+
+def _fresh(delivery: Delivery) -> Delivery:
+    """The same delivery, of which nothing is known yet."""
+    return Delivery("POST", delivery.raw, delivery.fields, BASE_URL, delivery.received_at, came_at=perf_counter())
+
+
+def _answer() -> Webhook:
+    return _parsed(answer_request())
+
+
+def _parsed(request: bytes, path: str = "") -> Webhook:
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+    return Webhook(path or first.split(b" ")[1].decode(), headers, body)
+
+
+def _presses(nccos: list[bytes]) -> list[Webhook]:
+    """A press of 1 for each NCCO."""
+    urls = [next(action["eventUrl"][0] for action in orjson.loads(ncco) if "eventUrl" in action) for ncco in nccos]
+    return [_parsed(input_request(), url.removeprefix(BASE_URL)) for url in urls]
+
+
+def _scope(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 5000),
+        "scheme": "http",
+        "root_path": "",
+        "state": {},
+        "method": "POST",
+        "path": webhook.path,
+        "raw_path": webhook.path.encode(),
+        "query_string": b"",
+        "headers": webhook.headers,
+    }
+
+
+def _received(app: Any, webhook: Webhook) -> Delivery:
+    """The delivery of a webhook, verified and parsed."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": webhook.body, "more_body": False}
+
+    request = WebhookRequest({**_scope(webhook), "app": app}, receive)
+    _result(request.receive_webhook().__await__())
+    return request.webhook
+
+
+def _result(generator: Generator[Any, Any, Any]) -> Any:
+    """What a generator returns that has nothing to ask."""
+    try:
+        next(generator)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("it waits for something")
+
+
+async def _send(app: Any, webhooks: list[Webhook]) -> list[bytes]:
+    """The bodies of the replies."""
+
+    async def reply(webhook: Webhook) -> bytes:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": webhook.body, "more_body": False}
+
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await app(_scope(webhook), receive, send)
+        if sent[0]["status"] != 200:
+            raise RuntimeError(f"it answers {sent}")
+        body: bytes = sent[1]["body"]
+        return body
+
+    bodies: list[bytes] = await _together(reply(webhook) for webhook in webhooks)
+    await asyncio.sleep(0)  # the lines of the log
+    return bodies
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    return list(await asyncio.gather(*work))
+
+
+_answer_again: Final = _answer()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
