@@ -18,7 +18,6 @@ from app.cli import options
 from app.cli.database import find_call, with_records
 from app.cli.output import FINE, print_json, shows_colours
 from app.flow.report import counted, printable
-from app.service.calls import LONGEST_CALL_MS
 from app.service.recorded_calls import (
     action_summary,
     call_document,
@@ -27,6 +26,7 @@ from app.service.recorded_calls import (
     hook_document,
     state_of,
 )
+from app.service.turns import LONGEST_CALL_MS
 from app.store import CallFilter, CallRow, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5

@@ -35,7 +35,7 @@ from app.console.services import (
 )
 from app.engine import Lookup, LookupAnswer, Session
 from app.flow.model import Project
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.settings import Settings
 from app.simulator.delivery import Application
 from app.simulator.legs import BETWEEN_KEYS_S, CallMoment, Leg

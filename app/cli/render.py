@@ -18,9 +18,10 @@ from app.cli.database import opened
 from app.cli.environment import flow_variables, folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_named
-from app.service.calls import CallService, Policy
+from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
+from app.service.turns import Policy
 from app.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"

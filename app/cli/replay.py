@@ -17,8 +17,8 @@ from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import printable
-from app.service.calls import Policy
 from app.service.replay import REPLAY_KEY, replay
+from app.service.turns import Policy
 from app.store import Records, RevisionRow, Timeline
 
 

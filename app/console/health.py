@@ -21,8 +21,8 @@ from app.console.pages import render
 from app.errors import StoreError
 from app.flow.model import Project
 from app.flow.report import as_sentence, counted
-from app.service.calls import LONGEST_CALL_MS
 from app.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
+from app.service.turns import LONGEST_CALL_MS
 from app.settings import Settings
 from app.store import milliseconds, open_store
 

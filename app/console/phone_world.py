@@ -12,8 +12,8 @@ from app.console.services import NOBODY
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Project
-from app.service.calls import AnswerLookups
 from app.service.lookups import LookupClient, lookups_of_turn
+from app.service.turns import AnswerLookups
 from app.simulator.parties import Outcome
 
 ANYBODY: Final = "*"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.engine import Lookup, LookupAnswer, Session
 from app.flow.model import Project
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.simulator.legs import CallMoment, Leg
 from app.simulator.parties import Outcome
 from app.store import HookRow, TurnRow

@@ -14,8 +14,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from app.flow.model import Project
-from app.service.calls import LONGEST_CALL_MS
 from app.service.recorded_calls import csv_text, json_object
+from app.service.turns import LONGEST_CALL_MS
 from app.store import ReportedCall
 
 DISPOSITIONS: Final[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
-from app.service.calls import LONGEST_CALL_MS
+from app.service.turns import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"

@@ -14,10 +14,10 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Priva
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
-from app.service.calls import Policy
 from app.service.mail import MailServer
 from app.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
 from app.service.recording_folder import RecordingFolder
+from app.service.turns import Policy
 from app.settings import values
 from app.settings.secrets import derived_keys, stored_secret
 from app.store import open_store

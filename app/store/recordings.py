@@ -4,7 +4,7 @@
     rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
     await store.recordings.mark_heard(rows[0].id, now, "anna")
 
-`app.service.calls` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
+`app.service.turns` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
 fetches its audio and its transcript. The audio is in a folder, in a file with the id for its name.
 
 Their table belongs to no version of the schema, so that hosts of the previous version can be started on it again.

@@ -21,7 +21,7 @@ from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.verify.scenarios.fitting import lookups_of
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")

@@ -19,7 +19,7 @@ from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.templates.values import Computed, Native
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
 from app.verify.scenarios.values import json_of
 

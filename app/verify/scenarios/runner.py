@@ -18,8 +18,9 @@ from app.engine.session import from_json
 from app.flow.grammar.reader import Reader
 from app.flow.issues import FlowIssue, by_place
 from app.flow.model import Flow, Project
-from app.service.calls import AnswerLookups, CallService, Policy
+from app.service.calls import CallService
 from app.service.library import Library
+from app.service.turns import AnswerLookups, Policy
 from app.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
@@ -207,8 +208,8 @@ class LocalStage:
             await self._service.library.reload()
             self._is_open = True
         allowed = self._dial_allow if dial_allow is None else dial_allow
-        self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
-        self._service.look_ups = look_ups
+        self._service.turns.policy = replace(self._service.turns.policy, env={**self._env, **env}, dial_allow=allowed)
+        self._service.turns.look_ups = look_ups
         self.clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from app.errors import AppError, StoreUnavailable
 from app.flow.model import Flow
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import Leg

@@ -19,9 +19,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.flow.loader import load_files
-from app.service.calls import CallService, Policy
+from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient, lookups_of_turn
+from app.service.turns import Policy
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
 from app.web import create_app

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.service.calls import AnswerLookups, no_lookups
+from app.service.turns import AnswerLookups, no_lookups
 from tests.system.simulator.unlucky_calls import Played, play
 from tests.system.simulator.unlucky_lines import LINES, Line
 from tests.system.simulator.unlucky_seeds import Noticed, compare

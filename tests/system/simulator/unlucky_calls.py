@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
-from app.service.calls import AnswerLookups
+from app.service.turns import AnswerLookups
 from app.simulator.delivery import Chaos, NetworkFault
 from app.simulator.legs import CallMoment, Leg, Waited
 from app.simulator.parties import Behaviour, Parties

@@ -18,8 +18,9 @@ from pydantic import SecretStr
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.service.calls import AnswerLookups, CallService, Policy, no_lookups
+from app.service.calls import CallService
 from app.service.library import Library
+from app.service.turns import AnswerLookups, Policy, no_lookups
 from app.settings import Settings
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe

@@ -11,9 +11,10 @@ import orjson
 
 from app.flow.loader import load_files
 from app.flow.runtime import CallbackKind
-from app.service.calls import CallService, Policy
+from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
+from app.service.turns import Policy
 from app.store import Store
 
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"

@@ -13,7 +13,8 @@ import pytest
 
 from app.engine import JOINED, WaitRef
 from app.errors import UnknownWait
-from app.service.calls import CallService, called_id
+from app.service.called_parties import called_id
+from app.service.calls import CallService
 from app.service.delivery import Reply
 from app.service.library import Library
 from app.service.tokens import make_token

@@ -1,0 +1,76 @@
+"""Answer webhooks: the first NCCO of a call, and the same bytes again for a second delivery."""
+
+from __future__ import annotations
+
+from app import engine
+from app.engine import Call, Session, TraceLine, Turn
+from app.engine.session import from_json
+from app.errors import AlreadyOpen, StoreUnavailable
+from app.service.delivery import Delivery, Reply, session_id, transfer_id
+from app.service.turns import Turns
+
+
+async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
+    """The first NCCO of a call; a repeated answer webhook gets the stored bytes.
+
+    Args:
+        turns: plays and writes them.
+        delivery: the webhook.
+        flow: the flow that the URL names; None finds it by the called number.
+    """
+    call = delivery.call
+    found = turns.library.find(call.to, flow)
+    id_ = session_id(call.uuid, flow)
+    if found is None:
+        return await _answer_without_flow(turns, delivery, id_, flow)
+    given = {} if flow is None else delivery.params(found.params)
+    for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
+        turn = await turns.play(engine.begin(found, id_, call, turns.turn_context(delivery), given))
+        try:
+            return await turns.begin(turn, turns.answer_row(id_, delivery), delivery)
+        except AlreadyOpen:
+            id_ = await answered_session(turns, id_, call)
+        if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+            return repeat
+    return turns.failsafe_reply("answer", "the call is known, its first turn is not", call)
+
+
+async def answered_session(turns: Turns, id_: str, call: Call) -> str:
+    """The session that an answer webhook of an open call belongs to: `id_`, or one of its own after a transfer.
+
+    A REST transfer into the same flow asks for a new NCCO in another conversation; a second delivery repeats the
+    conversation that the first one named.
+    """
+    row = await turns.store.load(id_)
+    known = from_json(row.state).call.conversation_uuid if row is not None else ""
+    is_transfer = bool(known and call.conversation_uuid) and known != call.conversation_uuid
+    return transfer_id(id_, call.conversation_uuid) if is_transfer else id_
+
+
+async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
+    """The failsafe NCCO; the stored reply if a flow took the call when it began."""
+    if turns.library.is_awaited:
+        raise StoreUnavailable("the flows wait for the store")
+    id_ = await answered_session(turns, id_, delivery.call)
+    if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+        return repeat
+    problem, row = _why_no_flow(delivery, flow), turns.answer_row(id_, delivery)
+    session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
+    trace = (TraceLine("failed", "", "failsafe", because=problem),)
+    turn = Turn([dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True)
+    try:
+        await turns.begin(turn, row, delivery)
+    except AlreadyOpen:
+        await turns.record(row)
+    return turns.failsafe_reply("answer", problem, delivery.call)
+
+
+def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
+    if flow:
+        return f'there is no flow "{flow}" to start a call in'
+    to = delivery.call.to
+    if delivery.problem or not to:
+        what = delivery.problem or "the webhook has no called number"
+        return f"{what}; no flow has `default: true`, which would take such a call"
+    wanted = f"no flow takes calls to the number ending in {to[-4:]}"
+    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"

@@ -1,0 +1,63 @@
+"""Called parties: the other end of a connect hears a flow of its own (`onAnswer`) before it is joined.
+
+Its session is a child of the caller's. If anything fails, it is joined in silence: the caller is waiting for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from app import engine
+from app.engine import Session, WaitRef
+from app.engine.session import from_json
+from app.errors import AlreadyOpen
+from app.service.delivery import Delivery, Reply
+from app.service.turns import Turns, has_ended, lost_revision, wait_of
+
+
+async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
+    """What a called party hears; a repeated request gets the stored bytes.
+
+    Vonage does not document what it sends: of the fields of an answer webhook only `uuid`, the leg, is used.
+    """
+    id_ = called_id(ref)
+    if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
+        return repeat
+    row = await turns.store.load(ref.session)
+    parent = from_json(row.state) if row is not None else None
+    wait = wait_of(parent, ref) if parent is not None else None
+    if row is None or parent is None:
+        return await _join_silently(turns, id_, delivery, "the store does not know the call that dialled")
+    if wait is None or has_ended(row, delivery):
+        return await _join_silently(turns, id_, delivery, "the call that dialled has gone on")
+    flow = await turns.flow_of(parent)
+    if flow is None:
+        return await _join_silently(turns, id_, delivery, lost_revision(parent))
+    turn = await turns.play(engine.begin_called(flow, id_, parent, wait, turns.turn_context(delivery)))
+    webhook = turns.answer_row(id_, delivery, "onanswer")
+    try:
+        return await turns.begin(turn, webhook, delivery, leg=delivery.call.uuid or id_)
+    except AlreadyOpen:
+        repeat = await turns.repeat_answer(id_, delivery, "onanswer")
+        return repeat or await _join_silently(turns, id_, delivery, "the party is known, its first turn is not")
+
+
+async def _join_silently(turns: Turns, id_: str, delivery: Delivery, problem: str) -> Reply:
+    await turns.record(turns.answer_row(id_, delivery, "onanswer"))
+    return turns.failsafe_reply("onanswer", problem, delivery.call, is_called=True)
+
+
+async def refusals(turns: Turns, session: Session) -> frozenset[str]:
+    """The outcomes of this turn's dials whose parties answered and were not joined."""
+    found = set()
+    for wait in session.waits:
+        if wait.runs is not None:
+            row = await turns.store.load(called_id(WaitRef("onanswer", session.id, session.turn, wait.index)))
+            party = from_json(row.state) if row is not None else None
+            found.add(engine.refusal(party.returned, is_over=party.is_over) if party is not None else "")
+    return frozenset(found - {""})
+
+
+def called_id(ref: WaitRef) -> str:
+    """The session id of the party that an `onanswer` wait is for: the same for each delivery."""
+    return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

@@ -1,0 +1,102 @@
+"""Fallback webhooks: a call goes on after one of our replies failed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, cast
+
+from app import engine
+from app.engine import WaitRef
+from app.engine.session import from_json
+from app.errors import Conflict
+from app.flow.runtime import CallbackKind
+from app.ncco.webhooks import FallbackWebhook
+from app.service import answers, called_parties, waits
+from app.service.delivery import REFUSED, Delivery, Reply, session_id, webhook_row
+from app.service.tokens import read_token
+from app.service.turns import ANSWERED, ATTEMPTS, Turns
+
+BAD_STATUS: Final = "Invalid response code."
+REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
+"""Reasons of a fallback that say that the reply was bad. Source: webhook reference, Fallback."""
+
+_CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+
+
+async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
+    """The reply to a fallback webhook. Raises UnknownWait."""
+    webhook = delivery.webhook
+    if not isinstance(webhook, FallbackWebhook):
+        return await answers.answer(turns, delivery)
+    url, reason, original = webhook.original_url or "", webhook.reason or "", delivery.original
+    if found := _CALLBACK_PATH.search(url):
+        return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
+    named = _ANSWER_PATH.search(url)
+    if webhook.original_type == "event" and named is None:
+        return await _fall_back_on_event(turns, original)
+    flow = named[1] if named else None
+    id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
+    if await _is_refused(turns, reason, id_, ANSWERED):
+        return await _take_error_exit(turns, id_, ANSWERED, original)
+    return await answers.answer(turns, original, flow)
+
+
+async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:
+    ref = read_token(turns.policy.keys, kind, token)
+    is_called = kind == "onanswer"
+    id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
+    if await _is_refused(turns, reason, id_, cause):
+        return await _take_error_exit(turns, id_, cause, delivery, is_called=is_called)
+    return await waits.resume(turns, kind, token, delivery)
+
+
+async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
+    """An event that steers nothing came to the fallback: the running NCCO goes on."""
+    leg = delivery.call.uuid
+    row = await turns.store.load(session_id(leg, None)) if leg else None
+    rows = [row] if row is not None else await turns.store.calls_of(leg)
+    if not rows:
+        return await answers.answer(turns, delivery)
+    webhook = webhook_row(turns.policy.keys[0], delivery, "fallback", rows[0].id, hides=True)
+    await turns.record(webhook)
+    return Reply.recorded(from_json(rows[0].state), "fallback", webhook)
+
+
+async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
+    """Whether Vonage refused the NCCO that it was sent.
+
+    A bad status without a stored reply is our own 503, sent while the store was down: no reply has been played.
+    """
+    if reason != BAD_STATUS:
+        return reason in REFUSALS
+    return await turns.store.reply(id_, *cause, None) is not None
+
+
+async def _take_error_exit(
+    turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
+) -> Reply:
+    """The reply after Vonage refused one: the `error` exit of the current step, never the stored bytes again."""
+    for _ in range(ATTEMPTS):
+        row = await turns.store.load(id_)
+        if row is None:
+            break
+        session = from_json(row.state)
+        stored = await turns.store.reply(id_, *cause, REFUSED)
+        if stored is not None:
+            return Reply.repeat(stored, "fallback", session.call, session)
+        ref = WaitRef("event", id_, *cause)
+        webhook = webhook_row(turns.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
+        if row.is_over:
+            await turns.record(webhook)
+            return Reply.recorded(session, "fallback", webhook)
+        flow = await turns.flow_of(session)
+        if flow is None:
+            break
+        because = "Vonage refused the NCCO it was sent"
+        turn = await turns.play(engine.fail(flow, session, turns.turn_context(delivery), because))
+        try:
+            return await turns.advance(row, turn, webhook, delivery, "input")
+        except Conflict:
+            continue
+    return turns.failsafe_reply("fallback", "the call that failed is not known", delivery.call, is_called=is_called)

@@ -1,0 +1,249 @@
+"""Turns: plays them and writes them with their webhooks, as all kinds of webhooks share it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from app import engine
+from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
+from app.engine.interpreter import Playing, Result
+from app.engine.session import from_json
+from app.flow.model import Flow
+from app.flow.runtime import CallbackKind
+from app.ncco.webhooks import InputWebhook
+from app.service.delivery import (
+    END_OF_INPUT,
+    JOIN_SILENTLY,
+    Delivery,
+    Reply,
+    answer_row,
+    hook_rows,
+    mask,
+    session_row,
+    turn_row,
+)
+from app.service.library import Library
+from app.service.recordings import announced
+from app.service.tokens import make_token
+from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
+
+AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""Answers lookups concurrently: one answer for each, in their order. Never raises."""
+
+ATTEMPTS: Final = 5
+"""How often a webhook is tried when others change its session at the same time. One of them succeeds each time."""
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began longer ago counts as ended: its `completed` may be lost. Vonage ends calls after 24 hours.
+
+Source: Voice API specification, length_timer.
+"""
+ANSWERED: Final = (-1, -1)
+"""The turn and the wait of an answer webhook, which answers none."""
+
+
+async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    """The answers of a server that has no lookup client."""
+    return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings of a `CallService`.
+
+    Attributes:
+        keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
+        failsafe: a valid NCCO, played when nothing else can be.
+        env: variables for flows by name, the prefix `FLOW_` taken off.
+        dial_allow: prefixes that computed numbers may have.
+        dial_limit: how often one call may dial.
+        keeps_recordings: whether recordings are written, to be fetched.
+    """
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    failsafe: tuple[Mapping[str, Any], ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
+    keeps_recordings: bool = False
+
+    def turn_context(self, now: datetime, base_url: str) -> TurnContext:
+        """What a turn takes from outside; `base_url` is where its callback URLs start."""
+
+        def link(ref: WaitRef) -> str:
+            return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
+
+        def hide(session: str, secret: str) -> str:
+            return mask(self.keys[0], session, secret)
+
+        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit)
+
+
+class Turns:
+    """Plays turns of calls and writes them. Holds no state of a call itself.
+
+    Args:
+        store: open while webhooks come in.
+        library: the flows in use.
+        policy: settings of the service.
+        look_ups: returns a function that answers the lookups of one turn, within one budget.
+        hooks_written: called after hooks were written.
+
+    Attributes:
+        failsafe: the failsafe NCCO as bytes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        policy: Policy,
+        look_ups: Callable[[], AnswerLookups],
+        hooks_written: Callable[[], None],
+    ) -> None:
+        self.store = store
+        self.library = library
+        self.policy = policy
+        self.look_ups = look_ups
+        self.hooks_written = hooks_written
+        self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
+
+    async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
+        """Write the first turn of a call, then reply with it. Raises AlreadyOpen."""
+        ncco, now = orjson.dumps(turn.ncco), webhook.received_at
+        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+        row = session_row(turn.session, 1, now, now, leg)
+        await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
+        self._wake(hooks)
+        return Reply.of_turn(turn, ncco, webhook.kind, webhook)
+
+    async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
+        """The stored reply to a repeated answer webhook; None for the first one."""
+        stored = await self.store.reply(id_, *ANSWERED, "")
+        if stored is None:
+            return None
+        await self.record(self.answer_row(id_, delivery, kind))
+        return Reply.repeat(stored, kind, delivery.call)
+
+    def answer_row(self, id_: str, delivery: Delivery, kind: str = "answer") -> WebhookRow:
+        """An answer webhook as it is stored, `id_` being the session that it belongs to."""
+        return answer_row(delivery, id_, self.policy.keys[0], kind)
+
+    async def play(self, playing: Playing[Result]) -> Result:
+        """Drive the interpreter: answer its lookups until it returns."""
+        try:
+            wanted = next(playing)
+            look_up = self.look_ups()
+            while True:
+                wanted = playing.send(await look_up(wanted))
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    async def flow_of(self, session: Session) -> Flow | None:
+        """The flow of a session in the revision that it began with; None when it is lost."""
+        return await self.library.pinned(session.flow, session.revision)
+
+    def turn_context(self, delivery: Delivery) -> TurnContext:
+        """What a turn takes from outside."""
+        return self.policy.turn_context(delivery.received_at, delivery.base_url)
+
+    def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
+        """The hooks of an event on a wait; the store leaves out those of a second delivery."""
+        if flow is None or delivery.problem or ref.kind != "event":
+            return ()
+        hooks = engine.observe(flow, session, ref, delivery.webhook, self.turn_context(delivery))
+        return hook_rows(hooks, session.id, delivery.received_ms)
+
+    async def hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
+        """The hooks of a call whose leg has ended before its flow did."""
+        session = from_json(row.state)
+        flow = await self.flow_of(session)
+        if flow is None:
+            return ()
+        statuses = await self.store.statuses(session.id, session.turn)
+        seen = frozenset(status.partition(":")[0] for _, status in statuses)
+        hooks = engine.hang_up(flow, session, delivery.webhook, self.turn_context(delivery), seen)
+        return hook_rows(hooks, row.id, delivery.received_ms)
+
+    async def advance(
+        self,
+        row: SessionRow,
+        turn: Turn,
+        webhook: WebhookRow,
+        delivery: Delivery,
+        kind: CallbackKind,
+        *,
+        hooks: tuple[HookRow, ...] = (),
+        recording: RecordingRow | None = None,
+    ) -> Reply:
+        """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
+        ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
+        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
+        played = turn_row(turn, ncco, webhook, delivery, hooks)
+        await self.store.advance(moved, played, webhook, hooks=hooks, recording=recording)
+        self._wake(hooks)
+        return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
+
+    async def record(
+        self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
+        """Write a webhook that does not change the call, with what it sends and announces."""
+        await self.store.record(webhook, hooks=hooks, recording=recording)
+        self._wake(hooks)
+
+    def announced(
+        self,
+        delivery: Delivery,
+        session: Session | None = None,
+        ref: WaitRef | None = None,
+        flow: Flow | None = None,
+        *,
+        may_be_input: bool = False,
+    ) -> RecordingRow | None:
+        """The recording that a webhook announces, if recordings are kept.
+
+        With `may_be_input` also the audio of an input, which is then known not to be sensitive.
+        """
+        is_input = isinstance(delivery.webhook, InputWebhook)
+        if not self.policy.keeps_recordings or (is_input and not may_be_input):
+            return None
+        place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
+        if flow is not None and place is not None:
+            flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
+        return announced(delivery, session, place or ("", ""), flow)
+
+    async def end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
+        """Write the webhook that ends the calls of a leg."""
+        await self.store.end(leg, webhook, hooks=hooks)
+        self._wake(hooks)
+
+    def _wake(self, hooks: Sequence[HookRow]) -> None:
+        if hooks:
+            self.hooks_written()
+
+    def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+        """The failsafe NCCO; a called party is joined in silence instead."""
+        return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
+
+
+def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
+    """The wait that a token names, if the session's latest turn opened it."""
+    if ref.turn != session.turn or ref.index >= len(session.waits):
+        return None
+    return session.waits[ref.index]
+
+
+def has_ended(row: SessionRow, delivery: Delivery) -> bool:
+    """Whether the leg of a call has ended, or must have."""
+    return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
+
+
+def lost_revision(session: Session) -> str:
+    """Why a call whose flow is not stored cannot go on."""
+    return f"revision {session.revision} of flow {session.flow} is lost"

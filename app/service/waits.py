@@ -1,0 +1,124 @@
+"""Webhooks of waits: each resumes its call, repeats the reply to its first delivery, or is only recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app import engine
+from app.engine import Call, OpenWait, Session, WaitRef
+from app.engine.session import from_json
+from app.errors import Conflict, StoreUnavailable
+from app.flow.runtime import CallbackKind
+from app.ncco.webhooks import StatusWebhook
+from app.service import called_parties
+from app.service.delivery import REFUSED, Delivery, Reply, status_of, webhook_row
+from app.service.tokens import read_token
+from app.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
+from app.store import HookRow, RecordingRow, SessionRow, WebhookRow
+
+
+async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
+    """The NCCO that a webhook of a wait brings, or an empty reply.
+
+    Raises UnknownWait for a token that this server never signed.
+    """
+    ref = read_token(turns.policy.keys, kind, token)
+    if kind == "onanswer":
+        return await called_parties.answer(turns, ref, delivery)
+    for _ in range(ATTEMPTS):
+        row = await turns.store.load(ref.session)
+        if row is None:
+            return await _resume_unknown(turns, ref, delivery)
+        try:
+            return await _resume_from(turns, row, ref, delivery)
+        except Conflict:
+            continue
+    raise StoreUnavailable("other webhooks keep moving this session")
+
+
+async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: Delivery) -> Reply:
+    session = from_json(row.state)
+    wait = wait_of(session, ref)
+    if wait is None or has_ended(row, delivery):
+        return await _resume_closed(turns, session, ref, delivery)
+    webhook = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
+    flow = await turns.flow_of(session)
+    if flow is None:
+        await turns.record(webhook, recording=turns.announced(delivery, session, ref))
+        is_called = bool(session.parent)
+        return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
+    seen = await _seen(turns, session, ref)
+    read = None if delivery.problem else delivery.webhook
+    turn = await turns.play(engine.resume(flow, session, wait, read, turns.turn_context(delivery), seen=seen))
+    hooks = turns.event_hooks(flow, session, ref, delivery)
+    recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
+    if turn is None:
+        await _record_on_wait(turns, webhook, hooks, ref, delivery, recording=recording)
+        return Reply.recorded(session, delivery.kind, webhook)
+    return await turns.advance(row, turn, webhook, delivery, ref.kind, hooks=hooks, recording=recording)
+
+
+async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
+    """A webhook for a closed wait: a second delivery gets the same bytes, any other is only recorded."""
+    webhook = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
+    stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
+    if stored is None:
+        stored = await turns.store.reply(session.id, ref.turn, ref.index, webhook.status)
+    flow = await turns.flow_of(session) if ref.kind == "event" else None
+    recording = turns.announced(delivery, session, ref, flow)
+    await _record_on_wait(
+        turns, webhook, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
+    )
+    if stored is None:
+        return Reply.recorded(session, delivery.kind, webhook)
+    return Reply.repeat(stored, delivery.kind, session.call, session)
+
+
+async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
+    """The failsafe NCCO for a valid token whose call is not in the store: a caller is on the line."""
+    await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
+    return turns.failsafe_reply(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
+
+
+async def _seen(turns: Turns, session: Session, ref: WaitRef) -> frozenset[str]:
+    """The statuses and refusals of the dials of this turn; empty for other webhooks than a notify."""
+    if ref.kind != "notify":
+        return frozenset()
+    statuses = await turns.store.statuses(session.id, session.turn)
+    return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
+
+
+def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:
+    status = "" if ref.kind == "input" else status_of(delivery.webhook)
+    return webhook_row(turns.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
+
+
+async def _record_on_wait(
+    turns: Turns,
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    ref: WaitRef,
+    delivery: Delivery,
+    *,
+    recording: RecordingRow | None,
+) -> None:
+    """Write a webhook that steers nothing. `completed` of a called party's leg ends the session of that party.
+
+    The wait of a party has the index after the wait for the events of its connect.
+    """
+    status = delivery.webhook
+    party = None
+    if ref.kind == "event" and isinstance(status, StatusWebhook) and status.status == "completed":
+        party = await turns.store.load(
+            called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
+        )
+    if party is None or party.is_over or delivery.problem:
+        await turns.record(webhook, hooks, recording)
+    else:
+        await turns.end(party.leg, webhook, (*hooks, *await turns.hangup_hooks(party, delivery)))
+
+
+def _hides_input(wait: OpenWait) -> bool | None:
+    """Whether the webhook of a wait holds secret input; None when the wait does not ask for input."""
+    asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
+    return wait.sensitive if asks else wait.sensitive or None
