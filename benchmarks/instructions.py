@@ -34,7 +34,7 @@ from app.service.delivery import Delivery, Reply, answer_row, session_row, turn_
 from app.settings import load_settings
 from app.web.app import create_app
 from app.web.log import configure_log, log_webhook
-from app.web.webhooks import WebhookConfig, WebhookRequest
+from app.web.webhook_http import WebhookConfig, WebhookRequest
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request
 from benchmarks.load.serving import ROOT
 

@@ -31,7 +31,7 @@ from app.store import HookRow
 from app.verify.scenarios.runner import BASE, BROKEN, LocalStage, RemoteStage
 from app.verify.scenarios.server import Outside
 from app.web import create_app
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 
 
 def make_app(

@@ -23,7 +23,7 @@ from app.vonage.applications import (
     read_numbers,
 )
 from app.vonage.keys import rsa_modulus
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 
 _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
 """Vonage's defaults. Source: webhook reference."""

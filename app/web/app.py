@@ -22,9 +22,10 @@ from app.service.calls import CallService
 from app.settings import Settings
 from app.web import health, webhooks
 from app.web.health import ConsoleRedirect, Readiness
-from app.web.lifespan import OwnService, make_lifespan
+from app.web.lifespan import make_lifespan
 from app.web.metrics import Metrics
-from app.web.webhooks import DEADLINE_S, WebhookConfig, error_response
+from app.web.own_service import OwnService
+from app.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
 
 if TYPE_CHECKING:
     from app.web.otel import Telemetry

@@ -34,7 +34,7 @@ from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite
 from app.verify.scenarios.server import CallConditions, PlacedCall
 from app.verify.scenarios.values import ScenarioReader
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""

@@ -14,7 +14,7 @@ from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, Stor
 from app.store import HookRow, Store, open_store
 from app.store.address import read_address
 from app.store.postgres import COMMIT_S, PostgresDatabase
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 from tests.contract.store import postgres_server
 from tests.contract.store.broken_line import line_to
 from tests.contract.store.postgres_stores import ask, empty_database, make_postgres

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 from tests.contract import loopback
 from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 from tests.system.repository.tracked import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

@@ -19,8 +19,8 @@ from app.errors import SettingsError
 from app.service.tokens import make_token, read_token
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
-from app.web.lifespan import rotating_secrets
 from app.web.metrics import Metrics
+from app.web.signals import rotating_secrets
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import happens, running_server
 from tests.system.security.signing import status

@@ -11,7 +11,7 @@ import pytest
 
 from app.service.delivery import Delivery, Reply
 from app.store.database import mark_store_wait
-from app.web.webhooks import DEADLINE_S
+from app.web.webhook_http import DEADLINE_S
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import (
     FAILSAFE,

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from app.service.outbox import Verdict
 from app.store import HookCounts
-from app.web.lifespan import HookLog
 from app.web.metrics import Metrics
+from app.web.own_service import HookLog
 from tests.contract.store.stored_rows import hook_row
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

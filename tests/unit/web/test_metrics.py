@@ -23,8 +23,9 @@ from app.service.delivery import Reply
 from app.service.lookups import Ask, lookups_of_turn
 from app.store import Records, SqliteDatabase, Store, milliseconds
 from app.vonage.signatures import Refusal
-from app.web.lifespan import count_calls, counted_lookups
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
+from app.web.own_service import counted_lookups
+from app.web.tasks import count_calls
 from tests.contract.store.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 

@@ -11,7 +11,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.web.lifespan import after, opened_store
+from app.web.tasks import after, opened_store
 from tests.contract.store.memory_store import MemoryStore
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")

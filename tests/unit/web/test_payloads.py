@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ncco.webhooks import recognise
-from app.web.webhooks import read_fields, read_query
+from app.web.webhook_http import read_fields, read_query
 
 JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"

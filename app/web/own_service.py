@@ -1,0 +1,122 @@
+"""The service that the settings describe, with its clients, and what is logged and counted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from structlog.typing import FilteringBoundLogger
+
+from app.engine import Lookup, LookupAnswer
+from app.flow.loader import load_files
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.lookups import Ask, LookupClient, lookups_of_turn
+from app.service.mail import Mailer, attach_from, attach_nothing, by_way
+from app.service.outbox import Listener, Poster, Sender, Verdict
+from app.service.outgoing import new_client
+from app.service.poller import Schedule
+from app.settings import Settings
+from app.store import HookCounts, HookRow, open_store
+from app.web.metrics import Metrics
+from app.web.recordings import make_fetcher
+
+if TYPE_CHECKING:
+    from app.web.otel import Telemetry
+
+
+class HookLog(Listener):
+    """Logs and counts what happens to hooks, without any value of their calls."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
+        """One try is over."""
+        about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
+        if verdict.outcome == "sent":
+            self._metrics.hook_tries.labels("sent").inc()
+            if verdict.problem:
+                self._log.warning("hook sent", **about, problem=verdict.problem)
+            else:
+                self._log.info("hook sent", **about)
+        elif next_s is not None:
+            self._metrics.hook_tries.labels("failed").inc()
+            self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
+        else:
+            self._metrics.hook_tries.labels("parked").inc()
+            cure = f"check its receiver, then `ncco hooks retry {hook.id}`"
+            self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
+
+    def counted(self, counts: HookCounts) -> None:
+        """How many hooks wait and are parked."""
+        self._metrics.unsent_hooks.labels("waiting").set(counts.waiting)
+        self._metrics.unsent_hooks.labels("parked").set(counts.parked)
+
+    def troubled(self, problem: str) -> None:
+        """The store was away."""
+        self._log.error("hooks not sent", problem=problem)
+
+
+def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
+    """Wrap `ask`: count its results, and log why a lookup gets its default."""
+
+    async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
+        answer = await ask(lookup, left_ms)
+        metrics.count_lookup(lookup.name, answer)
+        misfit, problem = getattr(lookup.request, "misfit", None), answer.problem
+        if not problem and misfit is not None and (why := misfit(answer.value)):
+            problem = f"the answer does not fit `returns`: {why}"
+        if problem and not answer.is_unknown:
+            cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
+            log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
+        return answer
+
+    return counted
+
+
+class OwnService:
+    """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
+
+    Attributes:
+        calls: its store is not open and its flows are not loaded.
+        lookups: sends the requests of lookups; must be closed.
+        poster: makes one attempt to post a hook; its client must be closed.
+        mailer: makes one attempt to send a hook that is a mail.
+        sender: sends the stored hooks while it runs.
+        fetcher: fetches recordings while it runs, and must be closed; None: none are kept.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        clock: Callable[[], datetime],
+        telemetry: Telemetry | None,
+    ) -> None:
+        policy = settings.policy()
+        store = open_store(settings.database_url)
+        hosts = settings.private_hosts
+        self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
+        self.poster = Poster(new_client(hosts), settings.hook_secrets)
+        self.fetcher = make_fetcher(settings, store, metrics, log, clock)
+        has_key = not settings.missing_to_fetch
+        files = self.fetcher.files if self.fetcher is not None else None
+        attach = attach_from(store.recordings, files, has_key=has_key) if files is not None else attach_nothing
+        self.mailer = Mailer(settings.mail_server, attach)
+        post = by_way(self.poster, self.mailer)
+        ask = counted_lookups(self.lookups.answer, metrics, log)
+        if telemetry is not None:
+            telemetry.mark(self.lookups.http)
+            ask, post = telemetry.traced_lookups(ask), telemetry.traced_hooks(post)
+        self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
+        self.calls = CallService(
+            store,
+            Library(store, lambda: load_files(settings.flows, settings.templates, policy.env)),
+            policy,
+            look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
+            hooks_written=self.sender.wake,
+        )

@@ -1,0 +1,160 @@
+"""What the server does in the background: opens its store, counts open calls, and deletes what is old."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import StoreError, StoreUnusable
+from app.service.calls import CallService
+from app.service.recordings import Fetcher
+from app.service.retention import Sweeper, Swept
+from app.store import Backups, Store, milliseconds
+from app.web.metrics import Metrics
+from app.web.recordings import remove_recordings
+
+RETRY_S: Final = 1.0
+"""Seconds between attempts to open a store that is unavailable."""
+PATIENCE_S: Final = 2.0
+"""Seconds that startup waits for the store to open; after that, the server starts while the attempts go on."""
+COUNT_S: Final = 15.0
+"""How often open calls are counted: as often as Prometheus usually asks."""
+COUNT_SHARE: Final = 0.01
+"""The share of time that counting may take: if a count is slow, the next one comes later."""
+COUNTED_AGE: Final = timedelta(hours=4)
+"""Only calls that began within this time are counted, so that a call whose end was never reported does not count
+forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` as a task until the context ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` once `event` is set."""
+    await event.wait()
+    await work()
+
+
+@asynccontextmanager
+async def opened_store(
+    store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
+) -> AsyncIterator[asyncio.Event]:
+    """Open the store, and close it at the end. The event is set once the store is open.
+
+    A server whose store is unavailable starts anyway: it is not ready, answers 503, and plays the failsafe NCCO on
+    the fallback URL. If it did not listen, callers would hear nothing.
+
+    Raises:
+        StoreUnusable: the store cannot be opened, and trying again does not help.
+    """
+    opened = asyncio.Event()
+    attempt = asyncio.create_task(store.open())
+    await asyncio.wait({attempt}, timeout=patience_s)
+    if attempt.done():
+        error = attempt.exception()
+        if error is None:
+            opened.set()
+        elif isinstance(error, StoreUnusable) or not isinstance(error, StoreError):
+            log.error("store unusable", problem=str(error), cure=getattr(error, "cure", ""))
+            raise error
+    try:
+        async with running(_open_later(store, attempt, opened, log, retry_s)):
+            yield opened
+    finally:
+        await store.close()
+
+
+async def _open_later(
+    store: Store, attempt: asyncio.Task[None], opened: asyncio.Event, log: FilteringBoundLogger, retry_s: float
+) -> None:
+    """Try until the store is open, and log each problem once."""
+    logged = ""
+    while not opened.is_set():
+        try:
+            await attempt
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the attempts
+            problem = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+            if problem != logged:
+                logged = problem
+                log.error("store away", problem=problem, cure=getattr(error, "cure", ""))
+            await asyncio.sleep(retry_s)
+            attempt = asyncio.create_task(store.open())
+        else:
+            opened.set()
+            log.info("store opened")
+
+
+async def count_calls(
+    store: Store,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
+    *,
+    count_s: float = COUNT_S,
+) -> None:
+    """Count the open calls for the metrics, and ask for the last backup, every `count_s` seconds or less often."""
+    while True:
+        begun, records = time.monotonic(), store.records()
+        try:
+            await records.open()
+            metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
+            if backup := await Backups(store.database).last():
+                metrics.last_backup.set(backup.made_at / 1000)
+        except StoreError as error:
+            log.debug("open calls not counted", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting
+            log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
+        finally:
+            await records.close()
+        await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
+
+
+async def retention_days(setting: int | None, store: Store) -> int:
+    """How many days calls and recordings are kept: the setting, else the database's default; 0: forever."""
+    while setting is None:
+        try:
+            setting = (await store.schema()).retention_days or 0
+        except StoreError:
+            await asyncio.sleep(RETRY_S)
+    return setting
+
+
+async def remove_old_recordings(
+    setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Remove recordings that were deleted, or are older than calls are kept."""
+    await remove_recordings(store.recordings, fetcher.files, await retention_days(setting, store), log, clock)
+
+
+async def delete_old_calls(
+    setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Delete calls that are older than the setting allows, or than the database's default if it is not set."""
+    days = await retention_days(setting, service.store)
+
+    def log_sweep(swept: Swept) -> None:
+        if swept.problem:
+            log.warning("old calls not deleted", **swept._asdict())
+        else:
+            log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
+
+    if days:
+        await Sweeper(service.store, service.library, days, log_sweep, clock=clock).run()
+    elif setting is None and service.store.is_durable:
+        cure = "set NCCO_RETENTION_DAYS to the days that they are needed, or to 0 to keep them"
+        log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)

@@ -1,0 +1,100 @@
+"""What a webhook that failed gets: an NCCO where a caller must hear something, else a status that Vonage knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
+from app.ncco.webhooks import StatusWebhook, Webhook
+from app.service.delivery import JOIN_SILENTLY, Reply
+from app.store.database import is_store_wait
+from app.vonage.signatures import Refusal
+from app.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, error_body
+
+REPLACING_STATUSES: Final = frozenset(
+    {"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"}
+)
+"""Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
+
+_SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
+_CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
+_CURES: Final[Mapping[str, str]] = {
+    Refusal.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
+    Refusal.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    Refusal.TOO_OLD: _CLOCK,
+    Refusal.TOO_NEW: _CLOCK,
+    Refusal.NOT_VALID_NOW: _CLOCK,
+    Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must pass on both unchanged.",
+    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must pass on Vonage's header alone.",
+}
+"""By reason; for any other reason the secret is the likeliest cause."""
+_SEND_AGAIN: Final = "Send it again; the server's log says more."
+_OWN_URLS: Final = "Callback URLs are written by this server into its NCCOs; they cannot be made up."
+
+
+class Failure(NamedTuple):
+    """What to send where no NCCO is played, and what the log and the metrics call it.
+
+    Attributes:
+        outcome: for the log and the metrics.
+        status: of HTTP.
+        problem, cure: the body.
+        is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
+        is_fault: whether it is an error of the server, whose stack the log shows.
+    """
+
+    outcome: str
+    status: int
+    problem: str
+    cure: str = _SEND_AGAIN
+    is_playable: bool = False
+    is_fault: bool = False
+
+
+def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
+    """What an exception means; `path` is that of the route, with its parameter (`/webhooks/input/{wait}`)."""
+    limit = f"within {request.config.deadline_s:g} seconds"
+    is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage tries again after a 503
+    match error:
+        case MissingSignature():  # Vonage may rarely forget to sign, and sends it again after a 503
+            return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
+        case SignatureError():
+            return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
+        case UnknownWait() if path.endswith("/{wait}"):
+            return Failure("unknown-wait", 404, str(error), _OWN_URLS)
+        case StoreUnavailable():
+            return Failure("no-store", 503, f"the store is away: {error}", is_playable=is_last)
+        case BodyTooLarge():
+            problem = f"the body is larger than {request.config.settings.body_limit} bytes"
+            return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
+        case TimeoutError() if is_store_wait(error.__context__):  # no cause before Python 3.11.3
+            return Failure("no-store", 503, f"the store is away: no answer of it {limit}", is_playable=is_last)
+        case TimeoutError() if not request.is_read:
+            return Failure("too-slow", 408, f"the body did not come {limit}", "Send it in one go.", is_playable=True)
+        case TimeoutError():
+            return Failure("failed", 503, f"no answer {limit}", is_playable=True, is_fault=True)
+    return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
+
+
+def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
+    """The response to a webhook that ended in `error`. The connection is closed unless its whole body has come."""
+    failure, delivery = failure_of(error, request, path), request.delivery
+    route, fault, closes = path.split("/")[2], error if failure.is_fault else None, not request.is_read
+    webhook = delivery.webhook if delivery is not None else None
+    if not (failure.is_playable and plays_reply(path, webhook)):
+        reply = Reply(None, route, failure.outcome, problem=failure.problem)
+        body = error_body(failure.problem, failure.cure)
+        return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
+    leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
+    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # the called party hears nothing first
+    reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
+    return WebhookResponse(reply, error=fault, closes=closes)
+
+
+def plays_reply(path: str, webhook: Webhook | None) -> bool:
+    """Whether Vonage plays the reply, so that a caller must hear something whatever happens."""
+    if path == "/webhooks/event/{wait}":
+        return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
+    return path != "/webhooks/event"

@@ -1,0 +1,300 @@
+"""A webhook as an HTTP request, which is verified and read, and the response to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import SignatureError, WrongSignature
+from app.ncco.webhooks import repaired
+from app.service.calls import CallService
+from app.service.delivery import Delivery, Reply
+from app.settings import Settings
+from app.vonage.signatures import Refusal, Verifier, verify_payload
+from app.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.web.otel import Telemetry
+
+DEADLINE_S: Final = 4.0
+"""Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
+
+REFUSED_BODY_S: Final = 0.25
+"""Seconds for the body of a request whose signature is missing or wrong. A client that is still sending when the
+connection closes may never see the response."""
+
+DISCARDED_LIMITS: Final = 16
+"""A body that is too large is read and discarded up to this many times the limit, so that the client sees the
+response."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+
+DEPTH_LIMIT: Final = 64
+"""Levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser."""
+FIELD_LIMIT: Final = 1000
+"""Fields of a form or a query."""
+_FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
+
+PROBLEM_LIMIT: Final = 200
+"""Characters of the `ncco-problem` header."""
+
+_NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the limit."""
+
+
+@dataclass
+class WebhookConfig:
+    """What every webhook request needs, kept in `app.state.webhooks`.
+
+    Attributes:
+        settings: checked.
+        calls: serves the calls.
+        metrics: counts every webhook.
+        log: gets one line for every webhook.
+        dev: development: callback URLs start with the address of the request unless there is a public one.
+        deadline_s: seconds until a caller hears the failsafe NCCO.
+        clock: the time, aware, UTC.
+        telemetry: traces webhooks, lookups and hooks; None: they are not traced.
+        verifier: checks signatures; replaced when the secret changes. None: webhooks are not signed.
+    """
+
+    settings: Settings
+    calls: CallService
+    metrics: Metrics
+    log: FilteringBoundLogger
+    dev: bool = False
+    deadline_s: float = DEADLINE_S
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    telemetry: Telemetry | None = None
+    verifier: Verifier | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.verifier = self.settings.verifier()
+
+    def base_url(self, request: Request) -> str:
+        """Where callback URLs start. The Host header, which any client can forge, is used in development only."""
+        if self.dev and not self.settings.public_url:
+            host = request.headers.get("host", "")
+            if _HOST.fullmatch(host):
+                return f"{request.scope['scheme']}://{host}"
+        return self.settings.base_url
+
+
+class WebhookRequest(Request):
+    """A request to a webhook route.
+
+    Attributes:
+        delivery: the webhook, once it has been verified and parsed.
+        is_read: whether the whole body has been read.
+        config: the configuration of the application.
+        calls: serves the calls.
+    """
+
+    delivery: Delivery | None = None
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.is_read = self.scope["method"] == "GET"
+        self.config: WebhookConfig = self.scope["app"].state.webhooks
+        self.calls: CallService = self.config.calls
+
+    @property
+    def webhook(self) -> Delivery:
+        """The webhook. For endpoints only: they run after it has been parsed."""
+        assert self.delivery is not None  # noqa: S101 - for the type
+        return self.delivery
+
+    async def receive_webhook(self) -> None:
+        """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
+        config, scope = self.config, self.scope
+        now, method, query = config.clock(), scope["method"], scope["query_string"]
+        claims, content_type = None, b""
+        tokens = []
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                tokens.append(value)
+            elif name == b"content-type":
+                content_type = content_type or value
+        if config.verifier is not None:
+            try:
+                if len(tokens) > 1:
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have looked at another one
+                token = config.verifier.token(tokens[0] if tokens else None)
+                claims = config.verifier.verify_token(token, now.timestamp())
+            except SignatureError:
+                await self._discard_body()
+                raise
+        body = await self._read_body()
+        came_at = perf_counter()
+        is_get = method == "GET"
+        payload = query if is_get else body
+        if claims is not None:
+            verify_payload(claims, method, payload)
+        written = read_query(query) if query else ({}, "")
+        if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
+            fields, problem = written
+        else:
+            fields, problem = read_fields(body, content_type.lower())
+        self.delivery = Delivery(
+            method, payload, fields, config.base_url(self), now, problem, came_at, query={} if is_get else written[0]
+        )
+
+    async def _read_body(self) -> bytes:
+        """The whole body. Raises BodyTooLarge, ClientDisconnect."""
+        if self.is_read:
+            return b""
+        limit, size, chunks = self.config.settings.body_limit, 0, []
+        is_whole = False
+        while not is_whole:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            is_whole = not message.get("more_body", False)
+            size += len(chunk)
+            if size <= limit:
+                chunks.append(chunk)
+            elif size > limit * DISCARDED_LIMITS:
+                raise BodyTooLarge
+        if size > limit:
+            raise BodyTooLarge
+        self.is_read = True
+        return b"".join(chunks)
+
+    async def _discard_body(self) -> None:
+        """Read the body of a request that is refused already, if it is there or comes at once."""
+        try:
+            async with asyncio.timeout(REFUSED_BODY_S):
+                await self._read_body()
+        except (TimeoutError, BodyTooLarge, ClientDisconnect):
+            return
+
+
+Fields: TypeAlias = tuple[dict[str, Any], str]
+"""The fields of a webhook, and why there are none ("" when they could be read)."""
+
+
+def read_query(query: bytes) -> Fields:
+    """The fields of a query string: percent-decoded, with empty values.
+
+    The last value of a repeated name counts, since Vonage appends its parameters to those of the configured URL.
+    """
+    try:
+        text = query.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
+    except ValueError:
+        return {}, f"the query has more than {FIELD_LIMIT} fields"
+
+
+def read_fields(body: bytes, content_type: bytes) -> Fields:
+    """The fields of a body, which is a JSON object or a form.
+
+    A body that begins like a form is read as one, unless the content type is JSON; any other body is read as JSON.
+    """
+    if not body or body.isspace():
+        return {}, "the body is empty"
+    if content_type.startswith(b"multipart/"):
+        return {}, "the body is multipart, where JSON or a form is expected"
+    is_form = b"json" not in content_type and _FORM.match(body) is not None
+    return _read_form(body) if is_form else _read_json(body)
+
+
+def _read_form(body: bytes) -> Fields:
+    fields, problem = read_query(body.strip())
+    return fields, problem.replace("query", "form")
+
+
+def _read_json(body: bytes) -> Fields:
+    if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT and _is_deep(body):
+        return {}, f"the body is nested deeper than {DEPTH_LIMIT} levels"
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        value = repaired(body.decode("utf-8-sig", "replace"))
+        if value is None:
+            return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
+    if not isinstance(value, dict):
+        return {}, f"the body is a JSON {_NAMES[type(value)]}, where an object is expected"
+    return value, ""
+
+
+_NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number", float: "number", type(None): "null"}
+
+
+def _is_deep(body: bytes) -> bool:
+    """Whether brackets outside of texts are open deeper than allowed; linear, without recursion."""
+    depth = 0
+    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
+        match bracket[0]:
+            case b"[" | b"{":
+                depth += 1
+                if depth > DEPTH_LIMIT:
+                    return True
+            case b"]" | b"}":
+                depth -= 1
+    return False
+
+
+class WebhookResponse(Response):
+    """The response to a webhook.
+
+    Attributes:
+        reply: what the service decided, for the log and the metrics.
+        error: the exception behind it, for the log; never sent.
+    """
+
+    media_type = "application/json"
+    background = None
+
+    def __init__(
+        self,
+        reply: Reply,
+        status_code: int = 200,
+        content: bytes | None = None,
+        *,
+        error: BaseException | None = None,
+        closes: bool = False,
+    ) -> None:
+        """Send `content`, or the NCCO of the reply. `closes` ends the connection after it."""
+        self.reply = reply
+        self.error = error
+        self.status_code = status_code
+        self.body: bytes = content if content is not None else reply.ncco or b""
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
+        if self.body:
+            self.raw_headers.append((b"content-type", b"application/json"))
+        if closes:
+            self.raw_headers.append((b"connection", b"close"))
+        if reply.problem:
+            problem = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
+            self.raw_headers.append((b"ncco-problem", problem.encode("ascii")))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as JSON: what is wrong, and what to do."""
+    return Response(error_body(error, cure), status, headers, "application/json")
+
+
+def error_body(error: str, cure: str) -> bytes:
+    """The JSON of an error."""
+    return orjson.dumps({"error": error, "cure": cure})
