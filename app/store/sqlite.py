@@ -1,8 +1,10 @@
 """The database of a store in one SQLite file, which several processes of one host may share, or in memory.
 
-One thread writes for all tasks, and commits in groups: while one group is synced to disk, the next one gathers. Reads
-of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times as long. In
-WAL mode a reader does not wait for a writer.
+One thread writes for all tasks, and commits in groups: while one group is synced to disk, the next one gathers. In
+memory, what the tasks of one round of the event loop write is one group.
+
+Reads of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times as
+long. In WAL mode a reader does not wait for a writer.
 """
 
 from __future__ import annotations
@@ -76,6 +78,7 @@ class SqliteDatabase:
         self._place: Path | None = None
         self._writer: Writer | None = None
         self._connection: sqlite3.Connection | None = None
+        self._gathered: list[WriteItem] = []
 
     async def open(self) -> None:
         """See `Database.open`."""
@@ -123,8 +126,9 @@ class SqliteDatabase:
         if self._writer is not None:
             self._writer.put(item)
         elif self._connection is not None:
-            _commit(self._connection, [item], self.label)
-            item.settle()
+            if not self._gathered:  # what the tasks that are ready now write is one group
+                asyncio.get_running_loop().call_soon(self._commit_gathered, self._connection)
+            self._gathered.append(item)
         else:
             self._require_open()
         try:
@@ -133,6 +137,11 @@ class SqliteDatabase:
             mark_store_wait(error)
             raise
         return result
+
+    def _commit_gathered(self, memory: sqlite3.Connection) -> None:
+        group, self._gathered = self._gathered, []
+        _commit(memory, [item for item in group if not item.done.cancelled()], self.label)
+        _settle(group)
 
     async def trim(self) -> None:
         """See `Database.trim`."""
