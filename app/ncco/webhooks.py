@@ -147,8 +147,12 @@ class Webhook(BaseModel):
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
             wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic takes no such name
         webhook = cls.model_validate({name: value for name, value in wire.items() if name not in wrong})
-        webhook._unread = {name: wire[name] for name in wrong}
+        webhook.add_unread({name: wire[name] for name in wrong})
         return webhook
+
+    def add_unread(self, fields: Mapping[str, object]) -> None:
+        """Keep the fields that could not be read."""
+        self._unread = fields
 
 
 class LegWebhook(Webhook):
@@ -215,6 +219,10 @@ class FallbackWebhook(LegWebhook):
     def original(self) -> Webhook:
         """The webhook that failed, as far as its fields were sent again."""
         return self._original
+
+    def add_original(self, webhook: Webhook) -> None:
+        """Keep the webhook that failed."""
+        self._original = webhook
 
     @property
     def original_url(self) -> str | None:
@@ -500,7 +508,7 @@ def recognise(fields: Fields) -> Webhook:
         wire["uuid"] = wire["call_uuid"]
     webhook = _class_of(wire).read(wire)
     if isinstance(webhook, FallbackWebhook):
-        webhook._original = _original(wire)
+        webhook.add_original(_original(wire))
     return webhook
 
 

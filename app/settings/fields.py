@@ -294,6 +294,18 @@ class Settings(BaseSettings):
     _secret_files: tuple[Path, ...] = PrivateAttr(default=())
     _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
 
+    def add_origin(
+        self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
+    ) -> None:
+        """Remember what was read beside the fields: the variables of flows, and where secrets come from."""
+        self._flow_env = flow_env
+        self._secret_files = secret_files
+        self._read_again = read_again
+
+    def add_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Remember what is allowed but probably not intended."""
+        self._warnings = warnings
+
     @property
     def is_signed(self) -> bool:
         """Whether webhooks must be signed."""
@@ -415,7 +427,7 @@ class Settings(BaseSettings):
             cure = "Write the new secret; a running server does not stop checking signatures."
             raise SettingsError("VONAGE_SIGNATURE_SECRET", "is gone", cure)
         changed = self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
-        changed._warnings = fresh._warnings
+        changed.add_warnings(fresh.warnings)
         return changed
 
     @property

@@ -50,12 +50,11 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     except UnicodeEncodeError as fault:  # bytes in a variable are lone surrogates
         names = (name for name in map(variable, Settings.model_fields) if _LONE_SURROGATE.search(written.get(name, "")))
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
-    settings._secret_files = tuple(files.values())
-    settings._read_again = partial(load_settings, env_file, **given)
-    settings._flow_env = {
+    flow_env = {
         name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
     }
-    settings._warnings = (*_unknown(written), *_questionable(settings))
+    settings.add_origin(flow_env, tuple(files.values()), partial(load_settings, env_file, **given))
+    settings.add_warnings((*_unknown(written), *_questionable(settings)))
     return settings
 
 

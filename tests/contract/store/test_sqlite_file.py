@@ -348,7 +348,7 @@ def lock_exclusively(connection: sqlite3.Connection) -> None:
 
 def a_writer_waits() -> bool:
     """Whether the thread that writes has begun a group, which another process holds up."""
-    frames = sys._current_frames()
+    frames = sys._current_frames()  # noqa: SLF001 - documented, in spite of its name
     writers = [thread.ident for thread in threading.enumerate() if thread.name.startswith("writer of ")]
     return any(frames[ident].f_code.co_name == "_commit" for ident in writers if ident in frames)
 

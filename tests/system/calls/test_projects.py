@@ -55,7 +55,7 @@ def played(flow: Flow, call: tuple[Any, ...]) -> list[Turn]:
 
 def told(flow: Flow, turns: list[Turn]) -> bytes:
     """What the hooks of a call hold, those of what may be reported later included."""
-    around = ScriptedCall(flow)._surroundings()
+    around = ScriptedCall(flow).next_context()
     hooks = [hook for turn in turns for hook in turn.hooks]
     for turn in turns:
         for wait in turn.session.waits:

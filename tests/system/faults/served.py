@@ -130,7 +130,8 @@ def _tell_tasks() -> None:
 
 def _main_loop() -> asyncio.AbstractEventLoop | None:
     """The loop that the main thread runs, found where that thread is now."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    frames = sys._current_frames()  # noqa: SLF001 - documented, in spite of its name
+    frame = frames.get(threading.main_thread().ident or 0)
     while frame is not None:
         for value in frame.f_locals.values():
             if isinstance(value, asyncio.Runner):

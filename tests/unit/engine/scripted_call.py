@@ -63,9 +63,7 @@ class ScriptedCall:
         self.now = at
         self.seen: set[str] = set()
         self.turn: Turn = self._drive(
-            begin(
-                flow, LEG, call or Call(to="442079460000", from_number="447700900123", uuid=LEG), self._surroundings()
-            )
+            begin(flow, LEG, call or Call(to="442079460000", from_number="447700900123", uuid=LEG), self.next_context())
         )
 
     @property
@@ -110,7 +108,7 @@ class ScriptedCall:
         return self.send({"payload": {"checkpoint": name}}, kind="notify")
 
     def refused(self) -> list[dict[str, Any]]:
-        self.turn = self._drive(fail(self.flow, self.session, self._surroundings(), "refused"))
+        self.turn = self._drive(fail(self.flow, self.session, self.next_context(), "refused"))
         return self.ncco
 
     def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
@@ -121,7 +119,7 @@ class ScriptedCall:
         """Send a webhook to one of the open waits."""
         webhook = None if fields is None else recognise(fields)
         session = self.session
-        turn = self._drive(resume(self.flow, session, wait, webhook, self._surroundings(), seen=frozenset(self.seen)))
+        turn = self._drive(resume(self.flow, session, wait, webhook, self.next_context(), seen=frozenset(self.seen)))
         if turn is None:
             return None
         self.turn = turn
@@ -133,7 +131,7 @@ class ScriptedCall:
     def wait(self, kind: str) -> OpenWait:
         return [wait for wait in self.session.waits if wait.kind == kind][-1]
 
-    def _surroundings(self) -> TurnContext:
+    def next_context(self) -> TurnContext:
         self.now += timedelta(seconds=10)
         return TurnContext(now=self.now, **self.around)
 
