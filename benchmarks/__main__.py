@@ -36,6 +36,7 @@ BENCHMARKS: Final = (
     "agreement",
     "console",
     "complete",
+    "lookups",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile")

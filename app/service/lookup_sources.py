@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from app.flow.language.lookups import LookupRequest
-from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from app.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
 from app.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
@@ -55,11 +55,16 @@ class LookupFailure(Exception):
         self.is_unknown = is_unknown
 
 
-async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> bytes:
-    """The JSON text that the server answers with. Raises LookupFailure. Sets no time limit."""
+async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
+    """The JSON text that the server answers with. Raises LookupFailure. Sets no time limit.
+
+    `begins` is called when the request has waited for others to the same host.
+    """
     try:
         asked = _http_request(client, request, key)
-        async with client.stream(asked.method, asked.url, headers=asked.headers, content=asked.content) as response:
+        async with client.stream(
+            asked.method, asked.url, headers=asked.headers, content=asked.content, extensions={BEGINS: begins}
+        ) as response:
             if failure := _failure_of(response.status_code):
                 await _drain(response)
                 raise failure
@@ -172,9 +177,12 @@ class PythonFunctions:
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
 
-    async def call(self, function: str, arguments: Mapping[str, Any]) -> bytes:
-        """What `package.module:function` returns, as JSON. Raises LookupFailure. Sets no time limit."""
-        result = await self._threads.run(function, partial(_call, function, dict(arguments)))
+    async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
+        """What `package.module:function` returns, as JSON. Raises LookupFailure. Sets no time limit.
+
+        `begins` is called when the function is called, which may wait for other calls of it.
+        """
+        result = await self._threads.run(function, partial(_call, function, dict(arguments)), begins)
         if isinstance(result, bytes):
             return result
         try:

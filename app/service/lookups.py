@@ -10,7 +10,7 @@ import re
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -88,7 +88,7 @@ class LookupClient:
         self._breakers = breakers or CircuitBreakers(clock=clock)
         self._functions = PythonFunctions(modules)
         self._cache = AnswerCache(clock)
-        self._shared: dict[bytes, asyncio.Task[bytes]] = {}
+        self._shared: dict[bytes, _Asked] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def close(self) -> None:
@@ -128,64 +128,101 @@ class LookupClient:
             message = f"not asked: the {self.budget_ms} ms for all lookups of a turn are used up"
             raise LookupFailure(message, is_late=True)
         if not digest:
-            return await self._in_time(self._start(self._ask(request, key)), request, left_ms), False
-        task = self._shared.get(digest)
-        if task is None:
-            task = self._shared[digest] = self._start(self._ask_and_cache(request, key, digest))
-            task.add_done_callback(lambda _: self._shared.pop(digest, None))
-        return await self._in_time(task, request, left_ms, is_shared=True), False
+            return await self._in_time(self._start(request, key), left_ms), False
+        asked = self._shared.get(digest)
+        if asked is None:
+            asked = self._shared[digest] = self._start(request, key, digest)
+            asked.task.add_done_callback(lambda _: self._shared.pop(digest, None))
+        return await self._in_time(asked, left_ms, is_shared=True), False
 
-    def _start(self, asking: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
-        task = asyncio.create_task(asking)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
+    def _start(self, request: LookupRequest, key: str, digest: bytes = b"") -> _Asked:
+        asked = _Asked(self._limit_ms(request) / 1000, self.budget_ms / 1000)
+        asked.task = asyncio.create_task(self._ask(request, key, digest, asked))
+        self._tasks.add(asked.task)
+        asked.task.add_done_callback(self._finished)
+        return asked
 
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # mark it as retrieved: nobody may be waiting for this task any more
 
-    async def _in_time(
-        self, task: asyncio.Task[bytes], request: LookupRequest, left_ms: float, *, is_shared: bool = False
-    ) -> bytes:
-        """The result of a task within the limit. A task that is not shared is cancelled afterwards."""
-        limit_ms = self._limit_ms(request)
+    async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
+        """The answer within `left_ms`, and within the lookup's own limit.
+
+        The task keeps that limit itself, but a function may ignore that it is cancelled. A task that is not shared is
+        cancelled afterwards.
+        """
+        task, now = asked.task, asyncio.get_running_loop().time
+        budget_ends_at = now() + left_ms / 1000
         try:
-            patience_ms = left_ms if left_ms < limit_ms else limit_ms + GRACE_MS
-            done, _ = await asyncio.wait({task}, timeout=patience_ms / 1000)
+            while not task.done() and (patience_s := min(budget_ends_at, asked.ends_at + GRACE_MS / 1000) - now()) > 0:
+                changes: set[asyncio.Future[Any]] = {task} if asked.has_begun.done() else {task, asked.has_begun}
+                await asyncio.wait(changes, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not is_shared:
                 task.cancel()
         if task.cancelled():
             raise LookupFailure("the server is closing")
-        if done:
+        if task.done():
             return task.result()
-        if left_ms < limit_ms:
+        if now() >= budget_ends_at:
             message = f"timed out after {left_ms:.0f} ms, which were left of {self.budget_ms} ms for all lookups"
             raise LookupFailure(message, is_late=True)
-        raise LookupFailure(f"timed out after {limit_ms} ms", is_late=True)
+        raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     def _limit_ms(self, request: LookupRequest) -> int:
         return min(request.timeout_ms, self.budget_ms)
 
-    async def _ask_and_cache(self, request: LookupRequest, key: str, digest: bytes) -> bytes:
-        body = await self._ask(request, key)
-        if _is_accepted(request, body):
+    async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
+        """Ask outside, and keep an answer that fits under `digest`, if there is one. Raises LookupFailure."""
+        source = _source_of(request)
+        with self._breakers.closed(source) as check_again:
+            try:
+                async with asyncio.timeout_at(asked.ends_at) as timer:
+
+                    def begins() -> None:
+                        if not asked.has_begun.done():
+                            check_again()  # those in front may have shown that the host is down
+                        asked.begin()
+                        timer.reschedule(asked.ends_at)
+
+                    if request.method == "PYTHON":
+                        body = await self._functions.call(request.function, request.arguments, begins)
+                    else:
+                        body = await fetch(self.http, request, key, begins)
+            except TimeoutError:
+                if not asked.has_begun.done():
+                    raise LookupFailure(f"not asked: too many others wait for {source}", is_late=True) from None
+                message = f"timed out after {asked.limit_s * 1000:.0f} ms"
+                raise LookupFailure(message, is_outage=True, is_late=True) from None
+        if digest and _is_accepted(request, body):
             self._cache.put(digest, body, request.cache_ms)
         return body
 
-    async def _ask(self, request: LookupRequest, key: str) -> bytes:
-        """Ask outside. Raises LookupFailure."""
-        limit_ms = self._limit_ms(request)
-        with self._breakers.closed(_source_of(request)):
-            try:
-                async with asyncio.timeout(limit_ms / 1000):
-                    if request.method == "PYTHON":
-                        return await self._functions.call(request.function, request.arguments)
-                    return await fetch(self.http, request, key)
-            except TimeoutError:
-                raise LookupFailure(f"timed out after {limit_ms} ms", is_outage=True, is_late=True) from None
+
+class _Asked:
+    """A lookup on its way. Its limit begins when it has waited for others, with the time of the source itself.
+
+    Attributes:
+        limit_s: its own limit.
+        ends_at: when it is given up, in seconds of the event loop.
+        has_begun: is done when its limit has begun.
+        task: asks outside.
+    """
+
+    task: asyncio.Task[bytes]
+
+    def __init__(self, limit_s: float, budget_s: float) -> None:
+        self.limit_s = limit_s
+        self.ends_at = asyncio.get_running_loop().time() + budget_s
+        self.has_begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def begin(self) -> None:
+        """The source is asked now: its limit begins."""
+        if not self.has_begun.done():
+            self.has_begun.set_result(True)
+        self.ends_at = asyncio.get_running_loop().time() + self.limit_s
 
 
 def _source_of(request: LookupRequest) -> str:
@@ -248,18 +285,26 @@ class CircuitBreakers:
         self._open_until: dict[str, float] = {}
 
     @contextmanager
-    def closed(self, name: str) -> Iterator[None]:
+    def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """Ask `name` inside this context. Raises LookupFailure while its circuit is open.
 
-        A LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation counts as neither.
+        Who has waited in between calls what the context gives, which raises LookupFailure if the circuit has been
+        opened meanwhile. A LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation
+        counts as neither.
         """
         is_test = name in self._open_until
+        paused = f"not asked: {name} has failed {self._most} times in a row and is paused"
         if is_test and self._clock() < self._open_until[name]:
-            raise LookupFailure(f"not asked: {name} has failed {self._most} times in a row and is paused")
+            raise LookupFailure(paused)
         if is_test:
             self._open_until[name] = math.inf  # for all others, until this one knows
+
+        def check_again() -> None:
+            if name in self._open_until and not is_test:
+                raise LookupFailure(paused)
+
         try:
-            yield
+            yield check_again
         except LookupFailure as failure:
             self._count(name, is_test=is_test, is_outage=failure.is_outage)
             raise

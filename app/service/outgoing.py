@@ -14,8 +14,8 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
@@ -28,8 +28,11 @@ from app.service.threads import Threads
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
-REQUESTS_PER_HOST: Final = 200
+REQUESTS_PER_HOST: Final = 500
 """Requests to one host at once; further ones wait."""
+CONNECTING_PER_HOST: Final = 16
+"""Connections to one host that are being opened at once. The event loop opens about a thousand a second: were hundreds
+begun together, each would take as long as all of them."""
 IDLE_PER_HOST: Final = 50
 """Connections to one host that stay open while nobody uses them."""
 IDLE_S: Final = 4.0
@@ -80,6 +83,11 @@ _FAULTS: Final = (
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
 )
+
+
+BEGINS: Final = "begins"
+"""The extension of a request with a function that is called when it has waited for other requests and may open a
+connection, and again when it is sent."""
 
 
 class NoAddress(httpx.ConnectError):
@@ -169,6 +177,10 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             await host.aclose()
 
 
+def _nothing() -> None:
+    """For requests that need not know when they begin."""
+
+
 class HostConnections:
     """The connections to one host: each request has one to itself until its answer has been read.
 
@@ -184,18 +196,40 @@ class HostConnections:
         self._ssl_context = ssl_context
         self._network = network
         self._places = asyncio.Semaphore(REQUESTS_PER_HOST)
+        self._connecting = asyncio.Semaphore(CONNECTING_PER_HOST)
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
         """The beginning of the answer, and its body. Raises what httpcore raises."""
         await self._places.acquire()
-        connection = self._idle_or_new()
+        connection = self._idle_connection()
+        opening = ExitStack()
+        if connection is None:
+            try:
+                await self._connecting.acquire()
+            except BaseException:
+                self._places.release()
+                raise
+            opening.callback(self._connecting.release)
+            connection = self._idle_connection() or self._new_connection()
+
+        begins = request.extensions.get(BEGINS, _nothing)
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "http11.send_request_headers.started":
+                opening.close()
+                begins()
+
+        request.extensions = {**request.extensions, "trace": trace}
+        begins()
         try:
             answer = await connection.handle_async_request(request)
         except BaseException:
             self.give_back(connection)
             raise
+        finally:
+            opening.close()
         return answer, _Body(self, connection, answer)
 
     def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
@@ -215,11 +249,12 @@ class HostConnections:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def _idle_or_new(self) -> httpcore.AsyncHTTPConnection:
-        """The idle connection that was used last, else a new one."""
+    def _idle_connection(self) -> httpcore.AsyncHTTPConnection | None:
+        """The idle connection that was used last; None: there is none."""
         self._close_expired()
-        if self._idle:
-            return self._idle.pop()
+        return self._idle.pop() if self._idle else None
+
+    def _new_connection(self) -> httpcore.AsyncHTTPConnection:
         return httpcore.AsyncHTTPConnection(
             self._origin, self._ssl_context, keepalive_expiry=IDLE_S, network_backend=self._network
         )
@@ -292,6 +327,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         self._resolve = resolve
         self._threads = Threads(each=4)
         self._network = httpcore.AnyIOBackend()
+        self._resolving: dict[tuple[str, int], asyncio.Task[Sequence[str]]] = {}
 
     async def connect_tcp(
         self,
@@ -326,8 +362,14 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of a name. Connections that are opened meanwhile share the answer: each takes a thread."""
+        task = self._resolving.get((host, port))
+        if task is None:
+            task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
+            self._resolving[host, port] = task
+            task.add_done_callback(lambda _: self._resolving.pop((host, port)))
         try:
-            found = await self._threads.run(host, partial(self._resolve, host, port))
+            found = await asyncio.shield(task)
         except (OSError, UnicodeError) as error:
             raise NoAddress(f"{host} has no address") from error
         if not found:

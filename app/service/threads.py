@@ -22,10 +22,15 @@ class Threads:
         self._each = each
         self._places: dict[str, asyncio.Semaphore] = {}
 
-    async def run(self, key: str, function: Callable[[], T]) -> T:
-        """What `function` gives back, once there is a place for it. Raises what it raises, as an Exception."""
+    async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
+        """What `function` gives back; `begins` is called once there is a place for it.
+
+        Raises what `function` raises, as an Exception.
+        """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
         await places.acquire()
+        if begins is not None:
+            begins()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 

@@ -29,6 +29,11 @@ def thread_of() -> dict[str, bool]:
     return {"is_main": threading.current_thread() is threading.main_thread()}
 
 
+def unhurried() -> dict[str, str]:
+    time.sleep(0.6)
+    return {"name": "Ann"}
+
+
 def thing() -> Customer:
     return Customer("Ann", datetime(2026, 3, 4, tzinfo=UTC))
 

@@ -201,7 +201,8 @@ async def test_a_time_limit_beyond_the_budget_is_the_budget(server: LookUpServer
     answer = await ask_one(client, get(server.url("silent"), timeout_ms=3000))
     await client.close()
 
-    assert "timed out after 100 ms" == answer.problem
+    assert answer.problem.startswith("timed out after 100 ms")
+    assert answer.ms < 1000
 
 
 async def test_who_stops_waiting_stops_asking(client: LookupClient, server: LookUpServer) -> None:

@@ -104,16 +104,35 @@ async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient,
 
 
 async def test_a_function_that_never_returns_takes_nobody_else_along(client: LookupClient, released: None) -> None:
-    patient = LookupClient(PATIENCE_MS, breakers=CircuitBreakers(failures=1000))
+    patient = LookupClient(1500, breakers=CircuitBreakers(failures=1000))
 
     stuck = await ask(patient, *[calling("stuck", 100)] * (CALLS_PER_FUNCTION + 5))
     others = await ask(patient, *[calling("customer", number="1")] * 40)
     store = await asyncio.to_thread(lambda: "written")
     await patient.close()
 
-    assert {"timed out after 100 ms"} == {answer.problem for answer in stuck}
+    assert ["timed out after 100 ms"] * CALLS_PER_FUNCTION == [answer.problem for answer in stuck[:CALLS_PER_FUNCTION]]
+    assert {f"not asked: too many others wait for {MODULE}:stuck"} == {answer.problem for answer in stuck[-5:]}
     assert {""} == {answer.problem for answer in others}
     assert "written" == store
+
+
+async def test_a_lookup_that_waits_for_others_has_its_whole_limit_afterwards(client: LookupClient) -> None:
+    answers = await ask(client, *[calling("unhurried", 1000)] * (2 * CALLS_PER_FUNCTION))
+
+    assert {""} == {answer.problem for answer in answers}
+    assert max(answer.ms for answer in answers) > 1000
+
+
+async def test_a_lookup_that_waited_is_not_asked_when_those_in_front_have_failed(released: None) -> None:
+    client = LookupClient(5000)
+
+    answers = await ask(client, *[calling("late", 200)] * (2 * CALLS_PER_FUNCTION))
+    await client.close()
+
+    problems = [answer.problem for answer in answers]
+    assert ["timed out after 200 ms"] * CALLS_PER_FUNCTION == problems[:CALLS_PER_FUNCTION]
+    assert {f"not asked: {MODULE}:late has failed 5 times in a row and is paused"} == set(problems[CALLS_PER_FUNCTION:])
 
 
 async def test_a_function_that_keeps_hanging_gets_a_pause(client: LookupClient) -> None:
