@@ -13,7 +13,7 @@ JOBS   ?= 2
 FAST := $(wildcard tests/contract tests/unit)
 # They start workers of the console, whole servers and PostgreSQL, or wait for real timeouts.
 SLOW := $(addprefix tests/contract/console/,test_editor.py test_flows.py test_worker.py) tests/contract/http tests/contract/store/test_postgres.py \
-	$(addprefix tests/unit/,service/test_fetcher.py web/test_telemetry.py)
+	tests/unit/service/test_fetcher.py
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -188,6 +189,8 @@ def run_console(settings: Settings, served: tuple[str, str], bound: socket.socke
     end_with_parent(signal.SIGKILL)  # at once, whatever is being played
     os.nice(NICE)
     configure_log(settings)
+    if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:
+        instrumentation.FastAPIInstrumentor().uninstrument()  # URLs of the pages hold what people search for
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it

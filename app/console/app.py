@@ -53,7 +53,14 @@ def create_console(
         link: the token of a link that opens a session once, in development; "" for none.
         clock: the current time in UTC.
     """
-    app = FastAPI(title="NCCO console", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app = FastAPI(
+        title="NCCO console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages hold what people search for
+        lifespan=_lifespan,
+    )
     app.state.settings = settings
     app.state.services = services
     app.state.dev = dev

@@ -10,7 +10,6 @@ import hmac
 import random
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -150,24 +149,6 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
-
-
-@dataclass(slots=True)
-class TracedWebhook:
-    """The webhook that is being answered, while traces are on.
-
-    Attributes:
-        headers: the W3C trace context, which the hooks that it causes carry.
-        hooks, lookups: how many it has caused so far.
-    """
-
-    headers: Mapping[str, str]
-    hooks: int = 0
-    lookups: int = 0
-
-
-TRACED: Final[ContextVar[TracedWebhook | None]] = ContextVar("traced", default=None)
-"""None while traces are off."""
 
 
 def _digits(number: str) -> str:
@@ -419,7 +400,7 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     problem, body, headers = hook.problem, b"", b"{}"
     try:
-        body, headers = orjson.dumps(hook.json), orjson.dumps(_headers_of(hook))
+        body, headers = orjson.dumps(hook.json), orjson.dumps(dict(hook.headers))
     except TypeError:  # a lone surrogate, which JSON cannot hold
         problem = problem or "its body or its headers hold what JSON cannot"
     return HookRow(
@@ -434,15 +415,6 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
         problem=problem,
         is_parked=bool(problem),
     )
-
-
-def _headers_of(hook: Hook) -> dict[str, str]:
-    """Its own headers, and the trace context of the webhook that causes it."""
-    traced = TRACED.get()
-    if traced is None:
-        return dict(hook.headers)
-    traced.hooks += 1
-    return {**traced.headers, **hook.headers}
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:

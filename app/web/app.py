@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
 from itertools import chain
 from secrets import token_hex
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,43 +26,18 @@ from app.web.metrics import Metrics
 from app.web.own_service import OwnService
 from app.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
 
-if TYPE_CHECKING:
-    from app.web.otel import Telemetry
-
-ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_"))
-EXPORTERS: Final = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
-_CURE: Final = 'pip install ".[otel]" in a copy of the repository, or remove the OTEL_ variables'
-
-
-def is_wanted(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for traces or metrics."""
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    exporters = [environ.get(name, "").strip() for name in EXPORTERS]
-    if all(exporter == "none" for exporter in exporters):
-        return False
-    return any(exporters) or any(environ.get(name, "").strip() for name in ENDPOINTS)
-
-
-def find_telemetry(log: FilteringBoundLogger, environ: Mapping[str, str] = os.environ) -> Telemetry | None:
-    """The telemetry that the environment asks for; None when it asks for none, or it cannot work, which is logged."""
-    if not is_wanted(environ):
-        return None
-    try:
-        start = import_module("app.web.otel").start
-    except ImportError as error:
-        log.warning("telemetry is off", problem=f"its packages cannot be imported: {error}", cure=_CURE)
-        return None
-    telemetry: Telemetry | None = start(environ, log)
-    return telemetry
-
-
 MAX_HEAD_BYTES: Final = 65_536
 MAX_HEADERS: Final = 100
 
 
+_URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
+"""What OpenTelemetry calls the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
+
+
 class RequestHeadMiddleware:
     """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
+
+    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation makes one.
 
     Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
     connection after the response, so that clients connect to another host.
@@ -79,6 +53,8 @@ class RequestHeadMiddleware:
             await self._app(scope, receive, send)
             return
         headers, path = scope["headers"], scope["path"]
+        if (span := trace.get_current_span()).is_recording():
+            _shorten_url(span, path)
         size = len(path) + len(scope["query_string"]) + sum(map(len, chain.from_iterable(headers)))
         if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
             problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
@@ -90,6 +66,13 @@ class RequestHeadMiddleware:
             if parts[:1] == ["webhooks"]:
                 scope["path"] = "/" + "/".join(parts)
         await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
+
+
+def _shorten_url(span: trace.Span, path: str) -> None:
+    """Leave the first two segments of the path in a span: tokens of waits and numbers of callers follow them."""
+    shown = "/" + "/".join([part for part in path.split("/") if part][:2])
+    known = getattr(span, "attributes", None) or {}
+    span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})
 
 
 def _closing(send: Send) -> Send:
@@ -116,7 +99,6 @@ def create_app(
     deadline_s: float = DEADLINE_S,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
-    telemetry: Telemetry | None = None,
     server_id: str = "",
 ) -> FastAPI:
     """The server as an ASGI application.
@@ -131,8 +113,6 @@ def create_app(
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: returns the current time in UTC, timezone-aware.
         log: where to write; None: the log of the process.
-        telemetry: traces webhooks, lookups and hooks. None: the `OTEL_...` variables decide; with a `service`, there
-            is no telemetry.
         server_id: what `/healthz` shows, the same for all workers of a server; "": a random one.
 
     Raises:
@@ -140,14 +120,12 @@ def create_app(
     """
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics(settings.commit)
-    if telemetry is None and service is None:
-        telemetry = find_telemetry(lines)
     own: OwnService | None = None
     if service is None:
-        own = OwnService(settings, counters, lines.bind(), clock, telemetry)
+        own = OwnService(settings, counters, lines.bind(), clock)
         service = own.calls
     readiness = Readiness(service)
-    config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock, telemetry)
+    config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock)
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
@@ -156,7 +134,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's would record exception messages
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own would log exceptions
         routes=_routes(dev, settings.console_port if settings.has_console(dev) else None),
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
@@ -164,8 +142,6 @@ def create_app(
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
-    if telemetry is not None:
-        app.add_middleware(telemetry.middleware)
     app.add_middleware(RequestHeadMiddleware, readiness=readiness)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)

@@ -36,8 +36,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            if config.telemetry is not None:
-                stack.push_async_callback(config.telemetry.close)
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
@@ -21,9 +20,6 @@ from app.settings import Settings
 from app.store import HookCounts, HookRow, open_store
 from app.web.metrics import Metrics
 from app.web.recordings import make_fetcher
-
-if TYPE_CHECKING:
-    from app.web.otel import Telemetry
 
 
 class HookLog(Listener):
@@ -95,7 +91,6 @@ class OwnService:
         metrics: Metrics,
         log: FilteringBoundLogger,
         clock: Callable[[], datetime],
-        telemetry: Telemetry | None,
     ) -> None:
         policy = settings.policy()
         store = open_store(settings.database_url)
@@ -109,9 +104,6 @@ class OwnService:
         self.mailer = Mailer(settings.mail_server, attach)
         post = by_way(self.poster, self.mailer)
         ask = counted_lookups(self.lookups.answer, metrics, log)
-        if telemetry is not None:
-            telemetry.mark(self.lookups.http)
-            ask, post = telemetry.traced_lookups(ask), telemetry.traced_hooks(post)
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(
             store,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import orjson
@@ -24,9 +24,6 @@ from app.service.delivery import Delivery, Reply
 from app.settings import Settings
 from app.vonage.signatures import Refusal, Verifier, verify_payload
 from app.web.metrics import Metrics
-
-if TYPE_CHECKING:
-    from app.web.otel import Telemetry
 
 DEADLINE_S: Final = 4.0
 """Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
@@ -69,7 +66,6 @@ class WebhookConfig:
         dev: development: callback URLs start with the address of the request unless there is a public one.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
-        telemetry: traces webhooks, lookups and hooks; None: they are not traced.
         verifier: checks signatures; replaced when the secret changes. None: webhooks are not signed.
     """
 
@@ -80,7 +76,6 @@ class WebhookConfig:
     dev: bool = False
     deadline_s: float = DEADLINE_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    telemetry: Telemetry | None = None
     verifier: Verifier | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -43,8 +43,6 @@ class WebhookRoute(APIRoute):
             seconds, config = perf_counter() - started, request.config
             reply, status, error = response.reply, response.status_code, response.error
             config.metrics.webhook(self.kind, reply, status, seconds)
-            if config.telemetry is not None:
-                config.telemetry.webhook(self.kind, reply, status, seconds, error)
             about = {"route": self.kind, "method": scope["method"]}
             log_webhook(
                 config.log,

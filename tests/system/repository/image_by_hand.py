@@ -24,7 +24,7 @@ from tests.system.repository.tracked import ROOT, tracked_files
 
 BUILD, FINAL = stages()
 STARTS_WITHIN_S = 60.0
-EXTRAS = ("asyncpg", "obstore", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+EXTRAS = ("asyncpg", "obstore", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.instrumentation.fastapi")
 """What a setting may ask for: nothing can be installed into the image later."""
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import structlog
+from fastapi import FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -28,7 +30,6 @@ from app.store import SqliteDatabase, Store
 from app.web import create_app
 from app.web.log import configure_log
 from app.web.metrics import Metrics
-from app.web.otel import Telemetry
 
 BASE = "https://calls.example.com"
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
@@ -43,9 +44,13 @@ class Spans:
 
     def __init__(self) -> None:
         self._spans, self._reader = InMemorySpanExporter(), InMemoryMetricReader()
-        tracers = TracerProvider(shutdown_on_exit=False)
-        tracers.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.otel = Telemetry(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
+        self._tracers = TracerProvider(shutdown_on_exit=False)
+        self._tracers.add_span_processor(SimpleSpanProcessor(self._spans))
+
+    def follow(self, app: FastAPI) -> None:
+        """Instrument the application in the standard way."""
+        meters = MeterProvider([self._reader], shutdown_on_exit=False)
+        FastAPIInstrumentor.instrument_app(app, tracer_provider=self._tracers, meter_provider=meters)
 
     @property
     def text(self) -> str:
@@ -128,11 +133,9 @@ async def canary_host(
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PROJECT, http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
-    ask = spans.otel.traced_lookups(asking.answer)
-    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(ask, asking.budget_ms))
-    app = create_app(
-        settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s, telemetry=spans.otel
-    )
+    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
+    app = create_app(settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s)
+    spans.follow(app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         yield CanaryHost(client, folder / "calls.db", raw, metrics, service, spans)
     await asking.close()
