@@ -7,8 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import Depends
-from starlette.exceptions import HTTPException
+from fastapi import Depends, HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
@@ -85,7 +85,7 @@ def create_console(
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(RequireSession)
     app.add_middleware(Guard, url=settings.console_url)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(FrameworkRefusal, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StoreError, _store_error)
     app.add_exception_handler(Exception, _server_error)
@@ -115,10 +115,11 @@ _PROBLEMS: Final = {
 
 async def _http_error(request: Request, error: Exception) -> Response:
     """Whatever a route or the framework refuses."""
-    refusal = cast(HTTPException, error)
+    refusal = cast(FrameworkRefusal, error)
     problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
-    is_plain = refusal.detail in ("Not Found", "Method Not Allowed")  # of the framework
-    return refused(request, refusal.status_code, problem if is_plain else refusal.detail, cure, refusal.headers)
+    is_ours = isinstance(refusal, HTTPException)  # the framework's own have a detail that says nothing
+    shown = refusal.detail if is_ours or not problem else problem
+    return refused(request, refusal.status_code, shown, cure, refusal.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

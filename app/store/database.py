@@ -19,8 +19,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from app.errors import StoreUnavailable
 from app.store.rows import Schema
 
 Row: TypeAlias = tuple[Any, ...]
@@ -45,8 +46,6 @@ class Insert(NamedTuple):
 
 
 Statement: TypeAlias = tuple[str, Sequence[Any]] | Many | Insert
-
-_NOTE: Final = "it waited for the store"
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
@@ -159,11 +158,11 @@ class WriteItem:
             self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
 
 
-def mark_store_wait(error: asyncio.CancelledError) -> None:
-    """Add a note to a cancellation: the task was waiting for the store. `is_store_wait` finds it."""
-    error.add_note(_NOTE)
+def store_wait(label: str) -> StoreUnavailable:
+    """The cause of a cancellation while a task was waiting for the store; `is_store_wait` finds it."""
+    return StoreUnavailable(f"{label} has not answered yet")
 
 
 def is_store_wait(error: BaseException | None) -> bool:
     """Whether `error` cancelled a task that was waiting for the store."""
-    return _NOTE in getattr(error, "__notes__", ())
+    return error is not None and isinstance(error.__cause__, StoreUnavailable)

@@ -21,7 +21,7 @@ import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
-from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, mark_store_wait
+from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
 from app.store.postgres_copy import copy_in, copy_out, require_unused
 from app.store.postgres_faults import (
@@ -253,8 +253,7 @@ class _Connections:
                             raise
                 raise AssertionError("the last try returns or raises")
         except asyncio.CancelledError as error:
-            mark_store_wait(error)
-            raise
+            raise error from store_wait(self.label)
         except DRIVER_ERRORS as error:
             if is_row_error(error):
                 raise refused(self.label, error) from error
@@ -307,8 +306,7 @@ class _GroupWriter:
         try:
             return await item.done
         except asyncio.CancelledError as error:
-            mark_store_wait(error)
-            raise
+            raise error from store_wait(self._connections.label)
 
     async def close(self) -> None:
         """Write what is queued, and disconnect."""

@@ -23,7 +23,7 @@ from typing import Final
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
 from app.store.copies import copy_file, replace_file, require_unused
-from app.store.database import Read, Row, T, Work, WriteItem, mark_store_wait
+from app.store.database import Read, Row, T, Work, WriteItem, store_wait
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -134,8 +134,7 @@ class SqliteDatabase:
         try:
             result: T = await item.done
         except asyncio.CancelledError as error:
-            mark_store_wait(error)
-            raise
+            raise error from store_wait(self.label)
         return result
 
     def _commit_gathered(self, memory: sqlite3.Connection) -> None:

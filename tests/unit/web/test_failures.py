@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.service.delivery import Delivery, Reply
-from app.store.database import mark_store_wait
+from app.store.database import store_wait
 from app.web.webhook_http import DEADLINE_S
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import (
@@ -73,8 +73,7 @@ async def hang_in_the_store(_: Delivery) -> None:
     try:
         await asyncio.sleep(3600)
     except asyncio.CancelledError as error:
-        mark_store_wait(error)
-        raise
+        raise error from store_wait("calls.db")
 
 
 @pytest.mark.parametrize(
