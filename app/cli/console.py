@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import sys
 from datetime import UTC, datetime
@@ -11,13 +10,12 @@ from typing import Final
 import click
 
 from app.cli.console_process import console_address
-from app.cli.database import with_store
+from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
 from app.cli.output import FINE, CannotRun
 from app.console.passwords import hash_password
-from app.console.sessions import link_row
+from app.console.sessions import new_link
 from app.settings.fields import variable
-from app.store import ConsoleSessions, Store
 
 MIN_PASSWORD_CHARACTERS: Final = 12
 
@@ -58,9 +56,9 @@ def password(viewer: bool) -> int:
 
 @command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
 def link() -> int:
-    """Print a link that opens the console of `ncco serve --dev` once, within 12 hours.
+    """Print a link that opens the console of a running `ncco serve --dev` once, within 12 hours.
 
-    It works where the server keeps its calls in the same database. A server without --dev accepts no link.
+    It works in the folder of the server, with its settings. A server without --dev accepts no link.
     """
     settings = server_settings()
     if settings.console_hashes:  # a server without --dev has no console otherwise
@@ -68,19 +66,12 @@ def link() -> int:
         raise CannotRun("the console has a password, and a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
         raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
-    token = secrets.token_urlsafe(32)
-
-    async def add(store: Store) -> None:
-        sessions = ConsoleSessions(store.database)
-        await sessions.prepare()
-        await sessions.add(link_row(token, datetime.now(UTC)))
-
-    with_store(add)
-    click.echo(console_address(settings, token))
+    require_file(find_database())
+    click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
     if not settings.console_url and not _listens(settings.console_port):
         where = f"127.0.0.1:{settings.console_port}"
-        cure = f"start `ncco serve --dev` first, or set {variable('console_port')} as in the server's terminal"
-        click.echo(f"note: nothing listens on {where}: {cure}", err=True)
+        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} as in its terminal"
+        click.echo(f"note: nothing listens on {where}, and a link opens no console that starts later: {cure}", err=True)
     return FINE
 
 

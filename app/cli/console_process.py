@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import secrets
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
@@ -18,6 +18,7 @@ import structlog
 from fastapi import FastAPI
 from uvicorn import Server
 
+from app.console.sessions import new_link
 from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST, variable
@@ -74,6 +75,7 @@ class ConsoleProcess:
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
         self._dev = dev
+        self._keys = settings.console_keys()  # once: those of a server without a database are random
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -100,8 +102,9 @@ class ConsoleProcess:
                 self._watcher.join()
 
     def _renew_link(self) -> None:
-        self._token = secrets.token_urlsafe(32) if self._dev and not self._settings.console_hashes else ""
-        self.url = console_address(self._settings, self._token)
+        self._links_since = datetime.now(UTC)
+        has_link = self._dev and not self._settings.console_hashes
+        self.url = console_address(self._settings, new_link(self._keys, self._links_since) if has_link else "")
 
     def _watch(self) -> None:
         # The process inherits it: Ctrl-C and the end of a terminal are for the server.
@@ -123,8 +126,9 @@ class ConsoleProcess:
 
     def _run(self) -> str:
         """Start the process and wait for its end; why it failed, "" when it was stopped."""
-        values = (self._settings, self._served, self._bound, self._dev, self._token)
-        process = _SPAWN.Process(target=run_console, args=values, name="console")
+        values = (self._settings, self._served, self._bound)
+        more = {"dev": self._dev, "keys": self._keys, "links_since": self._links_since}
+        process = _SPAWN.Process(target=run_console, args=values, kwargs=more, name="console")
         try:
             with self._lock:
                 if self._is_stopping.is_set():
@@ -181,10 +185,18 @@ class ConsoleServer(Server):
         await super().shutdown(sockets)
 
 
-def run_console(settings: Settings, served: tuple[str, str], bound: socket.socket, dev: bool, token: str) -> None:
+def run_console(
+    settings: Settings,
+    served: tuple[str, str],
+    bound: socket.socket,
+    *,
+    dev: bool,
+    keys: Sequence[bytes],
+    links_since: datetime,
+) -> None:
     """Serve the console until SIGTERM, or until the process that has started this one ends.
 
-    `served` are the URLs of the webhook server and of its counters.
+    `served` are the URLs of the webhook server and of its counters. For the others, see `create_console`.
     """
     end_with_parent(signal.SIGKILL)  # at once, whatever is being played
     os.nice(NICE)
@@ -195,5 +207,6 @@ def run_console(settings: Settings, served: tuple[str, str], bound: socket.socke
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
-    app = create_console(settings, console_services(settings, Served(*served)), dev=dev, link=token)
+    services = console_services(settings, Served(*served))
+    app = create_console(settings, services, dev=dev, keys=keys, links_since=links_since)
     ConsoleServer(app).run(sockets=[bound])

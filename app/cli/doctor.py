@@ -28,6 +28,7 @@ from app.service.recordings import NEWEST, PUT_BACK, count_lost
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
+from app.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from app.settings.values import read_mail_address
 from app.store import open_store
 from app.verify.prove import SearchLimits, prove, roots_of
@@ -119,7 +120,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
     if (database := open_store(settings.database_url).path) is not None:
-        files.append(database.with_name(f"{database.name}-key"))
+        files += [database.with_name(f"{database.name}{suffix}") for suffix in (KEY_SUFFIX, CONSOLE_KEY_SUFFIX)]
     found = [file for file in files if file.is_file()]
     for file in found:
         if file.stat().st_mode & stat.S_IROTH:

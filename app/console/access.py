@@ -8,16 +8,15 @@ from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.console.guard import SAFE_METHODS
 from app.console.pages import refused, render, wants_page
 from app.console.passwords import Passwords
 from app.console.sessions import LONGEST, ConsoleSession, Sessions
-from app.errors import StoreError
-from app.flow.report import as_sentence
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
@@ -41,40 +40,40 @@ class RequireSession:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        app: ASGIApp = self._app
-        problem: StoreError | None = None
-        try:
-            is_stream = request.headers.get("accept") == "text/event-stream"
-            is_use = not is_stream and UNATTENDED not in request.headers  # a forgotten tab does not stay logged in
-            session = await session_of(request, is_use=is_use)
-        except StoreError as error:
-            session, problem = None, error
-        request.state.session = session
+        session = request.state.session = session_of(request)
+        is_stream = request.headers.get("accept") == "text/event-stream"
         if session is None and scope["path"] not in PUBLIC:
-            app = _login_required(request) if problem is None else _login_again(request, problem)
-        await app(scope, receive, send)
+            await _login_required(request)(scope, receive, send)
+        elif session is None or is_stream or UNATTENDED in request.headers:  # a forgotten tab does not stay logged in
+            await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, _renewing(request, session, send))
 
 
-async def session_of(request: HTTPConnection, *, is_use: bool = True) -> ConsoleSession | None:
-    """The open session of a request, read from the store; None without one. See `Sessions.find`."""
+def session_of(request: HTTPConnection) -> ConsoleSession | None:
+    """The open session of a request; None without one."""
     sessions: Sessions = request.app.state.sessions
-    return await sessions.find(request.cookies.get(_cookie_name(request), ""), is_use=is_use)
+    return sessions.find(request.cookies.get(_cookie_name(request), ""))
 
 
-def _login_again(request: Request, error: StoreError) -> Response:
-    """The login page while sessions cannot be read from the store: this process keeps those that it opens."""
-    if not wants_page(request) or request.method != "GET":
-        return store_refused(request, error)
-    problem = f"The database cannot be used: {error}. Log in again: Health says what to do."
-    return login_page(request, "/health", problem, 503)
-
-
-def store_refused(request: Request, error: StoreError) -> Response:
-    """The answer while the store cannot be used, perhaps since it could not be opened."""
+def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
+    """Give the browser a new cookie, unless the one it has is new enough or the route sets one."""
     sessions: Sessions = request.app.state.sessions
-    error = sessions.problem or error
-    cure = error.cure or "try it again in a moment"
-    return refused(request, 503, f"The database cannot be used: {error}.", f"{as_sentence(cure)}.")
+    renewed = sessions.renewed(session)
+    if renewed is None:
+        return send
+    carrier = Response()
+    set_cookie(request, carrier, renewed)
+    cookie = carrier.headers["set-cookie"]
+
+    async def renew(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if "set-cookie" not in headers:
+                headers.append("set-cookie", cookie)
+        await send(message)
+
+    return renew
 
 
 def _login_required(request: Request) -> Response:
@@ -111,15 +110,16 @@ def client_of(request: HTTPConnection) -> str:
     return str(address if address.version == 4 else ip_network((address, _NETWORK), strict=False))
 
 
-def set_cookie(request: HTTPConnection, response: Response, id_: str) -> None:
-    """Give a session to the browser; "" takes it away.
+def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSession | None) -> None:
+    """Give a session to the browser; None takes it away.
 
     In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
     """
+    sessions: Sessions = request.app.state.sessions
     response.set_cookie(
         _cookie_name(request),
-        id_,
-        max_age=int(LONGEST.total_seconds()) if id_ else 0,
+        sessions.cookie_of(session) if session else "",
+        max_age=int(LONGEST.total_seconds()) if session else 0,
         secure=request.app.state.has_secure_cookies,
         httponly=True,
         samesite="strict",

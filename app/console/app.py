@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.console import calls, change, editor, events, flows, health, login, messages, phone, report
-from app.console.access import RequireSession, store_refused
+from app.console.access import RequireSession
 from app.console.events import CallChanges
 from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
@@ -29,6 +29,7 @@ from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
 from app.console.worker import Worker
 from app.errors import StoreError
+from app.flow.report import as_sentence
 from app.settings import Settings
 from app.store import open_store
 
@@ -41,7 +42,8 @@ def create_console(
     services: Services,
     *,
     dev: bool = False,
-    link: str = "",
+    keys: Sequence[bytes] = (),
+    links_since: datetime | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The console as an ASGI application.
@@ -50,7 +52,8 @@ def create_console(
         settings: checked already.
         services: what the console asks of `web` and `verify`.
         dev: development.
-        link: the token of a link that opens a session once, in development; "" for none.
+        keys: sign its sessions, and links to it in development; none given: those of the settings.
+        links_since: when links that open it may have been made first; None: now.
         clock: the current time in UTC.
     """
     app = FastAPI(
@@ -71,12 +74,12 @@ def create_console(
     app.state.results = Results(MOST_RESULTS)
     app.state.lists = Results(MOST_RESULTS)
     app.state.figures = Figures(services.served)
-    store = open_store(settings.database_url)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
-    app.state.store = store
-    app.state.changes = CallChanges(settings.database_url, store.recordings)
+    app.state.store = open_store(settings.database_url)
+    app.state.changes = CallChanges(settings.database_url, app.state.store)
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
-    app.state.sessions = Sessions(store, roles | ({BY_LINK: "change"} if dev else {}), clock, link)
+    credentials = roles | ({BY_LINK: "change"} if dev else {})
+    app.state.sessions = Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock())
     app.state.worker = Worker(module=editor.ANSWERS)
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
     for module in (login, messages, phone, flows, calls, report, change, health, editor, events):
@@ -94,9 +97,7 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open the store, and close it at the end. One that is away is opened by the first request that finds it."""
-    with suppress(StoreError):
-        await app.state.sessions.prepare()
+    """Read the server's figures meanwhile, and close at the end what requests have opened."""
     reading = asyncio.create_task(app.state.figures.read_forever())
     yield
     reading.cancel()
@@ -133,7 +134,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _store_error(request: Request, error: Exception) -> Response:
-    return store_refused(request, cast(StoreError, error))
+    """Calls or recordings cannot be read."""
+    away = cast(StoreError, error)
+    cure = away.cure or "try it again in a moment"
+    return refused(request, 503, f"The database cannot be used: {away}.", f"{as_sentence(cure)}.")
 
 
 async def _server_error(request: Request, _: Exception) -> Response:

@@ -15,23 +15,24 @@ HASH_CHARACTERS: Final = 8
 _MOST_CHARACTERS: Final = 100
 
 
-def audit(request: Request, event: str, *, is_refused: bool = False, session: str | None = None, **values: Any) -> None:
+def audit(
+    request: Request, event: str, *, is_refused: bool = False, session: ConsoleSession | None = None, **values: Any
+) -> None:
     """Log what somebody did, or was refused, with the address of the client.
 
     Args:
         request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` what the proxy says.
         event: what happened.
         is_refused: whether it was not done.
-        session: the id of the session that was opened; None: that of the request.
+        session: the one that was opened; None: that of the request.
         values: more about it.
     """
-    known: ConsoleSession | None = getattr(request.state, "session", None)
-    id_ = session or (known.id if known is not None else "")
+    known: ConsoleSession | None = session or getattr(request.state, "session", None)
     forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]
     line = {
         "client": request.client.host if request.client else "",
         **({"forwarded_for": forwarded} if forwarded else {}),
-        **({"session": hash_of(id_)[:HASH_CHARACTERS]} if id_ else {}),
+        **({"session": hash_of(known.id)[:HASH_CHARACTERS]} if known else {}),
         **values,
     }
     log: FilteringBoundLogger = structlog.get_logger()

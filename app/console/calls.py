@@ -18,7 +18,7 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
 from app.console.events import POLL_S, CallChanges
-from app.console.messages import shown
+from app.console.messages import opened_store, shown
 from app.console.pages import render
 from app.console.phone_calls import PhoneCalls
 from app.console.repetition import keep
@@ -27,7 +27,7 @@ from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
-from app.store import CallFilter, CallRow, RecordingFilter, Recordings, Records, Timeline, milliseconds, open_store
+from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
 
 router = APIRouter()
 
@@ -83,6 +83,7 @@ Search: TypeAlias = Annotated[CallSearch, Query()]
 @asynccontextmanager
 async def recorded(request: Request) -> AsyncIterator[Records]:
     """The calls of the database that the settings name. Raises StoreError when it cannot be read."""
+    await opened_store(request)
     records = open_store(request.app.state.settings.database_url).records()
     await records.open()
     try:
@@ -197,7 +198,7 @@ async def call(request: Request, name: str, session: CanLook, replayed: bool = F
         problem = "several calls begin like that" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
     document = call_document(timeline.call, now_ms)
-    recordings: Recordings = request.app.state.store.recordings
+    recordings = (await opened_store(request)).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,

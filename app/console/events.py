@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from app.console.access import CanLook, session_of
 from app.errors import StoreError
-from app.store import Recordings, Records, open_store
+from app.store import Records, Store, open_store
 
 router = APIRouter()
 
@@ -36,7 +36,7 @@ class CallChanges:
 
     Args:
         database_url: where the calls are kept.
-        recordings: of the same database.
+        store: the same database, opened at the first use.
         poll_s: how often the store is looked at.
 
     Attributes:
@@ -46,13 +46,13 @@ class CallChanges:
         is_closed: the server stops, and the streams end.
     """
 
-    def __init__(self, database_url: str, recordings: Recordings, poll_s: float = POLL_S) -> None:
+    def __init__(self, database_url: str, store: Store, poll_s: float = POLL_S) -> None:
         self.count = 0
         self.listeners = 0
         self.by_session = Counter[str]()
         self.is_closed = False
         self._database_url = database_url
-        self._recordings = recordings
+        self._store = store
         self._poll_s = poll_s
         self._known: object = None
         self._changed = asyncio.Condition()
@@ -84,8 +84,9 @@ class CallChanges:
             records = open_store(self._database_url).records()
             try:
                 await records.open()
+                await self._store.open()
                 while self.listeners:
-                    found = await _versions(records), await self._recordings.changes(WATCHED)
+                    found = await _versions(records), await self._store.recordings.changes(WATCHED)
                     if found != self._known:
                         async with self._changed:
                             self.count += 1
@@ -129,7 +130,7 @@ async def _stream(request: Request, changes: CallChanges, session: str) -> Async
             if changes.is_closed:
                 return
             if time() - checked_at >= HEARTBEAT_S or count == seen:
-                if await session_of(request, is_use=False) is None:
+                if session_of(request) is None:
                     return
                 checked_at = time()
             yield ": still here\n\n" if count == seen else CHANGED

@@ -11,7 +11,7 @@ from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
 from app.console.pages import refused
 from app.console.passwords import Passwords, TooManyLogins
-from app.console.sessions import Sessions, hash_of
+from app.console.sessions import ConsoleSession, Sessions, hash_of
 
 FIRST_PAGE = "/phone"
 
@@ -24,15 +24,15 @@ async def home(request: Request, token: str = "") -> Response:
     if not token:
         return RedirectResponse(FIRST_PAGE, 302)
     sessions: Sessions = request.app.state.sessions
-    id_ = await sessions.redeem(token)
-    if id_ is None:
+    session = sessions.redeem(token)
+    if session is None:
         if request.state.session is not None:  # the page was loaded again, or the link was opened twice
             return RedirectResponse("/", 303)
         audit(request, "console link refused", is_refused=True)
         cure = "Run `ncco console link` in the folder of the project, or start the server again; open what it prints."
         return refused(request, 403, "This link was used already, or is too old. It opens the console once.", cure)
-    audit(request, "console login", session=id_, by="link")
-    return _logged_in(request, "/", id_)
+    audit(request, "console login", session=session, by="link")
+    return _logged_in(request, "/", session)
 
 
 @router.get(LOGIN)
@@ -63,25 +63,23 @@ async def log_in(
     if hash_ is None:
         audit(request, "console login failed", is_refused=True, problem="wrong password")
         return login_page(request, _local(next), "This password is wrong.", 401)
-    id_ = await sessions.open(hash_of(hash_))
-    audit(request, "console login", session=id_, by="password", role=sessions.credentials[hash_of(hash_)])
-    return _logged_in(request, _local(next), id_)
+    session = sessions.open(hash_of(hash_))
+    audit(request, "console login", session=session, by="password", role=session.role)
+    return _logged_in(request, _local(next), session)
 
 
 @router.post("/logout")
-async def log_out(request: Request, session: CanLook) -> Response:
-    """End the session."""
-    sessions: Sessions = request.app.state.sessions
-    await sessions.close(session.id)
+async def log_out(request: Request, _: CanLook) -> Response:
+    """Take the session from the browser. A copy of its cookie is good until the session would have ended."""
     audit(request, "console logout")
     response = RedirectResponse(LOGIN, 303)
-    set_cookie(request, response, "")
+    set_cookie(request, response, None)
     return response
 
 
-def _logged_in(request: Request, path: str, id_: str) -> Response:
+def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response:
     response = RedirectResponse(path, 303)
-    set_cookie(request, response, id_)
+    set_cookie(request, response, session)
     return response
 
 

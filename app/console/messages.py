@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
@@ -15,7 +15,7 @@ from app.console.trial_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
-from app.store import RecordingFilter, RecordingRow, Recordings, milliseconds
+from app.store import RecordingFilter, RecordingRow, Store, milliseconds
 
 router = APIRouter()
 
@@ -34,8 +34,11 @@ Use: TypeAlias = Literal["heard", "downloaded", "shared"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
-def _recordings(request: Request) -> Recordings:
-    return cast(Recordings, request.app.state.store.recordings)
+async def opened_store(request: Request) -> Store:
+    """The store that the settings name, opened at the first use. Raises StoreError when that is not possible."""
+    store: Store = request.app.state.store
+    await store.open()
+    return store
 
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
@@ -74,7 +77,8 @@ async def messages(
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
 ) -> Response:
     """The list, or only its rows when the page asks for what is new."""
-    recordings, settings = _recordings(request), request.app.state.settings
+    recordings = (await opened_store(request)).recordings
+    settings = request.app.state.settings
     found = await recordings.list(PAGE + 1, before, _BOXES[box])
     return render(
         request,
@@ -94,7 +98,8 @@ async def messages(
 @router.get("/messages/{id_}/audio")
 async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "heard") -> Response:
     """The audio, also a part of it. Whoever asks for any of it has listened to it."""
-    recordings, files = _recordings(request), request.app.state.settings.recording_files
+    recordings = (await opened_store(request)).recordings
+    files = request.app.state.settings.recording_files
     row = await recordings.get(id_)
     if row is None or row.state != "kept" or files is None:
         raise HTTPException(404, "This message has no audio.")
@@ -120,7 +125,8 @@ async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "
 @router.post("/messages/{id_}/{action}")
 async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
     """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
-    recordings, now, by = _recordings(request), milliseconds(datetime.now(UTC)), session.role
+    recordings = (await opened_store(request)).recordings
+    now, by = milliseconds(datetime.now(UTC)), session.role
     match action:
         case "done" | "to-do":
             is_there = await recordings.mark_done(id_, now if action == "done" else None, by)
@@ -136,7 +142,8 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
 
 async def _fetch_again(request: Request, id_: str, now: int) -> bool:
     """Let a message be fetched that is not there, or whose file is lost; False when it does not exist."""
-    recordings, files = _recordings(request), request.app.state.settings.recording_files
+    recordings = (await opened_store(request)).recordings
+    files = request.app.state.settings.recording_files
     if not await recordings.retry(now, id_) and files is not None:
         try:
             if not await in_thread(has_file, files, id_):

@@ -266,7 +266,7 @@ async def _played(request: Request, call: PhoneCall, playing: Callable[[], Await
             refused = str(error)
         if request.app.state.dev and (files := request.app.state.settings.recording_files) is not None:
             with suppress(OSError, StoreError):  # a message of a trial call may be missing
-                await keep_messages(call, request.app.state.store.recordings, files)
+                await keep_messages(call, request.app.state.store, files)
         return await asyncio.to_thread(_shown, request, call, refused)
 
 

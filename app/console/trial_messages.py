@@ -16,7 +16,7 @@ from app.console.phone_call import PhoneCall
 from app.console.services import Message
 from app.service.recording_files import RecordingFiles, in_thread, new_recording_id
 from app.service.recordings import about_call, name_of_caller
-from app.store import RecordingRow, Recordings
+from app.store import RecordingRow, Store
 
 PREFIX: Final = "phone-"
 """Begins the `uuid` of such a message; Vonage's ids have none."""
@@ -26,7 +26,7 @@ _KEEP_S: Final = 5.0
 _HERTZ: Final = 220.0
 
 
-async def keep_messages(call: PhoneCall, recordings: Recordings, files: RecordingFiles) -> None:
+async def keep_messages(call: PhoneCall, store: Store, files: RecordingFiles) -> None:
     """Keep the messages of a call that are not kept yet. Raises OSError (also when it takes too long), StoreError."""
     left = sum(isinstance(done.act, Message) for done in call.acts)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
@@ -56,7 +56,8 @@ async def keep_messages(call: PhoneCall, recordings: Recordings, files: Recordin
         )
         async with asyncio.timeout(_KEEP_S):
             await in_thread(files.put, row.id, audio)
-        await recordings.add(row)
+        await store.open()
+        await store.recordings.add(row)
         call.kept_messages.append(row.id)
 
 

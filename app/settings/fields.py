@@ -19,7 +19,7 @@ from app.service.recording_files import BucketAddress, RecordingFiles, opened_bu
 from app.service.recording_folder import RecordingFolder
 from app.service.turns import Policy
 from app.settings import values
-from app.settings.secrets import derived_keys, stored_secret
+from app.settings.secrets import CONSOLE, CONSOLE_KEY_SUFFIX, derived_keys, stored_secret
 from app.store import open_store
 from app.vonage.signatures import Verifier
 
@@ -442,14 +442,22 @@ class Settings(BaseSettings):
         return Verifier(known, self.api_key, self.application_id) if self.is_signed else None
 
     def keys(self) -> tuple[bytes, ...]:
-        """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError.
+        """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError."""
+        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
+
+    def console_keys(self) -> tuple[bytes, ...]:
+        """The keys that sign sessions of the console, as `keys`; in the memory of a process, new ones at each call."""
+        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
+
+    def _shared_secrets(self) -> list[str]:
+        """The secrets that all hosts have.
 
         A signature secret belongs to an account, so the public URL goes into the key of each deployment.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
-        shared = [f"{secret}\0{self.public_url}" for secret in secrets if secret]
-        return derived_keys([*own, *shared]) or derived_keys([stored_secret(self.database_url)])
+        shared = [f"{secret}\0{self.public_url}" if secret else "" for secret in secrets]
+        return [text for text in (*own, *shared) if text]
 
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""

@@ -63,21 +63,28 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     return text
 
 
-_KEY_LABEL: Final = b"ncco-server: wait tokens, first version"
+WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
+CONSOLE: Final = b"ncco-server: console, first version"
+KEY_SUFFIX: Final = "-key"
+"""Of the file beside a SQLite database with the secret of callback URLs. It is part of every backup."""
+CONSOLE_KEY_SUFFIX: Final = "-console-key"
+"""Of the one with the secret of the console's sessions. No backup has it: its reader could log in, and so could whoever
+has made an archive that is restored."""
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to a random text of at least 32 characters."
 
 
-def derived_keys(texts: Iterable[str]) -> tuple[bytes, ...]:
+def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
     """One key for each text, in order, without repeats.
 
-    A secret is never used as a key itself: with the label, a wait token cannot pass as a signature of the secret.
+    A secret is never used as a key itself: with the label, a wait token cannot pass as a signature of the secret, nor
+    as a session of the console.
     """
-    keys = (hmac.digest(text.encode(), _KEY_LABEL, hashlib.sha256) for text in texts if text)
+    keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
     return tuple(dict.fromkeys(keys))
 
 
-def stored_secret(database_url: str) -> str:
+def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
     """The secret of a server for which none is set: kept in a file beside the SQLite database, readable by its owner.
 
     Without it, running calls would be lost at every restart; a fixed one would let anybody forge callbacks. A
@@ -91,7 +98,7 @@ def stored_secret(database_url: str) -> str:
         return token_hex(_KEY_BYTES)
     if scheme.lower() != "sqlite":
         raise SettingsError("NCCO_KEY", "is not set, and several hosts must share one", _CURE)
-    file = Path(f"{path}-key").expanduser()
+    file = Path(f"{path}{suffix}").expanduser()
     try:
         return _read(file) if file.exists() else _create(file)
     except (OSError, UnicodeDecodeError) as fault:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from app.store.address import read_address
 from app.store.backups import BackupRow, Backups
-from app.store.console_sessions import ConsoleSessionRow, ConsoleSessions
 from app.store.database import Database
 from app.store.recordings import (
     ANY_RECORDING,
@@ -47,8 +46,6 @@ __all__ = [
     "CallFilter",
     "CallRow",
     "ConnectStatus",
-    "ConsoleSessionRow",
-    "ConsoleSessions",
     "Forgotten",
     "HookCounts",
     "HookRow",

@@ -1,6 +1,6 @@
 """Copies of a database, always a SQLite file: what a backup holds, whichever database it is of.
 
-A copy holds the rows of one moment, except those of the console's sessions: a restore logs nobody in.
+A copy holds the rows of one moment, except the sessions of consoles of version 0.2: a restore logs nobody in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Final
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.console_sessions import CONSOLE_TABLE
 from app.store.migrations import PROBES_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
@@ -23,6 +22,8 @@ WAIT_MS: Final = 5_000
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, PROBES_TABLE))
 """Tables whose rows are copied to another kind of database, those first that others refer to."""
 
+SESSIONS_OF_0_2: Final = "ncco_console_sessions"
+"""Hosts of version 0.2 that share the database make this table and keep sessions of their consoles in it."""
 IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
 
 
@@ -59,8 +60,8 @@ def copy_file(source: Path, target: Path) -> None:
             reading.backup(writing)
     except sqlite3.Error as error:
         raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
-    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # without a console there is no such table
-        copy.execute(f"DELETE FROM {CONSOLE_TABLE}")
+    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # it has no such table
+        copy.execute(f"DELETE FROM {SESSIONS_OF_0_2}")
 
 
 def check_copy(path: Path) -> None:

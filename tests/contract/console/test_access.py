@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
@@ -20,9 +24,10 @@ from structlog.testing import capture_logs
 from app.console.access import CanChange, CanLook
 from app.console.app import create_console
 from app.console.services import Services
+from app.console.sessions import Sessions, new_link
+from app.settings.secrets import CONSOLE, derived_keys
 from tests.contract.console.conftest import (
     BASE_URL,
-    HASHES,
     PASSWORDS,
     REPOSITORY,
     browser,
@@ -32,23 +37,29 @@ from tests.contract.console.conftest import (
 )
 
 EVIL = "https://evil.example.com"
-LINK = "a-token-that-nobody-guesses"
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KEY = "a-secret-that-all-hosts-share-with-each-other"
 
 
 class Clock:
     """A time that only the test moves."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+        self.now = NOON
 
     def __call__(self) -> datetime:
         return self.now
 
 
 def development(clock: Clock | None = None, **settings: Any) -> FastAPI:
-    """A console without passwords, which a link opens."""
-    known = {"console_password_hash": "", "console_viewer_password_hash": "", **settings}
-    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, link=LINK, clock=clock or Clock())
+    """A console without passwords, which a link opens. It started at noon."""
+    known = {"console_password_hash": "", "console_viewer_password_hash": "", "key": KEY, **settings}
+    clock = clock or Clock()
+    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, links_since=NOON, clock=clock)
+
+
+def link(made_at: datetime = NOON, key: str = KEY) -> str:
+    return new_link(settings_for(REPOSITORY, key=key).console_keys(), made_at)
 
 
 def production(clock: Clock | None = None, **settings: Any) -> FastAPI:
@@ -178,7 +189,7 @@ async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on(
         served = await client.get("/calls")
     assert (303, "/calls?flow=shop") == (response.status_code, response.headers["location"])
     cookie, *flags = response.headers["set-cookie"].split("; ")
-    assert re.fullmatch(r"__Host-ncco-console-8001=[A-Za-z0-9_-]{43}", cookie)
+    assert re.fullmatch(r"__Host-ncco-console-8001=[A-Za-z0-9_.-]+\.[A-Za-z0-9_-]{43}", cookie)
     assert {"HttpOnly", "Secure", "samesite=strict", "path=/", "max-age=43200"} == {
         flag if flag in ("HttpOnly", "Secure") else flag.lower() for flag in flags
     }
@@ -316,22 +327,17 @@ async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> Non
     app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
     async with browser(app, "https://127.0.0.1:8001") as client:
         unknown = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
-        script = await client.get(
-            "/calls.json", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}", "Accept": ""}
-        )
         wrong = await log_in(client, "wrong")
         opened = await log_in(client, PASSWORDS["change"])
         pages = {path: await client.get(path) for path in ("/health", "/flows", "/calls", "/report", "/messages")}
-        cookie, token = opened.headers["set-cookie"].partition(";")[0], await csrf_token(client)
-        ended = await client.post("/logout", headers={"X-CSRF-Token": token})
-        after = await client.get("/health", headers={"Cookie": cookie})
-    assert (503, 503, 401, 303, 303) == tuple(each.status_code for each in (unknown, script, wrong, opened, ended))
+        script = await client.get("/calls.json", headers={"Accept": ""})
+        ended = await client.post("/logout", headers={"X-CSRF-Token": await csrf_token(client)})
+        after = await client.get("/health")
+    assert (401, 401, 303, 303, 401) == tuple(each.status_code for each in (unknown, wrong, opened, ended, after))
     assert {"/health": 200, "/flows": 200, "/calls": 503, "/report": 503, "/messages": 503} == {
         path: page.status_code for path, page in pages.items()
     }
-    assert 401 == after.status_code
     assert re.search(r"<dt>Calls now</dt>\s*<dd>\s*not known", pages["/health"].text)
-    assert "Log in again: Health says what to do." in unknown.text
     for page in (script, pages["/calls"], pages["/messages"], pages["/health"]):
         assert "NCCO_DATABASE_URL" in page.text
 
@@ -349,14 +355,15 @@ async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, consol
 
 
 async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> None:
-    app = development()
+    app, token = development(), link()
     async with browser(app) as first, browser(app) as second:
         wrong = await second.get("/", params={"token": "wrong"})
-        opened = await first.get("/", params={"token": LINK})
-        again = await second.get("/", params={"token": LINK})
+        opened = await first.get("/", params={"token": token})
+        again = await second.get("/", params={"token": token})
         login = await second.get("/calls")
         served = await first.get("/calls")
-        repeated = await first.get("/", params={"token": LINK})  # the browser loads the page again
+        repeated = await first.get("/", params={"token": token})  # the browser loads the page again
+        another = await second.get("/", params={"token": link()})
     assert (303, "/") == (opened.status_code, opened.headers["location"])
     assert "Secure" not in opened.headers["set-cookie"]
     for refused in (wrong, again):
@@ -365,37 +372,86 @@ async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> Non
         assert "set-cookie" not in refused.headers
     assert "Open the link that" in login.text
     assert 'type="password"' not in login.text
-    assert (200, 303) == (served.status_code, repeated.status_code)
+    assert (200, 303, 303) == (served.status_code, repeated.status_code, another.status_code)
 
 
-async def test_sessions_of_a_link_are_for_development_alone(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/calls.db"
-    async with browser(development(database_url=database)) as client:
-        await client.get("/", params={"token": LINK})
+@pytest.mark.parametrize(
+    ("token", "after"),
+    [
+        (link(NOON - timedelta(milliseconds=1)), timedelta()),  # a console before this one may have seen it used
+        (link(), timedelta(hours=12)),
+        (link(key="of-another-server-that-shares-nothing-with-it"), timedelta()),
+    ],
+    ids=["of a former console", "old", "of another server"],
+)
+async def test_other_links_open_nothing(token: str, after: timedelta) -> None:
+    clock = Clock()
+    async with browser(development(clock)) as client:
+        clock.now += after
+        assert 403 == (await client.get("/", params={"token": token})).status_code
+    async with browser(production(key=KEY)) as client:
+        assert 403 == (await client.get("/", params={"token": link()})).status_code
+
+
+async def status_at(app: FastAPI, cookies: dict[str, str]) -> int:
+    transport, address = httpx.ASGITransport(app), "https://127.0.0.1:8001"
+    async with httpx.AsyncClient(transport=transport, base_url=address, cookies=cookies) as client:
+        return (await client.get("/calls")).status_code
+
+
+async def test_sessions_of_a_link_are_for_development_alone() -> None:
+    async with browser(development()) as client:
+        await client.get("/", params={"token": link()})
         cookies = {f"__Host-{name}": value for name, value in client.cookies.items()}
-        id_ = next(iter(cookies.values()))
-    app = production(database_url=database)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://127.0.0.1:8001", cookies=cookies
-    ) as client:
-        assert 401 == (await client.get("/calls")).status_code
-    stored = b"".join(path.read_bytes() for path in tmp_path.glob("calls.db*"))  # noqa: ASYNC240 - nothing else runs
-    assert id_.encode() not in stored
+    is_tls: dict[str, Any] = {"console_url": "https://127.0.0.1:8001"}
+    assert [200, 401] == [await status_at(app, cookies) for app in (development(**is_tls), production(key=KEY))]
 
 
-async def test_another_password_ends_the_sessions_of_the_former_one(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/calls.db"
-    async with browser(production(database_url=database), "https://127.0.0.1:8001") as client:
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({}, 200),  # another host, or the same one after a restart
+        ({"console_password_hash": PasswordHasher().hash(PASSWORDS["change"])}, 401),
+        ({"console_password_hash": ""}, 401),
+        ({"key": "another-secret-of-enough-characters"}, 401),
+        ({"key": "another-secret-of-enough-characters", "key_previous": KEY}, 200),
+    ],
+    ids=["the same", "password set again", "no password", "another key", "rotated key"],
+)
+async def test_a_session_goes_on_where_key_and_password_are_the_same(settings: dict[str, Any], status: int) -> None:
+    async with browser(production(key=KEY), "https://127.0.0.1:8001") as client:
         await log_in(client, PASSWORDS["change"])
-        cookies = client.cookies
-    statuses = []
-    for hash_ in (HASHES["change"], ""):
-        app = production(database_url=database, console_password_hash=hash_)
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="https://127.0.0.1:8001", cookies=cookies
-        ) as client:
-            statuses.append((await client.get("/calls")).status_code)
-    assert [200, 401] == statuses
+        cookies = dict(client.cookies)
+    assert status == await status_at(production(**({"key": KEY} | settings)), cookies)
+
+
+async def test_a_changed_cookie_opens_nothing() -> None:
+    async with browser(production(key=KEY), "https://127.0.0.1:8001") as client:
+        await log_in(client, PASSWORDS["look"])
+        ((name, cookie),) = client.cookies.items()
+    payload, _, signature = cookie.rpartition(".")
+    forged = f"{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}.{signature}"
+    altered = [forged, f"{payload}.{signature[:-1]}", payload, f"{payload}.", signature]
+    assert [200] == [await status_at(production(key=KEY), {name: cookie})]
+    assert [401] * 5 == [await status_at(production(key=KEY), {name: each}) for each in altered]
+
+
+async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> None:
+    """Consoles of version 0.2 kept sessions in this table; with `--dev`, the credential was the same everywhere."""
+    id_, now = "chosen by whoever made the archive", int(datetime.now(UTC).timestamp() * 1000)
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+        database.execute("CREATE TABLE ncco_console_sessions (hash PRIMARY KEY, credential, created_at, used_at)")
+        row = (sha256(id_.encode()).hexdigest(), "link", now, now)
+        database.execute("INSERT INTO ncco_console_sessions VALUES (?, ?, ?, ?)", row)
+        database.commit()
+    (tmp_path / "calls.db-key").write_text("ab" * 32)
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db")
+    app = create_console(settings, Services(), dev=True)
+    forged = Sessions(derived_keys(["ab" * 32], CONSOLE), {"link": "change"}, lambda: datetime.now(UTC), NOON)
+    async with browser(app) as client:
+        for cookie in (id_, forged.cookie_of(forged.open("link"))):
+            page = await client.get("/calls", headers={"Cookie": f"ncco-console-8001={cookie}"})
+            assert 401 == page.status_code
 
 
 @pytest.mark.parametrize(
@@ -411,7 +467,7 @@ async def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_twelve_hou
 ) -> None:
     clock = Clock()
     async with browser(development(clock)) as client:
-        await client.get("/", params={"token": LINK})
+        await client.get("/", params={"token": link()})
         for pause in pauses:
             clock.now += pause
             response = await client.get("/calls")
@@ -422,7 +478,7 @@ async def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_twelve_hou
 async def test_what_a_page_asks_by_itself_keeps_no_session_open(headers: dict[str, str]) -> None:
     clock = Clock()
     async with browser(development(clock)) as client:
-        await client.get("/", params={"token": LINK})
+        await client.get("/", params={"token": link()})
         statuses = []
         for _ in range(2):
             clock.now += timedelta(hours=1, minutes=1)
@@ -431,12 +487,21 @@ async def test_what_a_page_asks_by_itself_keeps_no_session_open(headers: dict[st
     assert [404, 401] == statuses
 
 
-async def test_logging_out_ends_the_session_on_the_server(client: httpx.AsyncClient) -> None:
-    cookies = dict(client.cookies)
+async def test_logging_out_takes_the_cookie_from_the_browser(client: httpx.AsyncClient) -> None:
     assert 303 == (await client.post("/logout")).status_code
     assert not client.cookies
-    client.cookies.update(cookies)
     assert 401 == (await client.get("/calls")).status_code
+
+
+async def test_the_last_page_before_logging_out_renews_nothing() -> None:
+    clock = Clock()
+    async with browser(production(clock), "https://127.0.0.1:8001") as client:
+        await log_in(client, PASSWORDS["look"])
+        token = await csrf_token(client)
+        clock.now += timedelta(minutes=5)
+        ended = await client.post("/logout", headers={"X-CSRF-Token": token})
+    assert ["Max-Age=0"] == [flag for flag in ended.headers["set-cookie"].split("; ") if "Max-Age" in flag]
+    assert not client.cookies
 
 
 async def test_a_link_from_another_site_comes_again_with_its_cookie(console: FastAPI) -> None:

@@ -166,7 +166,7 @@ async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_p
     async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
         assert "No calls yet" in (await nothing_yet.get("/calls")).text
         (tmp_path / "calls.db").unlink()
-        assert "is not beside it" in (await nothing_yet.get("/calls")).text
+        assert "there is no database at" in (await nothing_yet.get("/calls")).text
         assert 503 == (await nothing_yet.get("/calls.json")).status_code
         assert 503 == (await nothing_yet.get("/calls/x")).status_code
 
@@ -182,7 +182,7 @@ async def test_changes_of_calls_are_announced(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000")
     store = open_store(settings(shop.project).database_url)
     await store.open()
-    changes = CallChanges(settings(shop.project).database_url, store.recordings, poll_s=0.02)
+    changes = CallChanges(settings(shop.project).database_url, store, poll_s=0.02)
     changes.listeners = 1
     seen = await changes.wait(0, 20.0)
     waiting = asyncio.create_task(changes.wait(seen, 20.0))

@@ -73,6 +73,7 @@ def settings(project: Path) -> Settings:
 @pytest.fixture
 async def inbox(tmp_path: Path) -> AsyncIterator[Inbox]:
     console = create_console(settings(tmp_path), Services(), dev=True)
+    await console.state.store.open()
     async with await logged_in(console) as client:
         yield Inbox(client, console.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
 
@@ -195,6 +196,7 @@ async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
 
 async def test_who_may_only_look_listens_and_changes_nothing(tmp_path: Path) -> None:
     app = create_console(settings(tmp_path), Services(), dev=True)
+    await app.state.store.open()
     async with await logged_in(app, may_change=False) as client:
         inbox = Inbox(client, app.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
         id_ = await inbox.put()

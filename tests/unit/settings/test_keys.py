@@ -81,3 +81,14 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_database_that_hosts_share_needs_a_key_that_they_share() -> None:
     with pytest.raises(SettingsError, match="several hosts"):
         stored_secret("postgresql:///calls")
+
+
+def test_the_console_has_keys_of_its_own(tmp_path: Path) -> None:
+    shared = load_settings(None, key=KEY, key_previous=OLD_KEY, signature_secret=SECRET)
+    alone = load_settings(None, database_url=f"sqlite:///{tmp_path}/calls.db")
+
+    assert 3 == len(shared.console_keys()) == len(shared.keys())
+    assert 8 == len({*shared.console_keys(), *shared.keys(), *alone.console_keys(), *alone.keys()})
+    assert alone.console_keys() == alone.console_keys()
+    assert ["calls.db-console-key", "calls.db-key"] == sorted(path.name for path in tmp_path.iterdir())
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
