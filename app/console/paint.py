@@ -20,11 +20,11 @@ from app.console.results import Results
 from app.console.services import Services
 from app.console.worker import Worker, WorkNotDone
 from app.errors import StoreError
-from app.flow.graph import Drawing
+from app.flow.graph import Drawing, OutcomeKey
 from app.flow.model import Flow
 from app.flow.report import counted
 from app.service.call_report import Period, percentile, zone_of
-from app.service.outcomes import Key, paint_taken
+from app.service.outcomes import paint_taken
 from app.service.recorded_calls import duration_text
 from app.service.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
 from app.store import milliseconds
@@ -131,7 +131,7 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
     counted_at, traffic = await results.get(key, count, STALE_S)
     return Paint(
         (*key, counted_at),
-        lambda drawing: paint_traffic(drawing, _drawn(flow), traffic, errors=wanted.errors),
+        lambda drawing: paint_traffic(drawing, traffic),
         list(_traffic_words(flow, traffic, period)),
     )
 
@@ -175,7 +175,7 @@ async def _coverage(request: Request, wanted: PaintQuery, flow: Flow, read: Read
     found_at, found = await _answered(request, services.coverage, key, STALE_S, values)  # a scenario may have changed
     if not found["scenarios"]:
         return Paint(problem="The project has no scenario yet. Keep a call of the phone as one.")
-    counts: dict[Key, int] = {(name, step, outcome): count for name, step, outcome, count in found["counts"]}
+    counts: dict[OutcomeKey, int] = {(name, step, outcome): count for name, step, outcome, count in found["counts"]}
     own = [count > 0 for (name, _, _), count in counts.items() if name == flow.name]
     taken = f"{sum(own)} of {len(own)} outcomes of {flow.name} taken"
     words = [f"{counted(found['scenarios'], 'scenario')} played; {taken}."]
@@ -184,7 +184,7 @@ async def _coverage(request: Request, wanted: PaintQuery, flow: Flow, read: Read
         words.append(f"{differs} from what the flow plays: `ncco test` shows how.")
     return Paint(
         (*key, found_at),
-        lambda drawing: paint_taken(drawing, _drawn(flow), counts, errors=wanted.errors),
+        lambda drawing: paint_taken(drawing, counts),
         words,
     )
 

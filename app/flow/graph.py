@@ -1,4 +1,4 @@
-"""Flows as a diagram: steps and the edges between them, in Mermaid or in DOT (the language of Graphviz)."""
+"""Flows as a diagram: steps and the ways between them, in Mermaid or in DOT (the language of Graphviz)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from app.flow.actions.action import CONNECTED, HELD, Action
 from app.flow.actions.connect import ConnectPart, address_of
-from app.flow.language.collect import Collect
-from app.flow.language.exits import Branch, Hold
-from app.flow.language.menu import Choices
-from app.flow.language.outcomes import RunFlow
-from app.flow.language.retry import FAILURES
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.report import printable
-from app.flow.runtime import Edge, Exit, Part, Target
+from app.flow.runtime import Exit, Part, StepShape, Target, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
 """Characters of a prompt, a condition or a phrase that are shown."""
@@ -26,13 +21,12 @@ TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
-NodeKind = Literal["start", "step", "ask", "decide", "hold", "run", "end", "link"]
-"""What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), an end, or (in an SVG)
-the name of another flow."""
+NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
+"""What a node is: a step, where calls begin, an end, or (in an SVG) the name of another flow."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow means: an edge within the flow, an edge into another flow, the target after an error;
-or, with coverage, an edge that calls have taken or never taken."""
+"""What an arrow means: a way within the flow, a way into another flow, the target after an error;
+or, with coverage, a way that calls have taken or never taken."""
 
 
 NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
@@ -54,13 +48,10 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "missed": ('color="#cc0000"', "-->", "#c00"),
 }
 """How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
-NODE_KINDS: Final[Mapping[str, NodeKind]] = {
-    Choices.word: "ask",
-    Collect.word: "ask",
-    Branch.word: "decide",
-    Hold.word: "hold",
-    RunFlow.word: "run",
-}
+OutcomeKey: TypeAlias = tuple[str, str, str]
+"""Flow, step, and name of an outcome (`Exit.outcomes`); BEGUN of a flow and ERROR of a flow have no step."""
+BEGUN: Final = "begun"
+ERROR: Final = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +81,7 @@ class Arrow:
 
     Attributes:
         lines: its label, () for none.
+        outcomes: those that lead along it; () if they are not known.
         width: in an SVG, 1 (few calls went along it) to 5 (most), 0 for none; None: it does not show calls.
     """
 
@@ -97,6 +89,7 @@ class Arrow:
     end: str
     lines: tuple[str, ...] = ()
     stroke: Stroke = "plain"
+    outcomes: tuple[OutcomeKey, ...] = ()
     width: int | None = None
 
 
@@ -115,6 +108,10 @@ class Drawing:
 
     subgraphs: tuple[Subgraph, ...]
     arrows: tuple[Arrow, ...]
+
+    def with_arrows(self, change: Callable[[Arrow], Arrow]) -> Drawing:
+        """The drawing with each arrow changed."""
+        return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
         """The drawing with the mark of each flow and step; "" for none."""
@@ -157,29 +154,31 @@ class _FlowDrawer:
     def subgraph(self) -> Subgraph:
         """Its nodes. Call it after `arrows`, which adds the end nodes."""
         steps = (
-            GraphNode(
-                self.steps[name], NODE_KINDS.get(step.exit.word, "step"), _lines(step), name, step.place, _texts(step)
-            )
+            GraphNode(self.steps[name], step.exit.shape, _lines(step), name, step.place, _texts(step))
             for name, step in self.flow.steps.items()
         )
         start = GraphNode(self.entry_key, "start", entrances(self.flow), place=self.flow.place)
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
-        """Every edge of the flow."""
-        yield Arrow(self.entry_key, self.steps[self.flow.start])
+        """Every way of the flow."""
+        flow = self.flow.name
+        yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
         for step in self.flow.steps.values():
             here = self.steps[step.name]
-            for lines, edge in labelled_edges(step.exit):
-                yield Arrow(
-                    here, self._target_key(edge.target, drawers), lines, "dotted" if edge.target.runs else "plain"
-                )
+            for ways in _joined_ways(step.exit):
+                target = ways[0].target
+                stroke: Stroke = "dotted" if target.runs else "plain"
+                outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
+                yield Arrow(here, self._target_key(target, drawers), _label(ways), stroke, outcomes)
             for called in onanswer_flows(step):
                 yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
-                yield Arrow(here, self._target_key(step.error, drawers), ("error",), "error")
+                outcomes = ((flow, step.name, ERROR),)
+                yield Arrow(here, self._target_key(step.error, drawers), ("error",), "error", outcomes)
         if errors and self.flow.error is not None:
-            yield Arrow(self._end_key("error", "any error"), self._target_key(self.flow.error, drawers), (), "error")
+            start = self._end_key("error", "any error")
+            yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
         """The key of the node that a target leads to."""
@@ -244,32 +243,25 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def labelled_edges(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
-    """The edges of an exit with their labels; edges with the same meaning and target are merged."""
-    joined: dict[tuple[object, str], list[Edge]] = {}
-    for edge in exit_.edges():
-        is_alone = isinstance(exit_, Branch) or edge.label in getattr(exit_, "choices", {})
-        key = (edge.label if is_alone else edge.label in FAILURES, edge.target.shown)
-        joined.setdefault(key, []).append(edge)
-    for edges in joined.values():
-        yield _label(exit_, [edge.label for edge in edges]), edges[0]
+def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
+    """The ways of an exit; those that lead to the same target together, unless one is shown alone."""
+    joined: dict[tuple[int, str], list[Way]] = {}
+    for number, way in enumerate(exit_.ways(), 1):
+        joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
+    return joined.values()
 
 
-def _label(exit_: Exit, labels: list[str]) -> tuple[str, ...]:
-    first, names = labels[0], ", ".join(labels)
-    match exit_:
-        case Choices(choices=choices) if first in choices:
-            said = list(choices[first].phrases)
-            phrases = [f"“{shorten(phrase)}”" for phrase in said[:MAX_PHRASES]]
-            more = ["…"] if len(said) > MAX_PHRASES else []
-            return (first, ", ".join([*choices[first].keys, *phrases, *more]))
-        case Choices(retry=retry) | Collect(retry=retry) if first in FAILURES:
-            return (names, f"after {retry.tries} tries" if retry.tries > 1 else "after one try")
-        case Collect(into=into):
-            return (f"{into} given",)
-        case Hold(until=until):
-            return (names, shorten(until.source)) if first == "ready" else (names,)
-    return (shorten(names),) if exit_.word != "goto" else ()
+def _label(ways: list[Way]) -> tuple[str, ...]:
+    first = ways[0]
+    if first.label is not None:
+        return (first.label,) if first.label else ()
+    names = shorten(", ".join(way.name for way in ways))
+    if first.choice is not None:
+        said = list(first.choice.phrases)
+        phrases = [f"“{shorten(phrase)}”" for phrase in said[:MAX_PHRASES]]
+        more = ["…"] if len(said) > MAX_PHRASES else []
+        return (names, ", ".join([*first.choice.keys, *phrases, *more]))
+    return (names, shorten(first.detail)) if first.detail else (names,)
 
 
 def _literal_words(text: str) -> str:

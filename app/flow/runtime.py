@@ -10,9 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
 from app.flow.nodes import Place
+from app.flow.scope import Variable
 from app.flow.templates.values import Expression, Value
 
 CallbackKind = Literal["input", "notify", "event", "onanswer"]
@@ -147,20 +148,83 @@ class Target(NamedTuple):
         return f"return {self.returns}" if self.returns else self.step or "end"
 
 
+class Offer(Protocol):
+    """A choice of a menu, as a caller chooses it."""
+
+    @property
+    def name(self) -> str:
+        """As written."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Digits, `*` or `#`."""
+
+    @property
+    def phrases(self) -> Mapping[str, str]:
+        """What a caller can say in any locale: as written → folded."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    def said_in(self, locale: str) -> Mapping[str, str]:
+        """What a caller can say in one locale: as written → folded."""
+
+
+BY_KEYS: Final = "by keys"
+BY_SPEECH: Final = "by speech"
+"""How a caller makes a choice: the end of the name of its outcome."""
+AT_ONCE: Final = "at once"
+"""Stands for the outcome of a way on which nothing is decided. It has a blank, so no line of `on` is called that."""
+
+
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """One way out of a step, for reachability, cycles and the graph.
+class Way:
+    """One way out of a step: a line of its exit, and where it leads.
 
     Attributes:
+        name: for messages: the name of a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
+        place: the line that decides on it.
+        outcomes: the names of the outcomes that lead along it, also of those that only an older revision had.
+        passes_input: the caller has given valid input, or has waited for a limited time.
+        is_immediate: a call may take it without any webhook.
+        is_return: it is taken when the flow that the step runs has returned.
         sets: assigned before those of the target.
-        fills: the variable that receives the caller's input; "" for none.
+        fills: the variable that receives the caller's input, which is named at `filled_at`.
+        choice: the choice of a menu that leads along it.
+        condition: it is taken only if this holds.
+        label: what a picture calls it, if that is not its name; "" for nothing.
+        detail: what a picture says under the label.
+        is_alone: a picture does not draw it as one arrow with other ways to the same target.
     """
 
-    label: str
+    name: str
     target: Target
-    passes_input: bool
+    place: Place
+    outcomes: tuple[str, ...]
+    passes_input: bool = False
+    is_immediate: bool = False
+    is_return: bool = False
     sets: tuple[Assignment, ...] = ()
-    fills: str = ""
+    fills: Variable | None = None
+    filled_at: Place | None = None
+    choice: Offer | None = None
+    condition: Expression | None = None
+    label: str | None = None
+    detail: str = ""
+    is_alone: bool = False
+
+
+class ExitOutcome(NamedTuple):
+    """One outcome of a step.
+
+    Attributes:
+        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, ...
+        place: the line that decides.
+    """
+
+    name: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,35 +337,124 @@ class Decision:
     next_target: int = 0
 
 
+class TakenDecision(Protocol):
+    """A decision, as a trace holds it."""
+
+    @property
+    def what(self) -> str:
+        """The outcome of the decision."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Why each other line did not match."""
+
+    @property
+    def attempt(self) -> int:
+        """Which failed try it was; 0 when none has failed."""
+
+    @property
+    def attempts(self) -> int:
+        """Of how many."""
+
+    @property
+    def next_target(self) -> int:
+        """The number of the target of a list that is rung next; 0 for none."""
+
+
+StepShape = Literal["step", "ask", "decide", "hold", "run"]
+"""What a picture shows a step as: playing something, asking, deciding, waiting, running another flow."""
+
+
 class Exit(ABC):
     """How a step ends; the exits are in `app.flow.language`.
 
     Attributes:
         word: the word of a step that holds this exit.
         step_words: all words of a step that belong to this exit, `word` included.
-        leaves_at_once: a call leaves the step on entering, without a webhook.
+        shape: the shape of its step in a picture.
+        leaves_at_once: a call leaves the step on entering, without a webhook. Its conditions are then tested on the
+            way out.
         is_early: it may decide before the step plays anything.
         asks_again: the step's lookups run again before it decides on a webhook.
+        decides_by_name: the name of an outcome alone decides, whatever the caller has entered and whenever.
     """
 
     word: ClassVar[str]
     step_words: ClassVar[tuple[str, ...]]
+    shape: ClassVar[StepShape] = "step"
     leaves_at_once: ClassVar[bool] = False
     is_early: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
+    decides_by_name: ClassVar[bool] = False
+
+    @abstractmethod
+    def ways(self) -> Iterator[Way]:
+        """Every way out."""
+
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """Every outcome that a call can take here, in the order of the file; those of each way by default."""
+        for way in self.ways():
+            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The name of the outcome of a decision; "" for none, such as asking again without a failed try.
+
+        Args:
+            decision: in the trace of a turn.
+            heard_by: `keys` or `speech`; "" when nothing was heard before.
+            is_at_once: the step has decided on entering.
+        """
+        return decision.what
+
+    def reads(self) -> Iterator[Expression]:
+        """The conditions that it tests, in order."""
+        yield from ()
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """What it plays after failed tries: the prompts by failure, the first one after the first try."""
+        return {}
 
     @property
     def asked(self) -> Asked | None:
         """What its `input` asks for; None when it asks for none."""
         return None
 
-    @abstractmethod
-    def edges(self) -> Iterator[Edge]:
-        """Every way out."""
+    @property
+    def statuses(self) -> frozenset[str]:
+        """The call statuses, and names of checkpoints, on which it decides."""
+        return frozenset()
 
-    def uses(self) -> Iterator[Part | Expression]:
-        """What it plays by itself, and the conditions that it tests."""
-        yield from ()
+    @property
+    def dials(self) -> bool:
+        """Whether it decides on the outcome of a connect."""
+        return False
+
+    @property
+    def plays_again(self) -> bool:
+        """Whether what its step plays may be played again in a later turn."""
+        return not self.leaves_at_once
+
+    @property
+    def longest_wait_s(self) -> float:
+        """The seconds after which it stops waiting for its condition; 0 when it waits for none."""
+        return 0.0
+
+    @property
+    def runs(self) -> Runs | None:
+        """The flow that its step runs and waits for."""
+        runs = (way.target.runs for way in self.ways() if way.target.runs is not None)
+        return next((each for each in runs if each.comes_back), None)
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """The choices that it has."""
+        return tuple(way.choice for way in self.ways() if way.choice is not None)
+
+    @property
+    def fills(self) -> Variable | None:
+        """The variable that receives what the caller enters."""
+        return next((way.fills for way in self.ways() if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
         """Decide at once, or None: a webhook decides. Raises RenderError."""

@@ -16,24 +16,19 @@ from typing import Final
 import orjson
 
 from app.engine.session import TraceLine, from_json
-from app.flow.graph import Arrow, Drawing
+from app.flow.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import counted
 from app.service.call_report import Period, disposition_of
 from app.service.library import PinnedFlows
 from app.service.outcomes import (
-    BEGUN,
-    JUMPED,
     Following,
-    Key,
     by_file,
     completed_last,
     error_exit,
     error_exits_of,
     outcomes_of,
-    paint_ways,
-    ways_of,
 )
 from app.service.recorded_calls import json_object
 from app.store import ConnectStatus, Records, ReportedCall
@@ -52,7 +47,7 @@ class Traffic:
 
     Attributes:
         calls: how many began in each flow; legs of called parties, who hear a flow, are none.
-        ways: how many took each way, by its first outcome (`ways_of`).
+        ways: how many took each way, by its first outcome (`Arrow.outcomes`).
         hung_up: how many callers hung up in each step, as (flow, step), before the flow's end and without a person.
         gone: how many were on steps or ways that a flow no longer has, by flow.
         until_person: whole seconds until a person answered → how many calls, by the flow in which they began.
@@ -60,7 +55,7 @@ class Traffic:
     """
 
     calls: Counter[str] = field(default_factory=Counter)
-    ways: Counter[Key] = field(default_factory=Counter)
+    ways: Counter[OutcomeKey] = field(default_factory=Counter)
     hung_up: Counter[tuple[str, str]] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
     until_person: dict[str, Counter[int]] = field(default_factory=dict)
@@ -99,8 +94,8 @@ class _TrafficCounter:
         self._flows = flows
         self._now_ms = now_ms
         self._pinned = PinnedFlows()
-        ways = [way for flow in flows.values() for way in ways_of(flow, errors=True) if way]
-        self._way_of = {key: way[0] for way in ways for key in way}
+        arrows = draw(flows.values(), errors=True).arrows
+        self._way_of = {key: arrow.outcomes[0] for arrow in arrows for key in arrow.outcomes}
         self._steps = {(flow.name, step) for flow in flows.values() for step in flow.steps}
         self._known = {*self._way_of, *(error_exit(flow, "") for flow in flows.values())}
         for flow in flows.values():
@@ -158,7 +153,9 @@ class _TrafficCounter:
         traffic.gone.update(gone)
 
 
-def _taken_by(call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]) -> set[Key]:
+def _taken_by(
+    call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
+) -> set[OutcomeKey]:
     """Every outcome that a call took."""
     flows = {each.name: each for each in (flow, *flow.subs.values())}
     found = {key for trace in traces for key in _taken_in(trace, flows)}
@@ -169,25 +166,26 @@ def _taken_by(call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses:
     return found
 
 
-def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[Key]:
+def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
     """What one turn took."""
     lines = [TraceLine.read(line) for line in orjson.loads(trace)]
     follow = Following(by_file(flows.values())).read(lines)
     if follow.begun is not None:
         yield follow.begun.name, "", BEGUN
     yield from ((line.what, "", BEGUN) for line in lines if line.did == "ran")
-    yield from ((flow, step, JUMPED) for flow, step in follow.jumped)
+    yield from follow.jumped
     yield from (error_exit(flows[flow], step) for flow, step, _ in follow.failed)
     yield from follow.taken
 
 
-def paint_traffic(drawing: Drawing, flows: Mapping[str, Flow], traffic: Traffic, *, errors: bool) -> Drawing:
-    """A drawing of `flows` with the number of calls on each way, and of those who hung up in each step."""
-    drawn = (way[0] for each in drawing.subgraphs for way in ways_of(flows[each.title], errors=errors) if way)
-    most = max((traffic.ways[way] for way in drawn), default=0)
+def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
+    """A drawing with the number of calls on each way, and of those who hung up in each step."""
+    most = max((traffic.ways[arrow.outcomes[0]] for arrow in drawing.arrows if arrow.outcomes), default=0)
 
-    def painted(arrow: Arrow, way: tuple[Key, ...]) -> Arrow:
-        count = traffic.ways[way[0]]
+    def painted(arrow: Arrow) -> Arrow:
+        if not arrow.outcomes:
+            return arrow
+        count = traffic.ways[arrow.outcomes[0]]
         if not count:
             return replace(arrow, width=0)
         return replace(arrow, lines=(*arrow.lines, counted(count, "call")), width=ceil(WIDEST * count / most))
@@ -196,4 +194,4 @@ def paint_traffic(drawing: Drawing, flows: Mapping[str, Flow], traffic: Traffic,
         count = traffic.hung_up[flow, step]
         return f"{count:,} hung up here" if count else ""
 
-    return paint_ways(drawing, flows, painted, errors=errors).marked(mark_of)
+    return drawing.with_arrows(painted).marked(mark_of)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from app.engine.session import TraceLine
-from app.flow.graph import Drawing, draw
+from app.flow.graph import Drawing, OutcomeKey, draw
 from app.flow.model import Flow
 from app.service.outcomes import (
     ENTERED,
     FlowOutcome,
     Following,
-    Key,
     by_file,
     completed_last,
     error_exit,
@@ -88,16 +87,16 @@ class OutcomeCounter:
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
-        self._counts: Counter[Key] = Counter()
+        self._counts: Counter[OutcomeKey] = Counter()
         self._read = cache(_lines_of)  # most turns are alike: each trace is read once
 
     def add(self, result: Result) -> None:
         """Count what the calls of a scenario have taken, each outcome once."""
         self._counts.update(self.taken(result))
 
-    def taken(self, result: Result) -> set[Key]:
+    def taken(self, result: Result) -> set[OutcomeKey]:
         """What the calls of a scenario have taken."""
-        found: set[Key] = set()
+        found: set[OutcomeKey] = set()
         for record in result.records:
             for turn in record.turns:
                 found.update(self._taken_in(self._read(turn.trace)))
@@ -116,7 +115,7 @@ class OutcomeCounter:
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
         return {outcome: self._counts[outcome[:3]] for outcome in outcomes}
 
-    def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[Key]:
+    def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
         """What one turn has taken."""
         follow = Following(self._files).read(lines)
         if follow.begun is not None:
@@ -161,6 +160,6 @@ def percent(value: float) -> str:
 
 def paint(coverage: Coverage) -> Drawing:
     """Every flow of a project: what was taken with the number of calls, and what never was."""
-    flows = {name: flow.flow for name, flow in coverage.flows.items()}
+    flows = [flow.flow for flow in coverage.flows.values()]
     counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
-    return paint_taken(draw(flows.values()), flows, counts, errors=False)
+    return paint_taken(draw(flows), counts)

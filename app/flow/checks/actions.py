@@ -21,11 +21,10 @@ from app.flow.actions.action import Action
 from app.flow.actions.check import as_sent, path_of
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
-from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, tests_of
+from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in
 from app.flow.grammar.values import Object, find, leaves
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.exits import Branch
 from app.flow.model import Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
@@ -305,7 +304,7 @@ def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     holidays, unless a line of a `branch` that leads to it tests for changed days (`override`).
     """
     steps = facts.flow.steps.values() if "hours" in facts.read else ()
-    if any(_is_day_name(need) for step in steps for test in tests_of(step) for need in needs_in(test)):
+    if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
         return
     texts = ((step, text) for step in steps for text in _texts_of(step) if "hours" in text.used_names)
     spoken = [
@@ -331,8 +330,8 @@ def _is_day_name(need: Reference) -> bool:
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
     """Why calls come to a step: `holiday`, `override` or both, by the branches that lead to it."""
-    branches = [each.exit for each in facts.flow.steps.values() if isinstance(each.exit, Branch)]
-    tests = [arm.condition.node for each in branches for arm in each.arms if arm.target.step == step.name]
+    ways = [way for each in facts.flow.steps.values() for way in each.exit.ways() if way.target.step == step.name]
+    tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
     return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})
 

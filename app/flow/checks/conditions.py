@@ -10,13 +10,12 @@ from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
-from app.flow.checks.facts import Facts, tests_of
+from app.flow.checks.facts import Facts
 from app.flow.checks.graph import direction
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.collect import Collect
 from app.flow.model import Step
 from app.flow.runtime import Exit
-from app.flow.scope import ScopeTypes
+from app.flow.scope import ScopeTypes, Variable
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
 from app.flow.templates.values import Expression, Literal
@@ -191,7 +190,7 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
     """W642, W643 and W644 for the conditions of a flow, by the values that its names can have."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
-        tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
+        tests = tuple(test for test in step.exit.reads() if not _only_waits(step, test))
         if unfit := _never_fits(step.exit):
             yield unfit
         elif tests:
@@ -229,7 +228,7 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
 
 def _only_waits(step: Step, test: Expression) -> bool:
     """Whether it is the `until: false` of a step that holds the caller for some time."""
-    return step.exit.word == "hold" and isinstance(test.node, nodes.Const) and test.node.value is False
+    return step.exit.longest_wait_s > 0 and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
 def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[FlowIssue]:
@@ -251,32 +250,42 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
     """W642 for a `collect` whose variable takes nothing that can be keyed in."""
-    if not isinstance(exit_, Collect) or exit_.digits is None or exit_.speech:
+    variable, lengths = _entered(exit_)
+    if variable is None or lengths is None:
         return None
-    low, high = exit_.digits
-    entries = [*exit_.variable.type.words, *("4" * length for length in range(low, high + 1))]
-    if any(entry.isdigit() and low <= len(entry) <= high and _fits(exit_.type, entry) for entry in entries):
+    low, high = lengths
+    entries = [*variable.type.words, *("4" * length for length in range(low, high + 1))]
+    if any(entry.isdigit() and low <= len(entry) <= high and _fits(variable.type, entry) for entry in entries):
         return None
-    message = f"no entry of digits fits {exit_.into}, which is {exit_.type.described}"
-    return RULES["W642"].at(exit_.at("into"), message, "name a variable of type text or int")
+    message = f"no entry of digits fits {variable.name}, which is {variable.type.described}"
+    place = next(way.filled_at for way in exit_.ways() if way.filled_at is not None)
+    return RULES["W642"].at(place, message, "name a variable of type text or int")
+
+
+def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
+    """The variable that keys alone fill, and how many they are (lowest, highest)."""
+    asked = exit_.asked
+    if asked is None or asked.free_speech:
+        return None, None
+    return exit_.fills, asked.lengths
 
 
 def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
-    if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
+    variable, lengths = _entered(exit_)
+    if variable is None or lengths is None or variable.type.name not in ("text", "int", "number"):
         return
-    into, digits = nodes.Name(exit_.into, "load"), nodes.Getattr(nodes.Name("input", "load"), "digits", "load")
-    is_plain = exit_.type.name in ("text", "int", "number")
-    if exit_.speech or not is_plain:
-        return
-    low, high = exit_.digits
-    domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entry_bounds(low, high)))
-    formula = domains.formula(exit_.check.node)
-    combinations = domains.combinations(EVALUATION_LIMIT)
-    if combinations is not None and not any(map(formula, combinations)):
-        digits_taken = f"{low}" if low == high else f"{low} to {high}"
-        message = f"{exit_.check.source} never holds: `digits` takes {digits_taken}"
-        yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
+    into = nodes.Name(variable.name, "load")
+    digits = nodes.Getattr(nodes.Name("input", "load"), "digits", "load")
+    low, high = lengths
+    for check in exit_.reads():
+        domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entry_bounds(low, high)))
+        formula = domains.formula(check.node)
+        combinations = domains.combinations(EVALUATION_LIMIT)
+        if combinations is not None and not any(map(formula, combinations)):
+            digits_taken = f"{low}" if low == high else f"{low} to {high}"
+            message = f"{check.source} never holds: `digits` takes {digits_taken}"
+            yield RULES["W642"].at(check.place, message, "correct it, or `digits`")
 
 
 def _fits(type_: ValueType, text: str) -> bool:

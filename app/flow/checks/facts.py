@@ -44,10 +44,10 @@ def used_in(step: Step) -> Iterator[Used]:
     yield from sent(step.sends)
     for part in parts_of(step):
         yield from map(Used, values_in(part))
-    yield from map(Used, tests_of(step))
-    for edge in step.exit.edges():
-        yield from _assigned(edge.sets)
-        yield from target_values(edge.target)
+    yield from map(Used, step.exit.reads())
+    for way in step.exit.ways():
+        yield from _assigned(way.sets)
+        yield from target_values(way.target)
     yield from target_values(step.error)
     for each in step.events.values():
         yield from sent(each)
@@ -56,12 +56,18 @@ def used_in(step: Step) -> Iterator[Used]:
 def parts_of(step: Step) -> Iterator[Part]:
     """Everything that it plays, the prompts of its retry included."""
     yield from step.parts
-    yield from (use for use in step.exit.uses() if not isinstance(use, Expression))
+    yield from prompts_of(step)
 
 
-def tests_of(step: Step) -> Iterator[Expression]:
-    """The conditions of its exit."""
-    yield from (use for use in step.exit.uses() if isinstance(use, Expression))
+def prompts_of(step: Step) -> Iterator[Part]:
+    """What it plays after failed tries."""
+    yield from (part for prompts in step.exit.prompts.values() for parts in prompts for part in parts)
+
+
+def tested_on_leaving(step: Step) -> Iterator[Expression]:
+    """The conditions that are tested on each way out, whichever of them holds."""
+    if step.exit.leaves_at_once:
+        yield from step.exit.reads()
 
 
 def asked_in(asked: AskedLookup) -> Iterator[Used]:
@@ -175,10 +181,10 @@ class Facts:
         self._assign(step.sets)
         asked = step.exit.asked
         digits = asked.lengths if asked is not None and not asked.free_speech else None
-        for edge in step.exit.edges():
-            self._assign(edge.sets)
-            if edge.fills:
-                self.collected.setdefault(edge.fills, []).append(digits)
+        for way in step.exit.ways():
+            self._assign(way.sets)
+            if way.fills is not None:
+                self.collected.setdefault(way.fills.name, []).append(digits)
 
     def _use(self, used: Iterable[Used]) -> None:
         for source, _, _, own in used:
@@ -234,7 +240,7 @@ def brought_back(
 def targets_of(facts: Facts) -> Iterator[Target]:
     """Everywhere that the steps of a flow lead to."""
     for step in facts.flow.steps.values():
-        yield from (edge.target for edge in step.exit.edges())
+        yield from (way.target for way in step.exit.ways())
         if step.error is not None:
             yield step.error
     if facts.flow.error is not None:

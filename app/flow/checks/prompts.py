@@ -18,16 +18,13 @@ from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, Pr
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import Localised, Object, in_locale
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.collect import Collect
 from app.flow.language.exits import StepSource
 from app.flow.language.flow import ReadFlow
-from app.flow.language.menu import Choices
-from app.flow.language.retry import FAILURES
 from app.flow.language.step import ReadStep
 from app.flow.model import Step
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.runtime import Part
+from app.flow.runtime import Exit, Part
 from app.flow.templates.tree import Located, TemplateFile
 from app.flow.templates.values import Computed, Literal
 
@@ -70,7 +67,7 @@ def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
     found = dict.fromkeys(_check_order(source.fields.get("do")))
-    if isinstance(step.exit, Choices | Collect):
+    if step.exit.asked is not None:
         for locale in source.reader.locales or ("",):
             found |= dict.fromkeys(_check_asked(source, step.parts, step.exit, locale))
     counts = [issue for issue in found if issue.code == "W606"]
@@ -94,29 +91,28 @@ def _check_order(do: Node | None) -> Iterator[FlowIssue]:
             yield RULES["W609"].at(record.place, message)
 
 
-def _check_asked(
-    source: StepSource, played: tuple[Part, ...], exit_: Choices | Collect, locale: str
-) -> Iterator[FlowIssue]:
+def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, locale: str) -> Iterator[FlowIssue]:
     """What a caller of one locale hears, compared with what the step takes."""
     retry = source.fields.get("retry")
     written = retry.keys() if isinstance(retry, Map) else ()
     own, inherited = list(played), list[Part]()
-    for failure in FAILURES:
-        prompts = (part for parts in exit_.retry.prompts[failure] for part in parts)
-        (own if failure in written else inherited).extend(prompts)
+    for failure, prompts in exit_.prompts.items():
+        (own if failure in written else inherited).extend(part for parts in prompts for part in parts)
     heard = [prompt for part in own for prompt in _prompts(part, locale, source.reader)]
     heard += [prompt for part in inherited for prompt in _prompts(part, locale, source.reader, is_inherited=True)]
     actions = [part for part in own if isinstance(part, Action)]
-    if isinstance(exit_, Collect):
+    choices = exit_.offers
+    if not choices:
+        digits = exit_.asked.lengths if exit_.asked is not None else None
         ends_with_hash = any(map(_ends_with_hash, actions))
         for prompt in heard:
-            yield from check_entry(prompt, exit_.digits, ends_with_hash=ends_with_hash)
+            yield from check_entry(prompt, digits, ends_with_hash=ends_with_hash)
         return
-    choices = source.fields.values["choices"]
-    names = choices.keys() if isinstance(choices, Map) else ()
+    node = source.fields.values[exit_.word]
+    names = node.keys() if isinstance(node, Map) else ()
     menu = [
         MenuEntry(each.name, each.keys, tuple(each.said_in(locale)), each.place, is_inherited=each.name not in names)
-        for each in exit_.choices.values()
+        for each in choices
     ]
     played_words = {action.word for action in actions}
     is_complete = len(actions) == len(own) and "stream" not in played_words
@@ -128,7 +124,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[F
     """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
-        parts = read.step.parts if read.step is not None and not isinstance(read.exit, Collect) else ()
+        parts = read.step.parts if read.step is not None and read.step.exit.fills is None else ()
         is_recorded = any(isinstance(part, Action) and part.word == "record" for part in parts)
         for part, locale in product(() if is_recorded else parts, reader.locales or ("",)):
             for prompt in _prompts(part, locale, reader):
@@ -159,13 +155,13 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
     seen, waiting = {start}, [start]
     for name in waiting:
         exit_ = steps[name].exit if name in steps else None
-        edges = list(exit_.edges()) if exit_ is not None and getattr(exit_, "connect", None) is None else []
-        if isinstance(exit_, Choices):
-            pressed = {choice.name for choice in exit_.choices.values() if key in choice.keys}
-            if not pressed:
+        ways = list(exit_.ways()) if exit_ is not None and not exit_.dials else []
+        if exit_ is not None and exit_.offers:
+            others = [way for way in ways if way.choice is None or key not in way.choice.keys]
+            if len(others) == len(ways):
                 return name if name != start else ""
-            edges = [edge for edge in edges if edge.label not in pressed]
-        ahead = dict.fromkeys(edge.target.step for edge in edges if edge.target.step is not None)
+            ways = others
+        ahead = dict.fromkeys(way.target.step for way in ways if way.target.step is not None)
         waiting += [step for step in ahead if step not in seen]
         seen |= ahead.keys()
     return ""

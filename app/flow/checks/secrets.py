@@ -19,25 +19,23 @@ from app.flow.checks.facts import (
     brought_back,
     names_asked_for,
     needs_in,
+    prompts_of,
     reads_in,
     returned_by,
     sent,
     targets_of,
-    tests_of,
+    tested_on_leaving,
 )
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.outcomes import On
 from app.flow.model import Step
 from app.flow.paths import has_path, path_of, root_of, written
-from app.flow.runtime import Assignment, Edge, Exit, Target
+from app.flow.runtime import Assignment, Target, Way
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression
 
 State: TypeAlias = Mapping[str, str]
 """The name of each sensitive value received on a path to here → the step that has waited since; "" for none."""
 
-_ASKS: Final = frozenset({"choices", "collect"})
-_WAITS: Final = _ASKS | {"hold", "on"}
 _INPUT: Final = "input"
 _TURN: Final = ""
 """The name of a made-up value that every flow receives at its start: it shows whether a call has waited since."""
@@ -135,49 +133,46 @@ class _SensitivePaths:
         self._read(asked, entered)
         state = self._assign(step.sets, self._received(entered, answers))
         self._read([*sent(step.sends), *parts], state)
-        if step.exit.word in _WAITS:
+        if not step.exit.leaves_at_once:
             state = _waited(state, name)
             if step.exit.asks_again:
                 self._read(asked, state)
                 state = self._received(state, answers)
-            self._read(parts if _plays_again(step.exit) else (), state)
-            prompts = [part for part in step.exit.uses() if not isinstance(part, Expression)]
-            self._read((Used(value) for part in prompts for value in values_in(part)), state)
+            self._read(parts if step.exit.plays_again else (), state)
+            self._read((Used(value) for part in prompts_of(step) for value in values_in(part)), state)
             state = _heard(step, state)
         self._test(step, state)
         failed = _merged(entered, state)
-        for edge in step.exit.edges():
-            failed = _merged(failed, self._edge(step, edge, state))
+        for way in step.exit.ways():
+            failed = _merged(failed, self._leave(step, way, state))
         self._lead(step.error or self.facts.flow.error, failed)
         for hooks in step.events.values():
             self._read(sent(hooks), _waited(failed, name))
 
     def _test(self, step: Step, state: State) -> None:
         """The conditions of its exit; a `check` sees what was just collected."""
-        tests = tuple(tests_of(step))
+        tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
-        into = (edge.fills for edge in step.exit.edges())
-        self._read((Used(test, own=asked) for test in tests), self._received(state, into))
+        filled = [step.exit.fills.name] if step.exit.fills is not None else []
+        self._read((Used(test, own=asked) for test in tests), self._received(state, filled))
 
-    def _edge(self, step: Step, edge: Edge, state: State) -> State:
-        """Follow one edge; what is received on it."""
-        runs = edge.target.runs
-        if step.exit.word == "branch":
-            asked = _asked_for(tests_of(step))
+    def _leave(self, step: Step, way: Way, state: State) -> State:
+        """Follow one way; what is received on it."""
+        if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
-        elif step.exit.word == "run" and (runs is None or not runs.comes_back):
-            state = self._back(step, edge.label, state)
-        state = self._assign(edge.sets, self._received(state, [edge.fills]))
-        self._lead(edge.target, state)
+        if way.is_return and step.exit.runs is not None:
+            state = self._back(step, step.exit.runs.flow, way.name, state)
+        filled = [way.fills.name] if way.fills is not None else []
+        state = self._assign(way.sets, self._received(state, filled))
+        self._lead(way.target, state)
         return state
 
-    def _back(self, step: Step, label: str, state: State) -> State:
+    def _back(self, step: Step, flow: str, outcome: str, state: State) -> State:
         """The state after the flow that a step runs has returned."""
-        ran = next(edge.target.runs for edge in step.exit.edges() if edge.target.runs)
-        paths = self.all.paths_of(ran.flow)
+        paths = self.all.paths_of(flow)
         if paths is None:
             return state
-        waits, sure, may = paths.back(label)
+        waits, sure, may = paths.back(outcome)
         if waits:
             state = {name: where for name, where in _waited(state, step.name).items() if name != _INPUT}
         return self._received(state, sure | (may - state.keys()))
@@ -247,15 +242,8 @@ def _waited(state: State, step: str) -> State:
 
 def _heard(step: Step, state: State) -> State:
     """The state after the wait of a step: `input` is what the caller has just given."""
-    if step.exit.word not in _ASKS:
+    asked = step.exit.asked
+    if asked is None:
         return state
     kept = {name: where for name, where in state.items() if name != _INPUT}
-    is_sensitive = step.exit.asked is not None and step.exit.asked.sensitive
-    return {**kept, _INPUT: step.name} if is_sensitive else kept
-
-
-def _plays_again(exit_: Exit) -> bool:
-    """Whether what a step plays may be played once more, in a later turn."""
-    if isinstance(exit_, On):
-        return exit_.connect is not None and exit_.connect.rings_several
-    return True
+    return {**kept, _INPUT: step.name} if asked.sensitive else kept

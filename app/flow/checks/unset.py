@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from app.flow.actions.connect import ADDRESS_FIELDS
 from app.flow.actions.do import actions_of
-from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tests_of, used_in
+from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tested_on_leaving, used_in
 from app.flow.grammar.values import Object, find
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Step
 from app.flow.nodes import Place
-from app.flow.runtime import Edge, Part
+from app.flow.runtime import Part, Way
 from app.flow.scope import Variable
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression, Value
@@ -29,7 +29,7 @@ _REACHED = frozenset({""})
 """A made-up name that is there from the start of a call on."""
 
 
-class Way(NamedTuple):
+class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
@@ -65,12 +65,13 @@ class Presence:
     entered: dict[str, Present] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        flow, ways = self.facts.flow, {}
+        flow = self.facts.flow
+        passages = {}
         for name, step in flow.steps.items():
             asked = (asking.name for asking in step.asks)
             self.own[name] = frozenset([*asked, *(assignment.name for assignment in step.sets)])
-            ways[name] = tuple(self._ways(step))
-        some = _NO_NAMES.union(*self.own.values(), *(way.may_set for each in ways.values() for way in each))
+            passages[name] = tuple(self._passages(step))
+        some = _NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
         everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
         waiting = [(name, Present(everything, _NO_NAMES)) for name in flow.steps]
         waiting.append((flow.start, Present(frozenset(flow.params), _REACHED)))
@@ -84,7 +85,7 @@ class Presence:
                 continue
             self.entered[name] = merged
             surely, maybe = merged.surely | self.own[name], merged.maybe | self.own[name]
-            waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in ways[name]]
+            waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in passages[name]]
 
     def may_lack(self, step: str, name: str) -> bool:
         """Whether a call may enter a step without a name."""
@@ -102,26 +103,25 @@ class Presence:
         """Whether a call may enter a step at all."""
         return not _REACHED.isdisjoint(self.entered[step].maybe)
 
-    def _ways(self, step: Step) -> Iterator[Way]:
-        tested = _NO_NAMES
-        if step.exit.word == "branch":
-            tested = _NO_NAMES.union(*(test.used_names for test in tests_of(step)))
-        run = next((edge.target.runs for edge in step.exit.edges() if edge.target.runs is not None), None)
-        for edge in step.exit.edges():
-            if edge.target.step in self.facts.flow.steps:
-                surely, maybe = tested | _assigned(edge), _NO_NAMES
-                if run is not None and run.comes_back:
-                    found, maybe = brought_back(self.returned.get(run.flow, {}), edge.label)
+    def _passages(self, step: Step) -> Iterator[Passage]:
+        tested = _NO_NAMES.union(*(test.used_names for test in tested_on_leaving(step)))
+        run = step.exit.runs
+        for way in step.exit.ways():
+            if way.target.step in self.facts.flow.steps:
+                surely = tested | _assigned(way)
+                maybe = _NO_NAMES
+                if way.is_return and run is not None:
+                    found, maybe = brought_back(self.returned.get(run.flow, {}), way.name)
                     surely |= found
-                yield Way(str(edge.target.step), surely, surely | maybe)
+                yield Passage(str(way.target.step), surely, surely | maybe)
         if step.error is not None and step.error.step is not None:
             sets = frozenset(assignment.name for assignment in step.error.sets)
-            yield Way(step.error.step, sets, sets)
+            yield Passage(step.error.step, sets, sets)
 
 
-def _assigned(edge: Edge) -> frozenset[str]:
-    names = [assignment.name for assignment in (*edge.sets, *edge.target.sets)]
-    return frozenset([*names, edge.fills] if edge.fills else names)
+def _assigned(way: Way) -> frozenset[str]:
+    names = [assignment.name for assignment in (*way.sets, *way.target.sets)]
+    return frozenset([*names, way.fills.name] if way.fills is not None else names)
 
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}

@@ -23,9 +23,24 @@ from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
 from app.flow.language.exits import CONDITION, ReadExit, StepSource
-from app.flow.language.retry import Retry
+from app.flow.language.retry import Retry, input_outcome
 from app.flow.nodes import Node, Text
-from app.flow.runtime import Asked, Decision, Edge, Exit, Frame, Go, Outcome, Part, Target
+from app.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    Asked,
+    Decision,
+    Exit,
+    ExitOutcome,
+    Frame,
+    Go,
+    Outcome,
+    Part,
+    StepShape,
+    TakenDecision,
+    Target,
+    Way,
+)
 from app.flow.scope import Variable
 from app.flow.templates.values import Expression
 from app.flow.types import ValueType
@@ -80,6 +95,7 @@ class Collect(FlowModel, Exit):
     word: ClassVar = "collect"
     example: ClassVar = "collect: {into: name, digits: 4}"
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
+    shape: ClassVar[StepShape] = "ask"
     hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": Fix("add `into: name`, the variable that keeps what was given", "add", "into: name")}
 
@@ -116,16 +132,50 @@ class Collect(FlowModel, Exit):
         """The type that the input is cast to."""
         return self.variable.type
 
-    def edges(self) -> Iterator[Edge]:
-        """Where the call goes with the input, and where the last try leads."""
-        yield Edge("collected", self.target, passes_input=True, fills=self.into)
-        yield from self.retry.edges()
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """Those of its retry."""
+        return self.retry.prompts
 
-    def uses(self) -> Iterator[Part | Expression]:
-        """The check, and the prompts of its retry."""
+    def ways(self) -> Iterator[Way]:
+        """Where the call goes with the input, and where the last try leads."""
+        yield Way(
+            "collected",
+            self.target,
+            self.place,
+            (f"collected {BY_KEYS}", f"collected {BY_SPEECH}"),
+            passes_input=True,
+            fills=self.variable,
+            filled_at=self.at("into"),
+            label=f"{self.into} given",
+            is_alone=True,
+        )
+        yield from self.retry.ways()
+
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """Each way of giving it, and each failed try that is possible."""
+        if self.digits is not None:
+            yield ExitOutcome(f"collected {BY_KEYS}", self.place)
+        if self.speech:
+            yield ExitOutcome(f"collected {BY_SPEECH}", self.place)
+        yield from self.retry.outcomes("noinput")
+        if not self._fits_anything:
+            yield from self.retry.outcomes("nomatch")
+
+    @property
+    def _fits_anything(self) -> bool:
+        """Whether all that can be given is taken: any words, however unsure."""
+        is_checked = self.check is not None or self.type.name != "text" or bool(self.type.words)
+        return self.digits is None and not self.asked.min_confidence and not is_checked
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """How it was given, or the failed try."""
+        return input_outcome(decision, heard_by)
+
+    def reads(self) -> Iterator[Expression]:
+        """The check."""
         if self.check is not None:
             yield self.check
-        yield from self.retry.parts()
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Store the input if it fits, else count a failed try. Raises RenderError when `check` cannot be computed."""

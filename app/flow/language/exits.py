@@ -17,7 +17,7 @@ goes to `too_long`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, NamedTuple
@@ -36,7 +36,21 @@ from app.flow.language.defaults import Defaults
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
-from app.flow.runtime import Again, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
+from app.flow.runtime import (
+    AT_ONCE,
+    Again,
+    Decision,
+    Exit,
+    Frame,
+    Go,
+    Jump,
+    Outcome,
+    Part,
+    StepShape,
+    TakenDecision,
+    Target,
+    Way,
+)
 from app.flow.templates.values import Expression
 
 
@@ -113,9 +127,13 @@ class Goto(Exit):
     place: Place
     because: str
 
-    def edges(self) -> Iterator[Edge]:
+    def ways(self) -> Iterator[Way]:
         """The one way out."""
-        yield Edge("goto", self.target, passes_input=False)
+        yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """Nothing is decided."""
+        return AT_ONCE
 
     def enter(self, frame: Frame) -> Jump | None:
         """Jump at once."""
@@ -177,19 +195,28 @@ class Branch(Exit):
 
     word: ClassVar = "branch"
     step_words: ClassVar = ("branch",)
+    shape: ClassVar[StepShape] = "decide"
     leaves_at_once: ClassVar = True
 
     arms: tuple[Arm, ...]
     otherwise: Target
     place: Place
 
-    def edges(self) -> Iterator[Edge]:
+    def ways(self) -> Iterator[Way]:
         """Each line, and `else`."""
         for arm in self.arms:
-            yield Edge(f"if {arm.shown}", arm.target, passes_input=False)
-        yield Edge("else", self.otherwise, passes_input=False)
+            name = f"if {arm.shown}"
+            condition = arm.condition
+            yield Way(name, arm.target, arm.place, (name,), is_immediate=True, condition=condition, is_alone=True)
+        place = self.otherwise.place
+        yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
 
-    def uses(self) -> Iterator[Part | Expression]:
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line behind those that did not hold."""
+        number = len(decision.others)
+        return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
+
+    def reads(self) -> Iterator[Expression]:
         """The conditions, in order."""
         yield from (arm.condition for arm in self.arms)
 
@@ -290,6 +317,7 @@ class Hold(FlowModel, Exit):
     word: ClassVar = "hold"
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
     step_words: ClassVar = ("hold", "on")
+    shape: ClassVar[StepShape] = "hold"
     is_early: ClassVar = True
     asks_again: ClassVar = True
     hints: ClassVar = HINTS["hold"]
@@ -302,28 +330,43 @@ class Hold(FlowModel, Exit):
     """The condition."""
     up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
     """The longest wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
-    outcomes: SetByCode[HoldOutcomes]
+    lines: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
 
-    @property
-    def lines(self) -> Mapping[str, Target]:
-        """Where each outcome leads."""
-        return {"ready": self.outcomes.ready, "too_long": self.outcomes.too_long}
-
-    def edges(self) -> Iterator[Edge]:
+    def ways(self) -> Iterator[Way]:
         """One for each outcome. The wait takes time and is bounded, so it counts as input."""
-        for name, target in self.lines.items():
-            yield Edge(name, target, passes_input=True)
+        ready = self.lines.ready
+        too_long = self.lines.too_long
+        yield Way(
+            "ready",
+            ready,
+            ready.place,
+            ("ready",),
+            passes_input=True,
+            is_immediate=True,
+            condition=self.until,
+            detail=self.until.source,
+        )
+        yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
-    def uses(self) -> Iterator[Part | Expression]:
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """What it has decided; on entering that is `ready`."""
+        return "ready" if is_at_once else decision.what
+
+    def reads(self) -> Iterator[Expression]:
         """What it waits for."""
         yield self.until
+
+    @property
+    def longest_wait_s(self) -> float:
+        """The time in `up_to`."""
+        return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
         """Continue at once when the condition already holds. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
-        target = self.outcomes.ready
+        target = self.lines.ready
         return Jump(target, target.place, f"{self.shown} holds already")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
@@ -332,32 +375,32 @@ class Hold(FlowModel, Exit):
             return None
         waited = f"after {frame.waited:.0f} s"
         if self.until.evaluate(frame.names):
-            return self._go("ready", f"{self.shown} holds {waited}")
+            return _go("ready", self.lines.ready, f"{self.shown} holds {waited}")
         if frame.waited * 1000 >= self.up_to_ms:
-            return self._go("too_long", f"{self.shown} does not hold {waited}, and the time is up")
+            return _go("too_long", self.lines.too_long, f"{self.shown} does not hold {waited}, and the time is up")
         because = f"{self.shown} does not hold {waited}: the caller keeps waiting"
         return Decision(Again(counts_try=False), HELD, self.place, because)
-
-    def _go(self, name: str, because: str) -> Decision:
-        target = self.lines[name]
-        return Decision(Go(target), name, target.place, because)
 
     @classmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `hold` of a step with the `on` beside it."""
         reader, place = source.reader, source.fields.at("hold")
         on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
-        lines = reader.map(on, "`on`", f"add `{HoldOutcomes.example}`") if on else None
-        outcomes = None
-        if lines is not None:
-            fields = HoldOutcomes.read_words(lines, "`on`", reader, place=source.fields.at("on"), more=("error",))
-            outcomes = HoldOutcomes.build(fields.without("error"), reader)
-        hold = cls.parse(node, "`hold`", reader, place=place, outcomes=outcomes)
-        if hold is None or outcomes is None:
+        found = reader.map(on, "`on`", f"add `{HoldOutcomes.example}`") if on else None
+        lines = None
+        if found is not None:
+            fields = HoldOutcomes.read_words(found, "`on`", reader, place=source.fields.at("on"), more=("error",))
+            lines = HoldOutcomes.build(fields.without("error"), reader)
+        hold = cls.parse(node, "`hold`", reader, place=place, lines=lines)
+        if hold is None or lines is None:
             return None
         _check_changes(hold.until, source)
         hold = hold.model_copy(update={"shown": source.shown(hold.until)})
         return ReadExit(hold, with_held(source.parts, place, reader))
+
+
+def _go(name: str, target: Target, because: str) -> Decision:
+    return Decision(Go(target), name, target.place, because)
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:

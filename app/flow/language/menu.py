@@ -8,7 +8,7 @@ choices:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,11 +16,24 @@ from app.flow.actions.waits import with_input
 from app.flow.grammar.reader import Reader
 from app.flow.language.choice import Choice, Menu, read_menu
 from app.flow.language.exits import ReadExit, StepSource
-from app.flow.language.retry import Retry
+from app.flow.language.retry import FAILURES, Retry, input_outcome
 from app.flow.nodes import Map, Node, Place
 from app.flow.phrases import find, fold
-from app.flow.runtime import Asked, Decision, Edge, Exit, Frame, Go, Outcome, Part
-from app.flow.templates.values import Expression
+from app.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    Asked,
+    Decision,
+    Exit,
+    ExitOutcome,
+    Frame,
+    Go,
+    Outcome,
+    Part,
+    StepShape,
+    TakenDecision,
+    Way,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,8 @@ class Choices(Exit):
 
     word: ClassVar = "choices"
     step_words: ClassVar = ("choices", "min_confidence", "retry", "tail")
+    shape: ClassVar[StepShape] = "ask"
+    decides_by_name: ClassVar = True
 
     choices: Menu
     retry: Retry
@@ -40,15 +55,39 @@ class Choices(Exit):
         """Every key and phrase of the menu."""
         return self.wanted
 
-    def edges(self) -> Iterator[Edge]:
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """Those of its retry."""
+        return self.retry.prompts
+
+    def ways(self) -> Iterator[Way]:
         """Each choice, and where the last try leads."""
         for choice in self.choices.values():
-            yield Edge(choice.name, choice.target, passes_input=True, sets=choice.sets)
-        yield from self.retry.edges()
+            yield Way(
+                choice.name,
+                choice.target,
+                choice.place,
+                (f"{choice.name} {BY_KEYS}", f"{choice.name} {BY_SPEECH}"),
+                passes_input=True,
+                sets=choice.sets,
+                choice=choice,
+                is_alone=True,
+            )
+        yield from self.retry.ways()
 
-    def uses(self) -> Iterator[Part | Expression]:
-        """The prompts of its retry."""
-        yield from self.retry.parts()
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """Of each choice the ways of making it that it has; each failed try."""
+        for choice in self.choices.values():
+            if choice.keys:
+                yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
+            if choice.phrases:
+                yield ExitOutcome(f"{choice.name} {BY_SPEECH}", choice.place)
+        for failure in FAILURES:
+            yield from self.retry.outcomes(failure)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The choice, or the failed try."""
+        return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The choice's target, or another try."""

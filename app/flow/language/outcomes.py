@@ -32,7 +32,21 @@ from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_ta
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepSource
 from app.flow.nodes import Map, Node, Place
-from app.flow.runtime import Decision, Edge, Exit, Frame, Go, Jump, Next, Outcome, Runs, Target
+from app.flow.runtime import (
+    AT_ONCE,
+    Decision,
+    Exit,
+    Frame,
+    Go,
+    Jump,
+    Next,
+    Outcome,
+    Runs,
+    StepShape,
+    TakenDecision,
+    Target,
+    Way,
+)
 from app.flow.scope import Signature
 from app.flow.types import ValueType
 from app.ncco.suggest import nearest
@@ -82,16 +96,41 @@ class On(Exit):
     word: ClassVar = "on"
     step_words: ClassVar = ("on",)
     is_early: ClassVar = True
+    decides_by_name: ClassVar = True
 
     lines: Mapping[str, OutcomeTarget]
     covered: frozenset[str]
     connect: ConnectPart | None
     place: Place
 
-    def edges(self) -> Iterator[Edge]:
+    @property
+    def statuses(self) -> frozenset[str]:
+        """Those with a line, and those that `otherwise` covers."""
+        return self.covered.union(self.lines)
+
+    @property
+    def dials(self) -> bool:
+        """Whether its step dials."""
+        return self.connect is not None
+
+    @property
+    def plays_again(self) -> bool:
+        """Only for the next target of a list."""
+        return self.connect is not None and self.connect.rings_several
+
+    def ways(self) -> Iterator[Way]:
         """Each line. No input of the caller passes here."""
         for name, line in self.lines.items():
-            yield Edge(name, line.target, passes_input=False)
+            yield Way(name, line.target, line.place, (name,))
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line that takes it; none when the next target of a list is rung."""
+        if decision.next_target:
+            return ""
+        name = OTHERWISE if is_at_once else decision.what
+        if name in self.lines:
+            return name
+        return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
         """Wait for a webhook. If a list has no number that may be dialled, take the line for a failure at once.
@@ -160,22 +199,29 @@ class RunFlow(Exit):
 
     word: ClassVar = "run"
     step_words: ClassVar = ("run", "with", "on")
+    shape: ClassVar[StepShape] = "run"
     leaves_at_once: ClassVar = True
 
-    runs: Runs
+    run: Runs
     lines: Mapping[str, OutcomeTarget]
-    outcomes: tuple[str, ...]
     place: Place
 
-    def edges(self) -> Iterator[Edge]:
+    def ways(self) -> Iterator[Way]:
         """Into the other flow, and on from here by each line."""
-        yield Edge(f"run {self.runs.flow}", Target(None, self.place, runs=self.runs), passes_input=False)
+        entered = Target(None, self.place, runs=self.run)
+        yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
-            yield Edge(name, line.target, passes_input=False)
+            yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line that takes what was returned; nothing is decided on the way into the other flow."""
+        if is_at_once:
+            return AT_ONCE
+        return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
         """Into the other flow, at once."""
-        return Jump(Target(None, self.place, runs=self.runs), self.place, f"run: {self.runs.flow}")
+        return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The line of what was returned."""
@@ -205,7 +251,7 @@ class RunFlow(Exit):
             _check_otherwise(written, outcomes, "E276", reader)
             _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
-        return ReadExit(cls(runs, lines, outcomes, place), source.parts)
+        return ReadExit(cls(runs, lines, place), source.parts)
 
 
 def steers(node: Map) -> bool:

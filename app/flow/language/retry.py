@@ -30,7 +30,19 @@ from app.flow.grammar.reader import HINTS, Fields, Reader, items
 from app.flow.grammar.targets import is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.runtime import Again, Decision, Edge, Go, Outcome, Part, Target
+from app.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    Again,
+    Decision,
+    ExitOutcome,
+    Go,
+    Outcome,
+    Part,
+    TakenDecision,
+    Target,
+    Way,
+)
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
@@ -158,6 +170,20 @@ def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
     return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
 
 
+def failed_try(failure: str, number: int, tries: int) -> str:
+    """The name of the outcome of a failed try; `number` counts from 1, and the last of `tries` leads to `then`."""
+    return f"{failure}, last try" if number >= tries else f"{failure}, try {number}"
+
+
+def input_outcome(decision: TakenDecision, heard_by: str) -> str:
+    """The name of the outcome of an `input`; "" after an error of the recogniser."""
+    if decision.attempt:
+        return failed_try(decision.what, decision.attempt, decision.attempts)
+    if decision.what == "asr_error":
+        return ""
+    return f"{decision.what} {BY_SPEECH if heard_by == 'speech' else BY_KEYS}"
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """What a step does after a failed try; `tries` counts the first time it asks."""
@@ -168,16 +194,20 @@ class Retry:
     reprompt: bool
     place: Place
 
-    def edges(self) -> Iterator[Edge]:
+    def ways(self) -> Iterator[Way]:
         """Where the last try leads. No input of the caller passes here."""
+        after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
-            yield Edge(name, self.then[name], passes_input=False)
+            target = self.then[name]
+            yield Way(name, target, target.place, (failed_try(name, self.tries, self.tries),), detail=after)
 
-    def parts(self) -> Iterator[Part]:
-        """Every prompt."""
-        for prompts in self.prompts.values():
-            for prompt in prompts:
-                yield from prompt
+    def outcomes(self, failure: str) -> Iterator[ExitOutcome]:
+        """One for each try that fails."""
+        said = self.prompts[failure]
+        for number in range(1, self.tries):
+            prompt = said[min(number, len(said)) - 1] if said else ()
+            yield ExitOutcome(failed_try(failure, number, self.tries), prompt[0].place if prompt else self.place)
+        yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
         """What follows when the caller has failed or was not recognised; None for any other outcome."""

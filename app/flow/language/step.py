@@ -160,7 +160,7 @@ def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -
 
 def _goes_on(exit_: Exit) -> bool:
     """Whether the actions of another step may follow those of this one, in one NCCO."""
-    return exit_.leaves_at_once and any(not edge.target.is_end for edge in exit_.edges())
+    return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
 def _choose_exit(source: StepSource) -> ExitKind | None:

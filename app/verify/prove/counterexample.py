@@ -12,7 +12,6 @@ from app.engine import LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.flow.actions.action import DETECTIONS
 from app.flow.actions.do import Document
-from app.flow.language.outcomes import On
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.verify.prove.graph import Transition
@@ -290,7 +289,7 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
     if outcome == "completed":
         flow, step = transition.before
         exit_ = root.named(flow).steps[step].exit
-        party |= {"talks": _HANGS_UP_AFTER} if isinstance(exit_, On) and "human" in exit_.lines else {}
+        party |= {"talks": _HANGS_UP_AFTER} if "human" in exit_.statuses else {}
     if joining and outcome in ("completed", *DETECTIONS):
         party["presses"] = joining
     return party

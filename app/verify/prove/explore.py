@@ -19,8 +19,6 @@ from app.engine import Call, OpenWait, Session, Turn, begin, begin_called, fail,
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART
 from app.engine.scope import call_record
-from app.flow.language.menu import Choices
-from app.flow.language.outcomes import On
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import calls_to, settings_of
@@ -218,7 +216,7 @@ class Explorer:
     def _is_known(self, state: State, turn: Turn | None) -> bool:
         """Whether a turn repeats an outcome already taken in this state, and only the outcome decides what follows."""
         exit_ = self.root.named(state.where[0]).steps[state.where[1]].exit
-        if turn is None or self._reads_input or not isinstance(exit_, Choices | On):
+        if turn is None or self._reads_input or not exit_.decides_by_name:
             return False
         taken = [key for key in self._follow(state, turn).taken[:1] if key[:2] == state.where]
         session = turn.session

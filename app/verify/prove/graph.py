@@ -13,9 +13,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from app.engine import Call, Session
 from app.engine.outcome import APART
+from app.flow.graph import OutcomeKey
 from app.flow.model import Flow
 from app.ncco import Issue
-from app.service.outcomes import Key
 from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
@@ -99,7 +99,7 @@ class Transition:
     ncco: PlayedNcco = NOTHING
     answers: Answers = ()
     entered: tuple[Where, ...] = ()
-    taken: tuple[Key, ...] = ()
+    taken: tuple[OutcomeKey, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
     call: Call | None = None
     dialled_by: Transition | None = None
@@ -401,7 +401,7 @@ class Paths:
         """The turns that continue the hold in this state."""
         return [each for each in self._space.out[state] if each.kind == "held"]
 
-    def covering(self, wanted: Set[Key]) -> list[tuple[datetime, list[Transition]]]:
+    def covering(self, wanted: Set[OutcomeKey]) -> list[tuple[datetime, list[Transition]]]:
         """A small set of paths that together take every outcome of `wanted` that can be taken.
 
         Each path continues as long as it can reach another outcome.
@@ -426,7 +426,7 @@ class Paths:
             return [leg]
         return self._search(leg, leg.moment, _is_joined)
 
-    def _tour(self, after: Transition | None, moment: datetime, left: set[Key]) -> list[Transition]:
+    def _tour(self, after: Transition | None, moment: datetime, left: set[OutcomeKey]) -> list[Transition]:
         tour: list[Transition] = []
         while path := self._path_taking(after, moment, left):
             left.difference_update(*(each.taken for each in path))
@@ -434,7 +434,7 @@ class Paths:
             after = path[-1]
         return tour
 
-    def _path_taking(self, after: Transition | None, moment: datetime, keys: Set[Key]) -> list[Transition]:
+    def _path_taking(self, after: Transition | None, moment: datetime, keys: Set[OutcomeKey]) -> list[Transition]:
         """The shortest path to a turn that takes one of `keys`; [] if there is none."""
         return self._search(after, moment, lambda each: not keys.isdisjoint(each.taken))
 

@@ -16,7 +16,6 @@ from jinja2 import nodes
 from app.flow.actions.action import Action
 from app.flow.actions.do import actions_of
 from app.flow.grammar.values import Array, Object, leaves
-from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step
 from app.flow.templates.references import Occurrence, is_computed, walk
 from app.flow.templates.values import Computed, Expression, Native, Value
@@ -44,7 +43,7 @@ from app.verify.prove.expressions import (
     tested_for_truth,
     texts_in,
 )
-from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, runs_of, uses_in
+from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
 
 NUMBER: Final = "442079460000"
 """The called number for a flow that declares none."""
@@ -359,8 +358,8 @@ class Literals:
     def _assign(self, flow: Flow, step: Step) -> None:
         for into, value in assigned(flow, step):
             self._flows_into(flow.name, into, value)
-        if isinstance(step.exit, Collect):
-            self._find((flow.name, step.exit.into))
+        if step.exit.fills is not None:
+            self._find((flow.name, step.exit.fills.name))
 
     def _flows_into(self, flow: str, into: Path, value: Value) -> None:
         """Note an assignment: every path in the value shares the literals of the variable."""
@@ -382,7 +381,7 @@ class Literals:
     def _join_returned(self, flow: Flow) -> None:
         """Join the values that a flow returns with the variables that receive them."""
         for step in flow.steps.values():
-            ran = runs_of(step)
+            ran = step.exit.runs
             returned = {name: (RETURNED, ran.flow, name) for name in flow.variables} if ran is not None else {}
             for name, path in returned.items():
                 if path in self._parent:

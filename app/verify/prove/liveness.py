@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from app.flow.language.collect import Collect
-from app.flow.language.menu import Choices
 from app.flow.model import Flow, Step
-from app.flow.runtime import Assignment, Edge, Target
+from app.flow.runtime import Assignment, Target, Way
 from app.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from app.verify.prove.uses import (
     DECIDES,
@@ -22,11 +20,10 @@ from app.verify.prove.uses import (
     assigned,
     flows_run_from,
     given_to,
-    lines_of,
     played_by,
-    runs_of,
     sent_by,
     tested_by,
+    ways_here,
 )
 
 Live: TypeAlias = dict[Path, int]
@@ -80,7 +77,7 @@ class Liveness:
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
         self.live[*key, "waiting"] = _joined(waiting, each.played)
-        if runs_of(step) is not None:
+        if step.exit.runs is not None:
             self.live[*key, "ran"] = left
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
@@ -99,7 +96,7 @@ class _StepLiveness:
 
     def update(self) -> bool:
         """Recompute what is live on entering the step; returns whether it changed."""
-        ran = runs_of(self.step)
+        ran = self.step.exit.runs
         given = _reads(Use(each.value, DECIDES) for each in ran.given) if ran is not None else {}
         live = _before(self.step.sets, _joined(self.played, self.tested, self.sent, self.after(), given))
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
@@ -110,12 +107,12 @@ class _StepLiveness:
 
     def after(self) -> Live:
         """What is live after the step."""
-        return _joined(*map(self._along, lines_of(self.step)))
+        return _joined(*map(self._along, ways_here(self.step)))
 
-    def _along(self, edge: Edge) -> Live:
-        live = _before(edge.sets, self._at(edge.target))
-        if edge.passes_input and isinstance(self.step.exit, Choices | Collect):
-            live = _without(live, {"input", *([edge.fills] if edge.fills else [])})
+    def _along(self, way: Way) -> Live:
+        live = _before(way.sets, self._at(way.target))
+        if way.passes_input and self.step.exit.asked is not None:
+            live = _without(live, {"input", *([way.fills.name] if way.fills is not None else [])})
         return live
 
     def _at(self, target: Target) -> Live:

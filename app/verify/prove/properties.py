@@ -15,8 +15,6 @@ from typing import Any, Final, Literal, NamedTuple
 from app.flow.actions.action import DETECTIONS, DISCONNECTED
 from app.flow.actions.do import actions_of
 from app.flow.issues import FlowRule
-from app.flow.language.menu import Choices
-from app.flow.language.outcomes import On
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Target
@@ -27,7 +25,7 @@ from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import Literals
 from app.verify.prove.states import texts_of
-from app.verify.prove.uses import DECIDES, flows_run_from, lines_of, played_by, runs_of, targets_of, tested_by
+from app.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, File(__file__).with_name("rules.yaml"))
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
@@ -203,10 +201,11 @@ def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
 def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("menu_options")
     for where in turn.entered if limit else ():
-        menu = explored.step(where).exit
-        if limit and isinstance(menu, Choices) and len(menu.choices) > limit.most:
-            message = f'the menu "{where[1]}" has {len(menu.choices)} choices, and the limit is {limit.most}'
-            yield explored.found("menu_options", where, message, turn, place=menu.place)
+        step = explored.step(where)
+        count = len(step.exit.offers)
+        if limit and count > limit.most:
+            message = f'the menu "{where[1]}" has {count} choices, and the limit is {limit.most}'
+            yield explored.found("menu_options", where, message, turn, place=step.exit_place)
 
 
 def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -389,9 +388,9 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
         yield target.runs.flow, flows[target.runs.flow].start
     for caller in flows.values() if target.returns else ():
         for step in caller.steps.values():
-            ran = runs_of(step)
+            ran = step.exit.runs
             if ran is not None and ran.flow == flow.name:
-                lines = {edge.label: edge.target for edge in lines_of(step)}
+                lines = {way.name: way.target for way in step.exit.ways() if way.is_return}
                 line = lines.get(target.returns) or lines.get("otherwise")
                 yield from _led_to(flows, caller, line) if line is not None else ()
 
@@ -414,7 +413,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 def _deciding(step: Step) -> Iterator[Path]:
     """The paths that the outcome of a step depends on: its conditions, and whom it dials."""
-    dialled = (use for use in played_by(step) if use.weight == DECIDES and isinstance(step.exit, On))
+    dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)
 

@@ -17,12 +17,11 @@ from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
 from app.engine.outcome import CONNECTED
 from app.flow.actions.action import DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
+from app.flow.actions.waits import connect_of
 from app.flow.grammar.values import Object
-from app.flow.language.collect import Collect
-from app.flow.language.exits import Hold
-from app.flow.language.outcomes import On
 from app.flow.model import Flow, Step
 from app.flow.runtime import Asked
+from app.flow.scope import Variable
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.literals import Compared, around
@@ -92,8 +91,8 @@ class Triggers:
             if wait.kind == "input" and step.exit.asked is not None:
                 asked = step.exit.asked.in_locale(flow.locale_for(session.locale))
                 yield from self._answers(flow, step, asked, wait)
-            elif wait.kind == "event" and isinstance(step.exit, On):
-                yield from _statuses(step.exit, wait)
+            elif wait.kind == "event":
+                yield from _statuses(step, wait)
             else:
                 yield from _notified(step, wait)
 
@@ -138,10 +137,11 @@ class Triggers:
 
         Source: NCCO reference, DTMF Input Settings (maxDigits).
         """
-        if asked.lengths is None or not isinstance(step.exit, Collect):
+        variable = step.exit.fills
+        if asked.lengths is None or variable is None:
             return []
         low, high = asked.lengths
-        compared = self._collected(flow, step.exit)
+        compared = self._collected(flow, variable)
         numbers = [str(each).zfill(low) for each in around(compared.numbers, is_whole=True) if each >= 0]
         far = ("0" * low, "9" * high) if compared.has("bounded") else ()
         texts = (*compared.texts, *compared.made(low, high), *numbers, *far)
@@ -150,39 +150,41 @@ class Triggers:
         others = [digit * low for digit in _DIGITS if digit * low not in found and compared.excludes(digit * low)]
         found += others[:1] or ([_DIGITS[0] * low] if not found else [])
         found += [_DIGITS[0] * high] if high > low and _DIGITS[0] * high not in found else []
-        self.values.chosen[f"{flow.name}.{step.exit.into}"] = tuple(found)
+        self.values.chosen[f"{flow.name}.{variable.name}"] = tuple(found)
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
         """Free speech; in a menu, texts that `input.text` is compared with, alone and after a phrase."""
         unusual = self._unusual(flow, step)
-        if not asked.free_speech or not isinstance(step.exit, Collect):
+        variable = step.exit.fills
+        if not asked.free_speech or variable is None:
             heard = self._input("text")
             said = list(dict.fromkeys([*heard.texts, *(part.text for part in heard.parts)]))
             if said:
                 self.values.chosen["input.text"] = tuple(said)
             return [unusual, *said, *(f"{phrase} {text}" for phrase in _phrases(asked) for text in said if text)]
-        texts = list(filter(None, self._collected(flow, step.exit).written()))
-        self.values.chosen[f"{flow.name}.{step.exit.into}"] = tuple(dict.fromkeys([*texts, unusual]))
+        texts = list(filter(None, self._collected(flow, variable).written()))
+        self.values.chosen[f"{flow.name}.{variable.name}"] = tuple(dict.fromkeys([*texts, unusual]))
         return [*texts, unusual]
 
     def _unusual(self, flow: Flow, step: Step) -> str:
         """Words that match no phrase and no literal."""
-        compared = self._collected(flow, step.exit) if isinstance(step.exit, Collect) else self._input("text")
+        variable = step.exit.fills
+        compared = self._input("text") if variable is None else self._collected(flow, variable)
         return next(filter(compared.excludes, _UNUSUAL), _UNUSUAL[0])
 
     def _input(self, name: str) -> Compared:
         return self.values.literals.of("", ("input", name))
 
-    def _collected(self, flow: Flow, collect: Collect) -> Compared:
+    def _collected(self, flow: Flow, variable: Variable) -> Compared:
         """What a collected value is compared with: as its variable, as `input`, and by environment variables."""
-        compared = self.values.literals.of(flow.name, (collect.into,))
+        compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))
         for each in (self._input("digits"), self._input("text")):
             found.literals |= each.literals
             found.parts |= each.parts
-        found.literals |= dict.fromkeys((*env, *collect.type.words))
+        found.literals |= dict.fromkeys((*env, *variable.type.words))
         return found
 
 
@@ -214,31 +216,31 @@ def _phrases(asked: Asked) -> list[str]:
     return list(first.values())
 
 
-def _statuses(on: On, wait: OpenWait) -> Iterator[Trigger]:
+def _statuses(step: Step, wait: OpenWait) -> Iterator[Trigger]:
     """Each dial outcome that the step handles."""
     for status in (*DIAL_FAILURES, *DETECTIONS, DISCONNECTED):
-        if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
+        if status in step.exit.statuses and not (status == "beep" and _decides_before_a_beep(step)):
             fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
             line = {"dial": {"outcome": status}}
             yield Trigger("dial", line, wait.index, StatusWebhook.read(fields), frozenset({status}))
 
 
-def _decides_before_a_beep(on: On) -> bool:
+def _decides_before_a_beep(step: Step) -> bool:
     """Whether `machine` has its own line and is reported first, so that the dial is decided before the beep.
 
     Source: webhook reference, Machine detection (mode default: the status event, then the beep event).
     """
-    if "machine" not in on.lines or on.connect is None:
+    connect = connect_of(step.parts)
+    if "machine" not in step.exit.statuses or connect is None:
         return False
-    detections = [target.fields.get("advancedMachineDetection") for target in on.connect.targets]
+    detections = [target.fields.get("advancedMachineDetection") for target in connect.targets]
     modes = [found.members.get("mode") for found in detections if isinstance(found, Object)]
     return bool(modes) and all(mode is not None and mode.is_literal and mode.render({}) == "default" for mode in modes)
 
 
 def ends_with_dial(step: Step, session: Session) -> bool:
     """Whether the call ends when the dialled party hangs up, because nothing follows the `connect`."""
-    is_dial = isinstance(step.exit, On) and step.exit.connect is not None
-    return is_dial and not any(wait.name == CONNECTED for wait in session.waits)
+    return step.exit.dials and not any(wait.name == CONNECTED for wait in session.waits)
 
 
 def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
@@ -247,9 +249,9 @@ def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
         answered = frozenset({"answered", "completed"})
         yield Trigger("dial", {"dial": {"outcome": "completed"}}, wait.index, webhook, answered)
         yield Trigger("dial", {"dial": {"outcome": "failed"}}, wait.index, webhook)
-    elif wait.name == HELD and isinstance(step.exit, Hold):
+    elif wait.name == HELD:
         yield Trigger("held", {}, wait.index, webhook)
-        yield Trigger("held", {}, wait.index, webhook, waited=step.exit.up_to_ms / 1000)
+        yield Trigger("held", {}, wait.index, webhook, waited=step.exit.longest_wait_s)
     else:
         yield Trigger("checkpoint", {}, wait.index, webhook)
 

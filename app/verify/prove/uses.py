@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
-from app.flow.checks.facts import asked_in, parts_of, sent, tests_of
-from app.flow.language.collect import Collect
+from app.flow.checks.facts import asked_in, parts_of, sent
 from app.flow.model import Flow, Step
-from app.flow.runtime import Assignment, Edge, Runs, Target
+from app.flow.runtime import Assignment, Target, Way
 from app.flow.templates.values import Expression, Value
 from app.verify.prove.expressions import RETURNED, Path
 
@@ -54,15 +53,16 @@ def played_by(step: Step) -> Iterator[Use]:
 
 def tested_by(step: Step) -> Iterator[Use]:
     """The conditions of the exit of a step."""
-    yield from (Use(test, DECIDES) for test in tests_of(step))
+    yield from (Use(test, DECIDES) for test in step.exit.reads())
 
 
 def collected_digits(root: Flow, path: Path) -> Iterator[int]:
     """The minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
     flow = flows_run_from(root).get(path[0])
     for step in flow.steps.values() if flow is not None else ():
-        if isinstance(step.exit, Collect) and (step.exit.into,) == path[1:] and step.exit.digits:
-            yield step.exit.digits[0]
+        asked, variable = step.exit.asked, step.exit.fills
+        if asked is not None and asked.lengths is not None and variable is not None and (variable.name,) == path[1:]:
+            yield asked.lengths[0]
 
 
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
@@ -70,7 +70,7 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
     The path of a value that this flow returns begins with RETURNED.
     """
-    for each in (*step.sets, *(each for edge in step.exit.edges() for each in edge.sets)):
+    for each in (*step.sets, *(each for way in step.exit.ways() for each in way.sets)):
         yield (flow.name, each.name), each.value
     for target in targets_of(flow, step):
         owner = (RETURNED, flow.name) if target.returns else (flow.name,)
@@ -94,7 +94,7 @@ def uses_in(flow: Flow) -> Iterator[Use]:
 
 def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
     """The targets of a step, including its error exit."""
-    yield from (edge.target for edge in step.exit.edges())
+    yield from (way.target for way in step.exit.ways())
     error = step.error or flow.error
     if error is not None:
         yield error
@@ -105,13 +105,6 @@ def given_to(target: Target) -> tuple[Assignment, ...]:
     return tuple(target.runs.given) if target.runs is not None else ()
 
 
-def runs_of(step: Step) -> Runs | None:
-    """The sub-flow that a `run` step runs; None for other steps."""
-    first = next(iter(step.exit.edges()), None)
-    return first.target.runs if first is not None and step.exit.word == "run" else None
-
-
-def lines_of(step: Step) -> tuple[Edge, ...]:
-    """The edges of a step, without the one into its sub-flow."""
-    edges = tuple(step.exit.edges())
-    return edges[1:] if step.exit.word == "run" else edges
+def ways_here(step: Step) -> Iterator[Way]:
+    """The ways out of a step, without the one into the flow that it waits for."""
+    yield from (way for way in step.exit.ways() if way.target.runs is None or not way.target.runs.comes_back)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import DISCONNECTED
-from app.flow.language.menu import Choices
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.simulator.durations import is_spoken, longest_pause
@@ -254,8 +253,8 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
             step = flow.steps.get(line.step)
             if step is None or f"{step.place.file}:{step.place.line}" != line.where:
                 continue
-            if isinstance(step.exit, Choices) and len(step.exit.choices) > bound:
-                count = len(step.exit.choices)
+            count = len(step.exit.offers)
+            if count > bound:
                 return line.at, f'the menu "{line.step}" has {count} choices, and the limit is {bound:g}'
     return None
 

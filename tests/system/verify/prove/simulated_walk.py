@@ -13,10 +13,10 @@ from typing import Final
 
 from app.cli.server_under_test import make_app
 from app.engine import Session
+from app.flow.graph import OutcomeKey
 from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
-from app.service.outcomes import Key
 from app.simulator.parties import Outcome
 from app.verify.coverage import OutcomeCounter
 from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
@@ -56,7 +56,7 @@ GIVEN: Final[Mapping[str, Answer | NoAnswer]] = {
 class Heard:
     """What the calls came to: outcomes, steps that were entered or failed; whether that is all."""
 
-    taken: set[Key] = field(default_factory=set)
+    taken: set[OutcomeKey] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
     is_whole: bool = True
