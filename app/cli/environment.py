@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values
 
 from app.cli.output import CannotRun
+from app.flow.language.lookups import named_modules
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -31,6 +32,11 @@ def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
     """The variables that flows may read, without their prefix. Raises CannotRun."""
     known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
+
+
+def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
+    """The Python modules whose functions lookups may call. Raises CannotRun."""
+    return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

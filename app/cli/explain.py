@@ -124,7 +124,7 @@ def _report(rule: Rule) -> str:
         with TemporaryDirectory() as folder:
             root = Path(folder)
             write_example(rule.bad, root)
-            project = load_files(root / "flows", root / "templates", {})
+            project = load_files(root / "flows", root / "templates", {}, modules=())
             return report(project.issues, project.texts, "text", shows_colours()).replace(f"{root}/", "")
     if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
         wrong = _decoded(rule.bad)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from app.cli.environment import flow_variables
+from app.cli.environment import flow_variables, python_lookups
 from app.cli.output import FINE, CannotRun
 
 
@@ -42,9 +42,9 @@ def command() -> int:
     return FINE
 
 
-def _settings_of(project: Path) -> Iterable[str]:
-    """The names of the variables that the flows of a project may read."""
+def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
+    """What `.env` says for the flows of a project: see `OpenProject.folder`."""
     try:
-        return flow_variables(project)
+        return {"env": sorted(flow_variables(project)), "modules": python_lookups(project)}
     except CannotRun:  # a `.env` that cannot be read says nothing; `ncco check` reports it
-        return ()
+        return {"env": (), "modules": ()}

@@ -11,11 +11,11 @@ from typing import IO, Any, Final
 
 import click
 
-from app.cli.environment import flow_variables, folders, project_folders
+from app.cli.environment import flow_variables, folders, project_folders, python_lookups
 from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
 from app.flow.files import SUFFIXES, named_flows, read_project
 from app.flow.issues import FlowIssue
-from app.flow.loader import load
+from app.flow.loader import Extent, load
 from app.flow.model import Flow, Project
 from app.flow.report import report
 from app.ncco.suggest import nearest
@@ -49,7 +49,8 @@ class Source:
             raise CannotRun(f"there is no folder of flows at {self.flows}", cure)
         texts, unread = self._read_files() if self.files else read_project(self.flows, self.templates)
         variables = flow_variables() if env is None else env
-        project = load(texts, variables, extent="files" if self.files else "project", today=today)
+        extent: Extent = "files" if self.files else "project"
+        project = load(texts, variables, modules=python_lookups(), extent=extent, today=today)
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
             for issue in (*unread, *project.issues)

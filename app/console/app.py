@@ -68,7 +68,9 @@ def create_console(
     app.state.services = services
     app.state.dev = dev
     app.state.has_secure_cookies = not dev or settings.console_url.startswith("https:")
-    app.state.project = ProjectFolder(settings.flows, settings.templates, settings.policy().env)
+    app.state.project = ProjectFolder(
+        settings.flows, settings.templates, settings.policy().env, settings.python_lookups
+    )
     app.state.phone_calls = PhoneCalls(settings)
     app.state.pictures = Results(flows.MOST_PICTURES)
     app.state.results = Results(MOST_RESULTS)

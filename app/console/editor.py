@@ -100,7 +100,12 @@ async def ask(request: Request, session: ConsoleSession, function: str, asker: s
     """What a function of `ANSWERS` returns for the project on disk and the values. Raises HTTPException."""
     worker: Worker = request.app.state.worker
     project: ProjectFolder = request.app.state.project
-    folder = {"flows": str(project.flows), "templates": str(project.templates), "env": sorted(project.env)}
+    folder = {
+        "flows": str(project.flows),
+        "templates": str(project.templates),
+        "env": sorted(project.env),
+        "modules": list(project.modules),
+    }
     try:
         return await worker.run(f"{ANSWERS}:{function}", {"folder": folder, **values}, asker=asker, owner=session.id)
     except WorkNotDone as error:

@@ -50,7 +50,8 @@ def check(folder: Json, question: Json) -> Json:
     """Every issue of a text, and of the project if the text is one of its files, with fixes.
 
     Args:
-        folder: the project: `flows` and `templates`, two folders, and `env`, the names of settings.
+        folder: the project: `flows` and `templates`, two folders, `env`, the names of settings, and `modules`, the
+            Python modules whose functions lookups may call.
         question: `file`, `text` and `unsaved`; in other functions also `line` and `column`.
     """
     file, text, unsaved = question["file"], question["text"], question["unsaved"]
@@ -67,7 +68,7 @@ def check(folder: Json, question: Json) -> Json:
     texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
-    issues = load({**others, _PASTED_FLOW: text}, project.env, extent="files").issues
+    issues = load({**others, _PASTED_FLOW: text}, project.env, modules=project.modules, extent="files").issues
     own = [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
     found = shown_issues(own, {_PASTED_FLOW: text})
     return {"issues": [_renamed(issue, file) for issue in found]}
@@ -132,12 +133,12 @@ def _saved(folder: Json) -> dict[str, str]:
 
 
 def _project(folder: Json) -> ProjectFolder:
-    return _opened(folder["flows"], folder["templates"], tuple(folder["env"]))
+    return _opened(folder["flows"], folder["templates"], tuple(folder["env"]), tuple(folder["modules"]))
 
 
 @cache
-def _opened(flows: str, templates: str, env: tuple[str, ...]) -> ProjectFolder:
-    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""))
+def _opened(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...]) -> ProjectFolder:
+    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
 
 
 def _renamed(issue: Json, file: str) -> Json:

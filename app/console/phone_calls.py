@@ -65,8 +65,8 @@ class PhoneCalls:
         """Asks for lookups as the server does; use it in the thread."""
         if self._client is None:
             settings = self._settings
-            folder = settings.flows.resolve().parent
-            self._client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, folder)
+            budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
+            self._client = LookupClient(budget_ms, hosts, settings.python_modules)
         return self._client
 
     async def add(self, call: PhoneCall) -> None:

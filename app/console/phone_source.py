@@ -113,7 +113,7 @@ def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
     if source.file in PASTED and text.lstrip().startswith("["):
         return _ncco(text, source)
     if source.file in PASTED:
-        project = load({_PASTED_FLOW: text}, extent="files")
+        project = load({_PASTED_FLOW: text}, modules=folder.modules, extent="files")
         return _flow(project, _PASTED_FLOW, project.issues, source)
     read = folder.current()
     if source.text is not None and source.text != read.texts.get(source.file):

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,8 @@ _VERSION: Final = ".%Y%m%dT%H%M%S%f"
 _VERSION_NAME: Final = re.compile(r"\.\d{8}T\d{12}")
 LONGEST_NAME: Final = 200
 """Characters of the display path of a file that is saved; the names of its versions are longer."""
+TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
+"""How the names of files end that are saved in `templates/`: no program could be one of them."""
 KEPT_VERSIONS: Final = 20
 """Earlier versions of a file that are kept."""
 
@@ -69,12 +71,14 @@ class ProjectFolder:
     Args:
         flows, templates: the folders.
         env: the variables that flows may read, without `FLOW_`.
+        modules: the Python modules whose functions lookups may call.
     """
 
-    def __init__(self, flows: Path, templates: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, flows: Path, templates: Path, env: Mapping[str, str], modules: Sequence[str]) -> None:
         self.flows = flows
         self.templates = templates
         self.env = env
+        self.modules = modules
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
         self._lock = threading.Lock()
@@ -94,7 +98,7 @@ class ProjectFolder:
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
-        project = load(texts, self.env, extent="project")
+        project = load(texts, self.env, modules=self.modules, extent="project")
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def save(self, file: str, text: str, digest: str) -> None:
@@ -152,6 +156,8 @@ class ProjectFolder:
             raise CannotSave(f"{file} is not a file of the project", "name a file in flows/ or templates/")
         if folder == "flows" and not rest.lower().endswith((".yaml", ".yml")):
             raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
+        if folder == "templates" and not rest.lower().endswith(TEMPLATE_SUFFIXES):
+            raise CannotSave(f"{file} is not a template", "write a name that ends in .j2")
         if len(file) > LONGEST_NAME or not file.isprintable():
             raise CannotSave(f"{file[:LONGEST_NAME]!r} is no name for a file", "write a short name without line breaks")
         path = root.joinpath(*parts)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import UserDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.flow.checks.graph import check_cycles, check_reachable
-from app.flow.checks.project import check_project
+from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
@@ -24,6 +24,7 @@ from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
+from app.flow.language.lookups import LookupDefinition
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text
@@ -76,11 +77,16 @@ Extent = Literal["revision", "files", "project"]
 
 
 def load_files(
-    flows: Path, templates: Path, env: Mapping[str, str] | None = None, *, today: date | None = None
+    flows: Path,
+    templates: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    modules: Collection[str] | None = None,
+    today: date | None = None,
 ) -> Project:
     """The project in two folders; see `load`. What cannot be read from disk is an issue too."""
     texts, issues = read_project(flows, templates)
-    project = load(texts, env, extent="project", today=today)
+    project = load(texts, env, modules=modules, extent="project", today=today)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
@@ -88,6 +94,7 @@ def load(
     texts: Mapping[str, str],
     env: Mapping[str, str] | None = None,
     *,
+    modules: Collection[str] | None = None,
     extent: Extent = "revision",
     today: date | None = None,
 ) -> Project:
@@ -97,6 +104,8 @@ def load(
         texts: path → text, as `read_project` gives them: `flows/*.yaml` are flows and shared parts, `templates/*`
             templates. `calendars/*` are dates of holidays that were computed before; missing ones are computed.
         env: the variables that flows may read (`FLOW_` taken off); None leaves out the check that they are set.
+        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None leaves out that
+            check. Whatever it says, the service calls no function of another module.
         extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
             the whole `project`. Unused and premature names are reported for `files` and `project`; unused shared
             parts only for `project`.
@@ -122,10 +131,14 @@ def load(
     )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
+    for file in parts:
+        _check_modules(file, context.shared.lookups, modules)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
         if file not in parts and file.node is not None:
-            file.read = _checked(read_flow(file.node, context, file.found), file.found)
+            read = read_flow(file.node, context, file.found)
+            _check_modules(file, read.sections.lookups if read else {}, modules)
+            file.read = _checked(read, file.found)
             file.templates = tracked.pop_used()
     project = _project(files, context, shared_sources, texts)
     if extent == "revision":
@@ -163,6 +176,12 @@ class _File:
         faults = self.found[: self.yaml_issue_count]
         yield from faults
         yield from without_text_consequences(self.found[self.yaml_issue_count :], self.path, faults)
+
+
+def _check_modules(file: _File, lookups: Mapping[str, LookupDefinition], allowed: Collection[str] | None) -> None:
+    """Report the lookups of a file that call a function of a module that is not `allowed`, unless that is not known."""
+    if allowed is not None:
+        file.found += check_modules((each for each in lookups.values() if each.place.file == file.path), allowed)
 
 
 def _checked(read: ReadFlow | None, issues: list[FlowIssue]) -> ReadFlow | None:

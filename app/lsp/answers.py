@@ -44,7 +44,8 @@ def check(folder: Json, question: Json) -> list[Json]:
     """Every issue of the project and its scenarios, with fixes.
 
     Args:
-        folder: `root`, `flows` and `templates`, folders, and `env`, the names of settings.
+        folder: `root`, `flows` and `templates`, folders, `env`, the names of settings, and `modules`, the Python
+            modules whose functions lookups may call.
         question: `unsaved`, path → text of what is open, and `too_large`, the paths of what is open and not sent. Other
             functions use `file`, `line` and `column`; `text` is None.
     """
@@ -55,7 +56,7 @@ def check(folder: Json, question: Json) -> list[Json]:
         texts.pop(path, None)
         message = f"this file cannot be read: it is larger than {MAX_BYTES >> 20} MiB"
         issues.append(RULES["E122"].at(Place(path, 1, 1), message))
-    project = _loaded(tuple(texts.items()), tuple(folder["env"]))
+    project = _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]))
     scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
     fitting = Fitting(project.flows.values()) if not any(issue.is_error for issue in project.issues) else None
     for path, text in scenarios.items():
@@ -87,7 +88,7 @@ def hover(folder: Json, question: Json) -> Json:
     step = names.definition_at(path, line, column)
     ncco = ""
     if step is not None and step.kind == "steps":
-        project = _loaded(tuple(texts.items()), tuple(folder["env"]))
+        project = _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]))
         flow = project.flows.get(names.files[step.place.file].flow)
         ncco = _ncco_of(flow, step.name) if flow is not None and step.name in flow.steps else ""
     return {"text": text, "ncco": ncco}
@@ -153,8 +154,8 @@ def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json
 
 
 @lru_cache(maxsize=2)
-def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...]) -> Project:
-    return load(dict(texts), dict.fromkeys(env, ""), extent="project")
+def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: tuple[str, ...]) -> Project:
+    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project")
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:

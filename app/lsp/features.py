@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -225,11 +225,11 @@ FEATURES: Final[Mapping[str, tuple[Callable[..., Any], Any]]] = {
 }
 
 
-def make_server(settings_of: Callable[[Path], Iterable[str]]) -> FlowServer:
+def make_server(settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> FlowServer:
     """The server with all its features.
 
     Args:
-        settings_of: the names of the variables that the flows of a project may read.
+        settings_of: what the settings say for a project, as `OpenProject.folder` takes it.
     """
     server = FlowServer(settings_of)
     logging.getLogger("pygls.protocol.json_rpc").addFilter(is_unexpected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -71,11 +71,15 @@ class OpenProject:
         """The files of the project among open documents, each with its path."""
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
-    def folder(self, settings: Iterable[str]) -> Mapping[str, Any]:
-        """The argument `folder` of `app.lsp.answers` and `app.console.language`."""
+    def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+        """The argument `folder` of `app.lsp.answers` and `app.console.language`.
+
+        `settings` has its items `env` and `modules`: the names of the variables that flows may read, and of the Python
+        modules whose functions lookups may call.
+        """
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}
-        return {**{name: str(path) for name, path in folders.items()}, "env": sorted(settings)}
+        return {**{name: str(path) for name, path in folders.items()}, **settings}
 
 
 class Utf16Protocol(LanguageServerProtocol):
@@ -93,10 +97,10 @@ class FlowServer(LanguageServer):
     """The server of one editor.
 
     Args:
-        settings_of: the names of the variables that the flows of a project may read.
+        settings_of: what the settings say for a project, as `OpenProject.folder` takes it.
     """
 
-    def __init__(self, settings_of: Callable[[Path], Iterable[str]]) -> None:
+    def __init__(self, settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> None:
         super().__init__(
             "ncco",
             version("ncco-server"),

@@ -9,7 +9,8 @@ import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -164,16 +165,56 @@ def read_json(body: bytes) -> Any:
         raise LookupFailure("not JSON (HTML)" if body.lstrip().startswith(b"<") else "not JSON") from None
 
 
-class PythonFunctions:
-    """Calls the functions that flows name: a plain one in a thread, an async one in the server's event loop.
+@dataclass(frozen=True, slots=True)
+class PythonModules:
+    """The modules whose functions lookups may call.
 
-    Args:
-        modules: a folder whose modules can be named, besides installed ones.
+    Attributes:
+        allowed: their names, as the operator of the server wrote them; a package does not allow the modules in it.
+        folder: where they are looked for after `sys.path`; None: nowhere else.
+        writable: folders whose files are no modules, because people write them in the console.
     """
 
-    def __init__(self, modules: Path | None = None) -> None:
-        if modules is not None and str(modules) not in sys.path:
-            sys.path.append(str(modules))  # last, so that it hides nothing
+    allowed: Collection[str] = ()
+    folder: Path | None = None
+    writable: Collection[Path] = ()
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The function `package.module:name`, which its module defines or lists in `__all__`. Raises LookupFailure.
+
+        A module that is not allowed is not imported: that would run its code.
+        """
+        module_name, _, name = name.partition(":")
+        if module_name not in self.allowed:
+            raise LookupFailure(f"NCCO_PYTHON_LOOKUPS does not name the module {module_name}")
+        if any(self._is_writable(module_name, Path(path)) for path in sys.path):
+            raise LookupFailure(f"{module_name} is in a folder of flows or templates")
+        try:
+            module = importlib.import_module(module_name)
+        except BaseException as error:  # noqa: BLE001 - importing runs the author's code
+            raise LookupFailure(f"{module_name} cannot be imported ({type(error).__name__})") from None
+        found = getattr(module, name, None)
+        is_offered = getattr(found, "__module__", "") == module_name or name in getattr(module, "__all__", ())
+        if not callable(found) or not is_offered:
+            raise LookupFailure(f"{module_name} has no function {name}")
+        return cast(Callable[..., Any], found)
+
+    def _is_writable(self, module: str, path: Path) -> bool:
+        """Whether a module would be imported from a writable folder by an entry of `sys.path`."""
+        parts = module.split(".")
+        folders = (each.resolve() for each in self.writable)
+        below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
+        return any(each and tuple(parts[: len(each)]) == each for each in below)
+
+
+class PythonFunctions:
+    """Calls the functions that flows name: a plain one in a thread, an async one in the server's event loop."""
+
+    def __init__(self, modules: PythonModules) -> None:
+        folder = modules.folder
+        if modules.allowed and folder is not None and str(folder) not in sys.path:
+            sys.path.append(str(folder))  # last, so that it hides nothing
+        self._modules = modules
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
 
@@ -182,7 +223,7 @@ class PythonFunctions:
 
         `begins` is called when the function is called, which may wait for other calls of it.
         """
-        result = await self._threads.run(function, partial(_call, function, dict(arguments)), begins)
+        result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
         if isinstance(result, bytes):
             return result
         try:
@@ -192,28 +233,15 @@ class PythonFunctions:
             if inspect.iscoroutine(result):
                 result.close()  # it may not have begun
 
-
-def _call(function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
-    """In a thread: what the function returns as JSON, or what is still to be awaited. Raises LookupFailure."""
-    found = _find(function)
-    _check_arguments(found, arguments)
-    try:
-        result = found(**arguments)
-    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
-        raise _failure_from(error) from None
-    return result if inspect.isawaitable(result) else _as_json(result)
-
-
-def _find(function: str) -> Callable[..., Any]:
-    module_name, _, name = function.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except BaseException as error:  # noqa: BLE001 - importing runs the author's code
-        raise LookupFailure(f"{module_name} cannot be imported ({type(error).__name__})") from None
-    found = getattr(module, name, None)
-    if not callable(found):
-        raise LookupFailure(f"{module_name} has no function {name}")
-    return cast(Callable[..., Any], found)
+    def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
+        """In a thread: what the function returns as JSON, or what is still to be awaited. Raises LookupFailure."""
+        found = self._modules.function(function)
+        _check_arguments(found, arguments)
+        try:
+            result = found(**arguments)
+        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+            raise _failure_from(error) from None
+        return result if inspect.isawaitable(result) else _as_json(result)
 
 
 def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

@@ -12,7 +12,6 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -20,7 +19,7 @@ import orjson
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
-from app.service.lookup_sources import LookupFailure, PythonFunctions, fetch, read_json
+from app.service.lookup_sources import LookupFailure, PythonFunctions, PythonModules, fetch, read_json
 from app.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
@@ -60,13 +59,16 @@ def lookups_of_turn(
     return look_up
 
 
+NO_MODULES: Final = PythonModules()
+
+
 class LookupClient:
     """Answers the lookups of all calls of a process.
 
     Args:
         budget_ms: what all lookups of one turn may take together.
         private_hosts: names that may lead to private addresses.
-        modules: the folder whose Python modules flows may name; None: installed modules only.
+        modules: those whose functions may be called; none by default.
         http: the client to use, which is closed with this.
         breakers: circuit breakers, to set other limits.
         clock: monotonic seconds.
@@ -76,7 +78,7 @@ class LookupClient:
         self,
         budget_ms: int = BUDGET_MS,
         private_hosts: Collection[str] = (),
-        modules: Path | None = None,
+        modules: PythonModules = NO_MODULES,
         *,
         http: httpx.AsyncClient | None = None,
         breakers: CircuitBreakers | None = None,

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Priva
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.service.lookup_sources import PythonModules
 from app.service.mail import MailServer
 from app.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
 from app.service.recording_folder import RecordingFolder
@@ -155,6 +156,15 @@ class Settings(BaseSettings):
         Cure("Write host names between commas, such as crm.corp.example.com."),
     ] = ()
     """Host names, between commas, that may lead to private addresses as `localhost` and names without dots may."""
+    python_lookups: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_modules),
+        Cure("Write names of modules between commas, such as crm,shop.stock, without functions."),
+    ] = ()
+    """Python modules, between commas, whose functions lookups with `python` may call. Not set: none. Anybody
+    who may write flows, as in the console, can then call every function of these modules with any arguments.
+    """
     dial_allow: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -458,6 +468,11 @@ class Settings(BaseSettings):
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
         shared = [f"{secret}\0{self.public_url}" if secret else "" for secret in secrets]
         return [text for text in (*own, *shared) if text]
+
+    @property
+    def python_modules(self) -> PythonModules:
+        """The modules whose functions lookups may call; they may be beside the folder of the flows."""
+        return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""

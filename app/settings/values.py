@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
+from app.flow.language.lookups import named_modules
 from app.flow.language.mail import addresses
 from app.ncco import check
 from app.ncco.addresses import is_address
@@ -56,6 +57,15 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
         if not _HOST.fullmatch(host):
             raise ValueError(f'"{host}" is not a host name')
     return hosts
+
+
+def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
+    """Dotted names of modules between commas."""
+    names = named_modules(text) if isinstance(text, str) else tuple(text)
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f'"{name}" is not the name of a module')
+    return names
 
 
 def read_public_url(text: str) -> str:

@@ -95,7 +95,7 @@ class OwnService:
         policy = settings.policy()
         store = open_store(settings.database_url)
         hosts = settings.private_hosts
-        self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.flows.resolve().parent)
+        self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.python_modules)
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
         self.fetcher = make_fetcher(settings, store, metrics, log, clock)
         has_key = not settings.missing_to_fetch
@@ -107,7 +107,10 @@ class OwnService:
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(
             store,
-            Library(store, lambda: load_files(settings.flows, settings.templates, policy.env)),
+            Library(
+                store,
+                lambda: load_files(settings.flows, settings.templates, policy.env, modules=settings.python_lookups),
+            ),
             policy,
             look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
             hooks_written=self.sender.wake,

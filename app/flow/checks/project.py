@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.flow.actions.action import Action
 from app.flow.checks.graph import check_flow_cycles, check_recursion
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow, is_flow_name
+from app.flow.language.lookups import LookupDefinition
 from app.flow.nodes import Place
 
 
@@ -35,6 +36,17 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Flow
     yield from check_recursion(by_name)
     yield from check_flow_cycles(by_name)
     yield from check_conversations(by_name)
+
+
+def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
+    """E542 for each lookup that calls a function of another module than the operator of the server allows."""
+    for lookup in lookups:
+        if lookup.module and lookup.module not in allowed:
+            cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
+            message = f'NCCO_PYTHON_LOOKUPS does not name the module "{lookup.module}"'
+            yield RULES["E542"].at(
+                lookup.written.values["python"].place, message, f"{cure}, or ask a server with `get`"
+            )
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:

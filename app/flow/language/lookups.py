@@ -115,6 +115,11 @@ class LookupRequest(NamedTuple):
         return f"<lookup by {self.method}>"
 
 
+def named_modules(text: str) -> tuple[str, ...]:
+    """The names between commas that the setting `NCCO_PYTHON_LOOKUPS` holds."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     """The function of `python`; E536 when it is not written as one."""
     text = reader.text(node, what)
@@ -179,6 +184,11 @@ class LookupDefinition(Definition):
     def url(self) -> Value | None:
         """The URL of a GET or a POST; None for a Python function."""
         return self.get or self.post
+
+    @property
+    def module(self) -> str:
+        """The module of its Python function; "" for a GET or a POST."""
+        return self.function.partition(":")[0]
 
     @property
     def values(self) -> tuple[Value, ...]:

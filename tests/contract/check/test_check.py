@@ -47,6 +47,7 @@ def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     env = {f"FLOW_{name}": value for name, value in case.get("env", {}).items()}
+    env["NCCO_PYTHON_LOOKUPS"] = case.get("modules", "")
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
     report = json.loads(result.stdout)
     found = ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in report["issues"]]

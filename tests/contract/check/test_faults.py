@@ -48,6 +48,7 @@ def _issues(name: str, files: dict[str, str], root: Path) -> list[dict[str, Any]
         (root / path).parent.mkdir(exist_ok=True)
         (root / path).write_bytes(text.encode())
     env = {f"FLOW_{setting}": value for setting, value in _project(name)["env"].items()}
+    env["NCCO_PYTHON_LOOKUPS"] = _project(name).get("modules", "")
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=root, env=env)
     issues: list[dict[str, Any]] = json.loads(result.stdout)["issues"]
     return issues

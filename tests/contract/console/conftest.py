@@ -41,9 +41,9 @@ def settings_for(project: Path, **more: Any) -> Settings:
     return Settings(_env_file=None, **{**known, **more})
 
 
-def make_console(project: Path = REPOSITORY) -> FastAPI:
+def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
     """The console of a project, in development."""
-    settings = settings_for(project)
+    settings = settings_for(project, **more)
     return create_console(settings, console_services(settings), dev=True)
 
 

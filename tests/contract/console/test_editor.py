@@ -41,7 +41,7 @@ async def editor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[http
         path = root / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    console = make_console(root)
+    console = make_console(root, python_lookups="canary")
     async with console.router.lifespan_context(console), await logged_in(console, may_change=False) as client:
         yield client
 
@@ -223,6 +223,8 @@ async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
     issues = await issues_of(editor, "flows/main.yaml", text)
 
     assert [] == [issue for issue in issues if issue["severity"] == "error"]
+    (issue,) = await issues_of(editor, "flows/main.yaml", text.replace("canary:", "os:"))
+    assert issue["code"] == "E542"
     assert not (tmp_path / "ran").exists()
 
 

@@ -470,6 +470,7 @@ def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
     with standing_in() as service:
         monkeypatch.setenv("FLOW_CRM", service.url)
         monkeypatch.setenv("FLOW_TOKEN", "a-canary-of-the-environment")
+        monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "loyalty, counting")
         service.answers = {"GET /customer": {"name": "Ann"}}
         yield service
 
@@ -533,10 +534,75 @@ async def test_a_call_asks_real_services_a_hundred_times_at_most(crm: StandIn, t
     assert [] == crm.asked
 
 
+ATTACK = """\
+flow: attack
+numbers: ["442079460001"]
+start: a
+lookups:
+  shell:
+    python: "os:system"
+    with: {command: "env > stolen"}
+    returns: {code: int}
+    default: {code: -1}
+steps:
+  a:
+    lookup: shell
+    do:
+      - talk: "The code is {{ shell.code }}."
+    goto: end
+"""
+
+
+@pytest.mark.parametrize("allowed", ["", "loyalty"])
+async def test_a_saved_lookup_runs_no_module_that_the_operator_did_not_allow(
+    allowed: str, crm: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", allowed)
+    async with await logged_in(crm_console(tmp_path)) as client:
+        phone = Phone(client)
+        saved = (await phone.post("/phone/save", file="flows/attack.yaml", text=ATTACK, digest="")).json()
+        assert saved["problem"].startswith("Saved, but calls go on with the last good flow: ")
+        refused = await phone.post("/phone/calls", file="flows/attack.yaml", is_live=True)
+        assert 'NCCO_PYTHON_LOOKUPS does not name the module "os"' in html.unescape(refused.text)
+    assert not (tmp_path / "stolen").exists()
+
+
+async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
+    crm: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow itself has no error, so the phone plays it."""
+    monkeypatch.chdir(tmp_path)
+    section = ATTACK[ATTACK.index("lookups:") : ATTACK.index("steps:")]
+    async with await logged_in(crm_console(tmp_path)) as client:
+        phone = Phone(client)
+        for name, text in (("shared", f"shared: true\n{section}"), ("attack", ATTACK.replace(section, ""))):
+            assert (await phone.post("/phone/save", file=f"flows/{name}.yaml", text=text, digest="")).status_code == 200
+        await phone.call("flows/attack.yaml", is_live=True)
+        why = html.unescape((await client.get(f"/phone/calls/{phone.id}/turns/0")).text)
+    assert "The code is -1." in phone.bubbles
+    assert "NCCO_PYTHON_LOOKUPS does not name the module os" in why
+    assert not (tmp_path / "stolen").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.py", "evil.pyc", "evil.so", "evil/__init__.py", "evil.pth", "evil", "evil.j2.py"]
+)
+async def test_only_templates_are_saved_in_templates(name: str, own_phone: Phone, project: Path) -> None:
+    refused = await own_phone.post("/phone/save", file=f"templates/{name}", text="x", digest="")
+    assert refused.status_code == 409
+    assert "is not a template" in refused.text
+    assert not (project / "templates" / name).exists()
+    for template in ("new.j2", "list.json.j2", "sales.txt"):
+        reply = await own_phone.post("/phone/save", file=f"templates/{template}", text="x", digest="")
+        assert reply.status_code == 200
+
+
 async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FLOW_SECRET", "a-canary-of-the-environment")
+    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "stolen")
     (tmp_path / "flows").mkdir()
     (tmp_path / "stolen.py").write_text("raise SystemExit('this code ran')")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 
 from app.service.calls import CallService
+from app.service.lookup_sources import PythonModules
 from app.service.lookups import PAUSE_S, CircuitBreakers, LookupClient, lookups_of_turn
 from tests.contract.store.memory_store import MemoryStore
 from tests.unit.service.conftest import StandingClock
@@ -97,7 +98,8 @@ async def office_of(crm: LookUpServer, pauses: StandingClock) -> AsyncIterator[O
     async with AsyncExitStack() as stack:
 
         async def opened(flows: Path, budget_ms: int = 2000, **env: str) -> Office:
-            client = LookupClient(budget_ms, breakers=CircuitBreakers(clock=pauses))
+            modules = PythonModules({"tests.unit.service.sample_functions"})
+            client = LookupClient(budget_ms, modules=modules, breakers=CircuitBreakers(clock=pauses))
             stack.push_async_callback(client.close)
             return await open_office(crm, client, flows, env)
 

@@ -152,6 +152,7 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann, press: 1, hear: Goodbye Ann]\n", SLOW)
     (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.8)\n    return {'said': 'Ann'}\n")
     monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "3500")
+    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "names")
     for command in (("test", "--live"), ("simulate", "--live", "--script", "tests/scenarios/shop.yaml")):
         live = invoke_in(folder, *command)
         assert 0 == live.exit_code, live.output

@@ -53,7 +53,16 @@ def restore(home: Path) -> None:
 @contextmanager
 def running_console(home: Path) -> Iterator[str]:
     """A link that opens the console once; the console ends with the context."""
-    with running(home, files_of_project(), {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
+    with running(
+        home,
+        files_of_project(),
+        {
+            "NCCO_CONSOLE": "1",
+            "NCCO_CONSOLE_PORT": "0",
+            "NCCO_PYTHON_LOOKUPS": "points_of_shop",
+        },
+        "--dev",
+    ) as server:
         _record_calls(server.url)
         yield link_of(server)
 

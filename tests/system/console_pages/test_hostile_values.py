@@ -142,6 +142,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
     (tmp_path / "accounts_of_tests.py").write_text(ACCOUNT, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "accounts_of_tests")
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
     app = create_app(settings, dev=True)
     transport = httpx.ASGITransport(app)

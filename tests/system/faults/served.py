@@ -66,6 +66,7 @@ def served(
         "NCCO_LOG": "json",
         "NCCO_LOG_LEVEL": "error",
         "NCCO_INSECURE": "1",
+        "NCCO_PYTHON_LOOKUPS": "faults_weather",
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_FLOWS": str(PROJECT / "flows"),
         "NCCO_TEMPLATES": str(PROJECT / "templates"),

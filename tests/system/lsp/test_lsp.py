@@ -255,7 +255,7 @@ async def test_folders_have_projects_of_their_own_or_a_message(tmp_path: Path) -
 async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> None:
     trap = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).write_text('ran')\n\ndef find(**_): ...\n"
     root = write(tmp_path / "phone", {**PROJECT, "trap.py": trap})
-    async with editing(root, environment={"PYTHONPATH": str(root)}) as editor:
+    async with editing(root, environment={"PYTHONPATH": str(root), "NCCO_PYTHON_LOOKUPS": "trap"}) as editor:
         python = '  customer: {python: "trap:find", returns: {name: text}}\n'
         editor.edit(SHARED, f"shared: true\nlookups:\n{python}hooks: {{crm: {{post: 'https://crm.example.com'}}}}\n")
         await editor.until_checked()

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
+from app.service.lookup_sources import PythonModules
 from app.service.lookups import LookupClient, lookups_of_turn
 from app.service.turns import Policy
 from app.settings import load_settings
@@ -131,7 +132,7 @@ async def canary_host(
     assert not read.has_errors, read.issues
     policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
-    asking = LookupClient(modules=PROJECT, http=http)
+    asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT), http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
     service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
     app = create_app(settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s)

@@ -36,6 +36,7 @@ def sent(server: RunningServer, request: str) -> bytes:
 def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
     settings = {
         "NCCO_INSECURE": "1",
+        "NCCO_PYTHON_LOOKUPS": "canary_functions",
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_LOG_LEVEL": "debug",
         "NCCO_DATABASE_URL": f"sqlite:///{tmp_path}/calls.db",

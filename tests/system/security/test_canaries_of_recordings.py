@@ -124,6 +124,7 @@ def server(
             "NCCO_SMTP_URL": f"smtp://phone:{PASSWORD}@localhost:{port}",
             "NCCO_MAIL_FROM": "phone@example.com",
             "NCCO_KEY": SIGNATURE,
+            "NCCO_PYTHON_LOOKUPS": "accounts",
             "FLOW_OFFICE_MAIL": "office@example.com",
             "VONAGE_API_KEY": "abcd1234",
             "VONAGE_API_SECRET": API_SECRET,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.service.lookup_sources import PythonModules
 from app.service.lookups import CircuitBreakers, LookupClient
 from app.store import Store, open_store
 from tests.unit.service.asking import PATIENCE_MS
@@ -48,7 +49,10 @@ def pauses() -> StandingClock:
 @pytest.fixture
 async def client(pauses: StandingClock) -> AsyncIterator[LookupClient]:
     """A client that has as much time as a busy machine takes."""
-    opened = LookupClient(budget_ms=PATIENCE_MS, breakers=CircuitBreakers(clock=pauses))
+    modules = PythonModules(
+        {"math", *(f"tests.unit.service.{name}" for name in ("sample_functions", "sample_broken", "nowhere"))}
+    )
+    opened = LookupClient(budget_ms=PATIENCE_MS, modules=modules, breakers=CircuitBreakers(clock=pauses))
     yield opened
     await opened.close()
 

@@ -9,10 +9,16 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from subprocess import run
 from typing import Any
+
+__all__ = ["offered"]
 
 released = threading.Event()
 not_callable = 3
+offered: Any = partial(dict, name="Ann")
+imported = run
 
 
 @dataclass

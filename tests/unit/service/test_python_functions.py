@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.flow.language.lookups import LookupRequest
-from app.service.lookup_sources import CALLS_PER_FUNCTION
+from app.service.lookup_sources import CALLS_PER_FUNCTION, PythonModules
 from app.service.lookups import CircuitBreakers, LookupClient
 from tests.unit.service import sample_functions
 from tests.unit.service.asking import PATIENCE_MS, ask, ask_one
@@ -90,9 +90,9 @@ async def test_arguments_that_it_does_not_take_are_named(client: LookupClient) -
 
 
 async def test_a_function_of_a_c_library_is_called_as_it_is(client: LookupClient) -> None:
-    request = LookupRequest("PYTHON", function="builtins:dict", arguments={"name": "Ann"}, timeout_ms=PATIENCE_MS)
+    request = LookupRequest("PYTHON", function="math:gcd", timeout_ms=PATIENCE_MS)
 
-    assert {"name": "Ann"} == (await ask_one(client, request)).value
+    assert 0 == (await ask_one(client, request)).value
 
 
 @pytest.mark.parametrize("name", ["stuck", "async_stuck", "stubborn", "late"])
@@ -104,7 +104,7 @@ async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient,
 
 
 async def test_a_function_that_never_returns_takes_nobody_else_along(client: LookupClient, released: None) -> None:
-    patient = LookupClient(1500, breakers=CircuitBreakers(failures=1000))
+    patient = LookupClient(1500, modules=PythonModules({MODULE}), breakers=CircuitBreakers(failures=1000))
 
     stuck = await ask(patient, *[calling("stuck", 100)] * (CALLS_PER_FUNCTION + 5))
     others = await ask(patient, *[calling("customer", number="1")] * 40)
@@ -125,7 +125,7 @@ async def test_a_lookup_that_waits_for_others_has_its_whole_limit_afterwards(cli
 
 
 async def test_a_lookup_that_waited_is_not_asked_when_those_in_front_have_failed(released: None) -> None:
-    client = LookupClient(5000)
+    client = LookupClient(5000, modules=PythonModules({MODULE}))
 
     answers = await ask(client, *[calling("late", 200)] * (2 * CALLS_PER_FUNCTION))
     await client.close()
@@ -151,11 +151,40 @@ async def test_a_function_that_raises_is_asked_on(client: LookupClient) -> None:
     assert answer.problem.startswith("the function raised KeyError")
 
 
+@pytest.mark.parametrize("module", ["os", "tests.unit.service", f"{MODULE}.more", ""])
+async def test_a_module_that_is_not_allowed_is_not_imported(client: LookupClient, module: str) -> None:
+    request = LookupRequest("PYTHON", function=f"{module}:system", arguments={"command": "true"})
+
+    assert f"NCCO_PYTHON_LOOKUPS does not name the module {module}" == (await ask_one(client, request)).problem
+
+
+async def test_a_function_that_a_module_only_imports_is_not_offered_unless_it_says_so(client: LookupClient) -> None:
+    assert f"{MODULE} has no function run" == (await ask_one(client, calling("run", args=["true"]))).problem
+    assert "" == (await ask_one(client, calling("offered"))).problem
+
+
+async def test_a_module_in_a_folder_that_the_console_writes_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/evil_of_this_test.py").write_text("def run():\n    return {}\n")
+    modules = PythonModules({"templates.evil_of_this_test"}, tmp_path, (tmp_path / "templates",))
+    request = LookupRequest("PYTHON", function="templates.evil_of_this_test:run", timeout_ms=PATIENCE_MS)
+    client = LookupClient(PATIENCE_MS, modules=modules)
+
+    answer = await ask_one(client, request)
+    await client.close()
+
+    assert "templates.evil_of_this_test is in a folder of flows or templates" == answer.problem
+
+
 async def test_a_module_beside_the_flows_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "crm_of_this_test.py").write_text("def customer():\n    return {'name': 'Ann'}\n")
     request = LookupRequest("PYTHON", function="crm_of_this_test:customer", timeout_ms=PATIENCE_MS)
-    client, again = LookupClient(PATIENCE_MS, modules=tmp_path), LookupClient(modules=tmp_path)
+    modules = PythonModules({"crm_of_this_test"}, tmp_path)
+    client, again = LookupClient(PATIENCE_MS, modules=modules), LookupClient(modules=modules)
 
     answer = await ask_one(client, request)
     await client.close()

@@ -159,6 +159,7 @@ def test_a_variable_is_read(
         ("NCCO_LOOKUP_BUDGET_MS", "4000", '"4000" does not fit'),
         ("NCCO_DIAL_ALLOW", "44,UK", '"UK" is not the beginning of a phone number'),
         ("NCCO_PRIVATE_HOSTS", "crm.example.com,http://db", '"http://db" is not a host name'),
+        ("NCCO_PYTHON_LOOKUPS", "shop, crm:find", '"crm:find" is not the name of a module'),
         ("NCCO_FAILSAFE", "[{", "looks like JSON, but is not"),
         ("NCCO_FAILSAFE", '[{"action":"say","text":"x"}]', "is not a valid NCCO: /0"),
         ("NCCO_FAILSAFE", "[]", "no"),
