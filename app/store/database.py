@@ -7,8 +7,8 @@ databases.
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
-SQL is written for PostgreSQL, with `$1` for the first value; SQLite's few differences are a table in
-`app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
+SQL is written for PostgreSQL, with `$1` for the first value; the few words that SQLite writes in another way are a
+table in `app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ class Many(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
 
+class Keyed(NamedTuple):
+    """A statement whose rows begin with its first value.
+
+    Where the same statement of several operations is sent at once, that value leads each row to its operation. No other
+    statement of a grouped operation returns rows, except an `Insert`.
+    """
+
+    sql: str
+    values: Sequence[Any]
+
+
 class Insert(NamedTuple):
     """An INSERT of one row that may already exist.
 
@@ -45,7 +56,7 @@ class Insert(NamedTuple):
     values: Sequence[Any]
 
 
-Statement: TypeAlias = tuple[str, Sequence[Any]] | Many | Insert
+Statement: TypeAlias = tuple[str, Sequence[Any]] | Keyed | Many | Insert
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
@@ -97,8 +108,8 @@ class Database(Protocol):
 
         Args:
             work: makes the generator; it may be called again after a failed transaction.
-            keys: names of all calls that it may touch. Work with keys goes first and is grouped. Of its statements,
-                those that return rows return their first value in the first column; none is a `Many`.
+            keys: names of all calls that it may touch. Work with keys goes first and is grouped. Those of its
+                statements that return rows are `Keyed` or an `Insert`; none is a `Many`.
         """
 
     async def trim(self) -> None:
@@ -156,6 +167,11 @@ class WriteItem:
         else:
             self.done.set_exception(self.error)
             self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+
+
+def contains(column: str, value: str) -> str:
+    """The condition that a text or the bytes of a column contain a value."""
+    return f'"position"({column}, {value}) > 0'
 
 
 def store_wait(label: str) -> StoreUnavailable:

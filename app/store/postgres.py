@@ -21,7 +21,7 @@ import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
-from app.store.database import Insert, Many, Read, Row, T, Work, WriteItem, store_wait
+from app.store.database import Insert, Keyed, Many, Read, Row, Statement, T, Work, WriteItem, store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
 from app.store.postgres_copy import copy_in, copy_out, require_unused
 from app.store.postgres_faults import (
@@ -377,12 +377,11 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
     """Run operations on different calls: statements that they share at one step are sent together."""
-    steps: dict[WriteItem, tuple[Work[Any], str, Sequence[Any]]] = {}
+    steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
         try:
-            sql, values = statement = work.send(rows)
-            steps[item] = (work, f"{sql}{_RETURNING}" if isinstance(statement, Insert) else sql, values)
+            steps[item] = (work, work.send(rows))
         except StopIteration as done:
             item.result = done.value
             steps.pop(item, None)
@@ -395,15 +394,27 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
         go_on(item, item.work(), None)
     while steps:
         together: dict[str, list[WriteItem]] = {}
-        for item, (_, sql, _) in steps.items():
-            together.setdefault(sql, []).append(item)
+        for item, (_, statement) in steps.items():
+            together.setdefault(statement[0], []).append(item)
         for sql in sorted(together):
-            some = [(item, _stored(steps[item][2])) for item in together[sql]]
-            found: dict[Any, list[Row]] = {}
-            for row in await connection.fetchmany(sql, [values for _, values in some]):
-                found.setdefault(row[0], []).append(_loaded(row))
-            for item, values in some:
-                go_on(item, steps[item][0], found.get(values[0], []))
+            some = together[sql]
+            every = await _send_together(connection, [steps[item][1] for item in some])
+            for item, rows in zip(some, every, strict=True):
+                go_on(item, steps[item][0], rows)
+
+
+async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of each of several statements that have the same text: by their keys, since they come in one list."""
+    first, every = statements[0], [_stored(values) for _, values in statements]
+    sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
+    found: dict[Any, list[Row]] = {}
+    for row in await connection.fetchmany(sql, every):
+        found.setdefault(row[0], []).append(_loaded(row))
+    if not found:
+        return [[] for _ in every]
+    if not isinstance(first, Keyed | Insert):
+        raise AssertionError(f"a statement without a key returns rows: {sql}")
+    return [found.get(values[0], []) for values in every]
 
 
 async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from app.store.database import Database, Many, Row, Work
+from app.store.database import Database, Keyed, Many, Row, Work, contains
 
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
@@ -220,13 +220,13 @@ SELECT_PAGE: Final = f"""
     SELECT {RECORDING_COLUMNS}
     FROM {RECORDINGS_TABLE}
     WHERE state <> 'deleted'
-        AND ($2::text = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
-        AND ($3::text = '' OR kind = $3) AND ($4::text = '' OR session = $4) AND ($5::text = '' OR flow = $5)
-        AND ($6::text = '' OR state = $6)
-        AND ($7::text = '' OR position($7::text IN from_number) > 0 OR position($7::text IN to_number) > 0)
-        AND ($8::bigint IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
-        AND ($9::bigint IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
-        AND ($10::bigint IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
+        AND (CAST($3 AS text) = '' OR kind = $3) AND (CAST($4 AS text) = '' OR session = $4)
+        AND (CAST($5 AS text) = '' OR flow = $5) AND (CAST($6 AS text) = '' OR state = $6)
+        AND (CAST($7 AS text) = '' OR {contains("from_number", "$7")} OR {contains("to_number", "$7")})
+        AND (CAST($8 AS bigint) IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($9 AS bigint) IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($10 AS bigint) IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
 """
@@ -278,7 +278,7 @@ RETRY: Final = f"""
     SET due_at = $1, tries = 0,
         state = CASE WHEN state IN ('failed', 'gone') THEN 'waiting' ELSE state END,
         transcript_state = CASE WHEN transcript_state IN ('failed', 'gone') THEN 'waiting' ELSE transcript_state END
-    WHERE state <> 'deleted' AND leased_until <= $1 AND ($2::text = '' OR id = $2)
+    WHERE state <> 'deleted' AND leased_until <= $1 AND (CAST($2 AS text) = '' OR id = $2)
         AND (due_at IS NOT NULL OR state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
     RETURNING id
 """
@@ -347,7 +347,7 @@ def recording_row(row: Row) -> RecordingRow:
 
 def add_recording(row: RecordingRow) -> Work[None]:
     """Write a recording, or its transcript alone (`url` is ""); a second webhook about the same changes nothing."""
-    if (yield SELECT_UUID, (_hash(row.uuid),)):  # it was forgotten
+    if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # it was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from app.errors import StoreUnavailable
-from app.store.database import Database, Read, Row
+from app.store.database import Database, Read, Row, contains
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
@@ -35,11 +35,11 @@ NEAR: Final = 2_000
 Vonage may report `started` and `ringing` before it asks for the NCCO; such webhooks belong to no call yet.
 """
 
-_HAS_FAILED: Final = "EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND position($1::bytea IN trace) > 0)"
+_HAS_FAILED: Final = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {contains('trace', '$1')})"
 
-_HAS_WORD: Final = """
-    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND position(?::bytea IN ncco) > 0)
-    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND position(?::bytea IN body) > 0)
+_HAS_WORD: Final = f"""
+    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {contains("ncco", "?")})
+    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND {contains("body", "?")})
 """
 
 _CALL: Final = f"""
@@ -95,7 +95,7 @@ SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORD
 
 # Events of a connect come in on its wait, those of the caller's own leg on none. A recording of the whole call has
 # neither a beep nor a key that ends it.
-SELECT_REPORTED: Final = """
+SELECT_REPORTED: Final = f"""
     SELECT key, flow, leg, state, is_over, created_at, updated_at, (
         SELECT min(received_at) FROM webhooks AS answered
         WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
@@ -106,7 +106,7 @@ SELECT_REPORTED: Final = """
     ), EXISTS (
         SELECT 1 FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
         WHERE webhooks.call_key = calls.key AND kind = 'record'
-            AND (position($2::bytea IN ncco) > 0 OR position($3::bytea IN ncco) > 0)
+            AND ({contains("ncco", "$2")} OR {contains("ncco", "$3")})
     )
     FROM calls
     WHERE key > $1
@@ -245,9 +245,9 @@ def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
     if wanted.flow:
         require("flow = ?", wanted.flow)
     if wanted.number:
-        require("position(?::bytea IN state) > 0", wanted.number.encode())
+        require(contains("state", "?"), wanted.number.encode())
     if wanted.word:
-        require("position(?::bytea IN state) > 0 OR " + _HAS_WORD, wanted.word.encode())
+        require(f"{contains('state', '?')} OR {_HAS_WORD}", wanted.word.encode())
         require("key > (SELECT max(key) FROM calls) - ?", WORD_CALLS)
     if wanted.is_open:
         conditions.append("NOT is_over")

@@ -42,15 +42,19 @@ _PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",  # bytes; a burst leaves no large log behind
 )
 
-# The statements of a store are written for PostgreSQL. These are all the changes that SQLite needs.
-_DIFFERENCES: Final = (
-    (re.compile(r"left\(leg, 200\) = left\(\$1, 200\) AND "), ""),  # its index holds whole leg ids
-    (re.compile(r"\$(\d+)"), r"?\1"),  # its syntax for numbered parameters
-    (re.compile(r"::\w+"), ""),  # it needs no types of values
-    (re.compile(r"\s+FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?"), ""),  # there is one writer, and no lock of a row
-    (re.compile(r"NOT ((\w+\.)?is_\w+)"), r"\1 = 0"),  # its partial indexes are defined so
-    (re.compile(r"position\((\S+) IN (\w+)\)"), r"instr(\2, \1)"),
-)
+# The statements of a store are written for PostgreSQL. These are all the words that SQLite writes in another way.
+_IN_SQLITE: Final = {
+    "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg ids
+    "$": "?",  # numbered parameters
+    '"position"(': "instr(",
+    "FOR UPDATE SKIP LOCKED": "",  # there is one writer, and no lock of a row
+    "FOR NO KEY UPDATE": "",
+    "FOR UPDATE": "",
+    "FOR SHARE": "",
+    "NOT is_over": "is_over = 0",  # its partial indexes are defined so
+    "NOT is_parked": "is_parked = 0",
+    "NOT earlier.is_parked": "earlier.is_parked = 0",
+}
 
 
 class SqliteFault(NamedTuple):
@@ -133,8 +137,8 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
 @lru_cache(maxsize=512)
 def in_sqlite(sql: str) -> str:
     """A statement translated from PostgreSQL's SQL to SQLite's."""
-    for pattern, replacement in _DIFFERENCES:
-        sql = pattern.sub(replacement, sql)
+    for postgres, sqlite in _IN_SQLITE.items():
+        sql = sql.replace(postgres, sqlite)
     return sql
 
 

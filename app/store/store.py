@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
-from app.store.database import Database, Insert, Many, T, Work
+from app.store.database import Database, Insert, Keyed, Many, T, Work
 from app.store.migrations import probe
 from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
@@ -60,7 +60,10 @@ INSERT_WEBHOOK: Final = """
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
     )
-    VALUES (coalesce($12::bigint, (SELECT key FROM calls WHERE id = $3)), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    VALUES (
+        coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3)),
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+    )
 """
 
 # Of two hosts that record the same delivery at the same moment, one waits here for the other.
@@ -105,7 +108,7 @@ SELECT_REPLY: Final = """
     FROM calls
     JOIN turns ON turns.call_key = calls.key
     WHERE calls.id = $1 AND turns.cause_turn = $2 AND turns.cause_wait = $3
-        AND coalesce($4::text, cause_status) = cause_status
+        AND coalesce(CAST($4 AS text), cause_status) = cause_status
     ORDER BY turns.number
     LIMIT 1
 """
@@ -228,7 +231,7 @@ def _advance(
     session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
 ) -> Work[None]:
     """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
-    written = yield UPDATE_CALL, (*session, turn.number)
+    written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks)
@@ -245,9 +248,9 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
     """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before."""
     is_repeated = False
-    if hooks and webhook.wait >= 0 and (yield LOCK_CALL, (webhook.session,)):
+    if hooks and webhook.wait >= 0 and (yield Keyed(LOCK_CALL, (webhook.session,))):
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
-        is_repeated = bool((yield SELECT_DELIVERED, delivery))
+        is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
         yield from _add_hooks(hooks)
@@ -257,7 +260,7 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
 
 def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
     """Record a webhook and end the open calls of a leg; returns how many there were."""
-    ended = yield END_CALLS, (leg, webhook.received_at)
+    ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
     yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
     return len(ended)
 
@@ -265,7 +268,7 @@ def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
 def _add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
     """Write new hooks in their order. One behind another hook of its session is not due, unless it is a mail."""
     for hook in hooks:
-        waiting = () if hook.is_mail else (yield LOCK_LAST_WAITING, (hook.session,))
+        waiting = () if hook.is_mail else (yield Keyed(LOCK_LAST_WAITING, (hook.session,)))
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
 
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store import HookRow, Store, open_store
 from app.store.address import read_address
+from app.store.database import Work
 from app.store.postgres import COMMIT_S, PostgresDatabase
 from app.web.webhook_http import DEADLINE_S
 from tests.contract.store import postgres_server
@@ -196,6 +197,16 @@ async def test_what_nobody_foresees_ends_no_writing(store: Store) -> None:
     await store.open_call(*new_call("a"))
 
     assert [("a", 1, 1)] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_rows_without_a_key_reach_no_operation(store: Store) -> None:
+    def ask_without_key() -> Work[None]:
+        yield "SELECT id FROM calls WHERE id = $1", ("leg-1",)
+
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(StoreUnavailable, match="a statement without a key returns rows"):
+        await store.database.write(ask_without_key, ("leg-1",))
 
 
 async def test_cancelled_before_its_turn_is_not_written(store: Store) -> None:
