@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final
 
 from app.flow.nodes import Place
 from app.simulator.legs import CallIsOver, CallMoment
@@ -14,7 +14,7 @@ from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard
 from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.script import DialStep, ScriptStep
-from app.verify.scenarios.server import PlacedCall
+from app.verify.scenarios.server import PlacedCall, same_address
 from app.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
@@ -60,9 +60,8 @@ class Caller:
     """
 
     def __init__(self, line: PlacedCall, result: Result) -> None:
+        self._line = line
         self._call = line.call
-        self._vonage = line.vonage
-        self._network = line.network
         self._parties = line.vonage.parties
         self._result = result
         self._listener = PromptListener()
@@ -87,26 +86,36 @@ class Caller:
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
-        """Call the method named after the word of the step."""
-        play: Callable[[Any], Awaitable[None]] = getattr(self, f"_{step.word}")
+        """Reach the moment of a step, and do it."""
         try:
-            await play(step)
+            match step:
+                case script.HearStep():
+                    await self._hear(step)
+                case script.UntilStep():
+                    await self._until(step)
+                case script.WaitStep():
+                    await self._wait(step)
+                case script.EndStep():
+                    await self._end(step)
+                case script.PressStep():
+                    await self._reach_input(step, f"press {step.keys}", "dtmf", "keys")
+                case script.SpeakStep():
+                    await self._reach_input(step, "speak", "speech", "speech")
+                case script.SilenceStep():
+                    await self._ready(step.place, "let anything time out", ("input", "record"))
+                case script.RecordStep():
+                    await self._ready(step.place, "leave a recording", ("record",))
+                case DialStep():
+                    await self._reach_dial(step)
+                case script.HangUpStep():
+                    await self._reach_hang_up(step)
+            await self._line.perform(step)
         except CallIsOver as over:
             raise self._differs(step.place, str(over)) from over
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         """A difference at this moment of the call."""
         return ScriptMismatch(Difference(place, message, expected, found, at=self._call.at))
-
-    async def _silence(self, step: script.SilenceStep) -> None:
-        await self._ready(step.place, "let anything time out", ("input", "record"))
-        await self._call.silence()
-
-    async def _fault(self, step: script.FaultStep) -> None:
-        self._network.pending_faults.append(step.fault)
-
-    async def _event(self, step: script.EventStep) -> None:
-        await self._vonage.send_event(self._call, step.payload)
 
     async def _listen(self) -> CallMoment:
         """Continue the call until it waits for the caller; idle after too many webhooks."""
@@ -173,23 +182,15 @@ class Caller:
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.listen(until=max(last.at + last.seconds, self._call.at))
 
-    async def _press(self, step: script.PressStep) -> None:
-        await self._reach_input(step.at_s, step.place, f"press {step.keys}", "dtmf", "keys")
-        await self._call.press(step.keys)
-
-    async def _speak(self, step: script.SpeakStep) -> None:
-        await self._reach_input(step.at_s, step.place, "speak", "speech", "speech")
-        await self._call.speak(*step.speech.results, error=step.speech.error)
-
-    async def _reach_input(self, at_s: float | None, place: Place, doing: str, kind: str, what: str) -> None:
+    async def _reach_input(self, step: ScriptStep, doing: str, kind: str, what: str) -> None:
         """Continue to a given time or, without one, to the next input, which must accept keys or speech (`kind`)."""
-        if at_s is not None:
-            await self._reach(at_s, place)
+        if step.moment_s is not None:
+            await self._reach(step.moment_s, step.place)
             return
-        moment = await self._ready(place, doing, ("input", "record", "idle"))
+        moment = await self._ready(step.place, doing, ("input", "record", "idle"))
         if moment.waited is not None and moment.kind == "input" and kind not in moment.waited.takes:
             takes = " and ".join(sorted(moment.waited.takes))
-            raise self._differs(place, f"this input does not take {what}: it takes only {takes}")
+            raise self._differs(step.place, f"this input does not take {what}: it takes only {takes}")
 
     async def _reach(self, at_s: float, place: Place) -> None:
         """Continue to a time, in seconds since the call was answered."""
@@ -208,19 +209,19 @@ class Caller:
         self._listener.skip()
         return moment
 
-    async def _dial(self, step: script.DialStep) -> None:
+    async def _reach_dial(self, step: DialStep) -> None:
+        """Continue to the next dial, which must be of the party of the step."""
         moment, party = await self._listen(), step.party
         address = moment.waited.address if moment.waited is not None else ""
         if moment.kind != "dial":
             message = f"{party.to or 'nobody'} is {'not ' if party.to else ''}dialled: {described(moment)}"
             raise self._differs(step.place, message, party.to)
-        if party.to and _plain(party.to) != _plain(address):
+        if party.to and not same_address(party.to, address):
             raise self._differs(step.place, "somebody else is dialled", party.to, address)
         self._listener.skip()
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED
-        await self._call.decide(party.behaviour)
         self._dials.append((party, len(self._call.dialled) - 1))
 
     def _check_called(self) -> None:
@@ -231,14 +232,6 @@ class Caller:
                 found = " ".join(heard.text for heard in transcript if heard.kind == "talk") or "nothing"
                 message = "the called party does not hear it"
                 raise self._differs(missing.place, message, missing.text or "", found)
-
-    async def _record(self, step: script.RecordStep) -> None:
-        await self._ready(step.place, "leave a recording", ("record",))
-        await self._call.speak(seconds=step.message.seconds)
-        if step.message.key:
-            await self._call.press(step.message.key)
-        elif (await self._call.hear()).kind == "record":
-            await self._call.silence()
 
     async def _wait(self, step: script.WaitStep) -> None:
         until, most = self._call.at + step.seconds, len(self._call.log) + _MOST_WEBHOOKS
@@ -262,12 +255,11 @@ class Caller:
                 await self._call.silence()
             self._listener.take(self._call.transcript)
 
-    async def _hangup(self, step: script.HangUpStep) -> None:
+    async def _reach_hang_up(self, step: script.HangUpStep) -> None:
         if self._call.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:
             await self._reach(step.moment_s, step.place)
-        await self._call.hang_up()
 
     async def _end(self, step: script.EndStep) -> None:
         moment = await self._listen()
@@ -296,11 +288,6 @@ class Caller:
             moment = await self._call.listen(until=self._call.at + _PIECE_S)
         self._result.is_endless = moment.kind != "end"
         return moment
-
-
-def _plain(address: str) -> str:
-    """A number or URI, normalised for comparison."""
-    return address.removeprefix("+").replace(" ", "").lower()
 
 
 def described(moment: CallMoment) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from app.engine import Session
+from app.engine import Session, TraceLine
 from app.flow.nodes import Place
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
@@ -127,6 +127,11 @@ class Result:
         if not self.is_answered or any(line.what == "failsafe" for line in self.decided if line.did == "failed"):
             return "failsafe"
         return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"
+
+
+def trace_of(turn: TurnRow) -> list[TraceLine]:
+    """What a turn did and why."""
+    return [TraceLine.read(line) for line in json.loads(turn.trace)]
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:

@@ -22,7 +22,18 @@ from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, Webho
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.script import FaultKind
+from app.verify.scenarios.script import (
+    DialStep,
+    EventStep,
+    FaultKind,
+    FaultStep,
+    HangUpStep,
+    PressStep,
+    RecordStep,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+)
 
 
 class NoServer(AppError):
@@ -115,6 +126,30 @@ class PlacedCall:
             custom_data=call.custom_data,
         )
 
+    async def perform(self, step: ScriptStep) -> None:
+        """Do now what a step says; nothing for a step that only waits or expects something. Raises CallIsOver."""
+        match step:
+            case PressStep():
+                await self.call.press(step.keys)
+            case SpeakStep():
+                await self.call.speak(*step.speech.results, error=step.speech.error)
+            case SilenceStep():
+                await self.call.silence()
+            case RecordStep():
+                await self.call.speak(seconds=step.message.seconds)
+                if step.message.key:
+                    await self.call.press(step.message.key)
+                elif (await self.call.hear()).kind == "record":
+                    await self.call.silence()
+            case DialStep():
+                await self.call.decide(step.party.behaviour)
+            case HangUpStep():
+                await self.call.hang_up()
+            case EventStep():
+                await self.vonage.send_event(self.call, step.payload)
+            case FaultStep():
+                self.network.pending_faults.append(step.fault)
+
     async def observe(self, result: Result) -> None:
         """Copy everything observed so far into the result."""
         call = self.call
@@ -130,6 +165,12 @@ class PlacedCall:
         """NCCOs that the platform could not play, and parties that it could not dial."""
         yield from filter(None, map(problem_of, self.call.log))
         yield from (other.problem for other in self.call.dialled if other.problem)
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two numbers or URIs are the same, however they are written."""
+    plain = (address.removeprefix("+").replace(" ", "").lower() for address in (one, other))
+    return next(plain) == next(plain)
 
 
 def problem_of(delivery: WebhookDelivery) -> str:

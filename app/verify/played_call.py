@@ -1,0 +1,461 @@
+"""A call that somebody plays step by step: at a terminal, on the phone of the console, or as it was recorded.
+
+What is done in it is a step of a script, so that the call can be kept as a scenario.
+
+    call = PlayedCall(await stage.ring(...), stage.flows)
+    await call.play()
+    await call.do(PressStep(keys="1"))
+    call.script
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from app.engine import Session, TraceLine
+from app.errors import AppError
+from app.flow.model import Flow
+from app.flow.phrases import fold
+from app.flow.report import printable
+from app.flow.runtime import Asked
+from app.simulator.durations import plain
+from app.simulator.legs import BETWEEN_KEYS_S, CallIsOver, CallMoment, Leg, Waited
+from app.simulator.parties import Outcome
+from app.store import TurnRow
+from app.verify.scenarios.listener import SPOKEN
+from app.verify.scenarios.model import Scenario
+from app.verify.scenarios.result import Result, trace_of
+from app.verify.scenarios.script import (
+    DialStep,
+    EndStep,
+    HangUpStep,
+    HearStep,
+    PressStep,
+    RecordStep,
+    ScriptedParty,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    UntilStep,
+    WaitStep,
+)
+from app.verify.scenarios.server import PlacedCall, same_address
+from app.verify.scenarios.values import Excerpt
+
+MOST_STEPS: Final = 300
+MOST_HEARD: Final = 1_000
+MOST_WEBHOOKS: Final = 1_000
+MOST_MOMENTS: Final = 2_000
+"""Moments that are played at once."""
+LONGEST_S: Final = 3600.0
+"""How far the clock of a call moves at once."""
+MOST_SHOWN: Final = 8
+"""Phrases that are listed."""
+
+
+class CannotDo(AppError):
+    """The step is not possible at this moment of the call; the message says what is."""
+
+
+class Where(NamedTuple):
+    """Where a call waits or plays: flow and step ("" for none), what it waits for, and whom it dials."""
+
+    flow: str
+    step: str
+    waits: str
+    address: str = ""
+
+    def __str__(self) -> str:
+        step = f"at step “{self.step}”" if self.step else "at no step"
+        waits = {"input": "waits for the caller", "record": "records the caller", "end": "is over"}
+        does = f"dials {self.address}" if self.waits == "dial" else waits.get(self.waits, "plays on")
+        return f"{does} {step}" if self.waits != "end" else "is over"
+
+
+class Done(NamedTuple):
+    """A step that was done.
+
+    Attributes:
+        where: where the call was.
+        after_s: seconds since the step before it, or since the answer.
+    """
+
+    step: ScriptStep
+    where: Where
+    after_s: float
+
+
+class Ways(NamedTuple):
+    """What the caller can do at an input: in words, the keys, and the phrases that are understood."""
+
+    text: str = ""
+    keys: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+
+
+class PlayedCall:
+    """One call. Await one method at a time.
+
+    Args:
+        placed: the call.
+        flows: those of the server; () where they are not known.
+        outcome_of: what a dialled address does; None where that is a step of its own (`dial`).
+
+    Attributes:
+        moment: where the call has stopped.
+        done: what was done so far.
+        script: the same as the script of a scenario, with what was heard.
+        result: what the server has done so far.
+        stopped: why a limit has ended the call; "" if none has.
+        diverged: why the steps of another call could not be repeated, and at which second; None if they could.
+        lost: the indices in the transcript of what the caller did while nothing listened.
+    """
+
+    def __init__(
+        self,
+        placed: PlacedCall,
+        flows: Iterable[Flow] = (),
+        outcome_of: Callable[[str], Outcome | None] = lambda _: None,
+    ) -> None:
+        self.placed = placed
+        self.moment = CallMoment(0, "until")
+        self.done: list[Done] = []
+        self.script: list[ScriptStep] = []
+        self.result = Result(Scenario())
+        self.stopped = ""
+        self.diverged: tuple[float, str] | None = None
+        self.lost: set[int] = set()
+        self._flows = {flow.name: flow for flow in flows}
+        self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
+        self._outcome_of = outcome_of
+        self._acted_at = self._waits_at = self._key_at = 0.0
+        self._pressed: Waited | None = None
+        self._awaited: Waited | None = None
+        self._written = 0
+        """How much of the transcript is in the script."""
+        self._thought_s = 0.0
+        """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
+        self._is_ended = False
+
+    @property
+    def leg(self) -> Leg:
+        """The caller's leg."""
+        return self.placed.call
+
+    @property
+    def session(self) -> Session | None:
+        """The state of the call on the server; None before it is answered, and where it cannot be seen."""
+        return self.result.records[0].session if self.result.records else None
+
+    @property
+    def turns(self) -> list[TurnRow]:
+        """The turns of the call and of what its dialled parties hear, by time."""
+        return sorted((turn for each in self.result.records for turn in each.turns), key=lambda turn: turn.created_at)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the server or an NCCO did wrong, and warnings that the server logged."""
+        result = self.result
+        return (*result.broken, *(line for line in result.log if line not in result.broken), *self.placed.problems)
+
+    @property
+    def next_at(self) -> float | None:
+        """The second at which something happens next; None: nothing does until somebody acts."""
+        next_ms = None if self.leg.is_over else self.leg.platform.scheduler.next_moment()
+        return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
+
+    @property
+    def where(self) -> Where:
+        """Where the call is."""
+        waits = self.moment.kind if self.moment.kind in ("input", "record", "dial", "end") else ""
+        address = self.moment.waited.address if self.moment.kind == "dial" and self.moment.waited else ""
+        lines = (line for turn in reversed(self.turns) for line in reversed(trace_of(turn)))
+        entered = next((line for line in lines if line.did == "entered"), None)
+        if entered is None:
+            return Where("", "", waits, address)
+        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+
+    def ways(self, verb: str = "say") -> Ways:
+        """What the caller can do at the input that is open: what the step asks for or, without one, what it takes."""
+        waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
+        if waited is None or waited.kind != "input":
+            return Ways()
+        return _ways(waited, _asked_in(self.session, self._flows), verb)
+
+    # playing
+
+    async def play(
+        self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
+    ) -> None:
+        """Play on to a second of the call; without one, to where the caller is waited for.
+
+        Stops earlier at a dial of which nobody has said what happens, and at the end.
+
+        Args:
+            until_s: seconds since the answer, at most `LONGEST_S` from now.
+            stops_at_wait: stop earlier where the caller is waited for, too.
+            decides_dials: let dialled parties do what `outcome_of` says.
+        """
+        stops_at_wait = stops_at_wait or until_s is None
+        latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
+        for _ in range(MOST_MOMENTS):
+            if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
+                break
+            if self.moment.kind == "dial":
+                if not (decides_dials and await self._decide_dial()):
+                    break
+                continue
+            next_at = self.next_at
+            if next_at is None or next_at > latest_s:
+                if until_s is not None and latest_s > self.leg.at:
+                    self.moment = await self.leg.listen(until=latest_s)
+                break
+            await self._play_moment(next_at)
+        self._end_if_too_long()
+        await self._settle(is_idle=until_s is None)
+
+    async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
+        """Do what a step says, at a second of the call (None: when the step says, else now). Raises CannotDo."""
+        if step.moment_s is not None and step.moment_s < self.leg.at:
+            raise CannotDo(f"{step.moment_s:g} s have passed already: it is {self.leg.at:.1f} s since the answer")
+        at_s = step.moment_s if at_s is None else at_s
+        if at_s is not None and at_s > self.leg.at:
+            await self.play(at_s)
+        self._require_possible(step)
+        await (self._wait(step.seconds) if isinstance(step, WaitStep) else self._perform(self._addressed(step)))
+        await self._settle()
+
+    async def repeat(self, steps: Sequence[Done]) -> None:
+        """Do the same again, up to where the call goes another way (`diverged`)."""
+        for done in steps:
+            if problem := await self._repeated(done):
+                self.diverged = self.leg.at, f"Here the call goes another way: {problem}."
+                return
+
+    async def _repeated(self, done: Done) -> str:
+        """Do a step again; why that is not possible, "" when it is."""
+        is_awaited = bool(done.where.waits)
+        until_s = None if is_awaited else self._acted_at + done.after_s
+        await self.play(until_s, stops_at_wait=True, decides_dials=False)
+        now = self.where if is_awaited else self.where._replace(waits=done.where.waits)
+        if now != done.where:
+            return f"it {self.where} now; before, it {done.where}"
+        step = done.step
+        if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
+            step = DialStep(party=step.party.model_copy(update={"outcome": outcome}))
+        try:
+            await self.do(step)
+        except CannotDo as error:
+            return str(error)
+        return ""
+
+    async def observe(self) -> None:
+        """See what the server has done so far."""
+        await self.placed.observe(self.result)
+
+    def end(self) -> None:
+        """End the script of a call that is over."""
+        if self.leg.is_over and not self._is_ended:
+            self._is_ended = True
+            self._hear_out(CallMoment(self.leg.at, "end"))
+            if self.leg.ended_by == "platform":
+                self.script.append(EndStep())
+
+    async def _settle(self, *, is_idle: bool = False) -> None:
+        """Stop here: see why, and what the server has done; after the end, let late webhooks come.
+
+        `is_idle`: nobody is waited for, however long it goes on.
+        """
+        self.moment = await self.leg.listen(until=self.leg.at)
+        if self.leg.is_over:
+            await self.leg.platform.run()
+            self.moment = CallMoment(self.moment.at, "end")
+        elif self.moment.kind == "until" and (is_idle or self.next_at is None):
+            self.moment = CallMoment(self.moment.at, "idle")
+        await self._arrive()
+        await self.observe()
+
+    async def _decide_dial(self) -> bool:
+        """Decide a dial as `outcome_of` says; False if that is a step of its own."""
+        address = self.moment.waited.address if self.moment.waited else ""
+        outcome = self._outcome_of(address)
+        if outcome is None:
+            return False
+        await self.observe()
+        await self._perform(DialStep(party=ScriptedParty(to=address, outcome=outcome)))
+        self.moment = await self.leg.listen(until=self.leg.at)
+        return True
+
+    async def _play_moment(self, at: float) -> None:
+        """Play up to the next moment in which something happens; note a wait that ends by itself as silence."""
+        waited, before = self.leg.waited, self.moment
+        self.moment = await self.leg.listen(until=at)
+        if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
+            self._note(SilenceStep(), CallMoment(before.at, "until"), self.where._replace(waits=waited.kind))
+            self._acted_at = self.leg.at
+        if self.leg.waited is not None and self.leg.waited is not waited:
+            await self._arrive()
+            await self.observe()
+
+    async def _arrive(self) -> None:
+        """Write into the script what was heard up to a wait that has begun."""
+        if self.leg.waited is not None and self.leg.waited is not self._awaited:
+            self._awaited = self.leg.waited
+            self._hear_out(self.moment)
+            self._waits_at = self.moment.at
+
+    def _end_if_too_long(self) -> None:
+        for what, count, most in (
+            ("things that are heard", len(self.leg.transcript), MOST_HEARD),
+            ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
+        ):
+            if count > most and not self.leg.is_over:
+                self.stopped = f"This call has reached the limit of {most:,} {what}, so it was ended here."
+                self.leg.platform.end(self.leg, "user")
+
+    # what is done
+
+    def _require_possible(self, step: ScriptStep) -> None:
+        """Raises CannotDo."""
+        kind, open_ = self.moment.kind, self.leg.open
+        takes = open_.takes if open_ is not None and open_.kind == "input" else frozenset({"dtmf", "speech"})
+        problem = ""
+        if self.leg.is_over:
+            problem = "the call is over; call again"
+        elif len(self.done) >= MOST_STEPS:
+            problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
+        else:
+            match step:
+                case HearStep() | UntilStep() | EndStep():
+                    problem = f"`{step.word}` says what a scenario expects; nobody does it"
+                case DialStep() if kind != "dial":
+                    problem = "no phone is ringing now"
+                case DialStep() if not self._rings(step.party.to):
+                    problem = f"{self.where.address} is dialled, and not {step.party.to}"
+                case RecordStep() if kind != "record":
+                    problem = "nothing is recorded now"
+                case SilenceStep() if kind not in ("input", "record"):
+                    problem = "nobody waits for the caller now; let time pass"
+                case WaitStep() if step.seconds > LONGEST_S:
+                    problem = "an hour is the most that a caller waits at once"
+                case PressStep() if "dtmf" not in takes:
+                    problem = "keys are not accepted here; say something"
+                case SpeakStep() if "speech" not in takes:
+                    problem = "speech is not accepted here; press keys"
+        if problem:
+            raise CannotDo(problem)
+
+    def _rings(self, address: str) -> bool:
+        return not address or same_address(address, self.where.address)
+
+    def _addressed(self, step: ScriptStep) -> ScriptStep:
+        """The step with the address that is dialled."""
+        if not isinstance(step, DialStep) or self.moment.waited is None:
+            return step
+        return DialStep(party=step.party.model_copy(update={"to": self.moment.waited.address}))
+
+    async def _perform(self, step: ScriptStep) -> None:
+        """Do what the caller or a dialled party does now."""
+        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited), self.where)
+        if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
+            self.lost.add(len(self.leg.transcript))
+        with suppress(CallIsOver):
+            await self.placed.perform(step)
+        self._acted_at = self.leg.at
+
+    async def _wait(self, seconds: float) -> None:
+        """Let time pass, at most to where another party is dialled, of which a step says what happens."""
+        begun, until = self.leg.at, round(self.leg.at + seconds, 3)
+        dialled = self.moment.waited if self.moment.kind == "dial" else None
+        if self.moment.kind != "until":  # a `wait` begins only after what a `hear` before it names
+            self._hear_out(self.moment)
+        while not self.leg.is_over and self.leg.at < until:
+            next_at = self.next_at
+            self.moment = await self.leg.listen(until=until if next_at is None else min(next_at, until))
+            if self.moment.kind == "dial" and self.moment.waited is not dialled:
+                break
+        self.script.append(WaitStep(seconds=round(self.leg.at - begun, 3)))
+        self._written = len(self.leg.transcript)
+        self._awaited = self.leg.waited
+        self._waits_at = self.leg.at
+
+    # the script
+
+    def _note(self, step: ScriptStep, moment: CallMoment, where: Where) -> None:
+        """Write a step down that is done at a moment; keys that continue an input extend the step before."""
+        self.done.append(Done(step, where, round(max(moment.at - self._acted_at, 0.0), 3)))
+        last = self.script[-1] if self.script else None
+        is_continued = self._pressed is not None and self._pressed is self.leg.open
+        if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
+            self.script[-1] = last.model_copy(update={"keys": last.keys + step.keys})
+            self._thought_s += self.leg.at - self._key_at - BETWEEN_KEYS_S
+        else:
+            self._hear_out(moment)
+            self.script.append(self._timed(step, moment))
+        self._key_at = moment.at
+        self._pressed = self.leg.open if isinstance(step, PressStep) else None
+
+    def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
+        """The step of a script: with its second where nothing waits for it, without the time that a person takes."""
+        now = round(max(moment.at - self._thought_s, 0.0), 3)
+        is_awaited = moment.kind in ("input", "record")
+        if isinstance(step, HangUpStep):
+            is_clear = self.script and isinstance(self.script[-1], HearStep) and moment.kind in ("input", "dial")
+            return HangUpStep() if is_clear else HangUpStep(when=now)
+        if is_awaited and not isinstance(step, SilenceStep):
+            self._thought_s += moment.at - self._waits_at
+        if isinstance(step, PressStep | SpeakStep):
+            return step.model_copy(update={"at_s": None if is_awaited else now})
+        return step
+
+    def _hear_out(self, moment: CallMoment) -> None:
+        """Write down what was heard up to a moment; what began after an `until` comes later."""
+        for heard in self.leg.transcript[self._written :]:
+            if moment.kind == "until" and heard.at > moment.at:
+                return
+            if heard.kind in SPOKEN and (text := plain(heard.text)):
+                self.script.append(HearStep(texts=(Excerpt(text),)))
+            self._written += 1
+
+
+def _file_of(line: TraceLine) -> str:
+    return line.where.rpartition(":")[0]
+
+
+def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:
+    """What the step of a call asks its caller for; None when it asks for nothing."""
+    flow = flows.get(session.at or session.flow) if session is not None else None
+    step = flow.steps.get(session.step) if flow is not None and session is not None else None
+    if session is None or step is None or step.exit.asked is None:
+        return None
+    return step.exit.asked.in_locale(session.locale)
+
+
+def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
+    """`press 1 (sales) or 2 (support), or say sales or support`, with the phrases as they are written."""
+    dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
+    phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
+    keys: Mapping[str, str] = {}
+    lengths = (1, int(dtmf.get("maxDigits", 4))) if "dtmf" in waited.takes else None
+    listens = "speech" in waited.takes
+    if asked is not None:
+        written = {fold(phrase): phrase for phrase in phrases}
+        firsts = {name: written.get(phrase, phrase) for phrase, name in reversed(list(asked.phrases.items()))}
+        phrases = [firsts[name] for name in dict.fromkeys(asked.phrases.values())]
+        keys, lengths, listens = asked.keys, asked.lengths, asked.free_speech
+    press = ""
+    if keys:
+        press = f"press {_or([f'{key} ({name})' for key, name in keys.items()])}"
+    elif lengths is not None:
+        low, high = lengths
+        end = ", # ends them" if dtmf.get("submitOnHash") else ""
+        press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
+    say = f"{verb} {_or(phrases)}" if phrases else f"{verb} something" if listens else ""
+    return Ways(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
+
+
+def _or(words: Sequence[str]) -> str:
+    shown = [*words[:MOST_SHOWN], "..."] if len(words) > MOST_SHOWN else list(words)
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
