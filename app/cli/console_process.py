@@ -207,6 +207,5 @@ def run_console(
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
-    services = console_services(settings, Served(*served))
-    app = create_console(settings, services, dev=dev, keys=keys, links_since=links_since)
+    app = create_console(settings, console_services(Served(*served)), dev=dev, keys=keys, links_since=links_since)
     ConsoleServer(app).run(sockets=[bound])

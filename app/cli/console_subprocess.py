@@ -12,13 +12,12 @@ from typing import Any, Final
 from app.cli.project import Source
 from app.cli.prove import FoundViolation, faults_of, without_differing
 from app.cli.server_under_test import make_app
-from app.console.services import Act, Decide, HangUp, Message, Press, Silence, Speak
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
 from app.verify.prove.counterexample import WrittenScenario, text_of
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import files_of, read_files
-from app.verify.scenarios.model import Scenario, ScenarioCall, read_scenarios
+from app.verify.scenarios.model import ScenarioCall, read_scenarios
 from app.verify.scenarios.runner import LocalStage, run_suite
 
 MOST_STATES: Final = 50_000
@@ -83,8 +82,8 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
     """The call as the phone of the console plays it; None where the phone cannot."""
     (scenario,), _ = read_scenarios("call.yaml", text_of([written]))
     call, lookups = scenario.call or ScenarioCall(), _lookups(written.body.get("given", {}))
-    acts = _acts(scenario)
-    if lookups is None or acts is None or written.body.get("env") or call.sip or call.user or call.custom_data:
+    is_played = all(map(_plays, scenario.script))
+    if lookups is None or not is_played or written.body.get("env") or call.sip or call.user or call.custom_data:
         return None
     return {
         "flow": call.flow or ("" if call.to else flow),
@@ -92,7 +91,7 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
         "caller": call.from_,
         "made_at": call.made_at.isoformat(),
         "world": {"lookups": lookups},
-        "acts": [act.model_dump() for act in acts],
+        "steps": [step.as_written() for step in scenario.script if not isinstance(step, _UNTIMED)],
     }
 
 
@@ -110,25 +109,10 @@ def _lookups(given: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def _acts(scenario: Scenario) -> list[Act] | None:
-    found: list[Act] = []
-    for step in scenario.script:
-        match step:
-            case steps.PressStep():
-                found.append(Press(keys=step.keys))
-            case steps.SpeakStep() if step.speech.text and not step.speech.error:
-                found.append(Speak(text=step.speech.text, confidence=step.speech.confidence))
-            case steps.SilenceStep():
-                found.append(Silence())
-            case steps.RecordStep():
-                found.append(Message(seconds=step.message.seconds, key=step.message.key))
-            case steps.DialStep() if not step.party.presses:
-                found.append(Decide(outcome=step.party.outcome, talks_s=step.party.talks))
-            case steps.HangUpStep():
-                found.append(HangUp())
-            case _ if not isinstance(step, _UNTIMED):
-                return None
-    return found
+def _plays(step: steps.ScriptStep) -> bool:
+    """Whether the phone can do a step: it shows neither faults nor what dialled parties press."""
+    is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
+    return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))
 
 
 def cover_flows(

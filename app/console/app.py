@@ -22,6 +22,7 @@ from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
+from app.console.phone_call import PhoneServer
 from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
@@ -50,7 +51,7 @@ def create_console(
 
     Args:
         settings: checked already.
-        services: what the console asks of `web` and `verify`.
+        services: what the command line hands over.
         dev: development.
         keys: sign its sessions, and links to it in development; none given: those of the settings.
         links_since: when links that open it may have been made first; None: now.
@@ -72,6 +73,8 @@ def create_console(
         settings.flows, settings.templates, settings.policy().env, settings.python_lookups
     )
     app.state.phone_calls = PhoneCalls(settings)
+    make_app, policy = services.make_app, settings.policy()
+    app.state.phone_server = None if make_app is None else PhoneServer(make_app, policy, settings.flows)
     app.state.pictures = Results(flows.MOST_PICTURES)
     app.state.results = Results(MOST_RESULTS)
     app.state.lists = Results(MOST_RESULTS)

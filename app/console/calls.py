@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -20,10 +20,10 @@ from app.console.conversation import conversation
 from app.console.events import POLL_S, CallChanges
 from app.console.messages import opened_store, shown
 from app.console.pages import render
+from app.console.phone_call import PhoneServer
 from app.console.phone_calls import PhoneCalls
 from app.console.repetition import keep
 from app.console.results import Results
-from app.console.services import CannotPlace, Services
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
@@ -172,14 +172,15 @@ async def keep_call(request: Request, name: str, _: CanChange) -> Response:
     """Write a call into tests/scenarios/, to be played by `ncco test`; 422 with the reason when that cannot be."""
     async with recorded(request) as records:
         timeline = await records.timeline(name)
-    player = cast(Services, request.app.state.services).player
-    if timeline is None or player is None:
-        raise HTTPException(404, "there is no such call" if player else "this console plays no calls")
+    server: PhoneServer | None = request.app.state.phone_server
+    if timeline is None or server is None:
+        raise HTTPException(404, "there is no such call" if server else "this console plays no calls")
     calls: PhoneCalls = request.app.state.phone_calls
     try:
-        kept = await calls.thread.run(keep(timeline, request.app.state.project, player))
-    except (AppError, CannotPlace) as error:
-        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
+        kept = await calls.thread.run(keep(timeline, request.app.state.project, server))
+    except AppError as error:
+        problem = f"{error}; {error.cure}" if error.cure else str(error)
+        return render(request, "call_kept.html", 422, problem=problem, kept=None)
     audit(request, "scenario kept", file=str(kept.path))
     return render(request, "call_kept.html", problem="", kept=kept)
 

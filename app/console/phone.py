@@ -7,31 +7,35 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainValidator
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask
 from app.console.pages import render
-from app.console.phone_call import Done, PhoneCall, Refused
+from app.console.phone_call import PhoneCall, PhoneServer
 from app.console.phone_calls import PhoneCalls
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
-from app.console.phone_world import ChosenAnswers, RealAnswers, World, lookups_of
+from app.console.phone_world import ChosenAnswers, RealAnswers, World
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
-from app.console.services import Act, CannotPlace, Placing, Services
 from app.console.sessions import ConsoleSession
 from app.console.trial_messages import keep_messages
 from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
 from app.service.phone_numbers import digits_of
+from app.verify.kept_call import CannotKeep
+from app.verify.played_call import CannotDo, Done
+from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.model import FROM, YEARS, ScenarioCall
+from app.verify.scenarios.runner import CannotPlace
+from app.verify.scenarios.script import NotAStep, ScriptStep, step_of
 
 router = APIRouter()
 
-YEARS: Final = range(2000, 2101)
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "answers",
     "busy": "is busy",
@@ -45,8 +49,8 @@ KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
 )  # fmt: skip
-CALLER: Final = "447700900123"
-"""The default calling number, which is reserved for fiction."""
+MOST_CHARACTERS: Final = 2_000
+"""Of a step that somebody does."""
 
 
 def _own_call(request: Request, session: CanLook, id_: str) -> PhoneCall:
@@ -69,12 +73,12 @@ class CallRequest(PhoneText):
             later than the text), the called number ("" for that of the flow), who calls; numbers as people write them.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
-        again: the id of a call whose inputs are repeated; "" for none.
+        again: the id of a call whose steps are repeated; "" for none.
     """
 
     flow: str = Field("", max_length=200)
     to: str = Field("", max_length=200)
-    caller: str = Field(CALLER, max_length=200)
+    caller: str = Field(FROM, max_length=200)
     made_at: datetime | None = None
     is_live: bool = False
     world: World = World()
@@ -187,13 +191,13 @@ def _not_live(session: ConsoleSession, source: PhoneText) -> str:
 
 
 def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, object]:
-    definitions = lookups_of(playable.project) if playable.project is not None else {}
+    definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
     return {
         "playable": playable,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": OUTCOMES,
-        "caller": CALLER,
+        "caller": FROM,
         "not_live": _not_live(session, playable.source),
     }
 
@@ -215,17 +219,22 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
         audit(request, "services asked", file=wanted.file)
     call = await _placed(request, session, wanted, playable)
     await calls.add(call)
-    acts: Sequence[Done] = ()
+    steps: Sequence[Done] = ()
     if former is not None:
         async with former.lock:
-            call.former, acts = await asyncio.to_thread(bubbles_of, former), tuple(former.acts)
-    return await _played(request, call, partial(call.begin, acts))
+            call.former, steps = await asyncio.to_thread(bubbles_of, former), tuple(former.done)
+
+    async def begin() -> None:
+        await call.play(0)
+        await call.repeat(steps)
+
+    return await _played(request, call, begin)
 
 
 async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest, playable: Playable) -> PhoneCall:
     """The call that was asked for. Raises HTTPException."""
-    player = cast(Services, request.app.state.services).player
-    if player is None:
+    server: PhoneServer | None = request.app.state.phone_server
+    if server is None:
         raise HTTPException(503, "this console places no calls")
     calls: PhoneCalls = request.app.state.phone_calls
     made_at = wanted.made_at or datetime.now(UTC)
@@ -233,7 +242,7 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
         raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
-    definitions = lookups_of(playable.project) if playable.project is not None else {}
+    definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
     answers = ChosenAnswers(definitions, wanted.world)
     if wanted.is_live:
         answers = RealAnswers(definitions, wanted.world, client=calls.client)
@@ -241,18 +250,16 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
     flow = "" if wanted.to or not names else wanted.flow if wanted.flow in names else names[0]
     line = next((number for each in playable.startable for number in each.numbers), "")
     to = digits_of(wanted.to.strip(), line)
-    placing = Placing(to, digits_of(wanted.caller.strip(), to or line), made_at, flow, wanted.is_live)
+    caller = digits_of(wanted.caller.strip(), to or line)
+    called = ScenarioCall(to=to, from_=caller, made_at=made_at, flow=flow)
     try:
-        if playable.project is None:
-            played = await calls.thread.run(player.place_ncco(playable.ncco, placing))
-        else:
-            folder = request.app.state.project.flows
-            played = await calls.thread.run(player.place(playable.project, placing, answers.of_turn, folder))
+        call = await calls.thread.run(server.place(playable, called, answers))
     except CannotPlace as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(422, f"{error}; {error.cure}") from error
     except AppError as error:
         raise HTTPException(422, f"the call cannot be placed: {error}") from error
-    return PhoneCall(played, session.id, answers, playable, made_at)
+    call.owner = session.id
+    return call
 
 
 async def _played(request: Request, call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Response:
@@ -262,7 +269,7 @@ async def _played(request: Request, call: PhoneCall, playing: Callable[[], Await
     async with call.lock:
         try:
             await calls.thread.run(call.guarded(playing))
-        except Refused as error:
+        except CannotDo as error:
             refused = str(error)
         if request.app.state.dev and (files := request.app.state.settings.recording_files) is not None:
             with suppress(OSError, StoreError):  # a message of a trial call may be missing
@@ -279,26 +286,35 @@ def _shown(request: Request, call: PhoneCall, refused: str) -> Response:
         call=call,
         bubbles=marked(bubbles_of(call), call.former),
         where=call.where,
-        ways=call.line.ways(call.moment, call.observed.session),
+        ways=call.ways(),
         hooks=list(hooks_of(call)),
         outcomes=OUTCOMES,
         refused=refused,
         can_keep=can_keep,
-        not_kept=call.line.blocked() if can_keep else "",
+        not_kept=call.blocked() if can_keep else "",
     )
 
 
-class ActRequest(BaseModel):
-    """What the caller does; `at`: at which second of the call, None for now."""
+def _read_step(value: object) -> ScriptStep:
+    if len(str(value)) > MOST_CHARACTERS:
+        raise ValueError(f"a step has at most {MOST_CHARACTERS} characters")
+    try:
+        return step_of(value)
+    except NotAStep as error:
+        raise ValueError(str(error)) from error
 
-    act: Act
+
+class StepRequest(BaseModel):
+    """What the caller or a dialled party does, as in a script; `at`: at which second of the call, None for now."""
+
+    step: Annotated[ScriptStep, PlainValidator(_read_step)]
     at: float | None = Field(None, ge=0, le=1e6)
 
 
-@router.post("/phone/calls/{id_}/act")
-async def act(request: Request, call: OwnCall, wanted: ActRequest) -> Response:
+@router.post("/phone/calls/{id_}/steps")
+async def do_step(request: Request, call: OwnCall, wanted: StepRequest) -> Response:
     """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
-    return await _played(request, call, partial(call.do, wanted.act, wanted.at))
+    return await _played(request, call, partial(call.do, wanted.step, wanted.at))
 
 
 class AdvanceRequest(BaseModel):
@@ -338,8 +354,8 @@ async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, st
         raise HTTPException(409, f"this call was made with a text that is not saved; {cure}")
     async with call.lock:
         try:
-            kept = await asyncio.to_thread(call.line.keep, call.answers.given, call.observed)
-        except CannotPlace as error:
-            raise HTTPException(409, str(error)) from error
+            kept = await asyncio.to_thread(call.keep)
+        except CannotKeep as error:
+            raise HTTPException(409, f"{error}; {error.cure}") from error
     audit(request, "scenario kept", file=str(kept.path))
     return {"path": str(kept.path), "name": kept.name, "command": kept.command}

@@ -82,7 +82,7 @@ class PhoneCalls:
         for each in ended:
             del self._calls[each.id]
         for each in ended:
-            await self.thread.run(each.line.close())
+            await self.thread.run(each.close())
 
     def find(self, id_: str, owner: str) -> PhoneCall | None:
         """A call of a session; None for any other, and for one that nobody has used for long."""

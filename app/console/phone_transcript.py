@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal, NamedTuple
 
-from app.console.phone_call import PhoneCall, trace_of
 from app.engine import TraceLine
 from app.flow.nodes import Place
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.durations import plain
 from app.simulator.legs import Heard
 from app.store import TurnRow
+from app.verify.played_call import PlayedCall
+from app.verify.scenarios.result import trace_of
 
 _DONE: Final = frozenset({"pressed", "spoke"})
 _DECIDING: Final = frozenset({"decided", "failed", "refused"})
@@ -94,9 +95,9 @@ class PlayedReply(NamedTuple):
         return trace_of(self.turn) if self.turn is not None else ()
 
 
-def turns_of(call: PhoneCall) -> list[PlayedReply]:
+def turns_of(call: PlayedCall) -> list[PlayedReply]:
     """The turns of a call, each with its webhook, by time."""
-    left = list(call.observed.turns)
+    left = list(call.turns)
     found = []
     for delivery in call.leg.log:
         if not delivery.attempts or not delivery.is_played:
@@ -109,7 +110,7 @@ def turns_of(call: PhoneCall) -> list[PlayedReply]:
     return found
 
 
-def bubbles_of(call: PhoneCall) -> list[Bubble]:
+def bubbles_of(call: PlayedCall) -> list[Bubble]:
     """The conversation so far."""
     heard = call.leg.transcript
     times = [_ms(each.at) for each in heard]
@@ -258,12 +259,12 @@ class Explanation(NamedTuple):
     others: Sequence[Exchange]
 
 
-def explain(call: PhoneCall, number: int, base_url: str) -> Explanation:
+def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
     """A turn by its number. Raises IndexError. `base_url`: where the real server is, for curl."""
     turns = turns_of(call)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}
-    session = call.observed.session
+    session = call.session
     is_last = number == len(turns) - 1
     variables = session.variables if session is not None and is_last else {}
     ends = turns[number + 1].delivery.at if not is_last else float("inf")
@@ -280,13 +281,13 @@ def explain(call: PhoneCall, number: int, base_url: str) -> Explanation:
     )
 
 
-def hooks_of(call: PhoneCall) -> Iterator[tuple[str, str, str]]:
+def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
     """The hooks that would have been sent: name, URL and body."""
-    for hook in call.observed.hooks:
+    for hook in call.result.hooks:
         yield hook.name, hook.problem or hook.url, _pretty(hook.body)
 
 
-def _exchange(call: PhoneCall, delivery: WebhookDelivery, base_url: str) -> Exchange:
+def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> Exchange:
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
     own = call.leg.platform.application.answer_url.partition("/webhooks")[0]
     url = request.url.replace(own, base_url, 1) if request.url.startswith(f"{own}/webhooks") else request.url

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from app.console.services import NOBODY
 from app.engine import Lookup, LookupAnswer
-from app.flow.language.lookups import LookupDefinition
-from app.flow.model import Project
 from app.service.lookups import LookupClient, lookups_of_turn
 from app.service.turns import AnswerLookups
 from app.simulator.parties import Outcome
+from app.verify.kept_call import NOBODY
+from app.verify.scenarios.fitting import Definitions
 
 ANYBODY: Final = "*"
 """Among the parties: everybody without an entry."""
@@ -45,13 +43,6 @@ class World(BaseModel):
         return self.parties.get(address, self.parties.get(ANYBODY))
 
 
-def lookups_of(project: Project) -> Mapping[tuple[str, str], LookupDefinition]:
-    """The lookups that the steps of a project ask, by flow and name."""
-    flows = project.flows.values()
-    asked = ((flow.name, each) for flow in flows for step in flow.steps.values() for each in step.asks)
-    return {(flow, each.name): each.definition for flow, each in asked}
-
-
 @dataclass
 class ChosenAnswers:
     """Answers the lookups of a call as a person has chosen; nothing is asked outside.
@@ -60,9 +51,13 @@ class ChosenAnswers:
         given: every lookup with its answer, in order.
     """
 
-    definitions: Mapping[tuple[str, str], LookupDefinition]
+    definitions: Definitions
     world: World
     given: list[tuple[Lookup, LookupAnswer]] = field(default_factory=list)
+
+    def outcome_of(self, address: str) -> Outcome | None:
+        """What a dialled address does; None: the person decides at the dial."""
+        return self.world.outcome(address)
 
     def of_turn(self) -> AnswerLookups:
         """A function that answers the lookups of one turn."""

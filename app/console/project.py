@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from app.errors import AppError
-from app.flow.files import Stamps, read_project, stamps
+from app.flow.files import Stamps, read_project, replace_text, stamps
 from app.flow.issues import FlowIssue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
@@ -193,21 +192,3 @@ def digest_of(text: str) -> str:
 def _read(path: Path) -> str:
     """The text as it was loaded: its line breaks stay, a byte order mark goes."""
     return path.read_bytes().decode("utf-8-sig", errors="replace")
-
-
-def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file so that no reader sees a part of it; its mode stays, or is that of `like`. Raises OSError."""
-    target = path.resolve()  # what a link leads to
-    like = like or target
-    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -10,13 +10,11 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 
-from app.console.phone_call import PhoneCall, Refused, trace_of
+from app.console.phone_call import Kept, PhoneCall, PhoneServer
 from app.console.phone_source import PhoneText, read_source
-from app.console.phone_world import ChosenAnswers, World, lookups_of
+from app.console.phone_world import ChosenAnswers, World
 from app.console.project import ProjectFolder
-from app.console.services import Act, Decide, HangUp, Kept, Message, Placing, Player, Press, Silence, Speak
 from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError
@@ -26,15 +24,31 @@ from app.service.delivery import REFUSED
 from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.simulator.parties import Outcome
 from app.store import Timeline, TurnRow
+from app.verify.played_call import MOST_STEPS, CannotDo
+from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.model import FROM, ScenarioCall
+from app.verify.scenarios.result import trace_of
+from app.verify.scenarios.script import (
+    DialStep,
+    HangUpStep,
+    NotAStep,
+    PressStep,
+    RecordedMessage,
+    RecordStep,
+    ScriptedParty,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    SpokenInput,
+    step_of,
+)
 
-SAMPLE_CALLER: Final = "447700900123"
-"""Calls in place of the caller whose number is not written; reserved for fiction."""
+SAMPLE_CALLER: Final = FROM
+"""Calls in place of the caller whose number is not written."""
 SAMPLE_KEYS: Final = "12345678901234567890"
 SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
-MOST_STEPS: Final = 300
-"""What the caller and the dialled parties may do in a call that is kept."""
 _COMPARED: Final = ("entered", "decided", "failed", "heard")
 _RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
     ("busy", "busy"), ("timeout", "timeout"), ("unanswered", "unanswered"), ("rejected", "rejected"),
@@ -50,7 +64,7 @@ class CannotRepeat(AppError):
 
 
 @dataclass
-class RecordedActs:
+class RecordedSteps:
     """What happened in a call, in order, apart from what the server did.
 
     Attributes:
@@ -59,26 +73,27 @@ class RecordedActs:
         messages: what the caller left on recordings.
     """
 
-    inputs: deque[Act | None]
-    dials: deque[Decide]
-    messages: deque[Message]
+    inputs: deque[ScriptStep | None]
+    dials: deque[DialStep]
+    messages: deque[RecordStep]
 
     @classmethod
-    def of(cls, timeline: Timeline) -> RecordedActs:
+    def of(cls, timeline: Timeline) -> RecordedSteps:
         """Raises CannotRepeat."""
         entries = [entry for entry in entries_of(timeline) if not entry.is_again]
         read = [(entry, recognise(entry.fields)) for entry in entries]
         inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
+        messages = (RecordedMessage(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook))
         try:
             return cls(
                 deque(map(_input_of, inputs)),
                 deque(_dials_of(timeline.call.session.leg, entries)),
-                deque(Message(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook)),
+                deque(RecordStep(message=message) for message in messages),
             )
-        except ValidationError as error:
+        except NotAStep as error:
             raise CannotRepeat("it holds something that cannot be typed or said on the phone") from error
 
-    def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> Act:
+    def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
         """What is done next where the call waits.
 
         Args:
@@ -91,37 +106,39 @@ class RecordedActs:
         if kind == "dial" and self.dials:
             return self.dials.popleft()
         if kind == "record" and (self.messages or self.inputs or self.dials or not is_hung_up):
-            return self.messages.popleft() if self.messages else Silence()
-        return HangUp()
+            return self.messages.popleft() if self.messages else SilenceStep()
+        return HangUpStep()
 
 
-def _input_of(entry: TimelineEntry) -> Act | None:
+def _input_of(entry: TimelineEntry) -> ScriptStep | None:
     webhook = recognise(entry.fields)
     if "not_kept" in entry.fields or not isinstance(webhook, InputWebhook | AnswerWebhook):
         raise CannotRepeat("one of its webhooks could not be read")
     if isinstance(webhook, AnswerWebhook):  # nothing was pressed or said
-        return Silence()
+        return SilenceStep()
     if (webhook.digits or "").startswith(MASKED) or (webhook.results and webhook.results[0].text.startswith(MASKED)):
         return None
     if webhook.digits:
-        return Press(keys=webhook.digits)
+        return step_of({"press": webhook.digits})
     if webhook.results:
         best = webhook.results[0]
-        return Speak(text=best.text, confidence=0.9 if best.confidence is None else best.confidence)
+        return step_of(
+            {"speak": {"text": best.text, "confidence": 0.9 if best.confidence is None else best.confidence}}
+        )
     if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
         raise CannotRepeat("the recogniser of speech failed in it, which the phone cannot play")
-    return Silence()
+    return SilenceStep()
 
 
-def _sample(action: Mapping[str, Any]) -> Act:
+def _sample(action: Mapping[str, Any]) -> ScriptStep:
     """In place of keys or words that are not stored."""
     if "dtmf" not in (action.get("type") or ("dtmf",)):
-        return Speak(text=SAMPLE_WORDS)
+        return SpeakStep(speech=SpokenInput(text=SAMPLE_WORDS))
     most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
-    return Press(keys=SAMPLE_KEYS[:most])
+    return PressStep(keys=SAMPLE_KEYS[:most])
 
 
-def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[Decide]:
+def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
     """What each dialled party did; one that was still ringing in the end decided nothing."""
     events: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
@@ -133,7 +150,7 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[Decide]:
         if outcome is not None:
             durations = (str(entry.fields.get("duration") or "") for entry in of_party)
             talks_s = next((float(each) for each in durations if each.isdecimal() and len(each) < 5), 30.0)
-            yield Decide.model_validate({"outcome": outcome, "talks_s": min(max(talks_s, 1.0), 7200.0)})
+            yield DialStep(party=ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
 
 
 def _seconds(webhook: RecordWebhook) -> float:
@@ -191,14 +208,15 @@ def _way(turns: Sequence[TurnRow]) -> list[tuple[str, str, str]]:
     return [(line.did, line.step, line.what) for line in lines if line.did in _COMPARED]
 
 
-async def keep(timeline: Timeline, folder: ProjectFolder, player: Player) -> Kept:
+async def keep(timeline: Timeline, folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Play a call again, and write it into tests/scenarios/ beside the flows, without anything sensitive.
 
     The number of the caller is written only if the flow takes another way for a sample number.
 
     Raises:
         CannotRepeat: it cannot be played again, or takes another way today.
-        CannotPlace: the scenario cannot be written.
+        CannotPlace: no flow takes it.
+        CannotKeep: the scenario cannot be written.
     """
     try:
         session = from_json(timeline.call.session.state)
@@ -215,33 +233,31 @@ async def keep(timeline: Timeline, folder: ProjectFolder, player: Player) -> Kep
         raise CannotRepeat(f"the flow {session.flow} is no longer in the project, or has errors")
     number = session.call.from_number
     try:
-        return await _keep_as(timeline, SAMPLE_CALLER if number else "", flow.place.file, folder, player)
+        return await _keep_as(timeline, SAMPLE_CALLER if number else "", flow.place.file, folder, server)
     except CannotRepeat:
         if not number or not number.isdecimal():
             raise
-    return await _keep_as(timeline, number, flow.place.file, folder, player)
+    return await _keep_as(timeline, number, flow.place.file, folder, server)
 
 
-async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, player: Player) -> Kept:
+async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Keep it with this caller's number."""
     row, state = timeline.call.session, from_json(timeline.call.session.state)
     playable = read_source(folder, PhoneText(file=file))
     if playable.project is None or not playable.is_ready:
         raise CannotRepeat(f"{file} has errors")
-    acts, left = RecordedActs.of(timeline), defaultdict[str, deque[Mapping[str, Any]]](deque)
-    hides_input = None in acts.inputs
+    steps, left = RecordedSteps.of(timeline), defaultdict[str, deque[Mapping[str, Any]]](deque)
+    hides_input = None in steps.inputs
     for turn in timeline.turns:
         for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
             left[name].append(answer)
-    answers = RecordedAnswers(lookups_of(playable.project), World(), left=left)
+    answers = RecordedAnswers(lookups_of(playable.project.flows.values()), World(), left=left)
     made_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
     named = row.flow if row.id.endswith(f"/{row.flow}") else ""
-    line = await player.place(
-        playable.project, Placing(state.call.to, caller, made_at, named), answers.of_turn, folder.flows
-    )
-    call = PhoneCall(line, "", answers, playable, made_at)
+    called = ScenarioCall(to=state.call.to, from_=caller, made_at=made_at, flow=named)
+    call = await server.place(playable, called, answers)
     try:
-        await call.guarded(partial(_play, call, acts, is_hung_up=not state.is_over))
+        await call.guarded(partial(_play, call, steps, is_hung_up=not state.is_over))
         _require_same(timeline, call, is_sampled=hides_input or answers.is_sampled)
         hidden = {
             "the caller's number": caller == SAMPLE_CALLER,
@@ -250,22 +266,22 @@ async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFo
         }
         samples = ", ".join(what for what, is_hidden in hidden.items() if is_hidden)
         note = f"A recorded call. Samples stand for: {samples}." if samples else "A recorded call."
-        return line.keep(answers.given, call.observed, note)
+        return call.keep(note)
     finally:
-        await line.close()
+        await call.close()
 
 
-async def _play(call: PhoneCall, acts: RecordedActs, *, is_hung_up: bool) -> None:
+async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> None:
     """Do what was done, wherever the call waits."""
     for _ in range(MOST_STEPS):
         await call.play()
         if call.leg.is_over:
             return
         waited = call.moment.waited
-        act = acts.take(call.moment.kind, waited.action if waited is not None else {}, is_hung_up=is_hung_up)
+        step = steps.take(call.moment.kind, waited.action if waited is not None else {}, is_hung_up=is_hung_up)
         try:
-            await call.do(act)
-        except Refused as refused:
+            await call.do(step)
+        except CannotDo as refused:
             raise CannotRepeat(f"today the call goes another way: {refused}") from refused
     raise CannotRepeat(f"more than {MOST_STEPS} things happen in it")
 
@@ -279,8 +295,8 @@ def _require_same(timeline: Timeline, call: PhoneCall, *, is_sampled: bool) -> N
     )
     if call.stopped:
         raise CannotRepeat(call.stopped)
-    session = call.observed.session
-    own = [turn for turn in call.observed.turns if session is not None and turn.session == session.id]
+    session = call.session
+    own = [turn for turn in call.turns if session is not None and turn.session == session.id]
     then, now = _way(timeline.turns), _way(own)
     for index, line in enumerate(then):
         if now[index : index + 1] != [line]:

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Final
 
 from app.console.phone_call import PhoneCall
-from app.console.services import Message
 from app.service.recording_files import RecordingFiles, in_thread, new_recording_id
 from app.service.recordings import about_call, name_of_caller
 from app.store import RecordingRow, Store
+from app.verify.scenarios.script import RecordStep
 
 PREFIX: Final = "phone-"
 """Begins the `uuid` of such a message; Vonage's ids have none."""
@@ -28,9 +28,9 @@ _HERTZ: Final = 220.0
 
 async def keep_messages(call: PhoneCall, store: Store, files: RecordingFiles) -> None:
     """Keep the messages of a call that are not kept yet. Raises OSError (also when it takes too long), StoreError."""
-    left = sum(isinstance(done.act, Message) for done in call.acts)
+    left = sum(isinstance(done.step, RecordStep) for done in call.done)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
-    session = call.observed.session
+    session = call.session
     if not left or session is None or call.playable.project is None:
         return
     for delivery in islice(reported, len(call.kept_messages), left):

@@ -1,4 +1,4 @@
-"""Reads flows/ and templates/ from disk; no other module of `app.flow` opens a file.
+"""Reads flows/ and templates/ from disk, and replaces a file; no other module of `app.flow` opens a file.
 
 `stamps` detects changes for which the system sends no notification.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -179,3 +180,21 @@ def _stamp(path: str) -> Stamp | None:
         return None
     is_folder = stat.S_ISDIR(found.st_mode)
     return found.st_ino, 0 if is_folder else found.st_mtime_ns, 0 if is_folder else found.st_size
+
+
+def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
+    """Write a file so that no reader sees a part of it; its mode stays, or is that of `like`. Raises OSError."""
+    target = path.resolve()  # what a link leads to
+    like = like or target
+    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

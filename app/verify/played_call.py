@@ -33,15 +33,13 @@ from app.verify.scenarios.script import (
     HangUpStep,
     HearStep,
     PressStep,
-    RecordStep,
     ScriptedParty,
     ScriptStep,
     SilenceStep,
     SpeakStep,
-    UntilStep,
     WaitStep,
 )
-from app.verify.scenarios.server import PlacedCall, same_address
+from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 MOST_STEPS: Final = 300
@@ -142,7 +140,7 @@ class PlayedCall:
     @property
     def leg(self) -> Leg:
         """The caller's leg."""
-        return self.placed.call
+        return self.placed.leg
 
     @property
     def session(self) -> Session | None:
@@ -319,36 +317,15 @@ class PlayedCall:
 
     def _require_possible(self, step: ScriptStep) -> None:
         """Raises CannotDo."""
-        kind, open_ = self.moment.kind, self.leg.open
-        takes = open_.takes if open_ is not None and open_.kind == "input" else frozenset({"dtmf", "speech"})
-        problem = ""
+        problem = step.problem_at(self.moment, self.leg)
         if self.leg.is_over:
             problem = "the call is over; call again"
         elif len(self.done) >= MOST_STEPS:
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
-        else:
-            match step:
-                case HearStep() | UntilStep() | EndStep():
-                    problem = f"`{step.word}` says what a scenario expects; nobody does it"
-                case DialStep() if kind != "dial":
-                    problem = "no phone is ringing now"
-                case DialStep() if not self._rings(step.party.to):
-                    problem = f"{self.where.address} is dialled, and not {step.party.to}"
-                case RecordStep() if kind != "record":
-                    problem = "nothing is recorded now"
-                case SilenceStep() if kind not in ("input", "record"):
-                    problem = "nobody waits for the caller now; let time pass"
-                case WaitStep() if step.seconds > LONGEST_S:
-                    problem = "an hour is the most that a caller waits at once"
-                case PressStep() if "dtmf" not in takes:
-                    problem = "keys are not accepted here; say something"
-                case SpeakStep() if "speech" not in takes:
-                    problem = "speech is not accepted here; press keys"
+        elif isinstance(step, WaitStep) and step.seconds > LONGEST_S:
+            problem = "an hour is the most that a caller waits at once"
         if problem:
             raise CannotDo(problem)
-
-    def _rings(self, address: str) -> bool:
-        return not address or same_address(address, self.where.address)
 
     def _addressed(self, step: ScriptStep) -> ScriptStep:
         """The step with the address that is dialled."""
@@ -362,7 +339,7 @@ class PlayedCall:
         if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
             self.lost.add(len(self.leg.transcript))
         with suppress(CallIsOver):
-            await self.placed.perform(step)
+            await step.perform(self.placed)
         self._acted_at = self.leg.at
 
     async def _wait(self, seconds: float) -> None:

@@ -50,7 +50,7 @@ class TerminalCall:
 
     def __init__(self, line: PlacedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None) -> None:
         self._line = line
-        self._call = line.call
+        self._call = line.leg
         self._prompt = prompt
         self._screen = screen
         self._stage = stage

@@ -16,12 +16,12 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 
 from app.cli.simulate.screen import INDENT, Screen
-from app.console.services import NOBODY
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.turns import AnswerLookups
+from app.verify.kept_call import NOBODY
 from app.verify.scenarios.fitting import lookups_of
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun, read_text
-from app.console.project import replace_text
-from app.console.services import NOBODY
 from app.engine import Lookup, LookupAnswer
-from app.flow.files import SUFFIXES
+from app.flow.files import SUFFIXES, replace_text
 from app.flow.language.lookups import LookupDefinition
 from app.simulator.durations import plain
 from app.simulator.legs import CallMoment, Leg
 from app.store import HookRow
+from app.verify.kept_call import NOBODY
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.fitting import Definitions

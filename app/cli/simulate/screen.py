@@ -158,17 +158,17 @@ class Screen:
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
     """What the server did wrong, each when the platform noticed it, and what it should not do; what others hear."""
     for delivery in line.vonage.log:
-        at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.call.zero_ms / 1000
+        at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):
             yield noted(at, 1, ("fault", id(delivery)), problem, "red")
         if delivery.is_over and not is_local:
             yield from (noted(at, 1, advice, advice, "yellow") for advice in warnings_of(delivery))
-    for other in line.call.dialled:
+    for other in line.leg.dialled:
         if other.problem:
-            yield noted(line.call.at, 1, ("problem", other.uuid), other.problem, "red")
+            yield noted(line.leg.at, 1, ("problem", other.uuid), other.problem, "red")
         for number, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
-                own = replace(heard, at=heard.at + line.call.at - other.at)
+                own = replace(heard, at=heard.at + line.leg.at - other.at)
                 yield News(own.at, 4, (other.uuid, number), f"{entry(own)}  (the called party)", "dim")
 
 

@@ -29,12 +29,12 @@ export function send(path, data) {
   return requests;
 }
 
-/** Do something now; false when that was not possible. A voice that is late behind the call is cut off. */
-export async function act(what) {
+/** Do now what a step of a script says; false when that was not possible. A voice that is late behind the call is cut off. */
+export async function act(step) {
   if (!call) return false;
   succeed("act");
   if (call.moment !== "until") voice.stop();
-  return send(`/phone/calls/${call.id}/act`, { act: what, at: now() });
+  return send(`/phone/calls/${call.id}/steps`, { step, at: now() });
 }
 
 /** Play on to where the caller is waited for. */
@@ -145,7 +145,7 @@ function tick() {
 connectMicrophone({
   heard(text, confidence) {
     call.listens = ""; // until the reply says what is waited for
-    act({ kind: "speak", text, confidence });
+    act({ speak: { text, confidence } });
   },
   speaking: (isSpeaking) => stopClock("speech", isSpeaking),
 });

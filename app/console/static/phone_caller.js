@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 
 function press(key) {
   if (!call || call.isOver) return;
-  act({ kind: "press", keys: key });
+  act({ press: key });
   const { classList } = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   classList.add("pressed");
   setTimeout(() => classList.remove("pressed"), 150);
@@ -31,8 +31,8 @@ $("phone").addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   const { key, outcome, message } = button?.dataset ?? {};
   if (key) press(key);
-  if (outcome) actBy(button, { kind: "decide", outcome });
-  if (message !== undefined && $("seconds").reportValidity()) actBy(button, { kind: "message", seconds: $("seconds").valueAsNumber, key: message });
+  if (outcome) actBy(button, { dial: { outcome } });
+  if (message !== undefined && $("seconds").reportValidity()) actBy(button, { record: { seconds: $("seconds").valueAsNumber, key: message } });
 });
 
 $("speak").addEventListener("submit", async (event) => {
@@ -40,11 +40,11 @@ $("speak").addEventListener("submit", async (event) => {
   const text = $("said").value.trim();
   if (!text) return;
   $("said").value = "";
-  const isDone = await act({ kind: "speak", text, confidence: $("confidence").valueAsNumber });
+  const isDone = await act({ speak: { text, confidence: $("confidence").valueAsNumber } });
   if (!isDone && !$("said").value) $("said").value = text;
 });
 
-$("silence").addEventListener("click", () => act({ kind: "silence" }));
-$("hangup").addEventListener("click", () => act({ kind: "hangup" }));
+$("silence").addEventListener("click", () => act("silence"));
+$("hangup").addEventListener("click", () => act("hangup"));
 $("skip").addEventListener("click", skip);
 $("hold").addEventListener("click", hold);

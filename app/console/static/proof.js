@@ -29,13 +29,13 @@ result.addEventListener("click", async ({ target }) => {
 });
 
 /** Place the call, do what its caller does, each time where the caller is waited for, and show it on the phone. */
-async function play({ acts, ...call }) {
+async function play({ steps, ...call }) {
   const { file, flow } = button.dataset;
   const shown = new DOMParser().parseFromString(await post("/phone/calls", { file, ...call }), "text/html");
   const { call: id } = shown.getElementById("call-state").dataset;
-  for (const act of acts) {
+  for (const step of steps) {
     await post(`/phone/calls/${id}/advance`, { at: null });
-    await post(`/phone/calls/${id}/act`, { act, at: null });
+    await post(`/phone/calls/${id}/steps`, { step, at: null });
   }
   await post(`/phone/calls/${id}/advance`, { at: null });
   location.assign(`/phone?${new URLSearchParams({ flow, call: id })}`);

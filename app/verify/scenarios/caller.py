@@ -13,8 +13,8 @@ from app.simulator.parties import Behaviour, Parties
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.script import DialStep, ScriptStep
-from app.verify.scenarios.server import PlacedCall, same_address
+from app.verify.scenarios.script import DialStep, ScriptStep, same_address
+from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
@@ -61,7 +61,7 @@ class Caller:
 
     def __init__(self, line: PlacedCall, result: Result) -> None:
         self._line = line
-        self._call = line.call
+        self._call = line.leg
         self._parties = line.vonage.parties
         self._result = result
         self._listener = PromptListener()
@@ -97,21 +97,27 @@ class Caller:
                     await self._wait(step)
                 case script.EndStep():
                     await self._end(step)
-                case script.PressStep():
-                    await self._reach_input(step, f"press {step.keys}", "dtmf", "keys")
-                case script.SpeakStep():
-                    await self._reach_input(step, "speak", "speech", "speech")
-                case script.SilenceStep():
-                    await self._ready(step.place, "let anything time out", ("input", "record"))
-                case script.RecordStep():
-                    await self._ready(step.place, "leave a recording", ("record",))
-                case DialStep():
-                    await self._reach_dial(step)
-                case script.HangUpStep():
-                    await self._reach_hang_up(step)
-            await self._line.perform(step)
+                case _:
+                    await self._reach_moment(step)
+                    await step.perform(self._line)
         except CallIsOver as over:
             raise self._differs(step.place, str(over)) from over
+
+    async def _reach_moment(self, step: ScriptStep) -> None:
+        """Continue to where somebody can do what a step says."""
+        match step:
+            case script.PressStep():
+                await self._reach_input(step, f"press {step.keys}", "dtmf", "keys")
+            case script.SpeakStep():
+                await self._reach_input(step, "speak", "speech", "speech")
+            case script.SilenceStep():
+                await self._ready(step.place, "let anything time out", ("input", "record"))
+            case script.RecordStep():
+                await self._ready(step.place, "leave a recording", ("record",))
+            case DialStep():
+                await self._reach_dial(step)
+            case script.HangUpStep():
+                await self._reach_hang_up(step)
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         """A difference at this moment of the call."""

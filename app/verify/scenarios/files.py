@@ -58,10 +58,11 @@ def project_of(path: Path) -> Path | None:
 
 def read_files(paths: Iterable[Path]) -> tuple[ScenarioFile, ...]:
     """Each file with its scenarios and issues; S110 for a file that cannot be read."""
-    return tuple(_read(path) for path in paths)
+    return tuple(read_file(path) for path in paths)
 
 
-def _read(path: Path) -> ScenarioFile:
+def read_file(path: Path) -> ScenarioFile:
+    """A file with its scenarios and issues; S110 when it cannot be read."""
     name = path.as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig")

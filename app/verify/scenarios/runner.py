@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from app.engine.session import from_json
+from app.errors import AppError
 from app.flow.grammar.reader import Reader
 from app.flow.issues import FlowIssue, by_place
 from app.flow.model import Flow, Project
@@ -67,6 +68,14 @@ MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], 
 It is passed in because `verify` does not import `web`."""
 
 
+class CannotPlace(AppError):
+    """No flow takes the call, or it is not clear which."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.cure = cure
+
+
 class LocalCall(PlacedCall):
     """A call to the server in this process. Its sessions, hooks and log can be seen, too."""
 
@@ -89,7 +98,7 @@ class LocalCall(PlacedCall):
         result.records = tuple(
             [SessionRecord(own, turns, await store.statuses(own.id, own.turn)) for own, turns in sessions]
         )
-        zero_ms = round(self.vonage.clock.at(self.call.zero_ms).timestamp() * 1000)
+        zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
         result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
         hooks = sorted(await store.hooks(_MOST_HOOKS), key=lambda row: row.created_at)
         for row in hooks:
@@ -260,9 +269,9 @@ class RemoteStage:
         async with HttpServer(self._transport) as http:
             placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
             await placed.place(call)
-            attempts = [attempt for each in placed.call.log if each.kind == "answer" for attempt in each.attempts]
+            attempts = [attempt for each in placed.leg.log if each.kind == "answer" for attempt in each.attempts]
             failures = {attempt.response.failure for attempt in attempts}
-            if not placed.call.is_answered and failures <= {"closed", "connect timeout"}:
+            if not placed.leg.is_answered and failures <= {"closed", "connect timeout"}:
                 raise NoServer(attempts[0].request.url.partition("?")[0])
             yield placed
 
@@ -274,7 +283,7 @@ class RemoteStage:
         result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}))
         async with self.ring(scenario, conditions) as placed:
             await _play(scenario, conditions, placed, result)
-        warnings = dict.fromkeys(text for sent in placed.call.log for text in warnings_of(sent))
+        warnings = dict.fromkeys(text for sent in placed.leg.log for text in warnings_of(sent))
         result.notes = (*placed.problems, *warnings)
         if not self.application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
@@ -304,6 +313,15 @@ class RemoteStage:
 
 Stage: TypeAlias = LocalStage | RemoteStage
 """The server that scenarios are played against."""
+
+
+def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
+    """The call with its number and flow. Raises CannotPlace."""
+    reader = ScenarioReader()
+    fit = stage.fit_call(call, reader)
+    for issue in reader.issues:
+        raise CannotPlace(issue.message, issue.cure)
+    return fit
 
 
 async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:

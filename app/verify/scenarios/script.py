@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field
 
+from app.errors import AppError
 from app.flow.grammar.base import ReadWith
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Fields, Reader
-from app.flow.nodes import Map, Node, Place, Text
+from app.flow.issues import FlowIssue
+from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.source import read_yaml
 from app.ncco.suggest import nearest
 from app.simulator.durations import plain
 from app.simulator.parties import Behaviour, Outcome, Words
@@ -19,16 +22,23 @@ from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
     KEYS,
+    NOWHERE,
     SECONDS,
     Excerpt,
     ScenarioModel,
+    ScenarioReader,
     json_of,
     listed,
+    node_of,
     read_as,
     read_keys,
     read_word,
     seconds_of,
 )
+
+if TYPE_CHECKING:
+    from app.simulator.legs import CallMoment, Leg
+    from app.verify.scenarios.server import PlacedCall
 
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
@@ -40,10 +50,23 @@ STATUSES: Final = (
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text that is taken for an address rather than an outcome; an app user needs `to`."""
+_EXPECTED: Final = "this says what a scenario expects; nobody does it"
+_NO_WORD: Final = re.compile(r"[^\w ]")
 SURE: Final = 0.9
 """The default confidence of speech."""
 UNSURE: Final = 0.5
 """The default confidence of an alternative."""
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two numbers or URIs are the same, however they are written."""
+    plain_one, plain_other = (each.removeprefix("+").replace(" ", "").lower() for each in (one, other))
+    return plain_one == plain_other
+
+
+def _takes(kind: str, leg: Leg) -> bool:
+    """Whether the input that is open takes keys (`dtmf`) or speech; without one, nobody says."""
+    return leg.open is None or leg.open.kind != "input" or kind in leg.open.takes
 
 
 class ScriptStep(ScenarioModel):
@@ -65,6 +88,18 @@ class ScriptStep(ScenarioModel):
     def moment_s(self) -> float | None:
         """Seconds after the answer at which it is done, even in the midst of a prompt; None: in its turn."""
         return None
+
+    @property
+    def deed(self) -> str:
+        """What the caller does, as part of a sentence; "" if nothing."""
+        return ""
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """Why nobody can do it at a moment of a call; "" if somebody can."""
+        return ""
+
+    async def perform(self, call: PlacedCall) -> None:
+        """Do it now. Raises CallIsOver."""
 
     @classmethod
     def is_alone(cls) -> bool:
@@ -94,6 +129,10 @@ class HearStep(ScriptStep):
         """A `hear` without a text, which matches anything."""
         return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
 
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return _EXPECTED
+
     def as_written(self) -> Any:
         """See `ScenarioModel`."""
         texts = [excerpt.text or "?" for excerpt in self.texts]
@@ -114,6 +153,19 @@ class PressStep(ScriptStep):
     def moment_s(self) -> float | None:
         """See `ScriptStep`."""
         return self.at_s
+
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        return f"presses {self.keys}"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return "" if _takes("dtmf", leg) else "keys are not accepted here; say something"
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.press(self.keys)
 
 
 class Alternative(ScenarioModel):
@@ -162,6 +214,19 @@ class SpeakStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s
 
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        return f"says {_NO_WORD.sub(' ', self.speech.text)[:30].strip()}"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return "" if _takes("speech", leg) else "speech is not accepted here; press keys"
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.speak(*self.speech.results, error=self.speech.error)
+
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
         """See `FlowModel.build`; a text or an error is required."""
@@ -178,6 +243,19 @@ class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
+
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        return "is silent"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return "" if moment.kind in ("input", "record") else "nobody waits for the caller now; let time pass"
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.silence()
 
 
 class Spoken(ScenarioModel):
@@ -235,6 +313,24 @@ class DialStep(ScriptStep):
     party: ScriptedParty = Field(ScriptedParty(), alias="dial")
     """who is dialled next, and the result"""
 
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        to, outcome = self.party.to, self.party.outcome
+        return f"reaches {to}" if outcome == "completed" else f"dials {to} ({outcome})"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        address = moment.waited.address if moment.waited is not None else ""
+        if moment.kind != "dial":
+            return "no phone is ringing now"
+        is_other = self.party.to and not same_address(self.party.to, address)
+        return f"{address} is dialled, and not {self.party.to}" if is_other else ""
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.decide(self.party.behaviour)
+
 
 class RecordedMessage(ScenarioModel):
     """What the caller leaves on a recording."""
@@ -252,6 +348,23 @@ class RecordStep(ScriptStep):
     word: ClassVar = "record"
 
     message: RecordedMessage = Field(RecordedMessage(), alias="record")
+
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        return "leaves a message"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return "" if moment.kind == "record" else "nothing is recorded now"
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.speak(seconds=self.message.seconds)
+        if self.message.key:
+            await call.leg.press(self.message.key)
+        elif (await call.leg.hear()).kind == "record":
+            await call.leg.silence()
 
 
 class WaitStep(ScriptStep):
@@ -273,6 +386,10 @@ class UntilStep(ScriptStep):
     text: Annotated[str, ReadWith(_read_until, TEXT)] = Field(alias="until")
     """the caller does nothing until this is heard; a part of it is enough"""
 
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return _EXPECTED
+
 
 _read_moment = read_as(lambda text: text if text == "now" else seconds_of(text), "write now, or seconds, such as 12s")
 
@@ -291,11 +408,24 @@ class HangUpStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s if self.when == "now" else self.when
 
+    @property
+    def deed(self) -> str:
+        """See `ScriptStep`."""
+        return "hangs up"
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.leg.hang_up()
+
 
 class EndStep(ScriptStep):
     """The call ends by itself, and nothing more is heard."""
 
     word: ClassVar = "end"
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        """See `ScriptStep`."""
+        return _EXPECTED
 
 
 def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
@@ -315,6 +445,10 @@ class EventStep(ScriptStep):
     payload: Annotated[Mapping[str, Any], ReadWith(_read_event, ANY_MAP)] = Field(alias="event")
     """the fields of a webhook"""
 
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        await call.vonage.send_event(call.leg, self.payload)
+
 
 class FaultStep(ScriptStep):
     """A fault of the next webhook whose reply is played.
@@ -328,6 +462,10 @@ class FaultStep(ScriptStep):
 
     fault: FaultKind
     """what goes wrong with the next webhook whose reply is played"""
+
+    async def perform(self, call: PlacedCall) -> None:
+        """See `ScriptStep`."""
+        call.network.pending_faults.append(self.fault)
 
 
 KINDS: Final = (
@@ -367,6 +505,43 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         key = node.entries[0].key
         reader.report("S102", key.place, f'a script has no "{key.value}"', _cure(key.value))
     return None
+
+
+class NotAStep(AppError):
+    """What somebody has written is not a step; the message says what to write instead."""
+
+
+def step_of(value: object) -> ScriptStep:
+    """A step from plain values, as YAML or JSON has them: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
+    return _only_step(node_of(value), [])
+
+
+def step_of_line(line: str) -> ScriptStep:
+    """A step as a line of a script, also without the colon, and with quotes only where braces begin the value.
+
+    Raises NotAStep.
+    """
+    found = _TYPED.fullmatch(line)
+    if found is None or found["word"] not in STEPS:
+        return _only_step(*read_yaml("", line))
+    word, (value, issues) = Text(found["word"], NOWHERE), _typed_value(found["value"])
+    return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
+
+
+_TYPED: Final = re.compile(r"(?:- +)?(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
+
+
+def _typed_value(text: str) -> tuple[Node | None, list[FlowIssue]]:
+    return read_yaml("", text) if text[0] in "{[\"'" else (Text(text.strip(), NOWHERE, quoted=True), [])
+
+
+def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:
+    reader = ScenarioReader(issues=list(issues))
+    step = _read_step(node, reader) if node is not None and not reader.issues else None
+    if step is None or reader.issues:
+        first = reader.issues[0]
+        raise NotAStep(f"{first.message}; {first.cure}")
+    return step
 
 
 def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:

@@ -22,18 +22,7 @@ from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, Webho
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.script import (
-    DialStep,
-    EventStep,
-    FaultKind,
-    FaultStep,
-    HangUpStep,
-    PressStep,
-    RecordStep,
-    ScriptStep,
-    SilenceStep,
-    SpeakStep,
-)
+from app.verify.scenarios.script import FaultKind
 
 
 class NoServer(AppError):
@@ -93,10 +82,10 @@ class PlacedCall:
         seed: determines its ids.
 
     Attributes:
-        call: the leg of the caller, once the call is placed.
+        leg: of the caller, once the call is placed.
     """
 
-    call: Leg
+    leg: Leg
 
     def __init__(
         self,
@@ -117,7 +106,7 @@ class PlacedCall:
         numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
         is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
         kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
-        self.call = await self.vonage.call(
+        self.leg = await self.vonage.call(
             call.to or numbers[0],
             None if call.user else call.from_,
             endpoint_type=call.endpoint_type or kind,
@@ -126,51 +115,21 @@ class PlacedCall:
             custom_data=call.custom_data,
         )
 
-    async def perform(self, step: ScriptStep) -> None:
-        """Do now what a step says; nothing for a step that only waits or expects something. Raises CallIsOver."""
-        match step:
-            case PressStep():
-                await self.call.press(step.keys)
-            case SpeakStep():
-                await self.call.speak(*step.speech.results, error=step.speech.error)
-            case SilenceStep():
-                await self.call.silence()
-            case RecordStep():
-                await self.call.speak(seconds=step.message.seconds)
-                if step.message.key:
-                    await self.call.press(step.message.key)
-                elif (await self.call.hear()).kind == "record":
-                    await self.call.silence()
-            case DialStep():
-                await self.call.decide(step.party.behaviour)
-            case HangUpStep():
-                await self.call.hang_up()
-            case EventStep():
-                await self.vonage.send_event(self.call, step.payload)
-            case FaultStep():
-                self.network.pending_faults.append(step.fault)
-
     async def observe(self, result: Result) -> None:
         """Copy everything observed so far into the result."""
-        call = self.call
-        result.transcript = call.transcript
-        result.called = tuple(other.transcript for other in call.dialled)
-        result.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
-        result.is_answered, result.performed = call.is_answered, tuple(call.performed)
-        result.webhooks = tuple(sent for sent in call.log if sent.attempts)
-        result.answered_s = call.zero_ms / 1000
+        leg = self.leg
+        result.transcript = leg.transcript
+        result.called = tuple(other.transcript for other in leg.dialled)
+        result.seconds = max((heard.at for heard in leg.transcript if heard.kind in ("ended", "hung up")), default=0.0)
+        result.is_answered, result.performed = leg.is_answered, tuple(leg.performed)
+        result.webhooks = tuple(sent for sent in leg.log if sent.attempts)
+        result.answered_s = leg.zero_ms / 1000
 
     @property
     def problems(self) -> Iterator[str]:
         """NCCOs that the platform could not play, and parties that it could not dial."""
-        yield from filter(None, map(problem_of, self.call.log))
-        yield from (other.problem for other in self.call.dialled if other.problem)
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two numbers or URIs are the same, however they are written."""
-    plain = (address.removeprefix("+").replace(" ", "").lower() for address in (one, other))
-    return next(plain) == next(plain)
+        yield from filter(None, map(problem_of, self.leg.log))
+        yield from (other.problem for other in self.leg.dialled if other.problem)
 
 
 def problem_of(delivery: WebhookDelivery) -> str:

@@ -130,6 +130,16 @@ def json_of(node: Node) -> Any:
     return json.loads(node.value) if is_typed else node.value
 
 
+def node_of(value: object) -> Node:
+    """Plain values as a node: the opposite of `json_of`."""
+    if isinstance(value, Mapping):
+        entries = (Entry(Text(str(name), NOWHERE), node_of(each)) for name, each in value.items())
+        return Map(tuple(entries), NOWHERE)
+    if isinstance(value, list | tuple):
+        return Seq(tuple(map(node_of, value)), NOWHERE)
+    return Text(str(value), NOWHERE)
+
+
 def read_json(node: Node, what: str, reader: Reader) -> Any:
     """Anything, as JSON."""
     return json_of(node)

@@ -43,8 +43,7 @@ def settings_for(project: Path, **more: Any) -> Settings:
 
 def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
     """The console of a project, in development."""
-    settings = settings_for(project, **more)
-    return create_console(settings, console_services(settings), dev=True)
+    return create_console(settings_for(project, **more), console_services(), dev=True)
 
 
 class SameProcess:

@@ -179,20 +179,20 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
         found = re.search(r'data-play="([^"]*)"', page)
         assert found, page
         wanted = json.loads(html.unescape(found[1]))
-        acts = wanted.pop("acts")
+        steps = wanted.pop("steps")
         answer = await client.post("/phone/calls", json={"file": "flows/main.yaml", **wanted})
         call = re.search(r'data-call="([^"]*)"', answer.text)
         assert call, answer.text
-        for act in acts:
+        for step in steps:
             await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
-            await client.post(f"/phone/calls/{call[1]}/act", json={"act": act})
+            await client.post(f"/phone/calls/{call[1]}/steps", json={"step": step})
         answer = await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
     await app.state.prover.close()
 
     assert "main is refuted" in words(page)
     assert "dead_end, flows/main.yaml line 11" in words(page)
     assert "For sales, press 1. press 1 the called party: busy" in words(page)
-    assert ["press", "decide"] == [act["kind"] for act in acts]
+    assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
     assert 'data-over="true"' in answer.text
 
 

@@ -57,8 +57,8 @@ class Phone:
         assert found is not None, self.shown
         return html.unescape(found[1])
 
-    async def act(self, kind: str, at: float | None = None, **more: Any) -> None:
-        reply = await self.post(f"/phone/calls/{self.id}/act", act={"kind": kind, **more}, at=at)
+    async def do(self, step: object, at: float | None = None) -> None:
+        reply = await self.post(f"/phone/calls/{self.id}/steps", step=step, at=at)
         assert reply.status_code == 200, reply.text
 
     async def skip(self) -> None:
@@ -115,7 +115,7 @@ async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone)
 
 async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     await phone.call(to="+44 (0)20 7946-0001", caller="07700 900456", world={"parties": {"*": "timeout"}})
-    await phone.act("press", at=5.0, keys="1")
+    await phone.do({"press": "1"}, at=5.0)
     await phone.skip()
     assert "record" == phone.state("moment")
     explained = html.unescape((await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text)
@@ -125,7 +125,7 @@ async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
 
 async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(phone: Phone) -> None:
     await phone.call()
-    await phone.act("press", at=5.0, keys="2")
+    await phone.do({"press": "2"}, at=5.0)
     assert "cut short after 2.7 s" in phone.shown
     assert phone.bubbles[-3:] == [
         "2",
@@ -140,7 +140,7 @@ async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(pho
 
 async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
     await phone.call()
-    await phone.act("press", at=1.0, keys="1")
+    await phone.do({"press": "1"}, at=1.0)
     assert "nothing listens now" in phone.shown
     await phone.skip()
     assert phone.state("step") == "menu"
@@ -148,16 +148,16 @@ async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
 
 async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
     await phone.call()
-    await phone.act("speak", at=4.0, text="sales", confidence=0.8)
+    await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
     await phone.skip()
     assert phone.state("moment") == "dial"
     assert "447700900111 rings" in phone.shown
-    await phone.act("decide", outcome="busy")
+    await phone.do({"dial": {"outcome": "busy"}})
     assert "You chose: is busy." in phone.shown
     await phone.skip()
     assert "You chose" not in phone.shown
     assert phone.state("moment") == "record"
-    await phone.act("message", seconds=4, key="#")
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
     await phone.skip()
     assert phone.state("over") == "true"
     assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
@@ -167,10 +167,10 @@ async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone:
 
 async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -> None:
     await phone.call(world={"parties": {"*": "busy"}})
-    await phone.act("press", at=3.0, keys="0")
+    await phone.do({"press": "0"}, at=3.0)
     await phone.skip()
     assert phone.state("moment") == "record"
-    await phone.act("silence")
+    await phone.do("silence")
     await phone.skip()
     assert phone.state("over") == "true"
     assert "No message was left" in phone.shown
@@ -178,11 +178,11 @@ async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -
 
 async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
     await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
-    await phone.act("press", at=3.0, keys="1")
+    await phone.do({"press": "1"}, at=3.0)
     await phone.skip()
     assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
     await phone.call(world={"parties": {"*": "timeout"}})
-    await phone.act("press", at=3.0, keys="0")
+    await phone.do({"press": "0"}, at=3.0)
     await phone.skip()
     assert "447700900333: timeout → voicemail, reception.yaml line 99" in phone.bubbles
 
@@ -191,7 +191,7 @@ async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Ph
     await phone.call()
     await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
     assert "silent → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
-    await phone.act("silence")
+    await phone.do("silence")
     await phone.skip()
     assert "silent → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
 
@@ -225,9 +225,9 @@ async def test_lookups_answer_what_was_chosen() -> None:
 
 async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:
     await phone.call()
-    await phone.act("press", at=5.0, keys="1")
+    await phone.do({"press": "1"}, at=5.0)
     await phone.skip()
-    await phone.act("decide", outcome="busy")
+    await phone.do({"dial": {"outcome": "busy"}})
     await phone.skip()
     text = (REPOSITORY / "flows/reception.yaml").read_text()
     edited = text.replace("All our sales colleagues are on the phone.", "Everybody in sales is talking.")
@@ -241,15 +241,15 @@ async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_mark
 
 async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
     await phone.call()
-    await phone.act("press", at=5.0, keys="1")
+    await phone.do({"press": "1"}, at=5.0)
     await phone.skip()
-    await phone.act("decide", outcome="busy")
+    await phone.do({"dial": {"outcome": "busy"}})
     await phone.skip()
-    await phone.act("message", seconds=4, key="#")
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
     text = (REPOSITORY / "flows/reception.yaml").read_text().replace("busy: sales_busy", "busy: menu")
     await phone.call(text=text, again=phone.id)
     assert "waits for the caller at step “menu” now; before, it records the caller at step “voicemail”" in phone.shown
-    await phone.act("press", keys="3")
+    await phone.do({"press": "3"})
     assert phone.bubbles[-1].startswith("We are")
 
 
@@ -259,7 +259,7 @@ async def test_a_text_with_errors_is_not_called_and_the_call_before_goes_on(phon
     reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
     assert "This text has 1 error" in reply.text
     assert "data-call" not in reply.text
-    await phone.act("press", at=3.0, keys="1")
+    await phone.do({"press": "1"}, at=3.0)
     assert phone.bubbles[-1] == "Connecting you to sales."
 
 
@@ -276,7 +276,7 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert 'lang="de-DE"' in phone.shown
     assert "Hi there" in phone.bubbles
     await phone.skip()
-    await phone.act("press", keys="1")
+    await phone.do({"press": "1"})
     await phone.skip()
     assert phone.bubbles[-1] == "Bye"
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
@@ -295,11 +295,11 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
 async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:
     phone = own_phone
     await phone.call(made_at=SUNDAY)
-    await phone.act("press", at=5.0, keys="1")
+    await phone.do({"press": "1"}, at=5.0)
     await phone.skip()
-    await phone.act("decide", outcome="busy")
+    await phone.do({"dial": {"outcome": "busy"}})
     await phone.skip()
-    await phone.act("message", seconds=4, key="#")
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
     await phone.skip()
     kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
     assert Path(kept["path"]) == project / "tests/scenarios/reception.yaml"
@@ -309,7 +309,7 @@ async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project
     await phone.call("flows/pin.yaml")
     await phone.skip()
     for key in "2580":
-        await phone.act("press", at=float(phone.state("at")) + 0.5, keys=key)
+        await phone.do({"press": key}, at=float(phone.state("at")) + 0.5)
     assert "Your balance" in phone.bubbles[-1]
     kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
     assert kept["name"] == "a caller presses 2580"
@@ -321,12 +321,12 @@ async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone
     phone = own_phone
     await phone.call()
     await phone.skip()
-    await phone.act("press", at=float(phone.state("at")) + 4, keys="9")
-    await phone.act("press", at=float(phone.state("at")) + 5, keys="1")
+    await phone.do({"press": "9"}, at=float(phone.state("at")) + 4)
+    await phone.do({"press": "1"}, at=float(phone.state("at")) + 5)
     assert "cut short" in phone.shown
     await phone.post(f"/phone/calls/{phone.id}/advance", at=float(phone.state("at")) + 2)
-    await phone.act("decide", outcome="completed")
-    await phone.act("hangup", at=float(phone.state("at")) + 9)
+    await phone.do({"dial": {"outcome": "completed"}})
+    await phone.do("hangup", at=float(phone.state("at")) + 9)
     await phone.post(f"/phone/calls/{phone.id}/keep")
     tested = await asyncio.to_thread(ncco, "test", cwd=project)
     assert tested.exit_code == 0, tested.output
@@ -354,7 +354,7 @@ async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
 ) -> None:
     (project / "tests").write_text("no folder")
     await own_phone.call("flows/pin.yaml")
-    await own_phone.act("hangup")
+    await own_phone.do("hangup")
     assert "true" == own_phone.state("blocked")
     assert f"{project}/tests cannot be written by the server&#39;s user" in own_phone.shown
     assert "keep the call as a scenario" not in own_phone.shown
@@ -423,7 +423,7 @@ async def test_a_flow_that_the_text_no_longer_has_is_not_called(phone: Phone) ->
 
 async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
     await phone.call(caller=HOSTILE)
-    await phone.act("speak", at=4.0, text=HOSTILE)
+    await phone.do({"speak": {"text": HOSTILE}}, at=4.0)
     await phone.skip()
     pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]
     crm = await phone_at("acme")
@@ -479,7 +479,7 @@ def crm_console(project: Path) -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, database_url="memory://")
-    console = create_console(settings, console_services(settings), dev=True)
+    console = create_console(settings, console_services(), dev=True)
     console.state.worker = SameProcess()
     return console
 
@@ -652,19 +652,21 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
 
 async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.call()
-    for act, reason in (
-        ({"kind": "silence"}, "Nobody waits for the caller now"),
-        ({"kind": "message"}, "Nothing is recorded now"),
-        ({"kind": "decide", "outcome": "busy"}, "No phone is ringing now"),
+    for step, reason in (
+        ("silence", "Nobody waits for the caller now"),
+        ("record", "Nothing is recorded now"),
+        ({"dial": "busy"}, "No phone is ringing now"),
+        ("end", "This says what a scenario expects"),
     ):
-        await phone.post(f"/phone/calls/{phone.id}/act", act=act)
+        await phone.post(f"/phone/calls/{phone.id}/steps", step=step)
         assert reason in phone.state("refused")
-    await phone.act("hangup")
+    await phone.do("hangup")
     assert phone.state("over") == "true"
-    await phone.act("press", keys="1")
+    await phone.do({"press": "1"})
     assert phone.state("refused") == "The call is over; call again"
-    reply = await phone.post(f"/phone/calls/{phone.id}/act", act={"kind": "press", "keys": "x"})
-    assert reply.status_code == 422
+    for wrong in ({"press": "x"}, {"press": "1" * 3_000}, {"kind": "press"}, None):
+        reply = await phone.post(f"/phone/calls/{phone.id}/steps", step=wrong)
+        assert reply.status_code == 422
 
 
 async def test_the_failsafe_is_said_with_its_reason(phone: Phone) -> None:

@@ -352,8 +352,8 @@ def test_a_second_click_does_nothing_while_the_answer_is_late(page: Page) -> Non
     opened(page)
     call_and_press(page, "1")
     acts = list[Route]()
-    page.route("**/act", lambda route: acts.append(route))  # noqa: PLW0108 - Playwright marks it
-    with page.expect_request("**/act"):
+    page.route("**/steps", lambda route: acts.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/steps"):
         page.get_by_role("button", name="is busy").dblclick()
     expect(page.get_by_role("button", name="is busy")).to_be_disabled()
     for route in acts:
@@ -369,7 +369,7 @@ def test_words_that_were_refused_are_not_lost(page: Page, watch: Watch) -> None:
     opened(page)
     call(page)
     detail = {"detail": "Too much is being checked at the moment.", "cure": "Try it again."}
-    page.route("**/act", lambda route: route.fulfill(status=503, json=detail), times=1)
+    page.route("**/steps", lambda route: route.fulfill(status=503, json=detail), times=1)
     page.get_by_label("What the caller says").fill("sales")
     page.get_by_role("button", name="Say").click()
     expect(page.get_by_role("status")).to_contain_text("Too much is being checked at the moment. Try it again.")

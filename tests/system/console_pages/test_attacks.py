@@ -169,7 +169,7 @@ async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: ht
         (id_,) = re.findall('data-call="(.*?)"', call.text)
         path = f"/phone/calls/{id_}"
         await owner.post(f"{path}/advance", json={})
-        await owner.post(f"{path}/act", json={"act": {"kind": "speak", "text": text}})
+        await owner.post(f"{path}/steps", json={"step": {"speak": {"text": text}}})
         kept = await owner.post(f"{path}/keep")
         assert kept.status_code == 200, kept.text
     scenarios = yaml.safe_load((project / "tests/scenarios/reception.yaml").read_text())

@@ -154,7 +154,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await call(webhooks, HOSTILE, HOSTILE)
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
     (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
-    console = create_console(settings, console_services(settings), dev=True)
+    console = create_console(settings, console_services(), dev=True)
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
         await console.state.store.recordings.add(message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words))
@@ -187,7 +187,7 @@ async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
 
 def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    routes = (route for route in create_console(settings, console_services(settings)).routes)
+    routes = (route for route in create_console(settings, console_services()).routes)
     shown = {route.path for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
     assert shown == PAGES.keys() | STREAMS
 

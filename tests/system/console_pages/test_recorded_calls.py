@@ -133,7 +133,7 @@ async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None 
 
 async def keep(project: Path, id_: str) -> httpx.Response:
     settings = settings_for(project, database_url=database(project))
-    async with await logged_in(create_console(settings, console_services(settings), dev=True)) as client:
+    async with await logged_in(create_console(settings, console_services(), dev=True)) as client:
         reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
         if reply.status_code == 200:
             assert "Keep as scenario" in (await client.get(f"/calls/{id_}")).text
@@ -252,7 +252,7 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
 async def test_somebody_who_may_only_look_keeps_nothing(project: Path) -> None:
     id_ = await record(project, "442079460001", pressing("3"))
     settings = settings_for(project, database_url=database(project))
-    app = create_console(settings, console_services(settings), dev=True)
+    app = create_console(settings, console_services(), dev=True)
     async with await logged_in(app, may_change=False) as viewer:
         assert "Keep as scenario" not in (await viewer.get(f"/calls/{id_}")).text
         assert 403 == (await viewer.post(f"/calls/{id_}/keep")).status_code
@@ -272,7 +272,7 @@ async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
 
 async def page_of(project: Path, id_: str) -> str:
     settings = settings_for(project, database_url=database(project))
-    async with await logged_in(create_console(settings, console_services(settings), dev=True)) as client:
+    async with await logged_in(create_console(settings, console_services(), dev=True)) as client:
         page = (await client.get(f"/calls/{id_}")).text
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split()).replace(" ,", ",")
 

@@ -25,14 +25,14 @@ _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")
 _ANSWER = re.compile(r"\*(\w+)\* answers? `(\{.*?\})`")
 _WHEN = re.compile(r"\*When\* (\d{4}-\d\d-\d\d \d\d:\d\d)")
 _SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`(\d+)` rings")
-_ACTS: tuple[tuple[str, Any], ...] = (
-    (r"press \*\*([\d*#]+)\*\*", lambda keys: {"kind": "press", "keys": keys}),
-    (r"say \*(.+?)\*", lambda text: {"kind": "speak", "text": text}),
-    (r"\*\*(Silence)\*\*", lambda _: {"kind": "silence"}),
-    (r"\*\*(and press #)\*\*", lambda _: {"kind": "message", "seconds": 5, "key": "#"}),
+_STEPS: tuple[tuple[str, Any], ...] = (
+    (r"press \*\*([\d*#]+)\*\*", lambda keys: {"press": keys}),
+    (r"say \*(.+?)\*", lambda text: {"speak": text}),
+    (r"\*\*(Silence)\*\*", lambda _: "silence"),
+    (r"\*\*(and press #)\*\*", lambda _: {"record": {"seconds": 5, "key": "#"}}),
     (
         rf"\*\*({'|'.join(OUTCOMES.values())})\*\*",
-        lambda words: {"kind": "decide", "outcome": next(key for key, value in OUTCOMES.items() if value == words)},
+        lambda words: {"dial": next(key for key, value in OUTCOMES.items() if value == words)},
     ),
 )
 
@@ -49,8 +49,8 @@ async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, s
         await phone.call(**called, made_at=at, world=world)
     else:
         await phone.post(f"/phone/calls/{phone.id}/world", **world)
-        (given,) = [as_act(found[1]) for pattern, as_act in _ACTS if (found := re.search(pattern, row))]
-        await phone.act(**given)
+        (step,) = [as_step(found[1]) for pattern, as_step in _STEPS if (found := re.search(pattern, row))]
+        await phone.do(step)
     await phone.skip()
 
 
@@ -67,7 +67,7 @@ async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[
 async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     told = told_by(page)
     settings = settings_for(told.folder, dial_allow=told.settings.get("NCCO_DIAL_ALLOW", ""))
-    app = create_console(settings, console_services(settings), dev=True)
+    app = create_console(settings, console_services(), dev=True)
     async with await logged_in(app) as client:
         for table in _ROWS.finditer(text_of(page)):
             await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())

@@ -182,7 +182,7 @@ def metrics(server: Server) -> str:
 async def pages(server: Server) -> dict[str, str]:
     """What the console shows to somebody who may only look."""
     settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"], key=SIGNATURE)
-    app = create_console(settings, console_services(settings), dev=True)
+    app = create_console(settings, console_services(), dev=True)
     async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
         found = {path: await client.get(path) for path in PAGES}
         return {path: f"{reply.headers} {reply.text}" for path, reply in found.items()}

@@ -1,0 +1,144 @@
+"""Writes a played call into a scenario file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from app.engine import Lookup, LookupAnswer
+from app.errors import AppError
+from app.flow.files import SUFFIXES, replace_text
+from app.flow.language.lookups import LookupDefinition
+from app.verify.played_call import PlayedCall
+from app.verify.scenarios.files import read_file, scenario_text
+from app.verify.scenarios.fitting import Definitions
+from app.verify.scenarios.model import Scenario, ScenarioCall
+from app.verify.scenarios.script import ScriptStep
+
+NOBODY: Final = "nobody was asked"
+"""Why a lookup that nobody answers has no answer: it is not written down."""
+MOST_ACTS: Final = 6
+"""How many actions of a caller a name lists."""
+_WRITING: Final = Lock()
+"""Two calls may be written into one file at once."""
+
+
+class CannotKeep(AppError):
+    """A scenario cannot be written.
+
+    Attributes:
+        message, cure: what is wrong, and what to do about it.
+    """
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+
+def answers_given(
+    answers: Iterable[tuple[Lookup, LookupAnswer]], definitions: Definitions
+) -> Mapping[str, Sequence[Any]]:
+    """What each lookup was answered in turn, by name, as a scenario has it."""
+    given: dict[str, list[Any]] = {}
+    for lookup, answer in answers:
+        given.setdefault(lookup.name, []).append(_as_given(answer, definitions[lookup.flow, lookup.name]))
+    return given
+
+
+def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Any:
+    """A value with the fields that are declared, a timeout or an error."""
+    _, problem = definition.read(answer.value, answer.problem)
+    if not problem:
+        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+    return {"timeout": True} if answer.ms == definition.timeout_ms else {"error": problem.removeprefix("status ")}
+
+
+def check_path(path: Path) -> None:
+    """See that a scenario can be written there before the call is made. Raises CannotKeep."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
+    if path.is_dir():
+        raise CannotKeep(f"{path} is a folder", "name a file in it")
+    _read(path)
+    found = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
+        raise CannotKeep(f"{path} cannot be written", "name a file in a folder of your own")
+
+
+def keep(
+    path: Path,
+    call: ScenarioCall,
+    played: PlayedCall,
+    given: Mapping[str, Sequence[Any]],
+    *,
+    env: Mapping[str, str] | None = None,
+    note: str = "",
+) -> str:
+    """Write a call behind the scenarios of a file, which is made when it does not exist; return its name.
+
+    Lookups that nobody answered are left out, unless the `defaults` of the file could answer them.
+
+    Args:
+        path: of the file.
+        call: who calls whom.
+        played: it; nothing is expected of the end of a call that is not over.
+        given: see `answers_given`.
+        env: variables of the flows.
+        note: a comment of one line above it; "" for none.
+
+    Raises CannotKeep, OSError.
+    """
+    played.end()
+    result = played.result
+    with _WRITING:
+        text, before = _read(path)
+        shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
+        hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
+        written = {
+            "call": {**call.as_written(), "at": call.made_at.isoformat()},
+            "env": dict(env or {}),
+            "given": {
+                name: found
+                for name, found in given.items()
+                if name in shared or any(each != {"error": NOBODY} for each in found)
+            },
+            "script": [step.as_written() for step in played.script],
+            "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
+        }
+        body = {word: value for word, value in written.items() if value or word == "script"}
+        name = _free_name(name_of(played.script), {*(scenario.name for scenario in before), "defaults"})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        comment = f"# {note}\n" if note else ""
+        replace_text(path, (f"{text.rstrip()}\n\n" if text.strip() else "") + comment + scenario_text(name, body))
+    return name
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    free, number = name, 2
+    while free in taken:
+        free = f"{name} ({number})"
+        number += 1
+    return free
+
+
+def name_of(script: Sequence[ScriptStep]) -> str:
+    """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
+    acts = [step.deed for step in script if step.deed]
+    *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
+    return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
+
+
+def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
+    """The text and the scenarios of a file, which need not exist. Raises CannotKeep when it has faults."""
+    if not path.exists():
+        return "", ()
+    file = read_file(path)
+    if not file.text.strip() and not any(issue.code == "S110" for issue in file.issues):
+        return "", ()
+    for first in (issue for issue in file.issues if issue.is_error):
+        raise CannotKeep(f"{first.place} has a fault, so nothing is added: {first.message}", first.cure)
+    return file.text, file.scenarios
