@@ -48,29 +48,30 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     """Write the log of this process and of its libraries to `out`; None is standard output."""
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
-    lines = cast("TextIO", LineStream(stream))
+    lines = LineStream(stream)
     rendered: list[Processor] = [_json]
     if settings.log == "pretty":
-        rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream))]
+        rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
     elif not is_json:
         plain = structlog.dev.plain_traceback  # the default formatter shows the values of variables
         rendered = [
             structlog.processors.format_exc_info,
             _escaped,
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
+            _encoded,
         ]
     structlog.configure(
         processors=[_stamped, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         context_class=dict,
-        logger_factory=structlog.WriteLoggerFactory(lines),
+        logger_factory=lambda: lines,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(lines)
+    handler = logging.StreamHandler(cast("TextIO", lines))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_stamped, _without_values],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered, _decoded],
         )
     )
     root = logging.getLogger()
@@ -100,7 +101,17 @@ class LineStream:
 
     def write(self, text: str) -> int:
         """Write one line, or drop it."""
-        self._waiting.append(text.encode("utf-8", "replace"))
+        self._put(text.encode("utf-8", "replace"))
+        return len(text)
+
+    def info(self, line: bytes) -> None:
+        """Write one line without its end, or drop it. structlog calls it by the name of the level."""
+        self._put(line + b"\n")
+
+    debug = warning = error = critical = info
+
+    def _put(self, line: bytes) -> None:
+        self._waiting.append(line)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -108,7 +119,6 @@ class LineStream:
         else:
             if len(self._waiting) == 1:
                 loop.call_soon(self._write_waiting)
-        return len(text)
 
     def _write_waiting(self) -> None:
         lines = []
@@ -168,23 +178,38 @@ def _poll(stream: TextIO) -> select.poll | None:
 def _stamped(_: object, level: str, line: EventDict) -> EventDict:
     """A line with its level and the time."""
     line["level"] = level
-    line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line["timestamp"] = datetime.now(UTC)
     return line
 
 
-def _json(logger: object, level: str, line: EventDict) -> str:
+def _json(logger: object, level: str, line: EventDict) -> bytes:
     """A line as JSON, with everything escaped that is not ASCII."""
     if "exc_info" in line:
         line = structlog.processors.format_exc_info(logger, level, line)
     try:
-        text = orjson.dumps(line).decode()
+        text = orjson.dumps(line, option=orjson.OPT_UTC_Z)
     except TypeError:  # a value, or half a character, that orjson does not take
-        text = ""
-    return (text if text.isascii() and text else json.dumps(line, default=repr)).replace("\x7f", "\\u007f")
+        text = b""
+    if not (text and text.isascii()):
+        text = json.dumps({**line, "timestamp": _written(line["timestamp"])}, default=repr).encode()
+    return text.replace(b"\x7f", b"\\u007f")
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _encoded(_: object, __: str, text: EventDict) -> bytes:
+    return str(text).encode("utf-8", "replace")
+
+
+def _decoded(_: object, __: str, text: EventDict) -> str:
+    return cast("bytes", text).decode()
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:
     """Control and bidirectional characters escaped, which could rewrite what a terminal shows."""
+    line["timestamp"] = _written(line["timestamp"])
     return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
