@@ -151,26 +151,53 @@ class Session(NamedTuple):
     returned: str = ""
 
 
-_SELDOM_USED: Final = frozenset({"at", "callers", "lookups", "locale", "observers", "parent", "returned"})
-"""Fields that most sessions do not have: they are left out when they are empty."""
-_SELDOM_USED_OF_WAIT: Final = frozenset({"flow", "runs"})
+_FIRST_RARE: Final = Session._fields.index("at")
+"""The first field that most sessions do not have: it and those behind it are written only if they are not empty."""
+_NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    fields = session._asdict() | {
+    fields: dict[str, Any] = {
+        "id": session.id,
+        "flow": session.flow,
+        "revision": session.revision,
         "call": session.call._asdict(),
-        "waits": [_without_empty(wait._asdict(), _SELDOM_USED_OF_WAIT) for wait in session.waits],
-        "callers": [level._asdict() for level in session.callers],
-        "observers": [list(observer) for observer in session.observers],
+        "turn": session.turn,
+        "step": session.step,
+        "tries": session.tries,
+        "asr_errors": session.asr_errors,
+        "position": session.position,
+        "dialled": session.dialled,
+        "variables": session.variables,
+        "entered_at": session.entered_at,
+        "heard": session.heard,
+        "waits": [_wait_fields(wait) for wait in session.waits],
+        "is_over": session.is_over,
     }
-    return orjson.dumps(_without_empty(fields, _SELDOM_USED))
+    rare = session[_FIRST_RARE:]
+    if rare != _NOTHING_RARE:
+        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
+        if session.callers:
+            fields["callers"] = [level._asdict() for level in session.callers]
+        if session.observers:
+            fields["observers"] = [list(observer) for observer in session.observers]
+    return orjson.dumps(fields)
 
 
-def _without_empty(fields: dict[str, Any], optional: frozenset[str]) -> dict[str, Any]:
-    for name in optional:
-        if not fields[name]:
-            del fields[name]
+def _wait_fields(wait: OpenWait) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "index": wait.index,
+        "kind": wait.kind,
+        "name": wait.name,
+        "step": wait.step,
+        "steers": wait.steers,
+        "sensitive": wait.sensitive,
+    }
+    if wait.flow:
+        fields["flow"] = wait.flow
+    if wait.runs:
+        fields["runs"] = wait.runs
     return fields
 
 
@@ -178,13 +205,15 @@ def from_json(state: bytes) -> Session:
     """The session that `to_json` wrote. Raises ValueError when it is not one."""
     try:
         known: dict[str, Any] = orjson.loads(state)
-        call = Call(**known.pop("call"))
-        waits = tuple(OpenWait(**wait) for wait in known.pop("waits"))
-        entered_at = known.pop("entered_at")
-        moment = datetime.fromisoformat(entered_at) if entered_at else None
-        callers = tuple(Level(**level) for level in known.pop("callers", ()))
-        observers = tuple(Observer(*observer) for observer in known.pop("observers", ()))
-        return Session(call=call, waits=waits, entered_at=moment, callers=callers, observers=observers, **known)
+        known["call"] = Call(**known["call"])
+        known["waits"] = tuple([OpenWait(**wait) for wait in known["waits"]])
+        entered_at = known["entered_at"]
+        known["entered_at"] = datetime.fromisoformat(entered_at) if entered_at else None
+        if "callers" in known:
+            known["callers"] = tuple([Level(**level) for level in known["callers"]])
+        if "observers" in known:
+            known["observers"] = tuple([Observer(*observer) for observer in known["observers"]])
+        return Session(**known)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the state of a session: {error}") from error
 

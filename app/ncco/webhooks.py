@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
@@ -27,7 +27,10 @@ def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
 
     Text that is no JSON object, array or null stays as it came.
     """
-    return {str(name): _decoded(value) if name in JSON_FIELDS else value for name, value in fields.items()}
+    decoded = dict(fields)
+    for name in JSON_FIELDS & decoded.keys():
+        decoded[name] = _decoded(decoded[name])
+    return decoded
 
 
 def _decoded(value: object) -> object:
@@ -69,13 +72,6 @@ def _is_deep(value: object, left: int) -> bool:
     return left < 0 or any(_is_deep(each, left - 1) for each in inner)
 
 
-def _as_text(value: object) -> object:
-    """Numbers become text; a bool does not, so that pydantic refuses it, as it does an int with too many digits."""
-    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(value)
-    return value
-
-
 def as_text(value: object) -> str:
     """Text or a number as text; "" for anything else, as `Text` reads it."""
     if isinstance(value, str):
@@ -93,7 +89,7 @@ def _as_number(value: object) -> object:
     return str(value) if isinstance(value, bool) else value
 
 
-Text = Annotated[str | None, BeforeValidator(_as_text)]
+Text: TypeAlias = str | None
 Whole = Annotated[int | None, BeforeValidator(_as_number)]
 
 
@@ -115,7 +111,9 @@ class Webhook(BaseModel):
     None. Unknown keys are kept in `extras`. Source: webhook reference.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True, coerce_numbers_to_str=True
+    )
 
     kind: ClassVar[str] = "unknown"
     """Which webhook this is: one word, the same for all of a class."""
@@ -124,35 +122,40 @@ class Webhook(BaseModel):
     timestamp: Text = None
     """ISO 8601 with milliseconds, as sent; compare it to put late events in order."""
 
-    _unread: Mapping[str, object] = PrivateAttr(default_factory=dict)
-
     @property
     def problems(self) -> tuple[str, ...]:
         """Names, as sent, of the fields whose values could not be read."""
-        return tuple(self._unread)
+        named = {field.alias or name for name, field in type(self).model_fields.items()}
+        return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
-    def extras(self) -> Mapping[str, Any]:
+    def extras(self) -> dict[str, Any]:
         """Fields that the class does not name, and the raw values of those that could not be read."""
-        return {**(self.model_extra or {}), **self._unread}
+        extras = self.model_extra
+        return {} if extras is None else extras
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
         """The webhook of these fields. Never raises: a wrong value becomes None and is named in `problems`."""
-        wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
+        wire = fields
+        if not PYTHON_NAMES.isdisjoint(fields):
+            wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
         try:
             return cls.model_validate(wire)
         except ValidationError as fault:
             errors = fault.errors(include_url=False, include_input=False, include_context=False)
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
             wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic takes no such name
-        webhook = cls.model_validate({name: value for name, value in wire.items() if name not in wrong})
-        webhook.add_unread({name: wire[name] for name in wrong})
+        except ValueError:  # a number with more digits than Python prints
+            wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
+        webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
+        webhook.extras.update({name: wire[name] for name in wrong})
         return webhook
 
-    def add_unread(self, fields: Mapping[str, object]) -> None:
-        """Keep the fields that could not be read."""
-        self._unread = fields
+
+def _is_too_long(value: object) -> bool:
+    """Whether it is a whole number with more digits than Python prints."""
+    return isinstance(value, int) and _number_text(value) is None
 
 
 class LegWebhook(Webhook):
@@ -514,11 +517,17 @@ def recognise(fields: Fields) -> Webhook:
 
 def _class_of(wire: Fields) -> type[Webhook]:
     """The class that fits the values; null fields count only if nothing else matches, since events contain nulls."""
-    values = {name: value for name, value in wire.items() if value is not None}
-    found = next((webhook for webhook, fits in RECOGNITION_ORDER if fits(values)), UnknownWebhook)
-    if found not in (AnswerWebhook, ErrorWebhook, UnknownWebhook):
-        return found
-    return next((webhook for webhook, fits in RECOGNITION_ORDER if fits(wire)), UnknownWebhook)
+    if None not in wire.values():
+        return _first_fitting(wire)
+    found = _first_fitting({name: value for name, value in wire.items() if value is not None})
+    return _first_fitting(wire) if found in (AnswerWebhook, ErrorWebhook, UnknownWebhook) else found
+
+
+def _first_fitting(values: Fields) -> type[Webhook]:
+    for webhook, fits in RECOGNITION_ORDER:
+        if fits(values):
+            return webhook
+    return UnknownWebhook
 
 
 def _original(fields: Fields) -> Webhook:

@@ -48,7 +48,6 @@ _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
 _TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
 _ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
-_DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
@@ -114,27 +113,28 @@ class Delivery:
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
-        to, number, user, uuid, conversation, region, endpoint = [as_text(fields.get(name)) for name in _TEXT_FIELDS]
+        texts = dict.fromkeys(_TEXT_FIELDS, "")
+        sip: dict[str, str] = {}
+        for name, value in fields.items():
+            if name in texts:
+                texts[name] = value if isinstance(value, str) else as_text(value)
+            elif name.startswith(_SIP_HEADER) and isinstance(value, str):
+                sip[name.removeprefix(_SIP_HEADER)] = value
         if fields.get("uuid") is None:
-            uuid = as_text(fields.get("call_uuid"))
+            texts["uuid"] = as_text(fields.get("call_uuid"))
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
-        direction = as_text(fields.get("direction", query.get("direction")))
         return Call(
-            _digits(to),
-            _digits(number),
-            user,
-            uuid,
-            conversation,
-            region,
-            endpoint,
-            direction if direction in _DIRECTIONS else "inbound",
-            {
-                name.removeprefix(_SIP_HEADER): value
-                for name, value in fields.items()
-                if name.startswith(_SIP_HEADER) and isinstance(value, str)
-            },
+            _digits(texts["to"]),
+            _digits(texts["from"]),
+            texts["from_user"],
+            texts["uuid"],
+            texts["conversation_uuid"],
+            texts["region_url"],
+            texts["endpoint_type"],
+            "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
+            sip,
             custom_data if isinstance(custom_data, dict) else {},
         )
 
@@ -153,6 +153,8 @@ class Delivery:
 
 def _digits(number: str) -> str:
     """A number without the `+` or the blank that a `+` in a query becomes; anything else as it is."""
+    if number.isdecimal() and number.isascii():
+        return number
     digits = number.strip().removeprefix("+")
     return digits if digits.isascii() and digits.isdecimal() else number
 
