@@ -16,8 +16,6 @@ from app.cli.recordings import remove_audio
 from app.flow.report import counted
 from app.store import Forgotten, Store
 
-REWRITTEN_BYTES: Final = 256 * 1024 * 1024
-"""SQLite files up to this size are rewritten without --rewrite: it takes a second or two."""
 LEAST_DIGITS: Final = 11
 """Digits of a number without a +: a shorter one may lack its country code, and would mean somebody else."""
 _PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
@@ -32,12 +30,11 @@ Examples:
   ncco forget --number +447700900123 --number +447700900456 --format json
 
 It works on the database that NCCO_DATABASE_URL names, also while a server runs. A call in progress is deleted too: its
-caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. A SQLite file and
-its log are searched for copies of the number; PostgreSQL's files are on its own host, where deleted rows remain until
-their space is reused.
+caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. In a SQLite file
+deleted rows are overwritten, and its log is emptied; on PostgreSQL they remain until their space is reused.
+--rewrite removes old copies in unused parts of pages too.
 
-Exit codes: 0 no row names the number, and nothing was found in a SQLite file, 1 older copies are left in free parts of
-the file, or audio that cannot be removed yet, 2 it cannot run.""",
+Exit codes: 0 deleted, 1 a program holds the log of a SQLite file, or audio cannot be removed yet, 2 it cannot run.""",
 )
 @click.option(
     "--number",
@@ -47,32 +44,32 @@ the file, or audio that cannot be removed yet, 2 it cannot run.""",
     help="The number, with + and the country code. May be given several times.",
 )
 @click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
-@click.option("--rewrite", is_flag=True, help="Rewrite a large file if needed, which delays calls meanwhile.")
+@click.option(
+    "--rewrite", is_flag=True, help="Write the file or the tables again (VACUUM), which delays calls meanwhile."
+)
 @options.output("text", "json")
 def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
     files = server_settings().recording_files
 
-    async def forget(store: Store) -> tuple[bool, bool, Forgotten]:
-        """Whether the database is a file, whether all audio is removed, and what was forgotten."""
-        may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
-        found = await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+    async def forget(store: Store) -> tuple[bool, Forgotten]:
+        """Whether all audio is removed, and what was forgotten."""
+        found = await store.forget(wanted, dry_run=dry_run, rewrite=rewrite)
         is_removed = True
         if found.recordings and not dry_run and files is not None:
             is_removed = await remove_audio(store, files)
-        return store.path is not None, is_removed, found
+        return is_removed, found
 
-    is_file, is_removed, found = with_store(forget)
+    is_removed, found = with_store(forget)
     if form == "json":
-        rows = found._asdict() if is_file else {**found._asdict(), "traces": None}
-        print_json({"numbers": wanted, "dry_run": dry_run, **rows})
+        print_json({"numbers": wanted, "dry_run": dry_run, **found._asdict()})
     else:
         _print(wanted, found, dry_run=dry_run)
-        if not is_file and not dry_run:
-            click.echo("no row names it any more; free parts of PostgreSQL's files and its log were not searched")
-            click.echo("  their space is reused in time; --rewrite removes them at once, which delays calls meanwhile")
-    return FINE if is_removed and not found.traces else ISSUES
+        if found.purged is None and not dry_run:
+            click.echo("no row names it any more; PostgreSQL's files keep deleted rows until their space is reused")
+            click.echo("  --rewrite removes them from the tables at once, which delays calls meanwhile")
+    return FINE if is_removed and found.purged is not False else ISSUES
 
 
 def international(written: str) -> str:
@@ -98,12 +95,12 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
         counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook", "recording")
     )
     done = "would be deleted" if dry_run else "deleted"
-    is_named = any(found._replace(revisions=0, traces=0))
+    is_named = any(found._replace(revisions=0, purged=None))
     click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: nothing names it")
     if found.running:
         click.echo(f"{counted(found.running, 'call')} of them had not ended")
     if found.revisions:
         click.echo(f"{counted(found.revisions, 'revision')} of your flows name it: their author wrote it, so they stay")
-    if found.traces:
-        click.echo(f"older copies remain in free parts of the file ({found.traces} of them)")
-        click.echo("  cure: stop the programs that read the database, or use --rewrite, which delays calls meanwhile")
+    if found.purged is False:
+        click.echo("the log of the file still holds deleted rows, since a program uses the database")
+        click.echo("  cure: stop the programs that read it, and run the command again")

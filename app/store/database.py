@@ -14,7 +14,6 @@ table in `app.store.sqlite_file`. An operation raises StoreError only before it 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -130,15 +129,11 @@ class Database(Protocol):
         Raises StoreUnavailable while a server has it open, and StoreError.
         """
 
-    async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
-        """Remove what was deleted from the files too, as far as possible.
+    async def purge(self, *, rewrite: bool) -> bool | None:
+        """Remove what was deleted from the files too; `rewrite` writes all data again, which blocks writers meanwhile.
 
-        Returns how often `pattern` is still found in them, less `known`; 0 where files cannot be searched.
-
-        Args:
-            pattern: of what was deleted.
-            known: how often it occurs in rows that stay.
-            may_rewrite: whether all data may be rewritten, which blocks writers meanwhile.
+        Returns whether it is done: False while a program holds it up, None where deleted rows stay in the files until
+        their space is used again.
         """
 
     def reading(self) -> AbstractAsyncContextManager[Read]:

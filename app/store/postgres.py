@@ -9,7 +9,6 @@ Needs asyncpg: `pip install ".[postgres]"`.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -154,22 +153,17 @@ class PostgresDatabase:
     async def trim(self) -> None:
         """See `Database.trim`. Autovacuum does it."""
 
-    async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
-        """See `Database.purge`.
-
-        VACUUM frees what was deleted; VACUUM FULL cuts it out of the files. Free parts of pages, PostgreSQL's log and
-        backups cannot be searched from here.
-        """
+    async def purge(self, *, rewrite: bool) -> None:
+        """See `Database.purge`. VACUUM FULL cuts what was deleted out of the tables, not of the log."""
         if self._writer is None:
             raise self._not_open()
 
-        async def vacuum(connection: Connection, _: str) -> int:
+        async def vacuum(connection: Connection, _: str) -> None:
             await connection.execute("SET statement_timeout = 0")
             for table in ("calls", "turns", "webhooks", "hooks", RECORDINGS_TABLE):
-                await connection.execute(f"VACUUM (FULL {may_rewrite}) {table}")
-            return 0
+                await connection.execute(f"VACUUM (FULL {rewrite}) {table}")
 
-        return await _on_a_connection(self._address, vacuum, limit_s=None)
+        await _on_a_connection(self._address, vacuum, limit_s=None)
 
     async def copy_to(self, path: Path) -> None:
         """See `Database.copy_to`."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import add
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -198,22 +199,20 @@ class _MatchingRows:
         )
 
 
-async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, may_rewrite: bool) -> Forgotten:
+async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
     """See `Store.forget`. Transactions are short, and rows are read in batches: others may write meanwhile."""
     wanted, total = Numbers(numbers), Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
         if not (found.calls or found.webhooks or found.hooks or found.recordings):
             break
-        total = Forgotten(*(mine + its for mine, its in zip(total, found.count(), strict=True)))
+        total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
             break
         await _delete(database, found)
-    sources = [len(wanted.pattern.findall(row[0])) for row in await database.read(_SOURCES)]
-    total = total._replace(revisions=sum(map(bool, sources)))
-    if dry_run:
-        return total
-    return total._replace(traces=await database.purge(wanted.pattern, sum(sources), may_rewrite=may_rewrite))
+    revisions = sum(bool(wanted.pattern.search(row[0])) for row in await database.read(_SOURCES))
+    purged = None if dry_run else await database.purge(rewrite=rewrite)
+    return total._replace(revisions=revisions, purged=purged)
 
 
 async def _find(database: Database, wanted: Numbers) -> _MatchingRows:

@@ -254,7 +254,7 @@ class Forgotten(NamedTuple):
         running: how many of the calls had not ended; their callers hear the failsafe NCCO next.
         revisions: how many revisions of flows contain one of the numbers. They stay: their authors wrote it.
         recordings: how many rows; their files are removed by the server, or by `ncco forget`.
-        traces: how often a number is still found in the files of the store, not counting those revisions.
+        purged: whether deleted rows are gone from the files too; None: the store cannot know, or nothing was deleted.
     """
 
     calls: int = 0
@@ -264,4 +264,4 @@ class Forgotten(NamedTuple):
     hooks: int = 0
     revisions: int = 0
     recordings: int = 0
-    traces: int = 0
+    purged: bool | None = None

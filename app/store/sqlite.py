@@ -10,7 +10,6 @@ long. In WAL mode a reader does not wait for a writer.
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 import threading
 import time
@@ -148,13 +147,13 @@ class SqliteDatabase:
             with suppress(sqlite3.Error):  # the next one does it
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
-    async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
-        """See `Database.purge`."""
+    async def purge(self, *, rewrite: bool) -> bool:
+        """See `Database.purge`. What is deleted is overwritten at once; this empties the log."""
         if self.path is None:
-            return 0
+            return True
         path, patience_s = self._require_open(), self._open_wait_ms / 1000
         try:
-            return await asyncio.to_thread(sqlite_file.purge, path, pattern, known, patience_s, may_rewrite=may_rewrite)
+            return await asyncio.to_thread(sqlite_file.purge, path, patience_s, rewrite=rewrite)
         except sqlite3.Error as error:
             raise sqlite_file.unavailable(self.label, error) from error
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.database import Insert, Many, Row, T, Work
@@ -25,10 +24,6 @@ CHECKED_BYTES: Final = 64 * 1024 * 1024
 """Files up to this size are read whole when they are opened, to see that they are not damaged; about 0.1 s."""
 
 LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
-
-_BLOCK: Final = 1 << 20
-_OVERLAP: Final = 64
-"""Bytes of a file that are searched at once, and how many of them once more with the next ones."""
 
 _PAUSE_S: Final = 0.02
 
@@ -330,34 +325,17 @@ def trim(path: Path, patience_s: float) -> None:
         empty_log(connection, patience_s)
 
 
-def purge(path: Path, pattern: re.Pattern[bytes], known: int, patience_s: float, *, may_rewrite: bool) -> int:
+def purge(path: Path, patience_s: float, *, rewrite: bool) -> bool:
     """See `Database.purge`. Raises sqlite3.Error. Blocks."""
-    with ExitStack() as stack:
-        # Closing a file drops the locks of all connections that this process has to it, so that comes last.
-        files = [stack.enter_context(path.open("rb"))]
-        connection = stack.enter_context(closing(connect(path, int(patience_s * 1000))))
-        empty_log(connection, patience_s)
-        with suppress(FileNotFoundError):
-            files.append(stack.enter_context(_log_of(path).open("rb")))
-        traces = _count_matches(files, pattern) - known
-        if traces > 0 and may_rewrite:
-            connection.execute("VACUUM")
-            empty_log(connection, patience_s)
-            traces = _count_matches(files, pattern) - known
-    return max(traces, 0)
-
-
-def _count_matches(files: Iterable[IO[bytes]], pattern: re.Pattern[bytes]) -> int:
-    """How often a pattern occurs in the bytes of some files."""
-    hits = 0
-    for file in files:
-        file.seek(0)
-        tail = b""
-        while block := file.read(_BLOCK):
-            text = tail + block
-            hits += sum(match.end() > len(tail) for match in pattern.finditer(text))
-            tail = text[-_OVERLAP:]
-    return hits
+    with closing(connect(path, int(patience_s * 1000))) as connection:
+        try:
+            if rewrite:
+                connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
+                return False
+            raise
+        return empty_log(connection, patience_s)
 
 
 def _log_of(path: Path) -> Path:

@@ -485,20 +485,19 @@ class Store:
 
     # What is deleted
 
-    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, may_rewrite: bool = True) -> Forgotten:
+    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
         """Delete every call that contains one of the numbers, with its turns, webhooks and hooks.
 
         A call contains a number that it came from, went to or dialled, that a webhook of it mentioned, or that a lookup
         answered. Webhooks and hooks that belong to no stored call are deleted by themselves. What is deleted is removed
-        from the files too, as far as the store controls them.
+        from the files too, as far as the store controls them; see `Forgotten.purged`.
 
         Args:
             numbers: digits with the country code.
             dry_run: count, and delete nothing.
-            may_rewrite: whether all data may be rewritten, which blocks writers meanwhile, when older copies of what
-                was deleted are found in the files.
+            rewrite: write all data again, which blocks writers meanwhile.
         """
-        return await retention.forget(self.database, numbers, dry_run=dry_run, may_rewrite=may_rewrite)
+        return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int) -> int:
         """Delete a little of what is older than `before` (milliseconds since 1970).

@@ -150,7 +150,7 @@ def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
 def test_recordings_of_a_forgotten_number_go_with_their_files(home: Path) -> None:
     forgotten = json.loads(ncco("forget", "--number", f"+{NUMBER}", "--format", "json", cwd=home).stdout)
 
-    assert (2, 0) == (forgotten["recordings"], forgotten["traces"])
+    assert (2, True) == (forgotten["recordings"], forgotten["purged"])
     assert [] == list((home / "ncco.db-recordings").iterdir())
     assert [WAITING] == [
         each["id"] for each in json.loads(asked(home, "list", "--format", "json").stdout)["recordings"]

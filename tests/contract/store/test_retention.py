@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from pathlib import Path
 
@@ -38,11 +39,11 @@ async def test_every_call_that_names_the_number_is_forgotten(store: Store) -> No
     await write_calls(store)
     gone = await store.forget([NUMBER])
 
-    assert Forgotten(calls=3, running=2, turns=4, webhooks=8, hooks=1) == gone._replace(hooks=1)
+    assert Forgotten(calls=3, running=2, turns=4, webhooks=8, hooks=1) == gone._replace(hooks=1, purged=None)
     assert [None, None, None] == [await store.load(id_) for id_ in ("from", "dialled", "told")]
     assert await store.load("other") is not None
     assert None is await store.reply("dialled", -1, -1, None)
-    assert Forgotten() == await store.forget([NUMBER])
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
 async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: Store) -> None:
@@ -71,7 +72,7 @@ async def test_a_dry_run_counts_and_deletes_nothing(store: Store) -> None:
     counted = await store.forget([NUMBER], dry_run=True)
 
     assert await store.load("from") is not None
-    assert counted == await store.forget([NUMBER])
+    assert counted == (await store.forget([NUMBER]))._replace(purged=None)
 
 
 async def test_several_numbers_are_forgotten_at_once(store: Store) -> None:
@@ -84,7 +85,7 @@ async def test_a_revision_that_names_the_number_is_told_and_stays(store: Store) 
     await store.save_revisions([revision_row(sources=b'{"a.yaml": "connect: 447700900123"}')])
     gone = await store.forget([NUMBER])
 
-    assert (1, 0, 0) == (gone.revisions, gone.calls, gone.traces)
+    assert (1, 0) == (gone.revisions, gone.calls)
     assert await store.revision("c0ffee") is not None
 
 
@@ -218,12 +219,12 @@ async def test_no_byte_of_the_number_is_left_in_the_file(path: Path, sqlite_stor
     gone = await sqlite_store.forget([NUMBER])
 
     assert before > 0
-    assert (1, 0) == (gone.calls, gone.traces)
+    assert (1, True) == (gone.calls, gone.purged)
     assert 0 == bytes_of(path).count(NUMBER.encode())
     assert 0 < bytes_of(path).count(b"447700900124")
 
 
-async def test_older_copies_in_a_file_are_told_when_it_may_not_be_written_anew(tmp_path: Path) -> None:
+async def test_what_another_program_has_deleted_is_gone_once_the_file_is_rewritten(tmp_path: Path) -> None:
     path = tmp_path / "calls.db"
     store = Store(SqliteDatabase(path))
     await store.open()
@@ -233,11 +234,12 @@ async def test_older_copies_in_a_file_are_told_when_it_may_not_be_written_anew(t
     careless.execute("DELETE FROM probes")
     careless.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     careless.close()
-    kept = await store.forget([NUMBER], may_rewrite=False)
-    gone = await store.forget([NUMBER])
+    await store.forget([NUMBER])
+    kept = bytes_of(path).count(NUMBER.encode())
+    gone = await store.forget([NUMBER], rewrite=True)
     await store.close()
 
-    assert (1, 0) == (kept.traces, gone.traces)
+    assert (1, True) == (kept, gone.purged)
     assert 0 == bytes_of(path).count(NUMBER.encode())
 
 
@@ -247,12 +249,14 @@ async def test_a_reader_that_holds_the_log_keeps_nobody_from_forgetting(path: Pa
     await write_calls(store)
     other.execute("BEGIN")
     other.execute("SELECT count(*) FROM calls").fetchone()
-    gone = await store.forget([NUMBER], may_rewrite=False)
+    gone = await store.forget([NUMBER])
+    again = await store.forget([NUMBER], rewrite=True)
     other.execute("ROLLBACK")
+    done = await store.forget([NUMBER])
     await store.close()
 
-    assert 3 == gone.calls
-    assert 0 < gone.traces
+    assert (3, False, False, True) == (gone.calls, gone.purged, again.purged, done.purged)
+    assert not re.search(rb"447700900123(?!4)", bytes_of(path))
 
 
 async def test_what_was_swept_is_gone_from_file_and_log_while_the_store_is_open(path: Path) -> None:
