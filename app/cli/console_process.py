@@ -15,7 +15,6 @@ from multiprocessing.context import SpawnProcess
 from typing import Final
 
 import structlog
-from fastapi import FastAPI
 from uvicorn import Server
 
 from app.console.sessions import new_link
@@ -172,19 +171,6 @@ def _listening(settings: Settings) -> AbstractContextManager[socket.socket]:
     return listening(CONSOLE_HOST, settings.console_port, names=("NCCO_CONSOLE_HOST", variable("console_port")))
 
 
-class ConsoleServer(Server):
-    """uvicorn's server, which ends streams of events before it waits for open requests."""
-
-    def __init__(self, app: FastAPI) -> None:
-        super().__init__(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S))
-        self._app = app
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the port and the connections."""
-        await self._app.state.changes.close()
-        await super().shutdown(sockets)
-
-
 def run_console(
     settings: Settings,
     served: tuple[str, str],
@@ -208,4 +194,4 @@ def run_console(
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
     app = create_console(settings, console_services(Served(*served)), dev=dev, keys=keys, links_since=links_since)
-    ConsoleServer(app).run(sockets=[bound])
+    Server(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S)).run(sockets=[bound])

@@ -22,7 +22,7 @@ LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
 """Paths that are served without a session, beside static files: they show nothing of the project."""
 UNATTENDED: Final = "x-unattended"
-"""The header of requests that a page makes by itself."""
+"""The header of requests that a page makes by itself, every few seconds."""
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -40,20 +40,15 @@ class RequireSession:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        session = request.state.session = session_of(request)
-        is_stream = request.headers.get("accept") == "text/event-stream"
+        sessions: Sessions = request.app.state.sessions
+        session = sessions.find(request.cookies.get(_cookie_name(request), ""))
+        request.state.session = session
         if session is None and scope["path"] not in PUBLIC:
             await _login_required(request)(scope, receive, send)
-        elif session is None or is_stream or UNATTENDED in request.headers:  # a forgotten tab does not stay logged in
+        elif session is None or UNATTENDED in request.headers:  # a forgotten tab does not stay logged in
             await self._app(scope, receive, send)
         else:
             await self._app(scope, receive, _renewing(request, session, send))
-
-
-def session_of(request: HTTPConnection) -> ConsoleSession | None:
-    """The open session of a request; None without one."""
-    sessions: Sessions = request.app.state.sessions
-    return sessions.find(request.cookies.get(_cookie_name(request), ""))
 
 
 def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:

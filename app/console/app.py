@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, events, flows, health, login, messages, phone, report
+from app.console import calls, change, editor, flows, health, login, messages, phone, report
 from app.console.access import RequireSession
-from app.console.events import CallChanges
+from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
@@ -81,13 +81,13 @@ def create_console(
     app.state.figures = Figures(services.served)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
     app.state.store = open_store(settings.database_url)
-    app.state.changes = CallChanges(settings.database_url, app.state.store)
+    app.state.changes = CallChanges(app.state.store)
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     credentials = roles | ({BY_LINK: "change"} if dev else {})
     app.state.sessions = Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock())
     app.state.worker = Worker(module=editor.ANSWERS)
     app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
-    for module in (login, messages, phone, flows, calls, report, change, health, editor, events):
+    for module in (login, messages, phone, flows, calls, report, change, health, editor):
         app.router.routes.extend(module.router.routes)
     # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
@@ -110,6 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.worker.close()
     await app.state.prover.close()
     await app.state.phone_calls.close()
+    await app.state.changes.close()
     await app.state.store.close()
 
 

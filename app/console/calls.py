@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
+from app.console.changes import PolledRoute
 from app.console.conversation import conversation
-from app.console.events import POLL_S, CallChanges
 from app.console.messages import opened_store, shown
 from app.console.pages import render
 from app.console.phone_call import PhoneServer
@@ -29,7 +29,7 @@ from app.service.recorded_calls import call_document, csv_text, duration_text, h
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
 
-router = APIRouter()
+router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
 """Calls on one page."""
@@ -111,16 +111,14 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
     headers = {"HX-Replace-Url": f"/calls{search.address()}"}
-    if search.q:
+    if search.q or not request.state.version:
         return await _listed(request, search, "calls_rows.html", headers)
 
     async def rows() -> bytes:
         return bytes((await _listed(request, search, "calls_rows.html")).body)
 
     lists: Results = request.app.state.lists
-    changes: CallChanges = request.app.state.changes
-    key = ("calls", search.address(), changes.count)
-    _made_at, body = await lists.get(key, rows, POLL_S)
+    _made_at, body = await lists.get(("calls", search.address(), request.state.version), rows)
     return HTMLResponse(body, headers=headers)
 
 

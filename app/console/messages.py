@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
+from app.console.changes import PolledRoute
 from app.console.pages import render
 from app.console.trial_messages import PREFIX
 from app.service.phone_numbers import readable
@@ -17,7 +18,7 @@ from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
 from app.store import RecordingFilter, RecordingRow, Store, milliseconds
 
-router = APIRouter()
+router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
 """Messages on one page."""

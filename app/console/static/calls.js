@@ -1,6 +1,4 @@
-// Shows times in the zone of the browser, and triggers htmx when calls have changed.
-import { follow } from "./events.js";
-
+// Shows times in the zone of the browser.
 const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
@@ -15,17 +13,3 @@ function localize() {
 
 localize();
 document.addEventListener("htmx:after:settle", localize);
-// Only while the tab is seen: a browser opens six connections to a server, and many tabs would use them up.
-let end;
-function followWhileSeen() {
-  if (document.hidden) {
-    end?.();
-    end = null;
-  } else {
-    end ??= follow();
-  }
-}
-if (document.querySelector("[hx-trigger*=calls]")) {
-  document.addEventListener("visibilitychange", followWhileSeen);
-  followWhileSeen();
-}

@@ -1,5 +1,4 @@
 // Messages: times as people say them, the next player, forwarding, undo, and the count in the tab's title.
-import { follow } from "./events.js";
 import { change } from "./recordings.js";
 import { announce, reason } from "./request.js";
 
@@ -86,4 +85,3 @@ list.addEventListener("click", async ({ target }) => {
 
 show();
 document.addEventListener("htmx:after:settle", show);
-follow(); // also while the tab is hidden: its title counts

@@ -1,5 +1,5 @@
-// What every page does: copy buttons, and errors of htmx's requests in the status line.
-import { announce, reason } from "./request.js";
+// What every page does: copy buttons, what changes by itself, and errors of htmx's requests in the status line.
+import { announce, fail, reason, succeed } from "./request.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -13,11 +13,41 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
+// What htmx asks every few seconds: only while it is seen, without keeping the login open, and only for what is new.
+
+const versions = new WeakMap(); // element -> ETag of what it was shown last
+let isLost = false; // the last of these requests failed, which is said once
+
+const isPoll = ({ sourceEvent }) => sourceEvent?.type === "every";
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { ctx } = event.detail;
+  if (!isPoll(ctx)) return;
+  if (document.hidden && !("hidden" in ctx.sourceElement.dataset)) return event.preventDefault();
+  ctx.request.headers["X-Unattended"] = "true";
+  const version = versions.get(ctx.sourceElement);
+  if (version) ctx.request.headers["If-None-Match"] = version;
+});
+
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  if (!isPoll(ctx) || ctx.response.status >= 400) return;
+  versions.set(ctx.sourceElement, ctx.response.headers.get("ETag"));
+  isLost = false;
+  succeed("poll");
+});
+
+/** Say that a request of htmx went wrong. */
+function refused(ctx, sentence) {
+  if (!isPoll(ctx)) return announce(sentence, { error: true });
+  if (!isLost) fail("poll", sentence);
+  isLost = true;
+}
+
 document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
   if (ctx.response.status === 422) return; // a form with its errors, which htmx shows
-  announce(reason(ctx.response.raw, ctx.text ?? ""), { error: true });
+  refused(ctx, reason(ctx.response.raw, ctx.text ?? ""));
 });
 
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx) announce("The server does not answer. Check that it is running, then try again.", { error: true });
+  if (ctx) refused(ctx, "The server does not answer. Check that it is running, then try again.");
 });

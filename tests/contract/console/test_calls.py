@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from app.console.app import create_console
-from app.console.events import CallChanges
+from app.console.changes import LOOK_S, CallChanges
 from app.console.services import Services
+from app.errors import StoreError
 from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
@@ -178,20 +179,43 @@ async def test_unknown_call_is_a_page(shop: Shop) -> None:
     assert "There is no such call" in reply.text
 
 
-async def test_changes_of_calls_are_announced(shop: Shop) -> None:
-    await shop.answer("aaaaaaaa-0000")
-    store = open_store(settings(shop.project).database_url)
-    await store.open()
-    changes = CallChanges(settings(shop.project).database_url, store, poll_s=0.02)
-    changes.listeners = 1
-    seen = await changes.wait(0, 20.0)
-    waiting = asyncio.create_task(changes.wait(seen, 20.0))
-    await shop.answer("bbbbbbbb-0000")
-    then = await waiting
-    changes.listeners = 0
-    await shop.answer("cccccccc-0000")  # while nobody listens
-    changes.listeners = 1
+UNATTENDED = {"HX-Request": "true", "X-Unattended": "true"}
 
-    assert [1, 2, 3] == [seen, then, await changes.wait(then, 20.0)]
-    changes.listeners = 0
+
+@pytest.mark.parametrize("path", ["/calls", "/calls?flow=shop", "/calls/aaaaaaaa-0000", "/messages"])
+async def test_a_page_that_asks_by_itself_gets_only_what_has_changed(shop: Shop, path: str) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    first = await shop.console.get(path, headers=UNATTENDED)
+    seen = UNATTENDED | {"If-None-Match": first.headers["etag"]}
+    same = await shop.console.get(path, headers=seen)
+    await shop.answer("bbbbbbbb-0000")
+    await asyncio.sleep(LOOK_S)
+    then = await shop.console.get(path, headers=seen)
+    by_hand = await shop.console.get(path, headers={"HX-Request": "true", "If-None-Match": then.headers["etag"]})
+
+    assert [200, 304, 200, 200] == [each.status_code for each in (first, same, then, by_hand)]
+    assert "" == same.text
+    assert first.headers["etag"] != then.headers["etag"]
+
+
+async def test_all_who_ask_share_one_look_at_the_database(shop: Shop) -> None:
+    store = open_store(settings(shop.project).database_url)
+    shared, fresh = CallChanges(store, look_s=3600), CallChanges(store, look_s=0)
+    versions = []
+    for number in range(3):
+        versions.append((await shared.version(), await fresh.version()))
+        await shop.answer(f"aaaaaaaa-000{number}")
+    await asyncio.gather(shared.close(), fresh.close())
     await store.close()
+
+    assert [1, 3] == [len(set(found)) for found in zip(*versions, strict=True)]
+
+
+async def test_a_database_that_is_away_is_looked_at_once_for_all(tmp_path: Path) -> None:
+    file = tmp_path / "calls.db"
+    file.write_text("This is no database. " * 500)
+    changes = CallChanges(open_store(f"sqlite:///{file}"), look_s=3600)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is not a SQLite database"):
+            await changes.version()
+        file.unlink(missing_ok=True)

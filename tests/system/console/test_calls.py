@@ -63,36 +63,34 @@ def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
     check_page(page)
 
 
-SETTLED = """() => new Promise((resolve) => {
-  document.addEventListener("htmx:after:settle", resolve, {once: true});
-  document.dispatchEvent(new Event("calls"));
-})"""
-"""Calls change, and the page shows it."""
-
-
 def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
     details = page.locator("#conversation details").first
     details.locator("summary").click()
-    page.evaluate(SETTLED)
+    with page.expect_response(lambda response: response.status == 200 and "x-unattended" in response.request.headers):
+        pass
+    with page.expect_response(lambda response: response.status == 304):  # what came is shown
+        pass
 
     expect(details.get_by_role("region", name="Webhook")).to_be_visible()
     expect(page.locator("#conversation > li")).to_have_count(3)
 
 
-def test_only_a_tab_that_is_seen_keeps_a_connection(page: Page) -> None:
-    with page.expect_request("**/events"):
-        page.goto("/calls")
-    turn = """isHidden => {
-      Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
-      document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
-        page.evaluate(turn, True)
-    with page.expect_request("**/events"), page.expect_response("**/calls?*") as missed:
-        page.evaluate(turn, False)
+def test_only_a_tab_that_is_seen_asks(page: Page) -> None:
+    page.clock.install()
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url) if "x-unattended" in request.headers else None)
+    page.goto("/calls")
+    turn = "isHidden => Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true})"
+    page.evaluate(turn, True)
+    page.clock.run_for(20_000)
+    page.evaluate("0")  # what it would have asked is reported before this
+    hidden = len(asked)
+    page.evaluate(turn, False)
+    with page.expect_response(lambda response: "x-unattended" in response.request.headers) as seen:
+        page.clock.run_for(2_000)
 
-    assert missed.value.ok
+    assert (0, 200) == (hidden, seen.value.status)
 
 
 def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:

@@ -103,20 +103,6 @@ def test_no_process_is_left_when_the_server_ends(
     assert "Traceback" not in server.printed
 
 
-def test_an_open_page_does_not_delay_the_end_of_the_server(tmp_path: Path) -> None:
-    with server_with_console(tmp_path, NCCO_LOG="json") as server, httpx.Client(timeout=WITHIN_S) as browser:
-        browser.get(link(server))
-        address = link(server).partition("?")[0]
-        with browser.stream("GET", f"{address}events", headers={"Accept": "text/event-stream"}) as events:
-            lines = events.iter_lines()
-            assert "retry: 2000" == next(lines)
-            code = server.stop(signal.SIGTERM)
-            assert {"", "event: calls", "data: changed"} >= {*lines}
-    assert 0 == code
-    assert "error" not in server.printed.lower()
-    assert 1 == server.printed.count('"event":"server stopped"')
-
-
 def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

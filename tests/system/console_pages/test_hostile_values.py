@@ -96,8 +96,6 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/health": ("/health",),
 }
 """The addresses with which each route is tried; FILE, VALUE and the like stand for what is hostile."""
-STREAMS: Final = {"/events"}
-"""Their data is constant."""
 
 
 class Tags(HTMLParser):
@@ -189,7 +187,7 @@ def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     routes = (route for route in create_console(settings, console_services()).routes)
     shown = {route.path for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
-    assert shown == PAGES.keys() | STREAMS
+    assert shown == PAGES.keys()
 
 
 @pytest.mark.parametrize("value", [VALUES[0], VALUES[1], VALUES[3], f'<a href="{VALUES[4]}">', f"<p id='{VALUES[2]}'>"])

@@ -1,0 +1,95 @@
+"""Pages that ask again and again get an answer only when calls or recordings have changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.console.access import UNATTENDED
+from app.errors import StoreError
+from app.store import Store
+
+LOOK_S: Final = 1.0
+"""How often the store is looked at, at most, however many pages ask."""
+WATCHED: Final = 200
+"""The newest calls and recordings, whose changes are noticed."""
+
+
+class CallChanges:
+    """The version of the newest calls and recordings, which one look at the store finds for all who ask.
+
+    Args:
+        store: opened at the first look.
+        look_s: how long a version is good.
+    """
+
+    def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
+        self._store = store
+        self._records = store.records()
+        self._is_reading = False
+        self._look_s = look_s
+        self._lock = asyncio.Lock()
+        self._looked_at = -math.inf
+        self._version = ""
+        self._problem: StoreError | None = None
+
+    async def version(self) -> str:
+        """Another one than before when calls or recordings have changed. Raises StoreError."""
+        time = asyncio.get_running_loop().time
+        async with self._lock:
+            if time() - self._looked_at >= self._look_s:
+                self._version, self._problem = "", None
+                try:
+                    self._version = await self._look()
+                except StoreError as error:
+                    self._problem = error
+                    await self.close()
+                self._looked_at = time()
+            if self._problem is not None:
+                raise self._problem.with_traceback(None)
+            return self._version
+
+    async def close(self) -> None:
+        """Disconnect; the next look connects again."""
+        self._is_reading = False
+        await self._records.close()
+
+    async def _look(self) -> str:
+        await self._store.open()
+        if not self._is_reading:
+            await self._records.open()
+            self._is_reading = True
+        calls = [(call.session.id, call.session.version) for call in await self._records.calls(WATCHED)]
+        found = calls, [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
+
+
+class PolledRoute(APIRoute):
+    """A route that shows calls or recordings. A page that asks by itself gets 304 while none has changed.
+
+    The version that such a request gets is in `request.state.version`; "" for any other request.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See APIRoute."""
+        handle = super().get_route_handler()
+
+        async def polled(request: Request) -> Response:
+            request.state.version = ""
+            if UNATTENDED not in request.headers:
+                return await handle(request)
+            changes: CallChanges = request.app.state.changes
+            request.state.version = await changes.version()
+            etag = f'"{request.state.version}"'
+            same = request.headers.get("if-none-match") == etag
+            response = Response(status_code=304) if same else await handle(request)
+            response.headers["etag"] = etag
+            return response
+
+        return polled
