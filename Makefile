@@ -73,11 +73,12 @@ fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/errors.md, the pages of settings, commands and options, and .env.example
+docs: $(READY) ## write docs/errors.md, the pages of settings, commands and options, the table of filters, and .env.example
 	$(BIN)/python -m tests.system.docs.errors_page
 	$(BIN)/python -m tests.system.docs.settings_pages
 	$(BIN)/python -m tests.system.docs.commands_page
 	$(BIN)/python -m tests.system.docs.options_page
+	$(BIN)/python -m tests.system.docs.filters_table
 
 picture: $(READY) ## take the picture of the README from the real page; needs chromium
 	$(BIN)/python -m tests.system.console.screenshots build/pictures phone-call

@@ -231,7 +231,7 @@ def signature(name: str) -> str:
     """How a filter is written, and what it takes and gives: `digits(2): text or number → text`."""
     known: Filter = FILTERS[name]
     takes = " or ".join(known.takes) or "anything"
-    return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.example}"
+    return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.usage}"
 
 
 def about_key(members: Iterable[JsonSchema]) -> str:

@@ -29,6 +29,7 @@ from app.flow.model import Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
 from app.flow.templates.checker import known_type
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Reference, walk
 from app.flow.templates.values import Computed, Native, Value
 from app.flow.types import ValueType
@@ -205,9 +206,6 @@ _TAG = re.compile(r"<[^>]*>")
 _MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
 """The most characters that a value of a type can have."""
 
-_APART = frozenset({"digits", "spell"})
-"""Filters that add a comma and a space after each character."""
-
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
     """W641 for every talk that is too long when its values are at their longest.
@@ -287,7 +285,8 @@ class _Measure:
             case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
                 return self.value(left) + self.value(right)
             case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
-                return 3 * self.value(of) if name in _APART else max([self.value(of), *map(self.value, args)])
+                growth = FILTERS[name].growth
+                return growth * self.value(of) if growth > 1 else max([self.value(of), *map(self.value, args)])
         return self._typed(node)
 
     def _typed(self, node: nodes.Expr) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import reduce
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from jinja2.visitor import NodeVisitor
 from app.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from app.flow.templates.environment import SIGNS
-from app.flow.templates.filters import FILTERS, LANGUAGE, Filter, Unfit, speech_package
+from app.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit, speech_package
 from app.flow.templates.references import Locals, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
@@ -482,13 +482,15 @@ class Checker(NodeVisitor):
         for arg, wanted in zip(node.args, known.args, strict=False):
             if wanted:
                 self.require(arg, (wanted,), node.name, "E306")
-        if type_ is not None and type_.name == "phone" and known.gives == TYPES["bool"]:
-            self._check_phone_part(node)
+        if type_ is not None and type_.name == "phone" and known.is_test:
+            self._check_phone_part(node, known)
         if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
             return None
-        if known.is_localised and not self._check_localised(node, known, type_):
+        if known.is_localised:
+            speech_package()  # imported now, so that no call has to wait for it
+        if known.check is not None and not self._check_argument(node, known, known.check, type_):
             return None
-        if node.name in ("first", "last"):
+        if known.reads == "entry":
             return TYPES["text"] if type_.kind == "text" else type_.entry
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
@@ -503,20 +505,20 @@ class Checker(NodeVisitor):
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"
-            self.report("E306", name, message, f"write {known.example}")
+            self.report("E306", name, message, f"write {known.usage}")
         elif node.name == "default" and not may_be_missing(of):
-            cure = f"write {known.example} after the name within it"
+            cure = f"write {known.usage} after the name within it"
             self.report("E306", of, f"default follows a name; {self.shown(of)} is computed", cure)
         else:
             return known
         return None
 
-    def _check_phone_part(self, node: nodes.Filter) -> None:
+    def _check_phone_part(self, node: nodes.Filter, known: Filter) -> None:
         """Check what a phone number is asked to begin with, to end with or to contain."""
         part = node.args[0]
         if not isinstance(part, nodes.Const) or not isinstance(part.value, str):
             return
-        if node.name == "starts_with":
+        if known.part == "begins":
             self._check_phone_number(part, part.value, is_beginning=True)
         elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
             self.report("W301", part, f'a number in a call never contains "{part.value}"', "write digits only")
@@ -547,43 +549,26 @@ class Checker(NodeVisitor):
             node = node.node
         return isinstance(node, nodes.Name)
 
-    def _check_localised(self, node: nodes.Filter, known: Filter, type_: ValueType) -> bool:
-        """Check a literal argument of a localised filter by applying the filter to typical values.
-
-        The speech package is imported in any case, so that no call has to wait for the import.
-        """
-        speech_package()
+    def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: ValueType) -> bool:
+        """Check a literal argument by applying the filter to typical values."""
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).kind not in known.args:
             return True
-        code, cure, tried = _TYPICAL_VALUES[node.name]
-        reasons = {kind: _refusal(known, value, arg.value) for kind, value in tried.items()}
+        code = check.code
+        reasons = {kind: _refusal(known, value, arg.value) for kind, value in check.tried.items()}
         reason = next(iter(reasons.values()))
         if not all(reasons.values()):
             code, reason = "E341", reasons.get(type_.kind, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
-            self.report(code, arg, message, cure or zone_cure(str(arg.value)))
+            self.report(code, arg, message, check.cure or zone_cure(str(arg.value)))
         return not reason
-
-
-_TYPICAL_VALUES: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
-    "digits": ("E340", "write how many digits are in a group: 1 to 9", {"": "1"}),
-    "in_zone": ("E342", "", {"": DATETIME.sample}),
-    "list": ("E340", 'write "and" or "or"', {"": []}),
-    "spoken": (
-        "E340",
-        'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
-        {"datetime": DATETIME.sample, "number": 1},
-    ),
-}
-"""By filter: the code for an argument that no value accepts, its cure, and the values to try, by kind."""
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:
     """Why a filter refuses a value with this argument; "" when it accepts it."""
     try:
-        known.apply(value, LANGUAGE, arg)
+        known.apply(value, *([LANGUAGE] if known.is_localised else []), arg)
     except Unfit as error:
         return str(error)
     return ""

@@ -6,10 +6,10 @@ None of them looks at anything but its operands, and none makes a text longer th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple
 
 from jinja2 import Undefined
 
@@ -41,27 +41,68 @@ class Absent(Exception):
     """A value that does not exist; `default` and `is defined` catch it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One filter.
+class ArgumentCheck(NamedTuple):
+    """How a literal argument is checked when the file is loaded: the filter is applied to typical values with it.
 
     Attributes:
+        tried: the values, by the kind of the operand; "" is any kind.
+        cure: what to write instead; "" for the name of a time zone.
+        code: of the issue when no value accepts the argument.
+    """
+
+    tried: Mapping[str, Any]
+    cure: str = ""
+    code: str = "E340"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter, and what the checks and `prove` may assume about it. Without an assumption they expect anything.
+
+    Attributes:
+        name: what stands after `|`.
+        summary: what it gives, in a sentence.
+        example: a text that uses it.
         apply: the operand and the arguments → the result. Raises Unfit or Absent.
         takes: the kinds of operands (`ValueType.kind`) that it takes; () is any.
         gives: the type of the result; None: that of the operand.
-        example: how it is written.
+        usage: how it is written, in messages.
         args: the kind of each argument; "" is any.
         needed: how many of the arguments are required.
         is_localised: whether the result depends on the language, which is then the second argument of `apply`.
+        check: how a literal argument is checked.
+        reads: it gives an entry of a list (or a letter of a text), or the length.
+        part: the part of a text that it gives, or that it compares with its argument.
+        keeps: what it leaves as it is. `emptiness`: it never fails, an empty value stays empty, and no other becomes
+            empty. `ends`: the beginning and the end of a text stay there. `number`: the result grows only as the
+            number does.
+        form: the form of text that it accepts, if it is not any.
+        argument_form: the same of its argument.
+        growth: how many characters it makes of one.
     """
 
+    name: str
+    summary: str
+    example: str
     apply: Callable[..., Any]
     takes: tuple[str, ...]
     gives: ValueType | None
-    example: str
+    usage: str
     args: tuple[str, ...] = ()
     needed: int = 0
     is_localised: bool = False
+    check: ArgumentCheck | None = None
+    reads: Literal["", "entry", "length"] = ""
+    part: Literal["", "begins", "ends", "holds"] = ""
+    keeps: Set[Literal["emptiness", "ends", "number"]] = frozenset()
+    form: Literal["", "datetime", "number"] = ""
+    argument_form: Literal["", "zone"] = ""
+    growth: int = 1
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it gives true or false."""
+        return self.gives == _BOOL
 
 
 def speech_package() -> ModuleType:
@@ -177,41 +218,275 @@ def as_text(value: object) -> str:
         raise Unfit(str(error)) from None
 
 
-_TEXT, _INT, _NUMBER, _BOOL = TYPES["text"], TYPES["int"], TYPES["number"], TYPES["bool"]
+_TEXT: Final = TYPES["text"]
+_INT: Final = TYPES["int"]
+_NUMBER: Final = TYPES["number"]
+_BOOL: Final = TYPES["bool"]
 
-FILTERS: dict[str, Filter] = {
-    "capitalize": Filter(_text_change(str.capitalize), ("text",), _TEXT, "| capitalize"),
-    "contains": Filter(_text_test(str.__contains__), ("text",), _BOOL, '| contains("refund")', ("text",), 1),
-    "default": Filter(default, (), None, '| default("friend")', ("", "bool")),
-    "digits": Filter(_localised("digits"), ("text", "number"), _TEXT, "| digits(2)", ("number",), is_localised=True),
-    "ends_with": Filter(_text_test(str.endswith), ("text",), _BOOL, '| ends_with("00")', ("text",), 1),
-    "first": Filter(_entry_at(0), ("text", "list"), ANY, "| first"),
-    "in_zone": Filter(
-        _localised("in_zone"),
-        ("datetime", "text"),
-        DATETIME,
-        '| in_zone("Europe/London")',
-        ("text",),
-        1,
+_ALL: Final = (
+    Filter(
+        name="capitalize",
+        summary="First letter upper case, the others lower case.",
+        example="{{ topic | capitalize }}",
+        apply=_text_change(str.capitalize),
+        takes=("text",),
+        gives=_TEXT,
+        usage="| capitalize",
+        keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="contains",
+        summary="Whether it contains a text.",
+        example='{{ "yes" if topic | contains("refund") else "no" }}',
+        apply=_text_test(str.__contains__),
+        takes=("text",),
+        gives=_BOOL,
+        usage='| contains("refund")',
+        args=("text",),
+        needed=1,
+        part="holds",
+    ),
+    Filter(
+        name="default",
+        summary="Another value instead of a missing one; with `true`, also instead of an empty one.",
+        example='{{ topic | default("friend", true) }}',
+        apply=default,
+        takes=(),
+        gives=None,
+        usage='| default("friend")',
+        args=("", "bool"),
+        keeps={"emptiness", "number"},
+    ),
+    Filter(
+        name="digits",
+        summary="Digit by digit, in groups as phone numbers are said, or of a given size.",
+        example="{{ call.from | digits }}, or {{ account | digits(2) }}",
+        apply=_localised("digits"),
+        takes=("text", "number"),
+        gives=_TEXT,
+        usage="| digits(2)",
+        args=("number",),
         is_localised=True,
+        check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
+        growth=3,
     ),
-    "int": Filter(_cast(_INT), ("text", "number"), _INT, "| int", ("number",)),
-    "join": Filter(_join, ("list",), _TEXT, '| join(", ")', ("text",)),
-    "last": Filter(_entry_at(-1), ("text", "list"), ANY, "| last"),
-    "length": Filter(_length, ("text", "list", "map"), _INT, "| length"),
-    "list": Filter(_localised("list"), ("list",), _TEXT, '| list("or")', ("text",), is_localised=True),
-    "lower": Filter(_text_change(str.lower), ("text",), _TEXT, "| lower"),
-    "number": Filter(_cast(_NUMBER), ("text", "number"), _NUMBER, "| number", ("number",)),
-    "replace": Filter(_replace, ("text",), _TEXT, '| replace("-", " ")', ("text", "text"), 2),
-    "round": Filter(_round, ("number",), _NUMBER, "| round(2)", ("number",)),
-    "spell": Filter(_localised("spell"), ("text", "number"), _TEXT, "| spell", is_localised=True),
-    "spoken": Filter(
-        _localised("spoken"), ("datetime", "number", "text"), _TEXT, '| spoken("GBP")', ("text",), is_localised=True
+    Filter(
+        name="ends_with",
+        summary="Whether a text ends with another.",
+        example='{{ "free" if account | ends_with("00") else "paid" }}',
+        apply=_text_test(str.endswith),
+        takes=("text",),
+        gives=_BOOL,
+        usage='| ends_with("00")',
+        args=("text",),
+        needed=1,
+        part="ends",
     ),
-    "starts_with": Filter(_text_test(str.startswith), ("text",), _BOOL, '| starts_with("44")', ("text",), 1),
-    "text": Filter(as_text, ("text", "number", "bool", "datetime"), _TEXT, "| text"),
-    "title": Filter(_text_change(str.title), ("text",), _TEXT, "| title"),
-    "trim": Filter(_text_change(str.strip), ("text",), _TEXT, "| trim"),
-    "upper": Filter(_text_change(str.upper), ("text",), _TEXT, "| upper"),
-}
+    Filter(
+        name="first",
+        summary="The first entry of a list, or letter of a text; missing if empty.",
+        example='{{ answers | first | default("none") }}',
+        apply=_entry_at(0),
+        takes=("text", "list"),
+        gives=ANY,
+        usage="| first",
+        reads="entry",
+        part="begins",
+    ),
+    Filter(
+        name="in_zone",
+        summary="A point in time in a time zone.",
+        example='{{ now | in_zone("Europe/London") | spoken("time") }}',
+        apply=_localised("in_zone"),
+        takes=("datetime", "text"),
+        gives=DATETIME,
+        usage='| in_zone("Europe/London")',
+        args=("text",),
+        needed=1,
+        is_localised=True,
+        check=ArgumentCheck({"": DATETIME.sample}, code="E342"),
+        form="datetime",
+        argument_form="zone",
+    ),
+    Filter(
+        name="int",
+        summary="A text as a whole number. Anything else takes the `error` exit, or is the given number.",
+        example="{{ (account | int(0)) + 1 }}",
+        apply=_cast(_INT),
+        takes=("text", "number"),
+        gives=_INT,
+        usage="| int",
+        args=("number",),
+        keeps={"number"},
+        form="number",
+    ),
+    Filter(
+        name="join",
+        summary="The entries of a list as one text, with a separator.",
+        example='{{ answers | join(", ") }}',
+        apply=_join,
+        takes=("list",),
+        gives=_TEXT,
+        usage='| join(", ")',
+        args=("text",),
+    ),
+    Filter(
+        name="last",
+        summary="The last entry of a list, or letter of a text; missing if empty.",
+        example='{{ answers | last | default("none") }}',
+        apply=_entry_at(-1),
+        takes=("text", "list"),
+        gives=ANY,
+        usage="| last",
+        reads="entry",
+        part="ends",
+    ),
+    Filter(
+        name="length",
+        summary="The number of letters, entries or keys.",
+        example="{{ answers | length }}",
+        apply=_length,
+        takes=("text", "list", "map"),
+        gives=_INT,
+        usage="| length",
+        reads="length",
+        keeps={"emptiness", "number"},
+    ),
+    Filter(
+        name="list",
+        summary="A list as it is spoken: commas, and a word before the last.",
+        example='{{ answers | list }}, or {{ answers | list("or") }}',
+        apply=_localised("list"),
+        takes=("list",),
+        gives=_TEXT,
+        usage='| list("or")',
+        args=("text",),
+        is_localised=True,
+        check=ArgumentCheck({"": []}, 'write "and" or "or"'),
+    ),
+    Filter(
+        name="lower",
+        summary="Lower case.",
+        example="{{ topic | lower }}",
+        apply=_text_change(str.lower),
+        takes=("text",),
+        gives=_TEXT,
+        usage="| lower",
+        keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="number",
+        summary="A text as a number; otherwise like `int`.",
+        example="{{ (account | number(0)) + 0.5 }}",
+        apply=_cast(_NUMBER),
+        takes=("text", "number"),
+        gives=_NUMBER,
+        usage="| number",
+        args=("number",),
+        keeps={"number"},
+        form="number",
+    ),
+    Filter(
+        name="replace",
+        summary="One text instead of another, everywhere.",
+        example='{{ topic | replace("-", " ") }}',
+        apply=_replace,
+        takes=("text",),
+        gives=_TEXT,
+        usage='| replace("-", " ")',
+        args=("text", "text"),
+        needed=2,
+    ),
+    Filter(
+        name="round",
+        summary="A rounded number, with so many decimals.",
+        example="{{ 2.345 | round(2) }}",
+        apply=_round,
+        takes=("number",),
+        gives=_NUMBER,
+        usage="| round(2)",
+        args=("number",),
+        keeps={"number"},
+    ),
+    Filter(
+        name="spell",
+        summary="Letter by letter, with the names of signs.",
+        example="{{ call.from_user | spell }}",
+        apply=_localised("spell"),
+        takes=("text", "number"),
+        gives=_TEXT,
+        usage="| spell",
+        is_localised=True,
+        growth=3,
+    ),
+    Filter(
+        name="spoken",
+        summary="Dates, times, numbers and amounts as they are spoken; see below.",
+        example='{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
+        apply=_localised("spoken"),
+        takes=("datetime", "number", "text"),
+        gives=_TEXT,
+        usage='| spoken("GBP")',
+        args=("text",),
+        is_localised=True,
+        check=ArgumentCheck(
+            {"datetime": DATETIME.sample, "number": 1},
+            'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
+        ),
+        form="datetime",
+    ),
+    Filter(
+        name="starts_with",
+        summary="Whether a text begins with another.",
+        example='{{ "home" if call.from | starts_with("44") else "away" }}',
+        apply=_text_test(str.startswith),
+        takes=("text",),
+        gives=_BOOL,
+        usage='| starts_with("44")',
+        args=("text",),
+        needed=1,
+        part="begins",
+    ),
+    Filter(
+        name="text",
+        summary="A number, true or false, or a point in time (ISO 8601) as text.",
+        example='{{ (tries | text) + "0" }}',
+        apply=as_text,
+        takes=("text", "number", "bool", "datetime"),
+        gives=_TEXT,
+        usage="| text",
+        keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="title",
+        summary="Each word capitalized.",
+        example="{{ topic | title }}",
+        apply=_text_change(str.title),
+        takes=("text",),
+        gives=_TEXT,
+        usage="| title",
+        keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="trim",
+        summary="Without blanks at both ends.",
+        example="{{ topic | trim }}",
+        apply=_text_change(str.strip),
+        takes=("text",),
+        gives=_TEXT,
+        usage="| trim",
+        keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="upper",
+        summary="Upper case.",
+        example="{{ topic | upper }}",
+        apply=_text_change(str.upper),
+        takes=("text",),
+        gives=_TEXT,
+        usage="| upper",
+        keeps={"emptiness", "ends"},
+    ),
+)
+FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
 """By name; docs and messages list them in this order."""

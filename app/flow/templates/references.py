@@ -16,11 +16,12 @@ from jinja2 import nodes
 from app.flow.nodes import Place
 from app.flow.paths import Path, has_path, may_overlap, path_of, root_of
 from app.flow.scope import ScopeTypes
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.tree import Template
 from app.flow.types import ValueType, common_type
 
-COUNTING: Final = "length"
-"""The filter that counts the entries of a list without reading them."""
+_COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
+"""The filters that count the entries of a list without reading them."""
 
 _OK: Final = "ok"
 """The field of every lookup that says whether its answer is real."""
@@ -328,7 +329,7 @@ def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple
         case nodes.Filter(node=nodes.Expr() as of, name="default"):
             yield of, value.asking(of)._replace(is_needed=False)
             yield from ((arg, value) for arg in node.args)
-        case nodes.Filter(node=nodes.Expr() as of, name=name) if name == COUNTING:
+        case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _COUNTING:
             yield of, beside._replace(is_passed=True)
         case nodes.Test(node=of):
             yield of, beside.asking(of)._replace(is_needed=False, is_asked=True)

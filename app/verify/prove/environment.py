@@ -12,7 +12,7 @@ from app.engine import Call
 from app.flow.checks.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.model import Flow
-from app.flow.templates.filters import LANGUAGE, Unfit
+from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Evaluator, compiled_expression
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
@@ -187,7 +187,6 @@ _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366
 _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 """Fields of opening hours that can be absent."""
-_COMPARING: Final = frozenset({"contains", "starts_with", "ends_with"})
 
 
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
@@ -271,8 +270,8 @@ def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
 def _questions(flow: Flow) -> Iterator[Occurrence]:
     for occurrence in (each for use in uses_in(flow) for each in expressions_of(use.source)):
         for part in walk(occurrence.node):
-            is_filter = isinstance(part, nodes.Filter) and part.name in _COMPARING
-            if isinstance(part, nodes.Compare) or is_filter:
+            is_test = isinstance(part, nodes.Filter) and FILTERS[part.name].is_test
+            if isinstance(part, nodes.Compare) or is_test:
                 yield occurrence._replace(node=part)
     for step in flow.steps.values():
         for _, value in assigned(flow, step):

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from app.flow.grammar.values import CallField, Localised, leaves
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from app.flow.templates.values import Computed, Expression, Native, Value
 
@@ -25,23 +26,11 @@ Pieces: TypeAlias = tuple[str | None, ...]
 
 LONGEST_JOINED: Final = 24
 """The longest text that is split into pieces."""
-_STEPS: Final = {"length": LENGTH, "first": ENTRY, "last": ENTRY}
-_KEEPS_EMPTINESS: Final = frozenset({"upper", "lower", "title", "capitalize", "trim", "text", "default", "length"})
-"""Filters that never fail and keep empty values empty, and other values non-empty."""
+_STEPS: Final = {"length": LENGTH, "entry": ENTRY}
+"""What a filter reads → the last element of the path."""
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
 """Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
-_PARTS_BY_FILTER: Final[dict[str, Position]] = {
-    "starts_with": "begins",
-    "ends_with": "ends",
-    "contains": "holds",
-    "first": "begins",
-    "last": "ends",
-}
-_KEEPS_PARTS: Final = frozenset({"lower", "upper", "title", "capitalize", "trim", "text"})
-"""Filters after which the beginning and end of a text are still its beginning and end."""
-_KEEPS_NUMBER: Final = frozenset({"int", "number", "round", "default", "length"})
-"""Filters that leave a number unchanged, or whose result is limited by an input."""
 
 
 class TextPart(NamedTuple):
@@ -116,7 +105,7 @@ def path_of(node: nodes.Node) -> Path | None:
         case nodes.Getattr(node=of, attr=attr):
             step: str | None = attr
         case nodes.Filter(node=nodes.Expr() as of, name=name):
-            step = _STEPS.get(name)
+            step = _STEPS.get(FILTERS[name].reads)
         case nodes.Getitem(node=of):
             step = ENTRY
         case _:
@@ -164,7 +153,7 @@ def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[
     path = path_of(node)
     if is_plain(node):
         yield (path or (), decides)
-    elif isinstance(node, nodes.Filter) and node.name in _KEEPS_EMPTINESS:
+    elif isinstance(node, nodes.Filter) and "emptiness" in FILTERS[node.name].keeps:
         for part in (operand_of(node), *node.args):
             yield from _weighed(part, decides=decides, sums=sums)
     else:
@@ -192,10 +181,11 @@ def part_of(node: nodes.Node) -> TextPart | None:
             if (low or 0) < 0:  # `[-2:]` is the end; `[-4:-2]` may be anywhere, depending on the length
                 return TextPart("ends") if high is None else TextPart("holds")
             return TextPart("at", low=low) if low else TextPart("begins")
-        case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _KEEPS_PARTS:
-            return part_of(of)
-        case nodes.Filter(name=name) if name in _PARTS_BY_FILTER:
-            return TextPart(_PARTS_BY_FILTER[name])
+        case nodes.Filter(node=nodes.Expr() as of, name=name):
+            known = FILTERS[name]
+            if "ends" in known.keeps:
+                return part_of(of)
+            return TextPart(known.part) if known.part else None
     return None
 
 
@@ -226,7 +216,7 @@ def growth_of(node: nodes.Node) -> set[str]:
             return {"sinks" if step > 0 else "rises"} if step else set()
         case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
             return growth_of(then) | growth_of(other)
-        case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _KEEPS_NUMBER:
+        case nodes.Filter(node=nodes.Expr() as of, name=name) if "number" in FILTERS[name].keeps:
             return growth_of(of)
     return set() if path_of(node) is not None else {"free"}
 

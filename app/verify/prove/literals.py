@@ -17,6 +17,7 @@ from app.flow.actions.action import Action
 from app.flow.actions.do import actions_of
 from app.flow.grammar.values import Array, Object, leaves
 from app.flow.model import Flow, Step
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Occurrence, is_computed, walk
 from app.flow.templates.values import Computed, Expression, Native, Value
 from app.verify.prove.expressions import (
@@ -52,8 +53,6 @@ CALLER: Final = "447700900123"
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that have the same value in every flow."""
 _FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
-_FORM_BY_FILTER: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
-"""The form of text that a filter accepts."""
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
@@ -252,12 +251,12 @@ class Literals:
             match node:
                 case nodes.Compare():
                     self._compare(flow, node)
-                case nodes.Filter(node=nodes.Expr() as of, name="contains" | "starts_with" | "ends_with"):
+                case nodes.Filter(node=nodes.Expr() as of, name=name) if FILTERS[name].is_test:
                     self._compare_part(flow, of, part_of(node), tuple(node.args))
-                case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _FORM_BY_FILTER:
-                    self._note_form(flow, of, _FORM_BY_FILTER[name])
-                    for zone in node.args if name == "in_zone" else ():
-                        self._note_form(flow, zone, "zone")
+                case nodes.Filter(node=nodes.Expr() as of, name=name) if FILTERS[name].form:
+                    self._note_form(flow, of, FILTERS[name].form)
+                    for arg in node.args if FILTERS[name].argument_form else ():
+                        self._note_form(flow, arg, FILTERS[name].argument_form)
                 case nodes.Getitem() if not isinstance(node.arg, nodes.Slice):
                     self._index(flow, node)
                 case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -18,14 +17,11 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
-from app.flow.loader import load
 from app.flow.scope import scope_types
-from app.flow.templates.filters import FILTERS
 from app.flow.types import TYPES
 from app.web.webhooks import router
 from tests.system.docs.blocks import pages
 from tests.system.docs.errors_page import rules
-from tests.system.docs.flow_blocks import as_project
 from tests.system.docs.headings import section, things_of
 from tests.system.repository.tracked import text_of
 
@@ -46,7 +42,6 @@ LISTED = [
     ("### `locales`", Locale.words()),
     ("### `lookups`", LookupDefinition.words()),
 ]
-FILTER_ROWS = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| `(.+)` \|$", section(TEXT, "## Filters"), re.M))
 CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
 
 
@@ -64,19 +59,6 @@ def test_the_words_within_a_word_are_described(heading: str, words: tuple[str, .
 
 def test_every_exit_is_described_in_the_chapter_of_exits() -> None:
     assert {kind.word for kind in EXITS} == {*things_of(STEPS, "Where the call goes")} - {"with"}
-
-
-def test_every_filter_has_a_row() -> None:
-    assert sorted(FILTERS) == [*FILTER_ROWS]
-
-
-@pytest.mark.parametrize("name", FILTER_ROWS)
-def test_the_example_of_a_filter_loads_without_error(name: str) -> None:
-    example = FILTER_ROWS[name].replace("\\|", "|")
-    project = as_project(f"do:\n  - talk: {json.dumps(example)}\ngoto: end\n")
-
-    assert f"| {name}" in example
-    assert [] == [str(issue) for issue in load(project).issues if issue.is_error]
 
 
 def test_the_table_of_outcomes_has_every_line_of_on() -> None:

@@ -1,0 +1,26 @@
+"""Writes the table of the filters in docs/reference/text.md from their declarations: `make docs`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from app.flow.templates.filters import FILTERS, Filter
+from tests.system.repository.tracked import ROOT
+
+PAGE: Final = ROOT / "docs" / "reference" / "text.md"
+_TABLE: Final = re.compile(r"(?<=\n\| filter \| gives \| example \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
+
+
+def page() -> str:
+    """The page with the table as it has to be."""
+    return _TABLE.sub(lambda _: "".join(map(_row, FILTERS.values())), PAGE.read_text(encoding="utf-8"))
+
+
+def _row(each: Filter) -> str:
+    example = each.example.replace("|", "\\|")
+    return f"| `{each.name}` | {each.summary} | `{example}` |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
