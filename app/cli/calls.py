@@ -16,7 +16,7 @@ import click
 
 from app.cli import options
 from app.cli.database import find_call, with_records
-from app.cli.output import FINE, print_json, shows_colours
+from app.cli.output import FINE, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import (
     action_summary,
@@ -207,7 +207,7 @@ class CallPrinter:
         id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
         began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
         rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]), printable(state_of(call)))
-        click.echo(_coloured(call, self._row(id_, began, *others, *rest)))
+        click.echo(self._row(id_, began, *others, *rest))
 
     def _row(self, id_: str, *cells: object) -> str:
         """The cells of a call. A program gets whole ids, a person those that fit."""
@@ -238,7 +238,7 @@ class CallPrinter:
             name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
         }
         dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
-        state = f"{duration_text(call['seconds'])}: {_coloured(call, printable(state_of(call)))}"
+        state = f"{duration_text(call['seconds'])}: {printable(state_of(call))}"
         began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
         click.echo(f"""\
 call {shown["id"]}{dialled_by}
@@ -256,8 +256,7 @@ call {shown["id"]}{dialled_by}
         again = " (delivered again)" if entry["again"] else ""
         took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
         time = f"{self._time(entry['at']):%H:%M:%S.%f}"[:12]
-        line = f"{time}  {printable(entry['kind'])}{what}{again}{took}"
-        click.echo(click.style(line, fg="cyan") if shows_colours() else line)
+        click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
         if turn is not None:
             _print_labelled("why", _reasons(turn["why"]))
             _print_labelled("ncco", self._ncco_lines(turn["ncco"]))
@@ -277,11 +276,6 @@ def _print_labelled(label: str, lines: Iterable[str]) -> None:
     """Lines below a webhook, the first of them behind a label."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
-
-
-def _coloured(call: Mapping[str, Any], line: str) -> str:
-    colour = "red" if call["failed"] else "green" if call["state"] == "open" else ""
-    return click.style(line, fg=colour) if colour and shows_colours() else line
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
