@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -37,9 +36,6 @@ from app.vonage.keys import rsa_modulus
 PROOF_S: Final = 10.0
 """Seconds for all proofs together."""
 LEAST_KEY_BITS: Final = 2048
-LEAST_FREE_BYTES: Final = 100_000_000
-FEW_FREE_BYTES: Final = 1_000_000_000
-"""Less free space is a warning, less than `LEAST_FREE_BYTES` an error. Our choice."""
 
 
 def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> str:
@@ -162,7 +158,7 @@ def check_private_key(settings: Settings) -> Iterator[Finding]:
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
-    """Whether the database can be used. Nothing is written to it, so a full disk is found by `check_disk`."""
+    """Whether the database can be used. Nothing is written to it."""
     store = open_store(settings.database_url)
     if not store.is_durable:
         cure = "Write NCCO_DATABASE_URL=sqlite:///ncco.db."
@@ -193,27 +189,8 @@ def _not_writable(file: Path) -> Path | None:
     """What prevents writing a file: itself, or the nearest folder that exists; None for nothing."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
-    folder = _existing(file.absolute().parent)
+    folder = next(each for each in file.absolute().parents if each.exists())
     return None if os.access(folder, os.W_OK | os.X_OK) else folder
-
-
-def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())
-
-
-def check_disk(settings: Settings) -> Iterator[Finding]:
-    """Whether there is space beside the database."""
-    path = open_store(settings.database_url).path
-    if path is None:
-        return
-    folder = _existing(path.absolute().parent)
-    free = shutil.disk_usage(folder).free
-    message = f"{free / 1e9:,.1f} GB are free at {folder}"
-    if free >= FEW_FREE_BYTES:
-        yield Finding("disk", "ok", message)
-    else:
-        cure = "Make space, or lower NCCO_RETENTION_DAYS: a server with a full disk refuses calls."
-        yield Finding("disk", "warning" if free >= LEAST_FREE_BYTES else "error", message, cure)
 
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
@@ -325,6 +302,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_application_id,
     check_private_key,
     check_database,
-    check_disk,
 )
 """The checks that need the settings alone, in their order."""

@@ -24,7 +24,6 @@ from app.cli.findings import Finding
 from app.cli.vonage_checks import vonage_findings
 from app.console.guard import POLICY
 from app.flow.model import Flow
-from app.flow.report import counted
 from app.service.mail import problem_with, send_test
 from app.settings import Settings
 from app.settings.fields import CONSOLE_HOST
@@ -38,7 +37,6 @@ WITHIN_S: Final = 5.0
 MAX_BYTES: Final = 100_000
 MOST_CLOCK_S: Final = 30
 """A clock that differs more gets a warning; from `MAX_AGE_S` on signatures are refused."""
-LEAST_CERTIFICATE_DAYS: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,6 @@ class Probe:
         document: the reply, when it is a JSON object.
         headers: of the reply.
         ms: milliseconds until the whole reply.
-        expires_at: of the certificate, in seconds since 1970; None without one.
     """
 
     problem: str = ""
@@ -61,7 +58,6 @@ class Probe:
     document: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     ms: float = 0.0
-    expires_at: float | None = None
 
     @property
     def is_console(self) -> bool:
@@ -113,7 +109,6 @@ async def _probe(client: httpx.AsyncClient, url: str) -> Probe:
     begun = time.perf_counter()
     try:
         async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:
-            expires_at = _expiry(response)
             body = b""
             async for part in response.aiter_bytes():
                 body += part
@@ -125,14 +120,7 @@ async def _probe(client: httpx.AsyncClient, url: str) -> Probe:
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))
     ms = (time.perf_counter() - begun) * 1000
-    return Probe("", False, response.status_code, _json_object(body), response.headers, ms, expires_at)
-
-
-def _expiry(response: httpx.Response) -> float | None:
-    """When the certificate of the connection expires, in seconds since 1970; None without TLS."""
-    stream = response.extensions.get("network_stream")
-    secure = stream.get_extra_info("ssl_object") if stream is not None else None
-    return ssl.cert_time_to_seconds(str(secure.getpeercert()["notAfter"])) if secure is not None else None
+    return Probe("", False, response.status_code, _json_object(body), response.headers, ms)
 
 
 def _certificate_error(error: BaseException | None) -> str:
@@ -283,17 +271,7 @@ def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[
         cure = "Start the proxy or the tunnel, and let it pass /healthz and /webhooks/ to this server."
         yield Finding("public url", "error", f"{public_url} cannot be reached: {there.problem}", cure)
         return
-    if there.expires_at is not None:
-        yield _certificate(there.expires_at)
     yield _identity(settings, here, there)
-
-
-def _certificate(expires_at: float) -> Finding:
-    days = int((expires_at - time.time()) // 86_400)
-    message = f"the certificate is valid, for {counted(days, 'more day')}"
-    if days >= LEAST_CERTIFICATE_DAYS:
-        return Finding("tls", "ok", message)
-    return Finding("tls", "warning", message, "Look at why it is not renewed: without it, no call is answered.")
 
 
 def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:

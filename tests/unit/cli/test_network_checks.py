@@ -86,8 +86,6 @@ def test_each_part_of_an_application_is_compared(
         (Probe(status=502), "public url", ("error", "502")),
         (Probe("there is no reply within 5 seconds"), "public url", ("error", "no reply")),
         (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
-        (Probe(status=200, expires_at=time.time() + 86_400 * 3.5), "tls", ("warning", "3 more days")),
-        (Probe(status=200, expires_at=time.time() + 86_400 * 60.5), "tls", ("ok", "60 more days")),
     ],
 )
 def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str, expected: tuple[str, str]) -> None:
