@@ -18,7 +18,7 @@ from app.flow.issues import FlowIssue
 from app.flow.loader import Extent, load
 from app.flow.model import Flow, Project
 from app.flow.report import report
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")

@@ -22,7 +22,7 @@ from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 router = APIRouter()
 

@@ -28,8 +28,8 @@ from app.flow.svg import as_svg
 from app.flow.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
-from app.ncco.issue import UNKNOWN_OPTION
 from app.ncco.json_text import TextIssue, check_text
+from app.ncco.model import UNKNOWN_OPTION
 
 Json: TypeAlias = dict[str, Any]
 

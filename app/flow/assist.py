@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from app.flow.grammar.json_schema import JsonSchema
 from app.flow.hours.calendar import hours_type
 from app.flow.language.flow import read_flow
 from app.flow.language.shared import Context, is_shared, read_shared
@@ -24,6 +23,7 @@ from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK
 from app.flow.templates.filters import FILTERS, Filter
 from app.flow.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
+from app.value_types import JsonSchema
 
 MOST_SHOWN: Final = 80
 """Characters of a prompt in a hover text."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from app.flow.issues import PROMPT_RULES, FlowIssue, by_place
 from app.flow.nodes import Map, Node, Place, walk
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 _UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
 """Rules about an undeclared name; their issues point at the name."""

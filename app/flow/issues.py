@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from app.flow.nodes import Place
-from app.ncco.issue import Fix, RuleBook, parts_of
-from app.ncco.suggest import nearest
+from app.issue import Fix, RuleBook, parts_of
+from app.suggest import nearest
 
 Severity = Literal["error", "warning"]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.flow.nodes import Place
 from app.flow.paths import Path, root_of, written
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, open_record, record
+from app.value_types import ANY, DATETIME, TYPES, Kind, open_record, record
 
 RESERVED = frozenset(
     {"call", "input", "env", "now", "locale", "hours", "vars", "loop", "self", "end"}
@@ -66,7 +66,7 @@ CALL_WORDS: Final = {
 """The words that Vonage sends in some fields of a call. Source: webhook reference, Answer and Event."""
 
 _INPUT = record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
-_BASE: dict[str, ValueType] = {
+_BASE: dict[str, Kind] = {
     "call": _CALL,
     "input": _INPUT,
     "env": open_record(_TEXT, "https://example.com"),
@@ -86,7 +86,7 @@ class Variable:
     """
 
     name: str
-    type: ValueType
+    type: Kind
     default: Any
     place: Place
     sensitive: bool = False
@@ -134,7 +134,7 @@ class ScopeTypes:
         env: the names that `env` has; None when that is not known.
     """
 
-    shapes: Mapping[str, ValueType]
+    shapes: Mapping[str, Kind]
     unspoken: Mapping[str, str] = field(default_factory=dict)
     env: frozenset[str] | None = None
 
@@ -150,18 +150,18 @@ class ScopeTypes:
         """Whether an unspoken name holds settings of the server, or a single one."""
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
-    def get(self, name: str) -> ValueType | None:
+    def get(self, name: str) -> Kind | None:
         """What `name` is, or None when it is not in scope."""
         return self.shapes.get(name)
 
-    def shape_at(self, path: Sequence[str]) -> ValueType | None:
+    def shape_at(self, path: Sequence[str]) -> Kind | None:
         """What a name is, or a field within one; None when it is not known."""
         shape = self.shapes.get(path[0])
         for key in path[1:]:
             shape = shape.at(key) if shape is not None and shape.is_record else None
         return shape
 
-    def with_name(self, name: str, shape: ValueType, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
+    def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
         """This scope with one more name, which replaces one it has. `secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}

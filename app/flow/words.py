@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple, cast
 
-from app.flow.grammar.json_schema import JsonSchema, has, ref
+from app.flow.grammar.json_schema import has, ref
 from app.flow.language.schema import definitions
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.source import read_yaml
 from app.flow.source.source_file import LINE_BREAK
 from app.ncco import json_schema
 from app.ncco.json_text import open_closers
+from app.value_types import JsonSchema
 
 MARK: Final = "\ue001"
 """A private-use letter that stands for the cursor: ordinary text to a YAML parser. Texts with it hold no decision."""

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from app.flow.issues import Fix, did_you_mean
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
 """Names that a host may define in addition to those of the database."""

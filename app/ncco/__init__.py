@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.issue import RULES, Issue, Rule, Severity
 from app.ncco.actions import (
     Action,
     AdvancedMachineDetection,
@@ -29,7 +30,6 @@ from app.ncco.actions import (
 from app.ncco.builder import Ncco
 from app.ncco.checker import check, options_are_clean
 from app.ncco.checks import RECORD_ENDS
-from app.ncco.issue import RULES, Issue, Rule, Severity
 from app.ncco.model import NccoModel
 from app.ncco.schema import json_schema
 

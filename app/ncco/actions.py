@@ -11,22 +11,20 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from app.issue import Fix
 from app.ncco import checks
-from app.ncco.addresses import END_KEY, TONES, PhoneNumber, Shaken, SipUri, Url
-from app.ncco.issue import Fix
+from app.ncco.addresses import END_KEY, TONES, Shaken, SipUri
 from app.ncco.model import Default, NccoModel, Note, OptionRule, Shape, Tagged
 from app.ncco.types import (
     SPEECH_LANGUAGE,
     VOICE_LANGUAGE,
     FreeForm,
-    ListOf,
     NonBlank,
-    Number,
     OneOrList,
     SpokenText,
     StandardHeaders,
-    Word,
 )
+from app.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
@@ -55,9 +53,9 @@ class DtmfSettings(NccoModel):
 
     title: ClassVar[str] = "dtmf"
 
-    time_out: Annotated[int | float | None, Number(0, 10, whole="usual", unit="seconds"), Default(3)] = None
+    time_out: Annotated[int | float | None, WholeNumber(0, 10, is_usual=True, unit="seconds"), Default(3)] = None
     """Seconds of silence after the last key before the digits are sent, 0 to 10."""
-    max_digits: Annotated[int | None, Number(1, 20, disputed=(0,)), Default(4)] = None
+    max_digits: Annotated[int | None, WholeNumber(1, 20, disputed=(0,)), Default(4)] = None
     """How many keys the caller may press, 1 to 20."""
     submit_on_hash: Annotated[bool | None, Default(False)] = None
     """Whether # sends the digits."""
@@ -70,19 +68,19 @@ class SpeechSettings(NccoModel):
 
     uuid: Annotated[list[str] | None, ListOf(NonBlank("the uuid of a leg"), low=1, high=1, noun="uuid")] = None
     """The leg to listen to, as an array of one; the first leg of the call when missing."""
-    end_on_silence: Annotated[int | float | None, Number(0.4, 10, whole="no", unit="seconds"), Default(2.0)] = None
+    end_on_silence: Annotated[int | float | None, Number(0.4, 10, unit="seconds"), Default(2.0)] = None
     """Seconds of silence that end the input, 0.4 to 10."""
     language: Annotated[str | None, SPEECH_LANGUAGE, Default("en-US")] = None
     """The expected language as a BCP-47 code."""
     context: Annotated[list[str] | None, ListOf(NonBlank("an expected word or phrase", may_be_blank=True))] = None
     """Words and phrases that are likely."""
-    start_timeout: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(10)] = None
+    start_timeout: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(10)] = None
     """Seconds to wait for the first word, 1 to 60."""
-    max_duration: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(60)] = None
+    max_duration: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(60)] = None
     """Longest speech in seconds, 1 to 60."""
     save_audio: Annotated[bool | None, Default(False)] = None
     """Whether the webhook has a recording_url."""
-    sensitivity: Annotated[int | None, Number(10, 100), Default(90)] = None
+    sensitivity: Annotated[int | None, WholeNumber(10, 100), Default(90)] = None
     """How quiet speech may be, 10 (least sensitive) to 100."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
@@ -107,7 +105,7 @@ class AdvancedMachineDetection(NccoModel):
     """Whether the NCCO waits for the result: detect and detect_beep wait, default does not."""
     beep_timeout: Annotated[
         int | None,
-        Number(45, 120, disputed=tuple(range(30, 45)), unit="seconds"),
+        WholeNumber(45, 120, disputed=tuple(range(30, 45)), unit="seconds"),
         Field(alias="beep_timeout"),
     ] = None
     """Seconds to wait for the beep, 45 to 120; newer sources allow 30."""
@@ -133,7 +131,7 @@ class Authorization(NccoModel):
 
     type: Annotated[Literal["vonage", "custom"] | None, Default("vonage")] = None
     """vonage signs the handshake with a JWT; custom sends value as it is."""
-    value: Annotated[str | None, NonBlank("the header to send")] = None
+    value: Annotated[str | None, NonBlank("the header to send", escape="header")] = None
     """The whole header, for custom."""
 
 
@@ -144,7 +142,7 @@ class PhoneEndpoint(NccoModel):
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.one_ringback,)
 
     type: Literal["phone"] = "phone"
-    number: Annotated[str, PhoneNumber()]
+    number: Annotated[str, Phone()]
     """The number to call in E.164 format: digits alone."""
     dtmf_answer: Annotated[str | None, TONES] = None
     """Keys to send when the call is answered; p is a pause of half a second."""
@@ -160,7 +158,7 @@ class AppEndpoint(NccoModel):
     title: ClassVar[str] = "app endpoint"
 
     type: Literal["app"] = "app"
-    user: Annotated[str, NonBlank("the name of the user")]
+    user: Annotated[str, NonBlank("the name of the user", escape="header")]
     """The name of the user, who must exist."""
 
 
@@ -199,9 +197,9 @@ class SipEndpoint(NccoModel):
     type: Literal["sip"] = "sip"
     uri: Annotated[str | None, SipUri()] = None
     """sip:user@host, with ;transport=tls or ;media=srtp."""
-    user: Annotated[str | None, NonBlank("the user part of the URI")] = None
+    user: Annotated[str | None, NonBlank("the user part of the URI", escape="header")] = None
     """The user part of the URI; needs domain."""
-    domain: Annotated[str | None, NonBlank("the domain of the trunk")] = None
+    domain: Annotated[str | None, NonBlank("the domain of the trunk", escape="header")] = None
     """The trunk's domain name from the dashboard; needs user."""
     headers: Annotated[dict[str, Any] | None, FreeForm(text_only=True)] = None
     """Metadata that is sent as X- headers."""
@@ -215,7 +213,7 @@ class VbcEndpoint(NccoModel):
     title: ClassVar[str] = "vbc endpoint"
 
     type: Literal["vbc"] = "vbc"
-    extension: Annotated[str, NonBlank("the extension", digits=True)]
+    extension: Annotated[str, NonBlank("the extension", digits=True, escape="header")]
     """The extension to call."""
 
 
@@ -250,13 +248,13 @@ class Record(NccoModel):
     """The file's format; wav is the default over 2 channels."""
     split: Literal["conversation"] | None = None
     """Whether each party gets a channel of its own."""
-    channels: Annotated[int | None, Number(1, 32)] = None
+    channels: Annotated[int | None, WholeNumber(1, 32)] = None
     """How many channels, 1 to 32; needs split."""
-    end_on_silence: Annotated[int | float | None, Number(3, 10, whole="usual", unit="seconds")] = None
+    end_on_silence: Annotated[int | float | None, WholeNumber(3, 10, is_usual=True, unit="seconds")] = None
     """Seconds of silence that end the recording, 3 to 10."""
     end_on_key: Annotated[str | None, END_KEY] = None
     """The key that ends the recording: a digit, * or #."""
-    time_out: Annotated[int | float | None, Number(3, 7200, whole="usual", unit="seconds")] = None
+    time_out: Annotated[int | float | None, WholeNumber(3, 7200, is_usual=True, unit="seconds")] = None
     """The longest recording in seconds, 3 to 7200."""
     beep_start: bool | None = None
     """Whether a beep announces the recording."""
@@ -289,13 +287,13 @@ class Talk(NccoModel):
     """What is said: plain text, or SSML in a speak element; at most 1,500 characters without tags."""
     barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the prompt; an input must follow."""
-    loop: Annotated[int | None, Number(0, None), Default(1)] = None
+    loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
     """How often the text is said; 0 is forever."""
-    level: Annotated[int | float | None, Number(-1, 1, whole="no"), Default(0)] = None
+    level: Annotated[int | float | None, Number(-1, 1), Default(0)] = None
     """The volume, -1 to 1."""
     language: Annotated[str | None, VOICE_LANGUAGE, Default("en-US")] = None
     """The language of the voice as a BCP-47 code."""
-    style: Annotated[int | None, Number(), Default(0)] = None
+    style: Annotated[int | None, WholeNumber(), Default(0)] = None
     """The number of the voice within its language."""
     premium: Annotated[bool | None, Default(False)] = None
     """Whether the premium version of the style is used where there is one."""
@@ -318,11 +316,11 @@ class Stream(NccoModel):
     action: Literal["stream"] = "stream"
     stream_url: Annotated[list[str], ListOf(Url(), low=1, high=1, noun="URL")]
     """The mp3 or 16-bit wav file, as an array of one URL."""
-    level: Annotated[int | float | None, Number(-1, 1, whole="no", tenths=True), Default(0)] = None
+    level: Annotated[int | float | None, Number(-1, 1, tenths=True), Default(0)] = None
     """The volume, -1 to 1 in steps of 0.1."""
     barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the audio; an input must follow."""
-    loop: Annotated[int | None, Number(0, None), Default(1)] = None
+    loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
     """How often the audio is played; 0 is forever."""
 
 
@@ -361,9 +359,7 @@ class Wait(NccoModel):
     main: ClassVar[str] = "timeout"
 
     action: Literal["wait"] = "wait"
-    timeout: Annotated[int | float | None, Number(0.1, 7200, whole="no", clamps=True, unit="seconds"), Default(10)] = (
-        None
-    )
+    timeout: Annotated[int | float | None, Number(0.1, 7200, clamps=True, unit="seconds"), Default(10)] = None
     """Seconds, 0.1 to 7200; Vonage takes the nearest limit for values outside."""
 
 
@@ -409,7 +405,7 @@ class Connect(NccoModel):
     action: Literal["connect"] = "connect"
     endpoint: Annotated[list[Endpoint], ListOf(ENDPOINT, low=1, high=1, noun="endpoint")]
     """Whom to call, as an array of one endpoint."""
-    from_: Annotated[str | None, PhoneNumber(), Field(alias="from")] = None
+    from_: Annotated[str | None, Phone(), Field(alias="from")] = None
     """The number that is shown, in E.164 format; for a phone it must be one of your Vonage numbers."""
     random_from_number: Annotated[bool | None, Default(False)] = None
     """Whether Vonage chooses one of the application's numbers; not together with from."""
@@ -422,10 +418,10 @@ class Connect(NccoModel):
         ),
     ] = None
     """synchronous lets the reply to a webhook replace the NCCO."""
-    timeout: Annotated[int | None, Number(1, 120, unit="seconds"), Default(60)] = None
+    timeout: Annotated[int | None, WholeNumber(1, 120, unit="seconds"), Default(60)] = None
     """Seconds to ring, 1 to 120."""
     limit: Annotated[
-        int | float | None, Number(1, 7200, whole="usual", disputed=(0,), unit="seconds"), Default(7200)
+        int | float | None, WholeNumber(1, 7200, is_usual=True, disputed=(0,), unit="seconds"), Default(7200)
     ] = None
     """The longest call in seconds, 1 to 7200."""
     machine_detection: Literal["continue", "hangup"] | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.issue import Fix, Issue, fault, shown
 from app.ncco.actions import SHAPES
 from app.ncco.checks import check_order
-from app.ncco.hints import folded, meant_action
-from app.ncco.issue import Fix, Issue, fault, shown
+from app.ncco.hints import meant_action
+from app.suggest import folded
 
 _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}

@@ -9,10 +9,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from app.ncco.issue import Issue, fault, listed, pointer, shown
+from app.issue import Issue, fault, listed, pointer, shown
 from app.ncco.languages import VOICES_BY_CODE, spans
 from app.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
-from app.ncco.types import as_number, is_encodable, is_false, is_true, size_as_json
+from app.value_types.kind import is_encodable, size_as_json
+from app.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 """A record with one of them ends by itself, and the call waits for that. Source: NCCO reference, Record."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from app.ncco.issue import Fix
-from app.ncco.suggest import nearest
+from app.issue import Fix
+from app.suggest import folded, near
 
 _DATA: Final = yaml.load(Path(__file__).with_name("hints.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
@@ -34,16 +33,6 @@ OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
 """By shape and folded name: the cure for an option that belongs in another place."""
-
-
-def folded(word: object) -> str:
-    """The word in lower case without anything but letters and digits: `event_url` and `EventURL` fold alike."""
-    return re.sub(r"[\W_]+", "", str(word)).lower()
-
-
-def near(word: object, names: Collection[str]) -> str | None:
-    """The name that the word was meant to be: another case or spelling of it, or one with a letter or two wrong."""
-    return nearest(str(word)[:80], names)
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
+from app.issue import Issue, Rule, RuleBook
 from app.ncco.checker import check
-from app.ncco.issue import UNKNOWN_OPTION, Issue, Rule, RuleBook
+from app.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from types import NoneType
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Final, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.ncco.hints import ENDPOINT_NAMES, folded, meant_option, near
-from app.ncco.issue import UNKNOWN_OPTION, Fix, Issue, fault, listed, pointer, shown, wrong_type
-from app.ncco.types import Flag, JsonSchema, Kind, Word, check_value
+from app.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
+from app.ncco.hints import ENDPOINT_NAMES, meant_option
+from app.suggest import folded, near
+from app.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
+from app.value_types.kind import check_value
+
+UNKNOWN_OPTION: Final = "N105"
+"""The rule that concerns a name, not its value. Its fix is the option that was meant."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
 """A rule between the options of one object; paths are relative to it. Options may have any values."""
@@ -171,7 +176,7 @@ class Shape:
     @cached_property
     def inside(self) -> Mapping[str, str]:
         """The options of nested objects, and the option that holds each."""
-        held = ((name, shape) for name, option in self.options.items() for shape in option.kind.shapes_inside())
+        held = ((name, shape) for name, option in self.options.items() for shape in _shapes_in(option.kind))
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +194,7 @@ class Shape:
                 name = key
             option = self.options.get(name)
             if entry is not None and (option or key not in self.notes):
-                wire[name] = option.kind.read(entry) if option else entry
+                wire[name] = option.kind.normalised(entry) if option else entry
         return wire
 
     def json_schema(self) -> JsonSchema:
@@ -210,7 +215,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Nested(Kind):
+class Nested(MapOf):
     """A settings object of a shape."""
 
     shape: Shape
@@ -221,11 +226,7 @@ class Nested(Kind):
             return self.shape.check(value)
         return [wrong_type(value, "an object", f'Write an object: {{"{next(iter(self.shape.options))}": ...}}.')]
 
-    def shapes_inside(self) -> tuple[Shape, ...]:
-        """The shape of the settings."""
-        return (self.shape,)
-
-    def read(self, value: object) -> object:
+    def normalised(self, value: object) -> object:
         """The object under its NCCO names."""
         return self.shape.read(value) if isinstance(value, Mapping) else value
 
@@ -235,7 +236,7 @@ class Nested(Kind):
 
 
 @dataclass(frozen=True)
-class Tagged(Kind):
+class Tagged(MapOf):
     """An endpoint: an object whose `type` names its shape."""
 
     shapes: Mapping[str, Shape]
@@ -264,11 +265,7 @@ class Tagged(Kind):
         written = f'"type": "{fitting[0]}"' if len(fitting) == 1 else ""
         return Fix(f"Add {written}.", "add", written) if written else None
 
-    def shapes_inside(self) -> tuple[Shape, ...]:
-        """The shapes of all types."""
-        return tuple(self.shapes.values())
-
-    def read(self, value: object) -> object:
+    def normalised(self, value: object) -> object:
         """The endpoint under its NCCO names."""
         kind = value.get("type") if isinstance(value, Mapping) else None
         shape = self.shapes.get(kind) if isinstance(kind, str) else None
@@ -277,6 +274,18 @@ class Tagged(Kind):
     def json_schema(self) -> JsonSchema:
         """One of the types."""
         return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
+
+
+def _shapes_in(kind: Kind) -> Iterable[Shape]:
+    """The shapes of the objects that a value of this kind is made of."""
+    match kind:
+        case Nested():
+            return (kind.shape,)
+        case Tagged():
+            return kind.shapes.values()
+        case ListOf():
+            return _shapes_in(kind.entry)
+    return ()
 
 
 def to_wire(name: str) -> str:
@@ -389,9 +398,7 @@ def _kind(info: FieldInfo) -> Kind:
     """The kind in the field's annotation; else what follows from its type: a bool, a Literal or a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
-    value_type = next(each for each in (get_args(info.annotation) or (info.annotation,)) if each is not NoneType)
-    if value_type is bool:
-        return Flag()
-    if isinstance(value_type, str):  # the annotation is a Literal
-        return Word(get_args(info.annotation))
-    return Word(get_args(value_type)) if get_origin(value_type) is Literal else Nested(value_type.shape())
+    is_union = get_origin(info.annotation) in (Union, UnionType)
+    types: tuple[Any, ...] = get_args(info.annotation) if is_union else (info.annotation,)
+    value_type = next(each for each in types if each is not NoneType)
+    return kind_of(value_type) or Nested(value_type.shape())

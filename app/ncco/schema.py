@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.ncco.actions import ENDPOINT, SHAPES
-from app.ncco.types import JsonSchema
+from app.value_types import JsonSchema
 
 
 def json_schema() -> JsonSchema:

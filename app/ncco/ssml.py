@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
-from app.ncco.issue import Issue, fault, listed, shown
+from app.issue import Issue, fault, listed, shown
 
 MAX_TALK_CHARACTERS = 1500
 """Characters of a talk text, tags not counted. Source: NCCO reference, Talk (text)."""

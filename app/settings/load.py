@@ -14,10 +14,10 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
 from app.errors import SettingsError
-from app.ncco.suggest import nearest
 from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
 from app.settings.secrets import FILE_SUFFIX, named_files, read_file
+from app.suggest import nearest
 
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")

@@ -12,8 +12,8 @@ from app.flow.model import Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
 from app.flow.runtime import Asked
-from app.ncco.suggest import nearest
 from app.simulator.legs import CallMoment, Waited
+from app.suggest import nearest
 from app.verify.scenarios import script as steps
 
 LONGEST_S: Final = 3600.0

@@ -17,11 +17,11 @@ from app.flow.nodes import Place
 from app.flow.runtime import Part
 from app.flow.scope import ScopeTypes
 from app.flow.templates.values import Computed, Literal, Value
-from app.flow.types import SAMPLE, Sample
+from app.issue import Issue as NccoIssue
 from app.ncco import check
-from app.ncco.issue import Issue as NccoIssue
 from app.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 from app.ncco.ssml import MAX_TALK_CHARACTERS
+from app.value_types import SAMPLE, Sample
 
 _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 

@@ -35,9 +35,9 @@ from app.flow.issues import did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import Callback, Draft, Frame, Runs
 from app.flow.templates.values import Value
-from app.flow.types import TYPES, ValueType
 from app.ncco.hints import ENDPOINT_NAMES
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import TYPES, Kind
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
 _BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
@@ -178,7 +178,7 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
     """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be one."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
-    is_list = computed is not None and computed.kind == "list" and computed.entry is not None
+    is_list = computed is not None and computed.family == "list" and computed.entry is not None
     dialled = computed.entry if is_list and computed is not None else computed
     if text is None or dialled is None:
         return None
@@ -187,7 +187,7 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
     return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
 
 
-def _never_fits(type_: ValueType) -> bool:
+def _never_fits(type_: Kind) -> bool:
     """Whether it is one of some words, none of which is a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 

@@ -24,7 +24,7 @@ from app.flow.nodes import Map, Node, Place, Text
 from app.flow.runtime import Draft, Frame, Part
 from app.flow.templates.compiler import compile_file
 from app.flow.templates.values import Computed, Value
-from app.flow.types import TYPES
+from app.value_types import TYPES
 
 
 @dataclass(frozen=True, slots=True)

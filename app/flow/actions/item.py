@@ -11,7 +11,7 @@ from app.flow.grammar.reader import HINTS, Reader, meaning_of
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.ncco.actions import SHAPES
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""

@@ -129,7 +129,7 @@ def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     if field is None or not _may_stand_alone(main, field):
         shown = "a map" if isinstance(main, Map) else "a list" if isinstance(main, Seq) else "a text"
         first = name if name in fields else next(iter(fields))
-        sample = getattr(getattr(fields[first], "type", None), "sample", "..")
+        sample = getattr(getattr(fields[first], "kind", None), "sample", "..")
         reader.report("E404", main.place, f"`{word}` cannot take {shown}", f"write `{word}: {{{first}: {sample}}}`")
         return None
     if has_duplicate(item, (name,), is_map=False, reader=reader):

@@ -32,9 +32,9 @@ from app.flow.templates.checker import known_type
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Reference, walk
 from app.flow.templates.values import Computed, Native, Value
-from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.ssml import MAX_TALK_CHARACTERS
+from app.value_types import Kind
 
 _OUR_NUMBER = "to"
 """The field of `call` that holds our own number: the one that the caller dialled."""
@@ -155,7 +155,7 @@ def _check_words(facts: Facts) -> Iterator[FlowIssue]:
                     yield from _field(action, value, scope, samples)
 
 
-def _has_words(type_: ValueType) -> bool:
+def _has_words(type_: Kind) -> bool:
     return bool(type_.words) or any(map(_has_words, type_.fields.values()))
 
 

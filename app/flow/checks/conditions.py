@@ -19,7 +19,7 @@ from app.flow.scope import ScopeTypes, Variable
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
 from app.flow.templates.values import Expression, Literal
-from app.flow.types import ValueType
+from app.value_types import Kind
 
 Key: TypeAlias = tuple[Any, ...]
 Combination: TypeAlias = Mapping[Key, Any]
@@ -142,10 +142,10 @@ class Domains:
         if shape is None or None in written or (op == "in") != isinstance(literal, tuple):
             return None
         values = _values(shape, written)
-        if values is None or (op in ("lt", "gt") and shape.kind != "number"):
+        if values is None or (op in ("lt", "gt") and shape.family != "number"):
             return None
         key = key_of(node)
-        if key in self.bounds and shape.kind == "number":
+        if key in self.bounds and shape.family == "number":
             values = (*values, *self.bounds[key].ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda combination: compare(op, combination[key], literal)
@@ -160,15 +160,15 @@ def _literal(node: nodes.Node) -> Any:
     return None
 
 
-def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Values of a type that tell the written literals apart; None for a type without such values."""
     if shape.words:
         return shape.words
-    if shape.kind == "bool":
+    if shape.family == "bool":
         return (True, False)
-    if shape.kind == "number" and all(isinstance(each, int | float) for each in written):
+    if shape.family == "number" and all(isinstance(each, int | float) for each in written):
         return written
-    if shape.kind == "text" and all(isinstance(each, str) for each in written):
+    if shape.family == "text" and all(isinstance(each, str) for each in written):
         return (*written, _OTHER)
     return None
 
@@ -288,7 +288,7 @@ def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
             yield RULES["W642"].at(check.place, message, "correct it, or `digits`")
 
 
-def _fits(type_: ValueType, text: str) -> bool:
+def _fits(type_: Kind, text: str) -> bool:
     try:
         type_.cast(text)
     except ValueError:

@@ -14,7 +14,7 @@ from app.flow.language.step import ReadStep
 from app.flow.runtime import Assignment, Exit, Way
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]

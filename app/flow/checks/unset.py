@@ -20,7 +20,7 @@ from app.flow.runtime import Part, Way
 from app.flow.scope import Variable
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression, Value
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 _NO_NAMES: frozenset[str] = frozenset()
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import (
@@ -18,7 +18,6 @@ from typing import (
     Any,
     ClassVar,
     Final,
-    Literal,
     NamedTuple,
     Self,
     TypeAlias,
@@ -28,16 +27,15 @@ from typing import (
     get_origin,
 )
 
-from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from app.flow.grammar.json_schema import FLAG, TEXT, JsonSchema, mapped, number, one_of
+from app.flow.grammar.json_schema import TEXT, in_yaml, mapped
 from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place
-from app.flow.types import TYPES, ValueType, words
+from app.value_types import JsonSchema, Kind, kind_of
 
 T = TypeVar("T")
 
@@ -188,14 +186,6 @@ class FlowModel(BaseModel):
         return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
 
 
-_SCALARS: Final[Mapping[Any, ValueType]] = {
-    bool: TYPES["bool"],
-    int: TYPES["int"],
-    float: TYPES["number"],
-    str: TYPES["text"],
-}
-
-
 class _Slot(NamedTuple):
     """One word of a model: how its value is read, and its JSON Schema."""
 
@@ -225,43 +215,11 @@ def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
         return None
     if isinstance(type_, type) and issubclass(type_, FlowModel):
         return _Slot(word, type_.parse, {**type_.editor_schema(), **described})
-    kind = words(*get_args(type_)) if get_origin(type_) is Literal else _SCALARS[type_]
-    low: Any = next((each.ge for each in metadata if isinstance(each, Ge)), None)
-    high: Any = next((each.le for each in metadata if isinstance(each, Le)), None)
-    schema = {**schema_of(kind, {"minimum": low, "maximum": high}), **described}
-    if isinstance(field.default, bool | int | float):
-        schema["default"] = field.default
-    cure = f"write {' or '.join(kind.words)}" if kind.words else ""
-    if low is not None:
-        cure = f"write a {'whole ' if kind.name == 'int' else ''}number from {low:,} to {high:,}"
-
-    def cast(value: object) -> Any:
-        try:
-            found: Any = kind.cast(value)
-        except ValueError as error:
-            raise ValueError(cure or str(error)) from None
-        if low is not None and not low <= found <= high:
-            raise ValueError(cure)
-        return found
-
-    def read(node: Node, what: str, reader: Reader) -> Any:
-        fitting = replace(kind, cast=cast)
-        return reader.literal(node, fitting, what, cure=cure or f"write {kind.described}", code=code)
-
-    return _Slot(word, read, schema)
-
-
-def schema_of(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
-    """JSON Schema of a value that may not be computed; a number has the `bounds` that are not None."""
-    match kind.name:
-        case "words":
-            return one_of(kind.words)
-        case "bool":
-            return dict(FLAG)
-        case "int" | "number":
-            known = {name: bound for name, bound in bounds.items() if bound is not None}
-            return number("integer" if kind.name == "int" else "number", known)
-    return dict(TEXT)
+    kind = next((each for each in metadata if isinstance(each, Kind)), None) or kind_of(type_)
+    if kind is None:
+        raise TypeError(f"`{word}` has the type {type_}, which no flow file can write")
+    default = {"default": field.default} if isinstance(field.default, bool | int | float) else {}
+    return _Slot(word, partial(kind.read, code=code), {**in_yaml(kind), **described, **default})
 
 
 def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 from jinja2 import nodes
 from pydantic.alias_generators import to_snake
 
-from app.flow.grammar.base import schema_of
-from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, JsonSchema, about, computed, listed, mapped, per_locale
+from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, about, computed, in_yaml, listed, mapped, per_locale
 from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.grammar.reader import Reader, has_braces, items, read_fields
 from app.flow.grammar.values import Array, Constant, Object, localised
@@ -22,25 +21,13 @@ from app.flow.templates.checker import Checker
 from app.flow.templates.compiler import compile_file, compile_value
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
-from app.flow.templates.values import Escape, Value
-from app.flow.types import TYPES, ValueType, list_of, words
+from app.flow.templates.values import Value
 from app.ncco.actions import ENDPOINT, SHAPES
-from app.ncco.addresses import Keys, PhoneNumber, Shaken, SipUri, Url
 from app.ncco.hints import OPTION_NAMES
 from app.ncco.model import Nested, Option
 from app.ncco.model import Shape as NccoShape
-from app.ncco.types import (
-    USER_TO_USER,
-    Flag,
-    FreeForm,
-    Kind,
-    ListOf,
-    Number,
-    OneOrList,
-    SpokenText,
-    StandardHeaders,
-    Word,
-)
+from app.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
+from app.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
 """Possessive and atomic groups: a text of many tags would otherwise backtrack forever."""
@@ -59,25 +46,19 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ScalarField:
-    """One text, number, word or flag; braces compute it. `bounds` are the keywords of a number's range."""
+class OrTemplate:
+    """A value of a kind, or a text with braces that compute it."""
 
-    type: ValueType
-    escape: Escape
-    bounds: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
-        return reader.value(node, self.type, self.escape, what)
+        return reader.value(node, self.kind, self.kind.escape, what)
 
     def json_schema(self) -> JsonSchema:
         """See `Field`."""
-        schema = schema_of(self.type, self.bounds)
+        schema = in_yaml(self.kind)
         return schema if schema == TEXT else computed(schema)
-
-
-_PLAIN = ScalarField(TYPES["text"], "text")
-"""A text in which nothing is escaped or checked, such as the id of a leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +102,14 @@ class ListField:
 
     item: Field
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its items are texts in which nothing is escaped."""
+        return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
+
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
-        if self.item == _PLAIN and entries_in(node, reader) is not None:
+        if self.is_plain and entries_in(node, reader) is not None:
             return read_list(node, list_of(TYPES["text"]), reader, what)
         values = [self.item.read(inner, reader, what) for inner in items(node)]
         return Array(tuple(value for value in values if value is not None), node.place)
@@ -199,7 +185,7 @@ class JsonField:
 
     escape: Escape
     texts_only: bool = False
-    computed: ValueType = TYPES["text"]
+    computed: Kind = TYPES["text"]
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Field`."""
@@ -236,7 +222,7 @@ def _json_literal(text: str) -> bool | int | float | None:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value | None:
+def read_list(node: Node, type_: Kind, reader: Reader, what: str) -> Value | None:
     """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
@@ -245,13 +231,13 @@ def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value 
     return value
 
 
-def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
+def entries_in(node: Node | None, reader: Reader) -> Kind | None:
     """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
     shape = computed_type(node, reader)
-    return shape.entry if shape is not None and shape.kind == "list" else None
+    return shape.entry if shape is not None and shape.family == "list" else None
 
 
-def computed_type(node: Node | None, reader: Reader) -> ValueType | None:
+def computed_type(node: Node | None, reader: Reader) -> Kind | None:
     """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
     Reports nothing: faults of the text are reported when it is compiled.
@@ -313,37 +299,22 @@ def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
     return localised(read, place) if len(read) == len(values) else None
 
 
-_HEADER = ScalarField(TYPES["text"], "header")
-_ADDRESS = ScalarField(TYPES["text"], "url")
-
 _BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
-    Flag: lambda kind: ScalarField(TYPES["bool"], "text"),
-    Number: lambda kind: ScalarField(TYPES["number" if kind.whole == "no" else "int"], "text", kind.bounds()),
-    Word: lambda kind: ScalarField(words(*kind.words, *kind.disputed), "text"),
-    PhoneNumber: lambda kind: ScalarField(TYPES["phone"], "number"),
-    Keys: lambda kind: ScalarField(TYPES["text"], "number"),
-    Shaken: lambda kind: _HEADER,
     SpokenText: lambda kind: LocalField(SpeechField()),
-    Url: lambda kind: SingleField(ScalarField(TYPES["url"], "url")),
-    SipUri: lambda kind: _ADDRESS,
-    ListOf: lambda kind: ListField(_shape(kind.item)),
-    OneOrList: lambda kind: ListField(_shape(kind.item)),
+    Url: lambda kind: SingleField(OrTemplate(kind)),
+    ListOf: lambda kind: ListField(_field(kind.item)),
+    OneOrList: lambda kind: ListField(_field(kind.item)),
     Nested: lambda kind: _record(kind.shape),
     FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
-    StandardHeaders: lambda kind: MapField({USER_TO_USER: _HEADER}),
+    StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
 }
-"""How a kind of value is read; any other kind is a text."""
+"""How an option of a kind is written; any other kind is written as it is or computed."""
 
 _BY_NAME: Mapping[tuple[str, str], Field] = {
-    ("stream", "streamUrl"): LocalField(ListField(ScalarField(TYPES["url"], "url"))),
+    ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),
     ("websocket endpoint", "headers"): JsonField("header"),
-    ("authorization", "value"): _HEADER,
-    ("sip endpoint", "user"): _HEADER,
-    ("sip endpoint", "domain"): _HEADER,
-    ("app endpoint", "user"): _HEADER,
-    ("vbc endpoint", "extension"): _HEADER,
 }
-"""Fields that need another reader than their kind."""
+"""Options that are written in another way than others of their kind."""
 
 ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
@@ -362,7 +333,7 @@ def endpoint_shape(kind: str) -> MapField:
 
 def _record(shape: NccoShape) -> MapField:
     options = shape.options.items()
-    fields = {name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options}
+    fields = {name: _BY_NAME.get((shape.title, name)) or _field(option.kind) for name, option in options}
     return MapField(fields, _hints(shape), shape.options)
 
 
@@ -376,5 +347,5 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     return foreign | by_word
 
 
-def _shape(kind: Kind) -> Field:
-    return _BY_KIND.get(type(kind), lambda kind: _PLAIN)(kind)
+def _field(kind: Kind) -> Field:
+    return _BY_KIND.get(type(kind), OrTemplate)(kind)

@@ -8,9 +8,9 @@ is needed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
-JsonSchema = dict[str, Any]
+from app.value_types import JsonSchema, Kind
 
 BRACES: Final = r"\{\{|\{%"
 TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
@@ -38,10 +38,9 @@ def computed(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
-def number(kind: str, bounds: Mapping[str, Any] | None = None) -> JsonSchema:
-    """A number (`integer` or `number`), also in quotes; `bounds` are the keywords of its range."""
-    digits = r"^\s*[+-]?[0-9]+\s*$" if kind == "integer" else r"^\s*[+-]?[0-9]+(\.[0-9]+)?\s*$"
-    return {"anyOf": [{"type": kind, **(bounds or {})}, {"type": "string", "pattern": digits}]}
+def in_yaml(kind: Kind) -> JsonSchema:
+    """A value that may not be computed; YAML may take a text for a number or a flag."""
+    return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
 def offer(names: Iterable[str]) -> JsonSchema:

@@ -22,8 +22,8 @@ from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
 from app.ncco.languages import RECOGNISED_CODES, VOICES
-from app.ncco.suggest import nearest
 from app.ncco.types import BCP47
+from app.suggest import nearest
 
 VOICE = ("language", "style", "premium")
 """The options of a talk that a locale may set. Source: NCCO reference, Talk."""

@@ -18,9 +18,9 @@ from app.flow.issues import RULES, Fix, FlowIssue, meant_word
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, Variable
 from app.flow.templates.compiler import compile_expression, compile_value
-from app.flow.templates.values import Escape, Expression, Value
-from app.flow.types import ValueType
-from app.ncco.suggest import nearest
+from app.flow.templates.values import Expression, Value
+from app.suggest import nearest
+from app.value_types import Escape, Kind
 
 N = TypeVar("N", Text, Map, Seq)
 
@@ -132,22 +132,21 @@ class Reader:
             return True
         return False
 
-    def literal(
-        self, node: Node, type_: ValueType, what: str, *, cure: str | None = None, code: str = "E203"
-    ) -> object | None:
-        """A value that may not be computed, cast to its type; `code` when it does not fit, `cure` if it is no text."""
-        text = self.text(node, what, cure)
+    def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
+        """A value that may not be computed, cast to its type; `code` when it does not fit."""
+        text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
         try:
-            return type_.cast(text.value)
+            return kind.literal(text.value)
         except ValueError as error:
-            near = nearest(text.value, type_.words)
-            needed = Fix(str(error), "word", near) if near else str(error)
+            near = nearest(text.value, kind.words)
+            words = kind.cure or str(error)
+            needed = Fix(words, "word", near) if near else words
             self.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
             return None
 
-    def value(self, node: Node, type_: ValueType, escape: Escape, what: str) -> Value | None:
+    def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
         """A literal or a text with braces, cast to `type_` and escaped for its place."""
         text = self.text(node, what)
         if text is None:

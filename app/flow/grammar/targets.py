@@ -27,8 +27,8 @@ from app.flow.paths import has_path
 from app.flow.runtime import Assignment, Runs, Target
 from app.flow.scope import RESERVED, Param, Variable
 from app.flow.templates.values import Value
-from app.flow.types import words
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import Word
 
 _NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _TEXTS_ONLY = JsonField("kept", texts_only=True)
@@ -45,7 +45,7 @@ def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
     for entry in reader.entries(node, what, "write `set: {variable: value}`"):
         name, value = entry.key.value, entry.value
         if name == "locale" and locales:
-            known[name] = Variable(name, words(*locales), locales[0], entry.key.place)
+            known[name] = Variable(name, Word(locales), locales[0], entry.key.place)
             if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
                 report_unknown(value, f'this flow has no locale "{value.value}"', reader)
                 continue

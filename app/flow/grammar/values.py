@@ -11,7 +11,7 @@ from typing import Any
 from app.errors import RenderError
 from app.flow.nodes import Place
 from app.flow.templates.values import Value
-from app.ncco.addresses import E164
+from app.value_types import E164
 
 
 class Supplied:

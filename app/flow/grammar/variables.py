@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.base import FlowModel, ReadWith, as_node
-from app.flow.grammar.json_schema import ANYTHING, JsonSchema, one_of
+from app.flow.grammar.json_schema import ANYTHING, one_of
 from app.flow.grammar.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, ScopeTypes, Signature, Variable, scope_types
-from app.flow.types import ANY, TYPES, ValueType, words
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 
 DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "map")
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
@@ -32,13 +32,13 @@ _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
-def read_type(node: Node, what: str, reader: Reader) -> ValueType | None:
+def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     """A type, or a list of allowed words; E203 for what is none."""
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
             reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
-        return words(*allowed) if allowed else None
+        return Word(tuple(allowed)) if allowed else None
     text = reader.text(node, what)
     if text is None or text.value in DECLARABLE:
         return TYPES[text.value] if text else None
@@ -58,7 +58,7 @@ class Declaration(FlowModel):
     is_named: ClassVar = True
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
 
-    type: Annotated[ValueType | None, ReadWith(read_type, TYPE)] = None
+    type: Annotated[Kind | None, ReadWith(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
     default: Annotated[Node | None, as_node(ANYTHING)] = None
     """Its value until the call gives it another one."""
@@ -242,7 +242,7 @@ def _value_of(node: Map, word: str) -> Node | None:
 
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
-) -> Mapping[str, ValueType]:
+) -> Mapping[str, Kind]:
     """The types of the lists and maps that nothing ever changes, by name, with the type of their entries.
 
     Left out are those whose entries are not all of one type, and empty ones.
@@ -267,7 +267,7 @@ def _changed(flow: Map) -> Iterator[str]:
             yield from value.keys()
 
 
-def _type_of(default: object) -> ValueType | None:
+def _type_of(default: object) -> Kind | None:
     """The type of a default; of a list or a map with the type of its entries when that is one for all."""
     if isinstance(default, str):
         return TYPES["text"]
@@ -276,4 +276,4 @@ def _type_of(default: object) -> ValueType | None:
     entries = default if isinstance(default, list) else default.values()
     types = [_type_of(entry) for entry in entries]
     is_one = bool(types) and all(type_ == types[0] for type_ in types)
-    return replace(TYPES["list" if isinstance(default, list) else "map"], item=types[0] if is_one else None)
+    return (ListOf if isinstance(default, list) else MapOf)(item=types[0] if is_one else None)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from app.flow.nodes import Place
-from app.flow.types import DATETIME, TYPES, ValueType, record, words
+from app.value_types import DATETIME, TYPES, Kind, Word, record
 
 DAY_MINUTES: Final = 1440
 DAY_S: Final = 86_400
@@ -163,7 +163,7 @@ Reason = Literal["open", "closed", "holiday", "override"]
 _TYPE = record(
     {
         "open": TYPES["bool"],
-        "reason": words("open", "closed", "holiday", "override"),
+        "reason": Word(("open", "closed", "holiday", "override")),
         "holiday": TYPES["text"],
         "next_open": DATETIME,
         "next_close": DATETIME,
@@ -258,7 +258,7 @@ def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str,
     return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
-def hours_type(calendars: Iterable[str]) -> ValueType:
+def hours_type(calendars: Iterable[str]) -> Kind:
     """The type of the name `hours`: a record for each of the names."""
     return record(dict.fromkeys(calendars, _TYPE))
 

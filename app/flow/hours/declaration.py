@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app.flow.grammar.base import FlowModel, ReadWith
-from app.flow.grammar.json_schema import TEXT, JsonSchema, about, listed, named, ref
+from app.flow.grammar.json_schema import TEXT, about, listed, named, ref
 from app.flow.grammar.reader import HINTS, Reader, dedented_keys, is_missing
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
@@ -29,6 +29,7 @@ from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure
+from app.value_types import JsonSchema
 
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")

@@ -24,7 +24,7 @@ from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040

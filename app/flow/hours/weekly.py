@@ -10,7 +10,7 @@ from app.flow.grammar.reader import HINTS, Reader, is_missing, meaning_of
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 CLOSED: Final = "closed"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

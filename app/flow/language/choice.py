@@ -19,8 +19,9 @@ from app.flow.language.retry import FAILURES
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
 from app.flow.runtime import Assignment, Target
+from app.value_types import Number
 
-Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Confidence: TypeAlias = Annotated[float, Number(0, 1)]
 
 _KEY: Final = re.compile(r"[0-9]{1,20}|[*#]")
 _KEY_SCHEMA: Final = {

@@ -43,7 +43,7 @@ from app.flow.runtime import (
 )
 from app.flow.scope import Variable
 from app.flow.templates.values import Expression
-from app.flow.types import ValueType
+from app.value_types import Kind
 
 _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
 _DIGITS_SCHEMA: Final = {
@@ -128,7 +128,7 @@ class Collect(FlowModel, Exit):
         return self.variable.name
 
     @property
-    def type(self) -> ValueType:
+    def type(self) -> Kind:
         """The type that the input is cast to."""
         return self.variable.type
 

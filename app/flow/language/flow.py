@@ -31,8 +31,8 @@ from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, scope_types
-from app.flow.types import CALLER_URL, TYPES
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import CALLER_URL, TYPES, WholeNumber
 
 
 class Limits(FlowModel):
@@ -43,13 +43,13 @@ class Limits(FlowModel):
     value_code: ClassVar = "E291"
     example: ClassVar = "limits: {seconds_to_person: 60}"
 
-    seconds_to_person: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    seconds_to_person: Annotated[int | None, WholeNumber(1, 86_400)] = None
     """Seconds until the phone of a person rings, at most, on the quickest way there."""
-    steps: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    steps: Annotated[int | None, WholeNumber(1, 1_000)] = None
     """Steps that a call enters at most; loops that the caller asks for count once."""
-    prompt_seconds: Annotated[int, Field(ge=1, le=3_600)] | None = None
+    prompt_seconds: Annotated[int | None, WholeNumber(1, 3_600)] = None
     """Seconds that a caller listens, at most, before an answer is possible."""
-    menu_options: Annotated[int, Field(ge=1, le=100)] | None = None
+    menu_options: Annotated[int | None, WholeNumber(1, 100)] = None
     """Choices that a menu has at most."""
 
 

@@ -26,7 +26,7 @@ from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document
 from app.flow.grammar.base import ReadWith, as_node
-from app.flow.grammar.json_schema import ANYTHING, TEXT, JsonSchema, has, named, ref
+from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
 from app.flow.grammar.values import Object, leaves
 from app.flow.grammar.variables import read_params
@@ -47,8 +47,8 @@ from app.flow.language.outgoing import (
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.scope import Param
 from app.flow.templates.values import Native, Value
-from app.flow.types import TYPES, record
 from app.ncco.webhooks import Webhook
+from app.value_types import TYPES, JsonSchema, record
 
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 """Names that are in scope in a hook, but not in the flow that sends it."""

@@ -26,14 +26,14 @@ from app.flow.grammar.base import ReadWith, SetByCode, as_node, duration
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
 from app.flow.grammar.variables import is_variable_name, read_params
-from app.flow.language.outgoing import Definition, Named, Url, read_json, read_named, scope_with
+from app.flow.language.outgoing import Definition, HttpUrl, Named, read_json, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
 from app.flow.scope import Param
 from app.flow.templates.references import root_names
 from app.flow.templates.values import Computed, Value
-from app.flow.types import TYPES, ValueType, record
+from app.value_types import TYPES, Kind, record
 
 _PATH_END = re.compile(r"[?#]")
 _COMPUTED = "\0"
@@ -163,9 +163,9 @@ class LookupDefinition(Definition):
     example: ClassVar = '{get: "https://..", returns: {name: text}}'
 
     method: SetByCode[Method]
-    get: Url | None = None
+    get: HttpUrl | None = None
     """The URL that is asked; values are escaped for their place."""
-    post: Url | None = None
+    post: HttpUrl | None = None
     """The URL that a body is sent to."""
     function: Annotated[str, ReadWith(_read_function, TEXT)] = Field("", alias="python")
     """package.module:function, plain or async."""
@@ -196,9 +196,9 @@ class LookupDefinition(Definition):
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
-    def type(self) -> ValueType:
+    def type(self) -> Kind:
         """Its answer as expressions see it: the fields of `returns`, and `ok`."""
-        return replace(record({**self.returns.fields, OK: TYPES["bool"]}), item=self.returns.type.item)
+        return record({**self.returns.fields, OK: TYPES["bool"]}, self.returns.type.item)
 
     @property
     def default_answer(self) -> Answer:

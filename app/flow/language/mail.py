@@ -24,7 +24,7 @@ from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text
 from app.flow.nodes import Node
 from app.flow.templates.values import Value
-from app.flow.types import TYPES, ValueType
+from app.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
 """Our choice: more people are reached by a list of the mail server."""
@@ -56,17 +56,20 @@ def _is_address(text: str) -> bool:
     return is_bare and all(label.replace("-", "").isalnum() for label in labels)
 
 
-def _cast_addresses(value: object) -> str:
-    return ",".join(addresses(str(value)))
+class Addresses(PlainText):
+    """Mail addresses between commas."""
 
+    name = "addresses"
+    sample = "office@example.com"
 
-ADDRESSES: Final = ValueType("addresses", "text", "office@example.com", _cast_addresses)
-"""Mail addresses between commas."""
+    def cast(self, value: object) -> str:
+        """See `Kind`."""
+        return ",".join(addresses(str(value)))
 
 
 def _read_to(node: Node, what: str, reader: Reader) -> Value | None:
     """Mail addresses; E585 when a caller or another server could choose who gets the mail."""
-    value = reader.value(node, ADDRESSES, "text", what)
+    value = reader.value(node, Addresses(), "text", what)
     for leaf in leaves(value) if value is not None else ():
         for name in sorted(leaf.used_names):
             if name.partition(".")[0] != "env":

@@ -48,8 +48,8 @@ from app.flow.runtime import (
     Way,
 )
 from app.flow.scope import Signature
-from app.flow.types import ValueType
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import Kind
 
 OUTCOMES: Final = {
     "completed": "They spoke, and the other party hung up.",
@@ -342,8 +342,10 @@ def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
             reader.report("E226", place, message, cure)
 
 
-def _fits(returned: ValueType, variable: ValueType) -> bool:
+def _fits(returned: Kind, variable: Kind) -> bool:
     """Whether the variable can hold every value of the returned type."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
-    return returned.name == variable.name or (variable.name in {"text", "number"} and returned.kind == variable.kind)
+    return returned.name == variable.name or (
+        variable.name in {"text", "number"} and returned.family == variable.family
+    )

@@ -27,9 +27,9 @@ from app.flow.runtime import Assignment
 from app.flow.scope import Param, ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.templates.values import Value
-from app.flow.types import TYPES, ValueType
 from app.ncco.addresses import is_address
-from app.ncco.types import is_encodable
+from app.value_types import TYPES, Kind, Url
+from app.value_types.kind import AnyValue, is_encodable
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -37,14 +37,20 @@ _NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
 """The last three are full stops of other scripts, which become dots when the host is resolved."""
 
 
-def _cast_url(value: object) -> str:
-    url = str(TYPES["url"].cast(value))
-    if not url.lower().startswith(("http://", "https://")):
-        raise ValueError("a URL that begins with https:// or http:// is needed")
-    if "#" in url:
-        raise ValueError("a URL without # is needed: what comes after it is never sent")
-    _check_host(url)
-    return url
+class RequestUrl(Url):
+    """An absolute http or https URL that the server may ask."""
+
+    sample = "https://example.com/callers/447700900123"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`."""
+        url = super().cast(value)
+        if not url.lower().startswith(("http://", "https://")):
+            raise ValueError("a URL that begins with https:// or http:// is needed")
+        if "#" in url:
+            raise ValueError("a URL without # is needed: what comes after it is never sent")
+        _check_host(url)
+        return url
 
 
 def _check_host(url: str) -> None:
@@ -65,10 +71,6 @@ def _check_host(url: str) -> None:
         raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
 
 
-ADDRESS: Final = ValueType("url", "text", "https://example.com/callers/447700900123", _cast_url)
-"""An absolute http or https URL."""
-
-
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
     """The scope in which every url is an ordinary text.
 
@@ -78,7 +80,7 @@ def without_urls(scope: ScopeTypes) -> ScopeTypes:
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
 
-def _without_url(type_: ValueType) -> ValueType:
+def _without_url(type_: Kind) -> Kind:
     if type_.name == "url":
         return TYPES["text"]
     fields = {name: _without_url(inner) for name, inner in type_.fields.items()}
@@ -113,7 +115,7 @@ def read_url(node: Node, what: str, reader: Reader) -> Value | None:
         place = node.at(found.start(1), len(found[1]))
         reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
     before = len(reader.issues)
-    value = replace(reader, scope=without_urls(reader.scope)).value(node, ADDRESS, "url", what)
+    value = replace(reader, scope=without_urls(reader.scope)).value(node, RequestUrl(), "url", what)
     reader.issues[before:] = [
         replace(issue, cure=_NOT_IN_URL) if issue.code == "E331" else issue for issue in reader.issues[before:]
     ]
@@ -177,11 +179,15 @@ def plain_text(text: str) -> str:
     return text
 
 
-JSON: Final = ValueType("any", "any", "sample", plain_json)
-"""Any JSON value; what is computed keeps its own type."""
+class JsonValue(AnyValue):
+    """Any JSON value; what is computed keeps its own type."""
+
+    def cast(self, value: object) -> Any:
+        """See `Kind`."""
+        return plain_json(value)
 
 
-_JSON_FIELD: Final = JsonField("kept", computed=JSON)
+_JSON_FIELD: Final = JsonField("kept", computed=JsonValue())
 
 
 def read_json(node: Node, what: str, reader: Reader) -> Value | None:
@@ -194,7 +200,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Value | None:
     return _JSON_FIELD.read(node, reader, what)
 
 
-Url: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
+HttpUrl: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
 Headers: TypeAlias = Annotated[Object, ReadWith(read_headers, named(TEXT))]
 Body: TypeAlias = Annotated[Value, ReadWith(read_json, ANYTHING)]
 

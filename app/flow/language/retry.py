@@ -18,8 +18,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
-
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
@@ -43,6 +41,7 @@ from app.flow.runtime import (
     Target,
     Way,
 )
+from app.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
@@ -128,7 +127,7 @@ class RetryWords(FlowModel):
     """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
     nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
     """Prompts for input that does not fit."""
-    tries: Annotated[int, Field(ge=1, le=MAX_TRIES)] | None = None
+    tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
     """How often the caller is asked in total."""
     reprompt: bool | None = None
     """false: after the prompt, `do` is not played again."""

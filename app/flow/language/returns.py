@@ -22,8 +22,8 @@ from app.flow.language.outgoing import plain_json, read_json
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_first_key
 from app.flow.templates.filters import MAX_TEXT
-from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, url_of
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import ANY, MAX_ITEMS, TYPES, Kind, Url, list_of, record
 
 OK = "ok"
 """The field of every lookup that says whether its answer is real."""
@@ -57,11 +57,11 @@ class Returned:
         secrets: the paths to sensitive values in an answer; none of them is part of another.
     """
 
-    type: ValueType
+    type: Kind
     secrets: frozenset[Path] = frozenset()
 
     @property
-    def fields(self) -> Mapping[str, ValueType]:
+    def fields(self) -> Mapping[str, Kind]:
         """The type of each field."""
         return self.type.fields
 
@@ -71,7 +71,7 @@ class Returned:
         return found
 
 
-def read_answer(type_: ValueType, value: object, path: str = "") -> Any:
+def read_answer(type_: Kind, value: object, path: str = "") -> Any:
     """A value of an answer, cast. Raises Misfit.
 
     A number is accepted as a text, and a text of digits as a number; a boolean is never a text. `path` is the place of
@@ -91,9 +91,9 @@ def read_answer(type_: ValueType, value: object, path: str = "") -> Any:
     return value if value == "" and type_.may_be_empty else _cast(type_, value, path)
 
 
-def _cast(type_: ValueType, value: object, path: str) -> Any:
+def _cast(type_: Kind, value: object, path: str) -> Any:
     try:
-        if isinstance(value, bool) and type_.kind == "text":
+        if isinstance(value, bool) and type_.family == "text":
             raise ValueError
         found = type_.cast(value)
     except (ValueError, OverflowError):
@@ -130,7 +130,7 @@ class Redactor:
         self._sensitive = sensitive
         self._mask = mask
 
-    def redact(self, type_: ValueType, value: Any, secrets: Collection[Path], path: str = "") -> Any:
+    def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
         """A value of an answer, masked except at the paths `secrets`. Raises Misfit if the type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
@@ -182,7 +182,7 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     for flag in flags:
         reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
     if found is None or flags:
-        return Returned(replace(record({}), item=ANY))
+        return Returned(record({}, ANY))
     secrets: set[Path] = set()
     return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
 
@@ -190,9 +190,9 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
 _SENSITIVE_CURE: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
 
 
-def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> ValueType:
+def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
     """A map of fields; `path` leads to it, and the paths to what is sensitive are added to `secrets`."""
-    known: dict[str, ValueType] = {}
+    known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value
         if not path and name == OK:
@@ -202,10 +202,10 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> V
             reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
-    return replace(record(known), item=None if len(known) == len(node.entries) else ANY)
+    return record(known, None if len(known) == len(node.entries) else ANY)
 
 
-def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> ValueType | None:
+def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> Kind | None:
     if isinstance(node, Map) and is_described(node):
         flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
         if flag is not None and reader.literal(flag, TYPES["bool"], f"`sensitive` of {what}"):
@@ -228,12 +228,12 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
     return read_type(node, what, reader)
 
 
-def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> ValueType:
+def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
     """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
-        return replace(url_of(*hosts), may_be_empty=may_be_empty)
+        return Url(hosts=hosts, may_be_empty=may_be_empty)
     wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
     message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
     reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
@@ -317,7 +317,7 @@ def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str,
     return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader)
 
 
-def _fill_map(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[str, Any]:
+def _fill_map(node: Map, type_: Kind, within: str, reader: Reader) -> dict[str, Any]:
     """A map with what is written, and empty values for the rest; E533 for a field that the lookup does not return."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
@@ -340,7 +340,7 @@ def _fill_map(node: Map, type_: ValueType, within: str, reader: Reader) -> dict[
     return found
 
 
-def _read_value(node: Node, inner: ValueType, within: str, reader: Reader) -> Any:
+def _read_value(node: Node, inner: Kind, within: str, reader: Reader) -> Any:
     if inner.is_record and isinstance(node, Map):
         return _fill_map(node, inner, within, reader)
     value = read_json(node, within, reader)

@@ -20,7 +20,6 @@ from app.flow.grammar.json_schema import (
     FILE,
     FLAG,
     TEXT,
-    JsonSchema,
     about,
     choose,
     has,
@@ -50,6 +49,7 @@ from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
 from app.ncco.actions import ENDPOINT, SHAPES
+from app.value_types import JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 """The names that a project gives to things, by the kinds of `app.flow.names`: what an editor offers."""

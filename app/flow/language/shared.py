@@ -29,7 +29,7 @@ from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.nodes import Map, Node, Text
 from app.flow.scope import Signature, scope_types
-from app.flow.types import ANY, words
+from app.value_types import ANY, Word
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
 
@@ -168,7 +168,7 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     calendars = {**outer.calendars, **own}
     scope = reader.scope.with_name("hours", hours_type(calendars))
     if locales:
-        scope = scope.with_name("locale", words(*locales))
+        scope = scope.with_name("locale", Word(tuple(locales)))
     reader = replace(reader, scope=scope, locales=locales)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if "lookups" in fields.values:

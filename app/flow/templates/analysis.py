@@ -19,7 +19,7 @@ from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Occurrence, Walk, WalkState, root_names, touched_names, used_env, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, Token, missing_file
-from app.flow.types import ANY, TYPES, ValueType, record
+from app.value_types import ANY, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
 """How deep loops may be nested; with the bound on each list this bounds the work of a template."""
@@ -190,7 +190,7 @@ class Analysis(Walk):
 
     def _check_loop(self, of: nodes.Node) -> None:
         type_ = self.check.type_of(of)
-        if type_ is not None and type_.kind not in ("list", "any"):
+        if type_ is not None and type_.family not in ("list", "any"):
             self.check.report("E308", of, f"a loop goes over a list; {self.check.described(of)}", "name a list")
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
@@ -222,7 +222,7 @@ class Analysis(Walk):
                 self._report_misplaced(node, fault)
         self.state = self.state._replace(context=self._contexts.after_value(self.state.context))
 
-    def _written(self, node: nodes.Node, type_: ValueType) -> WrittenValue:
+    def _written(self, node: nodes.Node, type_: Kind) -> WrittenValue:
         values = tuple(whole_values(node))
         fixed = [_is_fixed(value) for value in values]
         is_url = all(
@@ -250,16 +250,16 @@ class Analysis(Walk):
                 return False
         return True
 
-    def _is_one_value(self, node: nodes.Node, type_: ValueType) -> bool:
+    def _is_one_value(self, node: nodes.Node, type_: Kind) -> bool:
         is_heard = self.state.context in self._contexts.spoken
-        if type_.kind not in ("list", "map") and not (is_heard and type_.kind == "datetime"):
+        if type_.family not in ("list", "map") and not (is_heard and type_.family == "datetime"):
             return True
         shown = self.check.shown(node)
         cures = {
             "list": f"write {shown} | list, or loop over it",
             "map": f'name an entry of it: {shown}["{next(iter(type_.fields), "key")}"]',
         }
-        cure = cures.get(type_.kind, f"write {shown} | spoken")
+        cure = cures.get(type_.family, f"write {shown} | spoken")
         self.check.report("E336", node, f"{shown} is {type_.described}", cure)
         return False
 

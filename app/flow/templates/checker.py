@@ -17,9 +17,9 @@ from app.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter,
 from app.flow.templates.references import Locals, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, common_type, list_of
 from app.flow.zones import zone_cure
-from app.ncco.suggest import nearest
+from app.suggest import nearest
+from app.value_types import ANY, DATETIME, TYPES, Kind, common_type, list_of
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
@@ -52,7 +52,7 @@ class Checker(NodeVisitor):
         self.scope = scope
         self.is_bare = is_bare
         self.issues = issues if issues is not None else []
-        self.types: dict[nodes.Node, ValueType | None] = {}
+        self.types: dict[nodes.Node, Kind | None] = {}
         self.locals: Locals = {}
 
     @property
@@ -64,32 +64,32 @@ class Checker(NodeVisitor):
         """The names and sensitive fields, then the settings, that a text of one expression looks up."""
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
-    def type_of(self, node: nodes.Node, beside: ValueType | None = None) -> ValueType | None:
+    def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
         """The type of an expression; None when something in it is wrong, which is reported.
 
         `beside` is the type of what it is compared with.
         """
-        found: ValueType | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
+        found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
         return found
 
-    def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> ValueType | None:
+    def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> Kind | None:
         """The type of a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false.
 
         `before` is the comparison in front of it: `x == "a" or "b"` is meant to compare x with both.
         """
         type_ = self.type_of(node)
-        if self.is_bare and type_ is not None and type_.kind not in ("bool", "any"):
+        if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
             shown = self.shown(node)
             tests = {"number": "!= 0", "list": "| length > 0", "map": "| length > 0"}
             quoted = f'== "{type_.sample}"' if type_.words else '!= ""'
-            test = tests.get(type_.kind, quoted)
+            test = tests.get(type_.family, quoted)
             single = test.replace('"', "'")
             written = f"{self.template.written_as(node).text} {single}"
             cure: str | Fix = f"write {shown} {test}"
-            if type_.kind in (*tests, "text"):
+            if type_.family in (*tests, "text"):
                 cure = self._rewritten(node, written, f"write {shown} {test}")
-            if before is not None and getattr(self.types[before.expr], "kind", "") == type_.kind:
+            if before is not None and getattr(self.types[before.expr], "family", "") == type_.family:
                 cure = f"write {self.shown(before.expr)} {SIGNS[before.ops[0].op]} {shown}"
             elif isinstance(node, nodes.Const):
                 cure = "write true or false, or a comparison"
@@ -111,7 +111,7 @@ class Checker(NodeVisitor):
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
         """Whether a value is of one of some kinds; reports one that is not. `what` says what takes the value."""
         type_ = self.types[node]
-        if type_ is None or type_.kind in (*kinds, "any"):
+        if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
         cast = self._cast(node, kinds)  # in words alone: what the value goes with may have to change too
@@ -120,7 +120,7 @@ class Checker(NodeVisitor):
 
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
         """The cure that makes a value one of another kind: a filter, or other quotes."""
-        kind, shown = getattr(self.types[node], "kind", ""), self.shown(node)
+        kind, shown = getattr(self.types[node], "family", ""), self.shown(node)
         through = _CASTS.get(kind, "")
         if isinstance(node, nodes.Const) and kind == "text":
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
@@ -165,19 +165,19 @@ class Checker(NodeVisitor):
 
     # literals, names and entries
 
-    def visit_Const(self, node: nodes.Const) -> ValueType:
+    def visit_Const(self, node: nodes.Const) -> Kind:
         """Braces in it are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
             self.report("E312", node, "braces in a text within an expression are not filled in", cure)
         return literal_type(node.value)
 
-    def visit_List(self, node: nodes.List) -> ValueType:
+    def visit_List(self, node: nodes.List) -> Kind:
         """The type of its entries, where it is known."""
         types = [self.type_of(item) for item in node.items]
         return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
-    def _name(self, node: nodes.Name, beside: ValueType | None) -> ValueType | None:
+    def _name(self, node: nodes.Name, beside: Kind | None) -> Kind | None:
         type_, name = self.scope.get(node.name), node.name
         if type_ is None:
             near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
@@ -186,7 +186,7 @@ class Checker(NodeVisitor):
                 cure = did_you_mean(*near)
             if name == "event":
                 cure = "`event` is known in hooks only: delete it here"
-            if beside is not None and beside.kind == "text" and (name in beside.words or not near):
+            if beside is not None and beside.family == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
             self.report("E303", node, f'unknown name "{name}"', cure)
         return type_
@@ -200,12 +200,12 @@ class Checker(NodeVisitor):
         owner = next((root for root, type_ in known if type_ is not None and name in type_.fields), None)
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
 
-    def visit_Getattr(self, node: nodes.Getattr) -> ValueType | None:
+    def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
         """An entry that is named by a fixed text."""
         of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
-    def visit_Getitem(self, node: nodes.Getitem) -> ValueType | None:
+    def visit_Getitem(self, node: nodes.Getitem) -> Kind | None:
         """A part, or an entry that is named by a number or computed."""
         of, key = self.type_of(node.node), node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
@@ -217,17 +217,17 @@ class Checker(NodeVisitor):
             self.report("E302", written, "an entry of a list is named in brackets", cure)
             return None
         if not isinstance(key, nodes.Const | nodes.Slice):
-            found = self.type_of(key, TYPES["text"] if of is not None and of.kind == "map" else None)
+            found = self.type_of(key, TYPES["text"] if of is not None and of.family == "map" else None)
             return self._entry(node, of, found) if of is not None and found is not None else None
         if of is None:
             return None
         return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
-    def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: ValueType) -> ValueType | None:
+    def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Kind) -> Kind | None:
         """The type of an entry that is named by a fixed key."""
-        if of.kind == "any":
+        if of.family == "any":
             return ANY
-        if isinstance(key, int) and of.kind == "list":
+        if isinstance(key, int) and of.family == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
         shown, token = self.shown(node.node), self.template.key(node)
@@ -239,12 +239,12 @@ class Checker(NodeVisitor):
             cure = meant_word(str(key), of.fields, f"its fields are: {', '.join(of.fields)}")
         elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
-        elif of.kind == "map":
+        elif of.family == "map":
             cure = f'the keys of a map are texts: write {shown}["{key}"]'
         elif key in FOREIGN.calls:
             cure = f"write {shown} | {FOREIGN.calls[str(key)]}"
         else:
-            cure = f"{of.described} has no fields; write {shown}{'[0]' if of.kind == 'list' else ' alone'}"
+            cure = f"{of.described} has no fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
         return None
@@ -256,36 +256,36 @@ class Checker(NodeVisitor):
             cure = meant_word(name.removeprefix(_PREFIX), known, otherwise)
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
-    def _entry(self, node: nodes.Getitem, of: ValueType, key: ValueType) -> ValueType | None:
+    def _entry(self, node: nodes.Getitem, of: Kind, key: Kind) -> Kind | None:
         """The type of an entry that is named by a computed key."""
         shown, arg = self.shown(node.node), node.arg
         if shown == "env":
             cure = f'write the name of the setting: {shown}["NAME"]'
             self.report("E343", arg, "the name of a setting cannot be computed", cure)
-        elif of.kind == "list" and key.kind != "any" and key.name != "int":
+        elif of.family == "list" and key.family != "any" and key.name != "int":
             message = f"an entry of a list is named by a whole number; {self.described(arg)}"
             self.report("E343", arg, message, f"write {shown}[{self.shown(arg)} | int]")
-        elif of.kind not in ("list", "map", "any"):
+        elif of.family not in ("list", "map", "any"):
             where = self.template.whole_key(node)
             self.report("E304", where, f"{self.described(node.node)} and has no entries", f"write {shown} alone")
-        elif of.kind != "map" or self.require(arg, ("text",), "the name of an entry", "E343"):
+        elif of.family != "map" or self.require(arg, ("text",), "the name of an entry", "E343"):
             return of.item or reduce(common_type, of.fields.values(), next(iter(of.fields.values()), ANY))
         return None
 
-    def _slice(self, node: nodes.Getitem, part: nodes.Slice, of: ValueType) -> ValueType | None:
+    def _slice(self, node: nodes.Getitem, part: nodes.Slice, of: Kind) -> Kind | None:
         for bound in (part.start, part.stop, part.step):
             is_fixed = isinstance(bound, nodes.Const) and type(bound.value) is int and bound is not part.step
             if bound is not None and not is_fixed:
                 self.report("E301", bound, "a part is cut out by two fixed whole numbers", "such as [0:3] or [-4:]")
                 return None
-        if of.kind not in ("list", "text", "any"):
+        if of.family not in ("list", "text", "any"):
             self.report("E308", node, f"only a text or a list can be cut; {self.described(node.node)}")
             return None
-        return TYPES["text"] if of.kind == "text" else of
+        return TYPES["text"] if of.family == "text" else of
 
     # logic
 
-    def visit_Test(self, node: nodes.Test) -> ValueType:
+    def visit_Test(self, node: nodes.Test) -> Kind:
         """`is defined`."""
         for arg in node.args:
             self.report("E301", arg, "something is missing here")
@@ -294,12 +294,12 @@ class Checker(NodeVisitor):
             self.report("E306", node.node, message, "write `is defined` after the name within it")
         return TYPES["bool"]
 
-    def visit_Not(self, node: nodes.Not) -> ValueType:
+    def visit_Not(self, node: nodes.Not) -> Kind:
         """`not`, or `is not defined`."""
         self.check_test(node.node)
         return TYPES["bool"]
 
-    def visit_And(self, node: nodes.And | nodes.Or) -> ValueType:
+    def visit_And(self, node: nodes.And | nodes.Or) -> Kind:
         """`and` or `or`; in braces one of the two values."""
         left = self.check_test(node.left)
         if not self.is_bare:
@@ -310,7 +310,7 @@ class Checker(NodeVisitor):
 
     visit_Or = visit_And
 
-    def visit_CondExpr(self, node: nodes.CondExpr) -> ValueType | None:
+    def visit_CondExpr(self, node: nodes.CondExpr) -> Kind | None:
         """One of two values."""
         if self.is_bare or node.expr2 is None:
             lacks_else = ("E301", '"if" without "else"', 'write ... if ... else ""')
@@ -322,7 +322,7 @@ class Checker(NodeVisitor):
 
     # comparisons
 
-    def visit_Compare(self, node: nodes.Compare) -> ValueType | None:
+    def visit_Compare(self, node: nodes.Compare) -> Kind | None:
         """True or false."""
         left, op, right = node.expr, node.ops[0].op, node.ops[0].expr
         if len(node.ops) > 1:
@@ -347,7 +347,7 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def _are_comparable(self, left: nodes.Expr, op: str, right: nodes.Expr) -> bool:
-        kinds = {node: (self.types[node] or ANY).kind for node in (left, right)}
+        kinds = {node: (self.types[node] or ANY).family for node in (left, right)}
         if len(set(kinds.values())) == 1 or "any" in kinds.values():
             return True
         const, other = (right, left) if isinstance(right, nodes.Const) else (left, right)
@@ -404,21 +404,21 @@ class Checker(NodeVisitor):
             for item in right.items:
                 if isinstance(item, nodes.Const) and self._are_comparable(left, op, item):
                     self._check_literal(item, left)
-        elif type_.kind == "list" and not {sought.kind, type_.entry.kind} & {"any"}:
-            if sought.kind != type_.entry.kind:
+        elif type_.family == "list" and not {sought.family, type_.entry.family} & {"any"}:
+            if sought.family != type_.entry.family:
                 message = f"{self.described(left)}; every entry of {self.shown(right)} is {type_.entry.described}"
-                self.report("E307", left, message, self._cast(left, [type_.entry.kind]))
-        elif type_.kind == "map":
+                self.report("E307", left, message, self._cast(left, [type_.entry.family]))
+        elif type_.family == "map":
             self.require(left, ("text",), "the name of an entry")
-        elif type_.kind not in ("list", "any"):
+        elif type_.family not in ("list", "any"):
             cure = f"write the list in brackets: [{self.shown(right)}]"
-            if type_.kind == "text" and not isinstance(right, nodes.Const):
+            if type_.family == "text" and not isinstance(right, nodes.Const):
                 cure = f"write {self.shown(right)} | contains({self.shown(left)})"
             self.report("E308", right, f'"{SIGNS[op]}" needs a list; {self.described(right)}', cure)
 
     # sums
 
-    def visit_Add(self, node: nodes.Add | nodes.Sub) -> ValueType | None:
+    def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
         """A sum or a difference."""
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
@@ -441,38 +441,38 @@ class Checker(NodeVisitor):
         if left is node or not isinstance(left, nodes.Getattr):
             return None
         of = known_type(self.scope, left.node)
-        return left if of is None or of.kind == "any" or of.at("") is not None else None
+        return left if of is None or of.family == "any" or of.at("") is not None else None
 
-    def _sum(self, node: nodes.Add | nodes.Sub, left: ValueType, right: ValueType) -> ValueType | None:
+    def _sum(self, node: nodes.Add | nodes.Sub, left: Kind, right: Kind) -> Kind | None:
         """The type of a sum or a difference."""
-        kinds, is_sum = {left.kind, right.kind} - {"any"}, isinstance(node, nodes.Add)
+        kinds, is_sum = {left.family, right.family} - {"any"}, isinstance(node, nodes.Add)
         if not kinds:
             return ANY
         if kinds == {"number"}:
             return TYPES["int" if left.name == right.name == "int" else "number"]
         if is_sum and kinds in ({"text"}, {"list"}):
-            return common_type(left, right) if left.kind == right.kind else TYPES[kinds.pop()]
+            return common_type(left, right) if left.family == right.family else TYPES[kinds.pop()]
         work = "adds numbers, or joins texts or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
         casts = [cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self._cast(side, [kind]))]
         cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
         if is_sum and "list" in kinds:
-            cure = f"write [{self.shown(node.left if right.kind == 'list' else node.right)}]"
+            cure = f"write [{self.shown(node.left if right.family == 'list' else node.right)}]"
         message = f'"{node.operator}" {work}; {self.described(node.left, node.right)}'
         self.report("E308", self.template.operator(node.left), message, cure)
         return None
 
-    def visit_Neg(self, node: nodes.Neg) -> ValueType | None:
+    def visit_Neg(self, node: nodes.Neg) -> Kind | None:
         """A negative number."""
         type_ = self.type_of(node.node)
-        if type_ is None or type_.kind in ("number", "any"):
+        if type_ is None or type_.family in ("number", "any"):
             return type_
         self.report("E308", node, f'"-" needs a number; {self.described(node.node)}')
         return None
 
     # filters
 
-    def visit_Filter(self, node: nodes.Filter) -> ValueType | None:
+    def visit_Filter(self, node: nodes.Filter) -> Kind | None:
         """What a filter makes of its operand."""
         of = operand_of(node)
         type_, args = self.type_of(of), [self.type_of(arg) for arg in node.args]
@@ -491,7 +491,7 @@ class Checker(NodeVisitor):
         if known.check is not None and not self._check_argument(node, known, known.check, type_):
             return None
         if known.reads == "entry":
-            return TYPES["text"] if type_.kind == "text" else type_.entry
+            return TYPES["text"] if type_.family == "text" else type_.entry
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
@@ -523,7 +523,7 @@ class Checker(NodeVisitor):
         elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
             self.report("W301", part, f'a number in a call never contains "{part.value}"', "write digits only")
 
-    def _default_type(self, node: nodes.Filter, type_: ValueType, args: list[ValueType | None]) -> ValueType:
+    def _default_type(self, node: nodes.Filter, type_: Kind, args: list[Kind | None]) -> Kind:
         of = operand_of(node)
         if len(args) < 2 and self._is_always_there(of):
             cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
@@ -549,16 +549,16 @@ class Checker(NodeVisitor):
             node = node.node
         return isinstance(node, nodes.Name)
 
-    def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: ValueType) -> bool:
+    def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: Kind) -> bool:
         """Check a literal argument by applying the filter to typical values."""
         arg = node.args[0] if node.args else None
-        if not isinstance(arg, nodes.Const) or literal_type(arg.value).kind not in known.args:
+        if not isinstance(arg, nodes.Const) or literal_type(arg.value).family not in known.args:
             return True
         code = check.code
         reasons = {kind: _refusal(known, value, arg.value) for kind, value in check.tried.items()}
         reason = next(iter(reasons.values()))
         if not all(reasons.values()):
-            code, reason = "E341", reasons.get(type_.kind, "")
+            code, reason = "E341", reasons.get(type_.family, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
             self.report(code, arg, message, check.cure or zone_cure(str(arg.value)))
@@ -583,12 +583,12 @@ def may_be_missing(node: nodes.Node | None) -> bool:
     return isinstance(node, nodes.Name)
 
 
-def literal_type(value: Any) -> ValueType:
+def literal_type(value: Any) -> Kind:
     """The type of a literal."""
     return TYPES[{bool: "bool", str: "text", int: "int"}.get(type(value), "number")]
 
 
-def known_type(scope: ScopeTypes, node: nodes.Node) -> ValueType | None:
+def known_type(scope: ScopeTypes, node: nodes.Node) -> Kind | None:
     """The type of a name or of a declared field of one; None for anything else."""
     if isinstance(node, nodes.Name):
         return scope.get(node.name)

@@ -18,8 +18,8 @@ from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.syntax import read_expression
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
-from app.flow.templates.values import Computed, Escape, Expression, Literal, Native, Value
-from app.flow.types import TYPES, ValueType
+from app.flow.templates.values import Computed, Expression, Literal, Native, Value
+from app.value_types import TYPES, Escape, Kind
 
 MAX_LENGTH: Final = 1_000
 """Characters of a condition; our choice."""
@@ -50,7 +50,7 @@ class _CompilationUnit:
 
     text: Located
     place: Place
-    type: ValueType
+    type: Kind
     escape: Escape
     scope: ScopeTypes
     templates: Mapping[str, str]
@@ -61,7 +61,7 @@ class _CompilationUnit:
 
 def compile_value(
     text: Text,
-    type_: ValueType,
+    type_: Kind,
     escape: Escape,
     scope: ScopeTypes,
     templates: Mapping[str, str],
@@ -81,7 +81,7 @@ def compile_value(
 
 def compile_file(
     name: Text,
-    type_: ValueType,
+    type_: Kind,
     escape: Escape,
     scope: ScopeTypes,
     templates: Mapping[str, str],
@@ -167,7 +167,7 @@ def _compile_native(
 ) -> tuple[Value | None, list[FlowIssue]]:
     check = Checker(template, unit.scope)
     shape, wanted = check.type_of(node), unit.type
-    if shape is not None and shape.kind not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.kind,))):
+    if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")
     if check.has_errors:

@@ -23,7 +23,7 @@ from jinja2.utils import missing
 from app.flow.scope import header
 from app.flow.templates.escaping import ESCAPERS
 from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_missing
-from app.flow.types import MAX_ITEMS
+from app.value_types import MAX_ITEMS
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 """The fields of `loop` within a `for`."""

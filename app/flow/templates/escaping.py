@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 
 from app.flow.templates.filters import MAX_TEXT, Unfit, as_text
-from app.flow.types import ValueType
+from app.value_types import Kind
 
 Escaper: TypeAlias = Callable[[Any], str]
 
@@ -170,7 +170,7 @@ class WrittenValue(NamedTuple):
         shown: how it is written.
     """
 
-    shape: ValueType
+    shape: Kind
     is_fixed: bool
     is_url: bool
     shown: str
@@ -330,7 +330,7 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
         raise Misplaced("E332", f"{value.shown} decides where the URL leads")
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
-    if value.shape.kind not in ("number", "bool", "any"):
+    if value.shape.family not in ("number", "bool", "any"):
         cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
         raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside of quotes", cure)
     return "_json_bare"

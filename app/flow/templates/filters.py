@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from jinja2 import Undefined
 
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, write
+from app.value_types import ANY, DATETIME, TYPES, Kind, write
 
 MAX_TEXT = 10_000
 """Characters that a computed text may have; our choice, far above what can be spoken."""
@@ -64,7 +64,7 @@ class Filter:
         summary: what it gives, in a sentence.
         example: a text that uses it.
         apply: the operand and the arguments → the result. Raises Unfit or Absent.
-        takes: the kinds of operands (`ValueType.kind`) that it takes; () is any.
+        takes: the kinds of operands (`Kind.family`) that it takes; () is any.
         gives: the type of the result; None: that of the operand.
         usage: how it is written, in messages.
         args: the kind of each argument; "" is any.
@@ -86,7 +86,7 @@ class Filter:
     example: str
     apply: Callable[..., Any]
     takes: tuple[str, ...]
-    gives: ValueType | None
+    gives: Kind | None
     usage: str
     args: tuple[str, ...] = ()
     needed: int = 0
@@ -143,7 +143,7 @@ def _text_test(test: Callable[[str, str], bool]) -> Callable[[object, object], b
     return lambda value, part: test(_text(value), _text(part))
 
 
-def _cast(type_: ValueType) -> Callable[..., Any]:
+def _cast(type_: Kind) -> Callable[..., Any]:
     """A filter that casts a value, or gives its argument if the value does not fit."""
 
     def cast(value: object, *otherwise: object) -> object:

@@ -18,7 +18,7 @@ from app.flow.paths import Path, has_path, may_overlap, path_of, root_of
 from app.flow.scope import ScopeTypes
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.tree import Template
-from app.flow.types import ValueType, common_type
+from app.value_types import Kind, common_type
 
 _COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
 """The filters that count the entries of a list without reading them."""
@@ -212,7 +212,7 @@ class Walk:
 
     def _joined(self, node: nodes.Node, ends: list[WalkState]) -> WalkState:
         local_sources: dict[str, tuple[LocalSource, ...]] = {}
-        types: dict[str, ValueType] = {}
+        types: dict[str, Kind] = {}
         for end in ends:
             for name, sources in end.locals.items():
                 local_sources[name] = tuple(dict.fromkeys((*local_sources.get(name, ()), *sources)))

@@ -21,7 +21,7 @@ from jinja2.visitor import NodeTransformer
 from app.flow.issues import Fix, did_you_mean
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.tree import Located, Template, Token, shorten
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Place
-from app.ncco.suggest import nearest
+from app.suggest import nearest
 
 FOLDER = "templates/"
 

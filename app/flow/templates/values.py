@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import traceback
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +18,7 @@ from app.flow.nodes import Place
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import FILTERS, Unfit
 from app.flow.templates.tree import Located, Template
-from app.flow.types import ValueType
+from app.value_types import Escape, Kind
 
 Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
@@ -155,8 +154,6 @@ def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
     return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
 
 
-Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-
 MAX_OUTPUT: Final[dict[str, int]] = {
     "talk": 10_000,
     "ssml": 10_000,
@@ -234,7 +231,7 @@ class _ComputedBase:
     """
 
     place: Place
-    type: ValueType
+    type: Kind
     source: str
     template: Template = field(compare=False, repr=False)
     language: str

@@ -18,7 +18,7 @@ from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Target
-from app.ncco.issue import RuleBook
+from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where

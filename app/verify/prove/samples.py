@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Final, TypeVar
 
 from app.flow.language.returns import Returned
-from app.flow.types import TYPES, ValueType
+from app.value_types import TYPES, Kind
 from app.verify.prove.expressions import ENTRY, LENGTH, Path
 from app.verify.prove.literals import Compared, Literals, around, different
 
@@ -81,20 +81,20 @@ class Representatives:
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 
-    def _values(self, flow: str, path: Path, type_: ValueType) -> list[Any]:
+    def _values(self, flow: str, path: Path, type_: Kind) -> list[Any]:
         if type_.name == "bool":
             return [False, True]
-        if type_.kind == "map":
+        if type_.family == "map":
             return self._records(flow, path, type_) if type_.is_record else self._maps(flow, path)
-        if type_.kind == "list" and type_.item is not None:
+        if type_.family == "list" and type_.item is not None:
             items = self._values(flow, (*path, ENTRY), type_.item)
             return self._lists(flow, path, _with_another(items, type_.item))
-        if type_.kind == "list":
+        if type_.family == "list":
             return self._lists(flow, path, ["something", "something else"])
         if type_.words:
             return list(type_.words)
         compared = self.literals.of(flow, path)
-        found = _numbers(type_.name, compared) if type_.kind == "number" else _texts(type_, compared)
+        found = _numbers(type_.name, compared) if type_.family == "number" else _texts(type_, compared)
         self.chosen[".".join(path)] = tuple(found)
         return different([*found, ""]) if type_.may_be_empty else found
 
@@ -120,7 +120,7 @@ class Representatives:
         numbers = around([each for each in compared.literals if not isinstance(each, str)], is_whole=False)
         return different([*compared.texts, *numbers, *([] if numbers else _others(TYPES["text"], compared))])
 
-    def _records(self, flow: str, path: Path, type_: ValueType) -> list[dict[str, Any]]:
+    def _records(self, flow: str, path: Path, type_: Kind) -> list[dict[str, Any]]:
         read = self._fields_read(flow, path)
         choices = {
             name: self._values(flow, (*path, name), inner) if name in read else [_unread(inner)]
@@ -147,7 +147,7 @@ class Representatives:
         return {each[len(path)] for each in known if len(each) > len(path)}
 
 
-def _with_another(items: list[Any], item: ValueType) -> list[Any]:
+def _with_another(items: list[Any], item: Kind) -> list[Any]:
     """The sample items of a list, with a second usual value: a list can hold two valid numbers or URLs."""
     usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
@@ -162,7 +162,7 @@ def _of_length(items: list[Any], length: int) -> list[Any]:
     return [[items[(start + at) % len(items)] for at in range(length)] for start in starts]
 
 
-def _unread(type_: ValueType) -> Any:
+def _unread(type_: Kind) -> Any:
     """One value for a field that no expression reads."""
     if type_.is_record:
         return {name: _unread(inner) for name, inner in type_.fields.items()}
@@ -181,7 +181,7 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
     return list(dict.fromkeys([*([0] if compared.has("truth") else []), *found, *far])) or [usual]
 
 
-def _texts(type_: ValueType, compared: Compared) -> list[Any]:
+def _texts(type_: Kind, compared: Compared) -> list[Any]:
     """Each literal, a text for each compared part, a text that matches nothing, and "", which is always possible."""
     written = compared.written(_SHORTEST.get(type_.name, 0))
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
@@ -196,14 +196,14 @@ def _texts(type_: ValueType, compared: Compared) -> list[Any]:
     return different([*literals, *formed, *others, *empty, *lines, *far])
 
 
-def _others(type_: ValueType, compared: Compared) -> list[Any]:
+def _others(type_: Kind, compared: Compared) -> list[Any]:
     """A value that equals no literal; two if it is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
     return fitting[: 2 if compared.has("related") else 1]
 
 
-def _cast(type_: ValueType, literal: object) -> Any:
+def _cast(type_: Kind, literal: object) -> Any:
     if literal == "" and type_.name in ("phone", "url"):
         return literal
     try:

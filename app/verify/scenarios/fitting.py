@@ -13,13 +13,13 @@ from app.flow.checks.facts import parts_of
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import leaves
 from app.flow.language.lookups import LookupDefinition
-from app.flow.language.mail import ADDRESSES
+from app.flow.language.mail import Addresses
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.templates.values import Computed, Native
-from app.flow.types import TYPES, ValueType
-from app.ncco.suggest import nearest
 from app.service.turns import AnswerLookups
+from app.suggest import nearest
+from app.value_types import TYPES, Kind
 from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
 from app.verify.scenarios.values import json_of
 
@@ -141,7 +141,7 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
             for name in leaf.used_env & found.keys():
                 if leaf.type.name == TYPES["phone"].name:
                     found[name] = f"4477009002{names.index(name) % 100:02}"
-                elif leaf.type == ADDRESSES:
+                elif isinstance(leaf.type, Addresses):
                     found[name] = f"{name.lower().replace('_', '-')}@example.com"
     return found
 
@@ -225,7 +225,7 @@ class Answers:
         return LookupAnswer(value)
 
 
-def _answer_of(node: Node, type_: ValueType | None) -> Any:
+def _answer_of(node: Node, type_: Kind | None) -> Any:
     """An answer as JSON. Where the lookup declares text, `123` stays a text."""
     if isinstance(node, Map):
         fields = type_.fields if type_ else {}
@@ -233,4 +233,4 @@ def _answer_of(node: Node, type_: ValueType | None) -> Any:
     if isinstance(node, Seq):
         item = type_.item if type_ else None
         return [_answer_of(each, item) for each in node.items]
-    return node.value if type_ and type_.kind == "text" else json_of(node)
+    return node.value if type_ and type_.family == "text" else json_of(node)

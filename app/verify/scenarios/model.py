@@ -12,12 +12,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGua
 from pydantic import Field
 
 from app.flow.grammar.base import ReadWith, SetByCode, as_node
-from app.flow.grammar.json_schema import TEXT, JsonSchema, ref
+from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.reader import Reader, items
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
+from app.value_types import JsonSchema
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from app.verify.scenarios.values import (
     EXCERPTS,

@@ -15,9 +15,9 @@ from app.flow.grammar.reader import Fields, Reader
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
-from app.ncco.suggest import nearest
 from app.simulator.durations import plain
 from app.simulator.parties import Behaviour, Outcome, Words
+from app.suggest import nearest
 from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,

@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 from pydantic import ConfigDict, Field
 
 from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, milliseconds
-from app.flow.grammar.json_schema import TEXT, JsonSchema
+from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Fields, N, Reader, is_missing, items
 from app.flow.issues import Fix, FlowRule
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes
-from app.ncco.issue import RuleBook
+from app.issue import RuleBook
+from app.value_types import JsonSchema
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
 """The rules by code. YAML syntax errors have the E1xx codes of flow files."""

@@ -18,7 +18,7 @@ from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
 from app.flow.scope import scope_types
-from app.flow.types import TYPES
+from app.value_types import TYPES
 from app.web.webhooks import router
 from tests.system.docs.blocks import pages
 from tests.system.docs.errors_page import rules

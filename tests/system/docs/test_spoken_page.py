@@ -11,7 +11,7 @@ import pytest
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
 from app.flow.templates.compiler import compile_value
-from app.flow.types import DATETIME, TYPES, record
+from app.value_types import DATETIME, TYPES, record
 from tests.system.repository.tracked import text_of
 
 _ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)

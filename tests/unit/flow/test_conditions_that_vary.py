@@ -11,7 +11,7 @@ from app.flow.loader import load
 from app.flow.nodes import Place, Text
 from app.flow.scope import Variable, scope_types
 from app.flow.templates.compiler import compile_expression
-from app.flow.types import TYPES, words
+from app.value_types import TYPES, Word
 
 FLOW = """\
 flow: main
@@ -96,7 +96,7 @@ def test_a_condition_that_may_hold_or_not_is_not_reported(condition: str) -> Non
 PLACE = Place("flows/test.yaml", 1, 1)
 SCOPE = scope_types(
     {
-        "plan": Variable("plan", words("a", "b", "c"), "a", PLACE),
+        "plan": Variable("plan", Word(("a", "b", "c")), "a", PLACE),
         "tries": Variable("tries", TYPES["int"], 0, PLACE),
         "said": Variable("said", TYPES["text"], "", PLACE),
         "vip": Variable("vip", TYPES["bool"], False, PLACE),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.scope import RESERVED, header, is_name, scope_types
-from app.flow.types import ANY, TYPES
+from app.value_types import ANY, TYPES
 from tests.unit.flow.templates.cases import SCOPE, VARIABLES, rendered
 
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.types import (
+from app.value_types import (
     ANY,
     DATETIME,
     MAX_ENTRIES,
     MAX_ITEMS,
     MAX_NESTING,
     TYPES,
-    ValueType,
+    Kind,
+    Word,
     list_of,
     record,
-    words,
     write,
 )
 
@@ -159,7 +159,7 @@ def test_what_does_not_fit_gets_a_sentence(type_name: str, written: object, sent
 
 
 def test_a_word_is_one_of_the_allowed() -> None:
-    tier = words("gold", "standard")
+    tier = Word(("gold", "standard"))
 
     assert tier.cast("gold") == "gold"
     assert tier.described == "one of gold, standard"
@@ -176,7 +176,7 @@ def test_a_word_is_one_of_the_allowed() -> None:
 )
 def test_another_word_gets_the_list(written: object, sentence: str) -> None:
     with pytest.raises(ValueError, match="needed") as caught:
-        words("gold", "standard").cast(written)
+        Word(("gold", "standard")).cast(written)
 
     assert sentence == str(caught.value)
 
@@ -201,7 +201,7 @@ def test_types_of_the_same_form_are_the_same() -> None:
     assert list_of(TYPES["int"]) == list_of(TYPES["int"])
     assert list_of(TYPES["int"]) != list_of(TYPES["text"])
     assert list_of(TYPES["int"]) != TYPES["list"]
-    assert words("a", "b") == words("a", "b")
+    assert Word(("a", "b")) == Word(("a", "b"))
 
 
 def test_anything_is_of_any_type() -> None:
@@ -209,7 +209,7 @@ def test_anything_is_of_any_type() -> None:
 
 
 @pytest.mark.parametrize("type_", [*TYPES.values(), DATETIME, ANY, SURVEY], ids=[*TYPES, "datetime", "any", "survey"])
-def test_the_sample_of_a_type_is_of_that_type(type_: ValueType) -> None:
+def test_the_sample_of_a_type_is_of_that_type(type_: Kind) -> None:
     cast = type_.cast(type_.sample)
 
     assert cast == type_.cast(cast)
@@ -218,7 +218,7 @@ def test_the_sample_of_a_type_is_of_that_type(type_: ValueType) -> None:
 
 @pytest.mark.parametrize("type_", TYPES.values(), ids=TYPES)
 @given(value=JSON)
-def test_a_cast_of_any_json_gives_a_value_or_a_sentence_without_it(type_: ValueType, value: Any) -> None:
+def test_a_cast_of_any_json_gives_a_value_or_a_sentence_without_it(type_: Kind, value: Any) -> None:
     try:
         result = type_.cast(value)
     except ValueError as error:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import app.ncco
+import app.value_types
 from app.ncco import RULES, check
 from tests.unit.ncco.cures import apply_cure
 
@@ -39,6 +40,7 @@ def test_the_cure_removes_the_issue(code: str) -> None:
 
 
 def test_the_checker_reports_these_codes_and_no_others() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(app.ncco.__file__).parent.glob("*.py")]
+    files = (path for package in (app.ncco, app.value_types) for path in Path(package.__path__[0]).glob("*.py"))
+    sources = [path.read_text(encoding="utf-8") for path in files]
 
     assert set(RULES) == {code for source in sources for code in re.findall(r'"(N\d{3})"', source)}

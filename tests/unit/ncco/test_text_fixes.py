@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ncco.issue import RULES
+from app.issue import RULES
 from app.ncco.json_text import TextIssue, check_text
 
 

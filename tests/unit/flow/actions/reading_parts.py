@@ -15,7 +15,7 @@ from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Draft, Frame, Part
 from app.flow.scope import Variable, scope_types
 from app.flow.source import read_yaml
-from app.flow.types import TYPES
+from app.value_types import TYPES
 
 EXIT = Place("flows/test.yaml", 90, 5)
 CALL = {

@@ -8,7 +8,7 @@ import pytest
 
 from app.flow.actions.check import TEXTS, others
 from app.flow.templates.filters import FILTERS, Unfit
-from app.flow.types import SAMPLE, Sample
+from app.value_types import SAMPLE, Sample
 
 
 def test_all_texts_of_a_value_get_the_same_text() -> None:

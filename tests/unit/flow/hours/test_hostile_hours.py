@@ -10,7 +10,7 @@ from app.flow.hours.calendar import hours_view
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import scope_types
-from app.flow.types import DATETIME
+from app.value_types import DATETIME
 
 PLACE = Place("flows/shared.yaml", 1, 1)
 WORDS = (

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from app.flow.hours.calendar import hours_type
-from app.flow.types import DATETIME, TYPES
+from app.value_types import DATETIME, TYPES
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 
 OFFICE = read(SAMPLE)[0]["office"]

@@ -12,9 +12,8 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.nodes import Place, Text
 from app.flow.scope import Variable, scope_types
 from app.flow.templates.compiler import compile_expression, compile_file, compile_value
-from app.flow.templates.values import Escape, Expression, Value
-from app.flow.types import TYPES, ValueType
-from app.flow.types import words as words_of
+from app.flow.templates.values import Expression, Value
+from app.value_types import TYPES, Escape, Kind, Word
 
 PLACE = Place("flows/test.yaml", 1, 1)
 
@@ -22,7 +21,7 @@ PLACE = Place("flows/test.yaml", 1, 1)
 def variable(
     name: str, type_name: str, default: Any, *, sensitive: bool = False, words: tuple[str, ...] = ()
 ) -> Variable:
-    return Variable(name, words_of(*words) if words else TYPES[type_name], default, PLACE, sensitive)
+    return Variable(name, Word(words) if words else TYPES[type_name], default, PLACE, sensitive)
 
 
 VARIABLES = {
@@ -112,13 +111,13 @@ def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
 
 
 def make(
-    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+    source: str, escape: Escape = "talk", type_: Kind = TYPES["text"], templates: Mapping[str, str] | None = None
 ) -> tuple[Value | None, list[FlowIssue]]:
     return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, templates or {})
 
 
 def value(
-    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+    source: str, escape: Escape = "talk", type_: Kind = TYPES["text"], templates: Mapping[str, str] | None = None
 ) -> Value:
     """A value without errors."""
     found, issues = make(source, escape, type_, templates)
@@ -127,14 +126,14 @@ def value(
 
 
 def rendered(
-    source: str, escape: Escape = "talk", known: Mapping[str, Any] = NAMES, type_: ValueType = TYPES["text"]
+    source: str, escape: Escape = "talk", known: Mapping[str, Any] = NAMES, type_: Kind = TYPES["text"]
 ) -> Any:
     """What a value is in a call."""
     return value(source, escape, type_).render(known)
 
 
 def value_faults(
-    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+    source: str, escape: Escape = "talk", type_: Kind = TYPES["text"], templates: Mapping[str, str] | None = None
 ) -> list[str]:
     """Every issue of a value; those in a template file begin with its path."""
     files = {f"templates/{name}": text for name, text in (templates or {}).items()}

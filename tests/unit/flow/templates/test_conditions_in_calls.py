@@ -9,7 +9,7 @@ import pytest
 from app.engine import Call
 from app.flow.nodes import Text
 from app.flow.templates.compiler import compile_expression, compile_value
-from app.flow.types import TYPES, list_of, record
+from app.value_types import TYPES, list_of, record
 from tests.unit.engine.scripted_call import LEG, ScriptedCall, load_flow
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import PLACE, SCOPE, line, names

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RenderError
-from app.flow.templates.values import Computed, Escape, Value
-from app.flow.types import TYPES
+from app.flow.templates.values import Computed, Value
+from app.value_types import TYPES, Escape
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 

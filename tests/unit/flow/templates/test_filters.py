@@ -9,7 +9,7 @@ from app.flow.scope import scope_types
 from app.flow.templates.compiler import compile_value
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import FILTERS, Filter
-from app.flow.types import TYPES
+from app.value_types import TYPES
 
 
 def _grouped(value: str, language: str, size: int) -> str:

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from app.flow.issues import RULES, RUNNING_RULES
-from app.flow.templates.values import Escape
-from app.flow.types import TYPES
+from app.value_types import TYPES, Escape
 from tests.unit.flow.templates.cases import NAMES, names, refusal, value
 
 BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {

@@ -8,8 +8,8 @@ import pytest
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Place, Text
 from app.flow.templates.compiler import compile_file, compile_value
-from app.flow.templates.values import Computed, Escape, Literal, Native, Value
-from app.flow.types import TYPES, ValueType, words
+from app.flow.templates.values import Computed, Literal, Native, Value
+from app.value_types import TYPES, Escape, Kind, Word
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
     CALL,
@@ -144,8 +144,8 @@ def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, e
 
 
 def test_a_word_is_cast_to_one_of_the_allowed() -> None:
-    assert rendered("{{ tier }}", "text", type_=words("gold", "silver")) == "gold"
-    assert refusal(value("{{ ticket }}", "text", words("gold", "silver"))) == (
+    assert rendered("{{ tier }}", "text", type_=Word(("gold", "silver"))) == "gold"
+    assert refusal(value("{{ ticket }}", "text", Word(("gold", "silver")))) == (
         "E392 flows/test.yaml:1:1: the result does not fit: one of gold, silver is needed"
     )
 
@@ -225,7 +225,7 @@ def test_names_may_be_any_mapping() -> None:
         ("{% if vip %}1{% endif %}", TYPES["int"], Computed),
     ],
 )
-def test_a_value_knows_whether_it_is_literal(source: str, type_: ValueType, kind: type[Value]) -> None:
+def test_a_value_knows_whether_it_is_literal(source: str, type_: Kind, kind: type[Value]) -> None:
     found = value(source, "text", type_)
 
     assert isinstance(found, kind)

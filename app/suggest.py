@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
@@ -15,3 +16,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_fold = {_fold(candidate): candidate for candidate in known}
     matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
     return by_fold[matches[0]] if matches else None
+
+
+def folded(word: object) -> str:
+    """The word in lower case without anything but letters and digits: `event_url` and `EventURL` fold alike."""
+    return re.sub(r"[\W_]+", "", str(word)).lower()
+
+
+def near(word: object, names: Collection[str]) -> str | None:
+    """The name that the word was meant to be: another case or spelling of it, or one with a letter or two wrong."""
+    return nearest(str(word)[:80], names)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import yaml
 
@@ -147,10 +147,8 @@ class RuleBook(Mapping[str, R]):
         return len(self._rules)
 
 
-RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
+RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rules.yaml")
 """Every rule that `check` applies, by code."""
-UNKNOWN_OPTION: Final = "N105"
-"""The rule that concerns a name, not its value. Its fix is the option that was meant."""
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:

@@ -1,0 +1,201 @@
+"""Phone numbers and URLs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+from app.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
+from app.value_types.kind import Escape, JsonSchema, Kind
+from app.value_types.scalars import is_whole_number
+
+E164 = re.compile(r"[1-9][0-9]{6,14}")
+
+_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
+
+
+def as_digits(value: object) -> object:
+    """A whole number as text; anything else as it is."""
+    return shown(value) if is_whole_number(value) else value
+
+
+def digits_as_number(value: object, text: str) -> list[Issue]:
+    """The warning that digits are written as a JSON number."""
+    return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
+
+
+def write_text(text: str) -> Fix:
+    """The fix that replaces a text."""
+    return Fix(f'Write "{text}".', "word", text)
+
+
+@dataclass(frozen=True)
+class Phone(Kind):
+    """A phone number: 7 to 15 digits, the first not 0.
+
+    In an NCCO it has to be in E.164 format; a plus sign or a JSON number is a warning.
+    """
+
+    escape: Escape = field(default="number", compare=False, kw_only=True)
+
+    name = "phone"
+    family = "text"
+    described = "a phone number"
+    sample = "447700900123"
+
+    def cast(self, value: object) -> str:
+        """Digits with the country code; spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ValueError("a phone number is needed, such as 447700900123")
+        written = str(value).strip()
+        if "(0)" in written:
+            raise ValueError('a phone number is needed without the "(0)" that is only dialled within the country')
+        digits = _FILLING.sub("", written)
+        digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+        if E164.fullmatch(digits):
+            return digits
+        if digits.startswith("0") and digits.isdigit():
+            raise ValueError("a phone number is needed with its country code, such as 447700900123 for 07700 900123")
+        raise ValueError("a phone number is needed: 7 to 15 digits with the country code, such as 447700900123")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        text = as_digits(value)
+        if not isinstance(text, str):
+            return [wrong_type(value, "a phone number", RULES["N113"].cure)]
+        if E164.fullmatch(text):
+            return digits_as_number(value, text)
+        if E164.fullmatch(text.removeprefix("+")):
+            return [fault("N954", f"{shown(text)} begins with a plus sign.", write_text(text[1:]))]
+        digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
+        cure = write_text(digits) if digits != text and E164.fullmatch(digits) else None
+        return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
+
+    def normalised(self, value: object) -> object:
+        """A number becomes text; the plus sign goes."""
+        text = as_digits(value)
+        is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
+        return text[1:] if isinstance(text, str) and is_plus else text
+
+    def json_schema(self) -> JsonSchema:
+        """The digits, also with a plus sign or as a number."""
+        return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
+
+
+_URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"[a-z]+://[^\s/?#@]+@", re.IGNORECASE)
+_BLANKS_BEHIND_HOST = re.compile(r"[a-z]+://[^\s/?#]+[/?#]", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+_PARTS = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^/?#]*))?(.*)", re.IGNORECASE | re.DOTALL)
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@]+)(?::([0-9]*))?")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_ALLOWED_IN_URLS = "%/:?#[]@!$&'()*+,;=-._~"
+_NOT_IN_URLS = re.compile(r"[<>\"{}|\\^`]")
+_OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
+_BROKEN_SCHEME = re.compile(
+    r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
+)
+"""A scheme with a letter or a slash missing."""
+_BARE_HOST = re.compile(
+    r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
+)
+"""Not the name of a file."""
+
+
+@dataclass(frozen=True)
+class Url(Kind):
+    """An absolute URL; in an NCCO, characters that should be percent-encoded are a warning.
+
+    Attributes:
+        schemes: those that an NCCO allows here. A cast takes every scheme that some option allows.
+        array_of_one: in an NCCO an array with one URL is a warning, not an error.
+    """
+
+    schemes: tuple[str, ...] = ("http", "https")
+    array_of_one: bool = False
+    escape: Escape = field(default="url", compare=False, kw_only=True)
+
+    name = "url"
+    family = "text"
+
+    @property
+    def described(self) -> str:
+        """The hosts."""
+        return f"a URL of {' or '.join(self.hosts)}" if self.hosts else "a URL"
+
+    @property
+    def sample(self) -> str:
+        """A URL of the first host."""
+        return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`. Any port is allowed."""
+        if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(url := value.strip()):
+            if self.hosts and urlsplit(url).hostname not in self.hosts:
+                raise ValueError(f"a URL of {' or '.join(self.hosts)} is needed")
+            return url
+        written = value.strip() if isinstance(value, str) else ""
+        if _BLANKS_BEHIND_HOST.match(written) and _URL.fullmatch(written.replace(" ", "%20")):
+            raise ValueError("a URL without blanks is needed: write %20 for each")
+        if _CREDENTIALS.match(written):
+            raise ValueError("a URL without user and password is needed: credentials in a URL are refused")
+        raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if self.array_of_one and isinstance(value, list) and len(value) == 1:
+            inner = [issue.inside(0) for issue in Url(self.schemes).check(value[0])]
+            url = json.dumps(value[0], ensure_ascii=False) if isinstance(value[0], str) else ""
+            cure = Fix("Leave out the square brackets.", "characters", url) if url else None
+            return [fault("N964", "An array is given where a single URL is required.", cure), *inner]
+        if not isinstance(value, str):
+            return [wrong_type(value, "a URL", self._url_meant(value))]
+        if reason := self._fault(value):
+            return [fault("N112", f"{shown(value)} {reason}.", self._url_meant(value))]
+        if _NOT_IN_URLS.search(value) or not value.isascii():
+            encoded = quote(value, safe=_ALLOWED_IN_URLS)
+            cure = Fix(f"Write {shown(encoded)}.", "word", encoded)
+            return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
+        return []
+
+    def _fault(self, value: str) -> str | None:
+        if _BLANK.search(value):
+            return "holds blanks or control characters"
+        parts = _PARTS.fullmatch(value)
+        scheme, authority = (parts[1], parts[2]) if parts else (None, None)
+        if scheme is None or scheme.lower() not in self.schemes or authority is None:
+            return f"is not an absolute {listed([name + '://' for name in self.schemes])} URL"
+        found = _AUTHORITY.fullmatch(authority)
+        if not found or not re.search(r"\w", found[1]):
+            return "names no host"
+        return "names a port that does not exist" if found[2] and int(found[2][:9]) > 65535 else None
+
+    def _url_meant(self, value: object) -> str | Fix:
+        scheme = self.schemes[-1]
+        bare = value.strip().strip("<>\"'") if isinstance(value, str) and len(value) < 200 else ""
+        if bare and bare != value and self._fault(bare) is None:
+            return Fix(f"Write {shown(bare)}.", "word", bare)
+        other = _OTHER_SCHEME.fullmatch(bare)
+        if other and other[1] not in self.schemes:
+            return write_text(f"{scheme}://{other[2]}")
+        broken = _BROKEN_SCHEME.fullmatch(bare)
+        if broken and self._fault(f"{scheme}://{broken[1]}") is None:
+            return write_text(f"{scheme}://{broken[1]}")
+        if _BARE_HOST.fullmatch(bare):
+            return f'Write "{scheme}://{bare}".'
+        return f"Write the whole URL, e.g. {scheme}://example.com/path."
+
+    def normalised(self, value: object) -> object:
+        """An array with one URL becomes the URL where that is usual."""
+        return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
+
+    def json_schema(self) -> JsonSchema:
+        """Text that begins with a scheme."""
+        pattern = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in scheme) for scheme in self.schemes)
+        single = {"type": "string", "pattern": f"^({pattern})://[^\\s/?#]\\S*$"}
+        if not self.array_of_one:
+            return single
+        return {"anyOf": [single, {"type": "array", "items": single, "minItems": 1, "maxItems": 1}]}

@@ -1,0 +1,223 @@
+"""Lists and maps, whose sizes are limited."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import ItemsView, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.issue import Fix, Issue, fault, shown, wrong_type
+from app.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
+from app.value_types.scalars import LARGE
+
+MAX_ITEMS = 200
+"""How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
+
+MAX_ENTRIES = 5_000
+"""How many entries lists and maps within each other may have altogether; our choice."""
+
+MAX_NESTING = 10
+"""How deep lists and maps may be nested; our choice."""
+
+
+def entries(value: object) -> list[object] | tuple[object, ...]:
+    """`value`, when it is a list of bounded length. Raises ValueError."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a list of at most {MAX_ITEMS} entries is needed")
+    return value
+
+
+def pairs(value: object) -> ItemsView[str, object]:
+    """The entries of `value`, when it is a map of bounded length. Raises ValueError."""
+    if not isinstance(value, Mapping):
+        raise ValueError("a map is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a map of at most {MAX_ITEMS} entries is needed")
+    return value.items()
+
+
+class _SizeBudget:
+    """Limits the size and depth of one list or map."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ENTRIES + 1
+
+    def copied(self, value: object, depth: int = 1) -> Any:
+        """A copy of an entry for JSON: a point in time becomes text."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"lists and maps of at most {MAX_ENTRIES:,} entries altogether are needed")
+        if depth > MAX_NESTING:
+            raise ValueError(f"lists and maps nested at most {MAX_NESTING} deep are needed")
+        match value:
+            case str() | bool() | None:
+                return value
+            case list() | tuple():
+                return [self.copied(item, depth + 1) for item in value]
+            case Mapping():
+                return {str(key): self.copied(item, depth + 1) for key, item in value.items()}
+            case int() | float() if abs(value) < LARGE and math.isfinite(value):
+                return value
+            case datetime():
+                return value.isoformat()
+        raise ValueError("entries that are texts, numbers, true or false, lists or maps are needed")
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list; without `item` of anything. The attributes except `item` are rules of an NCCO.
+
+    Attributes:
+        low: fewest entries.
+        high: most entries; None is no limit.
+        usually_one: another number of entries within the limits is a warning.
+        distinct: no entry may be repeated.
+        noun: what the entries are called.
+    """
+
+    item: Kind | None = None
+    low: int = 0
+    high: int | None = None
+    usually_one: bool = False
+    distinct: bool = False
+    noun: str = "entry"
+
+    name = "list"
+    family = "list"
+    described = "a list"
+
+    @property
+    def sample(self) -> Any:
+        """A list of one."""
+        return (SAMPLE,) if self.item is None else [self.item.sample]
+
+    @property
+    def empty(self) -> list[Any]:
+        """A new empty list."""
+        return []
+
+    def cast(self, value: object) -> list[Any]:
+        """A copy, as JSON can keep it with the call."""
+        if self.item is None:
+            found: list[Any] = _SizeBudget().copied(entries(value), 0)
+            return found
+        return [self.item.cast(entry) for entry in entries(value)]
+
+    def check(self, value: object) -> list[Issue]:
+        """An array of the right length, entry by entry; a single value is an error, and is checked all the same."""
+        if isinstance(value, (str, dict)):
+            return self._check_single(value)
+        if not isinstance(value, list):
+            return [wrong_type(value, "an array", "Write an array: [ ... ].")]
+        issues = self._check_count(value)
+        for index, entry in enumerate(value):
+            if found := check_value(self.entry, entry):
+                issues += [issue.inside(index) for issue in found]
+        return issues
+
+    def _check_single(self, value: object) -> list[Issue]:
+        """A value that is not an array. If it cannot be an entry either, the cure says what an entry is."""
+        message = f"{shown(value)} is not an array."
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            return [fault("N110", message, "Write the array itself, not text that holds it.")]
+        found = check_value(self.entry, value)
+        wrong = next((issue for issue in found if issue.code == "N107" and issue.path == ""), None)
+        words = self.entry.words_in(value)
+        if wrong:
+            return [fault("N110", message, f"{wrong.cure.removesuffix('.')}, in square brackets.")]
+        entries = (shown(each) if isinstance(each, str) else "{ ... }" for each in words or (value,))
+        cure = f"Write [{', '.join(entries)}]."
+        fix = Fix(cure, "characters", json.dumps(words, ensure_ascii=False)) if words else Fix(cure, "wrap")
+        return [fault("N110", message, fix), *(() if words else found)]
+
+    def _check_count(self, value: list[object]) -> list[Issue]:
+        count = len(value)
+        if count < self.low:
+            return [fault("N111", f"The array has no {self.noun}.", f"Write one {self.noun} in it.")]
+        if self.high is not None and count > self.high:
+            return [
+                fault("N111", f"The array has {count} entries; {self.high} is the limit.", f"Leave {self.high} in it.")
+            ]
+        if count != 1 and self.usually_one:
+            return [fault("N959", f"The array has {f'{count} URLs' if value else 'no URL'}.")]
+        if self.distinct and any(entry in value[:index] for index, entry in enumerate(value)):
+            return [fault("N111", "The array repeats an entry.", "Write each entry once.")]
+        return []
+
+    def normalised(self, value: object) -> object:
+        """A single value becomes an array of one."""
+        entries = value if isinstance(value, (list, tuple)) else [value]
+        return [self.entry.normalised(entry) for entry in entries]
+
+    def json_schema(self) -> JsonSchema:
+        """An array."""
+        schema: JsonSchema = {"type": "array", "items": self.entry.json_schema()}
+        schema |= {"minItems": self.low} if self.low else {}
+        schema |= {"maxItems": self.high} if self.high is not None else {}
+        return schema | ({"uniqueItems": True} if self.distinct else {})
+
+
+class Sample(dict[str, Any]):
+    """A map that returns a typical text for every key.
+
+    Attributes:
+        text: the typical text.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def __missing__(self, name: str) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class MapOf(Kind):
+    """A map. With `fields` it is a record: it has each of them, and no other entry unless `item` is their type.
+
+    Attributes:
+        typical: a typical text of an entry.
+    """
+
+    typical: str = field(default=SAMPLE, kw_only=True)
+
+    name = "map"
+    family = "map"
+    described = "a map"
+
+    @property
+    def sample(self) -> Any:
+        """Each field; of an open record any field."""
+        if self.is_record and self.item is not None and not self.fields:
+            return Sample(self.typical)
+        return {name: inner.sample for name, inner in self.fields.items()}
+
+    @property
+    def empty(self) -> dict[str, Any]:
+        """Each field, empty."""
+        return {name: inner.empty for name, inner in self.fields.items()}
+
+    def cast(self, value: object) -> dict[str, Any]:
+        """A copy, as JSON can keep it with the call."""
+        found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
+        return found
+
+    def json_schema(self) -> JsonSchema:
+        """An object."""
+        return {"type": "object"}
+
+
+def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
+    """The type of a map that has every one of `fields`, each of its type; other entries have the type `item`."""
+    return MapOf(fields=fields, item=item, is_record=True)
+
+
+def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
+    """The type of a map that may have any field, each of the type `item`; `typical` is a typical text of one."""
+    return MapOf(item=item, is_record=True, typical=typical)

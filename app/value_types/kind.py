@@ -1,0 +1,206 @@
+"""What a type of value knows: how a value is cast, checked, written and described."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from app.issue import Issue, fault, shown, wrong_type
+
+JsonSchema: TypeAlias = dict[str, Any]
+
+Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
+"""How data is escaped in a text with braces: by the place that the text is written into."""
+
+SAMPLE = "sample"
+"""A typical text."""
+
+MAX_JSON_DEPTH = 200
+"""Levels of nesting that every JSON parser and writer used here can handle. Our own choice."""
+
+
+class Source(Protocol):
+    """A flow file that is being read (`app.flow.grammar.reader`)."""
+
+    def literal(self, node: Any, kind: Kind, what: str, *, code: str) -> Any:
+        """The value that a node writes, cast to a kind; None once its fault is reported as `code`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(ABC):
+    """One type of value: of an NCCO option, a word of a flow file, a variable, a param or a field of an answer.
+
+    Attributes:
+        words: the allowed words, when only those are allowed.
+        hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
+        item: the type of every entry of a list, or of a map of any keys, when it is known.
+        fields: the types of the known entries of a map.
+        is_record: whether a map has no other entries, unless `item` is their type; otherwise it may have any.
+        may_be_empty: whether an answer may hold "" in place of it.
+        escape: how data is escaped in a value of an NCCO.
+    """
+
+    words: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    item: Kind | None = None
+    fields: Mapping[str, Kind] = field(default_factory=dict, hash=False)
+    is_record: bool = False
+    may_be_empty: bool = False
+    escape: Escape = field(default="text", compare=False)
+
+    name: ClassVar[str]
+    """As a flow file writes it (`text`, `int`, ...)."""
+    family: ClassVar[str]
+    """Values of the same family can be compared with each other: phone, url and words are text, int is number."""
+
+    @property
+    @abstractmethod
+    def described(self) -> str:
+        """The type in a sentence: `text`, `a number`, `a list`, ..."""
+
+    @property
+    @abstractmethod
+    def sample(self) -> Any:
+        """A typical value, to try a step out with."""
+
+    @abstractmethod
+    def cast(self, value: object) -> Any:
+        """A value of a flow file or a running call (mostly text) as this type.
+
+        Raises ValueError with a sentence that says what is needed. The sentence never repeats the value: it may be a
+        caller's PIN.
+        """
+
+    @abstractmethod
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of values without an error, as far as JSON Schema can say it."""
+
+    def read(self, node: Any, what: str, source: Source, code: str = "E203") -> Any:
+        """The value that a flow file writes at a node; None once its faults are reported.
+
+        Args:
+            node: of the file.
+            what: the name of the value in messages.
+            source: reads the node and collects the faults.
+            code: of the issue for a value that does not fit.
+        """
+        return source.literal(node, self, what, code=code)
+
+    def literal(self, text: str) -> Any:
+        """A text of a flow file as this type, within its limits. Raises ValueError."""
+        return self.cast(text)
+
+    def check(self, value: object) -> list[Issue]:
+        """What is wrong with a value of an NCCO, which may be of any type; paths are relative to it."""
+        try:
+            self.cast(value)
+        except ValueError:
+            return [wrong_type(value, self.described, f"Write {self.described}.")]
+        return []
+
+    def normalised(self, value: object) -> object:
+        """The value as the NCCO models hold it, as far as it can be read: a number for "45", an array for one URL."""
+        return value
+
+    def words_in(self, value: object) -> tuple[str, ...]:
+        """The values of this kind in a text such as `dtmf, speech`; () unless there are several."""
+        return ()
+
+    @property
+    def cure(self) -> str:
+        """What to write in a flow file; "" when the fault of a cast says it."""
+        return ""
+
+    @property
+    def empty(self) -> Any:
+        """The value before anything is known: `""`, 0, an empty list, ...; None when only some words are allowed."""
+        return ""
+
+    @property
+    def entry(self) -> Kind:
+        """The type of an entry of a list, or of a map of any keys."""
+        return self.item or ANY
+
+    def at(self, key: str) -> Kind | None:
+        """The type of the entry of a map under a key; None without such an entry, and when this is not a map."""
+        if self.is_record:
+            return self.fields.get(key, self.item)
+        return self.entry if self.family == "map" else None
+
+
+@dataclass(frozen=True)
+class AnyValue(Kind):
+    """A type that is only known in the running call: an entry of a list, of a map or of `call.custom_data`."""
+
+    name = "any"
+    family = "any"
+    described = "a value of any type"
+    sample = SAMPLE
+
+    def cast(self, value: object) -> Any:
+        """The value itself."""
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        """Anything but null."""
+        return {"type": ["string", "number", "boolean", "object", "array"]}
+
+
+ANY = AnyValue()
+
+
+def check_value(kind: Kind, value: object) -> list[Issue]:
+    """What is wrong with the value, including a scalar that JSON cannot hold."""
+    reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
+    found = [] if reason and not isinstance(value, int) else kind.check(value)
+    return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])
+
+
+def unwritable(value: object) -> str | None:
+    """Why the value cannot be written as JSON in UTF-8; None when it can. The value may be nested to any depth."""
+    layer, depth = [value], 0
+    while layer:
+        inner: list[object] = []
+        for each in layer:
+            if isinstance(each, dict):
+                inner += (*each.values(), *each.keys())
+                if not all(isinstance(key, str) for key in each):
+                    return "it has a key that is not text"
+            elif isinstance(each, list):
+                inner += each
+            elif reason := _unwritable_scalar(each):
+                return reason
+        layer, depth = inner, depth + 1
+        if layer and depth > MAX_JSON_DEPTH:
+            return f"it is nested over {MAX_JSON_DEPTH} levels deep"
+    return None
+
+
+def _unwritable_scalar(value: object) -> str | None:
+    if isinstance(value, str):
+        return None if is_encodable(value) else "it holds half of a surrogate pair"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else "a number has over 64 bits"
+    if value is None:
+        return None
+    return f"a {type(value).__name__} is not a JSON value"
+
+
+def is_encodable(text: str) -> bool:
+    """Whether the text can be written in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def size_as_json(value: object) -> int:
+    """Bytes of the value as compact JSON; 0 when it cannot be written."""
+    return 0 if unwritable(value) else len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
