@@ -1,4 +1,4 @@
-"""What the webhook server beside the console reports of itself: its counters minute by minute, and its readiness.
+"""What the webhook server beside the console reports of itself: what the last hour was like, and its readiness.
 
 They are those of one host. The console reads them while it runs, and forgets them when it ends.
 """
@@ -6,11 +6,12 @@ They are those of one host. The console reads them while it runs, and forgets th
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx
@@ -24,13 +25,12 @@ FRESH_S: Final = 2.0
 """A page shows what was read within this time, and reads again otherwise."""
 PATIENCE_S: Final = 2.0
 """How long an answer may take."""
-MINUTES: Final = 60
-"""How many minutes are kept."""
+HOUR_S: Final = 3600.0
+"""How long what was counted is kept."""
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
     "ncco_webhook_seconds_bucket": ("le",),
     "ncco_failsafes_total": (),
-    "ncco_fallbacks_total": (),
     "ncco_store_unavailable_total": (),
     "ncco_signature_rejections_total": ("reason",),
     "ncco_lookups_total": ("name", "result"),
@@ -49,13 +49,6 @@ _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
 
 Series: TypeAlias = tuple[str, ...]
 """The name of a counter and the values of its labels."""
-
-
-class Minute(NamedTuple):
-    """What was counted in one minute, which began at `at` (UTC)."""
-
-    at: datetime
-    counts: dict[Series, float]
 
 
 class ServerState(NamedTuple):
@@ -82,6 +75,7 @@ class Figures:
     Args:
         served: where it answers.
         client: asks it.
+        clock: seconds, which are never set back.
 
     Attributes:
         state: as read last; None before.
@@ -89,32 +83,40 @@ class Figures:
         gauges: present values, as read last.
     """
 
-    def __init__(self, served: Served, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self,
+        served: Served,
+        client: httpx.AsyncClient | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.state: ServerState | None = None
         self.is_counted = False
         self.gauges: Mapping[Series, float] = {}
         self._served = served
         no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it answers in plain HTTP on this host
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
-        self._minutes: deque[Minute] = deque(maxlen=MINUTES)
+        self._clock = clock
+        self._grown: deque[tuple[float, Mapping[Series, float]]] = deque()
+        """What each reading has found more than the one before, and when."""
         self._latest: Mapping[Series, float] | None = None
-        self._read_at: datetime | None = None
+        self._read_at = -math.inf
         self._reading = asyncio.Lock()
 
     async def read_forever(self) -> None:
         """Read every `READ_S` seconds, if it is known where."""
         while self._served.url:
-            await self.read(datetime.now(UTC))
+            await self.read()
             await asyncio.sleep(READ_S)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def read(self, now: datetime) -> None:
+    async def read(self) -> None:
         """Read the server, unless that was done within `FRESH_S`."""
         async with self._reading:
-            if not self._served.url or (self._read_at and abs(now - self._read_at) < timedelta(seconds=FRESH_S)):
+            now = self._clock()
+            if not self._served.url or now - self._read_at < FRESH_S:
                 return
             self.state = await self._state()
             self.is_counted = False
@@ -135,27 +137,29 @@ class Figures:
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
 
-    def _add(self, found: Mapping[Series, float], now: datetime) -> None:
-        """Add what was counted since the last reading to the present minute."""
+    def _add(self, found: Mapping[Series, float], now: float) -> None:
+        """Keep what was counted since the last reading; after a restart the counters begin from 0 again."""
         self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
         counters = {series: value for series, value in found.items() if series[0] in _LABELS}
-        minute = now.replace(second=0, microsecond=0)
         before = counters if self._latest is None else self._latest
-        counts = next((each.counts for each in self._minutes if each.at == minute), None)
-        if counts is None:
-            counts = {}
-            self._minutes.append(Minute(minute, counts))
+        grown = dict[Series, float]()
         for series, value in counters.items():
-            grown = value - before.get(series, 0.0)
-            if grown:
-                counts[series] = counts.get(series, 0.0) + (grown if grown > 0 else value)  # from 0 after a restart
+            more = value - before.get(series, 0.0)
+            if more:
+                grown[series] = more if more > 0 else value
+        self._grown.append((now, grown))
+        while self._grown[0][0] <= now - HOUR_S:
+            self._grown.popleft()
         self._latest = counters
 
-    def minutes(self, now: datetime) -> list[Minute | None]:
-        """The last hour, minute by minute, the present one last; None for a minute without figures."""
-        known = {minute.at: minute for minute in self._minutes}
-        present = now.replace(second=0, microsecond=0)
-        return [known.get(present - timedelta(minutes=ago)) for ago in reversed(range(MINUTES))]
+    def hour(self) -> Mapping[Series, float]:
+        """What was counted in the last hour, since the console has started."""
+        found = defaultdict[Series, float](float)
+        for at, grown in self._grown:
+            if at > self._clock() - HOUR_S:
+                for series, value in grown.items():
+                    found[series] += value
+        return found
 
 
 def _counters(text: str) -> dict[Series, float]:
@@ -167,15 +171,6 @@ def _counters(text: str) -> dict[Series, float]:
                 found[sample.name, *(sample.labels.get(label, "") for label in kept[sample.name])] += sample.value
     if not any("ncco_webhook_seconds_bucket" in series for series in found):
         raise ValueError("these are not the counters of the server")
-    return found
-
-
-def total(minutes: Iterable[Minute | None]) -> dict[Series, float]:
-    """What was counted in some minutes together."""
-    found = defaultdict[Series, float](float)
-    for minute in minutes:
-        for series, value in minute.counts.items() if minute is not None else ():
-            found[series] += value
     return found
 
 

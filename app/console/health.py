@@ -11,12 +11,10 @@ from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
-from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.calls import recorded
-from app.console.chart import chart
-from app.console.figures import Figures, Minute, Series, quantile, sum_of, total
+from app.console.figures import Figures, Series, quantile, sum_of
 from app.console.pages import render
 from app.errors import StoreError
 from app.flow.model import Project
@@ -83,9 +81,8 @@ async def health(request: Request, _: CanLook) -> Response:
     figures: Figures = request.app.state.figures
     settings = request.app.state.settings
     now = datetime.now(UTC)
-    await figures.read(now)
-    minutes = figures.minutes(now)
-    hour, gauges = total(minutes), figures.gauges
+    await figures.read()
+    hour, gauges = figures.hour(), figures.gauges
     lookups = list(_lookups(hour))
     read = await asyncio.to_thread(request.app.state.project.current)
     revisions, store_problem = await _revisions(request, now)
@@ -111,8 +108,6 @@ async def health(request: Request, _: CanLook) -> Response:
         failsafes=sum_of(hour, "ncco_failsafes_total"),
         p50=_ms(quantile(hour, 0.5)),
         p99=_ms(quantile(hour, 0.99)),
-        charts=_charts(minutes),
-        rows=[_row(minute) for minute in reversed(minutes) if minute],
         lookups=lookups,
         waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
         backup=backup.isoformat(timespec="seconds") if backup else "",
@@ -286,29 +281,6 @@ def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
         asked = counts.total()
         found.append(LookupFigures(name, asked, counts["failed"], counts["late"], 1000 * took_s / asked))
     yield from sorted(found, key=lambda each: (-each.failed - each.late, each.name))
-
-
-def _charts(minutes: list[Minute | None]) -> list[tuple[str, tuple[str, ...], Markup]]:
-    """The charts of the last hour: what they show, the names of their lines, and the SVG."""
-    rate = [sum_of(each.counts, "ncco_webhooks_total") if each else None for each in minutes]
-    middle, slow = ([quantile(each.counts, share) if each else None for each in minutes] for share in (0.5, 0.99))
-    most, slowest = max(filter(None, rate), default=0), max(filter(None, slow), default=0.0)
-    rates = f"Requests per minute, {most} at most" if most else "Requests per minute"
-    times = f"Time to answer, {_ms(slowest)} at most" if slowest else "Time to answer"
-    names = ("usual", "slowest of a hundred")
-    return [(rates, (), chart([rate], rates)), (times, names, chart([middle, slow], f"{times}: {' and '.join(names)}"))]
-
-
-def _row(minute: Minute) -> tuple[str, int, str, str, int]:
-    """A minute in the table beside the charts: when, webhooks, p50, p99, refused signatures."""
-    counts = minute.counts
-    return (
-        minute.at.isoformat(),
-        sum_of(counts, "ncco_webhooks_total"),
-        _ms(quantile(counts, 0.5)),
-        _ms(quantile(counts, 0.99)),
-        sum_of(counts, "ncco_signature_rejections_total"),
-    )
 
 
 def _ms(seconds: float | None) -> str:

@@ -53,7 +53,6 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
         )
         expect(page.get_by_text("All is well.")).to_have_count(0)
         expect(page.get_by_role("definition").filter(has_text=re.compile("^6$"))).to_be_visible()
-        expect(page.get_by_role("img", name=re.compile("^Requests per minute, [1-6] at most$"))).to_be_visible()
         check_page(page)
         _show_the_step(page)
 
