@@ -36,9 +36,8 @@ Examples:
 
 It works on the database that NCCO_DATABASE_URL names, also while servers run, and holds one moment of it, the key file
 beside a SQLite database, and the recordings. Secrets in settings are not in it. Every byte is read again before the
-file appears under its name; only its owner can read it. `ncco restore` reads it, into either kind of database. Exit
-codes: 0 written, 1 written without recordings whose files are lost (no older backup is deleted then), 2 it cannot
-run.""",
+file appears under its name; only its owner can read it. `ncco restore` reads it. Exit codes: 0 written, 1 written
+without recordings whose files are lost (no older backup is deleted then), 2 it cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")

@@ -24,6 +24,7 @@ Examples:
   ncco restore ncco.tar --replace                              in place of what is there
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco restore ncco.tar
 
+A backup of SQLite can be restored into PostgreSQL, which is how calls move there; one of PostgreSQL into PostgreSQL.
 It writes the database that NCCO_DATABASE_URL names, its key file and the folder or bucket of recordings, and refuses
 while a server uses them. The file is checked first; a fault leaves everything as it was. Exit codes: 0 restored,
 2 refused.""",
@@ -40,6 +41,9 @@ def command(file: Path, *, replace: bool) -> int:
     if present and not replace:
         raise CannotRun(f"there is something at {', '.join(present)}", "add --replace to delete it, or name another")
     manifest = read_manifest(file)
+    if places.store.path is not None and manifest.database.startswith("postgresql:"):
+        cure = "name a PostgreSQL database in NCCO_DATABASE_URL"
+        raise CannotRun(f"{file} is a backup of PostgreSQL, and {places.store.label} is a SQLite file", cure)
     asyncio.run(restore_backup(file, manifest, places))
     recordings = sum(name.startswith(RECORDINGS) for name in manifest.files)
     click.echo(

@@ -172,7 +172,7 @@ class Backup:
     before: dict[str, tuple[str, str]]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module")
 def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backup:
     folder = tmp_path_factory.mktemp(request.param)
     old, archive = new_home(folder / "old", request.param), folder / "ncco.tar.gz"
@@ -187,7 +187,11 @@ def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     return Backup(archive, old.env.get("NCCO_KEY", ""), before)
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize(
+    ("made_under_load", "target"),
+    [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "postgres")],
+    indirect=["made_under_load"],
+)
 def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
     target: str, made_under_load: Backup, tmp_path: Path
 ) -> None:
@@ -209,6 +213,16 @@ def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
     assert "" == restored.stderr
     assert {leg: says for leg, (_, says) in before.items()} == heard
     assert "For the second menu, press 1." == fresh[0]["text"]
+
+
+@pytest.mark.parametrize("made_under_load", ["postgres"], indirect=True)
+def test_a_backup_of_postgres_is_no_sqlite_file(made_under_load: Backup, tmp_path: Path) -> None:
+    new = new_home(tmp_path / "new", "sqlite")
+    refused = new.ncco("restore", made_under_load.archive)
+
+    assert (2, False) == (refused.exit_code, (new.path / "data").exists())
+    assert "is a backup of PostgreSQL" in refused.stderr
+    assert "cure: name a PostgreSQL database" in refused.stderr
 
 
 @pytest.fixture(scope="module")
