@@ -40,13 +40,16 @@ def status(form: str) -> int:
     schema, label = asyncio.run(database.schema()), database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
-    elif not schema.missing:
+    elif schema.is_complete:
         click.echo(f"{label} has schema {schema.found}, the newest")
+    elif not schema.missing:
+        click.echo(f"{label} has schema {schema.found}, without what this version adds")
+        click.echo("  cure: run `ncco db upgrade`, or start the server, which adds it")
     else:
         has = f"has schema {schema.found}" if schema.found else "has no tables yet"
         click.echo(f"{label} {has}; this version needs {schema.newest}")
         click.echo("  cure: run `ncco db upgrade`, or start the server, which upgrades it")
-    return ISSUES if schema.missing else FINE
+    return FINE if schema.is_complete else ISSUES
 
 
 @command.command("upgrade", short_help="Bring the database to the newest schema.")
@@ -63,8 +66,10 @@ def upgrade() -> int:
             return before
 
     before = asyncio.run(run())
-    if not before.missing:
+    if before.is_complete:
         done = f"has schema {before.found}, the newest: nothing to do"
+    elif not before.missing:
+        done = f"has schema {before.found}, the newest, and now what this version adds"
     elif before.found:
         done = f"was upgraded from schema {before.found} to {before.newest}"
     else:

@@ -177,9 +177,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "error", f"{blocked} cannot be written by this user", cure)
     elif not schema.found:
         yield Finding("database", "ok", f"{store.label} does not exist yet; the server creates it")
-    elif schema.missing:
+    elif not schema.is_complete:
         cure = "Back it up and run `ncco db upgrade`, or start the server, which upgrades it."
-        message = f"{store.label} has schema {schema.found}, and this version needs {schema.newest}"
+        needed = f"this version needs {schema.newest}" if schema.missing else "this version adds to it"
+        message = f"{store.label} has schema {schema.found}, and {needed}"
         yield Finding("database", "warning", message, cure)
     else:
         yield Finding("database", "ok", f"{store.label} opens, and has the newest schema, {schema.found}")

@@ -388,6 +388,7 @@ def turn_row(
         webhook.wait,
         webhook.status,
         webhook.received_at,
+        has_failed=any(line.did == "failed" for line in turn.trace),
     )
 
 

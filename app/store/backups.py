@@ -1,4 +1,4 @@
-"""When the database was backed up last. The table belongs to no version of the schema."""
+"""When the database was backed up last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from app.store.database import Database, Work
 
 BACKUPS_TABLE: Final = "ncco_backups"
 
-CREATE: Final = (f"CREATE TABLE {BACKUPS_TABLE} (made_at bigint NOT NULL, bytes bigint NOT NULL)",)
 DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
 INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
 SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"

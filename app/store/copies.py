@@ -14,12 +14,12 @@ from typing import Final
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.migrations import PROBES_TABLE, TABLES, VERSION_TABLE
+from app.store.migrations import ADDITIONS_TABLE, PROBES_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
 """How long to wait for another process that writes."""
 
-COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, PROBES_TABLE))
+COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
 """Tables whose rows are copied to another kind of database, those first that others refer to."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"

@@ -136,8 +136,8 @@ class Database(Protocol):
         their space is used again.
         """
 
-    def reading(self) -> AbstractAsyncContextManager[Read]:
-        """A reader with a connection of its own; this database need not be open.
+    def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
+        """A reader with a connection of its own, and the schema that it reads; this database need not be open.
 
         Raises StoreUnusable for a database that is not ours or cannot be read by this version.
         """

@@ -1,7 +1,9 @@
 """The tables of both databases, version by version. A released version is never changed: another one follows it.
 
 While hosts are restarted one after another, old ones use the newer tables: a version only adds, and removes nothing
-that the previous version needs.
+that the previous version needs. A server refuses a schema that it does not know, so what must not stop it (hosts of the
+previous version beside this one, or a return to it) is an addition: tables and columns that have versions of their own,
+of which a server ignores those it does not know.
 
 Keys are integers that grow, so that what is written together is stored together. The call's id is the only index with
 random entries: each such index costs a commit one more page. In PostgreSQL texts sort by their bytes, as in SQLite.
@@ -10,20 +12,21 @@ random entries: each such index costs a commit one more page. In PostgreSQL text
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.errors import StoreUnusable
-from app.store import backups, recordings
+from app.store.backups import BACKUPS_TABLE
 from app.store.database import Work
+from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
 
 VERSION_TABLE: Final = "ncco_schema"
 """The table with the database's version. A database with our tables but without this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
-"""Where a database that was made by 0.2 or later says how many days it keeps calls. It belongs to no version, so that
-hosts of 0.1 can use the database too."""
+"""Where a database that was made by 0.2 or later says how many days it keeps calls."""
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
@@ -33,12 +36,12 @@ FIRST_READABLE: Final = "0002"
 PROBES_TABLE: Final = "probes"
 """Always empty."""
 
-UNVERSIONED: Final = {recordings.RECORDINGS_TABLE: recordings.CREATE, backups.BACKUPS_TABLE: backups.CREATE}
-"""Tables that belong to no version, with the statements that make each."""
+ADDITIONS_TABLE: Final = "ncco_additions"
+"""The table with the version of the additions; 0.2 does not make it."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
-    *(VERSION_TABLE, RETENTION_TABLE, *UNVERSIONED),
+    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE),
 )
 
 PROBE: Final = bytes(16_384)
@@ -68,6 +71,7 @@ def _read_migrations(name: str) -> tuple[Migration, ...]:
 
 SQLITE: Final = _read_migrations("sqlite.sql")
 POSTGRES: Final = _read_migrations("postgres.sql")
+ADDITIONS: Final = _read_migrations("additions.sql")
 
 
 def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[Schema]:
@@ -79,8 +83,8 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
         label: names the database.
     """
     tables = {row[0] for row in (yield list_tables, ())}
-    rows = (yield f"SELECT max(version_num) FROM {VERSION_TABLE}", ()) if VERSION_TABLE in tables else []
-    found = str(rows[0][0] or "") if rows else ""
+    found = yield from _version(VERSION_TABLE, tables)
+    added = yield from _version(ADDITIONS_TABLE, tables)
     versions = tuple(migration.version for migration in migrations)
     if found == "" and (others := sorted(tables - {VERSION_TABLE})):
         cure = "name an empty database in NCCO_DATABASE_URL"
@@ -90,41 +94,41 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
         raise StoreUnusable(f"{label} has schema {found}, and this version knows none after {versions[-1]}", cure)
     days = (yield f"SELECT days FROM {RETENTION_TABLE}", ()) if RETENTION_TABLE in tables else []
     missing = tuple(version for version in versions if version > found)
-    return Schema(found, versions[-1], missing, days[0][0] if days else None)
+    additions = tuple(addition.version for addition in ADDITIONS if addition.version > added)
+    return Schema(found, versions[-1], missing, days[0][0] if days else None, additions)
+
+
+def _version(table: str, tables: Collection[str]) -> Work[str]:
+    rows = (yield f"SELECT max(version_num) FROM {table}", ()) if table in tables else []
+    return str(rows[0][0] or "") if rows else ""
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Run the migrations that the database lacks, inside a transaction that locks others out. Raises StoreUnusable.
-
-    Tables that belong to no version are made where they are missing.
-    """
+    """Make what the database lacks, inside a transaction that locks others out. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
-        yield from _migrate(migrations, schema)
-    known = {row[0] for row in (yield list_tables, ())}
-    for table, statements in UNVERSIONED.items():
-        if table not in known:
-            for statement in statements:
-                yield statement, ()
+        yield from _run(migrations, schema.missing, VERSION_TABLE)
+    if not schema.found:
+        yield f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)", ()
+        yield f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)", (DEFAULT_RETENTION_DAYS,)
+    if schema.additions:
+        yield from _run(ADDITIONS, schema.additions, ADDITIONS_TABLE)
 
 
 def is_complete(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[bool]:
     """Whether `upgrade` would change nothing. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
-    return not schema.missing and UNVERSIONED.keys() <= {row[0] for row in (yield list_tables, ())}
+    return schema.is_complete
 
 
-def _migrate(migrations: tuple[Migration, ...], schema: Schema) -> Work[None]:
-    yield f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num text NOT NULL)", ()
+def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_table: str) -> Work[None]:
+    yield f"CREATE TABLE IF NOT EXISTS {version_table} (version_num text NOT NULL)", ()
     for migration in migrations:
-        if migration.version in schema.missing:
+        if migration.version in missing:
             for statement in migration.statements:
                 yield statement, ()
-    yield f"DELETE FROM {VERSION_TABLE}", ()
-    yield f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ($1)", (schema.newest,)
-    if not schema.found:
-        yield f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)", ()
-        yield f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)", (DEFAULT_RETENTION_DAYS,)
+    yield f"DELETE FROM {version_table}", ()
+    yield f"INSERT INTO {version_table} (version_num) VALUES ($1)", (missing[-1],)
 
 
 def require_readable(schema: Schema, label: str) -> None:

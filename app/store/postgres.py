@@ -70,9 +70,12 @@ OPEN_S: Final = 60.0
 LOCK: Final = 7_093_221_054_881
 """The advisory lock under which a schema is changed; a number that nobody else uses."""
 
-LIST_TABLES: Final = (
-    f"SELECT name FROM unnest('{{{','.join(TABLES)}}}'::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
-)
+LIST_TABLES: Final = f"""
+    SELECT name
+    FROM unnest('{{{",".join(TABLES)}}}'::text[]) AS name
+    JOIN pg_class ON pg_class.oid = to_regclass(name)
+"""
+"""It reads pg_class, so that a connection that has waited for another host's migration sees the tables of that."""
 
 _SETTINGS: Final = {
     "statement_timeout": "3000",
@@ -192,12 +195,13 @@ class PostgresDatabase:
         await _on_a_connection(self._address, load, limit_s=None)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Read]:
+    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
         """See `Database.reading`."""
-        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self.label)
+        schema = await _on_a_connection(self._address, _schema, limit_s=CONNECT_S)
+        require_readable(schema, self.label)
         connections = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
         try:
-            yield connections.fetch
+            yield connections.fetch, schema
         finally:
             await connections.close()
 

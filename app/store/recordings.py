@@ -7,7 +7,7 @@
 `app.service.turns` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
 fetches its audio and its transcript. The audio is in a folder, in a file with the id for its name.
 
-Their table belongs to no version of the schema, so that hosts of the previous version can be started on it again.
+Their table is an addition to the schema (`app.store.migrations`).
 """
 
 from __future__ import annotations
@@ -162,31 +162,10 @@ class RecordingCounts(NamedTuple):
 
 _FIELDS: Final = RecordingRow._fields
 RECORDING_COLUMNS: Final = ", ".join(_FIELDS)
-_NULLABLE: Final = frozenset({"started_at", "duration_ms", "size", "due_at", "heard_at", "done_at", "deleted_at"})
-_NUMBERS: Final = _NULLABLE | {"created_at", "leased_until", "tries", "has_file"}
-_LONG: Final = "transcript"
-"""Comes last in the table: SQLite reads through it to whatever is behind."""
-_DEFINITIONS: Final = ",\n        ".join(
-    f"{name} {'bigint' if name in _NUMBERS else 'text'}{'' if name in _NULLABLE else ' NOT NULL'}"
-    for name in (*(name for name in _FIELDS if name != _LONG), _LONG)
-)
 _IS_NEW: Final = (
     "kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted'"
 )
 _HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))"
-
-CREATE: Final = (
-    f"CREATE TABLE {RECORDINGS_TABLE} (\n        {_DEFINITIONS},\n        PRIMARY KEY (id),\n        UNIQUE (uuid)\n)",
-    f"CREATE INDEX {RECORDINGS_TABLE}_by_time ON {RECORDINGS_TABLE} (created_at, id, from_number, to_number)",
-    f"CREATE INDEX {RECORDINGS_TABLE}_by_call ON {RECORDINGS_TABLE} (session)",
-    f"CREATE INDEX {RECORDINGS_TABLE}_due ON {RECORDINGS_TABLE} (due_at) WHERE due_at IS NOT NULL",
-    f"CREATE INDEX {RECORDINGS_TABLE}_deleted ON {RECORDINGS_TABLE} (deleted_at) WHERE deleted_at IS NOT NULL",
-    f"CREATE INDEX {RECORDINGS_TABLE}_removable ON {RECORDINGS_TABLE} (id) WHERE state = 'deleted' AND has_file = 1",
-    f"CREATE INDEX {RECORDINGS_TABLE}_new ON {RECORDINGS_TABLE} (created_at) WHERE {_IS_NEW}",
-    f"CREATE INDEX {RECORDINGS_TABLE}_failed ON {RECORDINGS_TABLE} (created_at) WHERE {_HAS_FAILED}",
-)
-"""Plain enough for both databases. SQLite reads while calls wait, so a server never reads the whole table: a number is
-searched in the index by time."""
 
 INSERT: Final = f"""
     INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})

@@ -26,8 +26,11 @@ from app.store.rows import (
     session_row,
 )
 
-FAILURE: Final = b'"did":"failed"'
-"""Occurs in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
+FAILURE_IN_0_2: Final = b'"did":"failed"'
+"""Occurs in the trace of a turn in which something could not be played, which a host of 0.2 marks in no other way."""
+
+FAILURES: Final = "0002"
+"""The addition to the schema since which each turn says whether it failed."""
 
 NEAR: Final = 2_000
 """Webhooks that were written shortly before a call was opened, or after its last one, among which to look for its own.
@@ -35,17 +38,15 @@ NEAR: Final = 2_000
 Vonage may report `started` and `ringing` before it asks for the NCCO; such webhooks belong to no call yet.
 """
 
-_HAS_FAILED: Final = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {contains('trace', '$1')})"
+_FAILED_IN_0_2: Final = contains("trace", "$1")
+_FAILED: Final = f"coalesce(has_failed, {_FAILED_IN_0_2})"
 
 _HAS_WORD: Final = f"""
     EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {contains("ncco", "?")})
     OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND {contains("body", "?")})
 """
 
-_CALL: Final = f"""
-    SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key), {_HAS_FAILED}
-    FROM calls
-"""
+_CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
 
 SELECT_REVISION: Final = "SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1"
 
@@ -66,11 +67,7 @@ SELECT_KEPT_RECORDINGS: Final = f"""
 
 COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
 
-SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
-
-SELECT_CALLS_LIKE: Final = f"{_CALL} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
-
-SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:])} FROM turns WHERE call_key = $1 ORDER BY number"
+SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:-1])} FROM turns WHERE call_key = $1 ORDER BY number"
 
 _WEBHOOK: Final = f"key, {', '.join(WebhookRow._fields)}"
 
@@ -135,10 +132,15 @@ class Records:
         self._database = database
         self._opened = AsyncExitStack()
         self._reading: Read | None = None
+        self._has_failed = ""
+        self._select = ""
 
     async def open(self) -> None:
         """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
-        self._reading = await self._opened.enter_async_context(self._database.reading())
+        self._reading, schema = await self._opened.enter_async_context(self._database.reading())
+        failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
+        self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
+        self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
     async def close(self) -> None:
         """Disconnect."""
@@ -152,9 +154,9 @@ class Records:
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
-        sql, values = _search(wanted, before)
-        values.append(limit)
-        rows = await self._read(f"{sql} ORDER BY key DESC LIMIT ${len(values)}", *values)
+        condition, values = _search(wanted, before, self._has_failed)
+        sql = f"{self._select} WHERE {condition} ORDER BY key DESC LIMIT ${len(values) + 1}"
+        rows = await self._read(sql, *values, limit)
         return [_call_row(row) for row in rows]
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
@@ -194,9 +196,10 @@ class Records:
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""
-        found = await self._read(SELECT_CALL, FAILURE, name)
+        found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
         if not found and name:
-            found = await self._read(SELECT_CALLS_LIKE, FAILURE, name, f"{name}\U0010ffff", limit)
+            sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
+            found = await self._read(sql, FAILURE_IN_0_2, name, f"{name}\U0010ffff", limit)
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
@@ -205,7 +208,7 @@ class Records:
         It includes webhooks that name its leg, and errors that name its conversation, which were written shortly
         before it was opened, or after its last one.
         """
-        found = await self._read(SELECT_CALL, FAILURE, session)
+        found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, session)
         if not found:
             return None
         call = _call_row(found[0])
@@ -227,10 +230,10 @@ class Records:
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 
-def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
-    """A query for calls without its end, and its values."""
+def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[str, list[object]]:
+    """The condition of a query for calls, and its values."""
     conditions: list[str] = []
-    values: list[object] = [FAILURE]
+    values: list[object] = [FAILURE_IN_0_2]
 
     def require(condition: str, value: object) -> None:
         values.append(value)
@@ -252,8 +255,8 @@ def _search(wanted: CallFilter, before: int | None) -> tuple[str, list[object]]:
     if wanted.is_open:
         conditions.append("NOT is_over")
     if wanted.has_failed:
-        conditions.append(_HAS_FAILED)
-    return f"{_CALL} WHERE {' AND '.join(conditions or ['true'])}", values
+        conditions.append(has_failed)
+    return " AND ".join(conditions or ["true"]), values
 
 
 def _call_row(row: Sequence[Any]) -> CallRow:

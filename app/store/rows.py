@@ -71,7 +71,8 @@ class TurnRow(NamedTuple):
     """One turn. `ncco` is what went out; `webhook` the id of the webhook that caused it.
 
     `cause_turn`, `cause_wait`, `cause_status` name the delivery that it answers, so that a second one gets the same
-    bytes: -1, -1, "" for the answer webhook.
+    bytes: -1, -1, "" for the answer webhook. `has_failed` is whether something of it could not be played; None in a row
+    that a host of 0.2 has written.
     """
 
     session: str
@@ -84,6 +85,7 @@ class TurnRow(NamedTuple):
     cause_wait: int
     cause_status: str
     created_at: int
+    has_failed: bool | None = None
 
 
 class RevisionRow(NamedTuple):
@@ -157,12 +159,19 @@ class Schema(NamedTuple):
         missing: the versions between, oldest first.
         retention_days: how long it keeps calls unless a setting says otherwise. None: it was made by version 0.1, and
             keeps them forever.
+        additions: the versions of the additions that it lacks, oldest first; 0.2 makes none of them.
     """
 
     found: str
     newest: str
     missing: tuple[str, ...]
     retention_days: int | None = None
+    additions: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing."""
+        return not (self.missing or self.additions)
 
 
 WORD_CALLS: Final = 20_000

@@ -23,7 +23,7 @@ from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
 from app.store.copies import copy_file, replace_file, require_unused
 from app.store.database import Read, Row, T, Work, WriteItem, store_wait
-from app.store.migrations import SQLITE, require_readable, upgrade
+from app.store.migrations import SQLITE, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
 BUSY_MS: Final = 1_500
@@ -171,18 +171,23 @@ class SqliteDatabase:
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Read]:
+    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
         """See `Database.reading`. Each query of a file has a connection of its own, in another thread.
 
         Closing one that another thread uses would end the process.
         """
-        if self.path is not None:
-            schema = await self.schema()
-            if not await asyncio.to_thread(self.path.is_file):
-                cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
-                raise StoreUnusable(f"there is no database at {await asyncio.to_thread(self._absolute)}", cure)
-            require_readable(schema, self.label)
-        yield self._read_apart
+        yield self._read_apart, await self._readable_schema()
+
+    async def _readable_schema(self) -> Schema:
+        if self._memory is not None:
+            return sqlite_file.run(self._memory, find_schema(SQLITE, sqlite_file.LIST_TABLES, self.label))
+        schema = await self.schema()
+        path = await asyncio.to_thread(self._absolute)
+        if not await asyncio.to_thread(path.is_file):
+            cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
+            raise StoreUnusable(f"there is no database at {path}", cure)
+        require_readable(schema, self.label)
+        return schema
 
     async def _read_apart(self, sql: str, *values: object) -> list[Row]:
         if self._memory is not None:

@@ -49,9 +49,9 @@ UPDATE_CALL: Final = """
 
 INSERT_TURN: Final = """
     INSERT INTO turns (
-        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
+        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
 # call_key is NULL when the webhook belongs to no stored call; session is what it names all the same. $12 is the key of

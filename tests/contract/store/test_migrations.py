@@ -1,18 +1,20 @@
-"""Databases of the first schema, with calls in them, become databases of the newest one; nothing of theirs is lost."""
+"""Databases of earlier versions, with calls in them, become databases of the newest one; nothing of theirs is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from app.errors import StoreUnusable
-from app.store import Schema, Store, open_store
-from app.store.migrations import POSTGRES, SQLITE
+from app.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
+from app.store.database import Work
+from app.store.migrations import ADDITIONS, POSTGRES, SQLITE
 from tests.contract.store import postgres_server
 from tests.contract.store.postgres_stores import ask, make_postgres
 from tests.contract.store.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
@@ -20,16 +22,16 @@ from tests.contract.store.stored_rows import hook_row, new_call, revision_row, s
 SAMPLES = Path(__file__).parents[2] / "samples" / "store"
 
 
-def old_sqlite(folder: Path) -> Store:
+def old_sqlite(folder: Path, sample: str = "sqlite-0001.sql") -> Store:
     with sqlite3.connect(folder / "calls.db") as connection:
-        connection.executescript((SAMPLES / "sqlite-0001.sql").read_text("utf-8"))
+        connection.executescript((SAMPLES / sample).read_text("utf-8"))
     connection.close()
     return open_store(f"sqlite:///{folder}/calls.db")
 
 
-def old_postgres(folder: Path) -> Store:
+def old_postgres(folder: Path, sample: str = "postgres-0001.sql") -> Store:
     store = bare_postgres(folder)
-    run_in_postgres((SAMPLES / "postgres-0001.sql").read_text("utf-8"))
+    run_in_postgres((SAMPLES / sample).read_text("utf-8"))
     return store
 
 
@@ -53,6 +55,7 @@ KNOWN = {
     "sqlite": tuple(each.version for each in SQLITE),
     "postgres": tuple(each.version for each in POSTGRES),
 }
+ADDED = tuple(each.version for each in ADDITIONS)
 
 
 @pytest_asyncio.fixture(params=OLD)
@@ -69,7 +72,7 @@ async def test_schema_is_told_before_and_after_and_changes_only_by_opening(kind:
     await store.open()
     await store.close()
 
-    assert [Schema("0001", known[-1], known[1:])] * 2 == before
+    assert [Schema("0001", known[-1], known[1:], additions=ADDED)] * 2 == before
     assert Schema(known[-1], known[-1], ()) == await store.schema()
 
 
@@ -77,7 +80,7 @@ async def test_schema_is_told_before_and_after_and_changes_only_by_opening(kind:
 async def test_store_that_is_not_there_has_no_schema_and_gets_none_by_asking(kind: str, tmp_path: Path) -> None:
     store, known = BARE[kind](tmp_path), KNOWN[kind]
 
-    assert [Schema("", known[-1], known)] * 2 == [await store.schema(), await store.schema()]
+    assert [Schema("", known[-1], known, additions=ADDED)] * 2 == [await store.schema(), await store.schema()]
     assert [] == list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs in this loop
 
 
@@ -135,6 +138,79 @@ async def test_hosts_that_start_at_once_bring_the_schema_up_once(kind: str, tmp_
 
     assert None not in found
     assert KNOWN[kind][-1] == (await first.schema()).found
+
+
+@pytest.mark.parametrize("kind", BARE)
+async def test_hosts_that_start_at_once_make_the_tables_once(kind: str, tmp_path: Path) -> None:
+    first = BARE[kind](tmp_path)
+    url = f"sqlite:///{first.path}" if first.path else empty_url()
+    stores = [first, *(open_store(url) for _ in range(5))]
+    await asyncio.gather(*(store.open() for store in stores))
+    await asyncio.gather(*(store.close() for store in stores))
+
+    assert (await first.schema()).is_complete
+
+
+# Databases of version 0.2.0
+
+
+TURN_OF_0_2 = """
+    INSERT INTO turns (
+        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
+    )
+    SELECT key, 9, $2, $3, $2, 'w', 8, 0, '', 1 FROM calls WHERE id = $1
+"""
+OF_0_2: dict[str, Callable[[Path], Store]] = {
+    "sqlite": partial(old_sqlite, sample="sqlite-v0.2.0.sql"),
+    "postgres": partial(old_postgres, sample="postgres-v0.2.0.sql"),
+}
+
+
+async def failed_calls(store: Store) -> list[str]:
+    records = store.records()
+    await records.open()
+    try:
+        return [call.session.id for call in await records.calls(9, wanted=CallFilter(has_failed=True))]
+    finally:
+        await records.close()
+
+
+@pytest.mark.parametrize("kind", OF_0_2)
+async def test_a_database_of_0_2_keeps_its_schema_and_all_that_it_holds(kind: str, tmp_path: Path) -> None:
+    store = OF_0_2[kind](tmp_path)
+    before = await store.schema()
+    failed_before = await failed_calls(store)
+    await store.open()
+    after = await store.schema()
+
+    assert (before.found, (), ADDED) == (after.found, before.missing, before.additions)
+    assert after.is_complete
+    assert 90 == after.retention_days
+    call = await store.load("leg-1")
+    assert call is not None and 2 == call.version
+    assert ["leg-1"] == failed_before == await failed_calls(store)
+    assert [] == await store.calls_of("leg-2")
+    assert ["h1"] == [hook.id for hook in await store.hooks(9)]
+    assert revision_row(sources=b'{"flows/acme.yaml":"flow: acme"}') == await store.revision("c0ffee")
+    assert ["r1"] == [row.id for row in await store.recordings.list(9)]
+    assert BackupRow(1_772_625_600_000, 4096) == await Backups(store.database).last()
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", OF_0_2)
+async def test_a_host_of_0_2_goes_on_beside_a_new_one(kind: str, tmp_path: Path) -> None:
+    store = OF_0_2[kind](tmp_path)
+    await store.open()
+    await store.open_call(session_row("new"), turn_row("new", has_failed=True), webhook_row("new"))
+
+    def write_as_0_2() -> Work[None]:
+        yield TURN_OF_0_2, ("leg-2", b"[]", b'[{"did":"failed"}]')
+
+    await store.database.write(write_as_0_2)
+
+    assert ["new", "leg-2", "leg-1"] == await failed_calls(store)
+    assert [(1,)] == await store.database.read("SELECT count(*) FROM ncco_console_sessions")
+    await store.close()
 
 
 def empty_url() -> str:

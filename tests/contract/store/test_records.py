@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store import CallFilter, Records, SqliteDatabase, Store
-from app.store.records import FAILURE, NEAR
+from app.store.records import FAILURE_IN_0_2, NEAR
 from tests.contract.store.stored_rows import (
     NOON_MS,
     hook_row,
@@ -56,7 +56,7 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
     await store.open_call(*new_call("from", state=b'{"from_number":"447700900123"}'))
     await store.open_call(*new_call("other", flow="other"))
     await store.open_call(*new_call("over", is_over=True))
-    failed = turn_row("failed", trace=b"[{" + FAILURE + b"}]")
+    failed = turn_row("failed", has_failed=True)
     await store.open_call(session_row("failed"), failed, webhook_row("failed"))
 
     assert ["from"] == await ids(records, number="447700900123")
@@ -66,6 +66,17 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
     assert ["failed"] == await ids(records, has_failed=True)
     assert [] == await ids(records, has_failed=True, flow="other")
     assert ["failed"] == [call.session.id for call in await records.calls(9) if call.has_failed]
+
+
+async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_written_it(
+    store: Store, records: Records
+) -> None:
+    trace = b"[{" + FAILURE_IN_0_2 + b"}]"
+    for name, has_failed in (("failed", None), ("fine", False)):
+        turn = turn_row(name, trace=trace, has_failed=has_failed)
+        await store.open_call(session_row(name), turn, webhook_row(name))
+
+    assert ["failed"] == await ids(records, has_failed=True)
 
 
 async def test_open_calls_are_counted_that_began_since_a_moment(store: Store, records: Records) -> None:

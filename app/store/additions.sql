@@ -1,0 +1,77 @@
+-- version 0001
+-- What 0.2 makes beside its schema, unless 0.2 has made it. Plain enough for both databases. SQLite reads while calls
+-- wait, so a server never reads the whole table of recordings: a number is searched in the index by time. The transcript
+-- comes last: SQLite reads through it to whatever is behind.
+
+CREATE TABLE IF NOT EXISTS ncco_recordings (
+    id text NOT NULL,
+    uuid text NOT NULL,
+    kind text NOT NULL,
+    created_at bigint NOT NULL,
+    session text NOT NULL,
+    conversation text NOT NULL,
+    flow text NOT NULL,
+    step text NOT NULL,
+    about text NOT NULL,
+    caller_name text NOT NULL,
+    from_number text NOT NULL,
+    to_number text NOT NULL,
+    url text NOT NULL,
+    started_at bigint,
+    duration_ms bigint,
+    size bigint,
+    content_type text NOT NULL,
+    sha256 text NOT NULL,
+    state text NOT NULL,
+    problem text NOT NULL,
+    cure text NOT NULL,
+    due_at bigint,
+    leased_until bigint NOT NULL,
+    claim text NOT NULL,
+    tries bigint NOT NULL,
+    has_file bigint NOT NULL,
+    transcript_url text NOT NULL,
+    transcript_state text NOT NULL,
+    heard_at bigint,
+    heard_by text NOT NULL,
+    done_at bigint,
+    done_by text NOT NULL,
+    deleted_at bigint,
+    deleted_by text NOT NULL,
+    transcript text NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (uuid)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_by_time
+    ON ncco_recordings (created_at, id, from_number, to_number);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_by_call
+    ON ncco_recordings (session);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_due
+    ON ncco_recordings (due_at)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_deleted
+    ON ncco_recordings (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_removable
+    ON ncco_recordings (id)
+    WHERE state = 'deleted' AND has_file = 1;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_new
+    ON ncco_recordings (created_at)
+    WHERE kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted';
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_failed
+    ON ncco_recordings (created_at)
+    WHERE deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'));
+
+CREATE TABLE IF NOT EXISTS ncco_backups (made_at bigint NOT NULL, bytes bigint NOT NULL);
+
+-- version 0002
+-- Whether something in the turn could not be played. NULL in rows of hosts of 0.2, which know no such column.
+
+ALTER TABLE turns ADD COLUMN has_failed boolean;
