@@ -31,7 +31,7 @@ from app.flow.nodes import Map, Node, Place, Text
 from app.flow.scope import Signature, scope_types
 from app.flow.source import names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
-from app.flow.taint import tainted
+from app.flow.taint import filled_with_settings
 
 
 def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
@@ -120,14 +120,12 @@ def load(
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
     named = _named(files) if extent != "revision" else {}
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
-    found = tainted(named, shared, templates)
     context = Context(
         tracked,
         env,
         dates,
         flows=_signatures(files, env),
-        kept=found.by_setting,
-        caller_filled=found.by_caller,
+        kept=filled_with_settings(named, shared, templates),
     )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)

@@ -25,12 +25,12 @@ from app.value_types.scalars import Flag, Number, PlainText, PointInTime, WholeN
 
 __all__ = [
     "ANY",
-    "CALLER_URL",
     "DATETIME",
     "E164",
     "MAX_ENTRIES",
     "MAX_ITEMS",
     "MAX_NESTING",
+    "NO_BEGINNING",
     "SAMPLE",
     "TYPES",
     "Escape",
@@ -65,12 +65,12 @@ DATETIME: Final = PointInTime()
 
 
 @dataclass(frozen=True)
-class _CallerUrl(PlainText):
+class _NoBeginning(PlainText):
     sample = Url().sample
 
 
-CALLER_URL: Final = _CallerUrl()
-"""What expressions see of a variable of type url that a caller may fill: it may not begin a URL. See `flow.taint`."""
+NO_BEGINNING: Final = _NoBeginning()
+"""What expressions see of a variable of type url: it may not begin a URL, since callers may fill variables."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}

@@ -32,7 +32,7 @@ from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, scope_types
 from app.suggest import nearest
-from app.value_types import CALLER_URL, TYPES, WholeNumber
+from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
 class Limits(FlowModel):
@@ -278,8 +278,7 @@ def _scope(declared: DeclaredVariables, flow: Map, outside: Signature, context: 
     """The names that the values of the flow may use."""
     scope = declared.scope(context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared.variables, flow, outside, context.flows.values())
-    filled = context.caller_filled.get(outside.name, ())
-    texts = {name: CALLER_URL for name in filled if scope.get(name) == TYPES["url"]}
+    texts = {name: NO_BEGINNING for name in declared.variables if scope.get(name) == TYPES["url"]}
     return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 

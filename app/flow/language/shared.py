@@ -57,7 +57,6 @@ class Context:
         events: hooks that every flow sends for what Vonage reports later.
         flows: the signatures of the flows, by name.
         kept: by flow, the names of variables that may hold a setting of the server.
-        caller_filled: by flow, the names of variables that may begin with a URL chosen by a caller.
     """
 
     templates: Mapping[str, str]
@@ -68,7 +67,6 @@ class Context:
     events: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    caller_filled: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Declarations(FlowModel):

@@ -215,12 +215,15 @@ class Analysis(Walk):
         start = self.template.start(node)
         type_ = self.check.type_of(node) if self._may_be_written(node, touched) else None
         self.escapers[start] = "_text"
+        behind = self._contexts.after_value(self.state.context)
         if type_ is not None and self._is_one_value(node, type_):
             try:
                 self.escapers[start] = self._contexts.escaper(self.state.context, self._written(node, type_))
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
-        self.state = self.state._replace(context=self._contexts.after_value(self.state.context))
+                if fault.code == "E332" and not self.state.context:
+                    behind = "path"  # the text behind it is no second fault
+        self.state = self.state._replace(context=behind)
 
     def _written(self, node: nodes.Node, type_: Kind) -> WrittenValue:
         values = tuple(whole_values(node))

@@ -35,7 +35,6 @@ class LocalSource(NamedTuple):
     Attributes:
         is_direct: the variable is the value at the path; otherwise it is computed from it.
         is_part: the value at the path may be a part of the variable.
-        is_whole: the variable may be the value at the path, unchanged.
         is_passed: the value at the path is only counted.
     """
 
@@ -43,7 +42,6 @@ class LocalSource(NamedTuple):
     path: Path
     is_direct: bool
     is_part: bool
-    is_whole: bool
     is_passed: bool
 
 
@@ -87,7 +85,6 @@ class Reference(NamedTuple):
         is_asked: it is only tested with `is defined`.
         is_passed: its value is only assigned, counted or looped over: what is inside it is not read yet.
         is_part: its value may be a part of the result.
-        is_whole: its value may be the result, unchanged.
         is_local: it is read through a local variable.
     """
 
@@ -100,7 +97,6 @@ class Reference(NamedTuple):
     is_asked: bool
     is_passed: bool
     is_part: bool
-    is_whole: bool
     is_local: bool
 
     @property
@@ -154,10 +150,8 @@ class Walk:
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
-            is_whole = each.is_whole and not is_entry
-            sources.append(
-                LocalSource(each.name, path, is_direct, each.is_part, is_whole, each.is_passed and not is_direct)
-            )
+            is_passed = each.is_passed and not is_direct
+            sources.append(LocalSource(each.name, path, is_direct, each.is_part, is_passed))
         self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
@@ -269,12 +263,11 @@ class _Usage(NamedTuple):
     is_asked: bool = False
     is_passed: bool = False
     is_part: bool = True
-    is_whole: bool = True
     whole: nodes.Node | None = None
 
     def beside(self, *, is_truth: bool | None = None) -> _Usage:
         """For a part that only decides what the value is, without being in it."""
-        return self._replace(is_truth=is_truth, is_part=False, is_whole=False)
+        return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
         """For a part next to `node`, where the names in `node` count as tested."""
@@ -306,24 +299,21 @@ def _references_by_path(
     name, path = access
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
     is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
-    is_whole = state.is_whole and not (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice))
     flags = (occurrence.template, state.whole or node, is_unguarded, state.is_needed, state.is_asked)
     if name not in occurrence.locals:
-        yield Reference(name, path, *flags, state.is_passed, state.is_part, is_whole, is_local=False)
+        yield Reference(name, path, *flags, state.is_passed, state.is_part, is_local=False)
     for source in occurrence.locals.get(name, ()):
         further = (*source.path, *path) if source.is_direct else source.path
         is_passed, is_part = state.is_passed or source.is_passed, state.is_part and source.is_part
-        is_same = is_whole and source.is_whole and not path
-        yield Reference(source.name, further, *flags, is_passed, is_part, is_same, is_local=True)
+        yield Reference(source.name, further, *flags, is_passed, is_part, is_local=True)
 
 
 def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
     """The parts of an expression, each with how its value is used."""
     value, beside = state._replace(is_truth=None), state.beside()
-    part = value._replace(is_whole=False)
     match node:
         case nodes.Getattr(node=of) | nodes.Getitem(node=of):
-            yield of, part._replace(whole=whole)
+            yield of, value._replace(whole=whole)
             if isinstance(node, nodes.Getitem) and is_computed(node.arg):
                 yield node.arg, beside
         case nodes.Filter(node=nodes.Expr() as of, name="default"):
@@ -347,7 +337,7 @@ def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple
         case nodes.Not(node=of) if not isinstance(of, nodes.Test):
             yield of, state.beside(is_truth=state.is_truth)
         case _:
-            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else part
+            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else value
             yield from ((child, inner) for child in node.iter_child_nodes())
 
 

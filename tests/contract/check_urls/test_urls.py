@@ -1,4 +1,4 @@
-"""Which URLs `ncco check` refuses because a caller, or a text that joins them, decides their host (E332).
+"""Which URLs `ncco check` refuses because a value of the call, or a text that joins values, decides their host (E332).
 
 `faulty.yaml` and `sound.yaml` hold small projects. `flow` is the end of a flow file behind HEAD, `files` are further
 files by path. «» marks each text that E332 reports, with its exact line, column and length.
