@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.console_subprocess import cover_flows, prove_flow
+from app.cli.console_subprocess import prove_flow
 from app.cli.server_under_test import make_app
 from app.console.services import Served, Services
 
@@ -10,5 +10,4 @@ from app.console.services import Served, Services
 def console_services(served: Served | None = None) -> Services:
     """The services of the console, beside the server that is `served`."""
     proof = f"{prove_flow.__module__}:{prove_flow.__name__}"
-    coverage = f"{cover_flows.__module__}:{cover_flows.__name__}"
-    return Services(make_app, proof, served or Served(), coverage)
+    return Services(make_app, proof, served or Served())

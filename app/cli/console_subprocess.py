@@ -1,9 +1,8 @@
-"""Proves a flow for the console, or plays its scenarios, in its subprocess: plain values in, plain values out."""
+"""Proves a flow for the console, in its subprocess: plain values in, plain values out."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import Any, Final
 
 from app.cli.project import Source
 from app.cli.prove import FoundViolation, faults_of, without_differing
-from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
 from app.verify.prove.counterexample import WrittenScenario, text_of
 from app.verify.scenarios import script as steps
-from app.verify.scenarios.files import files_of, read_files
 from app.verify.scenarios.model import ScenarioCall, read_scenarios
-from app.verify.scenarios.runner import LocalStage, run_suite
 
 MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
@@ -113,26 +109,3 @@ def _plays(step: steps.ScriptStep) -> bool:
     """Whether the phone can do a step: it shows neither faults nor what dialled parties press."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))
-
-
-def cover_flows(
-    texts: Mapping[str, str], env: Mapping[str, str], home: str, dial_allow: Sequence[str]
-) -> dict[str, Any]:
-    """What the scenarios of a project take: how many were played and differ, and each outcome with its calls.
-
-    Args:
-        texts: display path → text of the whole project; flows with errors are left out.
-        env: the variables that flows may read.
-        home: the folder of the project, whose scenarios are played.
-        dial_allow: prefixes of computed numbers that may be dialled.
-    """
-    project = replace(load(texts, env, extent="project"), issues=())
-    stage = LocalStage(project, make_app, tuple(dial_allow))
-    suite = asyncio.run(run_suite(stage, read_files(files_of(Path(home)))))
-    return {
-        "scenarios": len(suite.results),
-        "differing": sum(not result.holds for result in suite.results),
-        "counts": [
-            [*outcome[:3], count] for flow in suite.coverage.flows.values() for outcome, count in flow.outcomes.items()
-        ],
-    }

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
 from app.console.access import CanLook
 from app.console.pages import refused, render
-from app.console.paint import PAINTS, PERIODS, Paint, Wanted, paint_for, prove
+from app.console.paint import PERIODS, Paint, Wanted, paint_for
 from app.console.project import ReadProject
 from app.console.results import Results
-from app.console.worker import WorkNotDone
+from app.console.services import Services
+from app.console.worker import Worker, WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
@@ -30,6 +31,8 @@ MOST_PICTURES: Final = 32
 """Pictures that are kept."""
 MOST_ISSUES: Final = 100
 """Issues that a page shows."""
+PROOF_S: Final = 20.0
+"""How long a proof explores."""
 PROOF_STOPS_S: Final = 60.0
 """How long it may take with the calls that it plays."""
 KINDS: Final = {
@@ -161,7 +164,6 @@ async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Respo
         entrances=entrances(flow, has_all=_has_all(read)),
         picture=await _picture(request, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
-        paints=PAINTS,
         periods=PERIODS,
         kinds=KINDS,
         can_prove=bool(request.app.state.services.proof),
@@ -188,7 +190,20 @@ async def proof(request: Request, name: str, _: CanLook) -> Response:
     if name not in read.project.flows or not request.app.state.services.proof:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     try:
-        _key, found = await prove(request, read.project.flows[name], read)
+        found = await _prove(request, read.project.flows[name], read)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
+
+
+async def _prove(request: Request, flow: Flow, read: ReadProject) -> dict[str, Any]:
+    """What a proof of a flow has found; those who ask for the same one wait together. Raises WorkNotDone."""
+    services: Services = request.app.state.services
+    prover: Worker = request.app.state.prover
+    results: Results = request.app.state.results
+    env = dict(request.app.state.project.env)
+    values = {"texts": dict(read.texts), "env": env, "flow": flow.name, "seconds": PROOF_S}
+    owner = request.state.session.id
+    key = ("proof", flow.name, read.revisions)
+    _found_at, found = await results.get(key, lambda: prover.run(services.proof, values, owner=owner))
+    return cast(dict[str, Any], found)

@@ -54,6 +54,11 @@ class ReadProject:
     texts: Mapping[str, str]
     issues: tuple[FlowIssue, ...]
 
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Those of all its flows."""
+        return tuple(flow.revision for flow in self.project.flows.values())
+
     def unreleased(self, file: str) -> str:
         """Why real calls do not use a file as it is on disk; "" if they do. One error keeps the whole project back."""
         errors = [issue.place.file for issue in self.issues if issue.is_error]

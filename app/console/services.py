@@ -31,10 +31,8 @@ class Services:
         make_app: makes the application that the calls of the phone go to; None: it cannot call.
         proof: the function that proves a flow in a subprocess, as `package.module:name`; "": none can be proved.
         served: the webhook server.
-        coverage: the function that plays the scenarios of a project in a subprocess, as `proof`.
     """
 
     make_app: MakeApp | None = None
     proof: str = ""
     served: Served = _NOT_KNOWN
-    coverage: str = ""

@@ -58,8 +58,6 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "flows": _at("/flows"),
     "flow": _at("/flows/reception#reception/operator"),
     "flow-traffic": _at("/flows/reception?paint=traffic&days=1"),
-    "flow-coverage": _at("/flows/reception?paint=coverage"),
-    "flow-proof": _at("/flows/reception?paint=proof"),
     "calls": _at("/calls"),
     "call": _at("/calls/aaaaaaaa-0"),
     "report": _at("/report"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,44 +129,25 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
     expect(page.get_by_text("The call is over")).to_be_visible()
 
 
-SCENARIOS = """\
-sales is busy:
-  call: {flow: dead_end}
-  script: [{press: 1}, {dial: {to: "447700900111", outcome: busy}}, end]
-"""
-
-
-def test_the_picture_shows_calls_scenarios_or_the_proof(page: Page, project: Path) -> None:
-    flow = project / "flows" / "dead_end.yaml"
-    scenarios = project / "tests" / "scenarios" / "dead_end.yaml"
-    flow.write_text(DEAD_END, encoding="utf-8")
-    scenarios.parent.mkdir(parents=True, exist_ok=True)
-    scenarios.write_text(SCENARIOS, encoding="utf-8")
-    page.goto("/flows/dead_end")
-    page.get_by_label("Paint it with").select_option("scenarios")
-    page.get_by_role("button", name="Paint", exact=True).click()
-    expect(page.locator("#picture .label.taken")).to_contain_text(["sales", "busy"])
-    expect(page.get_by_text(re.compile(r"\d scenarios? played; \d+ of "))).to_be_visible()
-
-    page.get_by_label("Paint it with").select_option("the proof")
-    page.get_by_role("button", name="Paint", exact=True).click()
-    expect(node(page, "sales")).to_contain_class("marked")
-    expect(page.locator("#picture .marked")).to_have_count(1)
-
+def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     page.goto("/flows/reception")
-    page.get_by_label("Paint it with").select_option("calls")
-    page.get_by_label("Days").select_option("the last 7 days")
+    expect(page.get_by_label("from")).to_be_hidden()
+    page.get_by_label("Paint it with the calls of").select_option("the days")
+    expect(page.get_by_label("from")).to_be_visible()
+    page.get_by_label("Paint it with the calls of").select_option("the last 7 days")
     page.get_by_role("button", name="Paint", exact=True).click()
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
     page.get_by_role("link", name="Show where faults lead").click()
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     assert [] == violations(page)
+    page.get_by_role("link", name="Without calls").click()
+    expect(page.locator("#picture .edge")).not_to_have_count(0)
+    expect(page.locator("#picture .edge.w5")).to_have_count(0)
 
 
 def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
     plain = picture.inner_html()
-    page.get_by_label("Paint it with").select_option("calls")
     page.get_by_role("button", name="Paint", exact=True).click()
 
     expect(page.locator("#painted")).to_contain_text("calls began in reception")
@@ -182,6 +162,6 @@ def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator
 def test_a_paint_that_does_not_arrive_says_so(page: Page, watch: Watch) -> None:
     watch.expected += ["ERR_FAILED", "Failed to fetch"]
     page.route("**/painted?*", lambda route: route.abort())
-    page.goto("/flows/reception?paint=coverage")
+    page.goto("/flows/reception?paint=traffic")
 
     expect(page.locator("#painted")).to_have_text("The picture could not be painted. Load the page again.")
