@@ -6,15 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from app.service.recorded_calls import MASKED, TimelineEntry, action_summary, call_document, entries_of, hook_document
+from app.service.recorded_calls import (
+    MASKED,
+    TimelineEntry,
+    action_summary,
+    call_document,
+    entries_of,
+    hook_document,
+    json_object,
+)
 from app.store import HookRow, Timeline
 
 DOTS: Final = "••••"
 """In place of a sensitive value."""
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
 """Actions by which an error exit still does something for the caller before the call ends."""
-_ASKS: Final = frozenset({"choices", "collect"})
-"""Exits that wait for the caller."""
 
 
 class Said(NamedTuple):
@@ -158,7 +164,7 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
         row.kind == "event-completed"
         and row.leg == call.call.session.leg
         and entry.fields.get("disconnected_by") == "platform"
-        and entered.get("what") in _ASKS
+        and any(wait.get("kind") == "input" for wait in json_object(call.call.session.state).get("waits", ()))
         and not _is_over(call)
     ):
         return Lost("Vonage ended the call while the flow waited for the caller", *_place(entered))

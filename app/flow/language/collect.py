@@ -22,7 +22,7 @@ from app.flow.grammar.reader import HINTS, Reader
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
-from app.flow.language.exits import CONDITION, ReadExit, StepSource
+from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
 from app.flow.language.retry import Retry, input_outcome
 from app.flow.nodes import Node, Text
 from app.flow.runtime import (
@@ -30,7 +30,6 @@ from app.flow.runtime import (
     BY_SPEECH,
     Asked,
     Decision,
-    Exit,
     ExitOutcome,
     Frame,
     Go,
@@ -89,7 +88,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class Collect(FlowModel, Exit):
+class Collect(FlowModel, StepExit):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"

@@ -17,6 +17,7 @@ goes to `too_long`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -115,8 +116,23 @@ class ReadExit(NamedTuple):
     parts: tuple[Part, ...]
 
 
+class StepExit(Exit):
+    """An exit as a step writes it.
+
+    Attributes:
+        on_words: the lines of the `on` next to it, if they have fixed names.
+    """
+
+    on_words: ClassVar[type[FlowModel] | None] = None
+
+    @classmethod
+    @abstractmethod
+    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+        """Read what is written under its word; None after an error."""
+
+
 @dataclass(frozen=True, slots=True)
-class Goto(Exit):
+class Goto(StepExit):
     """`goto`: leads to one target at once."""
 
     word: ClassVar = "goto"
@@ -190,7 +206,7 @@ class Else(FlowModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Branch(Exit):
+class Branch(StepExit):
     """Leads to the first line that holds, else to the last."""
 
     word: ClassVar = "branch"
@@ -311,12 +327,13 @@ class HoldOutcomes(FlowModel):
     """The time in `up_to` has passed."""
 
 
-class Hold(FlowModel, Exit):
+class Hold(FlowModel, StepExit):
     """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
     step_words: ClassVar = ("hold", "on")
+    on_words: ClassVar = HoldOutcomes
     shape: ClassVar[StepShape] = "hold"
     is_early: ClassVar = True
     asks_again: ClassVar = True

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from app.flow.actions.waits import with_input
 from app.flow.grammar.reader import Reader
 from app.flow.language.choice import Choice, Menu, read_menu
-from app.flow.language.exits import ReadExit, StepSource
+from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.language.retry import FAILURES, Retry, input_outcome
 from app.flow.nodes import Map, Node, Place
 from app.flow.phrases import find, fold
@@ -24,7 +24,6 @@ from app.flow.runtime import (
     BY_SPEECH,
     Asked,
     Decision,
-    Exit,
     ExitOutcome,
     Frame,
     Go,
@@ -37,7 +36,7 @@ from app.flow.runtime import (
 
 
 @dataclass(frozen=True, slots=True)
-class Choices(Exit):
+class Choices(StepExit):
     """Waits for an `input`; each choice leads to its target."""
 
     word: ClassVar = "choices"

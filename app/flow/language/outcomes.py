@@ -30,12 +30,11 @@ from app.flow.actions.waits import connect_of, with_dial
 from app.flow.grammar.reader import HINTS, Fields, Reader, meaning_of, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
-from app.flow.language.exits import ReadExit, StepSource
+from app.flow.language.exits import ReadExit, StepExit, StepSource
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import (
     AT_ONCE,
     Decision,
-    Exit,
     Frame,
     Go,
     Jump,
@@ -90,7 +89,7 @@ def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeTarget]:
 
 
 @dataclass(frozen=True, slots=True)
-class On(Exit):
+class On(StepExit):
     """Waits for the events of a connect, or for a checkpoint."""
 
     word: ClassVar = "on"
@@ -194,7 +193,7 @@ class On(Exit):
 
 
 @dataclass(frozen=True, slots=True)
-class RunFlow(Exit):
+class RunFlow(StepExit):
     """Leads into another flow; what that flow returns decides."""
 
     word: ClassVar = "run"

@@ -39,7 +39,7 @@ from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.choice import Choice
 from app.flow.language.defaults import DefaultWords, ErrorLine
-from app.flow.language.exits import Arm, Else, HoldOutcomes
+from app.flow.language.exits import Arm, Else
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, HookDefinition
 from app.flow.language.lookups import LookupDefinition
@@ -127,7 +127,7 @@ def _goto() -> JsonSchema:
 
 def _on() -> JsonSchema:
     """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
-    models = (ErrorLine, HoldOutcomes)
+    models: tuple[type[FlowModel], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     lines |= {word: schema for model in models for word, schema in model.editor_schema()["properties"].items()}
     own = named(ref("goto"), offered="outcomes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from app.flow.grammar.targets import read_sets, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
-from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepSource
+from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
@@ -28,9 +28,7 @@ from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node, Text, walk
 from app.flow.runtime import Assignment, Exit, Target
 
-ExitKind: TypeAlias = type[Choices | Collect | Hold | RunFlow | Branch | Goto | On]
-
-EXITS: Final[tuple[ExitKind, ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
+EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
 
 _EDGE_HIDING_CODES: Final = frozenset(
@@ -163,7 +161,7 @@ def _goes_on(exit_: Exit) -> bool:
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
-def _choose_exit(source: StepSource) -> ExitKind | None:
+def _choose_exit(source: StepSource) -> type[StepExit] | None:
     """The step's exit; E218 for each further one. An `on` with only `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
@@ -181,7 +179,7 @@ def _choose_exit(source: StepSource) -> ExitKind | None:
     return kinds[0] if kinds else None
 
 
-def _check_words(kind: ExitKind | None, source: StepSource) -> None:
+def _check_words(kind: type[StepExit] | None, source: StepSource) -> None:
     """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
     fields, reader = source.fields, source.reader
     if not fields.is_whole and kind is None:
@@ -204,7 +202,7 @@ def _check_words(kind: ExitKind | None, source: StepSource) -> None:
     _check_connect(kind, source)
 
 
-def _check_connect(kind: ExitKind | None, source: StepSource) -> None:
+def _check_connect(kind: type[StepExit] | None, source: StepSource) -> None:
     """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
 
     Behind an `input` it is played when no webhook gets through, so nothing can decide.
@@ -227,7 +225,7 @@ def _has_dial_lines(on: Map, source: StepSource) -> bool:
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
-def _report_undecided(connect: Item, kind: ExitKind | None, source: StepSource) -> None:
+def _report_undecided(connect: Item, kind: type[StepExit] | None, source: StepSource) -> None:
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
         message = "only `on` rings the targets of a list one after another, and this step has none"
