@@ -124,13 +124,6 @@ def test_openapi_document_names_every_route(served: Served) -> None:
     assert FORMATS["routes"] == {path: sorted(methods) for path, methods in paths.items() if path in FORMATS["routes"]}
 
 
-def test_documentation_of_the_api_needs_no_other_host(served: Served) -> None:
-    page = loopback.get(f"{served.server.url}/docs").text
-
-    assert page
-    assert "https://" not in page
-
-
 def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
     assert (served.server.home / "calls.db").stat().st_mode & 0o077 == 0
 

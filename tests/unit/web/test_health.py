@@ -181,14 +181,6 @@ async def test_operation_ids_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-async def test_the_page_of_the_api_needs_nothing_from_the_network() -> None:
-    page = (await client_of(FakeCalls()).get("/docs")).text
-
-    assert "POST /webhooks/input/{wait}" in page
-    assert "<script" not in page
-    assert "//" not in page.partition("<style>")[0] + page.partition("</style>")[2]
-
-
 def test_the_flows_of_these_tests_are_good() -> None:
     assert not project().has_errors
     assert not Path("flows/hello.yaml").exists()
