@@ -198,6 +198,7 @@ class PlayedCall:
         """
         stops_at_wait = stops_at_wait or until_s is None
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
+        self.moment = await self.leg.listen(until=self.leg.at)
         for _ in range(MOST_MOMENTS):
             if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
                 break
@@ -383,6 +384,7 @@ class PlayedCall:
             return HangUpStep() if is_clear else HangUpStep(when=now)
         if is_awaited and not isinstance(step, SilenceStep):
             self._thought_s += moment.at - self._waits_at
+            self._waits_at = moment.at
         if isinstance(step, PressStep | SpeakStep):
             return step.model_copy(update={"at_s": None if is_awaited else now})
         return step

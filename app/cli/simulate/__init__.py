@@ -24,16 +24,16 @@ from app.cli.scenario_files import find_scenarios
 from app.cli.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
-from app.cli.simulate.saving import answers_given, append, check_path
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.report import printable, report
 from app.simulator.parties import Parties
+from app.verify.kept_call import answers_given, check_path, keep
+from app.verify.played_call import PlayedCall
 from app.verify.scenarios.files import project_of, read_files
 from app.verify.scenarios.model import FROM, ScenarioCall
-from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite
+from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite, with_number
 from app.verify.scenarios.server import CallConditions, PlacedCall
-from app.verify.scenarios.values import ScenarioReader
 from app.web.webhook_http import DEADLINE_S
 
 PATIENCE_S: Final = 24 * 3600.0
@@ -110,7 +110,7 @@ Examples:
   ncco simulate --script tests/scenarios/reception.yaml -k "busy sales"
   ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
   ncco simulate --chaos 7                        on an unreliable network
-  printf '2\\nbusy\\n' | ncco simulate --show why        the call of a script, and what decided
+  printf '2\\ndial busy\\n' | ncco simulate --show why        the call of a script, and what decided
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
 In the call, ? lists what can be typed. The call never waits in real time: two hours take as long as you type.
@@ -247,16 +247,17 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
+        """FINE when the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
-        prompt, fitted = Prompt(), self._fitted()
+        prompt, fitted = Prompt(), with_number(self.stage, self.call)
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
         person = Person(self.stage.flows, prompt, self.screen, outside.look_ups if outside is not None else None)
         self._announce(fitted)
-        async with self._placed(fitted, person) as line:
-            talk = TerminalCall(line, prompt, self.screen, stage)
+        async with self._placed(fitted, person) as placed:
+            call = PlayedCall(placed, self.stage.flows)
+            talk = TerminalCall(call, prompt, self.screen, stage)
             talk.save = str(save or "")
             person.show_news = talk.show_news
             try:
@@ -265,19 +266,11 @@ class Simulation:
                 self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
                 return ISSUES
         if talk.save:
-            self._save(Path(talk.save), fitted, talk, person)
-        if talk.result.ended == "failsafe":
+            self._save(Path(talk.save), fitted, call, person)
+        if call.result.ended == "failsafe":
             self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
-        is_faulty = talk.result.ended == "failsafe" or talk.result.broken or any(line.problems)
+        is_faulty = call.result.ended == "failsafe" or call.result.broken or any(placed.problems)
         return ISSUES if is_faulty else FINE
-
-    def _fitted(self) -> ScenarioCall:
-        """The call with its number and flow. Raises CannotRun when no flow takes it."""
-        reader = ScenarioReader()
-        fitted = self.stage.fit_call(self.call, reader)
-        for issue in reader.issues:
-            raise CannotRun(issue.message, issue.cure)
-        return fitted
 
     def _announce(self, call: ScenarioCall) -> None:
         """Say who calls whom, and when."""
@@ -304,18 +297,12 @@ class Simulation:
             call, self.met, look_ups=person.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S
         )
 
-    def _save(self, path: Path, fitted: ScenarioCall, talk: TerminalCall, person: Person) -> None:
-        """Write the call as a scenario. Raises CannotRun."""
+    def _save(self, path: Path, fitted: ScenarioCall, played: PlayedCall, person: Person) -> None:
+        """Write the call as a scenario. Raises CannotKeep."""
         check_path(path)
-        name = append(
-            path,
-            fitted if self.source is not None and not (self.call.flow or self.call.to) else self.call,
-            talk.recorder.script,
-            env=self.env,
-            given=answers_given(person.answers, person.definitions),
-            ended=talk.result.ended,
-            hooks=talk.result.hooks,
-        )
+        is_named = self.source is None or self.call.flow or self.call.to
+        given = answers_given(person.answers, person.definitions)
+        name = keep(path, self.call if is_named else fitted, played, given, env=self.env)
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:

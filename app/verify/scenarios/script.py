@@ -521,6 +521,7 @@ def step_of_line(line: str) -> ScriptStep:
 
     Raises NotAStep.
     """
+    line = line.removeprefix("- ")
     found = _TYPED.fullmatch(line)
     if found is None or found["word"] not in STEPS:
         return _only_step(*read_yaml("", line))
@@ -528,7 +529,7 @@ def step_of_line(line: str) -> ScriptStep:
     return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
 
 
-_TYPED: Final = re.compile(r"(?:- +)?(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
+_TYPED: Final = re.compile(r"(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
 
 
 def _typed_value(text: str) -> tuple[Node | None, list[FlowIssue]]:

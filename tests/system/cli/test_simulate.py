@@ -26,7 +26,7 @@ def lines(output: str) -> list[str]:
 
 
 def test_a_call_is_heard_line_by_line() -> None:
-    done = call(typed="1\nanswers 20s\n")
+    done = call(typed="1\ndial {talks: 20s}\n")
 
     assert 0 == done.exit_code, done.output
     assert [
@@ -46,10 +46,13 @@ def test_the_first_line_tells_who_calls_whom_and_when() -> None:
 
 
 def test_speech_may_be_unsure() -> None:
-    assert '    3.6 s  says      "sales"' in call(typed="say sales\n").output
-    assert '    3.6 s  says      "I want to buy"' in call(typed="I want to buy\n").output
-    assert "I did not hear you." in call(typed="say sales ~0.1\n").output
-    assert "Connecting you." in call(typed="say sails ~0.6 | sales ~0.55\n").output
+    assert '    3.6 s  says      "sales"' in call(typed="speak sales\n").output
+    assert '    3.6 s  says      "I want to buy"' in call(typed="speak: I want to buy\n").output
+    assert "I did not hear you." in call(typed="speak {text: sales, confidence: 0.1}\n").output
+    assert (
+        "Connecting you."
+        in call(typed="speak {text: sails, confidence: 0.6, alternatives: [{text: sales, confidence: 0.55}]}\n").output
+    )
 
 
 def test_enter_is_silence_then_a_message() -> None:
@@ -62,13 +65,13 @@ def test_enter_is_silence_then_a_message() -> None:
 
 
 def test_a_message_is_ended_by_a_key() -> None:
-    done = call(typed="1\nbusy\nrecord 12 #\n")
+    done = call(typed="1\ndial busy\nrecord {seconds: 12, key: '#'}\n")
 
     assert "says      something, for 12 s" in done.output
     assert "presses   #" in done.output
 
 
-@pytest.mark.parametrize("said", ["hangup", "hang up", "quit", "q"])
+@pytest.mark.parametrize("said", ["hangup", "quit", "- hangup"])
 def test_the_caller_hangs_up(said: str) -> None:
     done = call(typed=f"{said}\n1\n")
 
@@ -79,10 +82,10 @@ def test_the_caller_hangs_up(said: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("1\nwait 6\nbusy\n", '   10.4 s  hears     "Leave a message."'),
+        ("1\nwait 6\ndial busy\n", '   10.4 s  hears     "Leave a message."'),
         ("1\nwait 90\n\n", 'hears     "Leave a message."'),
-        ("1\n5\nwait 2; 7; busy\n", "    6.4 s  presses   7"),
-        ("1\nsay hello\nanswers\n", "joined by 447700900111"),
+        ("1\n5\nwait 2; 7; dial busy\n", "    6.4 s  presses   7"),
+        ("1\nspeak hello\ndial\n", "joined by 447700900111"),
     ],
 )
 def test_the_caller_may_act_while_somebody_is_dialled(typed: str, told: str, tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_the_caller_may_act_while_somebody_is_dialled(typed: str, told: str, tmp
 
 
 def test_a_first_line_that_waits_counts_from_the_answer() -> None:
-    done = call("--save", "calls.yaml", typed="wait 1; 1\nbusy\nrecord 5 #\n")
+    done = call("--save", "calls.yaml", typed="wait 1; 1\ndial busy\nrecord {key: '#'}\n")
 
     assert "    1.0 s  presses   1" in done.output
     assert 0 == ncco("test", "calls.yaml").exit_code
@@ -164,45 +167,41 @@ def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: 
 
 
 def test_enter_goes_on_after_a_wait() -> None:
-    done = call(typed="1; wait 0.3\n\nbusy\n")
+    done = call(typed="1; wait 0.3\n\ndial busy\n")
 
-    assert "[press or say something to interrupt; Enter: listen on; ?: help]" in done.output
-    assert "Leave a message." in done.output
-
-
-def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
-    done = call(typed="15\nbusy\n")
-
-    assert "the input had ended after 1; the other keys were not pressed" in done.output
+    assert "[press or speak to interrupt; Enter: listen on; ?: help]" in done.output
     assert "Leave a message." in done.output
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("frobnicate now\n", "says      "),
-        ("sya order\n", 'there is no command "sya order"; did you mean `say`?'),
-        ("rceord 5\n", 'there is no command "rceord 5"; did you mean `record`?'),
-        ('"sya order"\n', 'says      "sya order"'),
-        ("wiat 5\n", 'there is no command "wiat 5"; did you mean `wait`? To say it, type: say wiat 5'),
-        ("press x\n", "write the keys to press"),
-        ("say\n", "write what is said"),
-        ("wait\n", "write how long to wait, at most an hour"),
-        ("wait 2h\n", "write how long to wait, at most an hour"),
+        (
+            "frobnicate now\n",
+            'there is no step or command "frobnicate now"; ? lists what there is. To say it, type: speak ',
+        ),
+        ("speka order\n", 'there is no step or command "speka order"; did you mean `speak`?'),
+        ("wiat 5\n", 'there is no step or command "wiat 5"; did you mean `wait`? To say it, type: speak wiat 5'),
+        ("press x\n", '`press` cannot be "x"; write keys: digits, * and #'),
+        ("speak\n", "`speak` has no value"),
+        ("speak {text: sales, confidence: 7}\n", '`confidence` cannot be "7"; write a number from 0 to 1'),
+        ("wait\n", "`wait` has no value"),
+        ("wait 2h\n", "an hour is the most that a caller waits at once"),
         ("record\n", "nothing is recorded now"),
-        ("record x\n", "write how long the caller speaks"),
+        ("record x\n", '`seconds` cannot be "x"; write seconds, such as 12s or 12'),
         ("save\n", "write a file, such as"),
         ("save calls.txt\n", "calls.txt is not the name of a scenario file"),
-        ("silence please\n", "`silence` takes no argument"),
-        ("1\nsilence\n", "the server does not listen now; `wait 5` lets time pass"),
-        ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
-        ("1\nbusy\nsilence; silence\n", "Goodbye"),
-        ("busy\n", "no phone is ringing; to say it, type: say busy"),
-        ("1\nbusy\nno answer\n", "no phone is ringing; to say it, type: say no answer"),
-        ("say sales ~7\n", "how sure the recogniser is goes from 0 to 1, such as ~0.4, not sales ~7"),
+        ("silence please\n", "this step takes no value"),
+        ("why not\n", "`why` takes no argument"),
+        ("1\nsilence\n", "nobody waits for the caller now; let time pass"),
+        ("1\ndial {outcome: busy, loudly: yes}\n", '`dial` has no "loudly"'),
+        ("1\ndial {to: 447700900999, outcome: busy}\n", "447700900111 is dialled, and not 447700900999"),
+        ("1\ndial busy\nsilence; silence\n", "Goodbye"),
+        ("dial busy\n", "no phone is ringing now"),
+        ("{press: 1, at: 1}\n", "1 s have passed already: it is 3.6 s since the answer"),
+        ("hear Hello\n", "this says what a scenario expects; nobody does it"),
         ("hangup; 1; 2\n", "the call is over, so this was not done: 2"),
-        ("1\nfrobnicate\n", 'there is no command "frobnicate"; ? lists them.'),
-        ("wait 1; silence; wait 1; silence; 1; busy\n", "the server does not listen now; `wait 5` lets time pass"),
+        ("wait 1; silence; wait 1; silence; 1; dial busy\n", "nobody waits for the caller now; let time pass"),
     ],
 )
 def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
@@ -210,6 +209,32 @@ def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
 
     assert 0 == done.exit_code, done.output
     assert told in done.output
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("say sales", "speak sales"),
+        ("say sales ~0.4 | sails", "speak {text: sales, confidence: 0.4}"),
+        ("busy", "dial busy"),
+        ("answers", "dial completed"),
+        ("No answer", "dial timeout"),
+        ("answers 90s, caller hangs up", "dial {outcome: completed, ..}"),
+        ("record 12 #", 'record {seconds: 12, key: "#"}'),
+        ("hang up", "hangup"),
+        ("q", "quit"),
+    ],
+)
+def test_a_former_word_is_answered_with_the_word_of_scenarios(former: str, now: str) -> None:
+    assert f"write `{now}`" in call(typed=f"{former}\n").output
+
+
+def test_a_fault_is_a_step_that_the_saved_call_has_too() -> None:
+    done = call("--save", "calls.yaml", typed="fault lost; 1\ndial busy\nhangup\n")
+
+    assert {"fault": "lost"} in saved(Path("calls.yaml"))["script"]
+    assert 0 == done.exit_code, done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
 
 
 def test_help_lists_what_can_be_typed() -> None:
@@ -372,9 +397,9 @@ steps:
 
 def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SPEECH)
-    done = call(typed='1\n"busy lines"\n')
+    done = call(typed="1\nspeak: busy lines\n")
 
-    assert "[say something; Enter: silence; ?: help]" in done.output
+    assert "[speak something; Enter: silence; ?: help]" in done.output
     assert "keys are not accepted here; say something" in done.output
     assert 'says      "busy lines"' in done.output
     assert '"Thank you."' in done.output
@@ -389,16 +414,16 @@ def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("words", "typed", "heard"),
     [
-        (["reception"], "2\nno answer\nrecord 8 #\n", "Thank you for your message. Goodbye."),
+        (["reception"], "2\ndial timeout\nrecord {seconds: 8, key: '#'}\n", "Thank you for your message. Goodbye."),
         (["pin"], "2580\n", "Your balance is twelve pounds fifty."),
-        (["findme"], "busy\nno answer\nanswers\n", "joined by sip:desk@pbx.example.com"),
+        (["findme"], "dial busy\ndial timeout\ndial completed\n", "joined by sip:desk@pbx.example.com"),
         (["conference"], "wait 10m\nhangup\n", "Welcome to the weekly meeting."),
-        (["examples/acme"], "2\nanswers\n", "Connecting you to support."),
-        (["examples/findme"], "answers presses 1\n", "joined by 447700900901"),
-        (["examples/languages"], "2\n0\nbusy\n", "Ich verbinde Sie."),
+        (["examples/acme"], "2\ndial\n", "Connecting you to support."),
+        (["examples/findme"], "dial {presses: 1}\n", "joined by 447700900901"),
+        (["examples/languages"], "2\n0\ndial busy\n", "Ich verbinde Sie."),
         (["examples/queue"], "hangup\n", "hangs up"),
         (["examples/survey"], "\n\n\n\n", "hears"),
-        (["examples/voicemail"], "1\nbusy\n\n", "Please leave a message for the survey team"),
+        (["examples/voicemail"], "1\ndial busy\n\n", "Please leave a message for the survey team"),
     ],
 )
 def test_calls_to_the_samples_and_examples(
@@ -418,14 +443,14 @@ def test_calls_to_the_samples_and_examples(
 
 def test_what_a_dialled_party_hears_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    done = call("examples/findme", typed="answers presses 1\n")
+    done = call("examples/findme", typed="dial {presses: 1}\n")
 
     assert "(the called party)" in done.output
 
 
 def test_live_asks_and_tells_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOW_CRM_URL", "http://127.0.0.1:1")
-    done = call("--live", typed="1\nbusy\n")
+    done = call("--live", typed="1\ndial busy\n")
 
     assert "live: lookups are asked, and hooks are sent" in done.output
     assert "lookup customer asks GET http://127.0.0.1:1/callers/447700900123" in done.output
@@ -455,7 +480,7 @@ def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_input_that_is_no_utf_8_is_no_fault() -> None:
-    done = ncco("simulate", *AT, stdin=b"say \xff\xfe\nhangup\n")
+    done = ncco("simulate", *AT, stdin=b"speak \xff\xfe\nhangup\n")
 
     assert 0 == done.exit_code
     assert "says      " in done.output
@@ -466,13 +491,13 @@ def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
     more = "      desk: {speech: Jürgen's desk, goto: end}\n    min_confidence:"
     flow.write_text(SHOP.replace("[sales, buy]", "[销售, buy]").replace("    min_confidence:", more), "utf-8")
 
-    assert "or say 销售 or Jürgen's desk; Enter" in call(flow).output
+    assert "or speak 销售 or Jürgen's desk; Enter" in call(flow).output
 
 
 @pytest.mark.parametrize(
     ("expected", "option"),
     [
-        ("machine; Enter", ""),
+        ("machine; Enter: dial completed", ""),
         ("machine, human; Enter", "machineDetection: continue"),
         ("machine, human, beep; Enter", "advancedMachineDetection: {behavior: continue}"),
     ],

@@ -43,8 +43,8 @@ def test_a_script_that_differs_ends_with_1(tmp_path: Path) -> None:
 def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     saved = Path("tests/scenarios/calls.yaml")
-    first = call("--save", saved, typed="1\nbusy\n\n")
-    second = call("shop", "--env", "CRM_URL=https://crm.example.com", typed=f"save {saved}\n1\nbusy\n\n")
+    first = call("--save", saved, typed="1\ndial busy\n\n")
+    second = call("shop", "--env", "CRM_URL=https://crm.example.com", typed=f"save {saved}\n1\ndial busy\n\n")
     tested = ncco("test")
 
     assert 'written to tests/scenarios/calls.yaml as "a caller presses 1, dials 4477009' in first.output

@@ -125,17 +125,17 @@ def test_colours_unless_nobody_wants_them(folder: Path) -> None:
 
 def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal = called(folder)
-    terminal.child.send("say sa\t")
+    terminal.child.send("speak sa\t")
     terminal.sees("les")  # what is completed comes a moment after the key
     terminal.types("")
     terminal.sees('says      "sales"')
     terminal.sees("is dialled")
     terminal.child.send(ARROW_UP)
-    terminal.sees("say sales")
+    terminal.sees("speak sales")
     terminal.child.sendcontrol("u")
     terminal.types("why")
     terminal.sees("a phrase of choice")
-    terminal.types("busy")
+    terminal.types("dial busy")
     terminal.sees("you are recorded")
     terminal.types("quit")
 

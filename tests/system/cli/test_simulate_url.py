@@ -37,7 +37,7 @@ def test_a_call_to_a_server_that_somebody_else_wrote(address: str) -> None:
     done = call(f"{address}/answer", "--event-url", f"{address}/event", typed="1\n")
 
     assert 0 == done.exit_code, done.output
-    assert "[press a key, or say something; Enter: silence; ?: help]" in done.output
+    assert "[press a key, or speak something; Enter: silence; ?: help]" in done.output
     assert '"There is no news."' in done.output
 
 
@@ -98,7 +98,7 @@ def test_bad_luck_is_told(address: str) -> None:
 
 def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
     saved = tmp_path / "kept" / "calls.yaml"
-    done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; say the weather\n")
+    done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; speak the weather\n")
     again = ncco("simulate", f"{address}/answer", "--script", saved)
 
     assert f"ncco test {saved} --url {address}/answer" in done.output
@@ -139,7 +139,7 @@ def quiet_server() -> FastAPI:
 
 def test_a_reply_that_changes_nothing_is_told() -> None:
     with served(quiet_server()) as address:
-        done = call(f"{address}/answer", typed="12#\nsay nothing\nwhy\nwebhook\nhangup\n")
+        done = call(f"{address}/answer", typed="12#\nspeak nothing\nwhy\nwebhook\nhangup\n")
 
     assert 0 == done.exit_code, done.output
     assert "[press 1 to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
@@ -279,7 +279,12 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
         ("nofrom", "", "a phone is dialled `from` a number, so 447700900111 is not reached", 1),
         ("transfer", "", "the platform reports an error: Conversation CON-1 not found", 1),
         ("unknown", "", "answer webhook: N910 /0/voiceName: voiceName is from older documentation.", 0),
-        ("socket", "disconnected\n", "[wss://bot.example.com/socket is dialled: answers, disconnected, ", 0),
+        (
+            "socket",
+            "dial disconnected\n",
+            "[wss://bot.example.com/socket is dialled: dial completed, disconnected, ",
+            0,
+        ),
         ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
     ],
 )
