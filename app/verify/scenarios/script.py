@@ -18,6 +18,7 @@ from app.flow.source import read_yaml
 from app.simulator.durations import plain
 from app.simulator.parties import Behaviour, Outcome, Words
 from app.suggest import nearest
+from app.value_types import Number
 from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
@@ -175,7 +176,7 @@ class Alternative(ScenarioModel):
     short: ClassVar = "text"
 
     text: str
-    confidence: Annotated[float, Field(ge=0, le=1)] = SURE
+    confidence: Annotated[float, Number(0, 1)] = SURE
 
 
 def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | None:
@@ -189,7 +190,7 @@ class SpokenInput(ScenarioModel):
     short: ClassVar = "text"
 
     text: str = ""
-    confidence: Annotated[float, Field(ge=0, le=1)] = SURE
+    confidence: Annotated[float, Number(0, 1)] = SURE
     alternatives: Annotated[tuple[Alternative, ...], listed(_read_alternative, Alternative.editor_schema())] = ()
     error: str = ""
 
