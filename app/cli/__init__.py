@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -33,6 +30,7 @@ COMMANDS: Final = {
     "lsp": "Run the language server for an editor, on standard input and output.",
     "hours": "List opening hours, and whether they are open now.",
     "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",
+    "release": "Confirm that flows take away what callers can reach.",
     "forget": "Permanently delete every call of a phone number.",
     "backup": "Write the calls, their key and the recordings into one file, while servers run.",
     "restore": "Put a backup in the place of the database.",
@@ -47,14 +45,6 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
         return list(COMMANDS)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` name. A reload right after the start does not end a server that is being imported."""
-        if args[:1] == ["serve"]:
-            ctx.with_resource(_hangups_waiting())
-        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
@@ -71,21 +61,6 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, which returns its exit code, and end with that code."""
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
-
-
-@contextmanager
-def _hangups_waiting() -> Iterator[None]:
-    """Let SIGHUP wait until the server, or each of its workers, can handle it: it ends a process that cannot yet."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no such signal
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        yield
-    finally:
-        if signal.SIGHUP in signal.sigpending():
-            signal.sigwait({signal.SIGHUP})
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @click.group(

@@ -40,7 +40,6 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The counters that are kept, and by which of their labels; those with other labels are added up."""
 _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "ncco_secrets_refused": (),
     "ncco_hooks": ("state",),
     "ncco_recordings": ("state",),
     "ncco_last_backup_timestamp_seconds": (),

@@ -41,7 +41,6 @@ LOOKUPS: Final = "how-to/crm"
 MONITOR: Final = "how-to/monitor"
 RECORDINGS: Final = "how-to/recordings"
 REVISIONS: Final = "explanation/revisions"
-SECRETS: Final = "how-to/secrets"
 SECURITY: Final = "security"
 _SIGNATURE_CURE: Final = (
     "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
@@ -213,10 +212,6 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
     if lost := sum_of(gauges, "ncco_recordings", "lost"):
         text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were looked for."
         yield HealthProblem("error", text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
-    if gauges.get(("ncco_secrets_refused",)):
-        text = "Changed secrets cannot be used; the previous ones stay in use."
-        cure = "The log says which and why; `ncco doctor` checks them."
-        yield HealthProblem("warning", text, cure, SECRETS)
     if backup is not None and now - backup > OLD_BACKUP:
         text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
         cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."

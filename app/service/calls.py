@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, Final
 
 from app.errors import StoreUnavailable, UnknownWait
@@ -16,8 +15,6 @@ from app.service.library import Library
 from app.service.turns import AnswerLookups, Policy, Turns, no_lookups
 from app.store import HookRow, Store
 
-KEYS_KEPT: Final = 8
-"""How many keys verify callback URLs: the current ones and earlier ones."""
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
@@ -49,12 +46,6 @@ class CallService:
         self.library = library
         self.turns = Turns(store, library, policy, look_ups, hooks_written)
         self.failsafe = self.turns.failsafe
-
-    def take_keys(self, keys: tuple[bytes, ...]) -> None:
-        """Sign callback URLs with the first of `keys` from now on; tokens signed with earlier keys stay valid."""
-        policy = self.turns.policy
-        known = tuple(dict.fromkeys((*keys, *policy.keys)))
-        self.turns.policy = replace(policy, keys=known[:KEYS_KEPT])
 
     async def check(self) -> None:
         """Raise StoreUnavailable when nothing can be written."""

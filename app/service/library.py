@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import orjson
 
-from app.errors import StoreError
+from app.errors import StoreError, StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
@@ -25,7 +26,7 @@ OPEN_CALLS: Final = 1000
 """How many open calls, the newest first, have their revisions loaded at the start."""
 RELEASED: Final = "released"
 """The key of the released project among the revisions; those of flows are 64 hex digits."""
-CURE: Final = "put it back, or send SIGHUP to the server to confirm the removal"
+CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
 _EMPTY = Project({}, (), {})
@@ -98,6 +99,8 @@ class Library:
                 in_use = await self._released(project)
             if not project.has_errors and not confirms_removals:
                 self.removed = removals(in_use, project)
+                if self.removed and await self._is_released(project):
+                    self.removed = ()
             if project.has_errors or self.removed:
                 self.rejected += 1
                 if self.loaded_at is None and in_use.flows:
@@ -109,6 +112,17 @@ class Library:
             self._swap(project, now)
             self.is_stale = False
             return project
+
+    async def is_confirmed(self) -> bool:
+        """Whether removals that were refused have been confirmed since. False while the store is unavailable."""
+        with suppress(StoreUnavailable):
+            return bool(self.removed) and await self._is_released(self.last)
+        return False
+
+    async def _is_released(self, project: Project) -> bool:
+        """Whether `project` is the released one, which any server or `ncco release` has made it."""
+        row = await self._store.revision(RELEASED)
+        return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def _preload(self) -> None:
         """Load the older revisions of open calls after a start, so that no caller waits for that."""

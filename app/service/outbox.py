@@ -93,10 +93,6 @@ class Poster:
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
         self.client = client
         self._try_s = try_s
-        self.take_secrets(secrets)
-
-    def take_secrets(self, secrets: Iterable[str]) -> None:
-        """Sign with these secrets from now on."""
         self._keys = tuple(Webhook(secret) for secret in secrets)
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:

@@ -425,21 +425,6 @@ class Settings(BaseSettings):
         """The files that hold secrets."""
         return self._secret_files
 
-    def with_current_secrets(self) -> Settings:
-        """These settings with the secrets read again from the environment, `.env` and files.
-
-        Raises SettingsError: one of them cannot be used, or webhooks would no longer be checked.
-        """
-        if self._read_again is None:
-            return self
-        fresh = self._read_again()
-        if self.is_signed and not fresh.is_signed:
-            cure = "Write the new secret; a running server does not stop checking signatures."
-            raise SettingsError("VONAGE_SIGNATURE_SECRET", "is gone", cure)
-        changed = self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
-        changed.add_warnings(fresh.warnings)
-        return changed
-
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but probably not intended: one sentence each."""

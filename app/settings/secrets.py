@@ -31,8 +31,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
     for variable, field in variables.items():
         name = written.get(f"{variable}{FILE_SUFFIX}", "")
         if name and written.get(variable):
-            cure = f"Remove one of them; {variable}{FILE_SUFFIX} can be changed while the server runs."
-            raise SettingsError(f"{variable}{FILE_SUFFIX}", f"is set, and so is {variable}", cure)
+            raise SettingsError(f"{variable}{FILE_SUFFIX}", f"is set, and so is {variable}", "Remove one of them.")
         if name:
             found[field] = Path(name).expanduser()
     return found

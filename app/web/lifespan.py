@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -11,11 +10,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from app.settings import Settings
 from app.web.health import Readiness
 from app.web.own_service import OwnService
 from app.web.recordings import watch_files
-from app.web.signals import draining_on_sigterm, rotating_secrets
+from app.web.signals import draining_on_sigterm
 from app.web.tasks import after, count_calls, delete_old_calls, opened_store, remove_old_recordings, running
 from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
@@ -61,31 +59,9 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await enter(running(after(opened, partial(delete_old_calls, settings.retention_days, service, log, clock))))
             if settings.reload:
                 await enter(running(after(opened, partial(watch_flows, reader))))
-            confirmed = asyncio.Event()
-            await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
-            use_secrets = partial(_use_secrets, config, own)
-            await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             yield
 
     return lifespan
-
-
-def _use_secrets(config: WebhookConfig, own: OwnService, fresh: Settings) -> None:
-    """Use new secrets everywhere, or nowhere if one of them is wrong. Raises SettingsError."""
-    verifier, keys, hook_secrets = fresh.verifier(), fresh.keys(), fresh.hook_secrets
-    config.verifier = verifier
-    config.calls.take_keys(keys)
-    own.poster.take_secrets(hook_secrets)
-    own.mailer.server = fresh.mail_server
-
-
-async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, reads: bool) -> None:
-    """Accept removals whenever they are confirmed. Without `reads`, only those that were refused at the start."""
-    while True:
-        await confirmed.wait()
-        confirmed.clear()
-        if reads or reader.library.removed:
-            await reader.read(confirms_removals=True)

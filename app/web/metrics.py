@@ -56,7 +56,6 @@ class Metrics:
 
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.
-        are_secrets_refused: 1 while changed secrets cannot be used, and the previous ones stay in use.
         open_calls: how many there are.
         last_backup: when it was made, in seconds since 1970.
         hook_tries: by outcome: `sent`, `failed` (it is tried again) or `parked`.
@@ -84,7 +83,6 @@ class Metrics:
         self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
         self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk are refused")
         self._removals = state("ncco_removals_refused", "Numbers, flows and defaults gone from disk and still in use")
-        self.are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
         self.open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0: never")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])

@@ -118,6 +118,8 @@ def serve(
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     _raise_file_limit()
+    if hasattr(signal, "SIGHUP"):  # the end of a terminal, or the reload of an earlier version's unit, ends no call
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
         settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
@@ -246,7 +248,7 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 class Supervisor(Multiprocess):
     """uvicorn's supervisor, with these differences.
 
-    SIGHUP goes to the workers. Nothing is accepted while they finish: the supervisor closes its copy of the socket,
+    Nothing is accepted while they finish: the supervisor closes its copy of the socket,
     since nothing would serve a connection that arrives there. The workers go on listening until they close the port
     themselves; SIGINT or a second signal ends their drain time at once. A signal is handled while a worker that hangs
     is asked for a sign of life, and one that dies then is noticed at once. A worker that hangs at the end is killed,
@@ -294,7 +296,7 @@ class Supervisor(Multiprocess):
                 if process.parent_conn.poll(POLL_S):
                     process.parent_conn.recv()
                     return True
-                if self.signal_queue or _is_hanging_up():
+                if self.signal_queue:
                     return True
         process.kill()
         return False
@@ -303,17 +305,6 @@ class Supervisor(Multiprocess):
         """Leave each worker's end of its pipe to the worker alone, so that the pipe ends with it."""
         for process in self.processes:
             process.child_conn.close()
-
-    def handle_signals(self) -> None:
-        """Handle what has arrived. SIGHUP stays blocked here, so that workers begin with it blocked."""
-        if _is_hanging_up():
-            signal.sigwait({signal.SIGHUP})
-            self.handle_hup()
-        super().handle_signals()
-
-    def handle_hup(self) -> None:
-        """Let all workers read their secrets again; they go on serving."""
-        self._signal_workers(signal.SIGHUP)
 
     def handle_term(self) -> None:
         """Stop; at once when this is the second signal."""
@@ -354,17 +345,10 @@ class Supervisor(Multiprocess):
                     os.kill(process.pid, number)
 
 
-def _is_hanging_up() -> bool:
-    """Whether a SIGHUP waits."""
-    return hasattr(signal, "sigpending") and signal.SIGHUP in signal.sigpending()
-
-
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
-    """The application of a worker, with its log and the present secrets. The worker ends when its supervisor does."""
+    """The application of a worker, with its log. The worker ends when its supervisor does."""
     configure_log(settings)
     end_with_parent(signal.SIGINT)
-    with suppress(SettingsError):  # the other workers have logged it; the previous secrets stay in use
-        settings = settings.with_current_secrets()
     return create_app(settings, dev=dev, server_id=server_id)
 
 

@@ -1,20 +1,16 @@
-"""What the server does on signals: it drains on SIGTERM, and reads its secrets again on SIGHUP."""
+"""What the server does on SIGTERM: it drains."""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from structlog.typing import FilteringBoundLogger
 
-from app.settings import Settings
 from app.web.health import Readiness
-from app.web.metrics import Metrics
-from app.web.tasks import running
-from app.web.watcher import SECRETS_POLL_S, SecretsReader, UseSecrets
 
 
 @asynccontextmanager
@@ -60,36 +56,3 @@ async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: Filteri
         if timer is not None:
             timer.cancel()
         restore()
-
-
-@asynccontextmanager
-async def rotating_secrets(
-    settings: Settings,
-    use: UseSecrets,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-    *,
-    on_hangup: Callable[[], None] = lambda: None,
-    poll_s: float = SECRETS_POLL_S,
-) -> AsyncIterator[None]:
-    """Reload secrets while the application runs, when their files change or on SIGHUP, which also calls `on_hangup`."""
-    asked = asyncio.Event()
-
-    def hang_up() -> None:
-        asked.set()
-        on_hangup()
-
-    loop = asyncio.get_running_loop()
-    rotation = SecretsReader(settings, use, metrics, log)
-    blocked: set[int] = set()
-    async with running(rotation.run(asked, poll_s)):
-        with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
-            loop.add_signal_handler(signal.SIGHUP, hang_up)
-            blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one may wait since the start
-        try:
-            yield
-        finally:
-            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
-                signal.pthread_sigmask(signal.SIG_BLOCK, blocked & {signal.SIGHUP})
-            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
-                loop.remove_signal_handler(signal.SIGHUP)

@@ -1,20 +1,17 @@
-"""Reads what changes while the server runs: flows and secrets, when a file of them is written or on SIGHUP."""
+"""Reads the flows again when a file of them is written, or when a removal is confirmed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from app.errors import AppError, SettingsError
+from app.errors import AppError
 from app.flow.files import Stamps, stamps
 from app.service.library import CURE, Library
-from app.settings import Settings
-from app.settings.fields import SECRETS, variable
 from app.web.metrics import Metrics
 
 FLOWS_POLL_S: Final = 0.5
@@ -121,12 +118,15 @@ class FlowReader:
 
 
 async def watch_flows(reader: FlowReader) -> None:
-    """Read the flows whenever their files change, or while the store has not kept them. Ends when it is cancelled."""
+    """Read the flows whenever their files change or a removal is confirmed, or while the store has not kept them.
+
+    Ends when it is cancelled.
+    """
     while True:
         await asyncio.sleep(FLOWS_POLL_S)
         if await reader.has_changed():
             await _settled(reader)
-        elif not reader.library.is_stale:
+        elif not (reader.library.is_stale or await reader.library.is_confirmed()):
             continue
         await reader.read(removal_wait_s=REMOVAL_WAIT_S)
 
@@ -140,74 +140,3 @@ async def _settled(reader: FlowReader) -> None:
         if now == before:
             return
         before = now
-
-
-SECRETS_POLL_S: Final = 1.0
-"""How often the files are compared."""
-
-UseSecrets = Callable[[Settings], None]
-"""Uses the secrets of these settings from now on. If it raises SettingsError, nothing has changed."""
-
-
-class SecretsReader:
-    """Reads the secrets again, and puts them in use.
-
-    Args:
-        settings: the settings with the secrets in use.
-        use: puts changed secrets in use.
-        metrics: shows whether changed secrets cannot be used.
-        log: gets one line for each read.
-    """
-
-    def __init__(self, settings: Settings, use: UseSecrets, metrics: Metrics, log: FilteringBoundLogger) -> None:
-        self._settings = settings
-        self._use = use
-        self._metrics = metrics
-        self._log = log
-        self._seen = self._files()
-
-    async def run(self, asked: asyncio.Event, poll_s: float = SECRETS_POLL_S) -> None:
-        """Read the secrets whenever `asked` is set, or one of their files has changed."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(poll_s):
-                    await asked.wait()
-            now = self._files()
-            if asked.is_set() or now != self._seen:
-                asked.clear()
-                self._seen = now
-                self._read()
-
-    def _read(self) -> None:
-        """Read the secrets again. What cannot be read or used changes nothing, and is logged."""
-        before, log = self._settings, self._log
-        try:
-            fresh = before.with_current_secrets()
-            changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(before, name)]
-            if changed:
-                self._use(fresh)
-        except SettingsError as error:
-            self._metrics.are_secrets_refused.set(1)
-            log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
-            return
-        except OSError as error:  # no file can be opened at this moment
-            log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
-            return
-        self._metrics.are_secrets_refused.set(0)
-        self._settings = fresh
-        log.info("secrets changed" if changed else "secrets are the same", settings=changed)
-        for text in fresh.warnings:
-            if text not in before.warnings:
-                log.warning("doubtful setting", problem=text)
-
-    def _files(self) -> list[tuple[int, int, int, int] | None]:
-        return [_identity(file) for file in self._settings.secret_files]
-
-
-def _identity(file: Path) -> tuple[int, int, int, int] | None:
-    """What distinguishes a file from the one before; None when there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

@@ -172,7 +172,6 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         'ncco_hooks{state="parked"}': 1,
         'ncco_recordings{state="failed"}': 2,
         'ncco_recordings{state="lost"}': 3,
-        "ncco_secrets_refused": 1,
         "ncco_last_backup_timestamp_seconds": old,
     }
     console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
@@ -184,7 +183,6 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         "2 recordings could not be fetched from Vonage.",
         "The audio of 3 recordings is lost. Only the newest 100 were looked for.",
         "<code>ncco recordings retry --lost</code> then fetches",
-        "Changed secrets cannot be used",
         "The last backup is 50 hours old.",
         "<code>ncco hooks</code> says why",
     ):

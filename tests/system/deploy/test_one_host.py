@@ -78,7 +78,6 @@ def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database()
 def test_the_unit_gives_the_server_the_time_that_it_takes_to_end_and_starts_it_for_ever() -> None:
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= int(said("TimeoutStopSec").removesuffix("s"))
     assert ("always", "0", "mixed") == tuple(map(said, ("Restart", "StartLimitIntervalSec", "KillMode")))
-    assert "/bin/kill -HUP $MAINPID" == said("ExecReload")
 
 
 def test_the_proxy_waits_longer_than_the_server_and_less_long_than_vonage() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import yaml
 
 from app.settings.secrets import FILE_SUFFIX
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, running_server
+from tests.system.cli.running import running_server
 from tests.system.repository.dockerfile import is_sent
 from tests.system.repository.tracked import ROOT
 from tests.system.security.signing import status
@@ -86,17 +85,16 @@ def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
     environment = merged("ncco")["environment"]
     files = {key: value.replace(MOUNT, str(secrets)) for key, value in environment.items() if key.endswith(FILE_SUFFIX)}
     changing = re.findall(r"```sh\n( +cd secrets\n.*?)```", PAGE, re.S)[0].replace("the new one", NEW)
-    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
-        before = (status(server, OLD), status(server, NEW))
-        subprocess.run(["sh", "-euc", changing], cwd=tmp_path, check=True)
-        server.process.send_signal(signal.SIGHUP)
-        is_taken = happens(lambda: status(server, NEW) == 200)
-        both = (status(server, OLD), status(server, NEW))
-        (secrets / "signature_secret_previous").unlink()
-        is_gone = happens(lambda: status(server, OLD) == 401)
-        after = (status(server, OLD), status(server, NEW))
+
+    def accepted() -> tuple[int, int]:
+        """The status of a webhook with the old secret, and of one with the new, after a restart."""
+        with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
+            return status(server, OLD), status(server, NEW)
+
+    before = accepted()
+    subprocess.run(["sh", "-euc", changing], cwd=tmp_path, check=True)
+    both = accepted()
+    (secrets / "signature_secret_previous").unlink()
+    after = accepted()
 
     assert ((200, 401), (200, 200), (401, 200)) == (before, both, after)
-    assert is_taken
-    assert is_gone
-    assert "secrets changed" in server.printed

@@ -25,9 +25,8 @@ The server reads its settings from the environment, and from a file `.env` in th
 variable counts as not set. A setting that cannot be used is shown with its cure, and the command ends with 2.
 
 A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` names the file that holds `NCCO_KEY`;
-the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`). Every
-worker reads a changed file within two seconds; SIGHUP makes a running server read the secrets of its `.env` again. A
-secret that cannot be used is logged, and the earlier one stays. A `.._PREVIOUS_FILE` may be empty or missing.
+the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`), whose
+files may be empty or missing. [Changing a secret](../how-to/secrets.md#changing-one) needs a restart.
 `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` may be in files too. All that use the bucket read
 them, and those of `.env`, again every half minute.
 

@@ -1,21 +1,17 @@
-"""Secrets that no server uses: refused at the start, and while the server runs the ones before stay in use."""
+"""Secrets that no server uses: refused at the start."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
-from tests.contract import loopback
 from tests.contract.command import ncco
-from tests.contract.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, plain_environment, running_server
-from tests.system.security.signing import status
+from tests.system.cli.running import plain_environment
 
 CASES: Final = yaml.safe_load(Path(__file__).with_name("refused_secrets.yaml").read_text(encoding="utf-8"))
 GOOD, NEW = "the-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
@@ -52,41 +48,3 @@ def test_a_key_file_beside_the_database_that_is_all_nul_bytes_is_refused(tmp_pat
 
     assert 2 == ended.exit_code, ended.output
     assert "holds no key" in ended.stderr
-
-
-@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # a short secret is tested on purpose
-def test_a_running_server_keeps_its_secret_when_the_new_one_cannot_be_used(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-    file, metrics_port = tmp_path / "secret", free_port()
-    file.write_bytes(f" {GOOD}\t\r\n\n".encode())  # spaces and line ends around it do not count
-    env = PUBLIC | {"VONAGE_SIGNATURE_SECRET_FILE": str(file), "NCCO_METRICS_PORT": str(metrics_port)}
-    refused = [case for case in CASES if case["case"] in ("NUL bytes", "a byte order mark", "an empty file")]
-
-    def replace(secret: bytes) -> None:
-        (tmp_path / "next").write_bytes(secret)
-        (tmp_path / "next").replace(file)
-
-    def refusals() -> float:
-        page = loopback.get(f"http://127.0.0.1:{metrics_port}/metrics").text
-        return float(page.partition("\nncco_secrets_refused ")[2].split()[0])
-
-    def was_refused(count: int) -> bool:
-        return server.printed.count("secrets not changed") == count
-
-    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=env) as server:
-        assert happens(lambda: status(server, GOOD) == 200)
-        before = refusals()
-        for count, case in enumerate(refused, 1):
-            replace(content(case))
-            assert happens(partial(was_refused, count)), case["case"]
-            assert (200, 401) == (status(server, GOOD), status(server, "\0" * 32)), case["case"]
-            assert 1 == refusals()
-        replace(b"short")
-        assert happens(lambda: status(server, "short") == 200)
-        warned = happens(lambda: "VONAGE_SIGNATURE_SECRET has 5 characters" in server.printed)
-        replace(NEW.encode())
-        assert happens(lambda: status(server, NEW) == 200)
-        after = refusals()
-
-    assert (0, 0) == (before, after)
-    assert warned

@@ -78,9 +78,12 @@ class Server:
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if line["event"] == event]
 
-    def hang_up(self) -> None:
-        """Send SIGHUP, as `systemctl reload` does."""
-        self.process.send_signal(signal.SIGHUP)
+    def release(self) -> str:
+        """What `ncco release` in the same folder prints."""
+        env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", "from app.cli import main; main()", "release"]
+        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
 
 
 def until(claim: Callable[[], bool], within_s: float = 30) -> None:
@@ -177,13 +180,15 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         assert ["447700900100", "flow sales"] == [
             next(word for word in ("447700900100", "flow sales") if word in text) for text in state["rejected"]
         ]
-        assert all(text.startswith("flows/sales.yaml:") and "SIGHUP" in text for text in state["rejected"])
+        assert all(text.startswith("flows/sales.yaml:") and "`ncco release`" in text for text in state["rejected"])
         assert 1 == server.metric("ncco_revision_rejected")
         assert {"where", "problem", "cure"} <= server.log("removal refused")[0].keys()
 
-        server.hang_up()
+        confirmed = server.release()
         until(lambda: server.heard(to="447700900100") == "This is main.")
 
+        assert confirmed.endswith("confirmed\n")
+        assert "nothing to confirm" in server.release()
         assert (["main"], []) == (server.readyz()["flows"], server.readyz()["rejected"])
         assert 0 == server.metric("ncco_removals_refused") == server.metric("ncco_revision_rejected")
 
@@ -206,10 +211,9 @@ def test_folders_that_disappear_change_nothing(project: Path) -> None:
         server.flows.mkdir()
         time.sleep(1.5)
         heard_empty = server.heard()
-        refused = len(server.log("flows refused"))
-        server.hang_up()
-        until(lambda: len(server.log("flows refused")) > refused)
+        refused = server.release()
 
+        assert "E123" in refused
         assert ["This is main."] * 3 == [heard_without, heard_empty, server.heard()]
         assert "E123" in server.readyz()["rejected"][0]
 
@@ -221,8 +225,8 @@ def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(pro
         assert "This is sales." == server.heard(to="447700900100")
         assert 2 == len(server.readyz()["rejected"])
         assert 2 == server.metric("ncco_removals_refused")
-        assert "SIGHUP" in (project / "log").read_text()
-        server.hang_up()
+        assert "`ncco release`" in (project / "log").read_text()
+        server.release()
         until(lambda: server.heard(to="447700900100") == "This is main.")
     with serving(project) as server:
         assert "This is main." == server.heard(to="447700900100")
@@ -242,7 +246,15 @@ def test_every_worker_refuses_a_removal_and_takes_over_a_confirmed_one(project: 
         (server.flows / "main.yaml").unlink()
         time.sleep(1)
         heard = {server.heard() for _ in range(10)}
-        server.hang_up()
+        server.release()
         until(lambda: all(server.readyz()["flows"] == ["sales"] for _ in range(10)))
 
         assert {"This is main."} == heard
+
+
+def test_the_end_of_a_terminal_ends_no_call(project: Path) -> None:
+    with serving(project) as server:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+
+        assert "This is main." == server.heard()
