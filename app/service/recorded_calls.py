@@ -13,17 +13,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from app.ncco.actions import ACTIONS
 from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
 from app.service.turns import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
 """The prefix of the token that is stored in place of a sensitive value."""
-_ACTION_WORDS: Final = {
-    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
-    "transfer": "conversationId",
-}  # fmt: skip
-"""Action → the field that describes it best."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
@@ -262,7 +258,7 @@ def duration_text(seconds: float | None) -> str:
 def action_summary(action: Mapping[str, Any]) -> str:
     """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
     name = str(action.get("action", "?"))
-    value = action.get(_ACTION_WORDS.get(name, ""))
+    value = action.get(ACTIONS[name].main) if name in ACTIONS else None
     words = "" if value is None else json.dumps(value, ensure_ascii=False)
     match name:
         case "connect":

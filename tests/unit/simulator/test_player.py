@@ -1,0 +1,10 @@
+"""The virtual Vonage plays whatever an NCCO may hold."""
+
+from __future__ import annotations
+
+from app.ncco.actions import ACTIONS
+from app.simulator.player import PERFORMERS
+
+
+def test_every_action_is_played() -> None:
+    assert PERFORMERS.keys() == ACTIONS.keys()
