@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import UserDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -134,10 +134,10 @@ def load(
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
         if file not in parts and file.node is not None:
-            read = read_flow(file.node, context, file.found)
-            _check_modules(file, read.sections.lookups if read else {}, modules)
-            file.read = _checked(read, file.found)
+            file.read = read_flow(file.node, context, file.found)
+            _check_modules(file, file.read.sections.lookups if file.read else {}, modules)
             file.templates = tracked.pop_used()
+    _check_flows(files)
     project = _project(files, context, shared_sources, texts)
     if extent == "revision":
         return project
@@ -182,11 +182,18 @@ def _check_modules(file: _File, lookups: Mapping[str, LookupDefinition], allowed
         file.found += check_modules((each for each in lookups.values() if each.place.file == file.path), allowed)
 
 
-def _checked(read: ReadFlow | None, issues: list[FlowIssue]) -> ReadFlow | None:
-    """The flow of one file, checked by itself. What is found is added to `issues`."""
-    if read is not None:
-        issues += (*check_prompts(read), *check_reachable(read), *check_cycles(read))
-    return replace(read, flow=None) if read and any(issue.is_error for issue in issues) else read
+def _check_flows(files: Iterable[_File]) -> None:
+    """Check each flow, and the cycles among them. A flow with an error is left out."""
+    owners = {file.path: file for file in files if file.read is not None}
+    reads = {path: file.read for path, file in owners.items() if file.read is not None}
+    names = {read.name: path for path, read in reversed(reads.items())}
+    by_name = {read.name if names[read.name] == path else path: read for path, read in reversed(reads.items())}
+    for issue in check_cycles(by_name):
+        owners[issue.place.file].found.append(issue)
+    for path, read in reads.items():
+        file = owners[path]
+        file.found += (*check_prompts(read), *check_reachable(read))
+        file.read = replace(read, flow=None) if any(issue.is_error for issue in file.found) else read
 
 
 def _is_flow_file(path: str) -> bool:

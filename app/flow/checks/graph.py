@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
@@ -11,7 +11,7 @@ from jinja2 import nodes
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
 from app.flow.language.step import ReadStep
-from app.flow.runtime import Assignment, Exit, Way
+from app.flow.runtime import Assignment, Way
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
 from app.suggest import nearest
@@ -58,6 +58,9 @@ def _targets(step: ReadStep) -> list[str]:
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
+Node: TypeAlias = tuple[str, str]
+"""A flow and one of its steps."""
+
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
 """Which ways a cycle may consist of: those without input of the caller, or those without any webhook.
 
@@ -65,49 +68,85 @@ A cycle that the first finds is not reported again by the second.
 """
 
 
-def check_cycles(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """E216 once for each group of steps that can loop without any input of the caller.
+def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
+    """E216 once for each group of steps, of one flow or of several, that can loop without any input of the caller.
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. A cycle that a counter
-    ends is not reported. `check_flow_cycles` reports cycles through other flows.
+    ends is not reported.
     """
-    seen: set[str] = set()
-    steps = flow.steps
+    seen: set[Node] = set()
     for is_followed in FOLLOWED:
-        graph: dict[str, dict[str, Way]] = {name: {} for name in steps}
-        for name, step in steps.items():
-            for way in _followed(step.exit, is_followed):
-                if way.target.step in steps and not way.is_return:
-                    graph[name].setdefault(str(way.target.step), way)
-        for cycle, group in _cycles(graph, seen):
-            if not _is_counted(group, graph, steps):
-                cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
-                yield _endless([(name, way.name) for name, way in cycle], cycle[-1][1], cure)
+        followed = _FlowWays(flows, is_followed)
+        nodes = [(name, flow, step) for name, flow in flows.items() for step in flow.steps]
+        graph = {(name, step): dict(followed.leading(name, flow, step)) for name, flow, step in nodes}
+        for group in _looping(graph):
+            if seen.isdisjoint(group):
+                seen |= group
+                yield from _endless(group, graph, flows)
 
 
-def _followed(exit_: Exit | None, is_followed: IsFollowed) -> Iterator[Way]:
-    if exit_ is not None:
-        yield from filter(is_followed, exit_.ways())
+def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
+    """E216 for a group of steps, at the way that leads into another flow, else at the way back to the first step."""
+    ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
+    crossing = next((each for each in ways if each[2].target.runs is not None or each[2].is_return), None)
+    if crossing is None:
+        (flow,) = {flow for flow, _ in group}
+        inner = {step: {to: way for (_, to), way in graph[flow, step].items()} for _, step in group}
+        if _is_counted(set(inner), inner, flows[flow].steps):
+            return
+        start = ways[0][0]
+        path = shortest_path(start, start, graph)
+        names, last = [(step, way.name) for (_, step), way in path], path[-1][1]
+        cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
+    else:
+        node, to, last = crossing
+        path = [(node, last), *(shortest_path(to, node, graph) if to != node else ())]
+        names = [(".".join(each), way.name) for each, way in path]
+        cure = "ask the caller, end the call or go elsewhere in one of the steps"
+    shown = " → ".join([*(name for name, _ in names), names[0][0]])
+    labels = ", ".join(f"{name}: {label}" for name, label in names)
+    message = f"a call can loop forever without valid input from the caller: {shown} ({labels})"
+    yield RULES["E216"].at(last.target.place, message, cure)
 
 
-def _endless(steps: list[tuple[str, str]], way: Way, cure: str) -> FlowIssue:
-    path = " → ".join([*(name for name, _ in steps), steps[0][0]])
-    labels = ", ".join(f"{name}: {label}" for name, label in steps)
-    message = f"a call can loop forever without valid input from the caller: {path} ({labels})"
-    return RULES["E216"].at(way.target.place, message, cure)
+def _looping(graph: Graph[N]) -> list[set[N]]:
+    """The strongly connected components that a call can stay in, in the order of their first nodes."""
+    number = {node: place for place, node in enumerate(graph)}
+    groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
+    return sorted(groups, key=lambda group: min(number[node] for node in group))
 
 
-def _cycles(graph: Graph[N], seen: set[N]) -> Iterator[tuple[list[tuple[N, Way]], set[N]]]:
-    """One cycle of each strongly connected component, and the component, whose nodes are added to `seen`."""
-    for node in graph:
-        cycle = _shortest(node, node, graph) if node not in seen else []
-        if cycle:
-            group = _component(node, graph)
-            seen |= group
-            yield cycle, group
+def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
+    """The strongly connected components in reverse topological order (Kosaraju)."""
+    predecessors: dict[N, list[N]] = {node: [] for node in successors}
+    for node, targets in successors.items():
+        for target in targets:
+            predecessors[target].append(node)
+    order = [node for group in _depth_first(successors, successors) for node in group]
+    return _depth_first(predecessors, reversed(order))[::-1]
 
 
-def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
+def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
+    """The nodes newly found by a depth-first search from each start, in postorder, without empty groups."""
+    found: list[list[N]] = []
+    seen: set[N] = set()
+    for start in starts:
+        group, path = list[N](), [] if start in seen else [(start, iter(successors[start]))]
+        seen.add(start)
+        while path:
+            node, rest = path[-1]
+            following = next((each for each in rest if each not in seen), None)
+            if following is None:
+                group.append(node)
+                path.pop()
+            else:
+                seen.add(following)
+                path.append((following, iter(successors[following])))
+        found += [group] if group else []
+    return found
+
+
+def shortest_path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
     """The shortest path of one way or more: each node with the way that is taken; empty when there is none."""
     before: dict[N, tuple[N, Way]] = {}
     waiting = deque([start])
@@ -120,25 +159,6 @@ def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
     while path and path[-1][0] != start:
         path.append(before[path[-1][0]])
     return path[::-1]
-
-
-def _component(start: N, graph: Graph[N]) -> set[N]:
-    """The strongly connected component of a node."""
-    before: dict[N, set[N]] = {node: set() for node in graph}
-    for node, ways in graph.items():
-        for target in ways:
-            before[target].add(node)
-    ahead, behind = _reachable(start, graph), _reachable(start, before)
-    return ahead & behind
-
-
-def _reachable(start: N, graph: Mapping[N, Collection[N]]) -> set[N]:
-    found, waiting = {start}, [start]
-    while waiting:
-        new = set(graph[waiting.pop()]) - found
-        found |= new
-        waiting += new
-    return found
 
 
 _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
@@ -195,8 +215,7 @@ def _tests_counter(step: ReadStep, counter: str, group: Set[str]) -> bool:
 
 def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
     """Whether there is a cycle among these steps alone."""
-    part = {name: {to: way for to, way in graph[name].items() if to in among} for name in among}
-    return any(_shortest(name, name, part) for name in part)
+    return bool(_looping({name: {to: way for to, way in graph[name].items() if to in among} for name in among}))
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
@@ -207,47 +226,11 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
         for way in ways:
             if way.target.runs is not None and way.target.runs.comes_back and way.target.runs.flow in flows:
                 graph[name][way.target.runs.flow] = way
-    for cycle, _ in _cycles(graph, set()):
-        path = " → ".join([*(name for name, _ in cycle), cycle[0][0]])
+    for group in _looping(graph):
+        start = next(name for name in graph if name in group)
+        cycle = shortest_path(start, start, graph)
+        path = " → ".join([*(name for name, _ in cycle), start])
         yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to come back: {path}")
-
-
-Node: TypeAlias = tuple[str, str]
-"""A flow and one of its steps."""
-
-
-def check_flow_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 for each cycle without input of the caller that leads from one flow into another."""
-    seen: set[Node] = set()
-    for is_followed in FOLLOWED if any(flow.reader.runs for flow in flows.values()) else ():
-        followed = _FlowWays(flows, is_followed)
-        nodes = [(flow, name) for flow in flows.values() for name in flow.steps]
-        graph = {(flow.name, name): dict(followed.leading(flow, name)) for flow, name in nodes}
-        crossing = [
-            (node, to, way)
-            for node, ways in graph.items()
-            for to, way in ways.items()
-            if way.target.runs is not None or way.is_return
-        ]
-        for node, to, way in crossing:
-            back = _shortest(to, node, graph) if to != node else []
-            if node not in seen and (back or to == node):
-                group = _component(node, graph)
-                seen |= group
-                if _is_counted_in_one_flow(group, graph, flows):
-                    continue
-                names = [(".".join(each), taken.name) for each, taken in ((node, way), *back)]
-                yield _endless(names, way, "ask the caller, end the call or go elsewhere in one of the steps")
-
-
-def _is_counted_in_one_flow(group: set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> bool:
-    """Whether these steps are of one flow, run no other, and a counter ends every cycle among them."""
-    names = {name for name, _ in group}
-    inner = {node: {to: way for to, way in graph[node].items() if to in group} for node in group}
-    if len(names) > 1 or any(way.target.runs is not None for ways in inner.values() for way in ways.values()):
-        return False
-    steps = {node[1]: {to[1]: way for to, way in ways.items()} for node, ways in inner.items()}
-    return _is_counted(set(steps), steps, flows[names.pop()].steps)
 
 
 class _FlowWays:
@@ -258,19 +241,22 @@ class _FlowWays:
         self._is_followed = is_followed
         self._returned: dict[str, set[str]] = {}
 
-    def leading(self, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
-        """The nodes that follow a step, each with the way that leads there."""
+    def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
+        """The nodes that follow a step, each with the first way that leads there."""
+        found: dict[Node, Way] = {}
         for way in self._open(flow.steps[step]):
-            target = way.target
-            other = self._flows.get(target.runs.flow) if target.runs is not None else flow
-            name = target.step if target.runs is None else other.start if other else None
-            if other is not None and name in other.steps:
-                yield (other.name, str(name)), way
+            runs = way.target.runs
+            other = flow if runs is None else self._flows.get(runs.flow)
+            to = way.target.step if runs is None else other.start if other else None
+            if other is not None and to in other.steps:
+                found.setdefault((name if runs is None else runs.flow, str(to)), way)
+        yield from found.items()
 
     def _open(self, step: ReadStep) -> list[Way]:
         """The ways out of a step. After a `run`, only those whose outcome that flow can return over such ways."""
-        ways = list(_followed(step.exit, self._is_followed))
-        ran = step.exit.runs if step.exit is not None else None
+        if step.exit is None:
+            return []
+        ways, ran = [way for way in step.exit.ways() if self._is_followed(way)], step.exit.runs
         if ran is None:
             return ways
         named = {way.name for way in ways if way.is_return}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.flow.actions.action import Action
-from app.flow.checks.graph import check_flow_cycles, check_recursion
+from app.flow.checks.graph import check_recursion
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow, is_flow_name
 from app.flow.language.lookups import LookupDefinition
@@ -34,7 +34,6 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Flow
         yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
-    yield from check_flow_cycles(by_name)
     yield from check_conversations(by_name)
 
 

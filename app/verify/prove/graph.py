@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from app.engine import Call, Session
 from app.engine.outcome import APART
+from app.flow.checks.graph import components
 from app.flow.graph import OutcomeKey
 from app.flow.model import Flow
 from app.ncco import Issue
@@ -228,7 +229,7 @@ class Graph:
             state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
             for state, out in self.out.items()
         }
-        cycles = (_cycle_in(group, passing) for group in components(passing))
+        cycles = (_cycle_in(group, passing) for group in components(_targets(passing)))
         return filter(None, cycles)
 
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
@@ -259,7 +260,7 @@ class Graph:
 
     def longest_path(self) -> tuple[int, Transition]:
         """The number of steps that the longest path enters, and its last turn; each step of a cycle counts once."""
-        groups = components(self.out)
+        groups = components(_targets(self.out))
         group_of = {state: number for number, group in enumerate(groups) for state in group}
         longest: list[tuple[int, Transition | None]] = []
 
@@ -313,35 +314,8 @@ def _answers_after(turn: Transition, before: Transition) -> float:
     return before.heard.input_s if "silence" in turn.trigger.line else 0.0
 
 
-def components(out: Mapping[State, Sequence[Transition]]) -> list[list[State]]:
-    """The strongly connected components in reverse topological order (Kosaraju)."""
-    successors = {state: [each.target for each in turns if each.target is not None] for state, turns in out.items()}
-    predecessors: dict[State, list[State]] = {state: [] for state in successors}
-    for state, targets in successors.items():
-        for target in targets:
-            predecessors[target].append(state)
-    order = [state for group in _depth_first(successors, successors) for state in group]
-    return _depth_first(predecessors, reversed(order))[::-1]
-
-
-def _depth_first(successors: Mapping[State, Sequence[State]], starts: Iterable[State]) -> list[list[State]]:
-    """The states newly found by a depth-first search from each start, in postorder, without empty groups."""
-    found: list[list[State]] = []
-    seen: set[State] = set()
-    for start in starts:
-        group, path = list[State](), [] if start in seen else [(start, iter(successors[start]))]
-        seen.add(start)
-        while path:
-            state, rest = path[-1]
-            following = next((each for each in rest if each not in seen), None)
-            if following is None:
-                group.append(state)
-                path.pop()
-            else:
-                seen.add(following)
-                path.append((following, iter(successors[following])))
-        found += [group] if group else []
-    return found
+def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[State]]:
+    return {state: [each.target for each in turns if each.target is not None] for state, turns in out.items()}
 
 
 def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
