@@ -9,5 +9,4 @@ from app.console.services import Served, Services
 
 def console_services(served: Served | None = None) -> Services:
     """The services of the console, beside the server that is `served`."""
-    proof = f"{prove_flow.__module__}:{prove_flow.__name__}"
-    return Services(make_app, proof, served or Served())
+    return Services(make_app, prove_flow, served or Served())

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, flows, health, login, messages, phone, report
+from app.console import calls, change, editor, flows, health, language, login, messages, phone, report
 from app.console.access import RequireSession
 from app.console.changes import CallChanges
 from app.console.figures import Figures
@@ -85,8 +85,8 @@ def create_console(
     app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     credentials = roles | ({BY_LINK: "change"} if dev else {})
     app.state.sessions = Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock())
-    app.state.worker = Worker(module=editor.ANSWERS)
-    app.state.prover = Worker(seconds=flows.PROOF_STOPS_S, module=services.proof.partition(":")[0] or "app")
+    app.state.worker = Worker(module=language)
+    app.state.prover = Worker(seconds=flows.PROOF_STOPS_S)
     for module in (login, messages, phone, flows, calls, report, change, health, editor):
         app.router.routes.extend(module.router.routes)
     # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -9,13 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.console import language
 from app.console.access import CanLook
 from app.console.project import ProjectFolder
 from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
-ANSWERS: Final = "app.console.language"
-"""The module that answers, in the subprocess."""
 MAX_BODY_BYTES: Final = 8 << 20
 MAX_CHARACTERS: Final = 1 << 20
 """Of one text, as of a file that is read from disk."""
@@ -69,35 +69,39 @@ router = APIRouter(prefix="/editor")
 @router.post("/check")
 async def check(request: Request, question: Question, session: CanLook) -> JSONResponse:
     """Every issue of the text with its fixes."""
-    return await _answer(request, "check", question, session)
+    return await _answer(request, language.check, question, session)
 
 
 @router.post("/complete")
 async def complete(request: Request, question: Question, session: CanLook) -> JSONResponse:
     """What may be written at the cursor."""
-    return await _answer(request, "complete", question, session)
+    return await _answer(request, language.complete, question, session)
 
 
 @router.post("/hover")
 async def hover(request: Request, question: Question, session: CanLook) -> JSONResponse:
     """What the word at the cursor is."""
-    return await _answer(request, "hover", question, session)
+    return await _answer(request, language.hover, question, session)
 
 
 @router.post("/definition")
 async def definition(request: Request, question: Question, session: CanLook) -> JSONResponse:
     """Where what is named at the cursor is defined."""
-    return await _answer(request, "definition", question, session)
+    return await _answer(request, language.definition, question, session)
 
 
-async def _answer(request: Request, function: str, question: EditorQuestion, session: ConsoleSession) -> JSONResponse:
+async def _answer(
+    request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
+) -> JSONResponse:
     """What the subprocess answers; an older question of the same editor that still waits is dropped."""
-    asker = f"{function} {session.csrf_token} {question.editor} {question.file}"
+    asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
 
-async def ask(request: Request, session: ConsoleSession, function: str, asker: str = "", **values: Any) -> Any:
-    """What a function of `ANSWERS` returns for the project on disk and the values. Raises HTTPException."""
+async def ask(
+    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
+) -> Any:
+    """What a function of `language` returns for the project on disk and the values. Raises HTTPException."""
     worker: Worker = request.app.state.worker
     project: ProjectFolder = request.app.state.project
     folder = {
@@ -107,6 +111,6 @@ async def ask(request: Request, session: ConsoleSession, function: str, asker: s
         "modules": list(project.modules),
     }
     try:
-        return await worker.run(f"{ANSWERS}:{function}", {"folder": folder, **values}, asker=asker, owner=session.id)
+        return await worker.run(function, {"folder": folder, **values}, asker=asker, owner=session.id)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, cast
@@ -166,7 +166,7 @@ async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Respo
         wanted=wanted,
         periods=PERIODS,
         kinds=KINDS,
-        can_prove=bool(request.app.state.services.proof),
+        can_prove=request.app.state.services.prove is not None,
         **values,
     )
 
@@ -187,23 +187,25 @@ async def painted(request: Request, name: str, _: CanLook, wanted: Wanted) -> Re
 async def proof(request: Request, name: str, _: CanLook) -> Response:
     """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
     read = await asyncio.to_thread(request.app.state.project.current)
-    if name not in read.project.flows or not request.app.state.services.proof:
+    services: Services = request.app.state.services
+    if name not in read.project.flows or services.prove is None:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     try:
-        found = await _prove(request, read.project.flows[name], read)
+        found = await _prove(request, services.prove, read.project.flows[name], read)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
 
 
-async def _prove(request: Request, flow: Flow, read: ReadProject) -> dict[str, Any]:
+async def _prove(
+    request: Request, prove: Callable[..., dict[str, Any]], flow: Flow, read: ReadProject
+) -> dict[str, Any]:
     """What a proof of a flow has found; those who ask for the same one wait together. Raises WorkNotDone."""
-    services: Services = request.app.state.services
     prover: Worker = request.app.state.prover
     results: Results = request.app.state.results
     env = dict(request.app.state.project.env)
     values = {"texts": dict(read.texts), "env": env, "flow": flow.name, "seconds": PROOF_S}
     owner = request.state.session.id
     key = ("proof", flow.name, read.revisions)
-    _found_at, found = await results.get(key, lambda: prover.run(services.proof, values, owner=owner))
+    _found_at, found = await results.get(key, lambda: prover.run(prove, values, owner=owner))
     return cast(dict[str, Any], found)

@@ -12,6 +12,7 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, PlainValidator
 
+from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask
@@ -167,7 +168,7 @@ async def setup(request: Request, session: CanLook, source: PhoneText) -> Respon
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
     """The picture of the flow of a text, or why it has none; empty while the text has errors."""
-    drawn = await ask(request, session, "picture", source=source.model_dump())
+    drawn = await ask(request, session, language.picture, source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
 
@@ -177,7 +178,7 @@ async def _read(request: Request, session: ConsoleSession, source: PhoneText) ->
     Raises HTTPException.
     """
     if source.text is not None:
-        await ask(request, session, "read", source=PhoneText(file=source.file, text=source.text).model_dump())
+        await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
     return await asyncio.to_thread(read_source, request.app.state.project, source)
 
 

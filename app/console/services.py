@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.verify.scenarios.runner import MakeApp
 
@@ -29,10 +30,10 @@ class Services:
 
     Attributes:
         make_app: makes the application that the calls of the phone go to; None: it cannot call.
-        proof: the function that proves a flow in a subprocess, as `package.module:name`; "": none can be proved.
+        prove: proves a flow, with plain values, in a subprocess; None: none can be proved.
         served: the webhook server.
     """
 
     make_app: MakeApp | None = None
-    proof: str = ""
+    prove: Callable[..., dict[str, Any]] | None = None
     served: Served = _NOT_KNOWN

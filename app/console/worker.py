@@ -1,10 +1,10 @@
 """Runs work on unsaved texts in one subprocess, which is killed when it takes too long or too much memory.
 
     worker = Worker()
-    found = await worker.run("app.console.language:check", {"file": ..., "text": ...})
+    found = await worker.run(language.check, {"file": ..., "text": ...})
 
-A function is named by its module, so the console can run what it must not import: proofs, for instance. It takes named
-values and returns one, all of them JSON. The subprocess gets nothing from the environment of the server, so it has no
+The function is one of a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
+The subprocess gets nothing from the environment of the server, so it has no
 settings and no secrets. It ends with the server, because its standard input ends then.
 """
 
@@ -20,11 +20,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 if sys.platform != "win32":
     import resource
 
+import app
 from app.errors import AppError
 
 MOST_WAITING: Final = 16
@@ -66,10 +68,10 @@ class Worker:
         module: is imported when the subprocess starts, outside of that time.
     """
 
-    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: str = "app") -> None:
+    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: ModuleType = app) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        self._module = module
+        self._module = module.__name__
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
@@ -78,7 +80,7 @@ class Worker:
 
     async def run(
         self,
-        function: str,
+        function: Callable[..., Any],
         values: Mapping[str, Any],
         *,
         asker: str = "",
@@ -88,7 +90,7 @@ class Worker:
         """What a function returns. Raises WorkNotDone.
 
         Args:
-            function: `package.module:name`; never taken from a request.
+            function: of a module; never taken from a request.
             values: its named arguments.
             asker: an older request of the same asker that still waits is dropped; "" drops none.
             owner: whose turn it takes; one with many requests does not keep others waiting.
@@ -112,11 +114,12 @@ class Worker:
             if self._newest.get(asker) is request:
                 del self._newest[asker]
 
-    async def _ask(self, function: str, values: Mapping[str, Any], seconds: float) -> Any:
+    async def _ask(self, function: Callable[..., Any], values: Mapping[str, Any], seconds: float) -> Any:
+        request = {"module": function.__module__, "name": function.__name__, "values": values, "seconds": seconds}
         is_done = False
         try:
             process = await self._started()
-            await _send(process, {"function": function, "values": values, "seconds": seconds})
+            await _send(process, request)
             reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
         except TimeoutError as error:  # others have the processors: a text that takes long is stopped by SIGPROF
@@ -193,8 +196,7 @@ def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
         signal.setitimer(signal.ITIMER_PROF, request["seconds"])
         signal.alarm(int(request["seconds"] * BUSY) + 5)  # it ends also when the server was killed and cannot kill it
     try:
-        module, _, name = request["function"].partition(":")
-        function: Callable[..., Any] = getattr(import_module(module), name)
+        function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
         reply = {"value": function(**request["values"])}
     except MemoryError:
         reply = {"failed": "memory"}

@@ -14,8 +14,10 @@ from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
+from app.console import language
+from app.lsp import answers
 from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
-from app.lsp.server import ANSWERS, EDITOR, FlowServer, project_root
+from app.lsp.server import FlowServer, project_root
 
 WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
 """Files whose changes on disk matter."""
@@ -41,7 +43,7 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
             ls.say(types.MessageType.Info, f"{folder} holds no project of flows: {cure}.")
     projects = [ls.project_in(folder) for folder in folders if (folder / "flows").is_dir()]
     for project in projects:  # also starts the subprocess that answers
-        await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question=ls.question(project), query="")
+        await ls.ask(ls.answers, answers.symbols, project, question=ls.question(project), query="")
     await asyncio.gather(*map(ls.check_soon, projects))
 
 
@@ -76,7 +78,7 @@ async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParam
 async def complete(ls: FlowServer, params: types.CompletionParams) -> types.CompletionList | None:
     """What may be written at the cursor."""
     at = params.position
-    found = await ls.ask_at(ls.answers, f"{ANSWERS}:complete", params.text_document.uri, at, in_scenarios=True)
+    found = await ls.ask_at(ls.answers, answers.complete, params.text_document.uri, at, in_scenarios=True)
     if found is None:
         return None
     replaced = types.Range(types.Position(at.line, found[1]["from"]["column"] - 1), at)
@@ -86,7 +88,7 @@ async def complete(ls: FlowServer, params: types.CompletionParams) -> types.Comp
 
 async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None:
     """What the word at the cursor is, and what a step plays."""
-    found = await ls.ask_at(ls.checks, f"{ANSWERS}:hover", params.text_document.uri, params.position)
+    found = await ls.ask_at(ls.checks, answers.hover, params.text_document.uri, params.position)
     if found is None:
         return None
     return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, hover_text(found[1]["text"], found[1]["ncco"])))
@@ -94,7 +96,7 @@ async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None
 
 async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Location | None:
     """Where what is named at the cursor is defined."""
-    found = await ls.ask_at(ls.answers, f"{EDITOR}:definition", params.text_document.uri, params.position)
+    found = await ls.ask_at(ls.answers, language.definition, params.text_document.uri, params.position)
     if found is None:
         return None
     project, place = found
@@ -104,7 +106,7 @@ async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Lo
 
 async def references(ls: FlowServer, params: types.ReferenceParams) -> list[types.Location] | None:
     """Where what is named at the cursor is named."""
-    found = await ls.ask_at(ls.answers, f"{ANSWERS}:references", params.text_document.uri, params.position)
+    found = await ls.ask_at(ls.answers, answers.references, params.text_document.uri, params.position)
     if found is None:
         return None
     project, places = found
@@ -113,7 +115,7 @@ async def references(ls: FlowServer, params: types.ReferenceParams) -> list[type
 
 async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> types.Range | None:
     """The name at the cursor. Raises JsonRpcException with the reason if it cannot be renamed."""
-    found = await ls.ask_at(ls.answers, f"{ANSWERS}:renamable", params.text_document.uri, params.position)
+    found = await ls.ask_at(ls.answers, answers.renamable, params.text_document.uri, params.position)
     return range_of(_without_problem(found[1])["range"]) if found else None
 
 
@@ -122,7 +124,7 @@ async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceE
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
-    found = await ls.ask_at(ls.checks, f"{ANSWERS}:renamed", params.text_document.uri, params.position, new=new)
+    found = await ls.ask_at(ls.checks, answers.renamed, params.text_document.uri, params.position, new=new)
     if found is None:
         return None
     project, answer = found
@@ -175,7 +177,7 @@ async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[t
 
 async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
     """What a file defines, within its flow."""
-    found = await ls.ask_at(ls.answers, f"{ANSWERS}:symbols", params.text_document.uri)
+    found = await ls.ask_at(ls.answers, answers.symbols, params.text_document.uri)
     symbols = [symbol_of(each) for each in found[1]] if found else []
     flow = next((each for each in symbols if each.kind == types.SymbolKind.Module), None)
     if flow is None:
@@ -190,7 +192,7 @@ async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams)
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
         question = ls.question(project)
-        answer = await ls.ask(ls.answers, f"{ANSWERS}:symbols", project, question=question, query=params.query)
+        answer = await ls.ask(ls.answers, answers.symbols, project, question=question, query=params.query)
         for each in answer or ():
             symbol = symbol_of(each)
             place = types.Location(ls.uri_of(project, each["range"]["file"])[0], symbol.selection_range)

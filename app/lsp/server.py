@@ -17,6 +17,7 @@ from pygls.workspace import TextDocument
 
 from app.console.worker import Worker, WorkNotDone
 from app.flow.files import MAX_BYTES, SUFFIXES
+from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
 from app.verify.scenarios.files import FOLDERS
 
@@ -24,9 +25,6 @@ QUIET_S: Final = 0.2
 """How long nothing has to change before a project is checked."""
 CHECK_S: Final = 30
 """How long a check may take."""
-ANSWERS: Final = "app.lsp.answers"
-EDITOR: Final = "app.console.language"
-"""The modules that answer, in the subprocesses."""
 
 
 def project_root(path: Path) -> Path | None:
@@ -110,8 +108,8 @@ class FlowServer(LanguageServer):
         )
         self._settings_of = settings_of
         self._projects: dict[Path, OpenProject] = {}
-        self.checks = Worker(seconds=CHECK_S, module=ANSWERS)
-        self.answers = Worker(module=ANSWERS)
+        self.checks = Worker(seconds=CHECK_S, module=answers)
+        self.answers = Worker(module=answers)
 
     # projects
 
@@ -156,14 +154,16 @@ class FlowServer(LanguageServer):
 
     # what the subprocesses answer
 
-    async def ask(self, worker: Worker, function: str, project: OpenProject, **values: Any) -> Any:
+    async def ask(self, worker: Worker, function: Callable[..., Any], project: OpenProject, **values: Any) -> Any:
         """What a function returns for a project; None if it was stopped. A cancelled request lets it end."""
 
         async def run() -> Any:
             try:
                 return await worker.run(function, {"folder": project.folder(self._settings_of(project.root)), **values})
             except WorkNotDone as error:
-                self.window_log_message(types.LogMessageParams(types.MessageType.Warning, f"{function}: {error}"))
+                self.window_log_message(
+                    types.LogMessageParams(types.MessageType.Warning, f"{function.__name__}: {error}")
+                )
                 return None
 
         return await asyncio.shield(asyncio.ensure_future(run()))
@@ -171,7 +171,7 @@ class FlowServer(LanguageServer):
     async def ask_at(
         self,
         worker: Worker,
-        function: str,
+        function: Callable[..., Any],
         uri: str,
         at: types.Position | None = None,
         *,
@@ -215,7 +215,7 @@ class FlowServer(LanguageServer):
         """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
         change, versions = project.changes, self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}
-        issues = await self.ask(self.checks, f"{ANSWERS}:check", project, question=question)
+        issues = await self.ask(self.checks, answers.check, project, question=question)
         if change != project.changes:
             return
         if issues is None:

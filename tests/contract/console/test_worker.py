@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from app.console.worker import MOST_WAITING, Worker, WorkNotDone
-
-TASKS = "tests.contract.console.worker_tasks"
+from tests.contract.console import worker_tasks as tasks
 
 
 @pytest.fixture
@@ -19,43 +18,43 @@ async def worker() -> AsyncIterator[Worker]:
     await made.close()
 
 
-async def reason_of(worker: Worker, task: str, *, limit_s: float = 60, **values: object) -> str:
+async def reason_of(worker: Worker, task: Callable[..., object], *, limit_s: float = 60, **values: object) -> str:
     with pytest.raises(WorkNotDone) as caught:
-        await worker.run(f"{TASKS}:{task}", values, seconds=limit_s)
+        await worker.run(task, values, seconds=limit_s)
     return caught.value.reason
 
 
 async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Worker) -> None:
-    assert "time" == await reason_of(worker, "spin", limit_s=0.5)
-    assert "busy" == await reason_of(worker, "sleep", limit_s=0.1, seconds=600)
-    assert "memory" == await reason_of(worker, "allocate", size=8 << 30)
-    assert "failed" == await reason_of(worker, "fail")
-    assert "memory" == await reason_of(worker, "die")
+    assert "time" == await reason_of(worker, tasks.spin, limit_s=0.5)
+    assert "busy" == await reason_of(worker, tasks.sleep, limit_s=0.1, seconds=600)
+    assert "memory" == await reason_of(worker, tasks.allocate, size=8 << 30)
+    assert "failed" == await reason_of(worker, tasks.fail)
+    assert "memory" == await reason_of(worker, tasks.die)
 
-    assert 42 == await worker.run(f"{TASKS}:double", {"number": 21})
+    assert 42 == await worker.run(tasks.double, {"number": 21})
 
 
 async def test_time_in_which_others_have_the_processor_does_not_count(worker: Worker) -> None:
-    await worker.run(f"{TASKS}:double", {"number": 1})
-    await worker.run(f"{TASKS}:sleep", {"seconds": 0.8}, seconds=0.5)
+    await worker.run(tasks.double, {"number": 1})
+    await worker.run(tasks.sleep, {"seconds": 0.8}, seconds=0.5)
 
 
 async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", "canary")
     monkeypatch.setenv("FLOW_CRM_TOKEN", "canary")
 
-    assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(f"{TASKS}:environment", {})} - {"LC_CTYPE"}
+    assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
 
 
 async def test_what_work_prints_is_not_taken_for_its_reply(worker: Worker) -> None:
-    assert "heard" == await worker.run(f"{TASKS}:chatter", {})
+    assert "heard" == await worker.run(tasks.chatter, {})
 
 
 async def test_a_newer_request_of_the_same_editor_replaces_one_that_waits(worker: Worker) -> None:
-    running = asyncio.create_task(worker.run(f"{TASKS}:sleep", {"seconds": 0.2}))
+    running = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.2}))
     await asyncio.sleep(0)
-    asked = [worker.run(f"{TASKS}:double", {"number": each}, asker="an editor") for each in range(3)]
-    other = worker.run(f"{TASKS}:double", {"number": 5}, asker="another editor")
+    asked = [worker.run(tasks.double, {"number": each}, asker="an editor") for each in range(3)]
+    other = worker.run(tasks.double, {"number": 5}, asker="another editor")
 
     *older, newest, beside = await asyncio.gather(*asked, other, return_exceptions=True)
 
@@ -65,18 +64,18 @@ async def test_a_newer_request_of_the_same_editor_replaces_one_that_waits(worker
 
 
 async def test_requests_beyond_the_bound_are_refused_at_once(worker: Worker) -> None:
-    running = [asyncio.create_task(worker.run(f"{TASKS}:double", {"number": 1})) for _ in range(MOST_WAITING)]
+    running = [asyncio.create_task(worker.run(tasks.double, {"number": 1})) for _ in range(MOST_WAITING)]
     await asyncio.sleep(0)
 
-    assert "busy" == await reason_of(worker, "double", number=1)
-    assert 4 == await worker.run(f"{TASKS}:double", {"number": 2}, owner="somebody else")
+    assert "busy" == await reason_of(worker, tasks.double, number=1)
+    assert 4 == await worker.run(tasks.double, {"number": 2}, owner="somebody else")
     assert [2] * MOST_WAITING == await asyncio.gather(*running)
 
 
 async def test_a_cancelled_request_leaves_no_reply_for_the_next(worker: Worker) -> None:
-    assert 2 == await worker.run(f"{TASKS}:double", {"number": 1})
-    cancelled = asyncio.create_task(worker.run(f"{TASKS}:sleep", {"seconds": 0.3}))
+    assert 2 == await worker.run(tasks.double, {"number": 1})
+    cancelled = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.3}))
     await asyncio.sleep(0.1)
     cancelled.cancel()
 
-    assert 6 == await worker.run(f"{TASKS}:double", {"number": 3})
+    assert 6 == await worker.run(tasks.double, {"number": 3})

@@ -15,14 +15,14 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
+from app.console import language
 from app.console.app import create_console
-from app.console.editor import ANSWERS
 from app.console.services import Services
 from app.console.worker import Worker
 from app.service.recording_folder import RecordingFolder
 from tests.contract.console.conftest import REPOSITORY, browser, logged_in, make_console, settings_for
 from tests.contract.console.test_messages import message
-from tests.contract.console.worker_tasks import allow_proof, proof_begins, proof_env
+from tests.contract.console.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
 
 if sys.platform != "win32":
     import resource
@@ -179,7 +179,7 @@ async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: ht
 
 async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:
     console = make_console(project)
-    console.state.worker = Worker(seconds=2, module=ANSWERS)
+    console.state.worker = Worker(seconds=2, module=language)
     attacker, other = await logged_in(console), await logged_in(console, may_change=False)
     paths = ("/phone/setup", "/phone/picture", "/phone/calls") * 4
     body = {"file": "pasted.yaml", "text": LARGE}
@@ -200,8 +200,7 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
 
 
 async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -> None:
-    services = Services(proof="tests.contract.console.worker_tasks:prove_when_allowed")
-    app = create_console(settings_for(project), services, dev=True)
+    app = create_console(settings_for(project), Services(prove=prove_when_allowed), dev=True)
     app.state.project.env = proof_env(project)
     async with await logged_in(app) as client:
         question = {"file": "flows/reception.yaml", "text": "flow: reception\nst", "line": 2, "column": 3}

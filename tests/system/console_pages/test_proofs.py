@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,20 +14,20 @@ import pytest
 from app.console.app import create_console
 from app.console.services import Services
 from app.console.worker import Worker
+from tests.contract.console import worker_tasks
 from tests.contract.console.conftest import logged_in, settings_for
 from tests.contract.console.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
 
-TASKS = "tests.contract.console.worker_tasks"
 FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
 PROOF = "/flows/main/proof"
 
 
 @asynccontextmanager
-async def somebody(project: Path, proof: str, seconds: float = 60) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who looks at a flow. A function of `TASKS` proves it, and is stopped after `seconds`."""
+async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who looks at a flow. `proof` proves it, and is stopped after `seconds`."""
     (project / "flows").mkdir()
     (project / "flows/main.yaml").write_text(FLOW, encoding="utf-8")
-    app = create_console(settings_for(project), Services(proof=f"{TASKS}:{proof}"), dev=True)
+    app = create_console(settings_for(project), Services(prove=proof), dev=True)
     app.state.project.env = proof_env(project)
     app.state.prover = Worker(seconds=seconds)
     async with await logged_in(app) as client:
@@ -35,7 +36,7 @@ async def somebody(project: Path, proof: str, seconds: float = 60) -> AsyncItera
 
 
 async def test_a_page_is_there_before_a_proof_which_two_tabs_share(tmp_path: Path) -> None:
-    async with somebody(tmp_path, "prove_when_allowed") as client:
+    async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
         tabs = [asyncio.create_task(client.post(PROOF)) for _ in range(2)]
         await proof_begins(tmp_path)
         page = await client.get("/flows/main")
@@ -52,13 +53,13 @@ async def test_a_page_is_there_before_a_proof_which_two_tabs_share(tmp_path: Pat
 @pytest.mark.parametrize(
     ("proof", "seconds", "said"),
     [
-        ("spin", 3, "took longer than 3 seconds and was stopped"),
-        ("die", 60, "too much memory and was stopped"),
-        ("fail", 60, "could not be done"),
+        (worker_tasks.spin, 3, "took longer than 3 seconds and was stopped"),
+        (worker_tasks.die, 60, "too much memory and was stopped"),
+        (worker_tasks.fail, 60, "could not be done"),
     ],
 )
 async def test_a_proof_that_fails_says_why_and_what_to_do(
-    tmp_path: Path, proof: str, seconds: float, said: str
+    tmp_path: Path, proof: Callable[..., Any], seconds: float, said: str
 ) -> None:
     async with somebody(tmp_path, proof, seconds) as client:
         reply = await client.post(PROOF)
@@ -69,7 +70,7 @@ async def test_a_proof_that_fails_says_why_and_what_to_do(
 
 
 async def test_a_flow_that_is_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
-    async with somebody(tmp_path, "prove_when_allowed") as client:
+    async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
         before = asyncio.create_task(client.post(PROOF))
         await proof_begins(tmp_path)
         allow_proof(tmp_path)
