@@ -7,17 +7,14 @@ from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
 from app.engine.session import OpenWait, TurnContext, WaitRef
+from app.engine.stretch import IN_TAIL, NOT_IN_TAIL, Stretch, asks, first_of_tail
 from app.errors import RenderError
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Callback, Draft, Frame, Part, Target
-from app.ncco import RECORD_ENDS, Issue, check, options_are_clean
+from app.ncco import RECORD_ENDS, Issue, check, options_are_clean, order_is_clean
 
-_IN_TAIL = frozenset({"talk", "stream", "connect"})
-"""Actions that a tail keeps."""
 _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
-_NOT_IN_TAIL = ("eventUrl", "eventMethod", "eventType", "bargeIn")
-"""Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
 
 
 class Origin(NamedTuple):
@@ -42,51 +39,13 @@ def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[D
         origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
         failsafe: the failsafe NCCO.
     """
-    start = _first_step(origin.flow, origin.step)
+    start = first_of_tail(origin.flow, origin.step)
     if start is None:
         return failsafe_drafts(failsafe)
-    tails = origin.flow.tails
-    if start not in tails:
-        tails[start] = _same_in_every_call(origin.flow, start)
-    same = tails[start]
-    if same is not None:
-        return list(same)
     try:
         return _as_tail(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
     except RenderError:
         return failsafe_drafts(failsafe)
-
-
-class _DependsOnCallError(Exception):
-    """What is played depends on the call."""
-
-
-class _Known(dict[str, Any]):
-    """What is known before there is a call; reading anything else raises _DependsOnCallError."""
-
-    def __missing__(self, name: str) -> Any:
-        raise _DependsOnCallError
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-def _forbid_dialling(number: str) -> bool:
-    raise _DependsOnCallError
-
-
-def _same_in_every_call(flow: Flow, start: str) -> tuple[Draft, ...] | None:
-    """The tail from step `start` of a flow; None when it looks at anything of the call."""
-    try:
-        return tuple(_as_tail(_drafts_from(flow, start, Frame(_Known(), may_dial=_forbid_dialling))))
-    except (_DependsOnCallError, RenderError):
-        return None
-
-
-def _first_step(flow: Flow, step: Step) -> str | None:
-    """The step that the `error` exit leads to; None: the failsafe NCCO is the tail."""
-    target = step.error or flow.error
-    return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
 
 def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
@@ -105,28 +64,20 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
 
 def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
     """The failsafe NCCO as a tail."""
-    return _as_tail([Draft(dict(action), shape=_FAILSAFE_SHAPE + index) for index, action in enumerate(failsafe)])
+    return _as_tail([Draft(dict(action), computed=()) for action in failsafe])
 
 
 def _as_tail(drafts: list[Draft]) -> list[Draft]:
-    heard = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
+    heard = [draft for draft in drafts if draft.action.get("action") in IN_TAIL]
     for draft in heard:
-        for name in _NOT_IN_TAIL:
+        for name in NOT_IN_TAIL:
             draft.action.pop(name, None)
         if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not answer
             (endpoint,) = draft.action["endpoint"]
             draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
         draft.callback = draft.heard = None
-        draft.shape = -abs(draft.shape)
     return heard
 
-
-SOUND_LIMIT = 10_000
-"""How many shapes of valid NCCOs are remembered for one flow."""
-
-_FAILSAFE_SHAPE = 1
-"""The shape of the first action of the failsafe NCCO, which stays the same while a server runs. The shape of an action
-of a flow is its `id`, which is far larger."""
 
 _NO_TAIL = 1 << 30
 """The beginning of the tail in an NCCO without a tail, or whose tail is the failsafe NCCO."""
@@ -150,6 +101,7 @@ class NccoBuilder:
         self.waits: list[OpenWait] = []
         self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
+        self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
         """The current position."""
@@ -159,6 +111,7 @@ class NccoBuilder:
         """Remove what was added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
+        self._is_checked = False
         del self.drafts[drafts:]
         del self.waits[waits:]
 
@@ -190,6 +143,24 @@ class NccoBuilder:
             self._tail_at = len(self.drafts)
             self.drafts += self._tail(origin)
 
+    def play_stretch(self, stretch: Stretch, names: Mapping[str, Any]) -> bool:
+        """Play a stretch at the beginning of the turn. If a call cannot have it so, nothing is played."""
+        if self.drafts or self.dialled + stretch.dials + stretch.tail_dials > self._context.dial_limit:
+            return False
+        actions = stretch.fill(names, self._link)
+        if actions is None:
+            return False
+        self.drafts = [Draft(action, computed=()) for action in actions]
+        if stretch.has_failsafe_tail:
+            self.drafts += failsafe_drafts(self._context.failsafe)
+        self.waits = list(stretch.waits)
+        self.dialled += stretch.dials
+        self._is_checked = True
+        return True
+
+    def _link(self, wait: OpenWait) -> str:
+        return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
+
     def _tail(self, origin: Origin) -> list[Draft]:
         """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
         drafts = tail_drafts(origin, self._context.failsafe)
@@ -220,17 +191,16 @@ class NccoBuilder:
         index = len(self.waits)
         wait = OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
         self.waits.append(wait)
-        draft.action["eventUrl"] = [self._context.link(WaitRef(callback.kind, self._session, self._turn, index))]
+        draft.action["eventUrl"] = [self._link(wait)]
         draft.action["eventMethod"] = "POST"
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
         """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
         where = "" if flow is self._root else flow.name
-        index = len(self.waits)
-        self.waits.append(OpenWait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
-        link = self._context.link(WaitRef("onanswer", self._session, self._turn, index))
+        wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
+        self.waits.append(wait)
         (endpoint,) = draft.action["endpoint"]
-        draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
+        draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": self._link(wait)}}]
 
     @property
     def is_open_ended(self) -> bool:
@@ -252,7 +222,7 @@ class NccoBuilder:
 
     def add(self, action: Mapping[str, Any]) -> None:
         """Add an action that comes from the server, not from a flow."""
-        self.drafts.append(Draft(dict(action)))
+        self.drafts.append(Draft(dict(action), computed=()))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
         self.dialled += 1
@@ -265,7 +235,7 @@ class NccoBuilder:
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
         """Replace everything that was added with these actions."""
-        self.drafts[:] = [Draft(dict(action)) for action in ncco]
+        self.drafts[:] = [Draft(dict(action), computed=()) for action in ncco]
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
@@ -273,7 +243,7 @@ class NccoBuilder:
 
         An error in the tail does not keep the `input` from being played: the failsafe NCCO replaces the tail.
         """
-        found = self._fault()
+        found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
             return found
         self.drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
@@ -281,19 +251,11 @@ class NccoBuilder:
         return self._fault()
 
     def _fault(self) -> tuple[int, Issue] | None:
-        """The first error. If an NCCO of the same shape was valid, only the computed options are checked."""
-        shapes = tuple([draft.shape for draft in self.drafts])
-        valid_shapes = self._root.valid_shapes
-        if shapes in valid_shapes and 0 not in shapes:
-            computed = [draft for draft in self.drafts if draft.computed]
-            if False not in [options_are_clean(draft.action, draft.computed) for draft in computed]:
-                return None
+        """The first error."""
+        if all(map(_is_clean, self.drafts)) and order_is_clean(self.actions()):
+            return None
         issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
-        if issue is not None:
-            return _action_number(issue.path), issue
-        if len(valid_shapes) < SOUND_LIMIT:
-            valid_shapes.add(shapes)
-        return None
+        return None if issue is None else (_action_number(issue.path), issue)
 
     def actions(self) -> list[dict[str, Any]]:
         """The NCCO."""
@@ -301,7 +263,12 @@ class NccoBuilder:
 
 
 def _asks(draft: Draft) -> bool:
-    return draft.callback is not None and draft.callback.kind == "input"
+    return asks(draft.callback)
+
+
+def _is_clean(draft: Draft) -> bool:
+    """Whether its computed options have no issue; what a flow writes was checked when it was loaded."""
+    return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
 
 
 def _action_number(path: str) -> int:

@@ -102,6 +102,8 @@ def _play(run: Run, step: Step) -> Target | None:
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early else None
     if jump is None:
+        if run.play_stretch(step, names):
+            return None
         run.play(step, frame)
         jump = None if leave.is_early else leave.enter(frame)
     if jump is None:
@@ -328,8 +330,10 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     else:
         run.position += 1
         again = Again()
-    run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
-    yield from replace_refused_steps(run)
+    names = run.names()
+    if not run.play_stretch(step, names, again):
+        run.play(step, run.frame(names, run.position), prompts=again.prompts, reprompt=again.reprompt)
+        yield from replace_refused_steps(run)
 
 
 HANGUP = "hangup"

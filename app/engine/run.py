@@ -11,6 +11,7 @@ from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
+from app.engine.stretch import decided, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
 from app.flow.hours.calendar import hours_view
@@ -19,7 +20,8 @@ from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Decision, Frame, Jump, Part, Runs, Target
+from app.flow.runtime import Again, Decision, Frame, Jump, Part, Runs, Target
+from app.flow.templates.values import Names
 from app.ncco import Issue
 
 STEP_LIMIT = 200
@@ -87,6 +89,7 @@ class Run:
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
+        self._names: tuple[tuple[Any, ...], Names] | None = None
         self._set_scopes(scopes_of(root, before))
 
     def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
@@ -124,7 +127,7 @@ class Run:
         self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
     ) -> None:
         """Add a line to the trace; `where` is the line of the flow that decided."""
-        self.trace.append(TraceLine(did, step, what, _written_at(where), because, by=by))
+        self.trace.append(TraceLine(did, step, what, written_at(where), because, by=by))
 
     def note_decision(self, step: Step, decision: Decision) -> None:
         """Add to the trace what the exit of a step has made of an outcome."""
@@ -133,7 +136,7 @@ class Run:
                 "decided",
                 step.name,
                 decision.outcome,
-                _written_at(decision.place),
+                written_at(decision.place),
                 decision.because,
                 decision.others,
                 attempt=decision.attempt,
@@ -144,12 +147,17 @@ class Run:
 
     def note_jump(self, step: Step, jump: Jump) -> None:
         """Add to the trace where the exit of a step leads at once."""
-        place, shown = _written_at(jump.place), jump.target.shown
-        self.trace.append(TraceLine("decided", step.name, shown, place, jump.because, jump.others))
+        self.trace.append(decided(step, jump))
 
-    def names(self, now: datetime | None = None) -> dict[str, Any]:
-        """What the values of the current step may look at; `now` is the moment when it was entered, unless given."""
-        return self._names_in(self._scope, now or self.entered_at)
+    def names(self, now: datetime | None = None) -> Names:
+        """What the values of the current step may look at; `now` is the moment when it was entered, unless given.
+
+        It is made again only when something in it has changed. Callers must not change it.
+        """
+        known = (self._scope, self.heard, self.locale, now or self.entered_at)
+        if self._names is None or known != self._names[0]:
+            self._names = known, Names(self._names_in(self._scope, known[-1]))
+        return self._names[1]
 
     def _names_in(self, scope: FlowScope, now: datetime) -> dict[str, Any]:
         flow = scope.flow
@@ -281,6 +289,22 @@ class Run:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
         self._builder.play(Origin(self.flow, step, frame), self._waiting, prompts=prompts, reprompt=reprompt)
 
+    def play_stretch(self, step: Step, names: Mapping[str, Any], again: Again | None = None) -> bool:
+        """Play what is ready, from what `step` plays to the next wait, or to the end of the call.
+
+        If nothing is, or if not for this call, nothing is played: the steps have to be played one by one.
+        """
+        stretch = stretch_of(self.flow, step, is_root=self.flow is self.root, again=again)
+        if stretch is None or len(self._marks) + stretch.entered > STEP_LIMIT:
+            return False
+        if not self._builder.play_stretch(stretch, names):
+            return False
+        self.trace += stretch.trace
+        self.step = stretch.step
+        if stretch.ends:
+            self.end()
+        return True
+
     def _waiting(self) -> Iterator[Origin]:
         """The steps that wait for this flow, the innermost first."""
         for scope in reversed(self._scopes[:-1]):
@@ -347,46 +371,47 @@ class Run:
 
     def finish(self, outcome: str) -> Turn:
         """The finished turn. Sensitive values leave it as tokens."""
-        before, scope = self.before, self._scope
-        waits = tuple(self._builder.waits)
+        before, scope, builder = self.before, self._scope, self._builder
+        waits = tuple(builder.waits)
         is_over = True not in [wait.steers for wait in waits]
         where = "" if self.flow is self.root else self.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
         if is_over and self.last_conversation:
             observed += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
-        session = Session(
-            id=before.id,
-            flow=self.root.name,
-            revision=self.root.revision,
-            call=before.call,
-            turn=before.turn + 1,
-            step="" if is_over else self.step,
-            tries=self.tries,
-            asr_errors=self.asr_errors,
-            position=self.position,
-            dialled=self._builder.dialled,
-            variables=scope.kept(self._mask),
-            entered_at=self.entered_at,
-            heard=self.heard,
-            waits=waits,
-            is_over=is_over,
-            at=where,
-            callers=tuple(
+        callers = (
+            []
+            if len(self._scopes) == 1
+            else [
                 Level(each.flow.name, each.step, each.kept(self._mask), each.kept_lookups(self._mask))
                 for each in self._scopes[:-1]
-            ),
-            lookups=scope.kept_lookups(self._mask),
-            locale=self.locale,
-            observers=observed,
-            parent=before.parent,
-            returned=self.returned,
+            ]
+        )
+        session = Session(
+            before.id,
+            self.root.name,
+            self.root.revision,
+            before.call,
+            before.turn + 1,
+            "" if is_over else self.step,
+            self.tries,
+            self.asr_errors,
+            self.position,
+            builder.dialled,
+            scope.kept(self._mask),
+            self.entered_at,
+            self.heard,
+            waits,
+            is_over,
+            where,
+            tuple(callers),
+            scope.kept_lookups(self._mask),
+            self.locale,
+            observed,
+            before.parent,
+            self.returned,
         )
         trace, hooks = tuple(self.trace), tuple(self.hooks)
         return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers)
 
     def _mask(self, secret: str) -> str:
         return self.context.mask(self.before.id, secret)
-
-
-def _written_at(place: Place | None) -> str:
-    return f"{place.file}:{place.line}" if place else ""

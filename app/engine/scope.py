@@ -21,10 +21,19 @@ _NUMBER_LENGTHS = range(7, 16)
 
 def call_record(call: Call) -> dict[str, Any]:
     """`call` as flows see it."""
-    record = call._asdict()
-    record["from"] = record.pop("from_number")
-    record["is_hidden"] = not _is_number(call.from_number)
-    return record
+    return {
+        "to": call.to,
+        "from": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+        "is_hidden": not _is_number(call.from_number),
+    }
 
 
 def _is_number(text: str) -> bool:
@@ -127,8 +136,11 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
     """The scopes of a session, the outermost flow first."""
+    current = _restored(root.named(session.at), session.variables, session.lookups)
+    if not session.callers:
+        return (current,)
     waiting = [_restored(root.named(each.flow), each.variables, each.lookups, each.step) for each in session.callers]
-    return (*waiting, _restored(root.named(session.at), session.variables, session.lookups))
+    return (*waiting, current)
 
 
 def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
@@ -141,6 +153,8 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     }
     if tokens:
         variables = {name: value for name, value in variables.items() if name not in tokens}
+    if not flow.sensitive_paths:
+        return FlowScope(flow, variables, lookups, step, tokens=tokens)
     hidden = {name: lookups[name] for name in flow.sensitive_paths if name in lookups}
     if hidden:
         lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}

@@ -49,8 +49,8 @@ def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]])
         if one.flow is None or names is None:
             continue
         others = {other: flow for other in names if other != name and (flow := read[other].flow) is not None}
-        # the layout of an NCCO depends on the flow in which the call began, so each sub-flow has its own cache
-        subs = {other: replace(flow, valid_shapes=set()) for other, flow in others.items()}
+        # a wait names its flow unless the call began there, so each sub-flow has its own cache
+        subs = {other: replace(flow, stretches={}) for other, flow in others.items()}
         texts = {path: text for other in names for path, text in sources[other].items()}
         found[name] = replace(one.flow, subs=subs, sources=texts, revision=revision_of(texts))
     return found

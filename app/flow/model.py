@@ -13,7 +13,7 @@ from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.nodes import Place
 from app.flow.paths import Path
-from app.flow.runtime import Assignment, Draft, Exit, Part, Target
+from app.flow.runtime import Assignment, Exit, Part, Target
 from app.flow.scope import Variable
 
 
@@ -71,9 +71,7 @@ class Flow:
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
-        valid_shapes: shapes of NCCOs that were checked and are valid; a cache that grows while calls run.
-        tails: the tail of an `input` that continues at a step, by step; None when it differs from call to call. Also
-            a cache.
+        stretches: a cache of `app.engine.stretch`.
     """
 
     name: str
@@ -96,8 +94,7 @@ class Flow:
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
-    valid_shapes: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
-    tails: dict[str, tuple[Draft, ...] | None] = field(default_factory=dict, compare=False, repr=False)
+    stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
         """The flow of this name that a call may come to from here; "" and its own name are itself."""

@@ -63,9 +63,8 @@ class Draft:
         callback: the webhook that it asks for.
         dials: the computed (not literal) number or address that a connect dials, to be checked against the
             allow-list; "" when the flow file names it literally.
-        shape: identifies the properties that decide whether an order of actions is valid; drafts with the same shape
-            have the same ones. 0 when they may differ from call to call.
-        computed: the options of the action that are computed in each call; the others never change.
+        computed: the options of the action that are computed in each call. The others are written in the flow, and were
+            checked when it was loaded; None: nothing of it was.
         heard: the flow that the called party hears before it is joined, and the params of that flow
             (`{"flow": .., "given": {..}}`); None when it hears no flow. The engine writes the `url` of its `onAnswer`.
     """
@@ -73,8 +72,7 @@ class Draft:
     action: dict[str, Any]
     callback: Callback | None = None
     dials: str = ""
-    shape: int = 0
-    computed: tuple[str, ...] = ()
+    computed: tuple[str, ...] | None = None
     heard: Mapping[str, Any] | None = None
 
 

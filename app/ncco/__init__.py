@@ -28,7 +28,7 @@ from app.ncco.actions import (
     WebSocketEndpoint,
 )
 from app.ncco.builder import Ncco
-from app.ncco.checker import check, options_are_clean
+from app.ncco.checker import check, options_are_clean, order_is_clean
 from app.ncco.checks import RECORD_ENDS
 from app.ncco.model import NccoModel
 from app.ncco.schema import json_schema
@@ -66,4 +66,5 @@ __all__ = [
     "check",
     "json_schema",
     "options_are_clean",
+    "order_is_clean",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.issue import Fix, Issue, fault, shown
 from app.ncco.actions import SHAPES
 from app.ncco.checks import check_order
 from app.ncco.hints import meant_action
+from app.ncco.ssml import is_plain
 from app.suggest import folded
 
 _DISTINCTIVE_OPTIONS = {
@@ -39,7 +40,14 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 
     The other options must be valid by themselves already. The order of actions is not checked.
     """
+    if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
+        return True
     return SHAPES[action["action"]].is_clean(action, names)
+
+
+def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the order of actions has no issue; their options are not checked."""
+    return next(check_order(actions, SHAPES), None) is None
 
 
 def _not_an_array(document: object) -> Issue:

@@ -55,6 +55,17 @@ class _Content:
         self.is_blank = self.is_blank and characters.isspace()
 
 
+def is_plain(text: str) -> bool:
+    """Whether every voice can speak a text: it has no tag, no unusual character, and an allowed length."""
+    return (
+        "<" not in text
+        and len(text) <= MAX_TALK_CHARACTERS
+        and text.isprintable()
+        and not text.isspace()
+        and bool(text)
+    )
+
+
 def check_text(text: str) -> Iterator[Issue]:
     """What is wrong with a spoken text, plain or SSML. `text` must be encodable."""
     if "<" not in text:

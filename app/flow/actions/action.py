@@ -54,29 +54,24 @@ class Action:
         return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
 
     @cached_property
-    def _computed(self) -> tuple[str, ...]:
+    def computed(self) -> Mapping[str, Value]:
         """The fields that only a call can fill."""
-        return tuple(name for name, value in self.fields.items() if not value.is_literal)
+        return {name: value for name, value in self.fields.items() if not value.is_literal}
 
     @cached_property
-    def _constant(self) -> dict[str, Any]:
-        """The action with None for each field that only a call can fill."""
+    def constant(self) -> dict[str, Any]:
+        """The action with None for each field that only a call can fill. Must not be changed."""
         known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         return {"action": self.word, **known}
-
-    @cached_property
-    def _shape(self) -> int:
-        """See `Draft.shape`; 0 when rules between actions look at a computed field."""
-        return 0 if _ORDERING.intersection(self._computed) else id(self)
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
         if self.is_opening and frame.position:
             return []
-        action = dict(self._constant)
-        for name in self._computed:
-            action[name] = self.fields[name].render(frame.names)
-        return [Draft(action, self.callback, "", self._shape, self._computed)]
+        action = self.constant.copy()
+        for name, value in self.computed.items():
+            action[name] = value.render(frame.names)
+        return [Draft(action, self.callback, "", tuple(self.computed))]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field."""
@@ -95,7 +90,7 @@ def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
     return value is not None and (not value.is_literal or value.render({}) is True)
 
 
-_ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
+ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
 """Fields that rules between actions look at."""
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import jinja2
 from jinja2 import TemplateError, Undefined, UndefinedError, nodes
+from jinja2.runtime import Context
 
 from app.errors import RenderError
 from app.flow.nodes import Place
@@ -21,6 +22,16 @@ from app.flow.templates.tree import Located, Template
 from app.value_types import Escape, Kind
 
 Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
+
+
+class Names(dict[str, Any]):
+    """What the values of one turn look at, by name. It does not change, so one Jinja2 context serves all of them."""
+
+    @cached_property
+    def context(self) -> Context:
+        """The context in which they are rendered."""
+        return Context(ENVIRONMENT, self, None, {})
+
 
 _COPIED: Final = (
     nodes.Output,
@@ -56,7 +67,8 @@ class Program:
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
         """The text, piece by piece. Raises UndefinedError and Unfit."""
-        return self._compiled.root_render_func(self._compiled.new_context(names, shared=True))  # type: ignore[arg-type]  # any mapping will do: it is only read
+        context = names.context if isinstance(names, Names) else Names(names).context
+        return self._compiled.root_render_func(context)
 
     def offset_of(self, error: BaseException) -> int | None:
         """The offset of the value or the tag that raised an error; None if it is not known."""

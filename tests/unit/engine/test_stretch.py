@@ -1,0 +1,185 @@
+"""A stretch plays what the interpreter plays: every turn is the same with stretches and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from app.engine import Call, Session, Turn, TurnContext, begin, resume
+from app.engine.interpreter import Playing, Result
+from app.engine.session import LookupAnswer, OpenWait, from_json, to_json
+from app.engine.stretch import stretch_of
+from app.flow.loader import load_files
+from app.flow.model import Flow
+from app.ncco import check
+from app.ncco.webhooks import Webhook, recognise
+from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
+
+ROOT: Final = Path(__file__).parents[3]
+FOLDERS: Final = (ROOT / "flows", ROOT / "benchmarks" / "flows", *sorted(ROOT.glob("examples/*/flows")))
+HOSTILE: Final = (
+    "447700900123",
+    "anonymous",
+    "",
+    "<break/>",
+    "<speak>x</speak>",
+    "{{ call.to }}",
+    "9" * 1600,
+    "\u2028\x07",
+    "a & b",
+    " ",
+)
+WEBHOOKS: Final[Mapping[str, tuple[Mapping[str, object], ...]]] = {
+    "input": (
+        {"dtmf": {"digits": "1"}},
+        {"dtmf": {"digits": "2"}},
+        {"dtmf": {"digits": "4711#"}},
+        {"dtmf": {"digits": ""}, "speech": {"timeout_reason": "start_timeout"}},
+        {"speech": {"results": [{"text": "<b>sales & support</b>", "confidence": "0.9"}]}},
+        {"speech": {"error": "ERR1: Failed to analyze audio"}},
+    ),
+    "event": ({"status": "completed"}, {"status": "busy"}),
+    "notify": ({"payload": {}},),
+    "onanswer": (),
+}
+DEPTH: Final = 3
+
+
+class NoStretches(dict[Any, None]):
+    """A cache in which every step has no stretch, so that the interpreter plays it."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: object) -> None:
+        return None
+
+
+def interpreted(flow: Flow) -> Flow:
+    """The same flow, all of which the interpreter plays."""
+    subs = {name: replace(sub, stretches=NoStretches()) for name, sub in flow.subs.items()}
+    return replace(flow, stretches=NoStretches(), subs=subs)
+
+
+def flows() -> Iterator[Any]:
+    for folder in FOLDERS:
+        project = load_files(folder, folder.parent / "templates", {})
+        for name, flow in project.flows.items():
+            yield pytest.param(flow, id=f"{folder.parent.name}-{name}")
+
+
+def driven(playing: Playing[Result]) -> Result:
+    """What the interpreter returns when every lookup fails."""
+    try:
+        wanted = next(playing)
+        while True:
+            wanted = playing.send(tuple(LookupAnswer(None, "no answer") for _ in wanted))
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+
+
+def both(flow: Flow, turn_of: Any) -> Turn | None:
+    """A turn, made with stretches, which is the same without."""
+    played, stepwise = driven(turn_of(flow)), driven(turn_of(interpreted(flow)))
+    assert stepwise == played
+    if played is None:
+        return None
+    assert to_json(stepwise.session) == to_json(played.session)
+    assert not [issue for issue in check(played.ncco) if issue.severity == "error"] or not played.ncco
+    again: Turn = driven(turn_of(flow))
+    assert played == again, "the second time, when the stretch is known to be valid"
+    return again
+
+
+def context(**around: Any) -> TurnContext:
+    return TurnContext(NOON, link, mask, **{"failsafe": FAILSAFE, **around})
+
+
+def answered(flow: Flow, caller: str, **around: Any) -> Turn:
+    call = Call("442079460001", caller, "", LEG, "CON-1")
+    turn = both(flow, lambda played: begin(played, LEG, call, context(**around)))
+    assert turn is not None
+    return turn
+
+
+def follow(flow: Flow, turn: Turn, depth: int, **around: Any) -> None:
+    """Every webhook on every wait of a turn, and of the turns that follow."""
+    session = from_json(to_json(turn.session))
+    for wait in session.waits if depth else ():
+        for fields in WEBHOOKS[wait.kind]:
+            after = heard(flow, session, wait, recognise(fields), **around)
+            if after is not None:
+                follow(flow, after, depth - 1, **around)
+
+
+def heard(flow: Flow, session: Session, wait: OpenWait, webhook: Webhook, **around: Any) -> Turn | None:
+    return both(flow, lambda played: resume(played, session, wait, webhook, context(**around)))
+
+
+@pytest.mark.parametrize("flow", tuple(flows()))
+def test_turns_are_the_same_as_those_of_the_interpreter(flow: Flow) -> None:
+    for caller in HOSTILE:
+        turn = answered(flow, caller)
+        if caller in HOSTILE[:2]:
+            follow(flow, turn, DEPTH)
+
+
+@pytest.mark.parametrize("flow", tuple(flows()))
+def test_a_call_that_may_not_dial_is_played_by_the_interpreter(flow: Flow) -> None:
+    follow(flow, answered(flow, "447700900123", dial_limit=0), 1, dial_limit=0)
+
+
+PLAIN: Final = """
+flow: plain
+default: true
+start: welcome
+vars:
+  bleep: {type: bool, default: "true"}
+defaults:
+  retry: {noinput: ["Sorry {{ call.from }}."], nomatch: ["No."], then: end}
+  on: {error: sorry}
+steps:
+  welcome:
+    do:
+      - talk: "Hello {{ call.from }}."
+    goto: menu
+  menu:
+    do:
+      - talk: "Press 1."
+    choices:
+      one: {dtmf: 1, goto: end}
+  sorry:
+    do:
+      - talk: "Sorry."
+      - connect: "447700900333"
+    goto: end
+"""
+
+
+def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
+    flow = load_flow(PLAIN)
+    both(flow, lambda played: begin(played, LEG, Call("442079460001", "447700900123"), context()))
+    stretch = stretch_of(flow, flow.steps["welcome"], is_root=True)
+    assert stretch is not None
+    names = {"call": {"from": "9" * 1600, "to": "442079460001", "direction": "inbound"}, "locale": ""}
+
+    assert stretch.is_checked
+    assert stretch.fill(names, lambda wait: "https://test.example/") is None
+
+
+@pytest.mark.parametrize("change", ["lookup", "if", "number", "bargeIn"])
+def test_what_depends_on_the_call_is_no_stretch(change: str) -> None:
+    text = {
+        "lookup": PLAIN.replace("    goto: menu", "    branch: [{if: bleep, goto: menu}, {else: end}]", 1),
+        "if": PLAIN.replace("goto: menu", "branch: [{if: call.is_hidden, goto: menu}, {else: end}]"),
+        "number": PLAIN.replace('- talk: "Hello {{ call.from }}."', '- connect: "{{ call.from }}"'),
+        "bargeIn": PLAIN.replace('- talk: "Press 1."', '- talk: "Press 1."\n        bargeIn: "{{ bleep }}"'),
+    }[change]
+    flow = load_flow(text)
+
+    assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
