@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from secrets import token_hex
@@ -13,16 +14,16 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from opentelemetry import trace
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
 from app.settings import Settings
 from app.web import health, webhooks
-from app.web.health import ConsoleRedirect, Readiness
+from app.web.health import Readiness
 from app.web.lifespan import make_lifespan
 from app.web.metrics import Metrics
+from app.web.openapi import document_of
 from app.web.own_service import OwnService
 from app.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
 
@@ -136,28 +137,23 @@ def create_app(
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own would log exceptions
-        routes=_routes(dev, settings.console_port if settings.has_console(dev) else None),
+        routes=webhooks.router.routes,  # of an included router, FastAPI looks for each route twice
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
-    app.state.calls = service
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
+    app.include_router(webhooks.rtc_router)
+    app.include_router(health.router)
+    if dev:
+        app.include_router(health.dev_router)
+    if settings.has_console(dev):
+        app.include_router(health.console_router)
+    app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.add_middleware(RequestHeadMiddleware, readiness=readiness)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app
-
-
-def _routes(dev: bool, console_port: int | None) -> list[BaseRoute]:
-    """The routes of all routers, in one list: FastAPI would match those of an included router twice."""
-    routers = [webhooks.router, webhooks.rtc_router, health.router]
-    if dev:
-        routers.append(health.dev_router)
-    routes = [route for router in routers for route in router.routes]
-    if console_port is not None:
-        routes.append(Route("/", ConsoleRedirect(console_port), include_in_schema=False))
-    return routes
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from app.errors import StoreUnavailable
 from app.flow.nodes import Place
@@ -26,6 +25,8 @@ DRAINING: Final = "the server is shutting down, and still answers"
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
 """Routes that are served in development only."""
+console_router = APIRouter(include_in_schema=False)
+"""Served where there is a console."""
 
 
 class Readiness:
@@ -93,45 +94,53 @@ _FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-origina
 """The beginnings of headers that proxies and tunnels add."""
 
 
-class ConsoleRedirect:
-    """`/` leads a browser on this machine to the console. For all others there is nothing.
+async def _server_id(request: Request) -> str:
+    server_id: str = request.app.state.server_id
+    return server_id
 
-    Args:
-        port: of the console.
-    """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+async def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = Request(scope)
-        host = name_in_host(request.headers.get("host", ""))
-        is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
-        if request.method not in ("GET", "HEAD") or not is_near:
-            raise HTTPException(404)
-        await RedirectResponse(f"http://127.0.0.1:{self._port}/", 302)(scope, receive, send)
+
+async def _counters(request: Request) -> Metrics:
+    counters: Metrics = request.app.state.webhooks.metrics
+    return counters
 
 
 @router.get("/healthz", summary="The process is up")
-async def healthz(request: Request) -> Response:
+async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
     """Always 200. `server` is random for each start, so that `ncco doctor` sees which server a URL leads to."""
-    return _json({"status": "up", "server": request.app.state.server_id})
+    return _json({"status": "up", "server": server_id})
 
 
 @router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")
-async def readyz(request: Request) -> Response:
+async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Response:
     """See `Readiness`."""
-    readiness: Readiness = request.app.state.readiness
     state = readiness.state()
     return _json(state, 200 if state["ready"] else 503)
 
 
 @dev_router.get("/metrics", summary="Counters for Prometheus")
-async def metrics(request: Request) -> Response:
+async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
     """The exposition format of Prometheus."""
-    counters: Metrics = request.app.state.webhooks.metrics
     return Response(counters.render(), media_type=CONTENT_TYPE)
+
+
+async def _console_port(request: Request) -> int:
+    port: int = request.app.state.webhooks.settings.console_port
+    return port
+
+
+@console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def lead_to_console(request: Request, port: Annotated[int, Depends(_console_port)]) -> Response:
+    """Lead a browser on this machine to the console. For all others there is nothing."""
+    host = name_in_host(request.headers.get("host", ""))
+    is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
+    if request.method not in ("GET", "HEAD") or not is_near:
+        raise HTTPException(404)
+    return RedirectResponse(f"http://127.0.0.1:{port}/", 302)
 
 
 def _shown(place: Place, problem: str, cure: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import SignatureError, WrongSignature
@@ -253,9 +253,6 @@ class WebhookResponse(Response):
         error: the exception behind it, for the log; never sent.
     """
 
-    media_type = "application/json"
-    background = None
-
     def __init__(
         self,
         reply: Reply,
@@ -266,23 +263,14 @@ class WebhookResponse(Response):
         closes: bool = False,
     ) -> None:
         """Send `content`, or the NCCO of the reply. `closes` ends the connection after it."""
+        body = content if content is not None else reply.ncco or b""
+        super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply
         self.error = error
-        self.status_code = status_code
-        self.body: bytes = content if content is not None else reply.ncco or b""
-        self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
-        if self.body:
-            self.raw_headers.append((b"content-type", b"application/json"))
         if closes:
-            self.raw_headers.append((b"connection", b"close"))
+            self.headers["connection"] = "close"
         if reply.problem:
-            problem = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
-            self.raw_headers.append((b"ncco-problem", problem.encode("ascii")))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body})
+            self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,20 +6,60 @@ Whatever fails, a caller hears an NCCO, or Vonage gets a status that it understa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from app.errors import SignatureError
+from app.ncco.webhooks import (
+    AnswerWebhook,
+    ErrorWebhook,
+    FallbackWebhook,
+    InputWebhook,
+    NotifyWebhook,
+    PaymentWebhook,
+    RecordWebhook,
+    StatusWebhook,
+    TranscriptionWebhook,
+    TransferWebhook,
+)
 from app.web.log import log_webhook
+from app.web.openapi import body_of, reference
 from app.web.webhook_failures import failure_response
 from app.web.webhook_http import WebhookRequest, WebhookResponse
+
+
+class WebhookRecord(BackgroundTask):
+    """Counts and logs a webhook once its response is sent, where an error no longer affects the caller."""
+
+    def __init__(self, route: str, request: WebhookRequest, response: WebhookResponse, started: float) -> None:
+        self._route = route
+        self._request = request
+        self._response = response
+        self._started = started
+
+    async def __call__(self) -> None:
+        """Do it."""
+        seconds = perf_counter() - self._started
+        request, response, config = self._request, self._response, self._request.config
+        config.metrics.webhook(self._route, response.reply, response.status_code, seconds)
+        log_webhook(
+            config.log,
+            {"route": self._route, "method": request.method},
+            response.reply,
+            status=response.status_code,
+            seconds=seconds,
+            delivery=request.delivery,
+            error=response.error,
+            shows_values=config.dev,
+            shows_call=config.settings.log == "pretty",
+        )
 
 
 class WebhookRoute(APIRoute):
@@ -28,33 +68,24 @@ class WebhookRoute(APIRoute):
     The parameters of the path are the only ones that an endpoint has; nothing else is left for FastAPI to read.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        self.kind = path.split("/")[2]
-        self.app = self.serve
+    @property
+    def kind(self) -> str:
+        """The word behind `/webhooks/`."""
+        return self.path.split("/")[2]
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a response in any case; then count and log the webhook, where an error no longer affects the caller."""
-        started = perf_counter()
-        request = WebhookRequest(scope, receive)
-        response = await self._response(request)
-        await response(scope, receive, send)
-        if isinstance(response, WebhookResponse):
-            seconds, config = perf_counter() - started, request.config
-            reply, status, error = response.reply, response.status_code, response.error
-            config.metrics.webhook(self.kind, reply, status, seconds)
-            about = {"route": self.kind, "method": scope["method"]}
-            log_webhook(
-                config.log,
-                about,
-                reply,
-                status=status,
-                seconds=seconds,
-                delivery=request.delivery,
-                error=error,
-                shows_values=config.dev,
-                shows_call=config.settings.log == "pretty",
-            )
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request: it returns a response in any case."""
+        kind = self.kind
+
+        async def handle(plain: Request) -> Response:
+            started = perf_counter()
+            request = WebhookRequest(plain.scope, plain.receive)
+            response = await self._response(request)
+            if isinstance(response, WebhookResponse):
+                response.background = WebhookRecord(kind, request, response, started)
+            return response
+
+        return handle
 
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
@@ -91,16 +122,19 @@ def _require_playable(response: WebhookResponse, path: str) -> None:
         raise ValueError("a reply is not an NCCO")
 
 
-_NCCO: Final = {"type": "array", "items": {"type": "object"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "An NCCO, or an empty reply, after which the call goes on as it is",
-        "content": {"application/json": {"schema": _NCCO}},
+        "content": {"application/json": {"schema": reference("NCCO")}},
     },
     401: {"description": "The signature is wrong"},
     503: {"description": "Not signed, or the store is away: send it again"},
+    "default": {"description": "An error: what is wrong, and what to do"},
 }
-_BODY: Final = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)
+ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
+"""What comes to the event URL of the application, and to that of an action."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
@@ -109,56 +143,62 @@ rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
 
 @router.get("/answer")
-@router.post("/answer", openapi_extra=_BODY)
+@router.post("/answer", openapi_extra=body_of(AnswerWebhook))
 async def answer(request: WebhookRequest) -> WebhookResponse:
     """The NCCO of a call, by the called number."""
     return WebhookResponse(await request.calls.answer(request.webhook))
 
 
 @router.get("/input/{wait}")
-@router.post("/input/{wait}", openapi_extra=_BODY)
+@router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What the caller pressed or said: resume the call that waits for it."""
     return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
 @router.get("/event")
-@router.post("/event", openapi_extra=_BODY)
+@router.post(
+    "/event",
+    openapi_extra=body_of(*EVENTS),
+)
 async def event(request: WebhookRequest) -> WebhookResponse:
     """Record an event of the application."""
     return WebhookResponse(await request.calls.event(request.webhook))
 
 
 @router.get("/event/{wait}")
-@router.post("/event/{wait}", openapi_extra=_BODY)
+@router.post(
+    "/event/{wait}",
+    openapi_extra=body_of(*ACTION_EVENTS),
+)
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What happened to a connect, a recording or a transcription."""
     return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
 
 
 @router.get("/notify/{wait}")
-@router.post("/notify/{wait}", openapi_extra=_BODY)
+@router.post("/notify/{wait}", openapi_extra=body_of(NotifyWebhook))
 async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
     """A call has reached a checkpoint."""
     return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
 
 
 @router.get("/onanswer/{wait}")
-@router.post("/onanswer/{wait}", openapi_extra=_BODY)
+@router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What a party that was called hears before it is connected."""
     return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
 @router.get("/answer/{flow}")
-@router.post("/answer/{flow}", openapi_extra=_BODY)
+@router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     """The NCCO of a call, by the name of its flow."""
     return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
 @router.get("/fallback")
-@router.post("/fallback", openapi_extra=_BODY)
+@router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """The NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.webhook))

@@ -182,7 +182,7 @@ async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_e
         leg = stage.leg
     store = Store(SqliteDatabase(world.folder / "calls.db"))
     await store.open()
-    library = stage.app.state.calls.library
+    library = stage.app.state.webhooks.calls.library
     sweeper = Sweeper(store, library, 1, list[Swept]().append, clock=world.clock)
     world.clock.off = -HOUR
     early = await sweeper.sweep()

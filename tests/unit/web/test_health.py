@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -172,6 +172,31 @@ async def test_the_documentation_names_every_route() -> None:
         "/metrics",
     } == document["paths"].keys()
     assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+async def test_bodies_and_replies_of_webhooks_are_described_by_their_models() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    posts = {path: methods["post"] for path, methods in document["paths"].items() if "/webhooks/" in path}
+
+    for path, operation in posts.items():
+        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert all(each["$ref"].endswith("Webhook") for each in body.get("anyOf", [body])), path
+        assert {"$ref": "#/components/schemas/NCCO"} == operation["responses"]["200"]["content"]["application/json"][
+            "schema"
+        ]
+        assert "422" not in operation["responses"]
+    assert {"dtmf", "speech"} <= schemas["InputWebhook"]["properties"].keys()
+    assert [] == [name for name in references(document) if name.removeprefix("#/components/schemas/") not in schemas]
+
+
+def references(part: Any) -> list[str]:
+    if isinstance(part, list):
+        return [name for each in part for name in references(each)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+    return own + [name for each in part.values() for name in references(each)]
 
 
 async def test_operation_ids_are_unique() -> None:

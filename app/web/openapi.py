@@ -1,0 +1,64 @@
+"""The OpenAPI document, with the models of webhooks and of the NCCO."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.ncco import json_schema, webhooks
+from app.ncco.webhooks import Webhook
+
+_SCHEMAS: Final = "#/components/schemas/"
+
+
+def reference(name: str) -> dict[str, str]:
+    """Where the document describes it."""
+    return {"$ref": f"{_SCHEMAS}{name}"}
+
+
+def body_of(*models: type[Webhook]) -> dict[str, Any]:
+    """The body of a request that is one of these webhooks."""
+    any_of = [reference(model.__name__) for model in models]
+    schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """The document of an application; made once.
+
+    Source: FastAPI, Extending OpenAPI.
+    """
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= _webhook_schemas() | _ncco_schemas()
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _webhook_schemas() -> dict[str, Any]:
+    models = [each for each in vars(webhooks).values() if isinstance(each, type) and issubclass(each, Webhook)]
+    _, found = models_json_schema([(model, "validation") for model in models], ref_template=f"{_SCHEMAS}{{model}}")
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
+
+
+def _ncco_schemas() -> dict[str, Any]:
+    """The NCCO, and its definitions beside it."""
+    ncco = json_schema()
+    own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
+    moved: dict[str, Any] = _moved({"NCCO": own, **ncco["$defs"]})
+    return moved
+
+
+def _moved(part: Any) -> Any:
+    """A part of a schema whose references lead into the document."""
+    if isinstance(part, dict):
+        return {
+            name: value.replace("#/$defs/", _SCHEMAS) if name == "$ref" and isinstance(value, str) else _moved(value)
+            for name, value in part.items()
+        }
+    return [_moved(each) for each in part] if isinstance(part, list | tuple) else part
