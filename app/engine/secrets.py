@@ -1,10 +1,9 @@
 """Finds sensitive values that a lookup answer repeats in fields that are not declared sensitive.
 
 A server that receives a PIN may return it, in a message or in a field of its own. Every text is therefore compared with
-the sensitive values that the turn has received. A value of six or more characters is found anywhere in a text. One of
-four or five must be a whole word or number: one phone number in a thousand contains 2580 by chance. A shorter one must
-be the whole text. Digits also match with up to three other characters between them: `2 5 8 0`, `4929-8402-1739`. Our
-choice.
+the sensitive values that the turn has received, character by character; only case, width and the encoding of URLs do
+not count. A value of six or more characters is found anywhere in a text. One of four or five must be a whole word or
+number: one phone number in a thousand contains 2580 by chance. A shorter one must be the whole text. Our choice.
 """
 
 from __future__ import annotations
@@ -24,18 +23,13 @@ ANYWHERE_LENGTH: Final = 6
 PART_LENGTH: Final = 4
 """A secret of so many characters or more is also found as a part of a text."""
 
-_DIGITS: Final = re.compile(r"[0-9]+")
-_BETWEEN: Final = re.compile(r"[\W_]{0,3}")
-_NO_WORD: Final = re.compile(r"[\W_]+")
-
 
 class Secrets:
     """The sensitive values that a turn has received, and which texts hold one of them."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
-        self._numbers: set[str] = set()
-        self._words: set[str] = set()
+        self._parts: dict[str, re.Pattern[str]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._whole)
@@ -43,11 +37,9 @@ class Secrets:
     def learn(self, value: object) -> None:
         """Add a value that was received; of a list or a map, each entry."""
         for text in _texts(value):  # the beginning of a long text is enough to find it
-            words = _words(text)
-            digits = "" if any(char.isalpha() for char in words) else "".join(_DIGITS.findall(text))
-            self._whole |= {text, words, digits} - {""}
-            if len(digits or words) >= PART_LENGTH:
-                (self._numbers if digits else self._words).add(digits or words)
+            self._whole.add(text)
+            if len(text) >= PART_LENGTH:
+                self._parts.setdefault(text, _as_part(text))
 
     def are_in(self, text: str) -> bool:
         """Whether a text holds one of them, as a whole or as a part."""
@@ -59,10 +51,16 @@ class Secrets:
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
-        if self._numbers and any(_is_in_groups(self._numbers, groups) for groups in _groups(folded)):
-            return True
-        words = _words(folded) if self._words else ""
-        return any(_is_in_words(secret, words) for secret in self._words)
+        return any(part.search(folded) for part in self._parts.values())
+
+
+def _as_part(secret: str) -> re.Pattern[str]:
+    """What finds a secret in a text; a short one neither within a number nor within a word."""
+    written = re.escape(secret)
+    if len(secret) >= ANYWHERE_LENGTH:
+        return re.compile(written)
+    more = "[0-9]" if secret.isdecimal() else r"[^\W_]"
+    return re.compile(f"(?<!{more}){written}(?!{more})")
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -88,47 +86,6 @@ def _folded(text: str) -> str:
 
 def _digit(char: str) -> str:
     return str(unicodedata.decimal(char)) if char.isdecimal() else char
-
-
-def _words(folded: str) -> str:
-    """The words of a text, with a blank between each."""
-    return _NO_WORD.sub(" ", folded).strip()
-
-
-def _groups(folded: str) -> Iterator[list[str]]:
-    """The numbers of a text, grouped with those close to them."""
-    groups: list[str] = []
-    end = 0
-    for found in _DIGITS.finditer(folded):
-        if groups and not _BETWEEN.fullmatch(folded, end, found.start()):
-            yield groups
-            groups = []
-        groups.append(found[0])
-        end = found.end()
-    if groups:
-        yield groups
-
-
-def _is_in_groups(secrets: set[str], groups: list[str]) -> bool:
-    whole = "".join(groups)
-    return any(secret in whole and (len(secret) >= ANYWHERE_LENGTH or _fills(secret, groups)) for secret in secrets)
-
-
-def _fills(secret: str, groups: list[str]) -> bool:
-    """Whether one number, or several in a row, are the secret and nothing more."""
-    for first in range(len(groups)):
-        joined = ""
-        for group in groups[first:]:
-            joined += group
-            if joined == secret:
-                return True
-            if len(joined) >= len(secret):
-                break
-    return False
-
-
-def _is_in_words(secret: str, words: str) -> bool:
-    return f" {secret} " in f" {words} " if len(secret) < ANYWHERE_LENGTH else secret in words
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
