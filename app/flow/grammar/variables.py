@@ -21,8 +21,7 @@ from app.flow.scope import NAME, RESERVED, Param, ScopeTypes, Signature, Variabl
 from app.suggest import nearest
 from app.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 
-DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "map")
-TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
+TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 """JSON Schema of a type."""
 
 _KNOWN_WORDS: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
@@ -40,15 +39,15 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
             reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
         return Word(tuple(allowed)) if allowed else None
     text = reader.text(node, what)
-    if text is None or text.value in DECLARABLE:
+    if text is None or text.value in TYPES:
         return TYPES[text.value] if text else None
     message = f'there is no type "{text.value}"'
     cure: str | Fix | None = None
     if meant := meaning_of(text.value, HINTS["type"]):
-        cure = Fix(f"write `{meant}`", "word", meant) if meant in DECLARABLE else f"write `{meant}`"
+        cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
     if len(parts := re.split(r" *[|,/] *", text.value)) > 1:
         cure = f"write a list: [{', '.join(parts)}]"
-    reader.unknown("E203", text, DECLARABLE, message, cure)
+    reader.unknown("E203", text, TYPES, message, cure)
     return None
 
 
@@ -138,7 +137,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
     """The variable that a map describes, and whether its type is known."""
     name, place, node = entry.key.value, entry.key.place, entry.value
     bare = Variable(name, TYPES["text"], "", place)
-    if isinstance(node, Text) and node.value in DECLARABLE:
+    if isinstance(node, Text) and node.value in TYPES:
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False), True
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
         read_type(node, f'"{name}"', reader)  # reports the type of another language

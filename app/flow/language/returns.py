@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from app.flow.grammar.reader import Fields, Reader, has_braces
-from app.flow.grammar.variables import DECLARABLE, read_type
+from app.flow.grammar.variables import read_type
 from app.flow.language.outgoing import plain_json, read_json
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_first_key
@@ -243,7 +243,7 @@ def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> K
 def _entry_type(node: Node) -> Node | None:
     """The type of the entries of a list: its one item, when that is a type and no allowed word."""
     item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
-    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*DECLARABLE, *OPTIONAL))
+    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*TYPES, *OPTIONAL))
     return item if is_type else None
 
 
@@ -259,7 +259,7 @@ def is_described(node: Node) -> bool:
     if hosts is not None and not (isinstance(type_, Text) and type_.value in ("url", "url?")):
         return False
     first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
-    return not any(isinstance(each, Text) and each.value in DECLARABLE for each in (flag, first))
+    return not any(isinstance(each, Text) and each.value in TYPES for each in (flag, first))
 
 
 def described(node: Node, word: str) -> Node:

@@ -34,7 +34,7 @@ from app.flow.grammar.json_schema import (
 )
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.targets import FORMS
-from app.flow.grammar.variables import DECLARABLE, TYPE, Declaration
+from app.flow.grammar.variables import TYPE, Declaration
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.choice import Choice
@@ -49,7 +49,7 @@ from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
 from app.ncco.actions import ENDPOINT, SHAPES
-from app.value_types import JsonSchema
+from app.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 """The names that a project gives to things, by the kinds of `app.flow.names`: what an editor offers."""
@@ -59,7 +59,7 @@ _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
 
 
-_SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(DECLARABLE)}
+_SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
 """A variable may be written as its type alone."""
 
 
@@ -175,7 +175,7 @@ def _returned() -> JsonSchema:
         ({"type": "object"}, named(ref("returned"))),
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
     ]
-    return choose(cases, one_of((*DECLARABLE, *OPTIONAL)))
+    return choose(cases, one_of((*TYPES, *OPTIONAL)))
 
 
 def resolved(schema: Any, names: OfferedNames) -> Any:
