@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import random
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,8 +60,6 @@ _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
 )
 """Fields that hold no secret of a caller."""
-
-_random: Final = random.Random(secrets.token_bytes(32))  # noqa: S311 - row ids are unique, not secret
 
 REFUSED: Final = "refused"
 """The status of a webhook by which Vonage reports that it refused an NCCO."""
@@ -269,11 +266,6 @@ def mask(key: bytes, session: str, secret: str) -> str:
     return f"secret:{digest[:8].hex()}"
 
 
-def _new_id() -> str:
-    """A random key of 128 bits, without a system call."""
-    return f"{_random.getrandbits(128):032x}"
-
-
 def status_of(webhook: Webhook) -> str:
     """Distinguishes the webhooks of one wait: the call status with its sub state; "" for an input."""
     if not isinstance(webhook, StatusWebhook):
@@ -294,7 +286,7 @@ def webhook_row(
     """The webhook as it came, or with tokens in it; see `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
-        _new_id(),
+        secrets.token_hex(16),
         kind,
         session,
         ref.turn if ref else -1,
@@ -312,7 +304,7 @@ def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer
     """An answer webhook as it came, "" for the session when it opened none."""
     call, body = delivery.call, body_of(delivery, session, key)
     leg, conversation, at = call.uuid, call.conversation_uuid, delivery.received_ms
-    return WebhookRow(_new_id(), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
+    return WebhookRow(secrets.token_hex(16), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
@@ -407,7 +399,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     except TypeError:  # a lone surrogate, which JSON cannot hold
         problem = problem or "its body or its headers hold what JSON cannot"
     return HookRow(
-        id=f"msg_{_new_id()}",
+        id=f"msg_{secrets.token_hex(16)}",
         session=session,
         name=hook.name,
         url="" if problem else hook.url,

@@ -33,18 +33,12 @@ def make_token(key: bytes, ref: WaitRef) -> str:
     """The token of a wait; about 50 characters for a leg uuid."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
-    is_short = ref.turn < 0x80 and ref.index < 0x80
-    numbers = bytes((head, ref.turn, ref.index)) if is_short else _encode_head(head, ref)
-    payload = numbers + session
+    payload = bytes((head,)) + _varint(ref.turn) + _varint(ref.index) + session
     return _encode(payload + _mac(key, payload))
 
 
 def _encode(raw: bytes) -> str:
     return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
-
-
-def _encode_head(head: int, ref: WaitRef) -> bytes:
-    return bytes((head,)) + _varint(ref.turn) + _varint(ref.index)
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
