@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.console import language
 from app.console.access import CanLook
@@ -16,11 +15,17 @@ from app.console.project import ProjectFolder
 from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
-MAX_BODY_BYTES: Final = 8 << 20
 MAX_CHARACTERS: Final = 1 << 20
 """Of one text, as of a file that is read from disk."""
 _FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
-_STATUS: Final[dict[Reason, int]] = {"time": 422, "memory": 422, "busy": 503, "superseded": 409, "failed": 500}
+_STATUS: Final[dict[Reason, int]] = {
+    "time": 422,
+    "memory": 422,
+    "killed": 503,
+    "busy": 503,
+    "superseded": 409,
+    "failed": 500,
+}
 
 FileName = Annotated[str, Field(pattern=rf"^(?:{_FILE})$")]
 FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
@@ -47,45 +52,29 @@ class EditorQuestion(BaseModel):
     editor: str = Field("", max_length=64)
 
 
-async def _question(request: Request) -> EditorQuestion:
-    """The body of a request, read up to a limit. Raises HTTPException 413."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"The texts are larger than {MAX_BODY_BYTES >> 20} MB. Send a shorter text.")
-    try:
-        return EditorQuestion.model_validate_json(bytes(body))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors(include_input=False, include_context=False)) from error
-
-
-Question = Annotated[EditorQuestion, Depends(_question)]
-
-
 router = APIRouter(prefix="/editor")
 
 
 @router.post("/check")
-async def check(request: Request, question: Question, session: CanLook) -> JSONResponse:
+async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
     """Every issue of the text with its fixes."""
     return await _answer(request, language.check, question, session)
 
 
 @router.post("/complete")
-async def complete(request: Request, question: Question, session: CanLook) -> JSONResponse:
+async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
     """What may be written at the cursor."""
     return await _answer(request, language.complete, question, session)
 
 
 @router.post("/hover")
-async def hover(request: Request, question: Question, session: CanLook) -> JSONResponse:
+async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
     """What the word at the cursor is."""
     return await _answer(request, language.hover, question, session)
 
 
 @router.post("/definition")
-async def definition(request: Request, question: Question, session: CanLook) -> JSONResponse:
+async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
     """Where what is named at the cursor is defined."""
     return await _answer(request, language.definition, question, session)
 

@@ -250,3 +250,14 @@ async def test_a_misspelt_word_of_a_pasted_ncco_is_fixed(editor: httpx.AsyncClie
         each["code"] for each in await issues_of(editor, "pasted.json", fixed) if each["fixes"]
     }
     assert fixed != text
+
+
+@pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/editor/hover", "/editor/definition"])
+async def test_a_form_is_no_question_of_an_editor(client: httpx.AsyncClient, path: str) -> None:
+    token = client.headers.pop("X-CSRF-Token")
+    question = json.dumps({"file": "flows/a.yaml", "text": "flow: a"})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    bodies = (question, "csrf_token=x", f"csrf_token={token}")
+    statuses = [(await client.post(path, content=body, headers=headers)).status_code for body in bodies]
+
+    assert [403, 403, 422] == statuses
