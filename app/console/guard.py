@@ -68,8 +68,9 @@ class Guard:
             return
         headers, request = Headers(scope=scope), Request(scope)
         app: ASGIApp = self._app
-        if not self._is_known(headers.get("host", "")):
-            problem = f'The console is not served under the name "{headers.get("host", "")[:100]}".'
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._is_known(hosts[0]):
+            problem = f'The console is not served under the name "{", ".join(hosts)[:100]}".'
             cure = "Open it as http://127.0.0.1 with its port; for another name, set NCCO_CONSOLE_URL."
             app = refused(request, 421, problem, cure)
         elif scope["method"] not in SAFE_METHODS and not _is_same_origin(headers):

@@ -40,11 +40,12 @@ START_SECONDS: Final = 60
 _LENGTH_BYTES: Final = 4
 """Each message is JSON behind its length."""
 
-Reason: TypeAlias = Literal["time", "memory", "busy", "superseded", "failed"]
+Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
 
 _CURES: Final[Mapping[Reason, str]] = {
     "time": "It took longer than {seconds:g} seconds and was stopped. Make the text shorter, or divide it.",
     "memory": "It took too much memory and was stopped. Make the text shorter, or divide it.",
+    "killed": "It was ended from outside, perhaps since this machine has too little memory. Try it again.",
     "busy": "Too much is being checked at the moment. Try it again in a few seconds.",
     "superseded": "A newer request of the same editor replaced this one.",
     "failed": "It could not be done. Please report this text, with the server's log.",
@@ -145,12 +146,12 @@ class Worker:
         return self._process
 
     async def _why_it_ended(self) -> Reason:
-        """Which limit of the system has ended the subprocess."""
+        """Which limit of the system, or who else, has ended the subprocess."""
         code = await self._process.wait() if self._process is not None else 0
         ends: dict[int, Reason] = {}
         if sys.platform != "win32":
-            ends = {-signal.SIGPROF: "time", -signal.SIGALRM: "busy"}
-        return ends.get(code, "memory")
+            ends = {signal.SIGPROF: "time", signal.SIGALRM: "busy", signal.SIGKILL: "killed", signal.SIGTERM: "killed"}
+        return ends.get(-code, "memory")
 
     async def close(self) -> None:
         """End the subprocess; the next request starts another."""
@@ -179,6 +180,8 @@ async def _receive(process: Process) -> dict[str, Any]:
 
 def _serve(memory_bytes: int, module: str) -> None:
     """Do what is asked on standard input, until it ends."""
+    if sys.platform != "win32":  # uvloop leaves what may be inherited open, such as the port of the console
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints must not be taken for a reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this

@@ -153,6 +153,14 @@ async def test_only_known_names_are_served(host: str, status: int) -> None:
         assert status == (await client.get("/login", headers={"Host": host})).status_code
 
 
+async def test_two_names_are_none() -> None:
+    """A proxy may have checked the other one."""
+    hosts = [("Host", "127.0.0.1:8001"), ("Host", "evil.example.com")]
+    async with browser(production()) as client:
+        for headers in (hosts, hosts[::-1], hosts[:1] * 2):
+            assert 421 == (await client.get("/login", headers=headers)).status_code
+
+
 @pytest.mark.parametrize(
     ("headers", "is_served"),
     [

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from app.console.worker import MOST_WAITING, Worker, WorkNotDone
 from tests.contract.console import worker_tasks as tasks
@@ -44,6 +48,28 @@ async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monk
     monkeypatch.setenv("FLOW_CRM_TOKEN", "canary")
 
     assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
+
+
+async def test_a_subprocess_that_somebody_kills_has_not_taken_too_much_memory(worker: Worker) -> None:
+    process = await worker.run(tasks.pid, {})
+    sleeping = asyncio.create_task(reason_of(worker, tasks.sleep, seconds=600))
+    await asyncio.sleep(0.2)
+    os.kill(process, signal.SIGKILL)
+
+    assert "killed" == await sleeping
+
+
+def test_the_subprocess_does_not_inherit_the_port_of_the_console() -> None:
+    async def of_worker() -> list[int]:
+        worker = Worker()
+        try:
+            return list(await worker.run(tasks.open_files, {}))
+        finally:
+            await worker.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        bound.set_inheritable(True)  # as it is in a process that multiprocessing has started
+        assert os.fstat(bound.fileno()).st_ino not in uvloop.run(of_worker())
 
 
 async def test_what_work_prints_is_not_taken_for_its_reply(worker: Worker) -> None:

@@ -221,6 +221,7 @@ async def test_a_message_is_served_to_sessions_alone_and_never_as_a_page(project
     row = message(content_type="audio/mpeg")
     page = b"ID3<html><script>alert(1)</script>"
     async with await logged_in(app, may_change=False) as viewer, browser(app) as stranger:
+        await app.state.store.open()
         await app.state.store.recordings.add(row)
         RecordingFolder(project / "calls.db-recordings").put(row.id, page)
         address = f"/messages/{row.id}"
@@ -251,6 +252,7 @@ async def test_another_page_changes_no_message(project: Path, action: str, heade
     app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
     row = message()
     async with await logged_in(app) as owner:
+        await app.state.store.open()
         recordings = app.state.store.recordings
         await recordings.add(row)
         reply = await owner.post(f"/messages/{row.id}/{action}", headers=headers)

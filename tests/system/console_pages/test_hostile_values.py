@@ -155,6 +155,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     console = create_console(settings, console_services(), dev=True)
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
+        await console.state.store.open()
         await console.state.store.recordings.add(message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words))
         yield {"known": known, "stranger": stranger}
     await console.state.worker.close()
