@@ -1,7 +1,7 @@
 """What a second worker is worth: `python -m benchmarks.workers [--quick] [--rounds 5] [--seconds 3]`, about a minute.
 
-Answer webhooks a second of `ncco serve --workers 2`, as a ratio to `--workers 1` on the same database; the servers take
-turns within each round. Needs `wrk` (Debian package `wrk`), and a core for each worker, one for wrk and one for
+Answer webhooks a second of `ncco serve --workers 2` on PostgreSQL, as a ratio to `--workers 1`; the servers take turns
+within each round. Needs `wrk` (Debian package `wrk`), and a core for each worker, one for wrk and one for
 PostgreSQL to show what workers are worth: with fewer they share.
 """
 
@@ -41,7 +41,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = {
             (name, workers): stack.enter_context(serving.ours(folder, f"{name}-{workers}", database, workers=workers))
-            for name, urls in _databases(stack, folder).items()
+            for name, urls in _databases(stack).items()
             for workers, database in enumerate(urls, 1)
         }
         rounds = [_round(servers, folder, args) for _ in range(args.rounds + 1)][1:]
@@ -54,15 +54,14 @@ def main() -> int:
     return 0
 
 
-def _databases(stack: ExitStack, folder: Path) -> dict[str, list[str]]:
+def _databases(stack: ExitStack) -> dict[str, list[str]]:
     """For each kind of database one for each server: they do not share."""
-    found = {"sqlite": [f"sqlite:///{folder}/calls-{workers}.db" for workers in (1, 2)]}
     try:
         server = stack.enter_context(running_server(is_durable=True))
     except (NoPostgres, OSError, subprocess.SubprocessError) as why:
         print(f"postgresql is left out: {why}")
-        return found
-    return {**found, "postgresql": [server.url(server.new_database()) for _ in (1, 2)]}
+        return {}
+    return {"postgresql": [server.url(server.new_database()) for _ in (1, 2)]}
 
 
 def _round(

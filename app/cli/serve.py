@@ -28,10 +28,6 @@ from app.store import open_store
 from app.web.server import serve
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
-_ONE_WRITER: Final = """\
-note: workers on one SQLite file wait for each other: each commit locks it for all of them. Two workers answer about 1.1
-  times as many calls as one, and the slowest callers wait longer (python -m benchmarks.workers measures it); one
-  worker is the better choice. For several workers and hosts: NCCO_DATABASE_URL=postgresql://..."""
 
 
 @click.command(
@@ -40,7 +36,7 @@ note: workers on one SQLite file wait for each other: each commit locks it for a
 Examples:
   ncco serve --dev                                       on this machine, without signatures
   NCCO_PUBLIC_URL=https://calls.example.com \\
-  VONAGE_SIGNATURE_SECRET=... ncco serve --workers 2     for real calls
+  VONAGE_SIGNATURE_SECRET=... ncco serve                 for real calls
 
 Every option is a setting too (NCCO_HOST, NCCO_PORT, ...); an option wins over the environment, the environment
 over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
@@ -48,7 +44,13 @@ has no earlier ones without errors, 2 a setting is wrong or the address is in us
 3 a worker cannot start.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve; several need PostgreSQL.",
+)
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(
@@ -73,7 +75,7 @@ def command(
         flows, templates = folders(flows, None)
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
     require_safe(settings, dev)
-    _check_workers(settings.database_url, workers)
+    workers = _usable_workers(settings.database_url, workers)
     found = Source(settings.flows, settings.templates).load(settings.policy().env)
     _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
     project = _served(settings, found, dev=dev)
@@ -103,14 +105,17 @@ def _say(text: str, *, is_line: bool = True) -> None:
         click.echo(text, nl=is_line, err=True, color=shows_colours())
 
 
-def _check_workers(database_url: str, workers: int) -> None:
-    """Say what several workers are worth on this database. Raises CannotRun when they would lose calls."""
+def _usable_workers(database_url: str, workers: int) -> int:
+    """How many workers to start: one on SQLite, which is said. Raises CannotRun when several would lose calls."""
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
-        cure = "let them share a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
+        cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
         raise CannotRun(f"memory:// is the memory of one process, and --workers {workers} are {workers}", cure)
     if workers > 1 and kind == "sqlite":
-        _say(_ONE_WRITER)
+        _say("note: one worker starts: on a SQLite file several wait for each other at every commit")
+        _say("  cure: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
+        return 1
+    return workers
 
 
 def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project | None:

@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,7 +26,7 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.supervisors.multiprocess import Multiprocess, Process
+from uvicorn.supervisors import Multiprocess
 
 from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings, require_safe
@@ -78,8 +77,6 @@ MAX_OPEN_FILES: Final = 65_536
 WORKER_S: Final = 30
 """Seconds after which the supervisor replaces a worker that does not answer, or kills one that does not end. Starting
 takes some on a busy machine."""
-POLL_S: Final = 0.1
-"""How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of its addresses."
 
@@ -212,7 +209,7 @@ def _run(
             workers=workers,
         )
         if workers > 1:
-            run = Supervisor(config, [bound], settings.drain_s).run
+            run = partial(_run_workers, config, bound, settings.drain_s)
         else:
             run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
         stack.enter_context(_metrics_ports(settings, registry, own))
@@ -245,32 +242,12 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
         signal.signal(signal.SIGTERM, before)
 
 
-class Supervisor(Multiprocess):
-    """uvicorn's supervisor, with these differences.
+class Workers(Multiprocess):
+    """uvicorn's supervisor of workers, which notices at once that one has died while it is asked for a sign of life.
 
-    Nothing is accepted while they finish: the supervisor closes its copy of the socket,
-    since nothing would serve a connection that arrives there. The workers go on listening until they close the port
-    themselves; SIGINT or a second signal ends their drain time at once. A signal is handled while a worker that hangs
-    is asked for a sign of life, and one that dies then is noticed at once. A worker that hangs at the end is killed,
-    one that cannot be started for lack of memory or files is started later, and SystemExit says that one failed to.
-
-    Args:
-        config: of uvicorn.
-        sockets: to listen on.
-        drain_s: how long the workers go on after SIGTERM.
+    It closes its copy of each worker's end of their pipe, so that the pipe ends with the worker. A worker that cannot
+    be started for lack of memory or files is started later.
     """
-
-    _is_urgent = False
-
-    def __init__(self, config: Config, sockets: list[socket.socket], drain_s: float) -> None:
-        super().__init__(config, sockets)
-        self._drain_s = drain_s
-
-    def run(self) -> None:
-        """Run the workers until a signal. Raises SystemExit when one cannot start."""
-        super().run()
-        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
-            sys.exit(STARTUP_FAILURE)
 
     def init_processes(self) -> None:
         """Start the workers."""
@@ -278,71 +255,52 @@ class Supervisor(Multiprocess):
         self._close_ends_of_workers()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have died or do not answer."""
-        if self.should_exit.is_set() or not [process for process in self.processes if not self._answers(process)]:
-            return
+        """Replace workers that have died or do not answer within `WORKER_S`."""
         try:
             super().keep_subprocess_alive()
         except OSError as error:
             structlog.get_logger().error("worker not started", problem=error.strerror or str(error))
         self._close_ends_of_workers()
 
-    def _answers(self, process: Process) -> bool:
-        """Whether a worker gives a sign of life, or a signal comes first. After `WORKER_S` it is killed."""
-        until = time.monotonic() + WORKER_S
-        with suppress(OSError, EOFError):  # it has died
-            process.parent_conn.send(b"ping")
-            while time.monotonic() < until:
-                if process.parent_conn.poll(POLL_S):
-                    process.parent_conn.recv()
-                    return True
-                if self.signal_queue:
-                    return True
-        process.kill()
-        return False
-
     def _close_ends_of_workers(self) -> None:
-        """Leave each worker's end of its pipe to the worker alone, so that the pipe ends with it."""
         for process in self.processes:
             process.child_conn.close()
 
-    def handle_term(self) -> None:
-        """Stop; at once when this is the second signal."""
-        self._is_urgent |= self.should_exit.is_set()
-        super().handle_term()
 
-    def handle_int(self) -> None:
-        """Stop at once."""
-        self._is_urgent = True
-        super().handle_int()
+def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
+    """Serve from uvicorn's workers until a signal. Raises SystemExit when one cannot start.
 
-    def terminate_all(self) -> None:
-        """Tell all workers to finish."""
-        for listener in self.sockets:
-            listener.close()
-        super().terminate_all()
-        if self._is_urgent:
-            self._signal_workers(signal.SIGINT)
+    uvicorn handles a signal only after it has waited for a worker that hangs, and waits for the end of each without a
+    limit. So the signal is handled at once: the workers drain, and the supervisor's copy of the socket is closed, since
+    nothing would serve a connection that arrives there. SIGINT or a second signal ends their drain time. A worker that
+    hangs at the end is killed.
+    """
+    supervisor = Workers(config, [bound])
 
-    def join_all(self) -> None:
-        """Wait until all workers have ended; a further signal ends their drain time."""
-        until = time.monotonic() + WORKER_S + (0 if self._is_urgent else self._drain_s)
-        for process in self.processes:
-            while process.process.is_alive():
-                process.process.join(POLL_S)
-                if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
-                    self.signal_queue.clear()
-                    self._signal_workers(signal.SIGINT)
-                    until = min(until, time.monotonic() + WORKER_S)
-                if time.monotonic() > until:
-                    structlog.get_logger().error("worker killed", pid=process.pid, problem="it does not end")
-                    process.kill()
-
-    def _signal_workers(self, number: signal.Signals) -> None:
-        for process in self.processes:
-            if process.pid is not None and process.exitcode is None:
-                with suppress(ProcessLookupError):  # it has just died
+    def signal_workers(number: int) -> None:
+        for process in supervisor.processes:
+            if process.pid is not None and process.process.is_alive():
+                with suppress(ProcessLookupError):  # it has just ended
                     os.kill(process.pid, number)
+
+    def kill_workers() -> None:
+        structlog.get_logger().error("workers killed", problem="they do not end")
+        signal_workers(signal.SIGKILL)
+
+    def stop(number: int, _: object) -> None:
+        is_urgent = supervisor.should_exit.is_set() or number == signal.SIGINT
+        supervisor.should_exit.set()
+        bound.close()
+        signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
+        killing = threading.Timer(WORKER_S + (0 if is_urgent else drain_s), kill_workers)
+        killing.daemon = True
+        killing.start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
 
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:

@@ -17,6 +17,7 @@ from app.cli.serve import greeting
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
+from tests.contract.store.postgres_stores import empty_database
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server
 
@@ -31,13 +32,27 @@ def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
 
 def test_several_processes_serve_one_address(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
+    env = {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
 
-    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path, env=env) as server:
         _, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
         code = server.stop(signal.SIGTERM)
 
     assert 0 == code
     assert f"http://{server.address}/webhooks/input/" in body.decode()
+
+
+def test_one_worker_starts_on_a_sqlite_file(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+        status, _ = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        below = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii").split()
+        server.stop(signal.SIGTERM)
+
+    assert (200, []) == (status, below)
+    assert "note: one worker starts" in server.printed
+    assert "cure: leave out --workers" in server.printed
 
 
 def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
@@ -222,7 +237,7 @@ def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch:
 
     assert 2 == refused.exit_code
     assert "memory:// is the memory of one process, and --workers 2 are 2" in refused.output
-    assert "cure: let them share a file" in refused.output
+    assert "cure: name a database that they share" in refused.output
 
 
 def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.contract import loopback
 from tests.contract.console.test_health import FLOWS
 from tests.contract.server import Server, running
+from tests.contract.store.postgres_stores import empty_database
 from tests.system.console.browser import Watch, check_page, open_console
 from tests.system.console.server import link_of
 
@@ -27,6 +28,8 @@ SOON_MS = 60_000
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_DRAIN_S": "60", "NCCO_PUBLIC_URL": ""}
     words = ("--dev", "--workers", request.param)
+    if request.param != "1":
+        settings |= {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
     with running(tmp_path, {"flows/shop.yaml": SHOP}, settings, *words) as server:
         yield server
 

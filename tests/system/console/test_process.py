@@ -17,6 +17,7 @@ import pytest
 
 from tests.contract import loopback
 from tests.contract.server import free_port
+from tests.contract.store.postgres_stores import empty_database
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, running_server
 
@@ -95,7 +96,8 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
 def test_no_process_is_left_when_the_server_ends(
     tmp_path: Path, words: tuple[str, ...], number: signal.Signals
 ) -> None:
-    with server_with_console(tmp_path, *words) as server:
+    shared = {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32} if "--workers" in words else {}
+    with server_with_console(tmp_path, *words, **shared) as server:
         assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
         below = children(server.process.pid)
         server.stop(number)

@@ -16,11 +16,14 @@ import pytest
 from tests.contract import loopback
 from tests.contract.http.serving import Running, running
 from tests.contract.server import free_port
+from tests.contract.store.postgres_stores import empty_database
+from tests.system.faults.served import served
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'
 NEVER = "300"
 WORKERS = ("--dev", "--workers", "2")
+KEY = "a-key-of-at-least-32-characters-for-tests"
 AT_ONCE_S = 20.0
 """What an end takes on a busy machine; far less than NEVER."""
 
@@ -46,6 +49,12 @@ def children(process: int) -> Iterator[int]:
     """Processes that a process has started."""
     listed = Path(f"/proc/{process}/task/{process}/children").read_text("ascii")
     yield from map(int, listed.split())
+
+
+@pytest.fixture
+def shared() -> dict[str, str]:
+    """A database that workers may share."""
+    return {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": KEY}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -84,9 +93,9 @@ def test_the_port_closes_after_the_drain_time(tmp_path: Path) -> None:
     assert took >= 2
 
 
-def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path) -> None:
+def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path, shared: dict[str, str]) -> None:
     port = free_port()
-    with running(tmp_path, *WORKERS, NCCO_METRICS_PORT=str(port), NCCO_DRAIN_S=NEVER) as server:
+    with running(tmp_path, *WORKERS, NCCO_METRICS_PORT=str(port), NCCO_DRAIN_S=NEVER, **shared) as server:
         for number in range(20):
             loopback.post(f"{server.url}/webhooks/answer", json=CALL | {"uuid": f"leg-{number}"})
         text = loopback.get(f"http://127.0.0.1:{port}/metrics").text
@@ -106,8 +115,8 @@ def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path)
     assert took < AT_ONCE_S
 
 
-def test_a_worker_that_dies_while_it_is_asked_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    with running(tmp_path, *WORKERS) as server:
+def test_a_worker_that_dies_while_it_is_asked_does_not_hold_up_the_end(tmp_path: Path, shared: dict[str, str]) -> None:
+    with running(tmp_path, *WORKERS, **shared) as server:
         *_, worker = children(server.process.pid)
         os.kill(worker, signal.SIGSTOP)
         time.sleep(2)  # the supervisor asks each worker twice a second, and now waits for this one
@@ -120,8 +129,10 @@ def test_a_worker_that_dies_while_it_is_asked_does_not_hold_up_the_end(tmp_path:
     assert time.monotonic() - begun < AT_ONCE_S
 
 
-def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_end(tmp_path: Path) -> None:
-    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
+def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_end(
+    tmp_path: Path, shared: dict[str, str]
+) -> None:
+    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER, **shared) as server:
         *_, worker = children(server.process.pid)
         os.kill(worker, signal.SIGSTOP)
         time.sleep(2)  # the supervisor now waits for a sign of life
@@ -134,19 +145,18 @@ def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_e
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_an_error(tmp_path: Path) -> None:
-    database = tmp_path / "calls.db"
-    with running(tmp_path, *WORKERS, NCCO_DATABASE_URL=f"sqlite:///{database}") as server:
-        *_, worker = children(server.process.pid)
+    with served(tmp_path, workers=2) as server:
+        *_, worker = children(server.pid)
         (tmp_path / "other").write_bytes(b"no database" * 1000)
-        (tmp_path / "other").replace(database)
+        (tmp_path / "other").replace(server.database)
         os.kill(worker, signal.SIGKILL)
         code = server.process.wait(60)
 
     assert 3 == code
 
 
-def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
-    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, shared: dict[str, str]) -> None:
+    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER, **shared) as server:
         begun = time.monotonic()
         server.process.kill()
         until_refused(server.port)

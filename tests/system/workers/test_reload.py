@@ -20,6 +20,7 @@ import pytest
 
 from tests.contract import loopback
 from tests.contract.server import STARTS_WITHIN_S, free_port
+from tests.contract.store.postgres_stores import empty_database
 
 ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5
@@ -53,6 +54,7 @@ class Server:
     process: subprocess.Popen[str]
     port: int
     metrics_port: int
+    settings: dict[str, str]
 
     @property
     def flows(self) -> Path:
@@ -81,6 +83,7 @@ class Server:
     def release(self) -> str:
         """What `ncco release` in the same folder prints."""
         env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"PYTHONPATH": str(ROOT)}
+        env |= self.settings
         command = [sys.executable, "-c", "from app.cli import main; main()", "release"]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
@@ -94,12 +97,12 @@ def until(claim: Callable[[], bool], within_s: float = 30) -> None:
 
 
 @contextmanager
-def serving(folder: Path, *words: str) -> Iterator[Server]:
+def serving(folder: Path, *words: str, **settings: str) -> Iterator[Server]:
     """`ncco serve` on the files of a folder: ready when this yields, ended when it returns."""
     port, metrics_port = free_port(), free_port()
     given = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     given |= {"NCCO_PORT": str(port), "NCCO_METRICS_PORT": str(metrics_port), "NCCO_LOG": "json"}
-    given |= {"NCCO_INSECURE": "1", "PYTHONPATH": str(ROOT)}
+    given |= {"NCCO_INSECURE": "1", "PYTHONPATH": str(ROOT), **settings}
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", "from app.cli import main; main()", "serve", *words],
@@ -109,7 +112,7 @@ def serving(folder: Path, *words: str) -> Iterator[Server]:
             stderr=log,
             text=True,
         )
-    server = Server(folder, process, port, metrics_port)
+    server = Server(folder, process, port, metrics_port, settings)
 
     def is_ready() -> bool:
         assert process.poll() is None, (folder / "log").read_text()
@@ -242,7 +245,8 @@ def test_in_development_a_restart_takes_what_is_there(project: Path) -> None:
 
 
 def test_every_worker_refuses_a_removal_and_takes_over_a_confirmed_one(project: Path) -> None:
-    with serving(project, "--workers", "2") as server:
+    shared = {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
+    with serving(project, "--workers", "2", **shared) as server:
         (server.flows / "main.yaml").unlink()
         time.sleep(1)
         heard = {server.heard() for _ in range(10)}
