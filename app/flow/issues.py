@@ -26,6 +26,12 @@ from app.suggest import nearest
 
 Severity = Literal["error", "warning"]
 
+PHASES: Final = ("parse", "shape", "resolve", "analyse")
+"""How a file is checked: its YAML, the form of its values, the names in them, and what the flow does as a whole.
+
+A file with an error in one phase has no issues of later phases.
+"""
+
 __all__ = [
     "PROMPT_RULES",
     "RULES",
@@ -94,6 +100,7 @@ class FlowRule:
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
         good: the same project without the fault.
+        phase: of an error, in which it is found; warnings are for files without errors in an earlier phase.
         fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
     """
 
@@ -104,6 +111,7 @@ class FlowRule:
     about: str = ""
     bad: str | bytes = ""
     good: str | bytes = ""
+    phase: str = ""
     fix: Mapping[str, Any] | None = None
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import UserDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,6 @@ from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
-from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import SUFFIXES, read_project
 from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import Calendar
@@ -28,6 +27,7 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text
+from app.flow.phases import first_faults, up_to_first_fault
 from app.flow.scope import Signature, scope_types
 from app.flow.source import names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
@@ -114,7 +114,6 @@ def load(
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
         file.node, file.found = read_yaml(file.path, file.text)
-        file.yaml_issue_count = len(file.found)
     templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
     tracked = TrackedTemplates(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
@@ -133,7 +132,7 @@ def load(
         _check_modules(file, context.shared.lookups, modules)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
-        if file not in parts and file.node is not None:
+        if file not in parts and file.node is not None and not file.has_errors:
             file.read = read_flow(file.node, context, file.found)
             _check_modules(file, file.read.sections.lookups if file.read else {}, modules)
             file.templates = tracked.pop_used()
@@ -146,7 +145,7 @@ def load(
     past = check_overrides(project.calendars.values(), today) if today is not None else ()
     files_of_templates = [SourceFile(f"{_TEMPLATES}{name}", text) for name, text in templates.items()]
     invisible = [issue for file in files_of_templates for issue in file.invisible_characters()]
-    issues = without_consequences(
+    issues = first_faults(
         {*project.issues, *usage, *past, *invisible},
         {file.path: file.node for file in files if file.node is not None},
         {file.path: file.text for file in files},
@@ -164,16 +163,13 @@ class _File:
     text: str
     node: Node | None = None
     found: list[FlowIssue] = field(default_factory=list)
-    yaml_issue_count: int = 0
     read: ReadFlow | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def issues(self) -> Iterator[FlowIssue]:
-        """Its issues, without those that only follow from a fault in its YAML text."""
-        faults = self.found[: self.yaml_issue_count]
-        yield from faults
-        yield from without_text_consequences(self.found[self.yaml_issue_count :], self.path, faults)
+    def has_errors(self) -> bool:
+        """Whether a phase found an error in it."""
+        return any(issue.is_error for issue in self.found)
 
 
 def _check_modules(file: _File, lookups: Mapping[str, LookupDefinition], allowed: Collection[str] | None) -> None:
@@ -182,18 +178,19 @@ def _check_modules(file: _File, lookups: Mapping[str, LookupDefinition], allowed
         file.found += check_modules((each for each in lookups.values() if each.place.file == file.path), allowed)
 
 
-def _check_flows(files: Iterable[_File]) -> None:
-    """Check each flow, and the cycles among them. A flow with an error is left out."""
-    owners = {file.path: file for file in files if file.read is not None}
+def _check_flows(files: Collection[_File]) -> None:
+    """Check each flow without an error as a whole, and the cycles among these. A flow with an error is left out."""
+    owners = {file.path: file for file in files if not file.has_errors}
     reads = {path: file.read for path, file in owners.items() if file.read is not None}
     names = {read.name: path for path, read in reversed(reads.items())}
     by_name = {read.name if names[read.name] == path else path: read for path, read in reversed(reads.items())}
     for issue in check_cycles(by_name):
         owners[issue.place.file].found.append(issue)
     for path, read in reads.items():
-        file = owners[path]
-        file.found += (*check_prompts(read), *check_reachable(read))
-        file.read = replace(read, flow=None) if any(issue.is_error for issue in file.found) else read
+        owners[path].found += (*check_prompts(read), *check_reachable(read))
+    for file in files:
+        if file.read is not None and file.has_errors:
+            file.read = replace(file.read, flow=None)
 
 
 def _is_flow_file(path: str) -> bool:
@@ -231,8 +228,8 @@ def _project(
     files: list[_File], context: Context, shared_sources: Mapping[str, str], texts: Mapping[str, str]
 ) -> Project:
     read = [file.read for file in files if file.read is not None]
-    between = check_project(read, is_whole=all(file.node for file in files))
-    issues = {issue for file in files for issue in file.issues} | set(between)
+    between = check_project(read)
+    issues = {issue for file in files for issue in up_to_first_fault(file.found)} | set(between)
     sources: dict[str, dict[str, str]] = {}
     for file in reversed(files):
         if file.read is not None:

@@ -32,10 +32,6 @@ _LEFT_OUT = object()
 """In place of a value that cannot be computed with the names tried."""
 _SPOKEN_RULES = ("N4", "N916")
 """Beginnings of the codes of rules on SSML."""
-_VALUE_RULES = ("N1", "N4")
-"""Beginnings of the codes of rules on single values."""
-_MISSING_RULES = ("N106", "N111", "N120")
-"""Rules on single values that a missing entry breaks."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Characters of a text, as it is written, that its values hardly make too long to be spoken."""
 _KEEP_ONE = "keep one of them"
@@ -57,7 +53,7 @@ class _Tried:
     index: int = 0
 
 
-def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_whole: bool = True) -> list[FlowIssue]:
+def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
     """What Vonage would refuse (E401) or probably not do (W401), at the place of the field in the flow file.
 
     Computed fields are tried out with typical values of their types; only what holds for every value is reported.
@@ -66,14 +62,13 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
         parts: everything the step plays, the `input` of its exit included. They were read without an error.
         scope: what its values may use.
         goes_on: whether actions of another step may follow these in one NCCO.
-        is_whole: whether every part and field could be read; otherwise only single values are checked.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
         for position in range(max(1, targets_count(parts))):
             for issue in _check_at(local, position, names, goes_on=goes_on):
                 found[issue] = None
-    return [issue for issue in found if is_whole or concerns_a_value(issue)]
+    return list(found)
 
 
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
@@ -85,11 +80,6 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
     for name in names:
         local = tuple(part.in_locale(name) if isinstance(part, Action) else part for part in parts)
         yield local, {**scope.samples(), "locale": name}
-
-
-def concerns_a_value(issue: FlowIssue) -> bool:
-    """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
-    return issue.ncco_rule.startswith(_VALUE_RULES) and issue.ncco_rule not in _MISSING_RULES
 
 
 def _check_at(

@@ -14,7 +14,6 @@ from app.flow.language.step import ReadStep
 from app.flow.runtime import Assignment, Way
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
-from app.suggest import nearest
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
@@ -27,29 +26,24 @@ IsFollowed: TypeAlias = Callable[[Way], bool]
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
     """W215 for each step that no call reaches, except those that only lead on from another such step.
 
-    Nothing is reported while a fault hides a way: it may lead to the step.
+    Nothing is reported in a flow with a step from which no way is written: it may lead to the step.
     """
-    if flow.start is None or not flow.is_whole or not flow.defaults.is_whole:
+    if flow.start is None:
         return
     steps, error = flow.steps, flow.defaults.error
     reached: set[str] = set()
     waiting = [flow.start, *([error.step] if error is not None and error.step is not None else [])]
     while waiting:
-        name = _known(waiting.pop(), steps)
-        if name is None or not steps[name].has_all_edges:
+        name = waiting.pop()
+        if steps[name].lacks_exit:
             return
         if name not in reached:
             reached.add(name)
             waiting += _targets(steps[name])
     lost = [name for name in steps if name not in reached]
-    entered = {_known(name, steps) for origin in lost for name in _targets(steps[origin]) if name != origin}
+    entered = {name for origin in lost for name in _targets(steps[origin]) if name != origin}
     for name in [name for name in lost if name not in entered] or lost[:1]:
         yield RULES["W215"].at(steps[name].key.place, f'no caller can reach step "{name}"')
-
-
-def _known(name: str, steps: Mapping[str, ReadStep]) -> str | None:
-    """The step of that name, or the one that is probably meant; None for neither."""
-    return name if name in steps else nearest(name, steps)
 
 
 def _targets(step: ReadStep) -> list[str]:

@@ -13,13 +13,8 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.nodes import Place
 
 
-def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[FlowIssue]:
-    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on.
-
-    Args:
-        flows: those of the project that could be read.
-        is_whole: there are no others.
-    """
+def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
+    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on."""
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _repeated(names):
@@ -30,8 +25,7 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Flow
     defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
     for _, place, first in _repeated(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
-    if is_whole and all(flow.is_whole for flow in flows):
-        yield from _check_entrances(flows)
+    yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
     yield from check_conversations(by_name)

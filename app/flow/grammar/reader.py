@@ -7,7 +7,7 @@ finds every fault.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -48,7 +48,6 @@ class Reader:
         lookups, hooks: which the flow may use, by name.
         language: the language in which values are spoken (BCP 47).
         runs: the flows that targets have named so far.
-        nameless: the sections in which an entry lacks its name.
         step_words: the words of a step, which may be in an item of `do` because they are indented too far.
         own: the signature of the flow that is being read; None if it is not a flow.
         inherited: the options that `defaults` gives to every action of a kind.
@@ -65,7 +64,6 @@ class Reader:
     hooks: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
     runs: set[str] = field(default_factory=set)
-    nameless: set[str] = field(default_factory=set)
     step_words: Collection[str] = ()
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
@@ -239,11 +237,10 @@ def read_fields(
     """
     known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
-    dedented = dedented_keys(node.entries, lambda entry: entry.key.value not in known)
     is_whole = True
     for entry in node.entries:
         word = entry.key.value
-        if word in known or word in dedented:
+        if word in known:
             continue
         meant = meaning_of(word, hints or {})
         message = f'{what} has no "{word}"'
@@ -268,23 +265,8 @@ def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
-def dedented_keys(entries: Iterable[Entry], is_misplaced: Callable[[Entry], bool]) -> frozenset[str]:
-    """The keys that were meant to be indented below the key before them, which has no value.
-
-    The missing value is reported when the YAML is read. `is_misplaced` says whether an entry is out of place.
-    """
-    dedented: list[str] = []
-    follows_missing = False
-    for entry in entries:
-        if follows_missing and is_misplaced(entry):
-            dedented.append(entry.key.value)
-        else:
-            follows_missing = is_missing(entry.value)
-    return frozenset(dedented)
-
-
 def is_missing(node: Node) -> bool:
-    """Whether the value is missing, which is reported when the file is read."""
+    """Whether the value is missing, which is reported already."""
     return isinstance(node, Text) and not node.value and not node.quoted
 
 

@@ -116,7 +116,7 @@ def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:
     """The `set` of a return: what the flow declares under `returns`, E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
-    if own is None or not own.is_whole:
+    if own is None:
         return ()
     for key in (entry.key for entry in entries if entry.key.value not in own.returns):
         cure = None if own.returns else f"add `returns: {{{key.value}: text}}` to the flow"
@@ -322,7 +322,7 @@ def _read_return(form: ReturnForm, reader: Reader) -> Target | None:
 def _check_outcome(name: Text, reader: Reader) -> None:
     """E273 for a return with an outcome that the flow does not declare."""
     own = reader.own
-    if own is None or not own.is_whole or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
+    if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
         return
     message, cure = f'this flow has no outcome "{name.value}"', None
     if name.value == RETURNED:

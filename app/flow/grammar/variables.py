@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.base import FlowModel, ReadWith, as_node
 from app.flow.grammar.json_schema import ANYTHING, one_of
-from app.flow.grammar.reader import HINTS, Reader, dedented_keys, has_braces, meaning_of
+from app.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, ScopeTypes, Signature, Variable, scope_types
@@ -95,11 +95,8 @@ def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
     entries = reader.entries(node, "`vars`", "write `vars: {name: {type: text}}`")
-    dedented = dedented_keys(entries, lambda entry: entry.key.value in Declaration.words())
     for entry in entries:
         name = entry.key.value
-        if name in dedented:
-            continue
         is_named = is_variable_name(entry.key, "a variable", reader)
         variable, is_sure = _read_variable(entry, reader, needs_default=True)
         meant = {name} if is_named else {name, *(re.sub(r"[^A-Za-z0-9_]+", filling, name) for filling in ("", "_"))}

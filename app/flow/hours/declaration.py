@@ -13,7 +13,7 @@ from pydantic import Field
 
 from app.flow.grammar.base import FlowModel, ReadWith
 from app.flow.grammar.json_schema import TEXT, about, listed, named, ref
-from app.flow.grammar.reader import HINTS, Reader, dedented_keys, is_missing
+from app.flow.grammar.reader import HINTS, Reader, is_missing
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
@@ -26,7 +26,7 @@ from app.flow.hours.holidays import (
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure
 from app.value_types import JsonSchema
@@ -93,12 +93,10 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
-    dedented = dedented_keys(entries, lambda entry: entry.key.value in HoursWords.words())
     calendars: dict[str, Calendar] = {}
     for entry in entries:
-        if entry.key.value not in dedented:
-            reader.check_name(entry.key, "hours", NAME, "use letters, digits and _", taken=RESERVED)
-            calendars[entry.key.value] = _read_calendar(entry, reader, dates)
+        reader.check_name(entry.key, "hours", NAME, "use letters, digits and _", taken=RESERVED)
+        calendars[entry.key.value] = _read_calendar(entry, reader, dates)
     return calendars
 
 
@@ -113,10 +111,8 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     empty = Calendar(name, _UTC, NEVER, {}, {}, place)
     node = _without_expressions(entry.value, what, reader)
     if not isinstance(node, Map):
-        if not is_missing(node):
-            reader.map(node, what, _EXAMPLE)
+        reader.map(node, what, _EXAMPLE)
         return empty
-    before = len(reader.issues)
     fields = HoursWords.read_words(node, what, reader, place=place, hints=_misplaced_hints(node))
     words = HoursWords.build(fields, reader)
     if words is None:
@@ -130,8 +126,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     _check_summer_time(words, reader)
     own = {day: name or computed.get(day, "") for day, name in words.holidays.own.items()}
     calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
-    if not any(map(is_missing, texts_in(node))) and not any(issue.is_error for issue in reader.issues[before:]):
-        _check_openings(calendar, reader)
+    _check_openings(calendar, reader)
     return calendar
 
 

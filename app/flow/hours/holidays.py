@@ -163,8 +163,6 @@ def dates_from_json(text: str) -> Mapping[date, str] | None:
 
 
 def _report_text(node: Text, what: str, reader: Reader) -> None:
-    if is_missing(node):
-        return
     code = countries().get(node.value.lower())
     written = f"{{country: {code}}}"
     cure = Fix(f"write `holidays: {written}`", "characters", written) if code else _EXAMPLE

@@ -146,8 +146,7 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
     for word, place in _comma_parts(entry.key):
         found = _days_of(word)
         if found is None:
-            if not (looks_like_hours(word) and is_missing(entry.value)):  # `{mon: 09:00-12:00, 13:00-17:00}`
-                reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word))
+            reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word))
             return []
         days += found
     return list(dict.fromkeys(days))

@@ -151,6 +151,6 @@ def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
         shown = ", ".join(f"{locale}: [..]" for locale in reader.locales)
         message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
         reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
-    if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
+    if not {"dtmf", "speech"} & fields.keys.keys():
         reader.report("E231", place, f"{what} can be neither pressed nor said")
     return choice

@@ -234,8 +234,7 @@ class Collect(FlowModel, StepExit):
             message = "`min_confidence` is in a `collect` without speech"
             reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
         if not {"digits", "speech"} & fields.values.keys():
-            if fields.is_whole:
-                reader.report("E245", place, "`collect` takes neither digits nor speech")
+            reader.report("E245", place, "`collect` takes neither digits nor speech")
             return None
         if collect is None or target is None or retry is None:
             return None

@@ -21,7 +21,7 @@ from app.flow.grammar.json_schema import ref
 from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.targets import read_target
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
-from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
+from app.flow.language.retry import RetryWords, read_retry
 from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
 
@@ -57,7 +57,6 @@ class Defaults:
     Attributes:
         actions: the options of every action of a kind.
         error: where the call goes when a value cannot be computed.
-        is_whole: everything could be read; what is missing is then really missing.
     """
 
     actions: Mapping[str, Map] = field(default_factory=dict)
@@ -65,26 +64,22 @@ class Defaults:
     retry: RetryWords | None = None
     min_confidence: float = 0.0
     error: Target | None = None
-    is_whole: bool = True
 
 
 def read_defaults(node: Node, reader: Reader) -> Defaults:
     """The map under `defaults`."""
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
-        return Defaults(retry=unreadable_retry(node.place, reader), is_whole=False)
+        return Defaults()
     fields = DefaultWords.read_words(found, "`defaults`", reader, more=ACTIONS)
     actions = _read_actions(fields, reader)
     reader = replace(reader, inherited=actions)
     words = DefaultWords.build(fields.without(*ACTIONS), reader)
     if words is None:
-        return Defaults(actions, is_whole=False)
+        return Defaults(actions)
     retry = read_retry(words.retry, reader, fields.at("retry")) if words.retry else None
-    if retry is None and not fields.is_whole:
-        retry = unreadable_retry(fields.place, reader)
     error = words.on.error if words.on else None
-    is_whole = fields.is_whole and (words.choices is not None or "choices" not in fields.values)
-    return Defaults(actions, words.choices or {}, retry, words.min_confidence, error, is_whole)
+    return Defaults(actions, words.choices or {}, retry, words.min_confidence, error)
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:

@@ -30,7 +30,7 @@ from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
 from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, duration
 from app.flow.grammar.json_schema import TEXT, ref
-from app.flow.grammar.reader import HINTS, Fields, Reader, is_missing, items
+from app.flow.grammar.reader import HINTS, Fields, Reader, items
 from app.flow.grammar.targets import read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
@@ -63,7 +63,6 @@ class StepSource:
         fields: its words.
         parts: what its `do` plays, as far as it could be read.
         played: the items of its `do`; also those whose fields could not be read.
-        plays_whole: `do` was read without an error.
         min_confidence: how sure the recogniser must be.
         defaults: what the flow's `defaults` say.
         reader: what its values are read with.
@@ -74,7 +73,6 @@ class StepSource:
     fields: Fields
     parts: tuple[Part, ...]
     played: tuple[Item, ...]
-    plays_whole: bool
     min_confidence: float
     defaults: Defaults
     reader: Reader
@@ -101,7 +99,7 @@ class StepSource:
         node = self.fields.get("retry")
         own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
         kinds = frozenset(item.word for item in self.played if item.word != "input")
-        return merge_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
+        return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
     @property
     def checkpoints(self) -> frozenset[str]:
@@ -310,7 +308,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
         fix = Fix(RULES["E251"].cure, "delete_item")
         reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", fix)
     step = found.get("else") if isinstance(found, Map) else None
-    otherwise = None if step is None or is_missing(step) else Else.parse(found, "the `else` line", reader)
+    otherwise = None if step is None else Else.parse(found, "the `else` line", reader)
     return otherwise.target if otherwise else None
 
 

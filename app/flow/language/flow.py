@@ -12,7 +12,7 @@ from pydantic import Field
 from app.flow.grammar.base import FlowModel, ReadWith, as_node
 from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from app.flow.grammar.locales import Locale
-from app.flow.grammar.reader import HINTS, Fields, Reader, dedented_keys, is_missing
+from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
@@ -77,9 +77,9 @@ def peek_signature(node: Map, reader: Reader) -> Signature:
     keys = {entry.key.value: entry.key for entry in node.entries}
     values = {entry.key.value: entry.value for entry in node.entries}
     name = values.get("flow")
-    return _read_signature(
-        name if isinstance(name, Text) else None, Fields("the flow", node.place, keys, values), reader
-    )
+    fields = Fields("the flow", node.place, keys, values)
+    found = _read_signature(name if isinstance(name, Text) else None, fields, reader)
+    return replace(found, is_whole=not any(issue.is_error for issue in reader.issues))
 
 
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
@@ -150,13 +150,11 @@ class FlowWords(Declarations):
 
 
 def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
-    before = len(reader.issues)
     params, returns, outcomes = fields.get("params"), fields.get("returns"), fields.get("outcomes")
     taken = read_params(params, "`params`", reader) if params else {}
     given = read_returned_types(returns, "`returns`", reader) if returns else {}
     named = _read_outcomes(outcomes, reader) if outcomes else {}
-    is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])
-    return Signature(name.value if name else "", fields.at("flow"), taken, tuple(named), given, is_whole, named)
+    return Signature(name.value if name else "", fields.at("flow"), taken, tuple(named), given, places=named)
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
@@ -206,11 +204,6 @@ class ReadFlow:
     def name(self) -> str:
         """The name of the flow; "" if the file gives none."""
         return self.words.name.value if self.words.name else ""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing at the top of the file was dropped as unknown."""
-        return self.words.written.is_whole
 
 
 def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow | None:
@@ -387,14 +380,11 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
 
 
 def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> tuple[ReadStep, ...]:
-    known = StepWords.words()
-    dedented = dedented_keys(steps.entries, lambda entry: entry.key.value in known)
     read: list[ReadStep] = []
     for entry in steps.entries:
-        if entry.key.value not in dedented:
-            cure = "give the step another name: as a target this is the end of the call"
-            reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
-            read.append(read_step(entry, defaults, reader))
+        cure = "give the step another name: as a target this is the end of the call"
+        reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
+        read.append(read_step(entry, defaults, reader))
     return tuple(read)
 
 
@@ -407,7 +397,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
         word, step = entry.key, kept[-1].value if kept else None
-        is_word = word.value in StepWords.words() and not _is_step(entry.value) and not is_missing(entry.value)
+        is_word = word.value in StepWords.words() and not _is_step(entry.value)
         if not is_word or not isinstance(step, Map):
             kept.append(entry)
             continue

@@ -362,7 +362,7 @@ def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[Sen
 def check_events(source: StepSource) -> None:
     """W288 for an event that the step never causes: a recording or its transcription."""
     node, reader = source.fields.get("events"), source.reader
-    if not isinstance(node, Map) or not source.plays_whole or any(isinstance(part, Document) for part in source.parts):
+    if not isinstance(node, Map) or any(isinstance(part, Document) for part in source.parts):
         return
     actions = [part for part in source.parts if isinstance(part, Action)]
     records = any(action.word == "record" or "record" in action.fields for action in actions)

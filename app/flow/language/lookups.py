@@ -294,8 +294,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
-        if fields.is_whole:
-            reader.report("E530", fields.place, f"{fields.what} has no `get`, `post` or `python`", cure)
+        reader.report("E530", fields.place, f"{fields.what} has no `get`, `post` or `python`", cure)
         return "get"
     if len(found) > 1:
         message = f"{fields.what} has `{found[0]}` and `{found[1]}`"

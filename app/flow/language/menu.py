@@ -110,7 +110,7 @@ class Choices(StepExit):
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
         written = node.entries if isinstance(node, Map) else ()
-        if not choices and defaults.is_whole and not written:
+        if not choices and not written:
             reader.report("E230", place, "this menu has no choice")
         asked = _asked(choices, source.min_confidence, reader)
         is_heard = any("speech" in choice.written.values for choice in choices.values())

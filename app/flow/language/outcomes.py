@@ -27,7 +27,7 @@ from typing import ClassVar, Final, NamedTuple
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
-from app.flow.grammar.reader import HINTS, Fields, Reader, meaning_of, read_fields
+from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
@@ -47,7 +47,6 @@ from app.flow.runtime import (
     Way,
 )
 from app.flow.scope import Signature
-from app.suggest import nearest
 from app.value_types import Kind
 
 OUTCOMES: Final = {
@@ -179,14 +178,11 @@ class On(StepExit):
         failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
         exit_ = cls(lines, frozenset(failures), None, place)
         if dialled and connect is None:
-            if source.fields.is_whole and source.plays_whole:
-                message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
-                reader.report("E264", fields.at(dialled[0]), message)
+            message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
+            reader.report("E264", fields.at(dialled[0]), message)
             return ReadExit(exit_, source.parts)
         if dialled:
             _check_dial(fields, failures, source)
-        if not source.plays_whole:
-            return ReadExit(exit_, source.parts)
         ends = "completed" in lines and lines["completed"].target.is_end
         parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=place, reader=reader)
         return ReadExit(replace(exit_, connect=connect_of(parts)), parts)
@@ -271,9 +267,6 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
-    if not source.plays_whole:
-        written = [entry.key.value for entry in kept.entries]
-        known += tuple(name for name in written if not nearest(name, known) and not meaning_of(name, HINTS["on"]))
     place = source.fields.at("on")
     fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")
     return replace(fields, is_whole=fields.is_whole and not observed)

@@ -234,7 +234,6 @@ class Definition(FlowModel):
         key, value = entries[0]
         message = f"a name for the {cls.noun} is missing above `{key.value}`"
         reader.report("E201", value.place, message, "write its name above this line, and indent what belongs to it")
-        reader.nameless.add(cls.section)
         return ()
 
     @property
@@ -313,8 +312,6 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
 
 
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
-    if kind.section in reader.nameless:
-        return
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
     cure = None if known else f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"

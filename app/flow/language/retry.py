@@ -24,7 +24,7 @@ from app.flow.actions.do import read_do
 from app.flow.grammar.base import FlowModel, ReadWith
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
-from app.flow.grammar.reader import HINTS, Fields, Reader, items
+from app.flow.grammar.reader import HINTS, Reader, items
 from app.flow.grammar.targets import is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -87,10 +87,8 @@ def _read_prompt(node: Node, reader: Reader) -> RetryPrompt | None:
         cure = "write a text, {template: file.j2} or {stream: url}"
         reader.report("E201", node.place, "a prompt of `retry` is neither spoken nor streamed", cure)
         return None
-    before = len(reader.issues)
     parts = read_do(Seq((item,), node.place), reader)
-    if len(reader.issues) == before:
-        reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
+    reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
     return RetryPrompt(kind, node.place, parts, item)
 
 
@@ -100,7 +98,7 @@ def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | 
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
     found = Then.parse(node, what, reader)
-    if found is None or not found.written.is_whole:
+    if found is None:
         return None
     targets = {name: getattr(found, name) for name in FAILURES if name in found.written.values}
     return None if None in targets.values() else targets
@@ -140,20 +138,12 @@ class RetryWords(FlowModel):
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether what is missing is really missing."""
-        return self.written.is_whole and (self.then is not None or "then" not in self.written.values)
-
 
 def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
-    """A `retry` map; `place` is where the word is written. Anything but a map is reported, see `unreadable_retry`.
+    """A `retry` map; `place` is where the word is written. None for anything else, which is reported.
 
     W241 for a prompt that is never played, because the last try comes before it.
     """
-    if not isinstance(node, Map):
-        RetryWords.parse(node, "`retry`", reader)
-        return unreadable_retry(place, reader)
     words = RetryWords.parse(node, "`retry`", reader, place=place)
     tries = words.tries if words is not None else None
     for name, prompts in words.prompts.items() if words and tries else ():
@@ -162,11 +152,6 @@ def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
             cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
             reader.report("W241", prompts[tries - 1].place, message, cure)
     return words
-
-
-def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
-    """Stands in for a `retry` that could not be read: nothing is reported as missing from it."""
-    return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
 
 
 def failed_try(failure: str, number: int, tries: int) -> str:
@@ -236,8 +221,6 @@ def merge_retry(
     place: Place,
     kinds: frozenset[str],
     reader: Reader,
-    *,
-    is_whole: bool,
 ) -> Retry | None:
     """The retry of a step that asks; E240 (and None) when nothing says what follows the last try.
 
@@ -247,19 +230,17 @@ def merge_retry(
         place: the place of the exit, used if neither is written.
         kinds: the kinds of action that the step plays before its `input`.
         reader: for the report.
-        is_whole: whether all words of the step are known; an unknown one may be a misspelt `retry`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
-        if is_whole and all(words.is_whole for words in layers):
-            message = "a caller who never answers is asked forever: no `then` says what follows the last try"
-            cure = None
-            if then:
-                message = f"`then` does not say what follows the last try after {missing[0]}"
-                cure = f"add `{missing[0]}: step` to `then`"
-            reader.report("E240", place, message, cure)
+        message = "a caller who never answers is asked forever: no `then` says what follows the last try"
+        cure = None
+        if then:
+            message = f"`then` does not say what follows the last try after {missing[0]}"
+            cure = f"add `{missing[0]}: step` to `then`"
+        reader.report("E240", place, message, cure)
         return None
     written = {name: prompts for words in layers for name, prompts in words.prompts.items()}
     longest = max((len(prompts) for prompts in written.values()), default=0)

@@ -175,7 +175,7 @@ _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "F
 def read_returns(fields: Fields, reader: Reader) -> Returned:
     """The map under `returns`; E531 without one, E532 for what is no type."""
     node, what = fields.get("returns"), f"`returns` of {fields.what}"
-    if node is None and fields.is_whole:
+    if node is None:
         reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
     found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
     flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []

@@ -24,7 +24,6 @@ from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.nodes import Map, Node, Text
@@ -175,10 +174,6 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
-    steps = fields.get("steps")
-    for _, step in steps.entries if isinstance(steps, Map) and "lookups" in reader.nameless else ():
-        for name in asked_names(step.get("lookup")) if isinstance(step, Map) else ():
-            scope = scope.with_name(name, ANY)
     reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
     if "hooks" in fields.values:

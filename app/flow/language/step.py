@@ -19,7 +19,7 @@ from app.flow.grammar.targets import read_sets, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
-from app.flow.language.exits import Branch, Goto, Hold, ReadExit, StepExit, StepSource
+from app.flow.language.exits import Branch, Goto, Hold, StepExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
@@ -30,11 +30,6 @@ from app.flow.runtime import Assignment, Exit, Target
 
 EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
-
-_EDGE_HIDING_CODES: Final = frozenset(
-    {"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"}
-)
-"""Codes of issues after which an edge of the step may be missing."""
 
 
 class StepWords(FlowModel):
@@ -87,8 +82,8 @@ class ReadStep:
 
     Attributes:
         exit: None when it could not be read.
-        has_all_edges: every target that its author wrote could be read.
-        source: what it was read from; None when it has an error.
+        lacks_exit: nothing says where the call goes, which is reported (W217).
+        source: what it was read from; None when that is no step.
     """
 
     name: str
@@ -96,64 +91,43 @@ class ReadStep:
     step: Step | None
     exit: Exit | None
     error: Target | None
-    has_all_edges: bool
+    lacks_exit: bool = False
     source: StepSource | None = None
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     """One entry of `steps`. A step with faults still exists for the targets that name it."""
     name, place = entry.key.value, entry.key.place
-    unread = ReadStep(name, entry.key, None, None, None, has_all_edges=False)
+    unread = ReadStep(name, entry.key, None, None, None)
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
     if found is None:
         return unread
-    before = len(reader.issues)
     fields = StepWords.read_words(found, f'step "{name}"', reader, place=place)
     words = StepWords.build(fields if "choices" in fields.values else fields.without("min_confidence"), reader)
     if words is None:
         return unread
     source = _read_source(name, fields, words, defaults, reader)
-    before_exit = len(reader.issues)
     on = fields.get("on")
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
     kind = _choose_exit(source)
-    step_exit = Goto.without_exit(source) if kind is None and fields.is_whole else None
-    if kind is not None:
-        step_exit = kind.read(fields.values[kind.word], source)
+    step_exit = Goto.without_exit(source) if kind is None else kind.read(fields.values[kind.word], source)
     _check_words(kind, source)
     check_events(source)
-    lost = any(issue.code in _EDGE_HIDING_CODES for issue in reader.issues[before_exit:]) or not fields.is_whole
-    lost = lost or (kind is None and not source.plays_whole)
-    is_whole = _check_played(source, step_exit, before)
     if step_exit is None:
         return replace(unread, error=error)
+    reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
     sent = (words.asks, words.sends, words.events)
     exit_place = fields.at(kind.word) if kind else place
     step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, exit_place, error, words.tail, *sent)
-    return ReadStep(name, entry.key, step, step.exit, error, not lost, source if is_whole else None)
+    return ReadStep(name, entry.key, step, step.exit, error, _lacks_exit(kind, source), source)
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
-    before = len(reader.issues)
     items = read_items(words.do, reader) if words.do else ()
     parts = read_parts(items, reader)
-    plays_whole = not any(issue.is_error for issue in reader.issues[before:])
     least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
-    return StepSource(name, fields.place, fields, parts, items, plays_whole, least, defaults, reader)
-
-
-def _check_played(source: StepSource, step_exit: ReadExit | None, before: int) -> bool:
-    """Check what the step plays by the NCCO rules; if the step has other errors (False), only each action by itself."""
-    reader = source.reader
-    errors = [issue for issue in reader.issues[before:] if issue.is_error]
-    if step_exit is not None and not errors:
-        reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
-        return True
-    places = {issue.place for issue in errors}
-    found = check_step(step_exit.parts if step_exit else source.parts, reader.scope, goes_on=True, is_whole=False)
-    reader.issues.extend(issue for issue in found if issue.is_error and issue.place not in places)
-    return False
+    return StepSource(name, fields.place, fields, parts, items, least, defaults, reader)
 
 
 def _goes_on(exit_: Exit) -> bool:
@@ -182,9 +156,7 @@ def _choose_exit(source: StepSource) -> type[StepExit] | None:
 def _check_words(kind: type[StepExit] | None, source: StepSource) -> None:
     """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
     fields, reader = source.fields, source.reader
-    if not fields.is_whole and kind is None:
-        return
-    for word in ("retry", "tail", "min_confidence", "with") if source.plays_whole else ():
+    for word in ("retry", "tail", "min_confidence", "with"):
         if word in fields.values and (kind is None or word not in kind.step_words):
             cure = "delete it, or add `choices` or `collect`"
             if word == "with":
@@ -215,9 +187,14 @@ def _check_connect(kind: type[StepExit] | None, source: StepSource) -> None:
     has_misplaced_on = do is not None and any(isinstance(node, Map) and node.get("on") for node in walk(do))  # E403
     if connect is not None and not has_misplaced_on:
         _report_undecided(connect, kind, source)
-    elif kind is None and source.plays_whole and source.first("transfer") is None:
+    elif _lacks_exit(kind, source):
         message = f'step "{source.name}" has no exit: the call ends here'
         source.reader.report("W217", source.place, message)
+
+
+def _lacks_exit(kind: type[StepExit] | None, source: StepSource) -> bool:
+    """Whether nothing says where the call goes; one that a `connect` or a `transfer` takes on needs nothing."""
+    return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 
 def _has_dial_lines(on: Map, source: StepSource) -> bool:

@@ -12,6 +12,7 @@ from app.flow.grammar.reader import Reader
 from app.flow.nodes import Map, Node
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
+from app.value_types import WholeNumber
 
 
 def read_shout(node: Node, what: str, reader: Reader) -> str | None:
@@ -25,7 +26,7 @@ class Queue(FlowModel):
     hints: ClassVar = {"max": "most", "music": "write `- stream: ..` under `do`"}
     cures: ClassVar = {"most": "add `most: 5`"}
 
-    most: Annotated[int, Field(ge=1, le=10)]
+    most: Annotated[int, WholeNumber(1, 10)]
     """How many callers wait."""
     order: Literal["first", "last"] = "first"
     """Who is next."""
@@ -100,6 +101,6 @@ def test_the_schema_has_the_words_with_their_ranges_and_defaults() -> None:
 
     assert ["most", "order", "open", "title"] == list(schema["properties"])
     assert ["most"] == schema["required"]
-    assert {"type": "integer", "minimum": 1, "maximum": 10} in schema["properties"]["most"]["anyOf"]
+    assert WholeNumber(1, 10).json_schema().items() <= schema["properties"]["most"].items()
     assert schema["properties"]["open"]["default"] is True
     assert "Who is next." == schema["properties"]["order"]["description"]

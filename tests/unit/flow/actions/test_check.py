@@ -129,7 +129,7 @@ def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
     item = "- connect: '447700900111'\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"
     parts = read_do(nodes(item), reader)
 
-    issues = check_step(parts, reader.scope, goes_on=True, is_whole=False)
+    issues = check_step(parts, reader.scope, goes_on=True)
     assert {("E401", 2), ("E401", 3)} == {(issue.code, issue.place.line) for issue in issues if issue.is_error}
 
 

@@ -1,15 +1,15 @@
-"""Leaves out issues that only follow from another one, so that one mistake is reported once.
+"""Which issues of a project are shown: each file stops at the end of the first phase in which it has an error.
 
-What is left out is reported by the next check, if it is still there once the cause is fixed.
+The phases are those of `app.flow.issues`. What is left out is reported by the next check, if it is still there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Final
 
-from app.flow.issues import PROMPT_RULES, FlowIssue, by_place
+from app.flow.issues import PHASES, RULES, FlowIssue, by_place
 from app.flow.nodes import Map, Node, Place, walk
 from app.suggest import nearest
 
@@ -21,75 +21,50 @@ _DECLARED_ELSEWHERE: Final = (_UNDECLARED_NAMES | {"E272"}) - {"E225", "E533"}
 
 _NO_LOCALES: Final = "E562"
 
-_CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "E216": ("E225", "E272", "E30", "E313"),
-    "E275": ("E273",),
-    "W213": ("E272", "E402"),
-    "W215": ("E260", "E275", "E276", "W268"),
-    "W287": ("E103", "E4"),
-    "W289": ("E630", "W646"),
-}
-"""A rule → prefixes of the codes that cause it. If an issue with such a code is in the same file, the rule is not
-reported."""
+_ABOUT_ALL_FILES: Final = frozenset({"E275", "W213", "W287"})
+"""Rules about what other flows do, so that an error in any other file may be the cause."""
 
-_ACROSS_FILES: Final = frozenset({"E275", "W213"})
-"""Rules whose cause may be in any file."""
+_REPEATS: Final[Mapping[str, Set[str]]] = {"W289": {"E630", "W646"}}
+"""A rule → the rules that say more about the same fault, if they are broken in the same file."""
 
 _RETURN_VALUES: Final = frozenset({"W639", "W646"})
 """Rules about values that a sub-flow may return."""
 
 
-def without_text_consequences(
-    found: Iterable[FlowIssue], path: str, faults: Iterable[FlowIssue]
-) -> Iterator[FlowIssue]:
-    """The issues of a file without those that follow from a fault in its YAML text, such as a missing value.
-
-    After such a fault the choices of a menu may be incomplete, so issues about prompts are left out too.
-    """
-    faulty = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
-    for issue in found:
-        if not (faulty and (issue.code in PROMPT_RULES or _points_at(issue.place, path, faulty))):
-            yield issue
-
-
-def _points_at(place: Place, path: str, faulty: Set[tuple[int, int]]) -> bool:
-    if place.file != path:
-        return False
-    return any(line == place.line and 0 <= column - place.column < place.length for line, column in faulty)
-
-
-def without_consequences(
+def first_faults(
     issues: Collection[FlowIssue],
     nodes: Mapping[str, Node],
     texts: Mapping[str, str],
     unread: Set[str],
     callers: Set[str],
 ) -> list[FlowIssue]:
-    """The issues of a project without those that follow from others.
+    """The issues of each file up to the end of its first phase with an error; an undeclared name once in a file.
 
     Args:
         issues: all of them.
-        nodes: the root node of each flow file that could be read, by path.
+        nodes: the root node of each flow file that could be parsed, by path.
         texts: the text of each flow file, by path.
         unread: the names that files with a syntax error may declare.
         callers: the files of flows that run a flow with an error.
     """
+    last = _last_phases(issues)
     codes: dict[str, set[str]] = {}
     for issue in issues:
         codes.setdefault(issue.place.file, set()).add(issue.code)
-    seen: set[tuple[str, str]] = set()
     kept: list[FlowIssue] = []
+    seen: set[tuple[str, str]] = set()
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
-        broken = codes if issue.code in _ACROSS_FILES else {file: codes[file]}
-        if any(
-            code.startswith(_CAUSES.get(issue.code, ())) for each in broken.values() for code in each - {issue.code}
-        ):
+        if _phase_of(issue) > last.get(file, len(PHASES)):
+            continue
+        if issue.code in _ABOUT_ALL_FILES and last.keys() - ({file} if issue.is_error else set()):
             continue
         if issue.code in _RETURN_VALUES and file in callers:
             continue
         name = _name_at(issue.place, texts) if issue.code in _UNDECLARED_NAMES | _DECLARED_ELSEWHERE else ""
-        if issue.code in _DECLARED_ELSEWHERE and file in nodes and name in unread:
+        if issue.code in _DECLARED_ELSEWHERE and name in unread:
+            continue
+        if issue.code in _REPEATS and not _REPEATS[issue.code].isdisjoint(codes[file]):
             continue
         reported_as = name if issue.code in _UNDECLARED_NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
         if reported_as and (file, reported_as) in seen:
@@ -100,6 +75,25 @@ def without_consequences(
             seen.add((file, reported_as))
         kept.append(issue)
     return kept
+
+
+def up_to_first_fault(issues: Collection[FlowIssue]) -> list[FlowIssue]:
+    """The issues of one flow, wherever they are, up to the end of the first phase with an error."""
+    last = min((_phase_of(issue) for issue in issues if issue.is_error), default=len(PHASES))
+    return [issue for issue in issues if _phase_of(issue) <= last]
+
+
+def _last_phases(issues: Iterable[FlowIssue]) -> dict[str, int]:
+    """The first phase with an error of each file that has one."""
+    last: dict[str, int] = {}
+    for issue in issues:
+        if issue.is_error:
+            last[issue.place.file] = min(_phase_of(issue), last.get(issue.place.file, len(PHASES)))
+    return last
+
+
+def _phase_of(issue: FlowIssue) -> int:
+    return PHASES.index(RULES[issue.code].phase or ("resolve" if issue.is_error else "analyse"))
 
 
 def _name_at(place: Place, texts: Mapping[str, str]) -> str:
