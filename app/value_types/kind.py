@@ -23,7 +23,7 @@ MAX_JSON_DEPTH = 200
 """Levels of nesting that every JSON parser and writer used here can handle. Our own choice."""
 
 
-class Source(Protocol):
+class LiteralReader(Protocol):
     """A flow file that is being read (`app.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str, *, code: str) -> Any:
@@ -79,7 +79,7 @@ class Kind(ABC):
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of values without an error, as far as JSON Schema can say it."""
 
-    def read(self, node: Any, what: str, source: Source, code: str = "E203") -> Any:
+    def read(self, node: Any, what: str, source: LiteralReader, code: str = "E203") -> Any:
         """The value that a flow file writes at a node; None once its faults are reported.
 
         Args:

@@ -31,9 +31,9 @@ from app.verify.prove.triggers import (
     FAILSAFE,
     NO_DIAL_LIMIT,
     PlayedTurn,
+    PossibleTurns,
     Trigger,
     Triggers,
-    Turns,
     context_at,
     ends_with_dial,
     faults_at,
@@ -73,7 +73,7 @@ class Explorer:
         self.states = States(root, values.literals, self.liveness)
         self._calls = calls_to(root, values)
         self._envs: Sequence[Env] = settings_of(values)
-        self._triggers, self._turns = Triggers(root, values), Turns(root, values)
+        self._triggers, self._turns = Triggers(root, values), PossibleTurns(root, values)
         self._moments, self._bounds, self._progress = moments, bounds, progress
         self._reads_input = any(values.literals.paths_of("", "input"))
         flows = flows_run_from(root).values()

@@ -281,7 +281,7 @@ class PlayedTurn(NamedTuple):
 
 
 @dataclass(slots=True)
-class Turns:
+class PossibleTurns:
     """Plays turns of a flow with every combination of lookup answers."""
 
     root: Flow

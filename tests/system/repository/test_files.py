@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -52,3 +53,14 @@ def test_every_file_ends_with_one_line_break() -> None:
     texts = {name: text_of(name) for name in tracked_files() if not name.startswith("tests/")}
 
     assert [] == [name for name, text in texts.items() if text and (not text.endswith("\n") or text.endswith("\n\n"))]
+
+
+def test_no_two_classes_of_the_package_have_the_same_name() -> None:
+    names = Counter(
+        name
+        for file in tracked_files()
+        if file.startswith("app/") and file.endswith(".py")
+        for name in re.findall(r"^ *class (\w+)[(:]", text_of(file), re.MULTILINE)
+    )
+
+    assert [] == [name for name, count in names.items() if count > 1]
