@@ -82,12 +82,13 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """E216 for a group of steps, at the way that leads into another flow, else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
-    crossing = next((each for each in ways if each[2].target.runs is not None or each[2].is_return), None)
-    if crossing is None:
+    if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
         inner = {step: {to: way for (_, to), way in graph[flow, step].items()} for _, step in group}
         if _is_counted(set(inner), inner, flows[flow].steps):
             return
+    crossing = next((each for each in ways if each[2].target.runs is not None or each[2].is_return), None)
+    if crossing is None:
         start = ways[0][0]
         path = shortest_path(start, start, graph)
         names, last = [(step, way.name) for (_, step), way in path], path[-1][1]
