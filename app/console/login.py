@@ -54,11 +54,11 @@ async def log_in(
     sessions: Sessions = request.app.state.sessions
     try:
         hash_ = await passwords.matching(password, client_of(request))
-    except TooManyLogins as error:
-        audit(request, "console login refused", is_refused=True, retry_after_s=error.retry_after_s)
-        problem = f"There were too many wrong passwords. Try again in {_as_words(error.retry_after_s)}."
+    except TooManyLogins:
+        audit(request, "console login refused", is_refused=True)
+        problem = "Too many passwords are being tried. Try again in a moment."
         response = login_page(request, _local(next), problem, 429)
-        response.headers["Retry-After"] = str(error.retry_after_s)
+        response.headers["Retry-After"] = "1"
         return response
     if hash_ is None:
         audit(request, "console login failed", is_refused=True, problem="wrong password")
@@ -87,10 +87,3 @@ def _local(path: str) -> str:
     """The path of a page of the console; `/` in place of anything that might lead elsewhere."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"
-
-
-def _as_words(seconds: int) -> str:
-    minutes = -(-seconds // 60)
-    if seconds < 60:
-        return "a moment"
-    return "a minute" if minutes == 1 else f"{minutes} minutes"

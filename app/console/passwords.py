@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 WINDOW: Final = timedelta(minutes=15)
-MAX_FAILURES: Final = 10
-"""After so many failures of one client within the window, it is refused every password."""
+"""How long a failure counts."""
+FREE_FAILURES: Final = 5
+"""After so many failures of one client, its next tries take longer."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""After so many of all clients together, everybody is refused: the failures come from many addresses."""
-MAX_WAITING: Final = 8
-"""Logins that may wait for the one that is being checked, which takes 64 MiB."""
+"""After so many of all clients together, every try takes longest: the failures come from many addresses."""
+LONGEST_S: Final = 4.0
+"""How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
+MAX_WAITING_OF_ONE: Final = 4
+"""Logins of one client at a time, which are checked one after another."""
+MAX_WAITING: Final = 16
+"""Logins at a time. Together with `LONGEST_S`: four guesses a second, whoever guesses."""
 
 _HASHER: Final = PasswordHasher()
 
 
 class TooManyLogins(Exception):
-    """No password is checked at the moment.
-
-    Attributes:
-        retry_after_s: seconds to wait, at least 1.
-    """
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(retry_after_s)
-        self.retry_after_s = retry_after_s
+    """Too many passwords wait to be checked; there is room in a second or some."""
 
 
 def hash_password(password: str) -> str:
@@ -42,7 +38,7 @@ def hash_password(password: str) -> str:
 
 
 class Passwords:
-    """Checks passwords one after another, and refuses a client, or everybody, after too many failures.
+    """Checks passwords one after another. After failures it takes its time, and a right password always passes.
 
     Failures are counted in this process: what somebody without a session sends writes nothing to the database. A right
     password does not reset the count.
@@ -50,17 +46,25 @@ class Passwords:
     Args:
         hashes: Argon2 hashes; none when nobody can log in by a password.
         clock: the current time in UTC.
+        pause: waits for some seconds.
 
     Attributes:
         hashes: the same.
     """
 
-    def __init__(self, hashes: tuple[str, ...], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        hashes: tuple[str, ...],
+        clock: Callable[[], datetime],
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self.hashes = hashes
         self._clock = clock
+        self._pause = pause
         self._failures: deque[tuple[datetime, str]] = deque(maxlen=MAX_FAILURES_OF_ALL)
-        self._lock = asyncio.Lock()
-        self._waiting = 0
+        self._checking = asyncio.Lock()
+        self._waiting = Counter[str]()
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def matching(self, password: str, client: str) -> str | None:
         """The hash that the password fits, or None. Raises TooManyLogins.
@@ -69,29 +73,30 @@ class Passwords:
             password: as it was typed.
             client: by which its failures are counted.
         """
-        self._require_few(client)
-        if self._waiting >= MAX_WAITING:
-            raise TooManyLogins(1)
-        self._waiting += 1
+        if self._waiting[client] >= MAX_WAITING_OF_ONE or self._waiting.total() >= MAX_WAITING:
+            raise TooManyLogins
+        self._waiting[client] += 1
         try:
-            async with self._lock:
-                self._require_few(client)  # others may have failed meanwhile
-                found = await asyncio.to_thread(self._verify, password)
+            async with self._turns.setdefault(client, asyncio.Lock()):
+                await self._pause(self._held_up_s(client))
+                async with self._checking:
+                    found = await asyncio.to_thread(self._verify, password)
                 if found is None:
                     self._failures.append((self._clock(), client))
                 return found
         finally:
-            self._waiting -= 1
+            self._waiting[client] -= 1
+            if not self._waiting[client]:
+                del self._waiting[client], self._turns[client]
 
-    def _require_few(self, client: str) -> None:
+    def _held_up_s(self, client: str) -> float:
+        """How long the next try of a client is held up."""
         now = self._clock()
-        of_all = [(at, who) for at, who in self._failures if at <= now]  # none of before the clock was set back
-        own = [(at, who) for at, who in of_all if who == client]
-        for failures, most in ((of_all, MAX_FAILURES_OF_ALL), (own, MAX_FAILURES)):
-            if len(failures) >= most:
-                wait_s = (failures[-most][0] + WINDOW - now).total_seconds()
-                if wait_s > 0:
-                    raise TooManyLogins(ceil(wait_s))
+        counted = [who for at, who in self._failures if now - WINDOW < at <= now]  # the clock may have been set back
+        if len(counted) >= MAX_FAILURES_OF_ALL:
+            return LONGEST_S
+        more = counted.count(client) - FREE_FAILURES
+        return 0.0 if more < 0 else min(2.0**more, LONGEST_S)
 
     def _verify(self, password: str) -> str | None:
         """Compares with every hash, so that the time says nothing about which one fits. Blocks some 50 ms for each."""
