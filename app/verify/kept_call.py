@@ -127,7 +127,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 def name_of(script: Sequence[ScriptStep]) -> str:
     """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
-    acts = [step.deed for step in script if step.deed]
+    acts = [step.deed.format(step) for step in script if step.deed]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 

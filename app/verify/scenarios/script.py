@@ -38,7 +38,7 @@ from app.verify.scenarios.values import (
 )
 
 if TYPE_CHECKING:
-    from app.simulator.legs import CallMoment, Leg
+    from app.simulator.legs import CallMoment, Leg, MomentKind
     from app.verify.scenarios.server import PlacedCall
 
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
@@ -65,11 +65,6 @@ def same_address(one: str, other: str) -> bool:
     return plain_one == plain_other
 
 
-def _takes(kind: str, leg: Leg) -> bool:
-    """Whether the input that is open takes keys (`dtmf`) or speech; without one, nobody says."""
-    return leg.open is None or leg.open.kind != "input" or kind in leg.open.takes
-
-
 class ScriptStep(ScenarioModel):
     """One line of a script."""
 
@@ -84,20 +79,26 @@ class ScriptStep(ScenarioModel):
         "hang_up": "write `hangup`",
         "expect": "write it next to `script`, not in it",
     }
+    deed: ClassVar[str] = ""
+    """What the caller does, as part of a sentence; `{0}` is the step. "" if nothing."""
+    when_done: ClassVar[tuple[MomentKind, ...] | None] = None
+    """The moments of a call at which somebody can do it; None: at any."""
+    takes: ClassVar[str] = ""
+    """What an input that is open must take: `dtmf` or `speech`; "" if that does not matter."""
+    otherwise: ClassVar[str] = ""
+    """Why nobody can do it at another moment, or for another input."""
 
     @property
     def moment_s(self) -> float | None:
         """Seconds after the answer at which it is done, even in the midst of a prompt; None: in its turn."""
         return None
 
-    @property
-    def deed(self) -> str:
-        """What the caller does, as part of a sentence; "" if nothing."""
-        return ""
-
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
         """Why nobody can do it at a moment of a call; "" if somebody can."""
-        return ""
+        if self.when_done is not None and moment.kind not in self.when_done:
+            return self.otherwise
+        accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
+        return self.otherwise if self.takes and self.takes not in accepted else ""
 
     async def perform(self, call: PlacedCall) -> None:
         """Do it now. Raises CallIsOver."""
@@ -121,6 +122,8 @@ class HearStep(ScriptStep):
     """The texts must be heard next, one after the other."""
 
     word: ClassVar = "hear"
+    when_done: ClassVar = ()
+    otherwise: ClassVar = _EXPECTED
 
     texts: Annotated[tuple[Excerpt, ...], EXCERPTS] = Field((), alias="hear")
     """what must be heard next; a part of it is enough"""
@@ -129,10 +132,6 @@ class HearStep(ScriptStep):
     def alone(cls, place: Place) -> Self:
         """A `hear` without a text, which matches anything."""
         return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return _EXPECTED
 
     def as_written(self) -> Any:
         """See `ScenarioModel`."""
@@ -144,6 +143,9 @@ class PressStep(ScriptStep):
     """The caller presses keys."""
 
     word: ClassVar = "press"
+    deed: ClassVar = "presses {0.keys}"
+    takes: ClassVar = "dtmf"
+    otherwise: ClassVar = "keys are not accepted here; say something"
 
     keys: Annotated[str, KEYS] = Field(alias="press")
     """keys"""
@@ -154,15 +156,6 @@ class PressStep(ScriptStep):
     def moment_s(self) -> float | None:
         """See `ScriptStep`."""
         return self.at_s
-
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        return f"presses {self.keys}"
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return "" if _takes("dtmf", leg) else "keys are not accepted here; say something"
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -195,6 +188,11 @@ class SpokenInput(ScenarioModel):
     error: str = ""
 
     @property
+    def gist(self) -> str:
+        """The beginning of what is said, in words."""
+        return _NO_WORD.sub(" ", self.text)[:30].strip()
+
+    @property
     def results(self) -> tuple[tuple[str, float], ...]:
         """The recognised texts with their confidence, best first; () if recognition fails."""
         others = ((each.text, each.confidence) for each in self.alternatives)
@@ -205,6 +203,9 @@ class SpeakStep(ScriptStep):
     """The caller speaks."""
 
     word: ClassVar = "speak"
+    deed: ClassVar = "says {0.speech.gist}"
+    takes: ClassVar = "speech"
+    otherwise: ClassVar = "speech is not accepted here; press keys"
 
     speech: SpokenInput = Field(alias="speak")
     at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
@@ -214,15 +215,6 @@ class SpeakStep(ScriptStep):
     def moment_s(self) -> float | None:
         """See `ScriptStep`."""
         return self.at_s
-
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        return f"says {_NO_WORD.sub(' ', self.speech.text)[:30].strip()}"
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return "" if _takes("speech", leg) else "speech is not accepted here; press keys"
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -244,15 +236,9 @@ class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
-
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        return "is silent"
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return "" if moment.kind in ("input", "record") else "nobody waits for the caller now; let time pass"
+    deed: ClassVar = "is silent"
+    when_done: ClassVar = ("input", "record")
+    otherwise: ClassVar = "nobody waits for the caller now; let time pass"
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -300,6 +286,11 @@ class ScriptedParty(ScenarioModel):
         return super().parse(node, what, reader, place=place, **made)
 
     @property
+    def result(self) -> str:
+        """What a caller meets, as part of a sentence."""
+        return f"reaches {self.to}" if self.outcome == "completed" else f"dials {self.to} ({self.outcome})"
+
+    @property
     def behaviour(self) -> Behaviour:
         """The same for the simulator."""
         acts = tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in self.presses)
@@ -310,23 +301,19 @@ class DialStep(ScriptStep):
     """Somebody is dialled next."""
 
     word: ClassVar = "dial"
+    deed: ClassVar = "{0.party.result}"
+    when_done: ClassVar = ("dial",)
+    otherwise: ClassVar = "no phone is ringing now"
 
     party: ScriptedParty = Field(ScriptedParty(), alias="dial")
     """who is dialled next, and the result"""
 
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        to, outcome = self.party.to, self.party.outcome
-        return f"reaches {to}" if outcome == "completed" else f"dials {to} ({outcome})"
-
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
         """See `ScriptStep`."""
         address = moment.waited.address if moment.waited is not None else ""
-        if moment.kind != "dial":
-            return "no phone is ringing now"
-        is_other = self.party.to and not same_address(self.party.to, address)
-        return f"{address} is dialled, and not {self.party.to}" if is_other else ""
+        is_other = address and self.party.to and not same_address(self.party.to, address)
+        other = f"{address} is dialled, and not {self.party.to}" if is_other else ""
+        return super().problem_at(moment, leg) or other
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -347,17 +334,11 @@ class RecordStep(ScriptStep):
     """The caller leaves a recording."""
 
     word: ClassVar = "record"
+    deed: ClassVar = "leaves a message"
+    when_done: ClassVar = ("record",)
+    otherwise: ClassVar = "nothing is recorded now"
 
     message: RecordedMessage = Field(RecordedMessage(), alias="record")
-
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        return "leaves a message"
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return "" if moment.kind == "record" else "nothing is recorded now"
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -383,13 +364,11 @@ class UntilStep(ScriptStep):
     """The caller does nothing until a text is heard. What is heard before is skipped."""
 
     word: ClassVar = "until"
+    when_done: ClassVar = ()
+    otherwise: ClassVar = _EXPECTED
 
     text: Annotated[str, ReadWith(_read_until, TEXT)] = Field(alias="until")
     """the caller does nothing until this is heard; a part of it is enough"""
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return _EXPECTED
 
 
 _read_moment = read_as(lambda text: text if text == "now" else seconds_of(text), "write now, or seconds, such as 12s")
@@ -399,6 +378,7 @@ class HangUpStep(ScriptStep):
     """The caller hangs up."""
 
     word: ClassVar = "hangup"
+    deed: ClassVar = "hangs up"
 
     when: Annotated[float | Literal["now"], ReadWith(_read_moment, TEXT)] = Field("now", alias="hangup")
     """now, or how many seconds after the call was answered"""
@@ -409,11 +389,6 @@ class HangUpStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s if self.when == "now" else self.when
 
-    @property
-    def deed(self) -> str:
-        """See `ScriptStep`."""
-        return "hangs up"
-
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.hang_up()
@@ -423,10 +398,8 @@ class EndStep(ScriptStep):
     """The call ends by itself, and nothing more is heard."""
 
     word: ClassVar = "end"
-
-    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
-        return _EXPECTED
+    when_done: ClassVar = ()
+    otherwise: ClassVar = _EXPECTED
 
 
 def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
