@@ -65,11 +65,12 @@ class ChosenAnswers:
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
-        answers = tuple(self._answer(lookup) for lookup in lookups)
+        answers = tuple(map(self.answer, lookups))
         self.given += zip(lookups, answers, strict=True)
         return answers
 
-    def _answer(self, lookup: Lookup) -> LookupAnswer:
+    def answer(self, lookup: Lookup) -> LookupAnswer:
+        """What a lookup answers."""
         choice = self.world.lookups.get(lookup.name, LookupChoice())
         match choice.how:
             case "value":

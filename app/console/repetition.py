@@ -174,13 +174,8 @@ class RecordedAnswers(ChosenAnswers):
     left: dict[str, deque[Mapping[str, Any]]] = field(default_factory=dict)
     is_sampled: bool = False
 
-    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order; none for a lookup that was not asked then."""
-        answers = tuple(self._recorded(lookup) for lookup in lookups)
-        self.given += zip(lookups, answers, strict=True)
-        return answers
-
-    def _recorded(self, lookup: Lookup) -> LookupAnswer:
+    def answer(self, lookup: Lookup) -> LookupAnswer:
+        """See `ChosenAnswers`; none for a lookup that was not asked then."""
         if not self.left.get(lookup.name):
             return LookupAnswer(None, "it was not asked in the recorded call")
         answer = self.left[lookup.name].popleft()
