@@ -34,7 +34,6 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
-_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _CLOSING_COMMENT = re.compile(r"\s+#.*[\]}]")
 _YAML_SYNTAX = re.compile(r"[\[\]{},\"']")
 _TO_COMMENT = re.compile(r"[ \t]+#")
@@ -136,12 +135,7 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
         return None
-    line, message = fault.line, "there is a tab here, which YAML does not take for spaces"
-    if not line.start <= at < line.first:
-        return fault.issue("E110", at, at + 1, message)
-    rest = _INDENTATION.sub(lambda each: each[0].replace("\t", "  "), fault.source.text[line.start :])
-    fix = fault.source.rewritten(line.start, len(fault.source.text), rest, RULES["E110"].cure)
-    return fault.issue("E110", at, at + 1, message, fix)
+    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces")
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
@@ -185,15 +179,6 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
     opener = source.parsed[end : line.end].lstrip()[0]
     fix = source.rewritten(end, end, ":", f"write {found[1]}: {opener}...{_CLOSERS[opener]}")
     return fault.issue("E101", start, end, f"a colon is missing after {found[1]}", fix)
-
-
-def find_missing_key(fault: SyntaxFault) -> FlowIssue | None:
-    """`: menu` and `{: menu}`."""
-    before = fault.source.parsed[fault.line.start : fault.at].rstrip()
-    begins = fault.at == fault.line.content or (fault.in_flow and before.endswith(("{", ",")))
-    if fault.char != ":" or not begins:
-        return None
-    return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
@@ -384,31 +369,6 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 
 
-def find_stray(fault: SyntaxFault) -> FlowIssue | None:
-    """A closing bracket or a comma too many."""
-    at, char = fault.at, fault.char
-    if char not in ("]", "}", ","):
-        return None
-    if char == "," and fault.in_flow:
-        fix = fault.source.rewritten(at, at + 1, "", "delete the comma")
-        return fault.issue("E103", at, at + 1, "there is nothing before this comma", fix)
-    cure = f"delete the {char}"
-    if at == fault.line.value:
-        cure = f"delete it; if it is a text, write {quote(fault.source.text[at : fault.line.content_end])}"
-    opener = {",": "bracket", "]": "[", "}": "{"}[char]
-    fix = fault.source.rewritten(at, at + 1, in_quotes(char) if at == fault.line.value else "", cure)
-    return fault.issue("E114", at, at + 1, f"no {opener} is open for this {char}", fix)
-
-
-def find_text_after_bracket(fault: SyntaxFault) -> FlowIssue | None:
-    """Something after a closing bracket on its line."""
-    before = fault.source.parsed[fault.line.start : fault.at].rstrip()
-    if not isinstance(fault.last, yaml.CollectionEndEvent) or not before.endswith(("]", "}")):
-        return None
-    cure = "delete it, or put quotes around the whole value if it is one text"
-    return fault.issue("E109", fault.at, fault.line.content_end, "there is text after the closing bracket", cure)
-
-
 # lines
 
 
@@ -480,16 +440,6 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
     return above if above.content == above.first or line.indent < above.column else None
 
 
-def find_list_after_key(fault: SyntaxFault) -> FlowIssue | None:
-    """`do: - talk: Hello`."""
-    if not fault.mentions("sequence entries are not allowed"):
-        return None
-    rest = fault.source.text[fault.at : fault.line.content_end]
-    cure = f"begin the list on the next line, or delete the dash; for a text, write {quote(rest)}"
-    message = f'a list cannot begin on the line of "{fault.line.key or "the key"}"'
-    return fault.issue("E115", fault.at, fault.at + 1, message, cure)
-
-
 def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
     """A map or list, indented below a key that has its value already."""
     is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
@@ -508,8 +458,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
     higher = head.above
     if head.key in OPTION_KEYS and higher and higher.column == line.indent > head.column:
         message = "this line begins further left than the lines around it, which belong to what is above it"
-        fix = _indented(head, line.indent, _indent_by(line.indent))
-        return fault.issue("E115", head.first, head.content_end, message, fix)
+        return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
     name = head.key or fault.source.text[head.content : head.content_end]
     if found := _CONDITION.fullmatch(name):
         cure, message = f"write {found[1]}: {found[2]}", f"a colon is missing after {found[1]}"
@@ -518,9 +467,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
     cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
     if not head.key:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
-    if not head.key or line.is_item:
-        return fault.issue("E109", line.first, line.content_end, message, cure)
-    return fault.issue("E109", line.first, line.content_end, message, _indented(line, head.column, cure))
+    return fault.issue("E109", line.first, line.content_end, message, cure)
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
@@ -537,16 +484,7 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
     nearest = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
     cure = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
     message = f"this line begins in column {indent + 1}, where no block does"
-    alike = [column for column in nearest if Line(fault.source, columns[column]).is_item == line.is_item]
-    if not alike:
-        cure = cure or "begin every line above further left"
-        return fault.issue("E115", line.first, line.content_end, message, cure)
-    return fault.issue("E115", line.first, line.content_end, message, _indented(line, alike[0], cure))
-
-
-def _indented(line: Line, spaces: int, cure: str) -> Fix:
-    """The fix that begins a line in another column."""
-    return line.source.rewritten(line.start, line.first, " " * spaces, cure)
+    return fault.issue("E115", line.first, line.content_end, message, cure or "begin every line above further left")
 
 
 def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
@@ -605,7 +543,6 @@ FINDERS = (
     find_tab,
     find_escape,
     find_unclosed_quote,
-    find_missing_key,
     find_equals,
     find_braces,
     find_reserved,
@@ -617,11 +554,8 @@ FINDERS = (
     find_missing_comma,
     find_second_colon,
     find_unclosed,
-    find_stray,
-    find_text_after_bracket,
     find_colon_in_text,
     find_missing_space,
-    find_list_after_key,
     find_second_value,
     find_wrong_column,
 )

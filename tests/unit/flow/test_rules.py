@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 import yaml
 
 from app.cli.explain import write_example
+from app.flow.files import read_project
+from app.flow.fixes import quick_fixes
 from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
-from app.flow.loader import load_files
+from app.flow.loader import load, load_files
+from app.flow.rename import with_edits
 from app.verify.prove import prove, roots_of
-from tests.contract.check.cures import cured
 
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("applied_cures.yaml").read_bytes())
@@ -21,16 +24,21 @@ SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""
 
 
-def issues_of(example: str | bytes, root: Path, env: dict[str, str] | None = None) -> tuple[FlowIssue, ...]:
-    """What is found in an example; without `env` its settings are whatever it names."""
+def issues_of(
+    example: str | bytes,
+    root: Path,
+    env: dict[str, str] | None = None,
+    modules: Collection[str] | None = None,
+) -> tuple[FlowIssue, ...]:
+    """What is found in an example; without `env` its settings and its Python modules are whatever it names."""
     root.mkdir(exist_ok=True)
     write_example(example, root)
-    return load_files(root / "flows", root / "templates", env, today=TODAY).issues
+    return load_files(root / "flows", root / "templates", env, modules=modules, today=TODAY).issues
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
-    issues = issues_of(RULES[code].bad, tmp_path, env={})
+    issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=())
 
     assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]
     assert issues[0].message
@@ -52,26 +60,22 @@ def applied(code: str, root: Path) -> bool:
     bad = RULES[code].bad
     text = bad if isinstance(bad, str) else bad.decode("latin-1")
     for old, new in zip(APPLIED[code][::2], APPLIED[code][1::2], strict=True):
-        assert old in text
+        assert old in text, old
         text = text.replace(old, new)
     return is_cured(code, issues_of(text, root, SETTINGS.get(code, {})))
 
 
-def read_and_applied(code: str, root: Path) -> bool:
-    """Whether the bad example is cured by one of the ways in which the sentence of its cure can be read."""
+def fixed(code: str, root: Path) -> bool:
+    """Whether a fix that is offered for the bad example cures it."""
     (issue,) = issues_of(RULES[code].bad, root, env={})
-    place, file = issue.place, root / issue.place.file
-    bad = file.read_text(encoding="utf-8")
-    for text in dict.fromkeys(cured(bad, place.line, place.column, place.length, issue.cure)):
-        file.write_text(text, encoding="utf-8")
-        if is_cured(code, load_files(root / "flows", root / "templates", {}, today=TODAY).issues):
-            return True
-    return False
+    texts, _ = read_project(root / "flows", root / "templates")
+    results = [with_edits(texts, fix.edits) for fix in quick_fixes(issue, texts)]
+    return any(is_cured(code, load(each, {}, extent="project", today=TODAY).issues) for each in results)
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None:
-    assert applied(code, tmp_path / "project") if code in APPLIED else read_and_applied(code, tmp_path)
+    assert applied(code, tmp_path / "project") if code in APPLIED else fixed(code, tmp_path)
 
 
 @pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
