@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic.dataclasses import dataclass as validated_dataclass
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.service.recording_files import RecordingFiles, size_of
@@ -39,8 +40,13 @@ RECORDINGS: Final = "recordings/"
 MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
-_LARGEST_MANIFEST: Final = 256 << 20
-"""Bytes; a recording needs some 130."""
+_MANIFEST_BYTES: Final = 1 << 16
+"""What a manifest may have beside its files."""
+_ENTRY_BYTES: Final = 256
+"""What it may have for each file; a recording needs some 160."""
+_FEW_FILES: Final = 1_000
+_LEAST_BYTES: Final = 16
+"""What a recording takes at least, also compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -51,8 +57,9 @@ class NotABackup(AppError):
         self.cure = cure
 
 
-class FileSum(BaseModel):
-    """What a file of an archive must be."""
+@validated_dataclass(frozen=True, slots=True)
+class FileSum:
+    """What a file of an archive must be; there may be very many."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -216,11 +223,17 @@ def read_manifest(file: Path) -> Manifest:
     """What an archive holds, once every byte of it has been checked. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
+    most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
     with _files_of(file) as entries:
         for entry, content in entries:
             name = entry.name
+            if len(sums) > most:
+                raise NotABackup(file, f"holds more than {most:,} files in so few bytes", "take another backup")
             if name == MANIFEST:
-                text = content.read(min(entry.size, _LARGEST_MANIFEST))
+                limit = _MANIFEST_BYTES + _ENTRY_BYTES * len(sums)
+                if entry.size > limit:
+                    raise NotABackup(file, f"has a manifest of more than {limit:,} bytes", "take another backup")
+                text = content.read()
             elif name in sums:
                 raise NotABackup(file, f"holds {name} twice", "take another backup")
             else:

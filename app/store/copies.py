@@ -14,7 +14,15 @@ from typing import Final
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.migrations import ADDITIONS_TABLE, PROBES_TABLE, TABLES, VERSION_TABLE
+from app.store.migrations import (
+    ADDITIONS_TABLE,
+    PROBES_TABLE,
+    RETENTION_TABLE,
+    SQLITE,
+    TABLES,
+    VERSION_TABLE,
+    upgrade,
+)
 
 WAIT_MS: Final = 5_000
 """How long to wait for another process that writes."""
@@ -24,6 +32,7 @@ COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADD
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
 """Hosts of version 0.2 that share the database make this table and keep sessions of their consoles in it."""
+_CURE: Final = "take another backup"
 IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
 
 
@@ -65,12 +74,37 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def check_copy(path: Path) -> None:
-    """Migrate a copy to the newest schema, and read all of it. Raises StoreUnusable when it is damaged or newer."""
+    """Migrate a copy to the newest schema, read all of it, and drop the sessions of version 0.2.
+
+    Raises StoreUnusable when it is damaged, newer or empty, or holds anything but our tables and their rows: nothing of
+    an archive may run, or be missing later.
+    """
+    if not sqlite_file.schema_of(path, WAIT_MS).found:
+        raise StoreUnusable(f"{path} is empty", _CURE)
+    with opened_copy(path) as copy:
+        strange = copy.execute("SELECT type, name FROM sqlite_master WHERE rootpage = 0").fetchall()
+    if strange:
+        raise StoreUnusable(f"{path} holds the {' '.join(map(str, strange[0]))!r}, which no backup does", _CURE)
     sqlite_file.prepare(path, WAIT_MS)
     with opened_copy(path) as copy:
         found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]
-    if found != "ok":
-        raise StoreUnusable(f"{path} is damaged ({found})", "take another backup")
+        missing = _missing_columns(copy)
+        copy.execute(f"DROP TABLE IF EXISTS {SESSIONS_OF_0_2}")
+    if found != "ok" or missing:
+        raise StoreUnusable(f"{path} is damaged ({found if found != 'ok' else f'{missing[0]} is missing'})", _CURE)
+
+
+def _missing_columns(copy: sqlite3.Connection) -> list[str]:
+    """The columns that a new database has and a copy lacks, as `table.column`."""
+    with closing(sqlite_file.connect(None, 0)) as new:
+        sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
+        return [
+            f"{table}.{column}"
+            for table in TABLES
+            if table != RETENTION_TABLE  # a database of 0.1 has none
+            for column in columns_of(new, table)
+            if column not in columns_of(copy, table)
+        ]
 
 
 def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:

@@ -8,8 +8,10 @@ import hashlib
 import io
 import json
 import lzma
+import sqlite3
 import tarfile
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,6 +101,78 @@ async def test_a_strange_entry_is_refused(kind: str, tmp_path: Path, database: b
 
     assert refused.value.cure
     assert [] == [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+
+
+DATABASES: Final[dict[str, str]] = {
+    "trigger": "CREATE TRIGGER evil AFTER INSERT ON calls BEGIN DELETE FROM hooks; END",
+    "view": "CREATE VIEW evil AS SELECT * FROM calls",
+    "virtual table": "CREATE VIRTUAL TABLE evil USING fts5(body)",
+    "no table": "DROP TABLE turns",
+    "no table of the additions": "DROP TABLE ncco_backups",
+    "no column": "ALTER TABLE webhooks RENAME COLUMN body TO bodies",
+    "no version": "DELETE FROM ncco_schema",
+}
+
+
+def changed(folder: Path, database: bytes, sql: str) -> bytes:
+    """The database after a statement."""
+    file = folder / "changed.db"
+    file.write_bytes(database)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(sql)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_a_database_that_is_not_wholly_ours_is_refused(kind: str, tmp_path: Path, database: bytes) -> None:
+    with pytest.raises(NotABackup) as refused:
+        await restored(tmp_path, archive_of(changed(tmp_path, database, DATABASES[kind])))
+
+    assert refused.value.cure
+    assert [] == [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("sql", ["", "CREATE TABLE a (b); DROP TABLE a"], ids=["no bytes", "no tables"])
+async def test_an_empty_database_is_refused(sql: str, tmp_path: Path) -> None:
+    with pytest.raises(NotABackup, match="is empty"):
+        await restored(tmp_path, archive_of(changed(tmp_path, b"", sql) if sql else b""))
+
+
+async def test_sessions_of_consoles_are_not_restored(tmp_path: Path, database: bytes) -> None:
+    sql = "CREATE TABLE ncco_console_sessions (token text); INSERT INTO ncco_console_sessions VALUES ('link')"
+    await restored(tmp_path, archive_of(changed(tmp_path, database, sql)))
+    with closing(sqlite3.connect(tmp_path / "home" / "ncco.db")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+    assert "ncco_console_sessions" not in tables
+
+
+def bomb(files: dict[str, int]) -> bytes:
+    """A compressed archive of files that have nothing but zeros, by their sizes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for name, size in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            archive.addfile(entry, io.BytesIO(bytes(size)))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"manifest.json": 100 << 20}, {f"recordings/{number:032x}": 0 for number in range(20_000)}],
+    ids=["manifest", "entries"],
+)
+def test_what_a_small_file_becomes_is_bounded(files: dict[str, int], tmp_path: Path) -> None:
+    file = tmp_path / "given.tar.gz"
+    file.write_bytes(bomb(files))
+    tracemalloc.start()
+    with pytest.raises(NotABackup, match="more than"):
+        read_manifest(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 16 << 20
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
