@@ -40,8 +40,9 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
     """Enter `target`, to which `step` led, and what follows it; roll back steps that Vonage would refuse."""
     run.start_step(run.context.now)
-    yield from _walk(run, target, step)
-    yield from replace_refused_steps(run)
+    if not run.enter_stretch(target):
+        yield from _walk(run, target, step)
+        yield from replace_refused_steps(run)
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
@@ -102,7 +103,7 @@ def _play(run: Run, step: Step) -> Target | None:
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early else None
     if jump is None:
-        if run.play_stretch(step, names):
+        if run.play_stretch(step):
             return None
         run.play(step, frame)
         jump = None if leave.is_early else leave.enter(frame)
@@ -330,9 +331,8 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     else:
         run.position += 1
         again = Again()
-    names = run.names()
-    if not run.play_stretch(step, names, again):
-        run.play(step, run.frame(names, run.position), prompts=again.prompts, reprompt=again.reprompt)
+    if not run.play_stretch(step, again):
+        run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
         yield from replace_refused_steps(run)
 
 

@@ -11,7 +11,7 @@ from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
-from app.engine.stretch import decided, stretch_of, written_at
+from app.engine.stretch import Stretch, decided, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
 from app.flow.hours.calendar import hours_view
@@ -289,17 +289,25 @@ class Run:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
         self._builder.play(Origin(self.flow, step, frame), self._waiting, prompts=prompts, reprompt=reprompt)
 
-    def play_stretch(self, step: Step, names: Mapping[str, Any], again: Again | None = None) -> bool:
-        """Play what is ready, from what `step` plays to the next wait, or to the end of the call.
+    def enter_stretch(self, target: Target) -> bool:
+        """Enter a step and play what follows it to the next wait, or to the end of the call, if all of it is ready.
 
-        If nothing is, or if not for this call, nothing is played: the steps have to be played one by one.
+        Otherwise, and if this call cannot have it so, nothing is played: the steps have to be played one by one.
         """
+        if target.step is None or not target.is_plain:
+            return False
+        stretch = stretch_of(self.flow, self.flow.steps[target.step], is_root=self.flow is self.root)
+        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace)
+
+    def play_stretch(self, step: Step, again: Again | None = None) -> bool:
+        """Play, or play again, a step that was entered, and what follows it; as `enter_stretch`."""
         stretch = stretch_of(self.flow, step, is_root=self.flow is self.root, again=again)
-        if stretch is None or len(self._marks) + stretch.entered > STEP_LIMIT:
+        return stretch is not None and self._play_ready(stretch, stretch.trace[1:])
+
+    def _play_ready(self, stretch: Stretch, trace: tuple[TraceLine, ...]) -> bool:
+        if len(self._marks) + stretch.entered > STEP_LIMIT or not self._builder.play_stretch(stretch, self.names()):
             return False
-        if not self._builder.play_stretch(stretch, names):
-            return False
-        self.trace += stretch.trace
+        self.trace += trace
         self.step = stretch.step
         if stretch.ends:
             self.end()

@@ -19,6 +19,7 @@ from app.engine.session import OpenWait, TraceLine
 from app.errors import RenderError
 from app.flow.actions.action import ORDERING, Action
 from app.flow.actions.connect import ConnectPart
+from app.flow.grammar.values import OurNumber
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Callback, Frame, Jump, Part
@@ -36,12 +37,13 @@ class ReadyAction(NamedTuple):
 
     Attributes:
         constant: the action as every call plays it, with None in each hole.
-        holes: the options that a call computes.
+        holes: the options that a call computes. unsure: those of them that may turn out to be wrong.
         wait: what it opens; None for most actions.
     """
 
     constant: dict[str, Any]
     holes: Mapping[str, Value]
+    unsure: tuple[str, ...]
     wait: OpenWait | None = None
 
 
@@ -55,8 +57,9 @@ class Stretch:
         ends: whether the last step leads to the end of the call.
         actions: what it plays, with the tail behind its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: its lines.
+        trace: its lines; the first one says that the first step is entered.
         entered: how many steps it enters.
+        is_enterable: whether a call can enter the first step without doing anything before it is played.
         dials: how often it dials. tail_dials: how often its tail does.
         is_checked: whether it was valid as a whole in a call; then only what is filled in can be wrong.
     """
@@ -68,6 +71,7 @@ class Stretch:
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
     entered: int
+    is_enterable: bool
     dials: int
     tail_dials: int
     is_checked: bool = False
@@ -80,14 +84,14 @@ class Stretch:
             link: the callback URL of a wait.
         """
         ncco = []
-        for constant, holes, wait in self.actions:
+        for constant, holes, unsure, wait in self.actions:
             action = constant.copy()
             for name, value in holes.items():
                 try:
                     action[name] = value.render(names)
                 except RenderError:
                     return None
-            if holes and not options_are_clean(action, holes):
+            if unsure and not options_are_clean(action, unsure):
                 return None
             if wait is not None:
                 action["eventUrl"] = [link(wait)]
@@ -119,7 +123,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = N
 
 
 def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> Stretch | None:
-    walked = _walk(flow, step) if again is None else Walked(_again(step, again), (), step, ends=False)
+    walked = _walk(flow, step) if again is None else Walked(_again(step, again), [], step, ends=False)
     if walked is None or walked.played is None:
         return None
     ready, waits = [], list[OpenWait]()
@@ -129,7 +133,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> S
             where = "" if is_root else flow.name
             wait = OpenWait(len(waits), callback.kind, callback.name, name, callback.steers, callback.sensitive, where)
             waits.append(wait)
-        ready.append(ReadyAction(action.constant, action.computed, wait))
+        ready.append(_ready(action.constant, action.computed, wait))
     last = walked.last
     tail: list[ReadyAction] | None = []
     has_tail = bool(walked.played) and last.tail and asks(walked.played[-1][1].callback)
@@ -146,8 +150,9 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> S
         (*ready, *tail),
         tuple(waits),
         has_tail and start is None,
-        walked.trace,
+        tuple(walked.trace),
         sum(line.did == "entered" for line in walked.trace),
+        _is_enterable(step),
         _dials(ready),
         _dials(tail),
     )
@@ -163,7 +168,7 @@ class Walked(NamedTuple):
     """
 
     played: list[tuple[str, Action]] | None
-    trace: tuple[TraceLine, ...]
+    trace: list[TraceLine]
     last: Step
     ends: bool
 
@@ -171,7 +176,7 @@ class Walked(NamedTuple):
 def _walk(flow: Flow, step: Step) -> Walked | None:
     """Every step from `step` to a wait or to the end; None when one of them depends on the call."""
     played: list[tuple[str, Action]] = []
-    trace: list[TraceLine] = []
+    trace = [_entered(step)]
     entered = {step.name}
     while True:
         actions = _plain(step.parts)
@@ -180,24 +185,27 @@ def _walk(flow: Flow, step: Step) -> Walked | None:
         played += [(step.name, action) for action in actions]
         leave = step.exit
         if not leave.leaves_at_once:
-            return Walked(played, tuple(trace), step, ends=False)
+            return Walked(played, trace, step, ends=False)
         jump = None if any(leave.reads()) else leave.enter(Frame({}))
         if jump is None or not jump.target.is_plain:
             return None
         trace.append(decided(step, jump))
         if jump.target.step is None:
-            return Walked(played, tuple(trace), step, ends=True)
+            return Walked(played, trace, step, ends=True)
         step = flow.steps[jump.target.step]
-        if (
-            step.name in entered
-            or step.sets
-            or step.asks
-            or step.sends
-            or (step.exit.is_early and any(step.exit.reads()))
-        ):
+        if step.name in entered or not _is_enterable(step):
             return None
         entered.add(step.name)
-        trace.append(TraceLine("entered", step.name, step.exit.word, written_at(step.place)))
+        trace.append(_entered(step))
+
+
+def _entered(step: Step) -> TraceLine:
+    return TraceLine("entered", step.name, step.exit.word, written_at(step.place))
+
+
+def _is_enterable(step: Step) -> bool:
+    """Whether nothing is asked, set, sent or decided between entering a step and playing it."""
+    return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
 def _plain(parts: Iterable[Part]) -> list[Action] | None:
@@ -246,10 +254,13 @@ def _tail(flow: Flow, start: str) -> list[ReadyAction] | None:
         jump = leave.enter(Frame({})) if leave.leaves_at_once else None
         name = jump.target.step if jump is not None else None
     return [
-        ReadyAction(_without(action.constant), _without(action.computed))
-        for action in actions
-        if action.word in IN_TAIL
+        _ready(_without(action.constant), _without(action.computed)) for action in actions if action.word in IN_TAIL
     ]
+
+
+def _ready(constant: dict[str, Any], holes: Mapping[str, Value], wait: OpenWait | None = None) -> ReadyAction:
+    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # it checks itself
+    return ReadyAction(constant, holes, unsure, wait)
 
 
 def _without(options: Mapping[str, Any]) -> dict[str, Any]:

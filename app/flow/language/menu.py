@@ -9,7 +9,7 @@ choices:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from app.flow.actions.waits import with_input
@@ -48,6 +48,8 @@ class Choices(StepExit):
     retry: Retry
     wanted: Asked
     place: Place
+    needs: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What each choice needs, by locale: a cache of `decide`."""
 
     @property
     def asked(self) -> Asked:
@@ -91,7 +93,9 @@ class Choices(StepExit):
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The choice's target, or another try."""
         locale = str(frame.names.get("locale", ""))
-        needs = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
+        needs = self.needs.get(locale)
+        if needs is None:
+            needs = self.needs[locale] = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
         if outcome.name != "choice":
             return self.retry.after(outcome, self.place, tries, tuple(needs.values()))
         choice = self.choices[outcome.choice]
