@@ -14,6 +14,8 @@ each of a call of its own, signed, made beforehand.
 - input: the same, where each answer webhook is followed by a signed input webhook that presses 1.
 - sqlite, postgresql: as memory, and webhook, session and turn are committed with full sync before each reply. The
   processor time of PostgreSQL's own processes is not in the figure.
+- FastAPI, Vonage's SDK, aiosqlite and Flask, Vonage's SDK, sqlite3: the same work as sqlite, as one would write it. The
+  SDK checks the signature and makes the NCCO, and one transaction is committed with full sync before each reply.
 - the others: what one would build with Flask, with FastAPI and Vonage's models, or with Express and Vonage's models.
   They give the same NCCO, and neither check nor keep anything.
 """
@@ -126,10 +128,10 @@ def _spread(ratios: list[float]) -> str:
 
 
 def _print_table(rounds: list[dict[str, wrk.Load]]) -> None:
-    print(f"{'median (least to most)':24}{'requests/s':>12}{'ratio':>22}{'µs of CPU':>12}{'ratio':>22}")
+    print(f"{'median (least to most)':36}{'requests/s':>12}{'ratio':>22}{'µs of CPU':>12}{'ratio':>22}")
     for name in rounds[0]:
         rate, rates, cost, costs = _figures(rounds, name)
-        print(f"{name:24}{rate:>12}{rates:>22}{cost:>12}{costs:>22}")
+        print(f"{name:36}{rate:>12}{rates:>22}{cost:>12}{costs:>22}")
 
 
 def _write_table(rounds: list[dict[str, wrk.Load]], about: str, args: argparse.Namespace) -> None:
