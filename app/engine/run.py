@@ -89,7 +89,8 @@ class Run:
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
-        self._names: tuple[tuple[Any, ...], Names] | None = None
+        self._names = Names()
+        self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._set_scopes(scopes_of(root, before))
 
     def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
@@ -154,10 +155,12 @@ class Run:
 
         It is made again only when something in it has changed. Callers must not change it.
         """
-        known = (self._scope, self.heard, self.locale, now or self.entered_at)
-        if self._names is None or known != self._names[0]:
-            self._names = known, Names(self._names_in(self._scope, known[-1]))
-        return self._names[1]
+        now = now or self.entered_at
+        scope, heard, locale, moment = self._names_of
+        if scope is not self._scope or heard is not self.heard or locale != self.locale or moment != now:
+            self._names_of = self._scope, self.heard, self.locale, now
+            self._names = Names(self._names_in(self._scope, now))
+        return self._names
 
     def _names_in(self, scope: FlowScope, now: datetime) -> dict[str, Any]:
         flow = scope.flow
