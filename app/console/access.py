@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.console.guard import SAFE_METHODS
 from app.console.pages import refused, render, wants_page
-from app.console.passwords import Passwords
-from app.console.sessions import LONGEST, ConsoleSession, Sessions
+from app.console.sessions import LONGEST, ConsoleSession
+from app.console.state import console_of
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
@@ -40,8 +40,7 @@ class RequireSession:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        sessions: Sessions = request.app.state.sessions
-        session = sessions.find(request.cookies.get(_cookie_name(request), ""))
+        session = console_of(request).sessions.find(request.cookies.get(_cookie_name(request), ""))
         request.state.session = session
         if session is None and scope["path"] not in PUBLIC:
             await _login_required(request)(scope, receive, send)
@@ -53,8 +52,7 @@ class RequireSession:
 
 def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
     """Give the browser a new cookie, unless the one it has is new enough or the route sets one."""
-    sessions: Sessions = request.app.state.sessions
-    renewed = sessions.renewed(session)
+    renewed = console_of(request).sessions.renewed(session)
     if renewed is None:
         return send
     carrier = Response()
@@ -84,7 +82,7 @@ def _login_required(request: Request) -> Response:
 
 def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
     """The login page, which leads to `path`."""
-    passwords: Passwords = request.app.state.passwords
+    passwords = console_of(request).passwords
     return render(request, "login.html", status, next=path, problem=problem, has_password=bool(passwords.hashes))
 
 
@@ -94,8 +92,9 @@ def client_of(request: HTTPConnection) -> str:
     Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: the proxy has added that one, and a
     client can forge those before it. Otherwise it is the address of the connection.
     """
+    console = console_of(request)
     peer = request.client.host if request.client else ""
-    is_proxied = request.headers.get("host", "").lower() == urlsplit(request.app.state.settings.console_url).netloc
+    is_proxied = request.headers.get("host", "").lower() == urlsplit(console.settings.console_url).netloc
     named = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip() if is_proxied else peer
     try:
         address = ip_address(named)
@@ -110,12 +109,13 @@ def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSess
 
     In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
     """
-    sessions: Sessions = request.app.state.sessions
+    console = console_of(request)
+    sessions = console.sessions
     response.set_cookie(
         _cookie_name(request),
         sessions.cookie_of(session) if session else "",
         max_age=int(LONGEST.total_seconds()) if session else 0,
-        secure=request.app.state.has_secure_cookies,
+        secure=console.has_secure_cookies,
         httponly=True,
         samesite="strict",
     )
@@ -123,7 +123,8 @@ def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSess
 
 def _cookie_name(request: HTTPConnection) -> str:
     """It contains the port, since browsers send cookies to all ports of a host."""
-    prefix = "__Host-" if request.app.state.has_secure_cookies else ""
+    console = console_of(request)
+    prefix = "__Host-" if console.has_secure_cookies else ""
     return f"{prefix}ncco-console-{request.url.port or request.url.scheme}"
 
 

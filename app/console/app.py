@@ -28,6 +28,7 @@ from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services
 from app.console.sessions import BY_LINK, Role, Sessions, hash_of
+from app.console.state import Console
 from app.console.worker import Worker
 from app.errors import StoreError
 from app.flow.report import as_sentence
@@ -65,30 +66,30 @@ def create_console(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages hold what people search for
         lifespan=_lifespan,
     )
-    app.state.settings = settings
-    app.state.services = services
-    app.state.dev = dev
-    app.state.has_secure_cookies = not dev or settings.console_url.startswith("https:")
-    app.state.project = ProjectFolder(
-        settings.flows, settings.templates, settings.policy().env, settings.python_lookups
-    )
-    app.state.phone_calls = PhoneCalls(settings)
-    make_app, policy = services.make_app, settings.policy()
-    app.state.phone_server = None if make_app is None else PhoneServer(make_app, policy, settings.flows)
-    app.state.pictures = Results(flows.MOST_PICTURES)
-    app.state.results = Results(MOST_RESULTS)
-    app.state.lists = Results(MOST_RESULTS)
-    app.state.figures = Figures(services.served)
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
-    app.state.store = open_store(settings.database_url)
-    app.state.changes = CallChanges(app.state.store)
-    app.state.passwords = Passwords(tuple(settings.console_hashes.values()), clock)
     credentials = roles | ({BY_LINK: "change"} if dev else {})
-    app.state.sessions = Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock())
-    app.state.worker = Worker(module=language)
-    app.state.prover = Worker(seconds=flows.PROOF_STOPS_S)
+    store, policy, make_app = open_store(settings.database_url), settings.policy(), services.make_app
+    app.state.console = Console(
+        settings=settings,
+        services=services,
+        dev=dev,
+        has_secure_cookies=not dev or settings.console_url.startswith("https:"),
+        project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
+        phone_calls=PhoneCalls(settings),
+        phone_server=None if make_app is None else PhoneServer(make_app, policy, settings.flows),
+        pictures=Results(flows.MOST_PICTURES),
+        results=Results(MOST_RESULTS),
+        lists=Results(MOST_RESULTS),
+        figures=Figures(services.served),
+        store=store,
+        changes=CallChanges(store),
+        passwords=Passwords(tuple(settings.console_hashes.values()), clock),
+        sessions=Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock()),
+        worker=Worker(module=language),
+        prover=Worker(seconds=flows.PROOF_STOPS_S),
+    )
     for module in (login, messages, phone, flows, calls, report, change, health, editor):
-        app.router.routes.extend(module.router.routes)
+        app.include_router(module.router)
     # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(RequireSession)
@@ -103,15 +104,11 @@ def create_console(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Read the server's figures meanwhile, and close at the end what requests have opened."""
-    reading = asyncio.create_task(app.state.figures.read_forever())
+    console: Console = app.state.console
+    reading = asyncio.create_task(console.figures.read_forever())
     yield
     reading.cancel()
-    await app.state.figures.close()
-    await app.state.worker.close()
-    await app.state.prover.close()
-    await app.state.phone_calls.close()
-    await app.state.changes.close()
-    await app.state.store.close()
+    await console.close()
 
 
 _PROBLEMS: Final = {

@@ -16,14 +16,12 @@ from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.changes import PolledRoute
 from app.console.conversation import conversation
 from app.console.messages import opened_store, shown
 from app.console.pages import render
-from app.console.phone_call import PhoneServer
-from app.console.phone_calls import PhoneCalls
+from app.console.polled import PolledRoute
 from app.console.repetition import keep
-from app.console.results import Results
+from app.console.state import TheConsole, console_of
 from app.errors import AppError, StoreError
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
 from app.service.replay import replay
@@ -83,8 +81,9 @@ Search: TypeAlias = Annotated[CallSearch, Query()]
 @asynccontextmanager
 async def recorded(request: Request) -> AsyncIterator[Records]:
     """The calls of the database that the settings name. Raises StoreError when it cannot be read."""
+    console = console_of(request)
     await opened_store(request)
-    records = open_store(request.app.state.settings.database_url).records()
+    records = open_store(console.settings.database_url).records()
     await records.open()
     try:
         yield records
@@ -106,7 +105,7 @@ def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
 
 
 @router.get("/calls")
-async def calls(request: Request, search: Search, _: CanLook) -> Response:
+async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """The list, or only its rows when the page asks for what is new: then the same rows are for all who ask."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
@@ -117,7 +116,7 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
     async def rows() -> bytes:
         return bytes((await _listed(request, search, "calls_rows.html")).body)
 
-    lists: Results = request.app.state.lists
+    lists = console.lists
     _made_at, body = await lists.get(("calls", search.address(), request.state.version), rows)
     return HTMLResponse(body, headers=headers)
 
@@ -125,8 +124,9 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
 async def _listed(
     request: Request, search: CallSearch, template: str, headers: Mapping[str, str] | None = None
 ) -> Response:
+    console = console_of(request)
     now, found = datetime.now(UTC), list[CallRow]()
-    is_memory = request.app.state.settings.has_memory_store
+    is_memory = console.settings.has_memory_store
     if not is_memory:
         async with recorded(request) as records:
             found = await _find(records, search, PAGE + 1, now)
@@ -137,7 +137,7 @@ async def _listed(
         calls=_documents(found[:PAGE], now),
         older=search.address(before=found[PAGE - 1].key) if len(found) > PAGE else "",
         periods=PERIODS,
-        flows=sorted((await run_in_threadpool(request.app.state.project.current)).project.flows),
+        flows=sorted((await run_in_threadpool(console.project.current)).project.flows),
         is_memory=is_memory,
     )
     page.headers.update(headers or {})
@@ -166,16 +166,16 @@ async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
 
 
 @router.post("/calls/{name:path}/keep")
-async def keep_call(request: Request, name: str, _: CanChange) -> Response:
+async def keep_call(request: Request, console: TheConsole, name: str, _: CanChange) -> Response:
     """Write a call into tests/scenarios/, to be played by `ncco test`; 422 with the reason when that cannot be."""
     async with recorded(request) as records:
         timeline = await records.timeline(name)
-    server: PhoneServer | None = request.app.state.phone_server
+    server = console.phone_server
     if timeline is None or server is None:
         raise HTTPException(404, "there is no such call" if server else "this console plays no calls")
-    calls: PhoneCalls = request.app.state.phone_calls
+    calls = console.phone_calls
     try:
-        kept = await calls.thread.run(keep(timeline, request.app.state.project, server))
+        kept = await calls.thread.run(keep(timeline, console.project, server))
     except AppError as error:
         problem = f"{error}; {error.cure}" if error.cure else str(error)
         return render(request, "call_kept.html", 422, problem=problem, kept=None)
@@ -184,7 +184,7 @@ async def keep_call(request: Request, name: str, _: CanChange) -> Response:
 
 
 @router.get("/calls/{name:path}")
-async def call(request: Request, name: str, session: CanLook, replayed: bool = False) -> Response:
+async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
     """One call as a conversation; with `replayed`, compared with what today's flow plays."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
@@ -207,7 +207,7 @@ async def call(request: Request, name: str, session: CanLook, replayed: bool = F
         recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],
         turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
-        has_key=bool(request.app.state.settings.private_key.get_secret_value()),
+        has_key=bool(console.settings.private_key.get_secret_value()),
         may_change=session.role == "change",
         can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
@@ -215,9 +215,10 @@ async def call(request: Request, name: str, session: CanLook, replayed: bool = F
 
 def _replayed(request: Request, timeline: Timeline) -> dict[str, Any]:
     """What today's flow plays for the recorded inputs: each turn, or why it cannot be played."""
+    console = console_of(request)
     name = timeline.call.session.flow
-    flow = request.app.state.project.current().project.flows.get(name)
+    flow = console.project.current().project.flows.get(name)
     if flow is None:
         return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
-    turns = list(replay(timeline, flow, request.app.state.settings.policy()))
+    turns = list(replay(timeline, flow, console.settings.policy()))
     return {"problem": "", "turns": turns}

@@ -20,6 +20,7 @@ from app.console.change_fields import FormField, fields_in, new_lines_in, pointe
 from app.console.change_form import NOT_SAVED, CannotChange, changed, is_removed, tidied
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
+from app.console.state import console_of
 from app.flow.issues import FlowIssue
 from app.flow.source import read_yaml
 from app.flow.source.edit import Path
@@ -147,8 +148,7 @@ def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> File
 
 
 def _folder(request: Request) -> ProjectFolder:
-    folder: ProjectFolder = request.app.state.project
-    return folder
+    return console_of(request).project
 
 
 @router.get("/change")

@@ -1,17 +1,12 @@
-"""Pages that ask again and again get an answer only when calls or recordings have changed."""
+"""Whether calls or recordings have changed."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Final
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-
-from app.console.access import UNATTENDED
 from app.errors import StoreError
 from app.store import Store
 
@@ -68,28 +63,3 @@ class CallChanges:
         calls = [(call.session.id, call.session.version) for call in await self._records.calls(WATCHED)]
         found = calls, [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
-
-
-class PolledRoute(APIRoute):
-    """A route that shows calls or recordings. A page that asks by itself gets 304 while none has changed.
-
-    The version that such a request gets is in `request.state.version`; "" for any other request.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See APIRoute."""
-        handle = super().get_route_handler()
-
-        async def polled(request: Request) -> Response:
-            request.state.version = ""
-            if UNATTENDED not in request.headers:
-                return await handle(request)
-            changes: CallChanges = request.app.state.changes
-            request.state.version = await changes.version()
-            etag = f'"{request.state.version}"'
-            same = request.headers.get("if-none-match") == etag
-            response = Response(status_code=304) if same else await handle(request)
-            response.headers["etag"] = etag
-            return response
-
-        return polled

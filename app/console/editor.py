@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.console import language
 from app.console.access import CanLook
-from app.console.project import ProjectFolder
 from app.console.sessions import ConsoleSession
-from app.console.worker import Reason, Worker, WorkNotDone
+from app.console.state import console_of
+from app.console.worker import Reason, WorkNotDone
 
 MAX_CHARACTERS: Final = 1 << 20
 """Of one text, as of a file that is read from disk."""
@@ -91,8 +91,9 @@ async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
     """What a function of `language` returns for the project on disk and the values. Raises HTTPException."""
-    worker: Worker = request.app.state.worker
-    project: ProjectFolder = request.app.state.project
+    console = console_of(request)
+    worker = console.worker
+    project = console.project
     folder = {
         "flows": str(project.flows),
         "templates": str(project.templates),

@@ -15,9 +15,8 @@ from app.console.access import CanLook
 from app.console.pages import refused, render
 from app.console.paint import PERIODS, Paint, Wanted, paint_for
 from app.console.project import ReadProject
-from app.console.results import Results
-from app.console.services import Services
-from app.console.worker import Worker, WorkNotDone
+from app.console.state import TheConsole, console_of
+from app.console.worker import WorkNotDone
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
@@ -75,7 +74,7 @@ class Picture:
 
 async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     """The painted picture of a flow, drawn once."""
-    pictures: Results = request.app.state.pictures
+    pictures = console_of(request).pictures
     key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
     _, picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
     return cast(Picture, picture)
@@ -136,16 +135,16 @@ def _shown(issues: list[FlowIssue]) -> dict[str, object]:
 
 
 @router.get("/flows")
-async def flows(request: Request, _: CanLook) -> Response:
+async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
     """The list."""
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     return render(request, "flows.html", flows=list(_listed(read)), **_shown(list(read.issues)))
 
 
 @router.get("/flows/{name}")
-async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Response:
+async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
     """A flow as a picture, or why it does not load. With `wanted.errors` also where faults of the call lead."""
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
     if not file:
@@ -166,15 +165,15 @@ async def flow(request: Request, name: str, _: CanLook, wanted: Wanted) -> Respo
         wanted=wanted,
         periods=PERIODS,
         kinds=KINDS,
-        can_prove=request.app.state.services.prove is not None,
+        can_prove=console.services.prove is not None,
         **values,
     )
 
 
 @router.get("/flows/{name}/painted")
-async def painted(request: Request, name: str, _: CanLook, wanted: Wanted) -> Response:
+async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
     """The painted picture of a flow for its page, which was sent without waiting for it; or why there is none."""
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or has errors now. Load the page again.")
     if flow is not None:
@@ -184,10 +183,10 @@ async def painted(request: Request, name: str, _: CanLook, wanted: Wanted) -> Re
 
 
 @router.post("/flows/{name}/proof")
-async def proof(request: Request, name: str, _: CanLook) -> Response:
+async def proof(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
     """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
-    read = await asyncio.to_thread(request.app.state.project.current)
-    services: Services = request.app.state.services
+    read = await asyncio.to_thread(console.project.current)
+    services = console.services
     if name not in read.project.flows or services.prove is None:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     try:
@@ -201,9 +200,10 @@ async def _prove(
     request: Request, prove: Callable[..., dict[str, Any]], flow: Flow, read: ReadProject
 ) -> dict[str, Any]:
     """What a proof of a flow has found; those who ask for the same one wait together. Raises WorkNotDone."""
-    prover: Worker = request.app.state.prover
-    results: Results = request.app.state.results
-    env = dict(request.app.state.project.env)
+    console = console_of(request)
+    prover = console.prover
+    results = console.results
+    env = dict(console.project.env)
     values = {"texts": dict(read.texts), "env": env, "flow": flow.name, "seconds": PROOF_S}
     owner = request.state.session.id
     key = ("proof", flow.name, read.revisions)

@@ -16,6 +16,7 @@ from app.console.access import CanLook
 from app.console.calls import recorded
 from app.console.figures import Figures, Series, quantile, sum_of
 from app.console.pages import render
+from app.console.state import TheConsole, console_of
 from app.errors import StoreError
 from app.flow.model import Project
 from app.flow.report import as_sentence, counted
@@ -75,15 +76,15 @@ class LookupFigures(NamedTuple):
 
 
 @router.get("/health")
-async def health(request: Request, _: CanLook) -> Response:
+async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     """The page. It asks for itself again every few seconds."""
-    figures: Figures = request.app.state.figures
-    settings = request.app.state.settings
+    figures = console.figures
+    settings = console.settings
     now = datetime.now(UTC)
     await figures.read()
     hour, gauges = figures.hour(), figures.gauges
     lookups = list(_lookups(hour))
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     revisions, store_problem = await _revisions(request, now)
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
     backup = _moment(gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0))
@@ -129,7 +130,8 @@ def _sentences(hour: Mapping[Series, float]) -> Iterator[str]:
 
 async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], HealthProblem | None]:
     """The open calls by flow and revision, and why they cannot be read."""
-    if request.app.state.settings.has_memory_store:
+    console = console_of(request)
+    if console.settings.has_memory_store:
         return [], None
     try:
         async with recorded(request) as records:

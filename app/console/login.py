@@ -10,8 +10,9 @@ from fastapi.responses import RedirectResponse
 from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
 from app.console.pages import refused
-from app.console.passwords import Passwords, TooManyLogins
-from app.console.sessions import ConsoleSession, Sessions, hash_of
+from app.console.passwords import TooManyLogins
+from app.console.sessions import ConsoleSession, hash_of
+from app.console.state import TheConsole
 
 FIRST_PAGE = "/phone"
 
@@ -19,11 +20,11 @@ router = APIRouter()
 
 
 @router.get("/")
-async def home(request: Request, token: str = "") -> Response:
+async def home(request: Request, console: TheConsole, token: str = "") -> Response:
     """The first page. With the token of a link a session is opened."""
     if not token:
         return RedirectResponse(FIRST_PAGE, 302)
-    sessions: Sessions = request.app.state.sessions
+    sessions = console.sessions
     session = sessions.redeem(token)
     if session is None:
         if request.state.session is not None:  # the page was loaded again, or the link was opened twice
@@ -46,12 +47,13 @@ async def show_login(request: Request, next: str = "/") -> Response:
 @router.post(LOGIN)
 async def log_in(
     request: Request,
+    console: TheConsole,
     password: Annotated[str, Form(max_length=1000)],
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Open a session for the right password."""
-    passwords: Passwords = request.app.state.passwords
-    sessions: Sessions = request.app.state.sessions
+    passwords = console.passwords
+    sessions = console.sessions
     try:
         hash_ = await passwords.matching(password, client_of(request))
     except TooManyLogins:

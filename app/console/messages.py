@@ -10,8 +10,9 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
-from app.console.changes import PolledRoute
 from app.console.pages import render
+from app.console.polled import PolledRoute
+from app.console.state import TheConsole, console_of
 from app.console.trial_messages import PREFIX
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
@@ -37,7 +38,7 @@ MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 async def opened_store(request: Request) -> Store:
     """The store that the settings name, opened at the first use. Raises StoreError when that is not possible."""
-    store: Store = request.app.state.store
+    store = console_of(request).store
     await store.open()
     return store
 
@@ -73,13 +74,14 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
 @router.get("/messages")
 async def messages(
     request: Request,
+    console: TheConsole,
     _: CanLook,
     box: Box = "new",
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
 ) -> Response:
     """The list, or only its rows when the page asks for what is new."""
     recordings = (await opened_store(request)).recordings
-    settings = request.app.state.settings
+    settings = console.settings
     found = await recordings.list(PAGE + 1, before, _BOXES[box])
     return render(
         request,
@@ -92,15 +94,17 @@ async def messages(
         is_memory=settings.has_memory_store,
         keeps=settings.keeps_recordings,
         has_key=bool(settings.private_key.get_secret_value()),
-        is_trial=request.app.state.dev,
+        is_trial=console.dev,
     )
 
 
 @router.get("/messages/{id_}/audio")
-async def audio(request: Request, id_: MessageId, session: CanLook, use: Use = "heard") -> Response:
+async def audio(
+    request: Request, console: TheConsole, id_: MessageId, session: CanLook, use: Use = "heard"
+) -> Response:
     """The audio, also a part of it. Whoever asks for any of it has listened to it."""
     recordings = (await opened_store(request)).recordings
-    files = request.app.state.settings.recording_files
+    files = console.settings.recording_files
     row = await recordings.get(id_)
     if row is None or row.state != "kept" or files is None:
         raise HTTPException(404, "This message has no audio.")
@@ -143,8 +147,9 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
 
 async def _fetch_again(request: Request, id_: str, now: int) -> bool:
     """Let a message be fetched that is not there, or whose file is lost; False when it does not exist."""
+    console = console_of(request)
     recordings = (await opened_store(request)).recordings
-    files = request.app.state.settings.recording_files
+    files = console.settings.recording_files
     if not await recordings.retry(now, id_) and files is not None:
         try:
             if not await in_thread(has_file, files, id_):

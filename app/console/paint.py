@@ -14,7 +14,7 @@ from fastapi import Query, Request
 from app.console.calls import recorded
 from app.console.project import ReadProject
 from app.console.report import PeriodQuery
-from app.console.results import Results
+from app.console.state import console_of
 from app.errors import StoreError
 from app.flow.graph import Drawing
 from app.flow.model import Flow
@@ -80,9 +80,10 @@ class Paint:
 
 async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
     """The paint that is wanted for the picture of a flow. Raises HTTPException for a period that is none."""
+    console = console_of(request)
     if not wanted.paint:
         return Paint()
-    if request.app.state.settings.has_memory_store:
+    if console.settings.has_memory_store:
         problem = "Calls are kept in the memory of the server, where no page can read them. Set NCCO_DATABASE_URL."
         return Paint(problem=problem)
     try:
@@ -99,6 +100,7 @@ def _drawn(flow: Flow) -> dict[str, Flow]:
 
 
 async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
+    console = console_of(request)
     now = datetime.now(UTC)
     period = wanted.period_of(read, flow.name, now)
 
@@ -106,7 +108,7 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
         async with recorded(request) as records:
             return await count_traffic(records, read.project.flows, period, milliseconds(now))
 
-    results: Results = request.app.state.results
+    results = console.results
     key = ("traffic", period.milliseconds, read.revisions)
     counted_at, traffic = await results.get(key, count, STALE_S)
     return Paint(

@@ -17,13 +17,13 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask
 from app.console.pages import render
-from app.console.phone_call import PhoneCall, PhoneServer
-from app.console.phone_calls import PhoneCalls
+from app.console.phone_call import PhoneCall
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
 from app.console.phone_world import ChosenAnswers, RealAnswers, World
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.sessions import ConsoleSession
+from app.console.state import TheConsole, console_of
 from app.console.trial_messages import keep_messages
 from app.errors import AppError, StoreError
 from app.flow.files import MAX_BYTES
@@ -55,7 +55,7 @@ MOST_CHARACTERS: Final = 2_000
 
 
 def _own_call(request: Request, session: CanLook, id_: str) -> PhoneCall:
-    calls: PhoneCalls = request.app.state.phone_calls
+    calls = console_of(request).phone_calls
     call = calls.find(id_, session.id)
     if call is None:
         raise HTTPException(404, "this call is no longer here; call again")
@@ -89,22 +89,24 @@ class CallRequest(PhoneText):
 @router.get("/phone")
 async def phone(
     request: Request,
+    console: TheConsole,
     session: CanLook,
+    *,
     file: str = "",
     flow: str = "",
     line: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """The page, with a file of the project, the file of a flow, or the file of the flow for any number."""
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     flows = read.project.flows
     preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
     known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
     shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
-    playable = await asyncio.to_thread(read_source, request.app.state.project, PhoneText(file=shown))
+    playable = await asyncio.to_thread(read_source, console.project, PhoneText(file=shown))
     return render(
         request,
         "phone.html",
-        **_opened(request.app.state.project, session, read, shown),
+        **_opened(console.project, session, read, shown),
         files=sorted(read.texts),
         line=line,
         keys=KEYS,
@@ -128,12 +130,12 @@ def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, f
 
 
 @router.get("/phone/text")
-async def text_of(request: Request, session: CanLook, file: str) -> Mapping[str, str]:
+async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[str, str]:
     """A file of the project as it is on disk now."""
-    read = await asyncio.to_thread(request.app.state.project.current)
+    read = await asyncio.to_thread(console.project.current)
     if file not in read.texts:
         raise HTTPException(404, f"{file} is no file of this project")
-    return _opened(request.app.state.project, session, read, file)
+    return _opened(console.project, session, read, file)
 
 
 class SaveRequest(BaseModel):
@@ -145,9 +147,9 @@ class SaveRequest(BaseModel):
 
 
 @router.post("/phone/save")
-async def save_text(request: Request, _: CanChange, wanted: SaveRequest) -> Mapping[str, str]:
+async def save_text(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Mapping[str, str]:
     """Write a file of the project, also one with errors; `problem` then says which flows are called; "" without any."""
-    folder: ProjectFolder = request.app.state.project
+    folder = console.project
     try:
         await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
     except CannotSave as error:
@@ -177,9 +179,10 @@ async def _read(request: Request, session: ConsoleSession, source: PhoneText) ->
 
     Raises HTTPException.
     """
+    console = console_of(request)
     if source.text is not None:
         await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
-    return await asyncio.to_thread(read_source, request.app.state.project, source)
+    return await asyncio.to_thread(read_source, console.project, source)
 
 
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
@@ -204,12 +207,12 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 
 @router.post("/phone/calls")
-async def place(request: Request, session: CanLook, wanted: CallRequest) -> Response:
+async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
     """Call; a text with errors gets its issues instead. With `again` the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
-    calls: PhoneCalls = request.app.state.phone_calls
+    calls = console.phone_calls
     former = calls.find(wanted.again, session.id)
     if former is not None:
         wanted.step, wanted.made_at = former.playable.source.step, wanted.made_at or former.made_at
@@ -234,10 +237,11 @@ async def place(request: Request, session: CanLook, wanted: CallRequest) -> Resp
 
 async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest, playable: Playable) -> PhoneCall:
     """The call that was asked for. Raises HTTPException."""
-    server: PhoneServer | None = request.app.state.phone_server
+    console = console_of(request)
+    server = console.phone_server
     if server is None:
         raise HTTPException(503, "this console places no calls")
-    calls: PhoneCalls = request.app.state.phone_calls
+    calls = console.phone_calls
     made_at = wanted.made_at or datetime.now(UTC)
     if made_at.year not in YEARS:
         raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
@@ -265,16 +269,17 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
 
 async def _played(request: Request, call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Response:
     """Let a call go on in the thread of the calls, and show it, with the reason if the act was not possible."""
-    calls: PhoneCalls = request.app.state.phone_calls
+    console = console_of(request)
+    calls = console.phone_calls
     refused = ""
     async with call.lock:
         try:
             await calls.thread.run(call.guarded(playing))
         except CannotDo as error:
             refused = str(error)
-        if request.app.state.dev and (files := request.app.state.settings.recording_files) is not None:
+        if console.dev and (files := console.settings.recording_files) is not None:
             with suppress(OSError, StoreError):  # a message of a trial call may be missing
-                await keep_messages(call, request.app.state.store, files)
+                await keep_messages(call, console.store, files)
         return await asyncio.to_thread(_shown, request, call, refused)
 
 
@@ -337,20 +342,20 @@ async def change_world(request: Request, call: OwnCall, world: World) -> Respons
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")
-async def turn(request: Request, call: OwnCall, number: int) -> Response:
+async def turn(request: Request, console: TheConsole, call: OwnCall, number: int) -> Response:
     """Why a turn did what it did, with its webhook and NCCO."""
     async with call.lock:
         try:
-            explanation = explain(call, number, request.app.state.settings.base_url)
+            explanation = explain(call, number, console.settings.base_url)
         except IndexError:
             raise HTTPException(404, f"this call has no turn {number}") from None
     return render(request, "phone_turn.html", why=explanation)
 
 
 @router.post("/phone/calls/{id_}/keep")
-async def keep(request: Request, _: CanChange, call: OwnCall) -> Mapping[str, str]:
+async def keep(request: Request, console: TheConsole, _: CanChange, call: OwnCall) -> Mapping[str, str]:
     """Write the call into tests/scenarios/, to be played by `ncco test`."""
-    if not await asyncio.to_thread(call.playable.is_saved, request.app.state.project):
+    if not await asyncio.to_thread(call.playable.is_saved, console.project):
         cure = "save it in a file of the project, or play the call again with what is saved"
         raise HTTPException(409, f"this call was made with a text that is not saved; {cure}")
     async with call.lock:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator
 from app.console.access import CanLook
 from app.console.calls import recorded
 from app.console.pages import render
+from app.console.state import TheConsole, console_of
 from app.flow.zones import find_zone
 from app.service.call_report import DISPOSITIONS, CallReport, Period, count_calls, read_period, zone_of
 from app.store import milliseconds
@@ -64,7 +65,8 @@ Filters: TypeAlias = Annotated[ReportQuery, Query()]
 
 async def _period(request: Request, filters: ReportQuery) -> Period:
     """The days that are asked for. Raises HTTPException."""
-    project = (await run_in_threadpool(request.app.state.project.current)).project
+    console = console_of(request)
+    project = (await run_in_threadpool(console.project.current)).project
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
@@ -79,9 +81,9 @@ async def _count(request: Request, period: Period, flow: str) -> CallReport:
 
 
 @router.get("/report")
-async def report(request: Request, filters: Filters, _: CanLook) -> Response:
+async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """The counts of a period, by flow and by called number."""
-    period, is_memory = await _period(request, filters), request.app.state.settings.has_memory_store
+    period, is_memory = await _period(request, filters), console.settings.has_memory_store
     rows = [] if is_memory else (await _count(request, period, filters.flow)).rows
     address = urlencode({**period.document, "flow": filters.flow})
     return render(
@@ -90,7 +92,7 @@ async def report(request: Request, filters: Filters, _: CanLook) -> Response:
         period=period,
         rows=rows,
         flow=filters.flow,
-        flows=sorted(request.app.state.project.current().project.flows),
+        flows=sorted(console.project.current().project.flows),
         columns=COLUMNS,
         dispositions=DISPOSITIONS,
         address=address,

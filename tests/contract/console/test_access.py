@@ -17,7 +17,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
 from structlog.testing import capture_logs
 
@@ -70,11 +70,12 @@ def production(clock: Clock | None = None, **settings: Any) -> FastAPI:
 
 def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
     """Method and path of every route, with something in place of the parameters of its path."""
-    for route in app.routes:
-        assert isinstance(route, APIRoute | Mount)
-        if isinstance(route, APIRoute) and route.path not in ("/", "/login"):
+    for route in iter_route_contexts(app.routes):
+        assert isinstance(route.original_route, APIRoute | Mount)
+        path = route.path or ""
+        if isinstance(route.original_route, APIRoute) and path not in ("/", "/login"):
             for method in sorted(route.methods or ()):
-                yield method, re.sub(r"\{[^}]*\}", "1", route.path)
+                yield method, re.sub(r"\{[^}]*\}", "1", path)
 
 
 async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
@@ -223,7 +224,7 @@ class Pauses(list[float]):
 
 def counting(app: FastAPI, clock: Clock | None = None) -> Pauses:
     pauses = Pauses()
-    app.state.passwords = Passwords(tuple(HASHES.values()), clock or Clock(), pauses)
+    app.state.console.passwords = Passwords(tuple(HASHES.values()), clock or Clock(), pauses)
     return pauses
 
 

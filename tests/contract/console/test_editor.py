@@ -162,7 +162,7 @@ async def test_an_ncco_may_be_pasted_as_yaml(editor: httpx.AsyncClient, text: st
 
 async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
     console = make_console(tmp_path)
-    console.state.worker = Worker(seconds=0.5, module=language)
+    console.state.console.worker = Worker(seconds=0.5, module=language)
     async with console.router.lifespan_context(console), await logged_in(console) as editor:
         steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: s{number + 1}}}\n" for number in range(9_000))
         slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})

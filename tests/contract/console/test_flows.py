@@ -187,7 +187,7 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
             await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
             await client.post(f"/phone/calls/{call[1]}/steps", json={"step": step})
         answer = await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
-    await app.state.prover.close()
+    await app.state.console.prover.close()
 
     assert "main is refuted" in words(page)
     assert "dead_end, flows/main.yaml line 11" in words(page)
@@ -200,7 +200,7 @@ async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
     app = make_console(write(tmp_path, main=MENU.replace("LOST", "goodbye")))
     async with await logged_in(app) as client:
         page = (await client.post("/flows/main/proof")).text
-    await app.state.prover.close()
+    await app.state.console.prover.close()
 
     assert "main is proved" in words(page)
     assert "data-play" not in page

@@ -85,8 +85,8 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
         httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url=SERVER) as webhooks,
         await logged_in(console) as client,
     ):
-        console.state.figures = Figures(Served(SERVER, SERVER), webhooks, count(step=10).__next__)
-        await console.state.figures.read()
+        console.state.console.figures = Figures(Served(SERVER, SERVER), webhooks, count(step=10).__next__)
+        await console.state.console.figures.read()
         yield Watched(server, webhooks, client)
 
 
@@ -174,7 +174,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         'ncco_recordings{state="lost"}': 3,
         "ncco_last_backup_timestamp_seconds": old,
     }
-    console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
     async with await logged_in(console) as client:
         page = (await client.get("/health")).text
 
@@ -210,7 +210,7 @@ async def test_a_recording_that_does_not_come_is_said(
     console = create_console(fetching, Services(served=Served(SERVER, SERVER)), dev=True)
     counter = 'ncco_recording_tries_total{outcome="%s"}'
     shown = {'ncco_recordings{state="waiting"}': 1.0} | {counter % outcome: 0.0 for outcome in tries}
-    figures = console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
+    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
     await figures.read()
     shown |= {counter % outcome: value for outcome, value in tries.items()}
     async with await logged_in(console) as client:
@@ -223,7 +223,7 @@ async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_pa
     (tmp_path / "flows").mkdir()
     console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
     shown = {'ncco_hooks{state="waiting"}': 2.0, 'ncco_hook_tries_total{outcome="failed"}': 0.0}
-    figures = console.state.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
+    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
     await figures.read()
     shown['ncco_hook_tries_total{outcome="failed"}'] = 6.0
     async with await logged_in(console) as client:

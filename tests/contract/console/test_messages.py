@@ -73,9 +73,9 @@ def settings(project: Path) -> Settings:
 @pytest.fixture
 async def inbox(tmp_path: Path) -> AsyncIterator[Inbox]:
     console = create_console(settings(tmp_path), Services(), dev=True)
-    await console.state.store.open()
+    await console.state.console.store.open()
     async with await logged_in(console) as client:
-        yield Inbox(client, console.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
+        yield Inbox(client, console.state.console.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
 
 
 async def test_a_message_says_who_when_how_long_and_what(inbox: Inbox) -> None:
@@ -196,9 +196,9 @@ async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
 
 async def test_who_may_only_look_listens_and_changes_nothing(tmp_path: Path) -> None:
     app = create_console(settings(tmp_path), Services(), dev=True)
-    await app.state.store.open()
+    await app.state.console.store.open()
     async with await logged_in(app, may_change=False) as client:
-        inbox = Inbox(client, app.state.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
+        inbox = Inbox(client, app.state.console.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
         id_ = await inbox.put()
 
         assert 200 == (await client.get(f"/messages/{id_}/audio")).status_code

@@ -73,7 +73,7 @@ class Phone:
 def phone_console(project: Path = REPOSITORY) -> FastAPI:
     """A console that reads unsaved texts in this process."""
     console = make_console(project)
-    console.state.worker = SameProcess()
+    console.state.console.worker = SameProcess()
     return console
 
 
@@ -480,7 +480,7 @@ def crm_console(project: Path) -> FastAPI:
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, database_url="memory://")
     console = create_console(settings, console_services(), dev=True)
-    console.state.worker = SameProcess()
+    console.state.console.worker = SameProcess()
     return console
 
 

@@ -234,7 +234,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
         table = list(csv.DictReader(io.StringIO((await console.get(f"/report.csv?{days}")).text)))
         empty = (await console.get("/report?to=2020-01-01")).text
         refused = await console.get("/report.json?from=2026-11-03&to=2026-11-02")
-    await app.state.store.close()
+    await app.state.console.store.close()
 
     expected = counted_by_hand(played, date(2026, 10, 28), date(2026, 11, 2), "flow", "desk")
     (row,) = [row for row in document["rows"] if row["by"] == "flow"]

@@ -54,7 +54,7 @@ async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
     app = make_console(project)
     async with await logged_in(app) as client:
         yield client
-    await app.state.worker.close()
+    await app.state.console.worker.close()
 
 
 @pytest.mark.parametrize("path", ["/phone/save", "/phone/setup", "/phone/calls", "/editor/check"])
@@ -179,7 +179,7 @@ async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: ht
 
 async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:
     console = make_console(project)
-    console.state.worker = Worker(seconds=2, module=language)
+    console.state.console.worker = Worker(seconds=2, module=language)
     attacker, other = await logged_in(console), await logged_in(console, may_change=False)
     paths = ("/phone/setup", "/phone/picture", "/phone/calls") * 4
     body = {"file": "pasted.yaml", "text": LARGE}
@@ -192,7 +192,7 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
     for each in asked:
         each.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
-    await console.state.worker.close()
+    await console.state.console.worker.close()
 
     assert (200, 200, 422) == (page.status_code, setup.status_code, first.status_code)
     assert "was stopped" in first.json()["detail"]
@@ -201,7 +201,7 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
 
 async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -> None:
     app = create_console(settings_for(project), Services(prove=prove_when_allowed), dev=True)
-    app.state.project.env = proof_env(project)
+    app.state.console.project.env = proof_env(project)
     async with await logged_in(app) as client:
         question = {"file": "flows/reception.yaml", "text": "flow: reception\nst", "line": 2, "column": 3}
         assert 200 == (await client.post("/editor/complete", json=question)).status_code
@@ -212,8 +212,8 @@ async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -
         assert not proof.done()
         allow_proof(project)
         assert 200 == (await proof).status_code
-        await app.state.worker.close()
-        await app.state.prover.close()
+        await app.state.console.worker.close()
+        await app.state.console.prover.close()
 
 
 async def test_a_message_is_served_to_sessions_alone_and_never_as_a_page(project: Path) -> None:
@@ -221,8 +221,8 @@ async def test_a_message_is_served_to_sessions_alone_and_never_as_a_page(project
     row = message(content_type="audio/mpeg")
     page = b"ID3<html><script>alert(1)</script>"
     async with await logged_in(app, may_change=False) as viewer, browser(app) as stranger:
-        await app.state.store.open()
-        await app.state.store.recordings.add(row)
+        await app.state.console.store.open()
+        await app.state.console.store.recordings.add(row)
         RecordingFolder(project / "calls.db-recordings").put(row.id, page)
         address = f"/messages/{row.id}"
         many = {"range": f"bytes={','.join(f'{number}-' for number in range(2_000))}"}
@@ -252,8 +252,8 @@ async def test_another_page_changes_no_message(project: Path, action: str, heade
     app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
     row = message()
     async with await logged_in(app) as owner:
-        await app.state.store.open()
-        recordings = app.state.store.recordings
+        await app.state.console.store.open()
+        recordings = app.state.console.store.recordings
         await recordings.add(row)
         reply = await owner.post(f"/messages/{row.id}/{action}", headers=headers)
         assert reply.status_code in (403, 421)

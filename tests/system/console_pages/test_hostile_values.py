@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
@@ -155,11 +155,13 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     console = create_console(settings, console_services(), dev=True)
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
-        await console.state.store.open()
-        await console.state.store.recordings.add(message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words))
+        await console.state.console.store.open()
+        await console.state.console.store.recordings.add(
+            message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words)
+        )
         yield {"known": known, "stranger": stranger}
-    await console.state.worker.close()
-    await console.state.prover.close()
+    await console.state.console.worker.close()
+    await console.state.console.prover.close()
 
 
 async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
@@ -186,8 +188,9 @@ async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
 
 def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    routes = (route for route in create_console(settings, console_services()).routes)
-    shown = {route.path for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
+    routes = iter_route_contexts(create_console(settings, console_services()).routes)
+    pages = (route for route in routes if isinstance(route.original_route, APIRoute))
+    shown = {route.path for route in pages if "GET" in (route.methods or ())}
     assert shown == PAGES.keys()
 
 

@@ -55,7 +55,7 @@ async def test_pages_and_sessions_work_on_postgresql(tmp_path: Path) -> None:
         attacked = await known.get(f"/calls/{hostile}")
         ended = await known.post("/logout")
         after = await known.get("/calls")
-    await console.state.store.close()
+    await console.state.console.store.close()
 
     assert [[hostile, "aaaaaaaa-1"], ["aaaaaaaa-1"], [hostile, "aaaaaaaa-1"], []] == listed[:4]
     assert [hostile] == listed[4]

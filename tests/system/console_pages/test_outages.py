@@ -75,7 +75,7 @@ async def test_people_log_in_and_see_health_while_postgresql_is_away(
             if again.status_code == 200:
                 break
             await asyncio.sleep(0.2)
-    await app.state.store.close()
+    await app.state.console.store.close()
 
     assert "cannot be read" not in former
     assert 200 == again.status_code, again.text
@@ -90,4 +90,4 @@ async def test_people_log_in_and_see_health_while_a_sqlite_file_is_no_database(t
         await check_outage(client, new, "is not a SQLite database")
         file.unlink()
         assert 200 == (await client.get("/messages")).status_code
-    await console.state.store.close()
+    await console.state.console.store.close()

@@ -28,11 +28,11 @@ async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60
     (project / "flows").mkdir()
     (project / "flows/main.yaml").write_text(FLOW, encoding="utf-8")
     app = create_console(settings_for(project), Services(prove=proof), dev=True)
-    app.state.project.env = proof_env(project)
-    app.state.prover = Worker(seconds=seconds)
+    app.state.console.project.env = proof_env(project)
+    app.state.console.prover = Worker(seconds=seconds)
     async with await logged_in(app) as client:
         yield client
-    await app.state.prover.close()
+    await app.state.console.prover.close()
 
 
 async def test_a_page_is_there_before_a_proof_which_two_tabs_share(tmp_path: Path) -> None:

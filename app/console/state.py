@@ -1,0 +1,73 @@
+"""What an application of the console keeps between requests, and how a route gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.console.changes import CallChanges
+from app.console.figures import Figures
+from app.console.passwords import Passwords
+from app.console.phone_call import PhoneServer
+from app.console.phone_calls import PhoneCalls
+from app.console.project import ProjectFolder
+from app.console.results import Results
+from app.console.services import Services
+from app.console.sessions import Sessions
+from app.console.worker import Worker
+from app.settings import Settings
+from app.store import Store
+
+
+@dataclass
+class Console:
+    """The parts of a console, in `app.state.console`.
+
+    Attributes:
+        dev: development.
+        has_secure_cookies: whether browsers send its cookies by TLS alone.
+        phone_server: makes the applications that calls are played against; None: no calls are played.
+        pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, each made once.
+        worker: answers what the editor and the phone ask.
+        prover: walks flows.
+    """
+
+    settings: Settings
+    services: Services
+    dev: bool
+    has_secure_cookies: bool
+    project: ProjectFolder
+    phone_calls: PhoneCalls
+    phone_server: PhoneServer | None
+    pictures: Results
+    results: Results
+    lists: Results
+    figures: Figures
+    store: Store
+    changes: CallChanges
+    passwords: Passwords
+    sessions: Sessions
+    worker: Worker
+    prover: Worker
+
+    async def close(self) -> None:
+        """Close what requests have opened."""
+        for part in (self.figures, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+            await part.close()
+
+
+def console_of(connection: HTTPConnection) -> Console:
+    """The console that a request is for."""
+    console: Console = connection.app.state.console
+    return console
+
+
+async def _console(connection: HTTPConnection) -> Console:
+    return console_of(connection)
+
+
+TheConsole: TypeAlias = Annotated[Console, Depends(_console)]
+"""A parameter of a route: the console that it belongs to."""
