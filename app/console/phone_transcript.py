@@ -18,12 +18,9 @@ from app.simulator.durations import plain
 from app.simulator.legs import Heard
 from app.store import TurnRow
 from app.verify.played_call import PlayedCall
-from app.verify.scenarios.result import trace_of
+from app.verify.scenarios.result import DECIDING, OF_OTHERS, trace_of
 
 _DONE: Final = frozenset({"pressed", "spoke"})
-_DECIDING: Final = frozenset({"decided", "failed", "refused"})
-_OF_OTHERS: Final = frozenset({"talk", "stream", "pressed", "spoke", "keys"})
-"""What is shown of what a dialled party hears and does before it is joined."""
 _TEXTS: Final[Mapping[str, str]] = {
     "ringing": "{} rings",
     "tone": "ringback tone {}",
@@ -128,7 +125,7 @@ def bubbles_of(call: PlayedCall) -> list[Bubble]:
     for number, other in enumerate(call.leg.dialled):
         shift = call.leg.at - other.at
         for index, each in enumerate(other.transcript):
-            if each.kind in _OF_OTHERS:
+            if each.kind in OF_OTHERS:
                 bubble = _heard(f"o{number}-{index}", replace(each, at=round(each.at + shift, 3)))
                 placed.append((position(bubble.at), 2, replace(bubble, kind="other")))
     if call.diverged is not None:
@@ -160,7 +157,7 @@ def _heard(key: str, heard: Heard) -> Bubble:
 def _turn(key: str, played: PlayedReply) -> Bubble:
     """The line that says what happened: `pressed 2 → support`."""
     trace, result = played.trace, played.delivery.result
-    deciding = next((line for line in trace if line.did in _DECIDING), trace[0] if trace else None)
+    deciding = next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
     entered = [line.step for line in trace if line.did == "entered"]
     failure = next((line.because for line in trace if line.did == "failed" and line.what == "failsafe"), "")
     if failure:

@@ -14,20 +14,16 @@ from app.cli.output import shows_colours
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
 from app.verify.scenarios.reports import Ink, as_text, decision, entry
-from app.verify.scenarios.result import Result
+from app.verify.scenarios.result import DECIDING, OF_OTHERS, Result
 from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
 
 INDENT: Final = " " * 11
-_DECIDING: Final = ("decided", "failed", "refused")
-"""Lines of a trace that say what decided."""
 _COLOURS: Final = {
     **dict.fromkeys(("pressed", "spoke"), "green"),
     **dict.fromkeys(("hung up", "ended"), "yellow"),
     **dict.fromkeys(("ringing", "tone", "beep", "joined", "left", "keys", "voice"), "dim"),
 }
-_OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""What is shown of what a dialled party hears and does before it is joined."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does; it is printed before its effects."""
 
@@ -146,7 +142,7 @@ class Screen:
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
         """What decided, when, in which turn; of a server that does not show it, which replies are played."""
         if result.records:
-            deciding = (line for line in result.decided if line.did in _DECIDING)
+            deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line, self._rename)) for line in deciding]
         return [
             (sent.at - result.answered_s, number, webhook_line(sent, result).lstrip())
@@ -167,7 +163,7 @@ def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
         if other.problem:
             yield noted(line.leg.at, 1, ("problem", other.uuid), other.problem, "red")
         for number, heard in enumerate(other.transcript):
-            if heard.kind in _OF_OTHERS:
+            if heard.kind in OF_OTHERS:
                 own = replace(heard, at=heard.at + line.leg.at - other.at)
                 yield News(own.at, 4, (other.uuid, number), f"{entry(own)}  (the called party)", "dim")
 

@@ -14,7 +14,7 @@ from app.service.outcomes import FlowOutcome
 from app.simulator.legs import BETWEEN_KEYS_S, Heard
 from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
-from app.verify.scenarios.result import Decided, Difference, Result
+from app.verify.scenarios.result import DECIDING, Decided, Difference, Result
 from app.verify.scenarios.runner import Rename, Suite
 
 MOST_NOTES = 8
@@ -65,7 +65,7 @@ def as_text(result: Result, rename: Rename, ink: Ink) -> str:
 def deciding_lines(result: Result, rename: Rename) -> list[str]:
     """The flow lines of the last decision before the first difference."""
     at = result.differences[0].at + 0.001
-    before = [line for line in result.decided if line.at <= at and line.did in ("decided", "failed", "refused")]
+    before = [line for line in result.decided if line.at <= at and line.did in DECIDING]
     if not before:
         return []
     last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]

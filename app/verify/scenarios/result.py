@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
@@ -14,6 +14,11 @@ from app.simulator.legs import Heard
 from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.values import Excerpt
+
+DECIDING: Final = ("decided", "failed", "refused")
+"""Lines of a trace that say what decided."""
+OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
+"""What is shown of what a dialled party hears and does before it is joined."""
 
 
 @dataclass(frozen=True, slots=True)

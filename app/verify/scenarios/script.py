@@ -16,6 +16,7 @@ from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.simulator.durations import plain
+from app.simulator.legs import SURE, CallMoment, Leg, MomentKind
 from app.simulator.parties import Behaviour, Outcome, Words
 from app.suggest import nearest
 from app.value_types import Number
@@ -38,7 +39,6 @@ from app.verify.scenarios.values import (
 )
 
 if TYPE_CHECKING:
-    from app.simulator.legs import CallMoment, Leg, MomentKind
     from app.verify.scenarios.server import PlacedCall
 
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
@@ -53,8 +53,6 @@ _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text that is taken for an address rather than an outcome; an app user needs `to`."""
 _EXPECTED: Final = "this says what a scenario expects; nobody does it"
 _NO_WORD: Final = re.compile(r"[^\w ]")
-SURE: Final = 0.9
-"""The default confidence of speech."""
 UNSURE: Final = 0.5
 """The default confidence of an alternative."""
 

@@ -8,6 +8,8 @@ import json
 import os
 import re
 import shutil
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
@@ -315,6 +318,27 @@ async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project
     assert kept["name"] == "a caller presses 2580"
     tested = await asyncio.to_thread(ncco, "test", cwd=project)
     assert tested.exit_code == 0, tested.output
+
+
+async def test_a_call_on_the_phone_and_in_the_terminal_is_kept_as_the_same_script(
+    own_phone: Phone, project: Path
+) -> None:
+    steps = ({"press": "1"}, {"dial": {"outcome": "busy"}}, {"record": {"seconds": 4.0, "key": "#"}})
+    await own_phone.call()
+    for step in steps:
+        await own_phone.skip()
+        await own_phone.do(step)
+    await own_phone.skip()
+    kept = Path((await own_phone.post(f"/phone/calls/{own_phone.id}/keep")).json()["path"])
+    typed = "\n".join(map(json.dumps, steps)).encode()
+    words = (Path(sys.executable).with_name("ncco"), "simulate", "reception", "--save", "typed.yaml")
+    simulate = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, cwd=project)
+    printed, _ = await simulate.communicate(typed)
+    assert simulate.returncode == 0, printed
+    ((by_phone,), (by_terminal,)) = (
+        yaml.safe_load(path.read_text()).values() for path in (kept, project / "typed.yaml")
+    )
+    assert by_phone["script"] == by_terminal["script"]
 
 
 async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
