@@ -138,21 +138,21 @@ def load(
             file.templates = tracked.pop_used()
     _check_flows(files)
     project = _project(files, context, shared_sources, texts)
-    if extent == "revision":
-        return project
-    flows = [file.read for file in files if file not in parts]
-    usage = check_usage(flows, context.shared, tracked.unused(), project.issues, is_whole=extent == "project")
-    past = check_overrides(project.calendars.values(), today) if today is not None else ()
-    files_of_templates = [SourceFile(f"{_TEMPLATES}{name}", text) for name, text in templates.items()]
-    invisible = [issue for file in files_of_templates for issue in file.invisible_characters()]
-    issues = first_faults(
-        {*project.issues, *usage, *past, *invisible},
+    issues = set(project.issues)
+    if extent != "revision":
+        flows = [file.read for file in files if file not in parts]
+        issues |= {*check_usage(flows, context.shared, tracked.unused(), issues, is_whole=extent == "project")}
+        issues |= {*check_overrides(project.calendars.values(), today)} if today is not None else set()
+        for name, text in templates.items():
+            issues |= {*SourceFile(f"{_TEMPLATES}{name}", text).invisible_characters()}
+    shown = first_faults(
+        issues,
         {file.path: file.node for file in files if file.node is not None},
         {file.path: file.text for file in files},
         frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None)),
         {file.path for file in files if file.read and file.read.flow and file.read.name not in project.flows},
     )
-    return replace(project, issues=tuple(issues))
+    return replace(project, issues=tuple(shown))
 
 
 @dataclass(slots=True, eq=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.flow.actions.action import Action
 from app.flow.checks.graph import check_recursion
 from app.flow.issues import RULES, FlowIssue
-from app.flow.language.flow import ReadFlow, is_flow_name
+from app.flow.language.flow import ReadFlow
 from app.flow.language.lookups import LookupDefinition
 from app.flow.nodes import Place
 
@@ -43,13 +42,11 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """W213 for a flow in which no call can start, and to which no other flow leads; its name must be right for that."""
+    """W213 for a flow in which no call can start, and to which no other flow leads."""
     run = {name for flow in flows for name in flow.reader.runs if name != flow.name}
-    counts = Counter(flow.name for flow in flows)
     for flow in flows:
-        written = flow.words.name if is_flow_name(flow.name) and counts[flow.name] == 1 else None
-        if written is not None and not flow.words.has_entrance and flow.name not in run:
-            yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
+        if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
+            yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"')
 
 
 def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:

@@ -228,8 +228,6 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
             return _read_goto(goto, reader)
         case RunForm() as run:
             runs = read_run(run.run, run.given, reader)
-            if runs and runs.flow in reader.steps and runs.flow not in reader.flows:
-                return Target(runs.flow, run.run.place)
             return Target(None, run.run.place, runs=runs) if runs else None
         case ReturnForm() as back:
             return _read_return(back, reader)
@@ -288,14 +286,11 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     if isinstance(name, Map) and len(name.entries) == 1:
         key = name.entries[0].key
         reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")
-        reader.runs.update({key.value} & reader.flows.keys())
-        return Runs(key.value, (), comes_back)
+        return None
     text = reader.text(name, "`run`")
     if text is None:
         return None
     signature = reader.flows.get(text.value)
-    meant = text.value if signature else nearest(text.value, reader.flows)  # so that a misspelt flow counts as used
-    reader.runs.update(filter(None, (meant,)))
     if signature is None:
         is_step = text.value in reader.steps
         cure = (
@@ -304,6 +299,7 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
             else None
         )
         reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
+    reader.runs.add(text.value)
     if signature is None or not signature.is_whole:
         return Runs(text.value, (), comes_back)
     what = f'the flow "{text.value}"'

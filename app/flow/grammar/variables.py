@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.base import FlowModel, ReadWith, as_node
@@ -17,15 +17,11 @@ from app.flow.grammar.json_schema import ANYTHING, one_of
 from app.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
-from app.flow.scope import NAME, RESERVED, Param, ScopeTypes, Signature, Variable, scope_types
-from app.suggest import nearest
-from app.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word
+from app.flow.scope import NAME, RESERVED, Param, Signature, Variable
+from app.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 """JSON Schema of a type."""
-
-_KNOWN_WORDS: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
-"""Words that are never taken for a misspelling of another one."""
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -71,39 +67,16 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredVariables:
-    """What `vars` declares. `unsure` are the names whose type could not be read: they may be of any type."""
-
-    variables: Mapping[str, Variable]
-    unsure: frozenset[str] = frozenset()
-
-    def scope(self, env: Iterable[str] | None, settings: Iterable[str] = ()) -> ScopeTypes:
-        """The names that the values of the flow may use; `settings` may hold a setting of the server."""
-        scope = scope_types(self.variables, env, settings)
-        for name in sorted(self.unsure):
-            scope = scope.with_name(name, ANY)
-        return scope
-
-
-def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
-    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`.
+def read_variables(node: Node, reader: Reader) -> dict[str, Variable]:
+    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; a faulty variable is left out.
 
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
-    words needs one. A faulty variable is still declared.
+    words needs one.
     """
-    variables: dict[str, Variable] = {}
-    unsure: set[str] = set()
     entries = reader.entries(node, "`vars`", "write `vars: {name: {type: text}}`")
-    for entry in entries:
-        name = entry.key.value
-        is_named = is_variable_name(entry.key, "a variable", reader)
-        variable, is_sure = _read_variable(entry, reader, needs_default=True)
-        meant = {name} if is_named else {name, *(re.sub(r"[^A-Za-z0-9_]+", filling, name) for filling in ("", "_"))}
-        variables |= {each: replace(variable, name=each) for each in meant}
-        if is_named and not is_sure:
-            unsure.add(name)
-    return DeclaredVariables(variables, frozenset(unsure))
+    named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
+    read = [_read_variable(entry, reader, needs_default=True) for entry in named]
+    return {variable.name: variable for variable in read if variable is not None}
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
@@ -125,20 +98,20 @@ def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Vari
 
 def _read_typed(entry: Entry, reader: Reader) -> Variable:
     name = entry.key.value
+    unknown = Variable(name, TYPES["text"], "", entry.key.place)
     if isinstance(entry.value, Map):
-        return _read_variable(entry, reader, needs_default=False)[0]
-    return Variable(name, read_type(entry.value, f'"{name}"', reader) or TYPES["text"], "", entry.key.place)
+        return _read_variable(entry, reader, needs_default=False) or unknown
+    return replace(unknown, type=read_type(entry.value, f'"{name}"', reader) or unknown.type)
 
 
-def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tuple[Variable, bool]:
-    """The variable that a map describes, and whether its type is known."""
+def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
+    """The variable that a map describes; None when its type cannot be read."""
     name, place, node = entry.key.value, entry.key.place, entry.value
-    bare = Variable(name, TYPES["text"], "", place)
     if isinstance(node, Text) and node.value in TYPES:
-        return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False), True
+        return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False)
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
         read_type(node, f'"{name}"', reader)  # reports the type of another language
-        return bare, False
+        return None
     if not isinstance(node, Map):
         shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
         written = f"{{type: {guess_type(node)}, default: {shown}}}"
@@ -146,21 +119,19 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
         cure = f"write `{name}: {written}`"
         fix = Fix(cure, "characters", written) if is_one_line else cure
         reader.report("E201", node.place, f"the variable {name} is not described by a map", fix)
-        return bare, False
+        return None
     fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
     written = f"type: {guess_type(fields.get('default'))}"
     found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
-    if found is None:
-        return bare, False
-    type_, default = found.type or TYPES["text"], found.default
+    if found is None or found.type is None:
+        return None
+    type_, default = found.type, found.default
     empty = "" if type_.words else type_.empty
     draft = Variable(name, type_, empty, place, found.sensitive, has_default=default is not None)
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"
         fields.need("default", Fix(f"write `{written}`", "add", written), reader)
-    if default is None or found.type is None:
-        return draft, found.type is not None
-    return replace(draft, default=_read_default(default, draft, reader)), True
+    return draft if default is None else replace(draft, default=_read_default(default, draft, reader))
 
 
 def guess_type(value: Node | None) -> str:
@@ -210,30 +181,23 @@ def plain(node: Node) -> object:
     return {entry.key.value: plain(entry.value) for entry in node.entries}
 
 
-def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables:
+def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
     """The declared variables, and those that a `collect` of `steps` fills.
 
     One that is not declared is a text that is empty at first. `sensitive: true` of any `collect` that fills it makes it
     sensitive. Nothing is reported here: the `collect` does when it is read.
     """
-    found = dict(declared.variables)
+    found = dict(declared)
     for entry in steps.entries:
-        collect = _value_of(entry.value, "collect") if isinstance(entry.value, Map) else None
-        into = _value_of(collect, "into") if isinstance(collect, Map) else None
+        collect = entry.value.get("collect") if isinstance(entry.value, Map) else None
+        into = collect.get("into") if isinstance(collect, Map) else None
         if isinstance(collect, Map) and isinstance(into, Text) and NAME.fullmatch(into.value):
-            flag = _value_of(collect, "sensitive")
+            flag = collect.get("sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
             bare = Variable(into.value, TYPES["text"], "", into.place, is_declared=False, has_default=False)
             known = found.get(into.value, bare)
             found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
-    return replace(declared, variables=found)
-
-
-def _value_of(node: Map, word: str) -> Node | None:
-    """The value of `word`, or of a key that is `word` misspelt."""
-    strange = (entry for entry in node.entries if entry.key.value not in _KNOWN_WORDS)
-    misspelt = (entry.value for entry in strange if nearest(entry.key.value, (word,)))
-    return node.get(word) or next(misspelt, None)
+    return found
 
 
 def constant_types(

@@ -226,9 +226,6 @@ class Collect(FlowModel, StepExit):
             return None
         fields = cls.read_words(found, "`collect`", reader, place=place)
         least = source.defaults.min_confidence
-        into = fields.get("into")
-        if not isinstance(into, Text) or into.value not in reader.variables:
-            fields = fields.without("check")
         collect = cls.build(fields, reader, target=target, retry=retry, inherited_confidence=least)
         if "min_confidence" in fields.values and "speech" not in fields.values:
             message = "`min_confidence` is in a `collect` without speech"

@@ -16,7 +16,6 @@ from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
-    DeclaredVariables,
     constant_types,
     read_params,
     read_returned_types,
@@ -30,7 +29,7 @@ from app.flow.language.shared import Context, Declarations, Sections, overlay, r
 from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes, Signature, scope_types
+from app.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from app.suggest import nearest
 from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
@@ -142,11 +141,8 @@ class FlowWords(Declarations):
 
     @property
     def has_entrance(self) -> bool:
-        """Whether calls can start here, or were meant to."""
-        numbers = self.written.get("numbers")
-        is_listed = numbers is not None and not (isinstance(numbers, Seq) and not numbers.items)
-        flags = {"default": self.default, "entry": self.entry}
-        return is_listed or any(word in self.written.values and flag is not False for word, flag in flags.items())
+        """Whether calls can start here."""
+        return bool(self.numbers or self.default or self.entry)
 
 
 def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
@@ -228,7 +224,7 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
         scope=_scope(declared, node, outside, context),
         steps=frozenset(_step_names(steps)),
         steps_at=words.at("steps"),
-        variables=declared.variables,
+        variables=declared,
         own=outside,
         step_words=StepWords.words(),
     )
@@ -248,7 +244,7 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
             place=words.at("flow"),
             start=start,
             steps={name: step.step for name, step in by_name.items() if step.step is not None},
-            variables=declared.variables,
+            variables=declared,
             numbers=tuple(number for number, _ in words.numbers),
             default=words.default is True,
             entry=words.entry is True,
@@ -267,22 +263,22 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
     return ReadFlow(words, outside, read, by_name, start, flow, sections, defaults, reader)
 
 
-def _scope(declared: DeclaredVariables, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
+def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:
     """The names that the values of the flow may use."""
-    scope = declared.scope(context.env, context.kept.get(outside.name, ()))
-    types = constant_types(declared.variables, flow, outside, context.flows.values())
-    texts = {name: NO_BEGINNING for name in declared.variables if scope.get(name) == TYPES["url"]}
+    scope = scope_types(declared, context.env, context.kept.get(outside.name, ()))
+    types = constant_types(declared, flow, outside, context.flows.values())
+    texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
     return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 
-def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) -> DeclaredVariables:
+def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
     """The variables of the flow: its params, those under `vars`, and those that a `collect` fills."""
-    declared = read_variables(node, reader) if node else DeclaredVariables({})
-    for name in outside.params.keys() & declared.variables.keys():
-        place = declared.variables[name].place
+    declared = read_variables(node, reader) if node else {}
+    for name in outside.params.keys() & declared.keys():
+        place = declared[name].place
         reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
     params = {name: param.variable for name, param in outside.params.items()}
-    return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
+    return with_collected({**declared, **params}, steps)
 
 
 def _language(defaults: Defaults, sections: Sections) -> str:
@@ -361,13 +357,8 @@ def _first_step(steps: Node | None) -> str:
 
 
 def _step_names(steps: Map) -> Iterable[str]:
-    """What a target may name: each step, and for a faulty name also the corrected one."""
-    for entry in steps.entries:
-        name = entry.key.value
-        if name not in _RESERVED_STEPS:
-            yield name
-            if not _STEP_NAME.fullmatch(name):
-                yield re.sub(r"[^\w-]+", "", name)
+    """What a target may name."""
+    return (entry.key.value for entry in steps.entries if entry.key.value not in _RESERVED_STEPS)
 
 
 def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:

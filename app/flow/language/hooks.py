@@ -259,7 +259,6 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     params = read_params(node, "`params`", reader) if node else {}
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
-        params[taken] = replace(params[taken], is_required=False)
     scope = scope_with(params, reader.scope).with_name("event", EVENT)
     scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
     is_mail = _check_way(fields, reader)

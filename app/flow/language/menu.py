@@ -106,15 +106,13 @@ class Choices(StepExit):
     @classmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `choices` of a step, and those that it inherits."""
-        node, source = _move_step_words_out(node, source)
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
-        own = read_menu(node, "`choices`", reader)
+        own = read_menu(_without_step_words(node, source) if isinstance(node, Map) else node, "`choices`", reader)
         retry = source.retry(place)
         if own is None:
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
-        written = node.entries if isinstance(node, Map) else ()
-        if not choices and not written:
+        if not choices:
             reader.report("E230", place, "this menu has no choice")
         asked = _asked(choices, source.min_confidence, reader)
         is_heard = any("speech" in choice.written.values for choice in choices.values())
@@ -128,23 +126,19 @@ class Choices(StepExit):
         return ReadExit(cls(choices, retry, asked, place), parts)
 
 
-def _move_step_words_out(node: Node, source: StepSource) -> tuple[Node, StepSource]:
-    """Move words of the step that are indented into the menu back to the step; E202 for each."""
-    fields, inner = source.fields, node.entries if isinstance(node, Map) else ()
+def _without_step_words(node: Map, source: StepSource) -> Map:
+    """The menu without words of the step that are indented into it; E202 for each."""
     strays = [
         entry
-        for entry in inner
-        if entry.key.value in {"retry", "tail", "min_confidence"} - fields.values.keys()
+        for entry in node.entries
+        if entry.key.value in {"retry", "tail", "min_confidence"} - source.fields.values.keys()
         and not (isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys()))
     ]
-    for key, value in strays:
+    for key, _ in strays:
         message = f"`{key.value}` is among the choices, and belongs to the step"
-        cure = f"indent it by {fields.at('choices').column - 1} spaces, as `choices` is"
+        cure = f"indent it by {source.fields.at('choices').column - 1} spaces, as `choices` is"
         source.reader.report("E202", key.place, message, cure)
-        fields = replace(fields, keys={**fields.keys, key.value: key}, values={**fields.values, key.value: value})
-    if isinstance(node, Map):
-        node = node._replace(entries=tuple(entry for entry in inner if entry not in strays))
-    return node, replace(source, fields=fields)
+    return node._replace(entries=tuple(entry for entry in node.entries if entry not in strays))
 
 
 def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:

@@ -25,7 +25,7 @@ from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
-from app.flow.nodes import Entry, Map, Node, Text, walk
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.runtime import Assignment, Exit, Target
 
 EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
@@ -183,9 +183,7 @@ def _check_connect(kind: type[StepExit] | None, source: StepSource) -> None:
     on = source.fields.get("on")
     if on is not None and (not isinstance(on, Map) or _has_dial_lines(on, source) or (not connect and steers(on))):
         return
-    do = source.fields.get("do")
-    has_misplaced_on = do is not None and any(isinstance(node, Map) and node.get("on") for node in walk(do))  # E403
-    if connect is not None and not has_misplaced_on:
+    if connect is not None:
         _report_undecided(connect, kind, source)
     elif _lacks_exit(kind, source):
         message = f'step "{source.name}" has no exit: the call ends here'
