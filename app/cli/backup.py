@@ -45,7 +45,8 @@ without recordings whose files are lost (no older backup is deleted then), 2 it 
 @options.output("text", "json")
 def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     """Write the calls, the key file and the recordings into FILE, or into a new file in the folder FILE."""
-    settings, now = server_settings(), datetime.now(UTC)
+    settings = server_settings()
+    now = datetime.now(UTC)
     folder = file if file.is_dir() else None
     if keep and folder is None:
         raise CannotRun(f"{file} is no folder", "name the folder of the backups, or leave out --keep")

@@ -239,7 +239,8 @@ class CallPrinter:
         }
         dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
         state = f"{duration_text(call['seconds'])}: {printable(state_of(call))}"
-        began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
+        began = self._time(call["began_at"])
+        turns = counted(call["turns"], "turn")
         click.echo(f"""\
 call {shown["id"]}{dialled_by}
   from {shown["from"]} to {shown["to"]}

@@ -119,7 +119,8 @@ def _watch(sources: Sequence[Source], form: Format, today: datetime | None) -> i
                 code, shown = _check(sources, form, today)
             except CannotRun as error:
                 error.show()
-                code, shown = CANNOT_RUN, ""
+                code = CANNOT_RUN
+                shown = ""
             click.echo(shown, nl=False, color=shows_colours())
     except KeyboardInterrupt:
         return code

@@ -48,7 +48,8 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
 
 
 def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
-    violation, written = found.violation, found.example.written if found.example else None
+    violation = found.violation
+    written = found.example.written if found.example else None
     return {
         **{name: getattr(violation, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
         "file": violation.place.file,
@@ -77,7 +78,8 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
     """The call as the phone of the console plays it; None where the phone cannot."""
     (scenario,), _ = read_scenarios("call.yaml", text_of([written]))
-    call, lookups = scenario.call or ScenarioCall(), _lookups(written.body.get("given", {}))
+    call = scenario.call or ScenarioCall()
+    lookups = _lookups(written.body.get("given", {}))
     is_played = all(map(_plays, scenario.script))
     if lookups is None or not is_played or written.body.get("env") or call.sip or call.user or call.custom_data:
         return None

@@ -37,7 +37,8 @@ def status(form: str) -> int:
     to another program, or cannot be reached.
     """
     database = find_database()
-    schema, label = asyncio.run(database.schema()), database.label
+    schema = asyncio.run(database.schema())
+    label = database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
     elif schema.is_complete:

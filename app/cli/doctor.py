@@ -277,8 +277,12 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
 
 def check_proof(loaded: LoadedProject, within_s: float = PROOF_S) -> Finding:
     """Whether a caller can get lost, as far as that can be proved in `within_s` seconds."""
-    until, env, now = time.monotonic() + within_s, flow_variables(), datetime.now(UTC)
-    faults, unfinished, roots = 0, [], roots_of(loaded.project.flows)
+    until = time.monotonic() + within_s
+    env = flow_variables()
+    now = datetime.now(UTC)
+    faults = 0
+    unfinished = []
+    roots = roots_of(loaded.project.flows)
     for flow in sorted(roots, key=lambda flow: flow.name):
         left = until - time.monotonic()
         proof = prove(flow, now, env=env, bounds=SearchLimits(seconds=max(left, 0.01)))

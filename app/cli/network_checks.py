@@ -165,7 +165,8 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
     if (clash := port_clash(settings, "console_port")) is not None:
         return Finding("console", "error", str(clash), clash.cure)
-    port, url = settings.console_port, f"http://{CONSOLE_HOST}:{settings.console_port}"
+    port = settings.console_port
+    url = f"http://{CONSOLE_HOST}:{settings.console_port}"
     if here.server and (await _probe(client, f"{url}/")).is_console:
         return Finding("console", "ok", f"it has a password, and answers at {url}")
     if _is_taken(url):
@@ -189,7 +190,8 @@ def _is_taken(url: str) -> bool:
 
 async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
     """Whether its proxy leads to the console, and nobody reaches it past that."""
-    host, port = urlsplit(settings.public_url).hostname or "", settings.console_port
+    host = urlsplit(settings.public_url).hostname or ""
+    port = settings.console_port
     found = []
     if host and port and not is_loopback(host):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -250,7 +252,8 @@ async def _addresses(url: str) -> list[str]:
 
 async def check_address(public_url: str) -> list[Finding]:
     """Whether the name of the public URL leads to an address that Vonage can reach."""
-    host, addresses = urlsplit(public_url).hostname or "", await _addresses(public_url)
+    host = urlsplit(public_url).hostname or ""
+    addresses = await _addresses(public_url)
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name ends with the tunnel."
         return [Finding("public url", "error", f"the name {host} cannot be resolved", cure)]

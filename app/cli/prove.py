@@ -107,8 +107,10 @@ def command(
     source, name = source_of(what, flows, templates)
     found = source.load_sound()
     name = name or flow_of_file(found)
-    now, env = datetime.now(UTC), flow_variables()
-    bounds, call_limits = SearchLimits(states, seconds), CallLimits(silence, steps)
+    now = datetime.now(UTC)
+    env = flow_variables()
+    bounds = SearchLimits(states, seconds)
+    call_limits = CallLimits(silence, steps)
     proofs = [
         prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
         for flow in _proved_flows(name, found.project.flows)

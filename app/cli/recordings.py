@@ -153,7 +153,8 @@ def delete(ids: tuple[str, ...]) -> int:
     Exit codes: 0 they are deleted, 1 one of them does not exist or its file cannot be removed yet, 2 there is no
     database.
     """
-    files, wanted = _files(), list(dict.fromkeys(ids))
+    files = _files()
+    wanted = list(dict.fromkeys(ids))
 
     async def run(store: Store) -> tuple[int, bool]:
         found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]

@@ -69,7 +69,8 @@ def command(
 
     A day begins at midnight in the time zone of the line. Calls are counted together, by flow and by called number.
     """
-    now, source = datetime.now(UTC), Source(*folders(flows, templates))
+    now = datetime.now(UTC)
+    source = Source(*folders(flows, templates))
     if zone is None:
         zone = zone_of(source.load().project, flow) if source.flows.is_dir() else UTC
     try:

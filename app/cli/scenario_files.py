@@ -20,7 +20,8 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
     found: dict[Source, tuple[Path, ...]] = {}
     for path in paths:
-        files, project = find_files([path]), project_of(path)
+        files = find_files([path])
+        project = project_of(path)
         if project is None:
             cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
             raise CannotRun(f"{path} does not belong to a project", cure)

@@ -62,7 +62,8 @@ async def local_stage(
 
     With `is_live` lookups are asked and hooks are sent as the server would.
     """
-    settings, outside = server_settings(), None
+    settings = server_settings()
+    outside = None
     async with AsyncExitStack() as exits:
         if is_live:
             budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts

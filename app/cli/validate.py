@@ -75,7 +75,8 @@ def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
     """Every fault of the text of an NCCO by place, and its value; J100 alone and None when it is not JSON."""
 
     def place(span: TextSpan) -> Place:
-        line, start = text.count("\n", 0, span.start) + 1, text.rfind("\n", 0, span.start)
+        line = text.count("\n", 0, span.start) + 1
+        start = text.rfind("\n", 0, span.start)
         return Place(name, line, span.start - start, span.end - span.start)
 
     issues, document = check_text(text)

@@ -179,7 +179,8 @@ def command(
     if live:
         click.echo("live: lookups are asked, and hooks are sent", err=True)
     server: AbstractAsyncContextManager[Stage]
-    source, name = None, ""
+    source = None
+    name = ""
     if is_url(what):
         if live or env:
             raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
@@ -250,7 +251,8 @@ class Simulation:
         """FINE when the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
-        prompt, fitted = Prompt(), with_number(self.stage, self.call)
+        prompt = Prompt()
+        fitted = with_number(self.stage, self.call)
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
         person = Person(self.stage.flows, prompt, self.screen, outside.look_ups if outside is not None else None)
@@ -274,7 +276,8 @@ class Simulation:
 
     def _announce(self, call: ScenarioCall) -> None:
         """Say who calls whom, and when."""
-        flow, at = self.call.flow or call.flow, call.made_at.isoformat(" ", "minutes")
+        flow = self.call.flow or call.flow
+        at = call.made_at.isoformat(" ", "minutes")
         whom = f"flow {flow}" if flow else ""
         if isinstance(self.stage, RemoteStage):
             whom = self.stage.application.answer_url

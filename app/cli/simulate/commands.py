@@ -148,7 +148,8 @@ def hint(call: PlayedCall) -> Hint:
         text = f"{ways.text}{more}; Enter: {then}"
         offers = (*ways.keys, *(f"speak {phrase}" for phrase in ways.phrases), "silence")
     elif moment.kind == "record":
-        text, offers = "you are recorded: record 12; Enter: speak for 5 s", ("record ", "silence")
+        text = "you are recorded: record 12; Enter: speak for 5 s"
+        offers = ("record ", "silence")
     elif moment.kind == "dial" and moment.waited is not None:
         outcomes = outcomes_of(moment.waited)
         text = f"{printable(moment.waited.address)} is dialled: dial {', '.join(outcomes)}; Enter: dial completed"
