@@ -260,7 +260,9 @@ def _ordered(graph: _Graph) -> Layers:
 
 def _improved(graph: _Graph, layers: Layers) -> Layers:
     """The layers with fewer crossings."""
-    best, fewest, stale = layers, _all_crossings(graph, layers), 0
+    best = layers
+    fewest = _all_crossings(graph, layers)
+    stale = 0
     for sweep in range(MAX_SWEEPS):
         if not fewest or stale == MAX_STALE_SWEEPS:
             break
@@ -442,13 +444,15 @@ def _route(
     graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
 ) -> Route:
     """The route of a link that is no loop. A way back leaves and arrives beside the ways down."""
-    link, is_back = graph.links[index], index in graph.back
+    link = graph.links[index]
+    is_back = index in graph.back
     first = graph.first[index]
     near, far = (1, 0) if is_back else (0, 1)
     middles: list[Point] = []
     vertex = first
     while vertex >= graph.count:
-        x, last = rects[vertex].x + rects[vertex].width / 2, pieces[vertex]
+        x = rects[vertex].x + rects[vertex].width / 2
+        last = pieces[vertex]
         middles += [(x, borders[graph.ranks[vertex]][near]), (x, borders[graph.ranks[last]][far])]
         vertex = graph.following[last]
     ends: list[Point] = []

@@ -58,7 +58,8 @@ def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]])
 
 def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
     """Every flow that a call can reach from `start`, itself first; None when one of them has an error."""
-    names, waiting = dict.fromkeys((start,)), [start]
+    names = dict.fromkeys((start,))
+    waiting = [start]
     while waiting:
         for name in sorted(read[waiting.pop()].reader.runs):
             if name not in read:

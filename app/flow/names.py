@@ -211,10 +211,13 @@ def _in_braces(text: str) -> Iterator[tuple[int, str]]:
 def _scanned(path: str, text: str) -> FileNames:
     """The definitions of a file that is not YAML: keys that are indented alike below a section."""
     names: list[Name] = []
-    flow, kind, indent = "", None, 0
+    flow = ""
+    kind = None
+    indent = 0
     for number, line in enumerate(LINE_BREAK.split(text), 1):
         if top := _TOP.match(line):
-            kind, indent = _SECTIONS.get(top[1]), 0
+            kind = _SECTIONS.get(top[1])
+            indent = 0
             if top[1] == "flow" and top[2]:
                 flow = top[2]
                 names.append(Name("flows", flow, Place(path, number, top.start(2) + 1, len(flow)), is_definition=True))

@@ -100,11 +100,13 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
     """The line as a terminal shows it, how many columns are before the fault, and how many columns the fault has."""
     start = min(column - 1, len(line))
     cells = [_cell(char) for char in line]
-    before, width = _width(cells[:start]), max(1, _width(cells[start : start + length]))
+    before = _width(cells[:start])
+    width = max(1, _width(cells[start : start + length]))
     front = ""
     if _width(cells) > _WIDEST and before > _LEAD:
         index = _cells_to_fill(cells, before - _LEAD)
-        front, before = "...", before - _width(cells[:index]) + 3
+        front = "..."
+        before = before - _width(cells[:index]) + 3
         cells = cells[index:]
     shown = cells[: _cells_to_fill(cells, _WIDEST + 1) - 1] if _width(cells) > _WIDEST else cells
     cut = "..." if len(shown) < len(cells) else ""
@@ -165,7 +167,8 @@ def _fields(issue: FlowIssue) -> dict[str, object]:
 
 
 def _annotation(issue: FlowIssue) -> str:
-    place, text = issue.place, f"{issue.message}: {issue.cure}"
+    place = issue.place
+    text = f"{issue.message}: {issue.cure}"
     columns = {"col": place.column, "endColumn": place.column + place.length}
     return annotation(issue.severity, text, file=place.file, line=place.line, **columns, title=issue.code)
 

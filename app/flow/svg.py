@@ -248,8 +248,13 @@ def _rectangle(rect: Rect, radius: float) -> str:
 
 def _shape(node: GraphNode, rect: Rect) -> str:
     """The outline of a node."""
-    left, top, right, bottom = rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
-    middle, centre, slant = (top + bottom) / 2, (left + right) / 2, SLANT
+    left = rect.x
+    top = rect.y
+    right = rect.x + rect.width
+    bottom = rect.y + rect.height
+    middle = (top + bottom) / 2
+    centre = (left + right) / 2
+    slant = SLANT
     match node.kind:
         case "start" | "end":
             return _rectangle(rect, rect.height / 2)
@@ -308,10 +313,16 @@ def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
     """Rectangles in rows, in order: their upper left corners and the size of the whole."""
     area = sum(width * height for width, height in sizes)
     limit = max([math.sqrt(area * ASPECT), *(size.width for size in sizes)])
-    places, x, y, row, widest = list[tuple[float, float]](), 0.0, 0.0, 0.0, 0.0
+    places = list[tuple[float, float]]()
+    x = 0.0
+    y = 0.0
+    row = 0.0
+    widest = 0.0
     for width, height in sizes:
         if x and x + width > limit:
-            x, y, row = 0.0, y + row + FRAME_GAP, 0.0
+            x = 0.0
+            y = y + row + FRAME_GAP
+            row = 0.0
         places.append((x, y))
         row, widest = max(row, height), max(widest, x + width)
         x += width + FRAME_GAP

@@ -201,13 +201,15 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
     above: list[str] = []
     for other in reversed(lines[:at]):
         found = cast("re.Match[str]", _OPENING.match(other))
-        begin, value = found.end(2), (found[4] or "").strip()
+        begin = found.end(2)
+        value = (found[4] or "").strip()
         is_above = begin < level if dash is None else begin < dash or (begin == dash and not found[2])
         is_beside = dash is None and begin == level
         if found[3] and (is_above or is_beside):
             shown = (value if _PLAIN.fullmatch(value) else "x") if is_beside else ""
             above.append(f"{other[: found.end(3)]}: {shown}")
-            level, dash = begin, found.end(1) if found[2] else None
+            level = begin
+            dash = found.end(1) if found[2] else None
     return ("\n".join([*reversed(above), marked + _closers(marked)]) for marked in _with_mark(line, len(line)))
 
 

@@ -210,7 +210,8 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
         is_foreign = name in facts.flow.params or name in facts.brought
         if is_foreign or variable.type.name not in ("text", "int", "number") or bool(sets) == bool(collected):
             continue
-        key, initial = key_of(nodes.Name(name, "load")), variable.default
+        key = key_of(nodes.Name(name, "load"))
+        initial = variable.default
         literals = [each.value.value for each in sets if isinstance(each.value, Literal)]
         counts = {direction(each) for each in sets if not isinstance(each.value, Literal)}
         digits = [each for each in collected if each is not None]

@@ -213,7 +213,8 @@ class Facts:
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
     """The facts of every flow without errors; `meant` as in `Facts`."""
-    flows, meant = tuple(flows), frozenset(meant)
+    flows = tuple(flows)
+    meant = frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}
     return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]
 

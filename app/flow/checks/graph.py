@@ -91,7 +91,8 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
     if crossing is None:
         start = ways[0][0]
         path = shortest_path(start, start, graph)
-        names, last = [(step, way.name) for (_, step), way in path], path[-1][1]
+        names = [(step, way.name) for (_, step), way in path]
+        last = path[-1][1]
         cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
     else:
         node, to, last = crossing
@@ -126,7 +127,8 @@ def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> 
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:
-        group, path = list[N](), [] if start in seen else [(start, iter(successors[start]))]
+        group = list[N]()
+        path = [] if start in seen else [(start, iter(successors[start]))]
         seen.add(start)
         while path:
             node, rest = path[-1]
@@ -251,7 +253,8 @@ class _FlowWays:
         """The ways out of a step. After a `run`, only those whose outcome that flow can return over such ways."""
         if step.exit is None:
             return []
-        ways, ran = [way for way in step.exit.ways() if self._is_followed(way)], step.exit.runs
+        ways = [way for way in step.exit.ways() if self._is_followed(way)]
+        ran = step.exit.runs
         if ran is None:
             return ways
         named = {way.name for way in ways if way.is_return}
@@ -264,7 +267,9 @@ class _FlowWays:
         if name in self._returned or flow is None:
             return self._returned.get(name, set())
         self._returned[name] = set()
-        found, entered, waiting = set[str](), set[str](), [flow.start]
+        found = set[str]()
+        entered = set[str]()
+        waiting = [flow.start]
         for step in waiting:
             if step is not None and step in flow.steps and step not in entered:
                 entered.add(step)

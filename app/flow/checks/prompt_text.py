@@ -177,7 +177,8 @@ class PromptText:
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
     """Read a text that a voice with this language code speaks ("" when it is not known)."""
-    is_long, text = len(text) > LONGEST, text[:LONGEST]
+    is_long = len(text) > LONGEST
+    text = text[:LONGEST]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
     words = set(tokens.split())
     each = _by_likelihood(words, voice)
@@ -194,9 +195,12 @@ def read_prompt(text: str, voice: str) -> PromptText:
 
 
 def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
-    found, places, length = [], {}, 0
+    found = []
+    places = {}
+    length = 0
     for match in _TOKEN.finditer(text):
-        kind, word = match.lastgroup or "", match.group()
+        kind = match.lastgroup or ""
+        word = match.group()
         plain = {"amount": _AMOUNT, "dash": "-", "ampm": f"{match['ampm']}m".lower(), "word": fold(word)}
         token = plain.get(kind, word)
         places[length] = match.span()

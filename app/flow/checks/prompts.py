@@ -95,7 +95,8 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
     """What a caller of one locale hears, compared with what the step takes."""
     retry = source.fields.get("retry")
     written = retry.keys() if isinstance(retry, Map) else ()
-    own, inherited = list(played), list[Part]()
+    own = list(played)
+    inherited = list[Part]()
     for failure, prompts in exit_.prompts.items():
         (own if failure in written else inherited).extend(part for parts in prompts for part in parts)
     heard = [prompt for part in own for prompt in _prompts(part, locale, source.reader)]

@@ -187,7 +187,8 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
     used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
     reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
-        key, known = read.path[0], maps[read.name]
+        key = read.path[0]
+        known = maps[read.name]
         if isinstance(key, str) and key not in known:
             near = nearest(key, known)
             cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
@@ -208,7 +209,8 @@ def _begins_empty(variable: Variable) -> bool:
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
     """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
-    names, file = facts.read & facts.source.sections.lookups.keys(), facts.flow.place.file
+    names = facts.read & facts.source.sections.lookups.keys()
+    file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
         for source, is_early, is_sent, own in used_in(step):
             for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():

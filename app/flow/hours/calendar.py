@@ -98,7 +98,8 @@ class Calendar:
     def is_open(self, now: datetime) -> bool:
         """Whether it is open at `now`, an aware datetime."""
         wall = now.astimezone(self.zone)
-        today, minute = wall.toordinal(), wall.hour * 60 + wall.minute
+        today = wall.toordinal()
+        minute = wall.hour * 60 + wall.minute
         if any(span.start <= minute < span.end for span in self.spans_on(date.fromordinal(today))):
             return True
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
@@ -268,7 +269,8 @@ def hours_type(calendars: Iterable[str]) -> Kind:
 
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
     """The time from `start` to `end`, cut where the clocks of the zone change."""
-    at, offset = start, offset_at(zone, start)
+    at = start
+    offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
         for change in offset_changes(zone, year):
             if at < change.at < end:

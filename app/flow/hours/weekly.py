@@ -213,7 +213,8 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     is_night = span.start >= _EVENING and span.end <= _MORNING
     span = Span(span.start, span.end + DAY_MINUTES)
     if span.end - span.start > _HALF_DAY and not is_night:
-        duration, end = shown_duration(span.end - span.start), shown_time(span.end)
+        duration = shown_duration(span.end - span.start)
+        end = shown_time(span.end)
         message = f"{what}: {text} goes on until {end} of the next day, {duration}"
         swapped = f"{end}-{shown_time(span.start)}"
         reader.report("W520", place, message, Fix(f"did you mean {swapped}?", "word", swapped))

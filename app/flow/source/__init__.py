@@ -115,7 +115,8 @@ class _Builder:
     def _map(self, start: yaml.MappingStartEvent) -> Map:
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key, after = self._key(event), next(self.events)
+            key = self._key(event)
+            after = next(self.events)
             if start.flow_style and self._is_split_text(after):
                 continue
             value = self._node(after, key, key.value if key else "")
@@ -164,9 +165,11 @@ class _Builder:
         return self._text(event)
 
     def _text(self, event: yaml.ScalarEvent) -> Text:
-        source, value = self.source, event.value
+        source = self.source
+        value = event.value
         start, end = (mark.index for mark in marks(event))
-        quotes, is_block = is_quoted(event), event.style in ("|", ">")
+        quotes = is_quoted(event)
+        is_block = event.style in ("|", ">")
         if not is_block and source.parsed[start + quotes : end - quotes] == value:
             return Text(source.text[start + quotes : end - quotes], source.extent(event), quotes)
         offsets = _character_offsets(source.parsed, start, end, event)

@@ -63,7 +63,8 @@ def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
 def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
     """Without one member of several; in a block its line goes, with its comment."""
     members = members_of(text, node)
-    start, end = members[number].start, end_of(text, members[number].value)
+    start = members[number].start
+    end = end_of(text, members[number].value)
     line = max((found.end() for found in LINE_BREAK.finditer(text, 0, start)), default=0)
     shares_line = node.flow_style or text[line:start].strip()  # behind the dash of a list item
     if shares_line and number + 1 == len(members):
@@ -149,7 +150,8 @@ class YamlText:
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)
-        start, end = node.start_mark.index, end_of(self.text, node)
+        start = node.start_mark.index
+        end = end_of(self.text, node)
         body = self.text[start:end]
         self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
 

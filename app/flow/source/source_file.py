@@ -118,12 +118,11 @@ class SourceFile:
         start, end = found.span(found.lastgroup or 0)
         char = self.text[start]
         name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"
-        what, fix = "an invisible character", Fix("delete it", "characters")
+        what = "an invisible character"
+        fix = Fix("delete it", "characters")
         if unicodedata.category(char) == "Zs":
-            what, fix = (
-                "a space that YAML does not know",
-                Fix("type a normal space instead", "characters", " " * (end - start)),
-            )
+            what = "a space that YAML does not know"
+            fix = Fix("type a normal space instead", "characters", " " * (end - start))
         return RULES["E117"].at(self.place(start, end), f"{what} ({name})", fix)
 
 

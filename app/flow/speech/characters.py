@@ -128,7 +128,8 @@ def listed(value: object, language: str, word: object = "and") -> str:
     entries = [_entry(entry, language) for entry in value]
     if len(entries) < 2:
         return "".join(entries)
-    locale, last = locale_of(language), entries[-1]
+    locale = locale_of(language)
+    last = entries[-1]
     text = format_list(entries, WORDS[word], _BRITISH if locale.language == "en" else locale)
     for sound, usual, instead in _SPANISH if locale.language == "es" else ():
         if sound.match(last) and text.endswith(f" {usual} {last}"):

@@ -110,7 +110,8 @@ def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
 
 
 def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
-    has_parts, groups = bool(value % 1), _groups_thousands(locale)
+    has_parts = bool(value % 1)
+    groups = _groups_thousands(locale)
     exact = value if has_parts else Decimal(int(value))
     return plain(
         format_currency(

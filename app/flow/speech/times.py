@@ -97,7 +97,8 @@ def _day(moment: date, locale: Locale) -> str:
 
 def _day_and_time(moment: datetime, locale: Locale) -> str:
     """Weekday, day, month and time: `Thursday 5 March at 9 AM`."""
-    day, forms = _day(moment, locale), _clock_forms(locale)
+    day = _day(moment, locale)
+    forms = _clock_forms(locale)
     said = clock(moment.time(), locale)
     if forms is None:
         return plain(str(locale.datetime_formats["medium"]).format(said, day))
@@ -106,7 +107,9 @@ def _day_and_time(moment: datetime, locale: Locale) -> str:
 
 def clock(moment: time, locale: Locale) -> str:
     """The time alone: `9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
-    forms, hour, minute = _clock_forms(locale), moment.hour, moment.minute
+    forms = _clock_forms(locale)
+    hour = moment.hour
+    minute = moment.minute
     if forms is None:
         return plain(format_time(moment, "short", locale=locale))
     parts = [part for begin, part in forms.get("parts", {}).items() if begin <= hour]

@@ -42,7 +42,8 @@ def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
 ) -> tuple[Template, list[FlowIssue]]:
     """The tree of a text with all that it includes, and the faults; `files` are the template files that led to it."""
-    template, issues = Template(text), list[FlowIssue]()
+    template = Template(text)
+    issues = list[FlowIssue]()
     template.files.update(files)
     includes = _Includes(template, templates, issues, files)
     template.body = includes.read(text)
@@ -196,7 +197,8 @@ class Analysis(Walk):
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """Give a local variable its type; E325 for a name that may not be set."""
-        name, type_ = target.name, self.check.types.get(of) or ANY
+        name = target.name
+        type_ = self.check.types.get(of) or ANY
         outside, before = self._outer_names, self.state.scope
         if is_entry:
             self._outer_names = frozenset(before)
@@ -243,7 +245,8 @@ class Analysis(Walk):
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
         """Whether the value may be spoken or sent. What is sent is stored, too, so it must not be sensitive."""
-        is_heard, unspoken = self.state.context in self._contexts.spoken, self._flow_scope.unspoken
+        is_heard = self.state.context in self._contexts.spoken
+        unspoken = self._flow_scope.unspoken
         for name in sorted(unspoken.keys() & touched):
             is_setting = self._flow_scope.is_setting(name)
             if is_heard or (not is_setting and self._contexts.is_sent):
@@ -293,7 +296,8 @@ def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
         check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
     elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
         meant = name if name in check.scope else check.owner_of(name) or name
-        fix, names = _write(f"{{{{ {meant}{rest} }}}}"), NAME.findall(f"{meant}{rest}")
+        fix = _write(f"{{{{ {meant}{rest} }}}}")
+        names = NAME.findall(f"{meant}{rest}")
         place = check.template.place(where)
         check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', fix, names))
 

@@ -120,7 +120,8 @@ class Checker(NodeVisitor):
 
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
         """The cure that makes a value one of another kind: a filter, or other quotes."""
-        kind, shown = getattr(self.types[node], "family", ""), self.shown(node)
+        kind = getattr(self.types[node], "family", "")
+        shown = self.shown(node)
         through = _CASTS.get(kind, "")
         if isinstance(node, nodes.Const) and kind == "text":
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
@@ -130,7 +131,8 @@ class Checker(NodeVisitor):
             return self._rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
         if through not in kinds and not (kind == "list" and "text" in kinds):
             return None
-        written, front = self.template.written_as(node).text, "({})" if isinstance(node, nodes.BinExpr) else "{}"
+        written = self.template.written_as(node).text
+        front = "({})" if isinstance(node, nodes.BinExpr) else "{}"
         cure = f"write {front.format(shown)} | {through}"
         return self._rewritten(node, f"{front.format(written)} | {through}", cure)
 
@@ -178,7 +180,8 @@ class Checker(NodeVisitor):
         return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
     def _name(self, node: nodes.Name, beside: Kind | None) -> Kind | None:
-        type_, name = self.scope.get(node.name), node.name
+        type_ = self.scope.get(node.name)
+        name = node.name
         if type_ is None:
             near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
             cure: str | Fix = f"known are: {', '.join(sorted(self.scope))}"
@@ -207,7 +210,8 @@ class Checker(NodeVisitor):
 
     def visit_Getitem(self, node: nodes.Getitem) -> Kind | None:
         """A part, or an entry that is named by a number or computed."""
-        of, key = self.type_of(node.node), node.arg
+        of = self.type_of(node.node)
+        key = node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
             self.report("E310", key, "only a text or a whole number can be in brackets", 'write ["X-Tenant"] or [0]')
             return None
@@ -258,7 +262,8 @@ class Checker(NodeVisitor):
 
     def _entry(self, node: nodes.Getitem, of: Kind, key: Kind) -> Kind | None:
         """The type of an entry that is named by a computed key."""
-        shown, arg = self.shown(node.node), node.arg
+        shown = self.shown(node.node)
+        arg = node.arg
         if shown == "env":
             cure = f'write the name of the setting: {shown}["NAME"]'
             self.report("E343", arg, "the name of a setting cannot be computed", cure)
@@ -341,7 +346,8 @@ class Checker(NodeVisitor):
         elif self._are_comparable(left, op, right):
             self._check_literal(left, right)
             self._check_literal(right, left)
-            kinds, what = ("number", "datetime"), f'"{SIGNS[op]}"'
+            kinds = ("number", "datetime")
+            what = f'"{SIGNS[op]}"'
             if op in _ORDER and self.require(left, kinds, what):
                 self.require(right, kinds, what)
         return TYPES["bool"]
@@ -445,7 +451,8 @@ class Checker(NodeVisitor):
 
     def _sum(self, node: nodes.Add | nodes.Sub, left: Kind, right: Kind) -> Kind | None:
         """The type of a sum or a difference."""
-        kinds, is_sum = {left.family, right.family} - {"any"}, isinstance(node, nodes.Add)
+        kinds = {left.family, right.family} - {"any"}
+        is_sum = isinstance(node, nodes.Add)
         if not kinds:
             return ANY
         if kinds == {"number"}:
@@ -475,7 +482,8 @@ class Checker(NodeVisitor):
     def visit_Filter(self, node: nodes.Filter) -> Kind | None:
         """What a filter makes of its operand."""
         of = operand_of(node)
-        type_, args = self.type_of(of), [self.type_of(arg) for arg in node.args]
+        type_ = self.type_of(of)
+        args = [self.type_of(arg) for arg in node.args]
         known = self._known_filter(node, of)
         if known is None:
             return None
@@ -496,7 +504,8 @@ class Checker(NodeVisitor):
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
         """The filter that is named, if it is there and takes as many values as are written; E302, E305 or E306."""
-        known, name = FILTERS.get(node.name), Token(node.lineno, "name", node.name)
+        known = FILTERS.get(node.name)
+        name = Token(node.lineno, "name", node.name)
         if node.kwargs:
             sign = self.template.before(node.kwargs[0].value)
             self.report("E302", sign, "a filter takes values without names", "write the value alone")
@@ -558,7 +567,8 @@ class Checker(NodeVisitor):
         reasons = {kind: _refusal(known, value, arg.value) for kind, value in check.tried.items()}
         reason = next(iter(reasons.values()))
         if not all(reasons.values()):
-            code, reason = "E341", reasons.get(type_.family, "")
+            code = "E341"
+            reason = reasons.get(type_.family, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
             self.report(code, arg, message, check.cure or zone_cure(str(arg.value)))

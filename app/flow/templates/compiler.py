@@ -133,7 +133,8 @@ def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
 
 
 def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
-    template, text = Template(unit.text), unit.text.value
+    template = Template(unit.text)
+    text = unit.text.value
     template.add(unit.text)
     check = Checker(template, unit.scope)
     if "}" in text and unit.escape != "json":
@@ -166,7 +167,8 @@ def _compile_native(
     unit: _CompilationUnit, template: Template, node: nodes.Expr
 ) -> tuple[Value | None, list[FlowIssue]]:
     check = Checker(template, unit.scope)
-    shape, wanted = check.type_of(node), unit.type
+    shape = check.type_of(node)
+    wanted = unit.type
     if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")

@@ -343,11 +343,13 @@ def _behind_bracket(value: WrittenValue) -> Misplaced:
 
 def _after_url(context: str, text: str) -> str:
     if context == "" and (scheme := _SCHEME.match(text)):
-        context, text = ("user" if scheme.group("sip") else "host"), text[scheme.end() :]
+        context = "user" if scheme.group("sip") else "host"
+        text = text[scheme.end() :]
     if context == "" and text.strip():
         return "odd"
     if context == "user" and "@" in text:
-        context, text = "host", text[text.index("@") + 1 :]
+        context = "host"
+        text = text[text.index("@") + 1 :]
     if context == "base" and text.strip():
         context = "host" if _BEHIND_BASE.match(text) else "torn"
     if context == "host" and re.search(r"[/?#;]", text):

@@ -182,7 +182,9 @@ class Walk:
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
         """An `if`."""
-        arms, before, ends = (node, *node.elif_), self.state, []
+        arms = (node, *node.elif_)
+        before = self.state
+        ends = []
         inner = tested.union(*(root_names(arm.test) for arm in arms))
         for arm in arms:
             self.state = before
@@ -195,7 +197,8 @@ class Walk:
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
         """A `for`. Names that are set in it do not exist after it."""
-        before, inner = self.state, tested | root_names(node.iter)
+        before = self.state
+        inner = tested | root_names(node.iter)
         self.on_value(self._occurrence(node.iter, "loop", inner))
         for target in [each for each in walk(node.target) if isinstance(each, nodes.Name)]:
             self.on_name(target, node.iter, is_entry=True)

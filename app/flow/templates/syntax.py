@@ -209,7 +209,9 @@ class _Scanner:
 
     def _tokens(self, begin: int) -> Iterator[Token]:
         """The tokens of Jinja2's lexer, then `end`, or `error` where it stops."""
-        state, at, kind = "variable" if self.is_bare else None, begin, "end"
+        state = "variable" if self.is_bare else None
+        at = begin
+        kind = "end"
         source = self.source.replace("\r", " ")  # Jinja2 would turn \r\n into one character
         try:
             for _, token_kind, text in ENVIRONMENT.lexer.tokeniter(source[begin : self.end], None, None, state):
@@ -287,7 +289,9 @@ class _Scanner:
         return None
 
     def _braces_fault(self, piece: Piece, at: Token) -> Fault:
-        written, closer, bracket = at.text, _CLOSERS[piece.opener], piece.open_bracket()
+        written = at.text
+        closer = _CLOSERS[piece.opener]
+        bracket = piece.open_bracket()
         if self.is_bare:
             cure = _NO_MAP if written == "{" else "write the names without braces; this is an expression already"
             return Fault("E312", at, f'"{written}" in an expression', cure)
@@ -356,7 +360,8 @@ class _TreeBuilder:
                 self._write(nodes.TemplateData(piece.tokens[0].text, lineno=piece.start))
             faults += [piece.fault] if piece.fault else []
         for block in (*self.unclosed, *self.blocks[self.stray_ends :]):
-            head, cure = Token(block.head.start, "", "{%"), f"close it with {{% end{block.word} %}}"
+            head = Token(block.head.start, "", "{%")
+            cure = f"close it with {{% end{block.word} %}}"
             faults.append(Fault("E322", head, f'"{block.word}" is not closed', cure))
         return self.body, sorted(faults, key=lambda fault: fault.at)
 
@@ -431,7 +436,8 @@ class _TreeBuilder:
             block.has_else, block.body = True, block.node.else_
 
     def _finish(self, piece: Piece, word: Token) -> None:
-        wanted, open_ = word.text.removeprefix("end"), [block.word for block in self.blocks]
+        wanted = word.text.removeprefix("end")
+        open_ = [block.word for block in self.blocks]
         if wanted in open_:
             while self.blocks[-1].word != wanted:
                 self.unclosed.append(self.blocks[-1])
@@ -484,7 +490,8 @@ class _TreeBuilder:
         """The expression of a piece; None when it has a fault, which is noted."""
         if piece.fault is not None:
             return None
-        faults, first = list[Fault](), piece.at(0)
+        faults = list[Fault]()
+        first = piece.at(0)
         if piece.opener == "{{" and first.says(*_TAGS) and piece.at(1).kind != "operator" and not self.is_bare:
             faults = [Fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
         faults += _word_faults(piece)
@@ -497,7 +504,8 @@ class _TreeBuilder:
                 stopped = parser.stream.current.lineno
                 is_read = parser.stream.current.type == "block_end"
             except TemplateSyntaxError as error:
-                stopped, is_read = error.lineno, False
+                stopped = error.lineno
+                is_read = False
             if not is_read:
                 index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
                 faults.append(_explain(piece, index))

@@ -334,10 +334,12 @@ class Computed(_ComputedBase):
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
         """Where some characters of the rendered text are written; the place of the value if they are computed."""
         try:
-            text, source = str(self.render(names)), self.template.source
+            text = str(self.render(names))
+            source = self.template.source
         except RenderError:
             return self.place
-        end, part = start + length, text[start : start + length]
+        end = start + length
+        part = text[start : start + length]
         if part.strip() and text.count(part) == source.count(part):
             at = -1
             for _ in range(text.count(part, 0, end)):
@@ -353,7 +355,8 @@ class Computed(_ComputedBase):
     def _text(self, names: Mapping[str, Any]) -> str:
         """The rendered text. Its length is checked after each piece, because loops may produce very long texts."""
         pieces: list[str] = []
-        size, most = 0, MAX_OUTPUT[self.escape]
+        size = 0
+        most = MAX_OUTPUT[self.escape]
         for piece in self._program.pieces(names):
             pieces.append(piece)
             size += len(piece)
