@@ -134,7 +134,8 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
     """What a file defines, or what all files define whose name has `query` in it, upper or lower case."""
     _, texts, _, _ = asked(folder, question)
-    names, column = ProjectNames(texts), Utf16Columns(texts)
+    names = ProjectNames(texts)
+    column = Utf16Columns(texts)
     files = [question["file"]] if query is None else sorted(names.files)
     found: list[Json] = []
     for file in (file for file in files if file in names.files):

@@ -43,7 +43,9 @@ def range_of(part: Json) -> types.Range:
 
 def diagnostic(issue: Json) -> types.Diagnostic:
     """An issue as editors show it, with a link to its code in docs/errors.md."""
-    line, column, href = issue["line"] - 1, issue["column"] - 1, documented().get(issue["code"])
+    line = issue["line"] - 1
+    column = issue["column"] - 1
+    href = documented().get(issue["code"])
     return types.Diagnostic(
         types.Range(types.Position(line, column), types.Position(line, column + max(issue["length"], 1))),
         f"{issue['message']}\n{issue['cure']}",

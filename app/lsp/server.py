@@ -193,7 +193,8 @@ class FlowServer(LanguageServer):
 
     def question(self, project: OpenProject, file: str = "", at: types.Position | None = None) -> Json:
         """What the functions of the subprocesses are asked about; "" is no file."""
-        large, at = self.too_large(project), at or types.Position(0, 0)
+        large = self.too_large(project)
+        at = at or types.Position(0, 0)
         unsaved = {path: text for path, text in self.texts(project).items() if path not in large}
         return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
 
@@ -213,7 +214,8 @@ class FlowServer(LanguageServer):
 
     async def check(self, project: OpenProject) -> None:
         """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
-        change, versions = project.changes, self.versions(project)
+        change = project.changes
+        versions = self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}
         issues = await self.ask(self.checks, answers.check, project, question=question)
         if change != project.changes:
