@@ -86,7 +86,8 @@ def read_json(text: str) -> JsonText:
     found = JsonText(text, _value(text))
     open_: list[_Container] = []
     for token in _TOKEN.finditer(text):
-        piece, span = token.group(), TextSpan(*token.span())
+        piece = token.group()
+        span = TextSpan(*token.span())
         inside = open_[-1] if open_ else None
         if piece in "}]":
             open_.pop()
@@ -149,7 +150,8 @@ def open_closers(text: str) -> str:
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     """The error with a cure, the same on all Python versions: only newer ones recognise a trailing comma."""
-    before, at = text[: error.pos].rstrip(), error.pos
+    before = text[: error.pos].rstrip()
+    at = error.pos
     if error.msg.startswith("Illegal trailing comma"):
         return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
     if before.endswith(",") and text[at : at + 1] in ("]", "}"):
@@ -165,7 +167,8 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
         return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
     for slip, name, written in _COMMON_MISTAKES:
         if found := slip.match(text, at):
-            word, span = str(written(found[1])), TextSpan(at, at + len(found[0].rstrip(" :")))
+            word = str(written(found[1]))
+            span = TextSpan(at, at + len(found[0].rstrip(" :")))
             return NotJsonError(f"{found[1]} is {name}", at, f"write {word}", (span, word))
     return NotJsonError(error.msg, at)
 
@@ -212,7 +215,8 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
     """The characters that are replaced, and by what; None if the issue has no fix."""
-    fix, text = issue.fix, document.text
+    fix = issue.fix
+    text = document.text
     if fix is None or issue.path not in document.values:
         return None
     start, end = document.span_of(issue)

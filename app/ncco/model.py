@@ -122,7 +122,8 @@ class Shape:
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
         """Whether the options `names`, and all options together, have no issue; the others must be valid already."""
         for name in names:
-            option, entry = self.options.get(name), value[name]
+            option = self.options.get(name)
+            entry = value[name]
             if option is None or entry is None or name in self.notes:
                 return not self.check(value)
             if check_value(option.kind, entry):

@@ -143,7 +143,8 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
         return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
-    message, length = f"The SSML breaks at {shown(rest[:40])}: {reason}.", 1
+    message = f"The SSML breaks at {shown(rest[:40])}: {reason}."
+    length = 1
     if not rest:
         message = f"The SSML is cut short: {reason}."
     if not rest and found.open:
@@ -151,7 +152,8 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
         return replace(fault("N403", message, cure), span=(_characters(data, at), length))
     if reason in _NOT_CLOSED and len(found.open) > 1:
         name, at = found.open[-1]
-        message, length = f"<{name}> is not closed.", len(name) + 1
+        message = f"<{name}> is not closed."
+        length = len(name) + 1
     return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
 
 
