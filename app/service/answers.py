@@ -54,7 +54,8 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     id_ = await answered_session(turns, id_, delivery.call)
     if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
         return repeat
-    problem, row = _why_no_flow(delivery, flow), turns.answer_row(id_, delivery)
+    problem = _why_no_flow(delivery, flow)
+    row = turns.answer_row(id_, delivery)
     session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
     trace = (TraceLine("failed", "", "failsafe", because=problem),)
     turn = Turn([dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True)

@@ -220,7 +220,8 @@ class Reply(NamedTuple):
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
         """An empty reply: the webhook is stored and steers nothing."""
-        call, caller = session.call, session.call.from_number or session.call.from_user
+        call = session.call
+        caller = session.call.from_number or session.call.from_user
         place = (session.flow, session.step, call.uuid, call.conversation_uuid)
         return cls(None, kind, "recorded", *place, caller=caller, row=row)
 
@@ -228,7 +229,8 @@ class Reply(NamedTuple):
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
         """A failsafe NCCO; `problem` says why no flow can be played."""
         conversation = call.conversation_uuid
-        place, caller = ("", "", call.uuid, conversation), call.from_number or call.from_user
+        place = ("", "", call.uuid, conversation)
+        caller = call.from_number or call.from_user
         return cls(ncco, kind, "failsafe", *place, is_failsafe=True, problem=problem, caller=caller)
 
 
@@ -302,8 +304,11 @@ def webhook_row(
 
 def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer") -> WebhookRow:
     """An answer webhook as it came, "" for the session when it opened none."""
-    call, body = delivery.call, body_of(delivery, session, key)
-    leg, conversation, at = call.uuid, call.conversation_uuid, delivery.received_ms
+    call = delivery.call
+    body = body_of(delivery, session, key)
+    leg = call.uuid
+    conversation = call.conversation_uuid
+    at = delivery.received_ms
     return WebhookRow(secrets.token_hex(16), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
 
 
@@ -393,7 +398,9 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
 
 
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
-    problem, body, headers = hook.problem, b"", b"{}"
+    problem = hook.problem
+    body = b""
+    headers = b"{}"
     try:
         body, headers = orjson.dumps(hook.json), orjson.dumps(dict(hook.headers))
     except TypeError:  # a lone surrogate, which JSON cannot hold

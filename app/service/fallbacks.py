@@ -29,7 +29,9 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)
-    url, reason, original = webhook.original_url or "", webhook.reason or "", delivery.original
+    url = webhook.original_url or ""
+    reason = webhook.reason or ""
+    original = delivery.original
     if found := _CALLBACK_PATH.search(url):
         return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
     named = _ANSWER_PATH.search(url)

@@ -155,7 +155,8 @@ class LookupClient:
         The task keeps that limit itself, but a function may ignore that it is cancelled. A task that is not shared is
         cancelled afterwards.
         """
-        task, now = asked.task, asyncio.get_running_loop().time
+        task = asked.task
+        now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
         try:
             while not task.done() and (patience_s := min(budget_ends_at, asked.ends_at + GRACE_MS / 1000) - now()) > 0:

@@ -145,7 +145,8 @@ class Mailer:
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
         """The mail; None while its recording may still come."""
         mail = orjson.loads(hook.body)
-        text, attachment = mail["text"], None
+        text = mail["text"]
+        attachment = None
         if mail.get("recording"):
             try:
                 attachment = await self._attach(mail["recording"], hook.session)
@@ -155,7 +156,8 @@ class Mailer:
                 if attachment is None:
                     raise NoAttachment(f"it did not arrive within {RECORDING_WAIT_S / 60:g} minutes")
             except NoAttachment as error:
-                text, attachment = f"{text}\n\nThe recording is not attached: {error}.".lstrip(), None
+                text = f"{text}\n\nThe recording is not attached: {error}.".lstrip()
+                attachment = None
         message = EmailMessage()
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])

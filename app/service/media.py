@@ -97,7 +97,8 @@ class MediaClient:
             target = httpx.URL(url)
             host = target.host
         except (httpx.InvalidURL, ValueError):  # no Unicode, or a name that IDNA does not allow
-            target, host = httpx.URL(), ""
+            target = httpx.URL()
+            host = ""
         is_vonage = target.scheme == "https" and target.port is None and HOSTS.fullmatch(host)
         if target.userinfo or not (is_vonage or _origin(target) == self._own):
             raise DownloadFailed("failed", "its address is not one of Vonage", NOT_VONAGE)
@@ -109,7 +110,8 @@ class MediaClient:
         answer = await _in_time(self.http.send(request, stream=True))
         try:
             _require_file(answer, now)
-            size, chunks = 0, aiter(answer.aiter_raw())
+            size = 0
+            chunks = aiter(answer.aiter_raw())
             while (chunk := await _in_time(anext(chunks, None))) is not None:
                 size += len(chunk)
                 if size > limit:

@@ -30,7 +30,9 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     """
     session = row.session
     state = json_object(session.state)
-    call, flow, step = state.get("call", {}), str(state.get("at", "")), str(state.get("step", ""))
+    call = state.get("call", {})
+    flow = str(state.get("at", ""))
+    step = str(state.get("step", ""))
     ended_at = session.updated_at if session.is_over else None
     if session.is_over:
         name = "ended" if state.get("is_over") else "hung-up"
@@ -87,7 +89,9 @@ class TimelineEntry:
     @property
     def document(self) -> dict[str, Any]:
         """The webhook, in a few words and whole, and the turn that answered it."""
-        row, turn, inputs = self.webhook, None, self.inputs
+        row = self.webhook
+        turn = None
+        inputs = self.inputs
         if self.turn is not None:
             turn = {
                 "number": self.turn.number,
@@ -143,7 +147,8 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
     """What a webhook says, in a few words; "" when its kind says it all."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
-    what, payload = "", fields.get("payload")
+    what = ""
+    payload = fields.get("payload")
     match kind.partition("-")[0]:
         case "error" | "fallback":
             return str(fields.get("reason", ""))
@@ -174,7 +179,8 @@ def _input(fields: Mapping[str, Any]) -> str:
     best = next((each for each in speech.get("results") or () if isinstance(each, dict)), None)
     if best is None:
         return f"not understood: {speech['error']}" if speech.get("error") else "silence"
-    text, confidence = str(best.get("text", "")), best.get("confidence")
+    text = str(best.get("text", ""))
+    confidence = best.get("confidence")
     if text.startswith(MASKED):
         return "said words (not stored)"
     return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
@@ -231,7 +237,8 @@ def json_time(at_ms: int | None) -> str | None:
 
 def state_of(call: Mapping[str, Any]) -> str:
     """The state of a call in a few words."""
-    step, words = call["step"], "played to its end"
+    step = call["step"]
+    words = "played to its end"
     if not call["flow"]:
         return "no flow took it; the failsafe was played"
     match call["state"]:

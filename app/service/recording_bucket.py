@@ -202,7 +202,8 @@ class RecordingBucket(RecordingFiles):
 
     def problems(self) -> Iterator[StorageProblem]:
         """See `RecordingFiles`."""
-        id_, content = new_recording_id(), b"ncco doctor"
+        id_ = new_recording_id()
+        content = b"ncco doctor"
         try:
             self.put(id_, content)
             try:

@@ -74,7 +74,8 @@ class RecordingFolder(RecordingFiles):
         """See `RecordingFiles`."""
         if not self.path.is_dir():
             return 0
-        removed, stale_s = 0, time.time() - PART_S
+        removed = 0
+        stale_s = time.time() - PART_S
         for file in self.path.iterdir():
             is_part = file.name.endswith(_PART)
             with suppress(FileNotFoundError):  # fetched or removed meanwhile

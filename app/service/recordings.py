@@ -254,18 +254,21 @@ class Fetcher(Poller[RecordingRow]):
 
     async def run_one(self, row: RecordingRow) -> None:
         """See `Poller`."""
-        row, wait_s = row._replace(problem="", cure=""), 0.0
+        row = row._replace(problem="", cure="")
+        wait_s = 0.0
         try:
             if row.url and row.state == "waiting":
                 try:
                     row = await self._fetch_audio(row)
                 except DownloadFailed as failure:
-                    row, wait_s = self._failed(row, "state", failure), failure.wait_s
+                    row = self._failed(row, "state", failure)
+                    wait_s = failure.wait_s
             if row.transcript_state == "waiting":
                 try:
                     row = await self._fetch_transcript(row)
                 except DownloadFailed as failure:
-                    row, wait_s = self._failed(row, "transcript_state", failure), max(wait_s, failure.wait_s)
+                    row = self._failed(row, "transcript_state", failure)
+                    wait_s = max(wait_s, failure.wait_s)
         except LostClaim:  # deleted, or too slow: another process fetches it
             return
         except asyncio.CancelledError:
@@ -399,7 +402,8 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 
     One that is being fetched at this moment is left for the next time.
     """
-    removed, now_ms = 0, milliseconds(now)
+    removed = 0
+    now_ms = milliseconds(now)
     while ids := await recordings.removable(now_ms, BATCH):
         await in_thread(files.remove, ids)
         await recordings.removed(ids)

@@ -72,7 +72,9 @@ class Sweeper:
 
     async def sweep(self) -> Swept:
         """Delete all that is too old by now. Raises nothing: what is left is deleted the next time."""
-        before, rows, revisions = milliseconds(self._clock() - self._kept), 0, 0
+        before = milliseconds(self._clock() - self._kept)
+        rows = 0
+        revisions = 0
         try:
             while gone := await self._sweep_batch(before):
                 rows += gone

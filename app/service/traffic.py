@@ -64,7 +64,9 @@ class Traffic:
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period, now_ms: int) -> Traffic:
     """The traffic of a period on the present `flows`, by name. Raises StoreError."""
-    counter, calls, found = _TrafficCounter(records, flows, now_ms), list[ReportedCall](), 0
+    counter = _TrafficCounter(records, flows, now_ms)
+    calls = list[ReportedCall]()
+    found = 0
     async for call in records.reported(*period.milliseconds):
         found += 1
         if found > MOST_CALLS:
@@ -119,7 +121,8 @@ class _TrafficCounter:
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
         """The flow that a call began in, in its revision; None when that is lost."""
-        now, revision = self._flows.get(call.flow), str(json_object(call.state).get("revision", ""))
+        now = self._flows.get(call.flow)
+        revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:
             return now
         known = self._pinned.get((call.flow, revision))
@@ -135,7 +138,8 @@ class _TrafficCounter:
     ) -> None:
         if not call.flow:
             return
-        state, traffic = json_object(call.state), self.traffic
+        state = json_object(call.state)
+        traffic = self.traffic
         taken = _taken_by(call, flow, traces, statuses) if flow else set()
         traffic.ways.update({self._way_of[key] for key in taken if key in self._way_of})
         gone = {key[0] for key in taken - self._known} if flow else {call.flow}

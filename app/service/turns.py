@@ -114,7 +114,8 @@ class Turns:
 
     async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
         """Write the first turn of a call, then reply with it. Raises AlreadyOpen."""
-        ncco, now = orjson.dumps(turn.ncco), webhook.received_at
+        ncco = orjson.dumps(turn.ncco)
+        now = webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
         await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
