@@ -383,7 +383,8 @@ class Settings(BaseSettings):
         if not (text and self.mail_from):
             return None
         url = urlsplit(text)
-        host, is_tls = url.hostname or "", url.scheme == "smtps"
+        host = url.hostname or ""
+        is_tls = url.scheme == "smtps"
         return MailServer(
             host,
             url.port or (465 if is_tls else 587),

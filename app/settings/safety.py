@@ -93,7 +93,8 @@ def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:
         if ports[field] and ports[field] == ports[other] and _overlap(hosts[field], hosts[other]):
-            name, free = variable(field), next(port for port in range(8000, 8004) if port not in ports.values())
+            name = variable(field)
+            free = next(port for port in range(8000, 8004) if port not in ports.values())
             cure = f"Choose another port for one of them, such as {name}={free}."
             return SettingsError(name, f"is {ports[field]}, the same port as {variable(other)}", cure)
     return None
