@@ -60,7 +60,8 @@ class Dial:
         rung = self._leg.at
         rings = 0.0 if self._is_socket else behaviour.rings_s
         if behaviour.outcome == "timeout" or rings >= longest:
-            behaviour, rings = replace(behaviour, outcome="timeout"), longest
+            behaviour = replace(behaviour, outcome="timeout")
+            rings = longest
         if (yield from first_of(self._leg.declined, within=rings - rung)) is not None:
             behaviour = replace(behaviour, outcome="rejected")
         if behaviour.outcome in DETAILS:
@@ -110,7 +111,8 @@ class Dial:
 
         Source: webhook reference, Connect events.
         """
-        platform, status = self._platform, behaviour.outcome
+        platform = self._platform
+        status = behaviour.outcome
         detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
         detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
         self.ringing.stop()

@@ -360,7 +360,8 @@ class Deliveries:
 
         Source: webhook reference, Answer (reply) and Error.
         """
-        own, leg = self._application, delivery.leg
+        own = self._application
+        leg = delivery.leg
         self.send(WebhookDelivery("error", own.event_url, own.event_method, payloads.error(leg, reason), leg))
 
     def _begin(self, delivery: WebhookDelivery) -> None:
@@ -404,7 +405,10 @@ class Deliveries:
         return result
 
     def _request(self, delivery: WebhookDelivery, *, is_signed: bool) -> Request:
-        own, method, url, body = self._application, delivery.method, delivery.url, b""
+        own = self._application
+        method = delivery.method
+        url = delivery.url
+        body = b""
         headers = {"user-agent": "Apache-HttpAsyncClient/4.1 (simulated)"}
         if method == "POST":
             body = compact_json(delivery.fields).encode()
@@ -412,7 +416,8 @@ class Deliveries:
         else:
             url = with_query(url, delivery.fields)
         if is_signed and own.signature_secret:
-            hashed, jti = payload_hash(method, url, body), str(next(self._ids))
+            hashed = payload_hash(method, url, body)
+            jti = str(next(self._ids))
             accounts = {"api_key": own.api_key, "application_id": own.application_id}
             headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
         is_awaited = delivery.is_played and delivery.kind != "fallback"

@@ -45,10 +45,14 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
     Timeouts start at the end of the prompts; an input for both uses the timeout of speech (both unverified).
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
     """
-    clock, leg, takes = playback.platform.clock, playback.leg, waited.takes
+    clock = playback.platform.clock
+    leg = playback.leg
+    takes = waited.takes
     dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
-    time_out_ms, most = milliseconds(dtmf.get("timeOut", 3)), max(int(dtmf.get("maxDigits", 4)), 1)
-    digits, spoken_ms = "", 0
+    time_out_ms = milliseconds(dtmf.get("timeOut", 3))
+    most = max(int(dtmf.get("maxDigits", 4)), 1)
+    digits = ""
+    spoken_ms = 0
     said: Mapping[str, Any] | None = None
     is_timed_out = True
     with InputQueue(*_sources(leg, takes, speech)) as queue:

@@ -183,7 +183,8 @@ class Vonage:
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
         """Send an event of a leg; `fields` override those that every event has."""
-        now, conversation = payloads.stamp(self.clock()), leg.conversation.uuid
+        now = payloads.stamp(self.clock())
+        conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
         delivery = WebhookDelivery("event", *self.target({}), fields, leg, skips_chaos=True)
         self.deliveries.send(delivery)

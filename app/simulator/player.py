@@ -244,7 +244,8 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
 
 def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, action: Action) -> None:
     """Source: webhook reference, Transfer: also raised when a conversation action moves a leg."""
-    platform, left = playback.platform, leg.conversation.uuid
+    platform = playback.platform
+    left = leg.conversation.uuid
     platform.leave(leg)
     for listener in conversation.legs:
         listener.note("joined", leg.name)
