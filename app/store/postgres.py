@@ -403,7 +403,8 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
     """The rows of each of several statements that have the same text: by their keys, since they come in one list."""
-    first, every = statements[0], [_stored(values) for _, values in statements]
+    first = statements[0]
+    every = [_stored(values) for _, values in statements]
     sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
     found: dict[Any, list[Row]] = {}
     for row in await connection.fetchmany(sql, every):

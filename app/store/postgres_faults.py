@@ -118,7 +118,8 @@ def unavailable(label: str, error: BaseException) -> StoreUnavailable:
 
 def unusable(label: str, error: BaseException) -> StoreError:
     """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
-    fault, state = _fault(error), _state(error)
+    fault = _fault(error)
+    state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):
         return StoreUnusable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)
     return StoreUnavailable(f"{label} {fault.message} ({_error_text(error)})", fault.cure)

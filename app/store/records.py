@@ -222,7 +222,8 @@ class Records:
         return RevisionRow(*rows[0]) if rows else None
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
-        rows, session = await self._read(SELECT_WEBHOOKS, call.key), call.session
+        rows = await self._read(SELECT_WEBHOOKS, call.key)
+        session = call.session
         if rows:
             first, last = rows[0][0], rows[-1][0]
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))

@@ -201,7 +201,8 @@ class _MatchingRows:
 
 async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
     """See `Store.forget`. Transactions are short, and rows are read in batches: others may write meanwhile."""
-    wanted, total = Numbers(numbers), Forgotten()
+    wanted = Numbers(numbers)
+    total = Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
         if not (found.calls or found.webhooks or found.hooks or found.recordings):

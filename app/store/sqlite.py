@@ -151,7 +151,8 @@ class SqliteDatabase:
         """See `Database.purge`. What is deleted is overwritten at once; this empties the log."""
         if self.path is None:
             return True
-        path, patience_s = self._require_open(), self._open_wait_ms / 1000
+        path = self._require_open()
+        patience_s = self._open_wait_ms / 1000
         try:
             return await asyncio.to_thread(sqlite_file.purge, path, patience_s, rewrite=rewrite)
         except sqlite3.Error as error:

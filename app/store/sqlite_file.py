@@ -263,7 +263,8 @@ def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
 def _make_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
+        is_folder = path.is_dir()
+        is_other = path.exists() and not path.is_file()
     except OSError as error:
         if error.errno in _TEMPORARY_FOLDER_ERRORS:
             cure = "check its disk, or what mounts it"
