@@ -162,7 +162,8 @@ def check_value(kind: Kind, value: object) -> list[Issue]:
 
 def unwritable(value: object) -> str | None:
     """Why the value cannot be written as JSON in UTF-8; None when it can. The value may be nested to any depth."""
-    layer, depth = [value], 0
+    layer = [value]
+    depth = 0
     while layer:
         inner: list[object] = []
         for each in layer:
@@ -174,7 +175,8 @@ def unwritable(value: object) -> str | None:
                 inner += each
             elif reason := _unwritable_scalar(each):
                 return reason
-        layer, depth = inner, depth + 1
+        layer = inner
+        depth = depth + 1
         if layer and depth > MAX_JSON_DEPTH:
             return f"it is nested over {MAX_JSON_DEPTH} levels deep"
     return None
