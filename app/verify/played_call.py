@@ -345,7 +345,8 @@ class PlayedCall:
 
     async def _wait(self, seconds: float) -> None:
         """Let time pass, at most to where another party is dialled, of which a step says what happens."""
-        begun, until = self.leg.at, round(self.leg.at + seconds, 3)
+        begun = self.leg.at
+        until = round(self.leg.at + seconds, 3)
         dialled = self.moment.waited if self.moment.kind == "dial" else None
         if self.moment.kind != "until":  # a `wait` begins only after what a `hear` before it names
             self._hear_out(self.moment)

@@ -99,7 +99,8 @@ def _silent_variant(proof: Proof, transition: Transition) -> Transition:
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
     """The call with the expectation that the violation does not happen, so that it fails until the flow is fixed."""
-    script, kind = list(body["script"]), violation.kind
+    script = list(body["script"])
+    kind = violation.kind
     if kind in _CHANGES_AUDIO and script and "hear" in script[-1]:
         script.pop()
     if kind == "lost_webhook" and violation.turn is not None:
@@ -223,8 +224,10 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
 
 def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
     """The lines that trigger a turn, with the fault of its webhook, and the lines for what is then heard."""
-    each, before = path[number], path[number - 1] if number else None
-    fault, is_automatic = _fault_of(path, number), _is_automatic(each)
+    each = path[number]
+    before = path[number - 1] if number else None
+    fault = _fault_of(path, number)
+    is_automatic = _is_automatic(each)
     if fault and not is_automatic:
         if before is not None and before.trigger.kind == each.trigger.kind == "dial":
             yield {"wait": "5s"}  # so that the end of the first dial is reported before the next dial begins
@@ -285,7 +288,8 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
         transition: the turn in which a dial ends.
         joining: what a party that hears a flow presses to be joined; [] if it hears none.
     """
-    outcome, party = transition.dial_outcome, dict[str, Any]()
+    outcome = transition.dial_outcome
+    party = dict[str, Any]()
     if outcome == "completed":
         flow, step = transition.before
         exit_ = root.named(flow).steps[step].exit

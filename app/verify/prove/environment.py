@@ -111,7 +111,8 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
-    call, data = base, {"sip": dict[str, Any](), "custom_data": dict[str, Any]()}
+    call = base
+    data = {"sip": dict[str, Any](), "custom_data": dict[str, Any]()}
     for path, value in facts.items():
         if path[1] not in data:
             call = call._replace(**{_CALL_FIELDS.get(path[1], path[1]): value})

@@ -159,7 +159,8 @@ class Explorer:
 
     def _hang_up(self, state: State) -> None:
         """The dialled party hangs up, which ends the call; no webhook reply can change that."""
-        trigger, first = Trigger("dial", {"dial": {"outcome": "completed"}}), state.first
+        trigger = Trigger("dial", {"dial": {"outcome": "completed"}})
+        first = state.first
         taken = ((*state.where, "completed"),)
         self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
 
@@ -168,7 +169,8 @@ class Explorer:
 
         Source: delivery rules (a 503 is retried, then the fallback URL is requested).
         """
-        is_party, first = bool(state.session.parent), state.first
+        is_party = bool(state.session.parent)
+        first = state.first
         ncco = self._played([] if is_party else list(map(dict, FAILSAFE)), is_party=is_party)
         trigger = self._triggers.at(state.session)[0]._replace(fault="away")
         lost = Transition(state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=True)

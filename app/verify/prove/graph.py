@@ -140,7 +140,8 @@ class Transition:
     @property
     def first_path(self) -> list[Transition]:
         """The first path found to this turn, including it."""
-        path, before = [self], self.previous
+        path = [self]
+        before = self.previous
         while before is not None:
             path.append(before)
             before = before.previous
@@ -252,7 +253,8 @@ class Graph:
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
         """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
         for first in (each for each in self._beginnings if each.kind == "leg"):
-            path, following = list[Transition](), [first]
+            path = list[Transition]()
+            following = [first]
             while following:
                 path.append(following[0])
                 following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
@@ -320,7 +322,8 @@ def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[Stat
 
 def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
     """The shortest cycle through the first state of a component; [] if there is none."""
-    start, within = min(group, key=lambda state: state.number), set(group)
+    start = min(group, key=lambda state: state.number)
+    within = set(group)
 
     def out(state: State | None) -> Iterator[Transition]:
         return (each for each in passing[state or start] if each.target in within)
@@ -380,7 +383,8 @@ class Paths:
 
         Each path continues as long as it can reach another outcome.
         """
-        left, found = set(wanted), list[tuple[datetime, list[Transition]]]()
+        left = set(wanted)
+        found = list[tuple[datetime, list[Transition]]]()
         for moment in self.moments:
             while path := self._tour(None, moment, left):
                 found.append((moment, path))

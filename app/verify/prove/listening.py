@@ -67,7 +67,9 @@ class _Sound(NamedTuple):
 def listen(ncco: list[dict[str, Any]]) -> TurnAudio:
     """The audio of an NCCO up to its first synchronous `input`, or to its end."""
     sounds: list[_Sound] = []
-    listens, rings, person = 0.0, 0.0, None
+    listens = 0.0
+    rings = 0.0
+    person = None
     caught = not any(action["action"] == "notify" for action in ncco)
     for number, action in enumerate(ncco):
         word = action["action"]
@@ -76,7 +78,8 @@ def listen(ncco: list[dict[str, Any]]) -> TurnAudio:
             caught = any(each["action"] in ("talk", "stream", "connect") for each in ncco[number + 1 :])
             break
         if word == "connect" and person is None:
-            person, rings = _total_s(sounds), float(action.get("timeout", RINGS_S))
+            person = _total_s(sounds)
+            rings = float(action.get("timeout", RINGS_S))
         sounds += _sounds(action)
     is_heard = any(sound.is_heard for sound in sounds)
     prompt = _total_s(sounds) if person is None else person

@@ -405,7 +405,8 @@ class Literals:
 
     def _join_fields(self) -> None:
         """Join the fields of joined values, no deeper than any path that is read."""
-        known, deepest = 0, max(map(len, self._parent), default=0)
+        known = 0
+        deepest = max(map(len, self._parent), default=0)
         while known != len(self._parent):
             known = len(self._parent)
             classes = self._classes()

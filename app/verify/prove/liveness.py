@@ -71,7 +71,8 @@ class Liveness:
                 self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
     def _note(self, each: _StepLiveness) -> None:
-        step, key = each.step, (each.flow.name, each.step.name)
+        step = each.step
+        key = (each.flow.name, each.step.name)
         left = _joined(each.after(), each.error())
         waiting = _joined(each.tested, left)
         if step.exit.asks_again:

@@ -303,7 +303,8 @@ def _duration(seconds: float) -> str:
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
     """Dials whose `onAnswer` flow never lets the party be joined, whatever the party does."""
-    space, paths = explored.space, Paths(explored.space)
+    space = explored.space
+    paths = Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
     for each in space.out[None]:
         if each.dialled_by is not None:
@@ -420,7 +421,8 @@ def _deciding(step: Step) -> Iterator[Path]:
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
     """The outcomes that no call takes, of the steps that were entered."""
-    taken, entered = {key for each in space.transitions for key in each.taken}, space.entered
+    taken = {key for each in space.transitions for key in each.taken}
+    entered = space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):
         if (each.flow, each.step) in entered and each[:3] not in taken:
             yield each

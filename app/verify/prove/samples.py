@@ -135,7 +135,8 @@ class Representatives:
 
     def _sensitive_values(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
         """The values of a sensitive field, without texts that other fields also use."""
-        compared, key = self.literals.of(flow, path), ".".join(path)
+        compared = self.literals.of(flow, path)
+        key = ".".join(path)
         if compared.has("related") or not compared.excludes(_SENSITIVE):
             return values
         found = [_SENSITIVE if value in _USUAL["text"] else value for value in values]
@@ -173,7 +174,8 @@ def _unread(type_: Kind) -> Any:
 
 def _numbers(name: str, compared: Compared) -> list[Any]:
     """Each literal and its neighbours; a usual number if there are no literals."""
-    usual, is_related = SAMPLES[name], compared.has("related")
+    usual = SAMPLES[name]
+    is_related = compared.has("related")
     distances = compared.numbers[:MOST_DISTANCES] if is_related else ()
     found = around([*compared.numbers, *(a + b for a in distances for b in distances)], is_whole=name == "int")
     found += [usual - 1, usual, usual + 1] if is_related and not found else []

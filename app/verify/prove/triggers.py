@@ -292,8 +292,11 @@ class PossibleTurns:
         """Every turn that `begin` can lead to; it is called once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
-            known, playing = waiting.pop(), begin()
-            given, answers, others = known[:0], list[tuple[str, LookupAnswer]](), []
+            known = waiting.pop()
+            playing = begin()
+            given = known[:0]
+            answers = list[tuple[str, LookupAnswer]]()
+            others = []
             try:
                 lookups = next(playing)
                 while True:

@@ -125,7 +125,8 @@ class Caller:
 
     async def _listen(self) -> CallMoment:
         """Continue the call until it waits for the caller; idle after too many webhooks."""
-        moment, piece = await self._call.listen(at_most=_PIECE_S), _PIECE_S
+        moment = await self._call.listen(at_most=_PIECE_S)
+        piece = _PIECE_S
         most = len(self._call.log) + ENDLESS_AFTER_WEBHOOKS
         while moment.kind == "idle" and piece < _LONGEST_S and len(self._call.log) < most:
             before = moment.at
@@ -217,7 +218,8 @@ class Caller:
 
     async def _reach_dial(self, step: DialStep) -> None:
         """Continue to the next dial, which must be of the party of the step."""
-        moment, party = await self._listen(), step.party
+        moment = await self._listen()
+        party = step.party
         address = moment.waited.address if moment.waited is not None else ""
         if moment.kind != "dial":
             message = f"{party.to or 'nobody'} is {'not ' if party.to else ''}dialled: {described(moment)}"
@@ -251,7 +253,8 @@ class Caller:
 
     async def _until(self, step: script.UntilStep) -> None:
         """Stay silent until a text is heard. Inputs, recordings and dials time out in the meantime."""
-        most, moment = len(self._call.log) + _MOST_WEBHOOKS, None
+        most = len(self._call.log) + _MOST_WEBHOOKS
+        moment = None
         self._listener.take(self._call.transcript)
         while not self._listener.finds_later(step.text):
             if moment is not None and (moment.kind in ("end", "idle") or len(self._call.log) >= most):

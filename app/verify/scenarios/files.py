@@ -81,8 +81,10 @@ def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
     """The text of a file with each open `hear` filled in; nothing else changes."""
     pieces = _BREAK.split(text)
     for excerpt, found in sorted(heard, key=lambda pair: pair[0].place[1:3], reverse=True):
-        place, index = excerpt.place, (excerpt.place.line - 1) * 2
-        line, start = pieces[index], place.column - 1
+        place = excerpt.place
+        index = (excerpt.place.line - 1) * 2
+        line = pieces[index]
+        start = place.column - 1
         end = start + place.length
         quoted = json.dumps(plain(found), ensure_ascii=False)
         pieces[index] = line[:start] + (f"hear: {quoted}" if line[start:end] == "hear" else quoted) + line[end:]

@@ -48,7 +48,8 @@ class PromptListener:
 
         It must begin in the rest of the current piece or in the next piece, and may span several pieces.
         """
-        number, sought = self._next, plain(wanted)
+        number = self._next
+        sought = plain(wanted)
         end = self._starts[number] + len(self._pieces[number]) if number < len(self._pieces) else len(self._text)
         return bool(sought) and self._move_past(sought, end)
 
@@ -58,7 +59,8 @@ class PromptListener:
 
     def may_find(self, wanted: str) -> bool:
         """Whether what is left ends with the beginning of a text, so that the rest may still follow."""
-        sought, rest = plain(wanted), f"{self._text[self._at :]} "
+        sought = plain(wanted)
+        rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
 
     def _move_past(self, sought: str, before: int) -> bool:

@@ -354,7 +354,8 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
     found = reader.map(node, "a scenario file", cure)
     if found is None:
         return ()
-    before, shared = len(reader.issues), Map((), found.place)
+    before = len(reader.issues)
+    shared = Map((), found.place)
     if (written := found.get(DEFAULTS)) is not None:
         shared = _words_of(written, "`defaults`", reader) or shared
         ScenarioDefaults.parse(shared, "`defaults`", reader)
@@ -370,7 +371,8 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
 
 def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None:
     """One scenario merged with `defaults`; None if it has an error."""
-    before, name = len(reader.issues), entry.key
+    before = len(reader.issues)
+    name = entry.key
     what = f'the scenario "{name.value[:_SHOWN]}"'
     own = _words_of(entry.value, what, reader)
     if own is None:

@@ -46,7 +46,8 @@ class Ink:
 
 def as_text(result: Result, rename: Rename, ink: Ink) -> str:
     """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged."""
-    name, place = printable(result.scenario.name), result.scenario.place
+    name = printable(result.scenario.name)
+    place = result.scenario.place
     where = f"  {place.file}:{place.line}"
     unjudged = [f"  not judged: {what}" for what in result.unjudged]
     if result.holds:

@@ -265,7 +265,8 @@ class RemoteStage:
     @asynccontextmanager
     async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[PlacedCall]:
         """Place a call with random ids, since the server may remember earlier calls. Raises NoServer."""
-        clock, seed = VirtualClock(call.made_at), secrets.token_hex(16)
+        clock = VirtualClock(call.made_at)
+        seed = secrets.token_hex(16)
         async with HttpServer(self._transport) as http:
             placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
             await placed.place(call)
@@ -278,7 +279,8 @@ class RemoteStage:
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
         began = time.perf_counter()
-        conditions, expect = _conditions_of(scenario, self._chaos), scenario.expect
+        conditions = _conditions_of(scenario, self._chaos)
+        expect = scenario.expect
         kept = {name: bound for name, bound in expect.without.items() if name not in DECIDED}
         result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}))
         async with self.ring(scenario, conditions) as placed:
@@ -415,7 +417,8 @@ async def run_suite(
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)
-    tally, results = OutcomeCounter(stage.flows), list[Result]()
+    tally = OutcomeCounter(stage.flows)
+    results = list[Result]()
     for scenario in wanted:
         result = await play(stage, scenario, leaves_open=leaves_open)
         tally.add(result)

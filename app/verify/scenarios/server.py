@@ -95,7 +95,8 @@ class PlacedCall:
         conditions: CallConditions,
         seed: str,
     ) -> None:
-        chaos, durations = None if conditions.chaos is None else Chaos(conditions.chaos), Durations(conditions.streams)
+        chaos = None if conditions.chaos is None else Chaos(conditions.chaos)
+        durations = Durations(conditions.streams)
         network.pending_faults += conditions.faults
         self.network = network
         parties = conditions.parties
