@@ -138,7 +138,9 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 
 async def _get(account: Account, url: str) -> tuple[httpx.Response, bytes]:
     """The response, and at most `MAX_BYTES` of its body or a little more."""
-    auth, base, body = (account.api_key, account.api_secret), url.partition("?")[0], b""
+    auth = (account.api_key, account.api_secret)
+    base = url.partition("?")[0]
+    body = b""
     try:
         async with asyncio.timeout(WITHIN_S), account.client.stream("GET", url, auth=auth) as response:
             async for part in response.aiter_bytes():
@@ -164,5 +166,6 @@ def _refused(status: int, application_id: str, date: str) -> VonageApiError:
         case 429:
             message, cure = "Vonage refuses further requests for now (429)", "Try again in a minute."
         case _:
-            message, cure = f"Vonage's API replies with status {status}", _LATER
+            message = f"Vonage's API replies with status {status}"
+            cure = _LATER
     return VonageApiError(message, cure, status, date)
