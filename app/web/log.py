@@ -278,7 +278,8 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
     """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
-    given, fields = Secrets(), delivery.fields if delivery is not None else {}
+    given = Secrets()
+    fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
     return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
 

@@ -62,7 +62,8 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
         metrics.count_lookup(lookup.name, answer)
-        misfit, problem = getattr(lookup.request, "misfit", None), answer.problem
+        misfit = getattr(lookup.request, "misfit", None)
+        problem = answer.problem
         if not problem and misfit is not None and (why := misfit(answer.value)):
             problem = f"the answer does not fit `returns`: {why}"
         if problem and not answer.is_unknown:

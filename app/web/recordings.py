@@ -60,7 +60,8 @@ def make_fetcher(
     files = settings.recording_files
     if files is None:
         return None
-    tokens, key = None, settings.private_key.get_secret_value()
+    tokens = None
+    key = settings.private_key.get_secret_value()
     if key and settings.application_id:
         try:
             tokens = ApplicationTokens(settings.application_id, key)

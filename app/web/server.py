@@ -197,7 +197,8 @@ def _run(
             registry = shared_registry()
         else:
             metrics = Metrics(settings.commit)
-            make_app, registry = partial(create_app, settings, dev=dev, metrics=metrics), metrics.registry
+            make_app = partial(create_app, settings, dev=dev, metrics=metrics)
+            registry = metrics.registry
         config = config_of(
             make_app,
             factory=True,

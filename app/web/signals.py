@@ -21,7 +21,8 @@ async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: Filteri
     again through its supervisor. SIGINT is not delayed. With 0, or outside of the main thread, nothing
     changes.
     """
-    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGTERM)
     timer: asyncio.TimerHandle | None = None
 
     def restore() -> None:

@@ -109,7 +109,8 @@ async def count_calls(
 ) -> None:
     """Count the open calls for the metrics, and ask for the last backup, every `count_s` seconds or less often."""
     while True:
-        begun, records = time.monotonic(), store.records()
+        begun = time.monotonic()
+        records = store.records()
         try:
             await records.open()
             metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))

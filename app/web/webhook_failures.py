@@ -80,8 +80,11 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
 
 def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
     """The response to a webhook that ended in `error`. The connection is closed unless its whole body has come."""
-    failure, delivery = failure_of(error, request, path), request.delivery
-    route, fault, closes = path.split("/")[2], error if failure.is_fault else None, not request.is_read
+    failure = failure_of(error, request, path)
+    delivery = request.delivery
+    route = path.split("/")[2]
+    fault = error if failure.is_fault else None
+    closes = not request.is_read
     webhook = delivery.webhook if delivery is not None else None
     if not (failure.is_playable and plays_reply(path, webhook)):
         reply = Reply(None, route, failure.outcome, problem=failure.problem)

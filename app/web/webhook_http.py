@@ -117,8 +117,11 @@ class WebhookRequest(Request):
     async def receive_webhook(self) -> None:
         """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
         config, scope = self.config, self.scope
-        now, method, query = config.clock(), scope["method"], scope["query_string"]
-        claims, content_type = None, b""
+        now = config.clock()
+        method = scope["method"]
+        query = scope["query_string"]
+        claims = None
+        content_type = b""
         tokens = []
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -153,7 +156,9 @@ class WebhookRequest(Request):
         """The whole body. Raises BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
-        limit, size, chunks = self.config.settings.body_limit, 0, []
+        limit = self.config.settings.body_limit
+        size = 0
+        chunks = []
         is_whole = False
         while not is_whole:
             message = await self.receive()
