@@ -33,6 +33,7 @@ from app.verify.scenarios.script import (
     HangUpStep,
     HearStep,
     PressStep,
+    RecordStep,
     ScriptedParty,
     ScriptStep,
     SilenceStep,
@@ -223,7 +224,7 @@ class PlayedCall:
         if at_s is not None and at_s > self.leg.at:
             await self.play(at_s)
         self._require_possible(step)
-        await (self._wait(step.seconds) if isinstance(step, WaitStep) else self._perform(self._addressed(step)))
+        await (self._wait(step.seconds) if isinstance(step, WaitStep) else self._perform(self._step_now(step)))
         await self._settle()
 
     async def repeat(self, steps: Sequence[Done]) -> None:
@@ -273,7 +274,7 @@ class PlayedCall:
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
-        await self._arrive()
+        self._arrive()
         await self.observe()
 
     async def _decide_dial(self) -> bool:
@@ -295,10 +296,10 @@ class PlayedCall:
             self._note(SilenceStep(), CallMoment(before.at, "until"), self.where._replace(waits=waited.kind))
             self._acted_at = self.leg.at
         if self.leg.waited is not None and self.leg.waited is not waited:
-            await self._arrive()
+            self._arrive()
             await self.observe()
 
-    async def _arrive(self) -> None:
+    def _arrive(self) -> None:
         """Write into the script what was heard up to a wait that has begun."""
         if self.leg.waited is not None and self.leg.waited is not self._awaited:
             self._awaited = self.leg.waited
@@ -319,20 +320,24 @@ class PlayedCall:
     def _require_possible(self, step: ScriptStep) -> None:
         """Raises CannotDo."""
         problem = step.problem_at(self.moment, self.leg)
+        seconds = step.seconds if isinstance(step, WaitStep) else 0.0
+        seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
         if self.leg.is_over:
             problem = "the call is over; call again"
-        elif len(self.done) >= MOST_STEPS:
+        elif len(self.done) >= MOST_STEPS and not isinstance(step, HangUpStep):
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
-        elif isinstance(step, WaitStep) and step.seconds > LONGEST_S:
-            problem = "an hour is the most that a caller waits at once"
+        elif seconds > LONGEST_S:
+            problem = "an hour is the most that a caller waits or speaks at once"
         if problem:
             raise CannotDo(problem)
 
-    def _addressed(self, step: ScriptStep) -> ScriptStep:
-        """The step with the address that is dialled."""
-        if not isinstance(step, DialStep) or self.moment.waited is None:
-            return step
-        return DialStep(party=step.party.model_copy(update={"to": self.moment.waited.address}))
+    def _step_now(self, step: ScriptStep) -> ScriptStep:
+        """The step with the address that is dialled, and without its second, which has come."""
+        if isinstance(step, DialStep) and self.moment.waited is not None:
+            return DialStep(party=step.party.model_copy(update={"to": self.moment.waited.address}))
+        if isinstance(step, PressStep | SpeakStep):
+            return step.model_copy(update={"at_s": None})
+        return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _perform(self, step: ScriptStep) -> None:
         """Do what the caller or a dialled party does now."""

@@ -242,6 +242,15 @@ async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_mark
     assert "another way" not in phone.shown
 
 
+async def test_a_step_that_names_its_second_is_done_then_and_repeated(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "2", "at": 5})
+    before = phone.bubbles
+    assert "cut short after 2.7 s" in phone.shown
+    await phone.call(again=phone.id)
+    assert before == phone.bubbles
+
+
 async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "1"}, at=5.0)
@@ -681,6 +690,7 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
         ("record", "Nothing is recorded now"),
         ({"dial": "busy"}, "No phone is ringing now"),
         ("end", "This says what a scenario expects"),
+        ({"record": "9999s"}, "An hour is the most that a caller waits or speaks at once"),
     ):
         await phone.post(f"/phone/calls/{phone.id}/steps", step=step)
         assert reason in phone.state("refused")

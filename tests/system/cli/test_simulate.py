@@ -186,7 +186,7 @@ def test_enter_goes_on_after_a_wait() -> None:
         ("speak\n", "`speak` has no value"),
         ("speak {text: sales, confidence: 7}\n", '`confidence` cannot be "7"; write a number from 0 to 1'),
         ("wait\n", "`wait` has no value"),
-        ("wait 2h\n", "an hour is the most that a caller waits at once"),
+        ("wait 2h\n", "an hour is the most that a caller waits or speaks at once"),
         ("record\n", "nothing is recorded now"),
         ("record x\n", '`seconds` cannot be "x"; write seconds, such as 12s or 12'),
         ("save\n", "write a file, such as"),
