@@ -68,7 +68,9 @@ def create_console(
     )
     roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
     credentials = roles | ({BY_LINK: "change"} if dev else {})
-    store, policy, make_app = open_store(settings.database_url), settings.policy(), services.make_app
+    store = open_store(settings.database_url)
+    policy = settings.policy()
+    make_app = services.make_app
     app.state.console = Console(
         settings=settings,
         services=services,

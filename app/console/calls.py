@@ -125,7 +125,8 @@ async def _listed(
     request: Request, search: CallSearch, template: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     console = console_of(request)
-    now, found = datetime.now(UTC), list[CallRow]()
+    now = datetime.now(UTC)
+    found = list[CallRow]()
     is_memory = console.settings.has_memory_store
     if not is_memory:
         async with recorded(request) as records:

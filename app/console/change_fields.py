@@ -150,7 +150,8 @@ def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
             yield from _of_holiday(holiday, place, group)
     elif part.key.value in ("week", "override"):
         for day in _entries(part.value):
-            place, label = (*path, day.key.value), days_in_words(day.key.value)
+            place = (*path, day.key.value)
+            label = days_in_words(day.key.value)
             yield from _texts(day, place, "hours", group, label, removes=place)
 
 
@@ -160,7 +161,8 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
         yield from _text(node, path, "date", group, "Holiday", removes=path)
         return
     for entry in _entries(node):
-        place, word = (*path, entry.key.value), entry.key.value
+        place = (*path, entry.key.value)
+        word = entry.key.value
         if word == "country":
             label = "Public holidays of the country"
             yield from _text(entry.value, place, "country", group, label, removes=path, key=entry.key)
@@ -208,7 +210,8 @@ def _texts(
             key = entry.key if place == path else None
             yield from _text(item, place, kind, group, name, removes=removes and place, key=key)
         for inner in _entries(item):
-            word, where = inner.key.value, (*place, inner.key.value)
+            word = inner.key.value
+            where = (*place, inner.key.value)
             if word == "template":
                 yield from _text(inner.value, where, "template", group, name, key=inner.key)
             elif word not in ("stream", "style", "name", "premium", "language"):

@@ -95,7 +95,9 @@ def _number(value: str) -> str:
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str]) -> None:
     """Add the lines of these inputs whose inputs are not empty. Raises CannotChange, NoSuchValue."""
     for name in names:
-        path, key, value = path_of(name), form.get(f"key:{name}", "").strip(), form[f"value:{name}"].strip()
+        path = path_of(name)
+        key = form.get(f"key:{name}", "").strip()
+        value = form[f"value:{name}"].strip()
         if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in NEW_PARTS):
             raise CannotChange("the form adds numbers, days and dates only")
         try:

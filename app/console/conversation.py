@@ -77,7 +77,10 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
     """What a turn decided, looked up and what failed in it, in order; `answers` are those of its lookups."""
     for line in trace:
-        did, what, because, place = line["did"], line["what"], str(line["because"]), _place(line)
+        did = line["did"]
+        what = line["what"]
+        because = str(line["because"])
+        place = _place(line)
         step = f"{line['step']} → " if line["step"] else ""
         if did == "asked":
             yield Reason(f"lookup {what}", because, *place, _shown(answers.get(what)), line.get("by") == "default")
@@ -146,7 +149,8 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
         entered: the line of the trace that says where the call was.
         call: all of it.
     """
-    row, turn = entry.webhook, document["turn"]
+    row = entry.webhook
+    turn = document["turn"]
     failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []
     if failed:
         is_failsafe = failed[-1]["what"] == "failsafe"

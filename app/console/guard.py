@@ -66,7 +66,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, request = Headers(scope=scope), Request(scope)
+        headers = Headers(scope=scope)
+        request = Request(scope)
         app: ASGIApp = self._app
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_known(hosts[0]):

@@ -223,7 +223,8 @@ def _json_value(node: Node) -> Any:
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
     """The issue of an NCCO in YAML, at the key or the value that its JSON Pointer leads to."""
-    node, key = cast("Node", ncco), None
+    node = cast("Node", ncco)
+    key = None
     for part in issue.path.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         entry = node.entry(name) if isinstance(node, Map) else None

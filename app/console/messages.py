@@ -131,7 +131,8 @@ async def audio(
 async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
     """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
     recordings = (await opened_store(request)).recordings
-    now, by = milliseconds(datetime.now(UTC)), session.role
+    now = milliseconds(datetime.now(UTC))
+    by = session.role
     match action:
         case "done" | "to-do":
             is_there = await recordings.mark_done(id_, now if action == "done" else None, by)

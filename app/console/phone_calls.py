@@ -86,7 +86,8 @@ class PhoneCalls:
 
     def find(self, id_: str, owner: str) -> PhoneCall | None:
         """A call of a session; None for any other, and for one that nobody has used for long."""
-        call, now = self._calls.get(id_), time.monotonic()
+        call = self._calls.get(id_)
+        now = time.monotonic()
         if call is None or call.owner != owner or now - call.touched > IDLE_S:
             return None
         call.touched = now

@@ -237,11 +237,13 @@ async def keep(timeline: Timeline, folder: ProjectFolder, server: PhoneServer) -
 
 async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Keep it with this caller's number."""
-    row, state = timeline.call.session, from_json(timeline.call.session.state)
+    row = timeline.call.session
+    state = from_json(timeline.call.session.state)
     playable = read_source(folder, PhoneText(file=file))
     if playable.project is None or not playable.is_ready:
         raise CannotRepeat(f"{file} has errors")
-    steps, left = RecordedSteps.of(timeline), defaultdict[str, deque[Mapping[str, Any]]](deque)
+    steps = RecordedSteps.of(timeline)
+    left = defaultdict[str, deque[Mapping[str, Any]]](deque)
     hides_input = None in steps.inputs
     for turn in timeline.turns:
         for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():

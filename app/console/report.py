@@ -83,7 +83,8 @@ async def _count(request: Request, period: Period, flow: str) -> CallReport:
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """The counts of a period, by flow and by called number."""
-    period, is_memory = await _period(request, filters), console.settings.has_memory_store
+    period = await _period(request, filters)
+    is_memory = console.settings.has_memory_store
     rows = [] if is_memory else (await _count(request, period, filters.flow)).rows
     address = urlencode({**period.document, "flow": filters.flow})
     return render(
