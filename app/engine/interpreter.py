@@ -97,7 +97,8 @@ def _play(run: Run, step: Step) -> Target | None:
     """Set the variables of a step, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.sets:
         set_all(run, step.sets)
-    names, leave = run.names(), step.exit
+    names = run.names()
+    leave = step.exit
     for hook in step.sends:
         run.send(hook, {**names, "step": step.name, "flow": run.flow.name})
     frame = run.frame(names)
@@ -115,10 +116,12 @@ def _play(run: Run, step: Step) -> Target | None:
 
 def ask(run: Run, step: Step) -> Playing[None]:
     """Ask the lookups of a step side by side; one that fails is not ok, and the call goes on."""
-    names, asked = run.names(), []
+    names = run.names()
+    asked = []
     for lookup in step.asks:
         try:
-            request, key = lookup.request(names), _key(run, step, lookup)
+            request = lookup.request(names)
+            key = _key(run, step, lookup)
             asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.flow.name)))
         except RenderError as error:
             _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])

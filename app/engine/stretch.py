@@ -126,9 +126,11 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> S
     walked = _walk(flow, step) if again is None else Walked(_again(step, again), [], step, ends=False)
     if walked is None or walked.played is None:
         return None
-    ready, waits = [], list[OpenWait]()
+    ready = []
+    waits = list[OpenWait]()
     for name, action in walked.played:
-        wait, callback = None, action.callback
+        wait = None
+        callback = action.callback
         if callback is not None:
             where = "" if is_root else flow.name
             wait = OpenWait(len(waits), callback.kind, callback.name, name, callback.steers, callback.sensitive, where)
@@ -247,7 +249,8 @@ def _tail(flow: Flow, start: str) -> list[ReadyAction] | None:
     while name is not None and name not in entered:
         entered.add(name)
         step = flow.steps[name]
-        played, leave = _plain(step.parts), step.exit
+        played = _plain(step.parts)
+        leave = step.exit
         if played is None or (leave.leaves_at_once and any(leave.reads())):
             return None
         actions += played
