@@ -30,7 +30,8 @@ _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 def read_talk(item: Item, own: tuple[Entry, ...], reader: Reader) -> Action:
     """A talk with the voice that it is said in."""
     written = {entry.key.value for entry in own}
-    inherited, voice = item.inherited, dict[str, Value]()
+    inherited = item.inherited
+    voice = dict[str, Value]()
     speaking = reader
     if "language" in written or not reader.locales:
         speaking = _speaking(_literal("language", own if "language" in written else inherited), reader)
@@ -112,7 +113,9 @@ def read_action(item: Item, reader: Reader) -> Action | None:
 
 def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
     """The fields that the item writes, in whichever spelling."""
-    main, name, word = item.main, SHAPES[item.word].main, item.word
+    main = item.main
+    name = SHAPES[item.word].main
+    word = item.word
     fields = action_shape(word).fields
     options = frozenset({"template", *fields})
     field = fields.get(name)

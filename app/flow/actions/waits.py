@@ -77,7 +77,8 @@ def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Rea
             message = f"`type` lacks {kind}, and the exit at line {place.line} asks for it"
             reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
     settings = _member(written, "dtmf")
-    most, required = literal(settings, "maxDigits"), needs.get("dtmf", {}).get("maxDigits", 0)
+    most = literal(settings, "maxDigits")
+    required = needs.get("dtmf", {}).get("maxDigits", 0)
     if most is not None and most < required:
         message = f"maxDigits is {most}, and the exit waits for up to {required} digits"
         reader.report("E406", settings["maxDigits"].place, message)
@@ -173,7 +174,8 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
-    mode, behavior = literal(members, "mode"), members.get("behavior", simple)
+    mode = literal(members, "mode")
+    behavior = members.get("behavior", simple)
     if "beep" in named and simple is not None:
         reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
     elif "beep" in named and mode not in (None, *_BEEP_MODES):

@@ -181,7 +181,8 @@ class FlowModel(BaseModel):
     @classmethod
     def editor_schema(cls) -> JsonSchema:
         """JSON Schema of the map. A word in `cures` is required, too."""
-        slots, fields = _slots(cls), cls.model_fields
+        slots = _slots(cls)
+        fields = cls.model_fields
         required = [slot.word for name, slot in slots.items() if fields[name].is_required() or slot.word in cls.cures]
         return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
 

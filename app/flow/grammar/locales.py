@@ -106,7 +106,9 @@ def _assume_locale(name: str, place: Place, language: str, reader: Reader) -> Lo
 
 
 def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
-    name, place, what = entry.key.value, entry.key.place, f'the locale "{entry.key.value}"'
+    name = entry.key.value
+    place = entry.key.place
+    what = f'the locale "{entry.key.value}"'
     cure, taken_cure = (
         "use letters, digits, _ and -, a letter first, e.g. en or en-GB",
         "name it by its language, e.g. en",

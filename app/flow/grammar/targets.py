@@ -251,7 +251,8 @@ def _read_word(node: Text, reader: Reader) -> Target:
 
 
 def _report_step(text: Text, reader: Reader) -> None:
-    name, own = text.value, reader.own
+    name = text.value
+    own = reader.own
     cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
     if name in reader.flows:
@@ -320,7 +321,8 @@ def _check_outcome(name: Text, reader: Reader) -> None:
     own = reader.own
     if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
         return
-    message, cure = f'this flow has no outcome "{name.value}"', None
+    message = f'this flow has no outcome "{name.value}"'
+    cure = None
     if name.value == RETURNED:
         message = "this flow declares outcomes, and `return` names none of them"
         cure = f"write `{{return: {own.outcomes[0]}}}`, or another of its outcomes"

@@ -235,7 +235,8 @@ class Collect(FlowModel, StepExit):
             return None
         if collect is None or target is None or retry is None:
             return None
-        needs, secret = _input_needs(collect.asked), collect.variable.sensitive
+        needs = _input_needs(collect.asked)
+        secret = collect.variable.sensitive
         failed = retry.then["nomatch"]
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
             message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'

@@ -387,7 +387,8 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
-        word, step = entry.key, kept[-1].value if kept else None
+        word = entry.key
+        step = kept[-1].value if kept else None
         is_word = word.value in StepWords.words() and not _is_step(entry.value)
         if not is_word or not isinstance(step, Map):
             kept.append(entry)

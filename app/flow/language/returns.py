@@ -174,7 +174,8 @@ _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "F
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
     """The map under `returns`; E531 without one, E532 for what is no type."""
-    node, what = fields.get("returns"), f"`returns` of {fields.what}"
+    node = fields.get("returns")
+    what = f"`returns` of {fields.what}"
     if node is None:
         reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
     found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
@@ -307,7 +308,8 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
 
 def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str, Any]:
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
-    node, within = fields.get("default"), f"the default of {fields.what}"
+    node = fields.get("default")
+    within = f"the default of {fields.what}"
     if node is None:
         return _fill_map(Map((), fields.place), returns.type, within, reader)
     cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"

@@ -166,7 +166,8 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
     """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: no colon between a key and its list or its map."""
     source, line = fault.source, fault.line
-    found, base = _UNKEYED_BRACKET.match(line.text), line.start
+    found = _UNKEYED_BRACKET.match(line.text)
+    base = line.start
     if fault.in_flow:
         is_unkeyed = fault.mentions("',' or") and fault.char in _CLOSERS and fault.opener == "{"
         found = _LAST_KEY.search(source.parsed, fault.context_start, fault.at) if is_unkeyed else None
@@ -228,7 +229,8 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
         at = fault.at
     line, char = fault.source.line_at(at), fault.source.text[at]
     whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
-    message, text = f"a text cannot begin with {char} without quotes", whole or char
+    message = f"a text cannot begin with {char} without quotes"
+    text = whole or char
     fix = fault.source.rewritten(at, at + len(text), in_quotes(text), f"write {quote(text)}")
     return fault.issue("E108", at, at + 1, message, fix)
 
@@ -312,7 +314,8 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
     before = line.bare[: fault.context_start - line.start]
     if before.count(outer) > before.count(char):
         return _unclosed(fault)
-    message, closer = f"{opener} is closed with {char}", _CLOSERS[opener]
+    message = f"{opener} is closed with {char}"
+    closer = _CLOSERS[opener]
     cure: str | Fix = fault.source.rewritten(fault.at, fault.at + 1, closer, f"write {closer}")
     if char == "]" and "}" in line.bare[fault.at - line.start :]:
         message, cure = "no [ is open for this ]", "write [ where the list begins, or delete the ]"
@@ -389,7 +392,8 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
         return fault.issue("E112", at, end, "a colon at the end of a condition", fix)
     if _PARENTHESISED_MAP.match(text):
         return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
-    message, source = "a second colon in this line: YAML takes it for a key", fault.source
+    message = "a second colon in this line: YAML takes it for a key"
+    source = fault.source
     fix = source.rewritten(start, end, in_quotes(text), f"put quotes around the text: {quote(text)}")
     if _PAIRS.match(text):
         fix = source.rewritten(start, end, f"{{{text}}}", f"put braces around it: {{{text}}}")
@@ -401,7 +405,8 @@ def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
     line = _line_without_key(fault)
     if line is None:
         return None
-    start, text = line.content, fault.source.text[line.content : line.content_end]
+    start = line.content
+    text = fault.source.text[line.content : line.content_end]
     if _GLUED_DASH.match(text):
         fix = fault.source.rewritten(start, start + 1, "- ", f"write - {text[1:]}")
         return fault.issue("E116", start, start + 1, "a space is missing after the dash", fix)
@@ -476,7 +481,8 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
     problems = ("did not find expected", "expected <block end>", "<document start>")
     if fault.at != line.first or not fault.mentions(*problems):
         return None
-    columns, indent = _open_columns(line), line.indent
+    columns = _open_columns(line)
+    indent = line.indent
     if above and indent > above.column and above.has_value:
         return _second_value(fault)
     if indent in columns:
