@@ -118,7 +118,8 @@ def keep(
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    free, number = name, 2
+    free = name
+    number = 2
     while free in taken:
         free = f"{name} ({number})"
         number += 1

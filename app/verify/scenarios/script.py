@@ -464,7 +464,8 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         return None
     keys = [entry.key for entry in node.entries if entry.key.value in STEPS]
     if len(keys) == 1:
-        word, kind = keys[0], STEPS[keys[0].value]
+        word = keys[0]
+        kind = STEPS[keys[0].value]
         what = f"the step `{word.value}`"
         if kind.words():
             return kind.parse(node, what, reader, place=word.place)
