@@ -153,9 +153,10 @@ class Figures:
 
     def hour(self) -> Mapping[Series, float]:
         """What was counted in the last hour, since the console has started."""
+        since = self._clock() - HOUR_S
         found = defaultdict[Series, float](float)
         for at, grown in self._grown:
-            if at > self._clock() - HOUR_S:
+            if at > since:
                 for series, value in grown.items():
                     found[series] += value
         return found
