@@ -102,12 +102,8 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         problems=sorted(problems, key=lambda problem: problem.severity),
         state=figures.state,
         host=socket.gethostname(),
-        sentences=list(_sentences(hour)),
-        webhooks=sum_of(hour, "ncco_webhooks_total"),
-        refused=sum_of(hour, "ncco_signature_rejections_total"),
-        failsafes=sum_of(hour, "ncco_failsafes_total"),
-        p50=_ms(quantile(hour, 0.5)),
-        p99=_ms(quantile(hour, 0.99)),
+        answered=_answered(hour, settings),
+        sentences=list(_sentences(hour, settings)),
         lookups=lookups,
         waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
         backup=backup.isoformat(timespec="seconds") if backup else "",
@@ -118,14 +114,25 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     )
 
 
-def _sentences(hour: Mapping[Series, float]) -> Iterator[str]:
+def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
+    """The webhooks of the hour in words; "" without any. Those without a signature may be anybody's."""
+    webhooks = sum_of(hour, "ncco_webhooks_total")
+    if not webhooks:
+        return ""
+    if settings.is_signed:
+        return counted(webhooks, "request of Vonage", "requests of Vonage")
+    return counted(webhooks, "request without a signature", "requests without a signature")
+
+
+def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str]:
     """The last hour in words."""
     middle, slow = quantile(hour, 0.5), quantile(hour, 0.99)
     if middle is None:
         yield "This console has seen no call in the last hour."
         return
-    yield f"Answers usually take {_ms(middle)}; the slowest of a hundred {_ms(slow)}."
-    yield f"Callers heard the emergency announcement: {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
+    yield f"The server answered {_answered(hour, settings)} (webhooks)."
+    yield f"Answers usually take {_ms(middle)} (p50); the slowest of a hundred {_ms(slow)} (p99)."
+    yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
 
 
 async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], HealthProblem | None]:

@@ -96,7 +96,7 @@ async def test_a_healthy_server_is_one_reassuring_line(watched: Watched) -> None
 
     assert "All is well." in page
     assert "No telephone" not in page
-    assert "answered 1 request of Vonage in the last hour" in page
+    assert "answered 1 request without a signature in the last hour" in page
 
 
 async def test_a_server_in_development_says_that_no_telephone_reaches_it(watched: Watched) -> None:
@@ -113,9 +113,9 @@ async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watche
     assert "All is well" not in page
     assert "The lookup stock failed 3 of 3 times in the last hour." in page
     assert "Show flow shop, step bicycles" in page
-    assert "Requests of Vonage (webhooks) 6" in page
-    assert re.search(r"Answers usually take [\d.]+ ms; the slowest of a hundred [\d.]+ ms\.", page)
-    assert "Callers heard the emergency announcement: none." in page
+    assert "The server answered 6 requests without a signature (webhooks)." in page
+    assert re.search(r"Answers usually take [\d.]+ ms \(p50\); the slowest of a hundred [\d.]+ ms \(p99\)\.", page)
+    assert "Callers heard the emergency announcement (failsafe): none." in page
 
 
 async def test_a_server_that_drains_says_so(watched: Watched) -> None:
