@@ -6,7 +6,7 @@ from app import engine
 from app.engine import Call, Session, TraceLine, Turn
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, StoreUnavailable
-from app.service.delivery import Delivery, Reply, session_id, transfer_id
+from app.service.delivery import Delivery, Reply, answer_row, session_id, transfer_id
 from app.service.turns import Turns
 
 
@@ -27,7 +27,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
         turn = await turns.play(engine.begin(found, id_, call, turns.turn_context(delivery), given))
         try:
-            return await turns.begin(turn, turns.answer_row(id_, delivery), delivery)
+            return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
         if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
@@ -55,7 +55,7 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
         return repeat
     problem = _why_no_flow(delivery, flow)
-    row = turns.answer_row(id_, delivery)
+    row = answer_row(delivery, id_, turns.policy.keys[0])
     session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
     trace = (TraceLine("failed", "", "failsafe", because=problem),)
     turn = Turn([dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True)

@@ -11,7 +11,7 @@ from app import engine
 from app.engine import Session, WaitRef
 from app.engine.session import from_json
 from app.errors import AlreadyOpen
-from app.service.delivery import Delivery, Reply
+from app.service.delivery import Delivery, Reply, answer_row
 from app.service.turns import Turns, has_ended, lost_revision, wait_of
 
 
@@ -34,7 +34,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     if flow is None:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
     turn = await turns.play(engine.begin_called(flow, id_, parent, wait, turns.turn_context(delivery)))
-    webhook = turns.answer_row(id_, delivery, "onanswer")
+    webhook = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
         return await turns.begin(turn, webhook, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
@@ -43,7 +43,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
 
 
 async def _join_silently(turns: Turns, id_: str, delivery: Delivery, problem: str) -> Reply:
-    await turns.record(turns.answer_row(id_, delivery, "onanswer"))
+    await turns.record(answer_row(delivery, id_, turns.policy.keys[0], "onanswer"))
     return turns.failsafe_reply("onanswer", problem, delivery.call, is_called=True)
 
 

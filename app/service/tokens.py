@@ -33,7 +33,7 @@ def make_token(key: bytes, ref: WaitRef) -> str:
     """The token of a wait; about 50 characters for a leg uuid."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
-    payload = bytes((head,)) + _varint(ref.turn) + _varint(ref.index) + session
+    payload = bytes((head,)) + _varints(ref.turn, ref.index) + session
     return _encode(payload + _mac(key, payload))
 
 
@@ -84,12 +84,14 @@ def _unpack(packing: int, session: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _varint(number: int) -> bytes:
+def _varints(*numbers: int) -> bytes:
     out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
+    for number in numbers:
+        rest = number
+        while rest > 0x7F:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
     return bytes(out)
 
 

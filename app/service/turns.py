@@ -119,7 +119,8 @@ class Turns:
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
         await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
-        self._wake(hooks)
+        if hooks:
+            self.hooks_written()
         return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 
     async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
@@ -127,12 +128,8 @@ class Turns:
         stored = await self.store.reply(id_, *ANSWERED, "")
         if stored is None:
             return None
-        await self.record(self.answer_row(id_, delivery, kind))
+        await self.record(answer_row(delivery, id_, self.policy.keys[0], kind))
         return Reply.repeat(stored, kind, delivery.call)
-
-    def answer_row(self, id_: str, delivery: Delivery, kind: str = "answer") -> WebhookRow:
-        """An answer webhook as it is stored, `id_` being the session that it belongs to."""
-        return answer_row(delivery, id_, self.policy.keys[0], kind)
 
     async def play(self, playing: Playing[Result]) -> Result:
         """Drive the interpreter: answer its lookups until it returns."""
@@ -188,7 +185,8 @@ class Turns:
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, ncco, webhook, delivery, hooks)
         await self.store.advance(moved, played, webhook, hooks=hooks, recording=recording)
-        self._wake(hooks)
+        if hooks:
+            self.hooks_written()
         return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
 
     async def record(
@@ -196,7 +194,8 @@ class Turns:
     ) -> None:
         """Write a webhook that does not change the call, with what it sends and announces."""
         await self.store.record(webhook, hooks=hooks, recording=recording)
-        self._wake(hooks)
+        if hooks:
+            self.hooks_written()
 
     def announced(
         self,
@@ -222,9 +221,6 @@ class Turns:
     async def end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
         """Write the webhook that ends the calls of a leg."""
         await self.store.end(leg, webhook, hooks=hooks)
-        self._wake(hooks)
-
-    def _wake(self, hooks: Sequence[HookRow]) -> None:
         if hooks:
             self.hooks_written()
 

@@ -189,8 +189,8 @@ Fields: TypeAlias = tuple[dict[str, Any], str]
 """The fields of a webhook, and why there are none ("" when they could be read)."""
 
 
-def read_query(query: bytes) -> Fields:
-    """The fields of a query string: percent-decoded, with empty values.
+def read_query(query: bytes, source: str = "query") -> Fields:
+    """The fields of a query string, or of a form: percent-decoded, with empty values.
 
     The last value of a repeated name counts, since Vonage appends its parameters to those of the configured URL.
     """
@@ -198,7 +198,7 @@ def read_query(query: bytes) -> Fields:
         text = query.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
     except ValueError:
-        return {}, f"the query has more than {FIELD_LIMIT} fields"
+        return {}, f"the {source} has more than {FIELD_LIMIT} fields"
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
@@ -211,12 +211,7 @@ def read_fields(body: bytes, content_type: bytes) -> Fields:
     if content_type.startswith(b"multipart/"):
         return {}, "the body is multipart, where JSON or a form is expected"
     is_form = b"json" not in content_type and _FORM.match(body) is not None
-    return _read_form(body) if is_form else _read_json(body)
-
-
-def _read_form(body: bytes) -> Fields:
-    fields, problem = read_query(body.strip())
-    return fields, problem.replace("query", "form")
+    return read_query(body.strip(), "form") if is_form else _read_json(body)
 
 
 def _read_json(body: bytes) -> Fields:
