@@ -106,7 +106,8 @@ class ListOf(Kind):
         if self.item is None:
             found: list[Any] = _SizeBudget().copied(entries(value), 0)
             return found
-        return [self.item.cast(entry) for entry in entries(value)]
+        cast = self.item.cast
+        return [cast(entry) for entry in entries(value)]
 
     def check(self, value: object) -> list[Issue]:
         """An array of the right length, entry by entry; a single value is an error, and is checked all the same."""

@@ -11,6 +11,7 @@ from jinja2 import nodes
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
 from app.flow.language.step import ReadStep
+from app.flow.model import Step
 from app.flow.runtime import Assignment, Way
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Native
@@ -39,16 +40,16 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
             return
         if name not in reached:
             reached.add(name)
-            waiting += _targets(steps[name])
+            waiting += _targets(steps[name].step)
     lost = [name for name in steps if name not in reached]
-    entered = {name for origin in lost for name in _targets(steps[origin]) if name != origin}
+    entered = {name for origin in lost for name in _targets(steps[origin].step) if name != origin}
     for name in [name for name in lost if name not in entered] or lost[:1]:
-        yield RULES["W215"].at(steps[name].key.place, f'no caller can reach step "{name}"')
+        yield RULES["W215"].at(steps[name].step.place, f'no caller can reach step "{name}"')
 
 
-def _targets(step: ReadStep) -> list[str]:
+def _targets(step: Step) -> list[str]:
     """The steps that it names."""
-    targets = [way.target for way in step.exit.ways()] if step.exit else []
+    targets = [way.target for way in step.exit.ways()]
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
@@ -167,20 +168,20 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
     Each cycle changes the counter, always in the same direction, and tests it in a branch that leads out of the group.
     Whether the limit is ever reached is not checked: that depends on the values of a call.
     """
-    assigned = {name: tuple(_assigned(steps[name])) for name in group}
+    assigned = {name: tuple(_assigned(steps[name].step)) for name in group}
     for counter in {each.name for sets in assigned.values() for each in sets}:
         counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
         directions = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
-        asking = {name for name in group if _tests_counter(steps[name], counter, group)}
+        asking = {name for name in group if _tests_counter(steps[name].step, counter, group)}
         if directions in ({1}, {-1}) and not any(_has_cycle(group - passed, graph) for passed in (counting, asking)):
             return True
     return False
 
 
-def _assigned(step: ReadStep) -> Iterator[Assignment]:
+def _assigned(step: Step) -> Iterator[Assignment]:
     """What a step sets on entering, and on each way out."""
-    yield from step.step.sets if step.step is not None else ()
-    for way in step.exit.ways() if step.exit is not None else ():
+    yield from step.sets
+    for way in step.exit.ways():
         yield from (*way.sets, *way.target.sets)
 
 
@@ -195,10 +196,10 @@ def direction(assignment: Assignment) -> int:
     return 0
 
 
-def _tests_counter(step: ReadStep, counter: str, group: Set[str]) -> bool:
+def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
     """Whether a step compares the counter whenever a call leaves it, and leads out of the group."""
     exit_ = step.exit
-    if exit_ is None or not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways()):
+    if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways()):
         return False
     compared = (
         part
@@ -219,7 +220,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """E280 once for each cycle of flows that wait for each other: none of them would ever come back."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
-        ways = (way for step in flow.steps.values() if step.exit for way in step.exit.ways())
+        ways = (way for read in flow.steps.values() for way in read.step.exit.ways())
         for way in ways:
             if way.target.runs is not None and way.target.runs.comes_back and way.target.runs.flow in flows:
                 graph[name][way.target.runs.flow] = way
@@ -241,7 +242,7 @@ class _FlowWays:
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
         """The nodes that follow a step, each with the first way that leads there."""
         found: dict[Node, Way] = {}
-        for way in self._open(flow.steps[step]):
+        for way in self._open(flow.steps[step].step):
             runs = way.target.runs
             other = flow if runs is None else self._flows.get(runs.flow)
             to = way.target.step if runs is None else other.start if other else None
@@ -249,10 +250,8 @@ class _FlowWays:
                 found.setdefault((name if runs is None else runs.flow, str(to)), way)
         yield from found.items()
 
-    def _open(self, step: ReadStep) -> list[Way]:
+    def _open(self, step: Step) -> list[Way]:
         """The ways out of a step. After a `run`, only those whose outcome that flow can return over such ways."""
-        if step.exit is None:
-            return []
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -273,7 +272,7 @@ class _FlowWays:
         for step in waiting:
             if step is not None and step in flow.steps and step not in entered:
                 entered.add(step)
-                targets = [way.target for way in self._open(flow.steps[step])]
+                targets = [way.target for way in self._open(flow.steps[step].step)]
                 found |= {target.returns for target in targets if target.returns}
                 waiting += [target.step for target in targets]
         self._returned[name] = found

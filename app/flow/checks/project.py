@@ -65,7 +65,7 @@ def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """
     waiting: dict[str, Action] = {}
     started: set[str | None] = set()
-    steps = [read.step for flow in flows.values() for read in flow.steps.values() if read.step is not None]
+    steps = [read.step for flow in flows.values() for read in flow.steps.values()]
     parts = (part for step in steps for part in step.parts)
     for action in (part for part in parts if isinstance(part, Action) and part.word == "conversation"):
         name = action.literal("name")

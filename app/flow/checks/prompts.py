@@ -58,10 +58,9 @@ class SpokenPrompt:
 
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """The warnings on the prompts of steps without errors: their order, and whether they fit what the steps ask."""
-    for read in flow.all_steps:
-        if read.step is not None and read.source is not None:
-            yield from _check_step(read.step, read.source)
+    """The warnings on the prompts of steps: their order, and whether they fit what the steps ask."""
+    for read in flow.steps.values():
+        yield from _check_step(read.step, read.source)
     yield from _check_promises(flow.steps, flow.reader)
 
 
@@ -125,12 +124,12 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[F
     """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
-        parts = read.step.parts if read.step is not None and read.step.exit.fills is None else ()
+        parts = read.step.parts if read.step.exit.fills is None else ()
         is_recorded = any(isinstance(part, Action) and part.word == "record" for part in parts)
         for part, locale in product(() if is_recorded else parts, reader.locales or ("",)):
             for prompt in _prompts(part, locale, reader):
                 for key in _promised(prompt.text):
-                    menu = _menu_without(key.key, read.name, steps)
+                    menu = _menu_without(key.key, read.step.name, steps)
                     if menu:
                         words = prompt.words(key.start, key.end)
                         message = f'the prompt says "{words}" at any time, and the menu "{menu}" has no key {key.key}'
@@ -155,7 +154,7 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
     """
     seen, waiting = {start}, [start]
     for name in waiting:
-        exit_ = steps[name].exit if name in steps else None
+        exit_ = steps[name].step.exit if name in steps else None
         ways = list(exit_.ways()) if exit_ is not None and not exit_.dials else []
         if exit_ is not None and exit_.offers:
             others = [way for way in ways if way.choice is None or key not in way.choice.keys]

@@ -177,8 +177,7 @@ class ReadFlow:
     Attributes:
         words: the words at its top level.
         outside: what other flows see of it: its signature.
-        all_steps: as far as they could be read.
-        steps: the same by name, without those whose name is reserved.
+        steps: those that could be read, by name.
         start: the name of the first step; None when it is not known.
         flow: None when the file has an error.
         sections: its parts and the shared ones.
@@ -188,7 +187,6 @@ class ReadFlow:
 
     words: FlowWords
     outside: Signature
-    all_steps: tuple[ReadStep, ...]
     steps: Mapping[str, ReadStep]
     start: str | None
     flow: Flow | None
@@ -235,7 +233,6 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
     written = overlay(words.events, context.events)
     events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
-    by_name = {step.name: step for step in read if step.name not in _RESERVED_STEPS}
     start = _read_start(words.start, steps, reader)
     flow = None
     if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
@@ -243,7 +240,7 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
             name=words.name.value,
             place=words.at("flow"),
             start=start,
-            steps={name: step.step for name, step in by_name.items() if step.step is not None},
+            steps={name: each.step for name, each in read.items()},
             variables=declared,
             numbers=tuple(number for number, _ in words.numbers),
             default=words.default is True,
@@ -260,7 +257,7 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
             events=events,
             limits=words.limits,
         )
-    return ReadFlow(words, outside, read, by_name, start, flow, sections, defaults, reader)
+    return ReadFlow(words, outside, read, start, flow, sections, defaults, reader)
 
 
 def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:
@@ -370,13 +367,15 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
     return target.step if target else None
 
 
-def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> tuple[ReadStep, ...]:
-    read: list[ReadStep] = []
+def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
+    """The steps that could be read, by name."""
+    found: dict[str, ReadStep] = {}
     for entry in steps.entries:
         cure = "give the step another name: as a target this is the end of the call"
         reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
-        read.append(read_step(entry, defaults, reader))
-    return tuple(read)
+        if (read := read_step(entry, defaults, reader)) is not None:
+            found[read.step.name] = read
+    return found
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
@@ -25,8 +24,8 @@ from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
-from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.runtime import Assignment, Exit, Target
+from app.flow.nodes import Entry, Map, Node
+from app.flow.runtime import Assignment, Exit
 
 EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
@@ -76,36 +75,28 @@ class StepWords(FlowModel):
     """The first line whose condition holds decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadStep:
-    """A step as far as it could be read.
+class ReadStep(NamedTuple):
+    """A step, and what it was read from.
 
     Attributes:
-        exit: None when it could not be read.
         lacks_exit: nothing says where the call goes, which is reported (W217).
-        source: what it was read from; None when that is no step.
     """
 
-    name: str
-    key: Text
-    step: Step | None
-    exit: Exit | None
-    error: Target | None
-    lacks_exit: bool = False
-    source: StepSource | None = None
+    step: Step
+    source: StepSource
+    lacks_exit: bool
 
 
-def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
-    """One entry of `steps`. A step with faults still exists for the targets that name it."""
+def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | None:
+    """One entry of `steps`; None when its form or its exit is faulty."""
     name, place = entry.key.value, entry.key.place
-    unread = ReadStep(name, entry.key, None, None, None)
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
     if found is None:
-        return unread
+        return None
     fields = StepWords.read_words(found, f'step "{name}"', reader, place=place)
     words = StepWords.build(fields if "choices" in fields.values else fields.without("min_confidence"), reader)
     if words is None:
-        return unread
+        return None
     source = _read_source(name, fields, words, defaults, reader)
     on = fields.get("on")
     error_node = on.get("error") if isinstance(on, Map) else None
@@ -115,12 +106,12 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     _check_words(kind, source)
     check_events(source)
     if step_exit is None:
-        return replace(unread, error=error)
+        return None
     reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
     sent = (words.asks, words.sends, words.events)
     exit_place = fields.at(kind.word) if kind else place
     step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, exit_place, error, words.tail, *sent)
-    return ReadStep(name, entry.key, step, step.exit, error, _lacks_exit(kind, source), source)
+    return ReadStep(step, source, _lacks_exit(kind, source))
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
