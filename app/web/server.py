@@ -244,15 +244,29 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 
 
 class Workers(Multiprocess):
-    """uvicorn's supervisor of workers, which notices at once that one has died while it is asked for a sign of life.
+    """uvicorn's supervisor of workers, with three differences.
 
-    It closes its copy of each worker's end of their pipe, so that the pipe ends with the worker. A worker that cannot
-    be started for lack of memory or files is started later.
+    It closes its copy of each worker's end of their pipe, so that it notices at once that one has died while it is
+    asked for a sign of life. A worker that cannot be started for lack of memory or files is started later. One that
+    hangs at the end is killed.
+
+    Args:
+        config: of uvicorn.
+        bound: the socket to listen on.
+        drain_s: how long the workers go on after SIGTERM.
     """
+
+    def __init__(self, config: Config, bound: socket.socket, drain_s: float) -> None:
+        super().__init__(config, [bound])
+        self._drain_s = drain_s
 
     def init_processes(self) -> None:
         """Start the workers."""
-        super().init_processes()
+        try:
+            super().init_processes()
+        except OSError:
+            if not self.should_exit.is_set():  # else a signal has closed the socket
+                raise
         self._close_ends_of_workers()
 
     def keep_subprocess_alive(self) -> None:
@@ -263,44 +277,51 @@ class Workers(Multiprocess):
             structlog.get_logger().error("worker not started", problem=error.strerror or str(error))
         self._close_ends_of_workers()
 
+    def terminate_all(self) -> None:
+        """Tell all workers to finish."""
+        self._kill_after(WORKER_S + self._drain_s)
+        super().terminate_all()
+
+    def stop(self, number: int, _: object) -> None:
+        """Handle a signal: let the workers drain, or end their drain time if it is SIGINT or the second one."""
+        is_urgent = self.should_exit.is_set() or number == signal.SIGINT
+        self.should_exit.set()
+        for listener in self.sockets:  # nothing would serve a connection that arrives at this copy
+            listener.close()
+        self._signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
+        if is_urgent:
+            self._kill_after(WORKER_S)
+
     def _close_ends_of_workers(self) -> None:
         for process in self.processes:
             process.child_conn.close()
+
+    def _signal_workers(self, number: int) -> None:
+        for process in self.processes:
+            if process.pid is not None and process.process.is_alive():
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(process.pid, number)
+
+    def _kill_after(self, seconds: float) -> None:
+        def kill() -> None:
+            structlog.get_logger().error("workers killed", problem="they do not end")
+            self._signal_workers(signal.SIGKILL)
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
 
 
 def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
     """Serve from uvicorn's workers until a signal. Raises SystemExit when one cannot start.
 
-    uvicorn handles a signal only after it has waited for a worker that hangs, and waits for the end of each without a
-    limit. So the signal is handled at once: the workers drain, and the supervisor's copy of the socket is closed, since
-    nothing would serve a connection that arrives there. SIGINT or a second signal ends their drain time. A worker that
-    hangs at the end is killed.
+    uvicorn handles a signal only after it has waited for a worker that hangs, so ours is handled at once.
     """
-    supervisor = Workers(config, [bound])
-
-    def signal_workers(number: int) -> None:
-        for process in supervisor.processes:
-            if process.pid is not None and process.process.is_alive():
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.kill(process.pid, number)
-
-    def kill_workers() -> None:
-        structlog.get_logger().error("workers killed", problem="they do not end")
-        signal_workers(signal.SIGKILL)
-
-    def stop(number: int, _: object) -> None:
-        is_urgent = supervisor.should_exit.is_set() or number == signal.SIGINT
-        supervisor.should_exit.set()
-        bound.close()
-        signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
-        killing = threading.Timer(WORKER_S + (0 if is_urgent else drain_s), kill_workers)
-        killing.daemon = True
-        killing.start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    workers = Workers(config, bound, drain_s)
+    signal.signal(signal.SIGTERM, workers.stop)
+    signal.signal(signal.SIGINT, workers.stop)
+    workers.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
         sys.exit(STARTUP_FAILURE)
 
 

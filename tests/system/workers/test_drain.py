@@ -17,6 +17,8 @@ from tests.contract import loopback
 from tests.contract.http.serving import Running, running
 from tests.contract.server import free_port
 from tests.contract.store.postgres_stores import empty_database
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import happens, running_server
 from tests.system.faults.served import served
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -146,6 +148,8 @@ def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_e
 
 def test_a_worker_that_cannot_start_ends_the_server_with_an_error(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as server:
+        loopback.get(f"http://127.0.0.1:{server.port}/healthz", timeout=60)  # a worker is there
+        assert happens(lambda: len([*children(server.pid)]) >= 2)
         *_, worker = children(server.pid)
         (tmp_path / "other").write_bytes(b"no database" * 1000)
         (tmp_path / "other").replace(server.database)
@@ -162,3 +166,15 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, shared: dic
         until_refused(server.port)
 
     assert time.monotonic() - begun < AT_ONCE_S
+
+
+def test_a_signal_while_workers_start_ends_them(tmp_path: Path, shared: dict[str, str]) -> None:
+    write_project(tmp_path, shop=SHOP)
+    with running_server(tmp_path, *WORKERS, cwd=tmp_path, env=shared) as server:
+        time.sleep(0.3)  # it listens, and has begun to start them
+        below = [*children(server.process.pid)]
+        code = server.stop()
+
+    assert 0 == code
+    assert "Traceback" not in server.printed
+    assert happens(lambda: not any(Path(f"/proc/{process}").exists() for process in below))
