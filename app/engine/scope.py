@@ -92,7 +92,7 @@ class FlowScope(NamedTuple):
         """The scope with a variable set; only a token of a sensitive one leaves the turn."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
-            return self._replace(variables=variables)
+            return FlowScope(self.flow, variables, *self[2:])
         tokens = {other: token for other, token in self.tokens.items() if other != name}
         return self._replace(variables=variables, secrets=self.secrets | {name}, tokens=tokens)
 
