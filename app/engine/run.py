@@ -297,7 +297,7 @@ class Run:
 
         Otherwise, and if this call cannot have it so, nothing is played: the steps have to be played one by one.
         """
-        if target.step is None or not target.is_plain:
+        if target.step is None or target.sets:
             return False
         stretch = stretch_of(self.flow, self.flow.steps[target.step], is_root=self.flow is self.root)
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace)

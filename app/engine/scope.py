@@ -136,7 +136,8 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
     """The scopes of a session, the outermost flow first."""
-    current = _restored(root.named(session.at), session.variables, session.lookups)
+    flow = root.named(session.at) if session.at else root
+    current = _restored(flow, session.variables, session.lookups)
     if not session.callers:
         return (current,)
     waiting = [_restored(root.named(each.flow), each.variables, each.lookups, each.step) for each in session.callers]

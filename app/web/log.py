@@ -101,17 +101,12 @@ class LineStream:
 
     def write(self, text: str) -> int:
         """Write one line, or drop it."""
-        self._put(text.encode("utf-8", "replace"))
+        self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
         return len(text)
 
     def info(self, line: bytes) -> None:
         """Write one line without its end, or drop it. structlog calls it by the name of the level."""
-        self._put(line + b"\n")
-
-    debug = warning = error = critical = info
-
-    def _put(self, line: bytes) -> None:
-        self._waiting.append(line)
+        self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -119,6 +114,8 @@ class LineStream:
         else:
             if len(self._waiting) == 1:
                 loop.call_soon(self._write_waiting)
+
+    debug = warning = error = critical = info
 
     def _write_waiting(self) -> None:
         lines = []
@@ -259,12 +256,12 @@ def log_webhook(
     }
     if shows_call:
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
-    problem = _short(reply.problem or (delivery.problem if delivery is not None else ""))
+    problem = reply.problem or (delivery.problem if delivery is not None else "")
     if error is not None:
         message = {"message": _message(error, delivery)} if shows_values else {}
-        log.error("webhook", **line, problem=problem, **_place(error), **message)
+        log.error("webhook", **line, problem=_short(problem), **_place(error), **message)
     elif problem:
-        log.warning("webhook", **line, problem=problem)
+        log.warning("webhook", **line, problem=_short(problem))
     else:
         log.info("webhook", **line)
 
