@@ -91,6 +91,20 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
             loopback.get(address)
 
 
+def test_another_link_opens_the_console_of_the_running_server_once(tmp_path: Path) -> None:
+    port = str(free_port())
+    with server_with_console(tmp_path, NCCO_CONSOLE_PORT=port) as server:
+        loopback.get(link(server).partition("?")[0], timeout=WITHIN_S)
+        env = {**os.environ, "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE": "1"}
+        made = subprocess.run(
+            [NCCO, "console", "link"], capture_output=True, text=True, cwd=tmp_path, env=env, check=True
+        )
+        statuses = [loopback.get(made.stdout.strip(), timeout=WITHIN_S).status_code for _ in range(2)]
+
+    assert ("", [303, 403]) == (made.stderr, statuses)
+    assert (tmp_path / "ncco.db-console-key").stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize("words", [("--dev",), ("--dev", "--workers", "2")])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_is_left_when_the_server_ends(
