@@ -4,6 +4,7 @@ A rule is one entry of a YAML file in rules/:
 
     E214:
       severity: error
+      phase: resolve
       title: a target names a step that does not exist
       cure: name a step of this flow, or end
       about: Why the rule is there.
@@ -100,7 +101,7 @@ class FlowRule:
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
         good: the same project without the fault.
-        phase: of an error, in which it is found; warnings are for files without errors in an earlier phase.
+        phase: in which an error is found, "" for `resolve`; warnings are found in `analyse`.
         fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
     """
 
