@@ -33,8 +33,8 @@ def command() -> None:
 def status(form: str) -> int:
     """Show the schema of the database; change nothing.
 
-    Exit codes: 0 it is the newest, 1 it is older or does not exist yet, 2 it is newer than this version knows, belongs
-    to another program, or cannot be reached.
+    Exit codes: 0 it is the newest, 1 it is older, lacks what this version adds or does not exist yet, 2 it is newer
+    than this version knows, belongs to another program, or cannot be reached.
     """
     database = find_database()
     schema = asyncio.run(database.schema())

@@ -1,6 +1,6 @@
-"""Makes the databases of this folder with an earlier version: `python -m tests.system.databases.make NCCO`.
+"""Makes the databases of this folder with an earlier version: `python -m tests.system.databases.make NCCO VERSION`.
 
-NCCO is the `ncco` command of that version. README.md says what the files are.
+NCCO is the `ncco` command of that version, such as 0.2. README.md says what the files are.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[s
     return caller.sent
 
 
-def make_sqlite(ncco: str) -> None:
+def make_sqlite(ncco: str, version: str) -> None:
     """A file, closed, with the key file beside it."""
-    folder = HERE / "sqlite"
+    folder = HERE / f"sqlite-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with tempfile.TemporaryDirectory() as name:
@@ -120,9 +120,9 @@ def make_sqlite(ncco: str) -> None:
         write(folder, played["before"], finish(ncco, url, home, played["legs"]))
 
 
-def make_postgres(ncco: str) -> None:
+def make_postgres(ncco: str, version: str) -> None:
     """A dump in SQL. The key is that of `serving`."""
-    folder = HERE / "postgres"
+    folder = HERE / f"postgres-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with tempfile.TemporaryDirectory() as name, running_server() as server:
@@ -153,5 +153,5 @@ def write(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]
 
 
 if __name__ == "__main__":
-    make_sqlite(sys.argv[1])
-    make_postgres(sys.argv[1])
+    make_sqlite(*sys.argv[1:])
+    make_postgres(*sys.argv[1:])
