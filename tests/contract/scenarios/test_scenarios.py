@@ -70,12 +70,15 @@ def _of(reports: Mapping[str, Any], name: str, kind: str) -> list[Any]:
 def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name: str) -> None:
     case = CASES[name]
     (found,) = _of(reports, name, "scenarios")
-    start = len(list(_lines(case))) - len(case["script"].splitlines())
+    lines = list(_lines(case))
+    expected = []
+    if "differs" in case:
+        expected = [len(lines) - len(case["script"].splitlines()) + case["differs"]]
+    elif not case.get("holds", True):
+        expected = [next(at for at, line in enumerate(lines, 1) if line.startswith("  expect: "))]
 
-    assert [each["line"] - start for each in found.get("differences", ())][:1] == (
-        [case["differs"]] if "differs" in case else [] if found["holds"] else [found["differences"][0]["line"] - start]
-    )
-    assert found["holds"] is (case.get("holds", True) and "differs" not in case), found
+    assert [each["line"] for each in found.get("differences", ())][:1] == expected
+    assert found["holds"] is not bool(expected), found
 
 
 @pytest.mark.parametrize("name", FAULTY)

@@ -209,5 +209,5 @@ async def test_a_reply_within_the_deadline_is_sent() -> None:
     assert NCCO == response.content
 
 
-def test_the_deadline_leaves_time_for_the_way_back() -> None:
-    assert 4.0 == DEADLINE_S
+def test_the_deadline_leaves_a_second_of_the_five_that_vonage_waits() -> None:
+    assert DEADLINE_S <= 5 - 1
