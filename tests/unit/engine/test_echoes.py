@@ -40,7 +40,7 @@ def echoes(*secrets: Any) -> Secrets:
         ("ok", "OK"),
     ],
 )
-def test_a_text_that_tells_a_secret(secret: Any, text: str) -> None:
+def test_a_text_that_holds_a_secret_is_found(secret: Any, text: str) -> None:
     assert echoes(secret).are_in(text)
 
 
@@ -70,12 +70,12 @@ def test_a_text_that_tells_a_secret(secret: Any, text: str) -> None:
         ([], ""),
     ],
 )
-def test_a_text_that_tells_none(secret: Any, text: str) -> None:
+def test_a_text_without_the_secret_is_not_found(secret: Any, text: str) -> None:
     assert not echoes(secret).are_in(text)
 
 
 @pytest.mark.parametrize(
-    ("secret", "number", "is_told"),
+    ("secret", "number", "is_found"),
     [
         ("2580", 2580, True),
         ("2580", 12580, False),
@@ -84,8 +84,8 @@ def test_a_text_that_tells_none(secret: Any, text: str) -> None:
         ("447700900123", "447700900123", True),
     ],
 )
-def test_a_number_that_tells_a_secret(secret: str, number: Any, is_told: bool) -> None:
-    assert is_told is echoes(secret).are_part_of(number)
+def test_a_number_that_holds_a_secret_is_found(secret: str, number: Any, is_found: bool) -> None:
+    assert is_found is echoes(secret).are_part_of(number)
 
 
 def test_nothing_is_known_at_first() -> None:

@@ -59,7 +59,9 @@ async def test_objects_come_back_as_json(client: LookupClient) -> None:
         ("not_callable", f"{MODULE} has no function not_callable"),
     ],
 )
-async def test_a_function_that_fails_is_told_without_its_words(client: LookupClient, name: str, problem: str) -> None:
+async def test_the_failure_of_a_function_is_reported_without_its_message(
+    client: LookupClient, name: str, problem: str
+) -> None:
     answer = await ask_one(client, calling(name))
 
     assert None is answer.value
@@ -77,7 +79,7 @@ async def test_a_function_that_fails_is_told_without_its_words(client: LookupCli
         ),
     ],
 )
-async def test_a_module_that_cannot_be_imported_is_told(client: LookupClient, module: str, problem: str) -> None:
+async def test_a_module_that_cannot_be_imported_is_reported(client: LookupClient, module: str, problem: str) -> None:
     request = LookupRequest("PYTHON", function=f"{module}:customer", timeout_ms=PATIENCE_MS)
 
     assert problem == (await ask_one(client, request)).problem
@@ -103,7 +105,7 @@ async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient,
     assert answer.ms < PATIENCE_MS / 2
 
 
-async def test_a_function_that_never_returns_takes_nobody_else_along(client: LookupClient, released: None) -> None:
+async def test_a_function_that_never_returns_blocks_no_other_lookup(client: LookupClient, released: None) -> None:
     patient = LookupClient(1500, modules=PythonModules({MODULE}), breakers=CircuitBreakers(failures=1000))
 
     stuck = await ask(patient, *[calling("stuck", 100)] * (CALLS_PER_FUNCTION + 5))
@@ -135,7 +137,7 @@ async def test_a_lookup_that_waited_is_not_asked_when_those_in_front_have_failed
     assert {f"not asked: {MODULE}:late has failed 5 times in a row and is paused"} == set(problems[CALLS_PER_FUNCTION:])
 
 
-async def test_a_function_that_keeps_hanging_gets_a_pause(client: LookupClient) -> None:
+async def test_a_function_that_keeps_timing_out_is_paused(client: LookupClient) -> None:
     for _ in range(5):
         await ask_one(client, calling("async_stuck", 50))
 
@@ -144,7 +146,7 @@ async def test_a_function_that_keeps_hanging_gets_a_pause(client: LookupClient) 
     assert f"not asked: {MODULE}:async_stuck has failed 5 times in a row and is paused" == answer.problem
 
 
-async def test_a_function_that_raises_is_asked_on(client: LookupClient) -> None:
+async def test_a_function_that_raises_is_called_again(client: LookupClient) -> None:
     for _ in range(6):
         answer = await ask_one(client, calling("raising"))
 
