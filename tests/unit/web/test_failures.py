@@ -102,6 +102,14 @@ async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
     assert (200, FAILSAFE) == (response.status_code, response.content)
 
 
+async def test_the_repeat_of_an_empty_ncco_is_the_same() -> None:
+    calls = FakeCalls(give(Reply(b"[]", "answer", "repeat", is_repeat=True)))
+
+    response = await client_of(calls).post("/webhooks/answer", json=FIELDS)
+
+    assert (200, b"[]") == (response.status_code, response.content)
+
+
 @pytest.mark.parametrize("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
 async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: bytes) -> None:
     reply = Reply(stored, "answer", "repeat", is_repeat=True)
