@@ -23,11 +23,11 @@ class Answers(BaseHTTPRequestHandler):
     known: dict[str, list[Any]]
 
     def do_GET(self) -> None:
-        """A look-up."""
+        """A lookup."""
         self._answer("")
 
     def do_POST(self) -> None:
-        """A look-up with a body, or a hook."""
+        """A lookup with a body, or a hook."""
         self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
 
     def _answer(self, body: str) -> None:
