@@ -149,8 +149,8 @@ def load(
     shown = first_faults(
         issues,
         {file.path: file.node for file in files if file.node is not None},
-        {file.path: file.text for file in files},
-        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None)),
+        texts,
+        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if not file.is_recognised)),
         {file.path for file in files if file.read and file.read.flow and file.read.name not in project.flows},
     )
     return replace(project, issues=tuple(shown))
@@ -166,6 +166,11 @@ class _File:
     found: list[FlowIssue] = field(default_factory=list)
     read: ReadFlow | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_recognised(self) -> bool:
+        """Whether it is known to be a flow or a shared file; else it may declare what others use."""
+        return isinstance(self.node, Map) and (self.node.get("flow") is not None or is_shared(self.node))
 
     @property
     def has_errors(self) -> bool:

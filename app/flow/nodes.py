@@ -55,7 +55,7 @@ class Entry(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A mapping in the order of its file; a repeated key is reported when it is read, and only the first is kept."""
+    """A mapping in the order of its file; of a repeated key, which is reported, only the first value is kept."""
 
     entries: tuple[Entry, ...]
     place: Place
@@ -86,6 +86,11 @@ class Seq(NamedTuple):
 
 
 Node: TypeAlias = Text | Map | Seq
+
+
+def is_missing(node: Node) -> bool:
+    """Whether the value is missing, which is reported already."""
+    return isinstance(node, Text) and not node.value and not node.quoted
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -265,11 +265,6 @@ def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
-def is_missing(node: Node) -> bool:
-    """Whether the value is missing, which is reported already."""
-    return isinstance(node, Text) and not node.value and not node.quoted
-
-
 def items(node: Node | None) -> tuple[Node, ...]:
     """The items of a list; any other node is a list of one."""
     if node is None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from app.flow.grammar.base import FlowModel, ReadWith
 from app.flow.grammar.json_schema import TEXT, about, listed, named, ref
-from app.flow.grammar.reader import HINTS, Reader, is_missing
+from app.flow.grammar.reader import HINTS, Reader
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
@@ -26,7 +26,7 @@ from app.flow.hours.holidays import (
 )
 from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.scope import NAME, RESERVED
 from app.flow.zones import find_zone, zone_cure
 from app.value_types import JsonSchema

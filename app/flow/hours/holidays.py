@@ -19,11 +19,11 @@ from typing import Annotated, Any, ClassVar, Final
 
 from app.flow.grammar.base import FlowModel, ReadWith
 from app.flow.grammar.json_schema import TEXT, listed
-from app.flow.grammar.reader import HINTS, Reader, is_missing
+from app.flow.grammar.reader import HINTS, Reader
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Seq, Text, is_missing
 from app.suggest import nearest
 
 FIRST_YEAR: Final = 2024

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from app.flow.grammar.reader import HINTS, Reader, is_missing, meaning_of
+from app.flow.grammar.reader import HINTS, Reader, meaning_of
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
 from app.flow.issues import Fix, did_you_mean
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.suggest import nearest
 
 CLOSED: Final = "closed"

@@ -72,13 +72,17 @@ def is_flow_name(name: str) -> bool:
 
 
 def peek_signature(node: Map, reader: Reader) -> Signature:
-    """The signature of the flow in a file; its name is "" if the file gives none. `read_flow` reports the faults."""
+    """The signature of the flow in a file; its name is "" if the file gives none. `read_flow` reports the faults.
+
+    It is not whole if the file has an unknown word, which may be a misspelt `params`.
+    """
     keys = {entry.key.value: entry.key for entry in node.entries}
     values = {entry.key.value: entry.value for entry in node.entries}
     name = values.get("flow")
     fields = Fields("the flow", node.place, keys, values)
     found = _read_signature(name if isinstance(name, Text) else None, fields, reader)
-    return replace(found, is_whole=not any(issue.is_error for issue in reader.issues))
+    is_whole = keys.keys() <= {*FlowWords.words()} and not any(issue.is_error for issue in reader.issues)
+    return replace(found, is_whole=is_whole)
 
 
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
@@ -300,12 +304,19 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 """How to recognise an entry of a section by its words."""
 
 
+_BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    **_SECTIONS,
+    "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*StepWords.words()},
+}
+"""Section → whether an entry with these words may be one of its own."""
+
+
 def _restore_sections(node: Map, reader: Reader) -> Map:
     """The flow with a missing line such as `steps:` restored above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
-        if key.value not in _SECTIONS or not isinstance(value, Map):
+        if key.value not in _BELONGS or not isinstance(value, Map):
             kept.append(Entry(key, value))
             continue
         own: list[Entry] = []
@@ -325,7 +336,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 def _section_of(entry: Entry, section: str, node: Map) -> str:
     """The missing section that an entry belongs to; "" if the entry is where it belongs."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
-    if not words or _SECTIONS[section](words):
+    if not words or _BELONGS[section](words):
         return ""
     return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
 
@@ -416,5 +427,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
+    """Whether this is a step, and not a choice or a target; a step with `run` has an `on` as well."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
-    return not keys.isdisjoint(StepWords.words()) and keys.isdisjoint({"dtmf", "speech"})
+    is_target = keys <= {"run", "with"}
+    return not is_target and not keys.isdisjoint(StepWords.words()) and keys.isdisjoint({"dtmf", "speech"})

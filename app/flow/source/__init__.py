@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from app.flow.issues import RULES, FlowIssue, by_place
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar, check_unsupported
 from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 from app.flow.source.syntax import diagnose
@@ -125,6 +125,8 @@ class _Builder:
             if first := entries.get(key.value):
                 message = f'"{key.value}" is here for the second time; the first is in line {first.key.place.line}'
                 self.issues.append(RULES["E102"].at(key.place, message))
+                if is_missing(first.value):
+                    entries[key.value] = Entry(first.key, value)
             else:
                 entries[key.value] = Entry(key, value)
         is_block = not start.flow_style and entries

@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field
 
 from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, milliseconds
 from app.flow.grammar.json_schema import TEXT
-from app.flow.grammar.reader import Fields, N, Reader, is_missing, items
+from app.flow.grammar.reader import Fields, N, Reader, items
 from app.flow.issues import Fix, FlowRule
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.scope import ScopeTypes
 from app.issue import RuleBook
 from app.value_types import JsonSchema
