@@ -251,7 +251,7 @@ def _tail(flow: Flow, start: str) -> list[ReadyAction] | None:
         step = flow.steps[name]
         played = _plain(step.parts)
         leave = step.exit
-        if played is None or (leave.leaves_at_once and any(leave.reads())):
+        if played is None or ((leave.leaves_at_once or leave.is_early) and any(leave.reads())):
             return None
         actions += played
         jump = leave.enter(Frame({})) if leave.leaves_at_once else None

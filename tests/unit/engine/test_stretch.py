@@ -183,3 +183,17 @@ def test_what_depends_on_the_call_is_no_stretch(change: str) -> None:
     flow = load_flow(text)
 
     assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
+
+
+def test_a_tail_that_comes_to_a_hold_is_the_same() -> None:
+    hold = """
+  sorry:
+    do:
+      - talk: "Please hold."
+    hold: {until: bleep, up_to: 5m}
+    on: {ready: held, too_long: end}
+  held:
+"""
+    flow = load_flow(PLAIN.replace("  sorry:\n", hold.lstrip("\n")))
+
+    both(flow, lambda played: begin(played, LEG, Call("442079460001", "447700900123"), context()))
