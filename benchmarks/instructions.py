@@ -155,8 +155,7 @@ def _print_table(counts: dict[str, float]) -> None:
 async def _count(folder: Path) -> None:
     settings, counter = load_settings(), Counter(folder)
     with (folder / "log").open("w") as log:
-        configure_log(settings, log)
-        app = create_app(settings)
+        app = create_app(settings, write_line=configure_log(settings, log))
         async with app.router.lifespan_context(app):
             for _ in range(WARM_UP):
                 await _send(app, _presses(await _send(app, [_answer() for _ in range(GROUP)])))
@@ -231,11 +230,17 @@ async def _count_stages(app: Any, counter: Counter) -> None:
 
 
 def _count_log(config: WebhookConfig, counter: Counter, kind: str, reply: Reply, delivery: Delivery) -> None:
-    about = {"route": kind, "method": "POST"}
-
     def log() -> None:
         log_webhook(
-            config.log, about, reply, status=200, seconds=0.001, delivery=delivery, error=None, shows_values=False
+            config.write_line,
+            reply,
+            route=kind,
+            method="POST",
+            status=200,
+            seconds=0.001,
+            delivery=delivery,
+            error=None,
+            shows_values=False,
         )
 
     counter.each(f"{kind}: 8 log", log)

@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.web import health, webhooks
 from app.web.health import Readiness
 from app.web.lifespan import make_lifespan
+from app.web.log import WriteLine, writing_to
 from app.web.metrics import Metrics
 from app.web.openapi import document_of
 from app.web.own_service import OwnService
@@ -100,6 +101,7 @@ def create_app(
     deadline_s: float = DEADLINE_S,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
+    write_line: WriteLine | None = None,
     server_id: str = "",
 ) -> FastAPI:
     """The server as an ASGI application.
@@ -114,6 +116,7 @@ def create_app(
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: returns the current time in UTC, timezone-aware.
         log: where to write; None: the log of the process.
+        write_line: writes the line of each webhook; None: `log` does.
         server_id: what `/healthz` shows, the same for all workers of a server; "": a random one.
 
     Raises:
@@ -126,7 +129,8 @@ def create_app(
         own = OwnService(settings, counters, lines.bind(), clock)
         service = own.calls
     readiness = Readiness(service)
-    config = WebhookConfig(settings, service, counters, lines.bind(), dev, deadline_s, clock)
+    line_of_webhook = write_line or writing_to(lines.bind())
+    config = WebhookConfig(settings, service, counters, lines.bind(), line_of_webhook, dev, deadline_s, clock)
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",

@@ -14,10 +14,10 @@ import stat
 import sys
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, TextIO, TypeAlias, cast
 
 import orjson
 import structlog
@@ -36,6 +36,9 @@ FRAMES: Final = 12
 PIPE_BYTES: Final = 4096
 """Bytes that a pipe takes at once when it is writable. Source: POSIX, PIPE_BUF on Linux."""
 
+WriteLine: TypeAlias = Callable[[str, EventDict], None]
+"""Writes a line with its `event` as one of a level (`info`, `warning`, ...), unless the log leaves that level out."""
+
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
     """The settings with the form that `auto` means for standard output."""
@@ -44,8 +47,11 @@ def with_log_form(settings: Settings, *, dev: bool) -> Settings:
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
 
 
-def configure_log(settings: Settings, out: TextIO | None = None) -> None:
-    """Write the log of this process and of its libraries to `out`; None is standard output."""
+def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
+    """Write the log of this process and of its libraries to `out`; None is standard output.
+
+    Returns what writes a line as structlog does, without the cost of its bound loggers.
+    """
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = LineStream(stream)
@@ -60,9 +66,12 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
             _encoded,
         ]
+    processors = (_stamped, *rendered)
+    levels = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+    least = levels[settings.log_level]
     structlog.configure(
-        processors=[_stamped, *rendered],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        processors=list(processors),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         context_class=dict,
         logger_factory=lambda: lines,
         cache_logger_on_first_use=True,
@@ -77,6 +86,20 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+    def write_line(level: str, line: EventDict) -> None:
+        if levels[level] >= least:
+            text: Any = line
+            for process in processors:
+                text = process(None, level, text)
+            lines.info(text)
+
+    return write_line
+
+
+def writing_to(log: FilteringBoundLogger) -> WriteLine:
+    """What writes a line to a logger of structlog."""
+    return lambda level, line: getattr(log, level)(**line)
 
 
 class LineStream:
@@ -227,10 +250,11 @@ def _without_values(_: object, __: str, line: EventDict) -> EventDict:
 
 
 def log_webhook(
-    log: FilteringBoundLogger,
-    request: Mapping[str, str],
+    write_line: WriteLine,
     reply: Reply,
     *,
+    route: str,
+    method: str,
     status: int,
     seconds: float,
     delivery: Delivery | None,
@@ -238,13 +262,14 @@ def log_webhook(
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
-    """Log one webhook with its request and, if there was one, the exception behind its reply.
+    """Write the line of a webhook with its request and, if there was one, the exception behind its reply.
 
     For development only: `shows_values` logs exception messages too, which may contain a caller's number, and
     `shows_call` who called, and what was pressed or said unless it is sensitive.
     """
     line: dict[str, Any] = {
-        **request,
+        "route": route,
+        "method": method,
         "kind": _short(reply.kind),
         "outcome": reply.outcome,
         "flow": reply.flow,
@@ -256,14 +281,18 @@ def log_webhook(
     }
     if shows_call:
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
+    level = "info"
     problem = reply.problem or (delivery.problem if delivery is not None else "")
+    if problem or error is not None:
+        level = "warning"
+        line["problem"] = _short(problem)
     if error is not None:
-        message = {"message": _message(error, delivery)} if shows_values else {}
-        log.error("webhook", **line, problem=_short(problem), **_place(error), **message)
-    elif problem:
-        log.warning("webhook", **line, problem=_short(problem))
-    else:
-        log.info("webhook", **line)
+        level = "error"
+        line |= _place(error)
+        if shows_values:
+            line["message"] = _message(error, delivery)
+    line["event"] = "webhook"
+    write_line(level, line)
 
 
 def _place(error: BaseException) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings, require_safe
 from app.store import Schema, open_store
 from app.web.app import MAX_HEAD_BYTES, create_app
-from app.web.log import configure_log, with_log_form
+from app.web.log import WriteLine, configure_log, with_log_form
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 
 _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -111,7 +111,7 @@ def serve(
     settings.policy()  # makes the key file, so that workers find it
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)
-    configure_log(settings)
+    write_line = configure_log(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     _raise_file_limit()
@@ -125,7 +125,7 @@ def serve(
             if ready is not None:
                 ready(str(host), int(port))
 
-        _run(settings, bound, greet, dev=dev, workers=workers, own=metrics)
+        _run(settings, bound, greet, write_line, dev=dev, workers=workers, own=metrics)
     structlog.get_logger().info("server stopped")
 
 
@@ -184,6 +184,7 @@ def _run(
     settings: Settings,
     bound: socket.socket,
     ready: Callable[[], None],
+    write_line: WriteLine,
     *,
     dev: bool,
     workers: int,
@@ -197,7 +198,7 @@ def _run(
             registry = shared_registry()
         else:
             metrics = Metrics(settings.commit)
-            make_app = partial(create_app, settings, dev=dev, metrics=metrics)
+            make_app = partial(create_app, settings, dev=dev, metrics=metrics, write_line=write_line)
             registry = metrics.registry
         config = config_of(
             make_app,
@@ -327,9 +328,9 @@ def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
     """The application of a worker, with its log. The worker ends when its supervisor does."""
-    configure_log(settings)
+    write_line = configure_log(settings)
     end_with_parent(signal.SIGINT)
-    return create_app(settings, dev=dev, server_id=server_id)
+    return create_app(settings, dev=dev, write_line=write_line, server_id=server_id)
 
 
 def end_with_parent(number: signal.Signals) -> None:

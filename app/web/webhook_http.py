@@ -23,6 +23,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.settings import Settings
 from app.vonage.signatures import Refusal, Verifier, verify_payload
+from app.web.log import WriteLine
 from app.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
@@ -62,7 +63,8 @@ class WebhookConfig:
         settings: checked.
         calls: serves the calls.
         metrics: counts every webhook.
-        log: gets one line for every webhook.
+        log: gets what happens beside the webhooks.
+        write_line: gets one line for every webhook.
         dev: development: callback URLs start with the address of the request unless there is a public one.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
@@ -73,6 +75,7 @@ class WebhookConfig:
     calls: CallService
     metrics: Metrics
     log: FilteringBoundLogger
+    write_line: WriteLine
     dev: bool = False
     deadline_s: float = DEADLINE_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

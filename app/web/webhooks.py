@@ -50,9 +50,10 @@ class WebhookRecord(BackgroundTask):
         request, response, config = self._request, self._response, self._request.config
         config.metrics.webhook(self._route, response.reply, response.status_code, seconds)
         log_webhook(
-            config.log,
-            {"route": self._route, "method": request.method},
+            config.write_line,
             response.reply,
+            route=self._route,
+            method=request.method,
             status=response.status_code,
             seconds=seconds,
             delivery=request.delivery,

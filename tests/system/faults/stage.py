@@ -108,8 +108,8 @@ async def application(
 ) -> AsyncIterator[FastAPI]:
     """The application, open. With a `secret` it checks signatures."""
     settings = settings_of(folder, office, flows, database, secret)
-    configure_log(settings, io.TextIOWrapper(io.BytesIO()))
-    app = create_app(settings, deadline_s=DEADLINE_S, clock=clock)
+    write_line = configure_log(settings, io.TextIOWrapper(io.BytesIO()))
+    app = create_app(settings, deadline_s=DEADLINE_S, clock=clock, write_line=write_line)
     async with app.router.lifespan_context(app):
         await _ready(Stage(app))
         yield app

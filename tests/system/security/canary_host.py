@@ -123,7 +123,7 @@ async def canary_host(
         None, public_url=BASE, database_url=url, insecure=True, log=form, log_level=level, reload=False
     )
     raw = io.BytesIO()
-    configure_log(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
+    write_line = configure_log(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
     store = Store(SqliteDatabase(folder / "calls.db"))
     await store.open()
     env = {"CRM_URL": "http://crm"}
@@ -135,7 +135,9 @@ async def canary_host(
     asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT), http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
     service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
-    app = create_app(settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s)
+    app = create_app(
+        settings, service=service, dev=dev, metrics=metrics, deadline_s=deadline_s, log=log, write_line=write_line
+    )
     spans.follow(app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         yield CanaryHost(client, folder / "calls.db", raw, metrics, service, spans)

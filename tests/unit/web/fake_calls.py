@@ -16,6 +16,7 @@ from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.settings import Settings, load_settings
 from app.web import create_app
+from app.web.log import WriteLine
 from tests.contract.store.memory_store import MemoryStore
 
 NCCO = b'[{"action":"talk","text":"Welcome."}]'
@@ -109,8 +110,16 @@ def settings_with(**values: Any) -> Settings:
     return load_settings(None, **({"database_url": "memory://"} | values))
 
 
-def client_of(calls: FakeCalls, *, dev: bool = True, deadline_s: float = 4.0, **values: Any) -> httpx.AsyncClient:
+def client_of(
+    calls: FakeCalls,
+    *,
+    dev: bool = True,
+    deadline_s: float = 4.0,
+    write_line: WriteLine | None = None,
+    **values: Any,
+) -> httpx.AsyncClient:
     """A client in process; what the server raises becomes its 500, as with a real one."""
-    app = create_app(settings_with(**values), service=cast(CallService, calls), dev=dev, deadline_s=deadline_s)
+    service = cast(CallService, calls)
+    app = create_app(settings_with(**values), service=service, dev=dev, deadline_s=deadline_s, write_line=write_line)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")

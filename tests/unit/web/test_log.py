@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -105,8 +106,8 @@ async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: di
 @pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
 async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
     out = Terminal(is_terminal=is_terminal)
-    configure_log(settings_with(log=log), out)
-    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    write_line = configure_log(settings_with(log=log), out)
+    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
     await asyncio.sleep(0)
 
     line: dict[str, Any] = json.loads(out.written)
@@ -117,8 +118,8 @@ async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None
 @pytest.mark.parametrize(("log", "is_terminal"), [("console", False), ("auto", True)])
 async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> None:
     out = Terminal(is_terminal=is_terminal)
-    configure_log(settings_with(log=log), out)
-    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    write_line = configure_log(settings_with(log=log), out)
+    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
     await asyncio.sleep(0)
 
     assert "webhook" in out.written
@@ -148,8 +149,8 @@ async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_termi
     written = []
     for is_terminal in (False, True):
         out = Terminal(is_terminal=is_terminal)
-        configure_log(settings_with(log="pretty"), out)
-        await client_of(FakeCalls(crash), log="pretty").post("/webhooks/input/t", json=INPUT)
+        write_line = configure_log(settings_with(log="pretty"), out)
+        await client_of(FakeCalls(crash), log="pretty", write_line=write_line).post("/webhooks/input/t", json=INPUT)
         await asyncio.sleep(0)
         written.append(out.written)
 
@@ -159,11 +160,28 @@ async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_termi
 
 async def test_the_level_leaves_lines_out() -> None:
     out = Terminal(is_terminal=False)
-    configure_log(settings_with(log_level="warning"), out)
-    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    write_line = configure_log(settings_with(log_level="warning"), out)
+    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
     await asyncio.sleep(0)
 
     assert "" == out.written
+
+
+TIME = re.compile(r"[\d:T.-]{8,}Z?")
+LINE = {"route": "input", "uuid": "leg-\u202e1", "status": 200, "ms": 1.5, "frames": ["a.py:1 f"], "event": "webhook"}
+
+
+@pytest.mark.parametrize("log", ["json", "console", "pretty"])
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+@pytest.mark.parametrize("least", ["debug", "info", "warning", "error"])
+def test_a_line_has_the_same_bytes_with_and_without_a_bound_logger(log: str, level: str, least: str) -> None:
+    out = Terminal(is_terminal=False)
+    write_line = configure_log(settings_with(log=log, log_level=least), out)
+    write_line(level, dict(LINE))
+    line = out.written
+    getattr(structlog.get_logger(), level)(**LINE)
+
+    assert 2 * TIME.sub("", line) == TIME.sub("", out.written)
 
 
 @pytest.mark.parametrize("log", ["json", "console"])
@@ -233,9 +251,9 @@ def test_an_exception_on_a_terminal_shows_no_variables() -> None:
 
 async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
     out = Terminal(is_terminal=False)
-    configure_log(settings_with(log="json"), out)
+    write_line = configure_log(settings_with(log="json"), out)
     out.close()
-    response = await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    response = await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
 
     assert 200 == response.status_code
 
