@@ -1,8 +1,8 @@
 """Plays a flow, from one webhook to the next NCCO; and finds the hooks that events of a call send.
 
-Each function scope is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
-side), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before it
-returns.
+A function that plays a turn is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked
+side by side), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before
+it returns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import CONNECTED, REACHED, event_of, hear
+from app.engine.outcome import REACHED, event_of, hear
 from app.engine.run import NOT_SHOWN, Run
 from app.engine.scope import heard_record, new_scope
 from app.engine.session import (
@@ -27,6 +27,7 @@ from app.engine.session import (
     WaitRef,
 )
 from app.errors import RenderError
+from app.flow.actions.action import CONNECTED
 from app.flow.language.hooks import SentHook, event_record
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.engine.session import OpenWait, Session
-from app.flow.actions.action import DIAL_FAILURES
+from app.flow.actions.action import CONNECTED, DIAL_FAILURES
 from app.flow.model import Step
 from app.flow.phrases import find, fold
 from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
-
-CONNECTED = "connected"
-"""Name of the notify behind a connect: it decides the outcome that no event has decided."""
 
 REACHED = "step.reached"
 """Name of the notify in front of a step that begins when the caller gets there; no author can write it."""

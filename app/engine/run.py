@@ -53,7 +53,7 @@ class Savepoint(NamedTuple):
 
 
 class Run:
-    """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared.
+    """Makes one turn, or the hooks of one event. Each call of a function of `app.engine.interpreter` has its own.
 
     Attributes:
         root: the flow that the call began in.

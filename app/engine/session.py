@@ -227,7 +227,7 @@ class TurnContext(NamedTuple):
         link: the callback URL of a wait.
         mask: (session id, secret) → the token that is written in its place.
         failsafe: the NCCO that is played when nothing else can be.
-        dial_allow: prefixes (digits) that computed numbers may have.
+        dial_allow: prefixes that computed numbers and addresses may have (`app.engine.dialling.refusal`).
         dial_limit: how often one call may dial.
     """
 
@@ -283,7 +283,7 @@ class Turn(NamedTuple):
     """What happens between two decisions: one webhook in, one NCCO out.
 
     Attributes:
-        ncco: valid; plain JSON values.
+        ncco: valid; plain JSON values. Empty if there is nothing to play.
         session: the state after it.
         trace: what it did and why.
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
@@ -306,7 +306,7 @@ class TraceLine:
     """One thing a turn did. orjson writes dataclasses by itself, and fastest without slots.
 
     Attributes:
-        did: `answered`, `heard`, `decided`, `entered`, `refused`, `failed`, `ended`, ...
+        did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
         step: the step it concerns.
         what: the outcome, target or action.
         where: `file:line` of the flow line that decided, "" where none did.

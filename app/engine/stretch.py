@@ -112,9 +112,11 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = N
     Args:
         flow: that the step belongs to.
         step: the step.
-        is_root: whether calls began in this flow. Then no other flow waits for it.
+        is_root: whether calls began in this flow. Then no other flow waits for it. One `Flow` is always or never that:
+            a sub-flow is an object of its own, with its own cache (`app.flow.loader.link`).
         again: how the step is repeated; None when it is entered.
     """
+    # prompts cannot be hashed; their id is safe, since the exit keeps them for as long as the flow lives
     key = (step.name, None if again is None else (id(again.prompts), again.reprompt))
     if key not in flow.stretches:
         flow.stretches[key] = _stretch(flow, step, is_root=is_root, again=again)

@@ -1,4 +1,4 @@
-"""Turns: plays them and writes them with their webhooks, as all kinds of webhooks share it."""
+"""Plays turns and writes them with their webhooks, for webhooks of all kinds."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class WebhookRecord(BackgroundTask):
         self._started = started
 
     async def __call__(self) -> None:
-        """Do it."""
+        """Count and log the webhook."""
         seconds = perf_counter() - self._started
         request, response, config = self._request, self._response, self._request.config
         config.metrics.webhook(self._route, response.reply, response.status_code, seconds)

@@ -125,6 +125,8 @@ DETECTIONS = ("machine", "human", "beep")
 """What machine detection reports."""
 
 CONNECTED = "connected"
+"""Name of the notify behind a connect: it decides the outcome that no event has decided."""
+
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

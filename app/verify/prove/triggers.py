@@ -15,8 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
-from app.engine.outcome import CONNECTED
-from app.flow.actions.action import DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
+from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.values import Object
 from app.flow.model import Flow, Step

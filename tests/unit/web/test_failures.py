@@ -1,4 +1,4 @@
-"""Whatever breaks behind the door, the caller hears something."""
+"""Whatever fails in the service, the caller hears something."""
 
 from __future__ import annotations
 
