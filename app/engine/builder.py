@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
 from app.engine.session import OpenWait, TurnContext, WaitRef
-from app.engine.stretch import IN_TAIL, NOT_IN_TAIL, Stretch, asks, first_of_tail
+from app.engine.stretch import IN_TAIL, NOT_IN_TAIL, Stretch, asks, failsafe_tail, first_of_tail
 from app.errors import RenderError
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
@@ -41,11 +41,11 @@ def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[D
     """
     start = first_of_tail(origin.flow, origin.step)
     if start is None:
-        return failsafe_drafts(failsafe)
+        return _failsafe_drafts(failsafe)
     try:
         return _as_tail(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
     except RenderError:
-        return failsafe_drafts(failsafe)
+        return _failsafe_drafts(failsafe)
 
 
 def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
@@ -62,9 +62,8 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
     return drafts
 
 
-def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The failsafe NCCO as a tail."""
-    return _as_tail([Draft(dict(action), computed=()) for action in failsafe])
+def _failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    return [Draft(action, computed=()) for action in failsafe_tail(failsafe)]
 
 
 def _as_tail(drafts: list[Draft]) -> list[Draft]:
@@ -145,14 +144,12 @@ class NccoBuilder:
 
     def play_stretch(self, stretch: Stretch, names: Mapping[str, Any]) -> bool:
         """Play a stretch at the beginning of the turn. If a call cannot have it so, nothing is played."""
-        if self.drafts or self.dialled + stretch.dials + stretch.tail_dials > self._context.dial_limit:
+        if self.drafts:
             return False
-        actions = stretch.fill(names, self._link)
+        actions = stretch.play(names, self._context, self._session, self._turn, self.dialled)
         if actions is None:
             return False
         self.drafts = [Draft(action, computed=()) for action in actions]
-        if stretch.has_failsafe_tail:
-            self.drafts += failsafe_drafts(self._context.failsafe)
         self.waits = list(stretch.waits)
         self.dialled += stretch.dials
         self._is_checked = True
@@ -166,7 +163,7 @@ class NccoBuilder:
         drafts = tail_drafts(origin, self._context.failsafe)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
         if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
-            return failsafe_drafts(self._context.failsafe)
+            return _failsafe_drafts(self._context.failsafe)
         return drafts
 
     def _may_dial(self, draft: Draft) -> bool:
@@ -246,7 +243,7 @@ class NccoBuilder:
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
             return found
-        self.drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
+        self.drafts[self._tail_at :] = _failsafe_drafts(self._context.failsafe)
         self._tail_at = _NO_TAIL
         return self._fault()
 

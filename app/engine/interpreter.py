@@ -26,6 +26,7 @@ from app.engine.session import (
     TurnContext,
     WaitRef,
 )
+from app.engine.stretch import begun, first_turn
 from app.errors import RenderError
 from app.flow.actions.action import CONNECTED
 from app.flow.language.hooks import SentHook, event_record
@@ -205,6 +206,9 @@ def begin(
         context: what the turn may look at.
         given: texts for params of the flow; one that is no value of its type leaves the default.
     """
+    turn = None if given else first_turn(flow, session_id, call, context)
+    if turn is not None:
+        return turn
     variables = {name: variable.default for name, variable in flow.variables.items()}
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context)
     for name, text in given.items():
@@ -242,7 +246,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
 
 
 def _start(run: Run, flow: Flow) -> Playing[Turn]:
-    run.note("answered", "", flow.name, flow.place, "the flow that this call starts in")
+    run.trace.append(begun(flow))
     yield from _enter(run, Target(flow.start, flow.place))
     return run.finish("answer")
 

@@ -11,7 +11,7 @@ from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
-from app.engine.stretch import Stretch, decided, stretch_of, written_at
+from app.engine.stretch import STEP_LIMIT, Stretch, decided, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
 from app.flow.hours.calendar import hours_view
@@ -23,9 +23,6 @@ from app.flow.nodes import Place
 from app.flow.runtime import Again, Decision, Frame, Jump, Part, Runs, Target
 from app.flow.templates.values import Names
 from app.ncco import Issue
-
-STEP_LIMIT = 200
-"""Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
 
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
@@ -163,17 +160,10 @@ class Run:
         return self._names
 
     def _names_in(self, scope: FlowScope, now: datetime) -> dict[str, Any]:
-        flow = scope.flow
-        names = {
-            "call": self._call,
-            "input": self.heard,
-            "env": self.context.env,
-            "now": now,
-            "locale": flow.locale_for(self.locale) if flow.locales else "",
-        }
-        if flow.calendars:
-            names["hours"] = hours_view(flow.calendars, now)
-        return scope.names(names)
+        names = scope.names(self._call, self.heard, self.context.env, now, self.locale)
+        if scope.flow.calendars:
+            names["hours"] = hours_view(scope.flow.calendars, now)
+        return names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
         """Set a variable, or the locale of the call; `is_literal`: the value is written in the flow."""
@@ -300,12 +290,12 @@ class Run:
         if target.step is None or target.sets:
             return False
         stretch = stretch_of(self.flow, self.flow.steps[target.step], is_root=self.flow is self.root)
-        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace)
+        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace[1:])
 
     def play_stretch(self, step: Step, again: Again | None = None) -> bool:
         """Play, or play again, a step that was entered, and what follows it; as `enter_stretch`."""
         stretch = stretch_of(self.flow, step, is_root=self.flow is self.root, again=again)
-        return stretch is not None and self._play_ready(stretch, stretch.trace[1:])
+        return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
 
     def _play_ready(self, stretch: Stretch, trace: tuple[TraceLine, ...]) -> bool:
         if len(self._marks) + stretch.entered > STEP_LIMIT or not self._builder.play_stretch(stretch, self.names()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.engine.secrets import masked, without
@@ -78,15 +79,33 @@ class FlowScope(NamedTuple):
         """Without values, which may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
-    def names(self, others: dict[str, Any]) -> dict[str, Any]:
-        """`others`, the lookups (their defaults if not asked), and the variables whose value is not gone."""
-        if self.flow.default_answers:
-            others.update(self.flow.default_answers)
-            others.update(self.lookups)
-        others.update(self.variables)
+    def names(
+        self, call: Mapping[str, Any], heard: Mapping[str, Any], env: Mapping[str, str], now: datetime, locale: str
+    ) -> dict[str, Any]:
+        """What a value may look at, without opening hours; of the variables those whose value is not gone.
+
+        Args:
+            call: as `call_record` returns it.
+            heard: what the caller has entered.
+            env: the settings for flows.
+            now: when the step was entered.
+            locale: the one that the caller chose.
+        """
+        flow = self.flow
+        names = {
+            "call": call,
+            "input": heard,
+            "env": env,
+            "now": now,
+            "locale": flow.locale_for(locale) if flow.locales else "",
+        }
+        if flow.default_answers:
+            names.update(flow.default_answers)
+            names.update(self.lookups)
+        names.update(self.variables)
         for gone in self.tokens:
-            others.pop(gone, None)
-        return others
+            names.pop(gone, None)
+        return names
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
         """The scope with a variable set; only a token of a sensitive one leaves the turn."""

@@ -11,23 +11,27 @@ one, and rolls back those that fail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from app.engine.session import OpenWait, TraceLine
+from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
+from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.errors import RenderError
 from app.flow.actions.action import ORDERING, Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.grammar.values import OurNumber
+from app.flow.hours.calendar import hours_view
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Callback, Frame, Jump, Part
-from app.flow.templates.values import Value
+from app.flow.templates.values import Names, Value
 from app.ncco import check, options_are_clean
 
 IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions that a tail keeps."""
+STEP_LIMIT: Final = 200
+"""Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
 NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
 """Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
 
@@ -53,14 +57,15 @@ class Stretch:
 
     Attributes:
         step: the last step.
-        waits: those that it opens. If none steers, the call ends behind it.
         ends: whether the last step leads to the end of the call.
+        waits: those that it opens. is_over: whether none of them steers, so that the call ends behind it.
         actions: what it plays, with the tail behind its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: its lines; the first one says that the first step is entered.
+        trace: its lines; the first one says that a call begins here, the second one that the first step is entered.
         entered: how many steps it enters.
         is_enterable: whether a call can enter the first step without doing anything before it is played.
         dials: how often it dials. tail_dials: how often its tail does.
+        reads_hours: whether a value looks at opening hours.
         is_checked: whether it was valid as a whole in a call; then only what is filled in can be wrong.
     """
 
@@ -68,21 +73,30 @@ class Stretch:
     ends: bool
     actions: tuple[ReadyAction, ...]
     waits: tuple[OpenWait, ...]
+    is_over: bool
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
     entered: int
     is_enterable: bool
     dials: int
     tail_dials: int
+    reads_hours: bool
     is_checked: bool = False
 
-    def fill(self, names: Mapping[str, Any], link: Callable[[OpenWait], str]) -> list[dict[str, Any]] | None:
-        """The actions in a call; None when one cannot be computed, or Vonage would refuse it.
+    def play(
+        self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
+    ) -> list[dict[str, Any]] | None:
+        """The NCCO of a turn; None when an action cannot be computed or dialled, or Vonage would refuse it.
 
         Args:
             names: what the values may look at.
-            link: the callback URL of a wait.
+            context: of the turn.
+            session: the id of the call's session.
+            turn: the number of the turn.
+            dialled: how often the call has dialled.
         """
+        if dialled + self.dials + self.tail_dials > context.dial_limit:
+            return None
         ncco = []
         for constant, holes, unsure, wait in self.actions:
             action = constant.copy()
@@ -94,14 +108,47 @@ class Stretch:
             if unsure and not options_are_clean(action, unsure):
                 return None
             if wait is not None:
-                action["eventUrl"] = [link(wait)]
+                action["eventUrl"] = [context.link(WaitRef(wait.kind, session, turn, wait.index))]
                 action["eventMethod"] = "POST"
             ncco.append(action)
         if not self.is_checked:
             if any(issue.severity == "error" for issue in check(ncco)):
                 return None
             self.is_checked = True
-        return ncco
+        return ncco + failsafe_tail(context.failsafe) if self.has_failsafe_tail else ncco
+
+
+def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+    """The first turn of a call, if it is one stretch up to a wait; otherwise None: it has to be played step by step.
+
+    Args: those of `app.engine.interpreter.begin`.
+    """
+    stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
+    if stretch is None or stretch.ends or not stretch.is_enterable:
+        return None
+    variables = {name: variable.default for name, variable in flow.variables.items()}
+    now = context.now
+    names = Names(FlowScope(flow, variables, NOTHING).names(call_record(call), NOTHING_HEARD, context.env, now, ""))
+    if stretch.reads_hours:
+        names["hours"] = hours_view(flow.calendars, now)
+    ncco = stretch.play(names, context, session_id, 1, 0)
+    if ncco is None:
+        return None
+    session = Session(
+        session_id,
+        flow.name,
+        flow.revision,
+        call,
+        turn=1,
+        step="" if stretch.is_over else stretch.step,
+        dialled=stretch.dials,
+        variables=variables,
+        entered_at=now,
+        heard=NOTHING_HEARD,
+        waits=stretch.waits,
+        is_over=stretch.is_over,
+    )
+    return Turn(ncco, session, stretch.trace, "answer")
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = None) -> Stretch | None:
@@ -153,12 +200,14 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> S
         walked.ends,
         (*ready, *tail),
         tuple(waits),
+        not any(wait.steers for wait in waits),
         has_tail and start is None,
-        tuple(walked.trace),
+        (begun(flow), *walked.trace),
         sum(line.did == "entered" for line in walked.trace),
         _is_enterable(step),
         _dials(ready),
         _dials(tail),
+        any("hours" in value.used_names for action in (*ready, *tail) for value in action.holes.values()),
     )
 
 
@@ -197,7 +246,7 @@ def _walk(flow: Flow, step: Step) -> Walked | None:
         if jump.target.step is None:
             return Walked(played, trace, step, ends=True)
         step = flow.steps[jump.target.step]
-        if step.name in entered or not _is_enterable(step):
+        if step.name in entered or len(entered) == STEP_LIMIT or not _is_enterable(step):
             return None
         entered.add(step.name)
         trace.append(_entered(step))
@@ -263,6 +312,11 @@ def _tail(flow: Flow, start: str) -> list[ReadyAction] | None:
     ]
 
 
+def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The failsafe NCCO as a tail."""
+    return [_without(action) for action in failsafe if action.get("action") in IN_TAIL]
+
+
 def _ready(constant: dict[str, Any], holes: Mapping[str, Value], wait: OpenWait | None = None) -> ReadyAction:
     unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # it checks itself
     return ReadyAction(constant, holes, unsure, wait)
@@ -279,6 +333,11 @@ def _dials(actions: Iterable[ReadyAction]) -> int:
 def asks(callback: Callback | None) -> bool:
     """Whether an action asks the caller for input."""
     return callback is not None and callback.kind == "input"
+
+
+def begun(flow: Flow) -> TraceLine:
+    """The line of the trace for a call that begins in `flow`."""
+    return TraceLine("answered", "", flow.name, written_at(flow.place), "the flow that this call starts in")
 
 
 def decided(step: Step, jump: Jump) -> TraceLine:

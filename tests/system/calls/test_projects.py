@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from app.engine import Call, Turn, WaitRef, hang_up, observe
-from app.engine.run import STEP_LIMIT
 from app.engine.session import from_json, to_json
+from app.engine.stretch import STEP_LIMIT
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco import check

@@ -12,7 +12,7 @@ import pytest
 from app.engine import Call, Session, Turn, TurnContext, begin, resume
 from app.engine.interpreter import Playing, Result
 from app.engine.session import LookupAnswer, OpenWait, from_json, to_json
-from app.engine.stretch import stretch_of
+from app.engine.stretch import STEP_LIMIT, stretch_of
 from app.flow.loader import load_files
 from app.flow.model import Flow
 from app.ncco import check
@@ -134,6 +134,13 @@ def test_a_call_that_may_not_dial_is_played_by_the_interpreter(flow: Flow) -> No
     follow(flow, answered(flow, "447700900123", dial_limit=0), 1, dial_limit=0)
 
 
+@pytest.mark.parametrize("flow", tuple(flows()))
+def test_a_call_can_begin_in_every_step(flow: Flow) -> None:
+    for name in flow.steps:
+        for caller in HOSTILE[:2]:
+            answered(replace(flow, start=name), caller)
+
+
 PLAIN: Final = """
 flow: plain
 default: true
@@ -169,7 +176,16 @@ def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
     names = {"call": {"from": "9" * 1600, "to": "442079460001", "direction": "inbound"}, "locale": ""}
 
     assert stretch.is_checked
-    assert stretch.fill(names, lambda wait: "https://test.example/") is None
+    assert stretch.play(names, context(), LEG, 1, 0) is None
+
+
+@pytest.mark.parametrize("length", [STEP_LIMIT, STEP_LIMIT + 1])
+def test_one_turn_enters_a_limited_number_of_steps(length: int) -> None:
+    steps = [f"  s{number}: {{do: [{{talk: Hello}}], goto: s{number + 1}}}" for number in range(length - 1)]
+    last = f"  s{length - 1}: {{do: [{{talk: Now.}}], choices: {{one: {{dtmf: 1, goto: end}}}}, retry: {{then: end}}}}"
+    flow = load_flow("\n".join(["flow: long", "default: true", "start: s0", "steps:", *steps, last]))
+
+    assert answered(flow, "447700900123").is_failsafe is (length > STEP_LIMIT)
 
 
 @pytest.mark.parametrize("change", ["lookup", "if", "number", "bargeIn"])
