@@ -115,9 +115,9 @@ async def phone(
 
 
 def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
-    """A file for the editor, with its digest, and why it cannot be saved ("" if it can, or by nobody who only looks).
+    """A file for the editor, with its digest, and why it cannot be saved.
 
-    A file that is not in the project is empty.
+    The reason is "" if it can be saved, and in a session that may only look. A file outside the project is empty.
     """
     text = read.texts.get(file)
     is_checked = text is not None and session.role == "change"
@@ -134,7 +134,7 @@ async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[s
     """A file of the project as it is on disk now."""
     read = await asyncio.to_thread(console.project.current)
     if file not in read.texts:
-        raise HTTPException(404, f"{file} is no file of this project")
+        raise HTTPException(404, f"{file} is not a file of this project")
     return _opened(console.project, session, read, file)
 
 

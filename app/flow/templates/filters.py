@@ -60,7 +60,7 @@ class Filter:
     """One filter, and what the checks and `prove` may assume about it. Without an assumption they expect anything.
 
     Attributes:
-        name: what stands after `|`.
+        name: what is written after `|`.
         summary: what it gives, in a sentence.
         example: a text that uses it.
         apply: the operand and the arguments → the result. Raises Unfit or Absent.
