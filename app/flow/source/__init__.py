@@ -28,7 +28,7 @@ MAX_DEPTH = 64
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C; the one in Python where PyYAML was built without it."""
 
-_NAME = re.compile(r"^[ \t]*(?:- +)*[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:", re.MULTILINE)
+_NAME = re.compile(r"^[ \t]*(?:- +)*[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*(?::|$)", re.MULTILINE)
 _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
@@ -55,7 +55,10 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
 
 
 def names_written_in(text: str) -> tuple[str, frozenset[str]]:
-    """Of a file with a syntax error: the flow's name ("" without one), and every word that can be a key."""
+    """Of a file with a syntax error: the flow's name ("" without one), and every word that can be a key.
+
+    A line of one word counts: the word may lack its colon.
+    """
     found = _FLOW_NAME.search(text)
     return found[1] if found else "", frozenset(_NAME.findall(text))
 
