@@ -163,11 +163,10 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = N
             a sub-flow is an object of its own, with its own cache (`app.flow.loader.link`).
         again: how the step is repeated; None when it is entered.
     """
-    # prompts cannot be hashed; their id is safe, since the exit keeps them for as long as the flow lives
     key = (step.name, None if again is None else (id(again.prompts), again.reprompt))
-    if key not in flow.stretches:
-        flow.stretches[key] = _stretch(flow, step, is_root=is_root, again=again)
-    found: Stretch | None = flow.stretches[key]
+    if key not in flow.stretches:  # with `again`, so that no other prompts get that id
+        flow.stretches[key] = (again, _stretch(flow, step, is_root=is_root, again=again))
+    found: Stretch | None = flow.stretches[key][1]
     return found
 
 

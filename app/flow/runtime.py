@@ -294,7 +294,7 @@ class Go:
 class Again:
     """The same step asks once more: `prompts`, then (unless `reprompt` is off) what it played before.
 
-    `prompts` is a tuple that the exit keeps, not a new one for each call: the engine caches what it makes of it.
+    The exit keeps the tuple `prompts`: the engine caches what it makes of it, and new ones would fill the memory.
     `counts_try` adds one to the failed tries. It is false when the caller did nothing wrong, as after an ASR error.
     """
 

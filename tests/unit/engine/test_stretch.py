@@ -15,6 +15,7 @@ from app.engine.session import LookupAnswer, OpenWait, from_json, to_json
 from app.engine.stretch import STEP_LIMIT, stretch_of
 from app.flow.loader import load_files
 from app.flow.model import Flow
+from app.flow.runtime import Again
 from app.ncco import check
 from app.ncco.webhooks import Webhook, recognise
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
@@ -49,14 +50,14 @@ WEBHOOKS: Final[Mapping[str, tuple[Mapping[str, object], ...]]] = {
 DEPTH: Final = 3
 
 
-class NoStretches(dict[Any, None]):
+class NoStretches(dict[Any, tuple[None, None]]):
     """A cache in which every step has no stretch, so that the interpreter plays it."""
 
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __missing__(self, key: object) -> None:
-        return None
+    def __missing__(self, key: object) -> tuple[None, None]:
+        return None, None
 
 
 def interpreted(flow: Flow) -> Flow:
@@ -213,3 +214,13 @@ def test_a_tail_that_comes_to_a_hold_is_the_same() -> None:
     flow = load_flow(PLAIN.replace("  sorry:\n", hold.lstrip("\n")))
 
     both(flow, lambda played: begin(played, LEG, Call("442079460001", "447700900123"), context()))
+
+
+def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others() -> None:
+    flow = load_flow(PLAIN)
+
+    for step, text in (("menu", "Press 1."), ("sorry", "Sorry.")) * 10:
+        stretch = stretch_of(flow, flow.steps["menu"], is_root=True, again=Again(flow.steps[step].parts[:1]))
+
+        assert stretch is not None
+        assert text == stretch.actions[0].constant["text"]
