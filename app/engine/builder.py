@@ -142,18 +142,12 @@ class NccoBuilder:
             self._tail_at = len(self.drafts)
             self.drafts += self._tail(origin)
 
-    def play_stretch(self, stretch: Stretch, names: Mapping[str, Any]) -> bool:
-        """Play a stretch at the beginning of the turn. If a call cannot have it so, nothing is played."""
-        if self.drafts:
-            return False
-        actions = stretch.play(names, self._context, self._session, self._turn, self.dialled)
-        if actions is None:
-            return False
+    def take(self, stretch: Stretch, actions: list[dict[str, Any]]) -> None:
+        """Begin with the actions of a stretch."""
         self.drafts = [Draft(action, computed=()) for action in actions]
         self.waits = list(stretch.waits)
         self.dialled += stretch.dials
         self._is_checked = True
-        return True
 
     def _link(self, wait: OpenWait) -> str:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
@@ -167,9 +161,9 @@ class NccoBuilder:
         return drafts
 
     def _may_dial(self, draft: Draft) -> bool:
-        return not draft.dials or not self.refusal(draft.dials)
+        return not draft.dials or not self._refusal(draft.dials)
 
-    def refusal(self, number: str) -> str:
+    def _refusal(self, number: str) -> str:
         """Why a computed number or address may not be dialled; "" when it may."""
         return refusal(number, self._context.dial_allow)
 
@@ -227,7 +221,7 @@ class NccoBuilder:
             message = f"this call has dialled {self._context.dial_limit} times, which is the limit"
             raise RenderError("R102", message, str(place))
         if not self._may_dial(draft):
-            message = f"the computed number {draft.dials} {self.refusal(draft.dials)}"
+            message = f"the computed number {draft.dials} {self._refusal(draft.dials)}"
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:

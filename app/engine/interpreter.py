@@ -308,7 +308,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     try:
         waited = (now - run.entered_at).total_seconds()
         heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.heard
-        frame = run.frame({**run.names(now), "input": heard}, before.position, waited)
+        frame = run.frame(run.names(now, heard), before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
@@ -331,7 +331,6 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     """Ask the same step again, or ring the next of its list; what it says keeps the values it had on entering."""
-    run.mark(step)
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try
         run.asr_errors += not decision.move.counts_try
@@ -340,6 +339,7 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
         run.position += 1
         again = Again()
     if not run.play_stretch(step, again):
+        run.mark(step)
         run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
         yield from replace_refused_steps(run)
 

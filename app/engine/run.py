@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from app.engine.builder import NccoBuilder, Origin
+from app.engine.dialling import refusal
 from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
@@ -56,7 +58,6 @@ class Run:
         root: the flow that the call began in.
         flow: the one that it is in now.
         trace: what the turn did.
-        secrets: the sensitive values that the turn has received so far. Rolling back a step forgets none of them.
         answers: the answer of each lookup by name, masked, as the store keeps it.
         asked: how often each lookup was asked, by its idempotency key.
     """
@@ -76,19 +77,43 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now
         self.locale = before.locale
-        self.secrets = Secrets()
         self.answers: dict[str, Any] = {}
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
         self.trace: list[TraceLine] = []
-        self._call = call_record(before.call)
-        self._builder = NccoBuilder(root, before.id, before.turn + 1, before.dialled, self.context)
+        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None
+        self._built: NccoBuilder | None = None
+        self._call_record: Mapping[str, Any] | None = None
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
         self._names = Names()
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._set_scopes(scopes_of(root, before))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The sensitive values that the turn has received so far. Rolling back a step forgets none of them."""
+        return Secrets()
+
+    @property
+    def _call(self) -> Mapping[str, Any]:
+        if self._call_record is None:
+            self._call_record = call_record(self.before.call)
+        return self._call_record
+
+    @property
+    def _builder(self) -> NccoBuilder:
+        """Builds what the interpreter plays; made when it plays something."""
+        if self._built is None:
+            before = self.before
+            self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
+        return self._built
+
+    @property
+    def _dialled(self) -> int:
+        """How often the call has dialled."""
+        return self._built.dialled if self._built else self.before.dialled
 
     def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
         self._scopes = scopes
@@ -109,11 +134,11 @@ class Run:
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
         """What the parts and the exit of a step may look at."""
-        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._builder.dialled)
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._dialled)
 
     def _may_dial(self, number: str) -> bool:
         """Whether a list may ring a computed number; the trace shows each refused number once."""
-        refused = self._builder.refusal(number)
+        refused = refusal(number, self.context.dial_allow)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
             code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
@@ -147,20 +172,25 @@ class Run:
         """Add to the trace where the exit of a step leads at once."""
         self.trace.append(decided(step, jump))
 
-    def names(self, now: datetime | None = None) -> Names:
-        """What the values of the current step may look at; `now` is the moment when it was entered, unless given.
+    def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
+        """What the values of the current step may look at.
 
         It is made again only when something in it has changed. Callers must not change it.
+
+        Args:
+            now: a moment other than that when the step was entered.
+            heard: what the caller has entered, if not what was in scope when the step was entered.
         """
         now = now or self.entered_at
-        scope, heard, locale, moment = self._names_of
-        if scope is not self._scope or heard is not self.heard or locale != self.locale or moment != now:
-            self._names_of = self._scope, self.heard, self.locale, now
-            self._names = Names(self._names_in(self._scope, now))
+        heard = self.heard if heard is None else heard
+        scope, known, locale, moment = self._names_of
+        if scope is not self._scope or known is not heard or locale != self.locale or moment != now:
+            self._names_of = self._scope, heard, self.locale, now
+            self._names = self._names_in(self._scope, now, heard)
         return self._names
 
-    def _names_in(self, scope: FlowScope, now: datetime) -> dict[str, Any]:
-        names = scope.names(self._call, self.heard, self.context.env, now, self.locale)
+    def _names_in(self, scope: FlowScope, now: datetime, heard: Mapping[str, Any]) -> Names:
+        names = Names(scope.names(self._call, heard, self.context.env, now, self.locale))
         if scope.flow.calendars:
             names["hours"] = hours_view(scope.flow.calendars, now)
         return names
@@ -298,18 +328,25 @@ class Run:
         return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
 
     def _play_ready(self, stretch: Stretch, trace: tuple[TraceLine, ...]) -> bool:
-        if len(self._marks) + stretch.entered > STEP_LIMIT or not self._builder.play_stretch(stretch, self.names()):
+        if len(self._marks) + stretch.entered > STEP_LIMIT or (self._built and self._built.drafts):
+            return False
+        before = self.before
+        ncco = stretch.play(self.names(), self.context, before.id, before.turn + 1, self._dialled)
+        if ncco is None:
             return False
         self.trace += trace
         self.step = stretch.step
         if stretch.ends:
+            self._builder.take(stretch, ncco)
             self.end()
+        else:
+            self._ready = stretch, ncco
         return True
 
     def _waiting(self) -> Iterator[Origin]:
         """The steps that wait for this flow, the innermost first."""
         for scope in reversed(self._scopes[:-1]):
-            names = self._names_in(scope, self.entered_at)
+            names = self._names_in(scope, self.entered_at, self.heard)
             yield Origin(scope.flow, scope.flow.steps[scope.step], self.frame(names))
 
     def end(self) -> None:
@@ -363,7 +400,7 @@ class Run:
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
         """The first error that Vonage would refuse the NCCO for, with the step that added it."""
-        found = self._builder.fault()
+        found = None if self._ready else self._builder.fault()
         if found is None:
             return None
         number, issue = found
@@ -372,9 +409,17 @@ class Run:
 
     def finish(self, outcome: str) -> Turn:
         """The finished turn. Sensitive values leave it as tokens."""
-        before, scope, builder = self.before, self._scope, self._builder
-        waits = tuple(builder.waits)
-        is_over = True not in [wait.steers for wait in waits]
+        before, scope = self.before, self._scope
+        dialled = self._dialled
+        if self._ready:
+            stretch, ncco = self._ready
+            waits = stretch.waits
+            is_over = stretch.is_over
+            dialled += stretch.dials
+        else:
+            ncco = self._builder.actions()
+            waits = tuple(self._builder.waits)
+            is_over = not any(wait.steers for wait in waits)
         where = "" if self.flow is self.root else self.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
         if is_over and self.last_conversation:
@@ -397,7 +442,7 @@ class Run:
             self.tries,
             self.asr_errors,
             self.position,
-            builder.dialled,
+            dialled,
             scope.kept(self._mask),
             self.entered_at,
             self.heard,
@@ -411,8 +456,7 @@ class Run:
             before.parent,
             self.returned,
         )
-        trace, hooks = tuple(self.trace), tuple(self.hooks)
-        return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers)
+        return Turn(ncco, session, tuple(self.trace), outcome, self.is_failsafe, tuple(self.hooks), self.answers)
 
     def _mask(self, secret: str) -> str:
         return self.context.mask(self.before.id, secret)

@@ -252,8 +252,7 @@ class Asked:
         return self.by_locale.get(locale, self)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of a wait.
 
     Attributes:
@@ -267,11 +266,15 @@ class Outcome:
 
     name: str
     choice: str = ""
-    digits: str = field(default="", repr=False)
-    text: str = field(default="", repr=False)
+    digits: str = ""
+    text: str = ""
     confidence: float | None = None
     reason: str = ""
     because: str = ""
+
+    def __repr__(self) -> str:
+        """The outcome without what the caller gave, which may be sensitive."""
+        return f"<outcome {self.name} {self.choice}>"
 
 
 class Jump(NamedTuple):
@@ -308,8 +311,11 @@ class Next:
     """The step dials the next target of its connect list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
+"""The values of a decision that collects none. Never modified."""
+
+
+class Decision(NamedTuple):
     """What an exit decides for an outcome.
 
     Attributes:
@@ -330,10 +336,14 @@ class Decision:
     because: str
     others: tuple[str, ...] = ()
     sets: tuple[Assignment, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    values: Mapping[str, Any] = NOTHING_COLLECTED
     attempt: int = 0
     attempts: int = 0
     next_target: int = 0
+
+    def __repr__(self) -> str:
+        """The decision without what was collected, which may be sensitive."""
+        return f"<decision {self.outcome} at {self.place}>"
 
 
 class TakenDecision(Protocol):

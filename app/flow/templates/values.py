@@ -27,10 +27,14 @@ Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 class Names(dict[str, Any]):
     """What the values of one turn look at, by name. It does not change, so one Jinja2 context serves all of them."""
 
-    @cached_property
+    _context: Context | None = None
+
+    @property
     def context(self) -> Context:
         """The context in which they are rendered."""
-        return Context(ENVIRONMENT, self, None, {})
+        if self._context is None:
+            self._context = Context(ENVIRONMENT, self, None, {})
+        return self._context
 
 
 _COPIED: Final = (
