@@ -317,7 +317,8 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
             run.step, run.heard, run.entered_at = step.name, heard, now
             for name, value in decision.values.items():
                 run.assign(name, value)
-            set_all(run, decision.sets)
+            if decision.sets:
+                set_all(run, decision.sets)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _again(run, step, decision)

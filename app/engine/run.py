@@ -110,11 +110,6 @@ class Run:
             self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
         return self._built
 
-    @property
-    def _dialled(self) -> int:
-        """How often the call has dialled."""
-        return self._built.dialled if self._built else self.before.dialled
-
     def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
         self._scopes = scopes
         self._scope = scopes[-1]
@@ -134,7 +129,8 @@ class Run:
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
         """What the parts and the exit of a step may look at."""
-        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._dialled)
+        dialled = self._built.dialled if self._built else self.before.dialled
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
     def _may_dial(self, number: str) -> bool:
         """Whether a list may ring a computed number; the trace shows each refused number once."""
@@ -331,7 +327,7 @@ class Run:
         if len(self._marks) + stretch.entered > STEP_LIMIT or (self._built and self._built.drafts):
             return False
         before = self.before
-        ncco = stretch.play(self.names(), self.context, before.id, before.turn + 1, self._dialled)
+        ncco = stretch.play(self.names(), self.context, before.id, before.turn + 1, before.dialled)
         if ncco is None:
             return False
         self.trace += trace
@@ -410,15 +406,15 @@ class Run:
     def finish(self, outcome: str) -> Turn:
         """The finished turn. Sensitive values leave it as tokens."""
         before, scope = self.before, self._scope
-        dialled = self._dialled
         if self._ready:
             stretch, ncco = self._ready
             waits = stretch.waits
             is_over = stretch.is_over
-            dialled += stretch.dials
+            dialled = before.dialled + stretch.dials  # nothing else was played in this turn
         else:
             ncco = self._builder.actions()
             waits = tuple(self._builder.waits)
+            dialled = self._builder.dialled
             is_over = not any(wait.steers for wait in waits)
         where = "" if self.flow is self.root else self.flow.name
         observed = observers(self.root, before) if before.waits else before.observers

@@ -185,7 +185,9 @@ def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
     """The waits of earlier turns whose events send hooks, and those of the turn that is over now."""
     observed = list(before.observers)
     for wait in before.waits:
+        if wait.kind != "event":
+            continue
         flow = root.named(wait.flow)
-        if wait.kind == "event" and (flow.events or flow.steps[wait.step].events):
+        if flow.events or flow.steps[wait.step].events:
             observed.append(Observer(before.turn, wait.index, wait.flow, wait.step))
     return tuple(observed[-OBSERVER_LIMIT:])

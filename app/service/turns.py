@@ -210,8 +210,10 @@ class Turns:
 
         With `may_be_input` also the audio of an input, which is then known not to be sensitive.
         """
-        is_input = isinstance(delivery.webhook, InputWebhook)
-        if not self.policy.keeps_recordings or (is_input and not may_be_input):
+        if not self.policy.keeps_recordings:
+            return None
+        webhook = delivery.webhook
+        if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
             return None
         place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
         if flow is not None and place is not None:
