@@ -137,5 +137,6 @@ def settings_of(folder: Path, office: Office, flows: Path, database: str, secret
         key="invented-key-of-the-stage-for-tests-only",
         dial_allow="44",
         log="json",
+        python_lookups=("faults_weather",),
         reload=False,
     )

@@ -45,6 +45,7 @@ TRACED = {
     "OTEL_LOGS_EXPORTER": "none",
     "NCCO_LOG_LEVEL": "error",
     "FLOW_CRM_URL": "http://127.0.0.1:9",
+    "NCCO_PYTHON_LOOKUPS": "canary_functions",
 }
 
 

@@ -258,7 +258,7 @@ async def test_more_requests_than_places_wait_for_their_turn(server: LookUpServe
 
 async def test_an_old_connection_is_not_used_again_and_one_that_is_left_over_is_closed(server: LookUpServer) -> None:
     async with new_client() as client:
-        await asyncio.gather(*(ask(client, server.url("good")) for _ in range(IDLE_PER_HOST + 10)))
+        await asyncio.gather(*(ask(client, server.url("slow")) for _ in range(IDLE_PER_HOST + 10)))
         await until(lambda: held(server.port) == IDLE_PER_HOST)
         await server.stop()
         await server.start()
