@@ -15,15 +15,15 @@ from argon2.exceptions import VerifyMismatchError
 WINDOW: Final = timedelta(minutes=15)
 """How long a failure counts."""
 FREE_FAILURES: Final = 5
-"""After so many failures of one client, its next tries take longer."""
+"""Failures of one client after which its next tries take longer."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""After so many of all clients together, every try takes longest: the failures come from many addresses."""
+"""Failures of all clients together after which every try takes longest: they come from many addresses."""
 LONGEST_S: Final = 4.0
 """How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
 MAX_WAITING_OF_ONE: Final = 4
 """Logins of one client at a time, which are checked one after another."""
 MAX_WAITING: Final = 16
-"""Logins at a time. Together with `LONGEST_S`: four guesses a second, whoever guesses."""
+"""Logins at a time. Together with `LONGEST_S`: four guesses a second from all clients together."""
 
 _HASHER: Final = PasswordHasher()
 
