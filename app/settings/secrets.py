@@ -67,8 +67,8 @@ CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
 """Of the file beside a SQLite database with the secret of callback URLs. It is part of every backup."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""Of the one with the secret of the console's sessions. No backup has it: its reader could log in, and so could whoever
-has made an archive that is restored."""
+"""Of the one with the secret of the console's sessions. It is in no backup: the key would let a reader of
+the backup log in, and an archive made by somebody else would let its maker log in."""
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to a random text of at least 32 characters."
 

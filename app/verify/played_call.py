@@ -59,7 +59,7 @@ class CannotDo(AppError):
 
 
 class Where(NamedTuple):
-    """Where a call waits or plays: flow and step ("" for none), what it waits for, and whom it dials."""
+    """Where a call waits or plays: flow and step ("" for none), what it waits for, and what it dials."""
 
     flow: str
     step: str
@@ -266,7 +266,7 @@ class PlayedCall:
     async def _settle(self, *, is_idle: bool = False) -> None:
         """Stop here: see why, and what the server has done; after the end, let late webhooks come.
 
-        `is_idle`: nobody is waited for, however long it goes on.
+        `is_idle`: the call waits for nothing, however long it goes on.
         """
         self.moment = await self.leg.listen(until=self.leg.at)
         if self.leg.is_over:

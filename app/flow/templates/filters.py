@@ -399,7 +399,7 @@ _ALL: Final = (
     ),
     Filter(
         name="round",
-        summary="A rounded number, with so many decimals.",
+        summary="A number rounded to some decimals.",
         example="{{ 2.345 | round(2) }}",
         apply=_round,
         takes=("number",),
