@@ -26,7 +26,7 @@ from app.store import SessionRow, Store, open_store
 from benchmarks.load.machine import processor
 from benchmarks.load.serving import cpu_us
 from benchmarks.store import SESSION, TURN, WEBHOOK, new_call
-from tests.contract.store.postgres_server import NoPostgres, Server, running_server
+from tests.support.postgres_server import NoPostgres, Server, running_server
 
 AT_ONCE: Final = 64
 _SIZES: Final = "SELECT sum(pg_total_relation_size(name)) FROM unnest('{calls,turns,webhooks}'::regclass[]) AS name"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.contract.store.postgres_server import NoPostgres, running_server
+from tests.support.postgres_server import NoPostgres, running_server
 from tests.system.hosts.host import Host, hosts
 from tests.system.hosts.playing import Played, play_under_releases, play_under_restarts
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.contract.store.postgres_server import NoPostgres, running_server
+from tests.support.postgres_server import NoPostgres, running_server
 from tests.system.faults.racing import Database, in_postgres, race
 
 PAIRS: Final = 10_000

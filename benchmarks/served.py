@@ -33,7 +33,7 @@ from pathlib import Path
 from benchmarks.load import machine, page, requests, serving, wrk
 from benchmarks.load.peers import PEERS, NotInstalled, scratch
 from benchmarks.load.serving import Server
-from tests.contract.store.postgres_server import NoPostgres, running_server
+from tests.support.postgres_server import NoPostgres, running_server
 
 MOST_ANSWERS, MOST_INPUTS = 25_000, 10_000
 """Requests a second that are made beforehand: more than anybody answers here."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.load import requests, serving, wrk
 from benchmarks.load.serving import Server
-from tests.contract.store.postgres_server import NoPostgres, running_server
+from tests.support.postgres_server import NoPostgres, running_server
 
 MOST_ANSWERS = 25_000
 """Requests a second that are made beforehand: more than anybody answers here."""

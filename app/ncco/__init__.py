@@ -32,6 +32,7 @@ from app.ncco.checker import check, options_are_clean, order_is_clean
 from app.ncco.checks import RECORD_ENDS
 from app.ncco.model import NccoModel
 from app.ncco.schema import json_schema
+from app.ncco.webhooks import InputWebhook, recognise, webhook_type
 
 __all__ = [
     "RECORD_ENDS",
@@ -45,6 +46,7 @@ __all__ = [
     "DtmfSettings",
     "Endpoint",
     "Input",
+    "InputWebhook",
     "Issue",
     "Ncco",
     "NccoModel",
@@ -67,4 +69,6 @@ __all__ = [
     "json_schema",
     "options_are_clean",
     "order_is_clean",
+    "recognise",
+    "webhook_type",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import read_address
 from app.store.backups import BackupRow, Backups
 from app.store.database import Database
@@ -41,10 +42,12 @@ from app.store.store import Store
 __all__ = [
     "ANY_CALL",
     "ANY_RECORDING",
+    "AlreadyOpen",
     "BackupRow",
     "Backups",
     "CallFilter",
     "CallRow",
+    "Conflict",
     "ConnectStatus",
     "Forgotten",
     "HookCounts",
@@ -62,6 +65,9 @@ __all__ = [
     "SessionRow",
     "SqliteDatabase",
     "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "StoreUnusable",
     "Timeline",
     "TurnRow",
     "WebhookRow",

@@ -16,7 +16,7 @@ import httpx
 import jwt
 
 from tests.contract.calls.cases import Exchange
-from tests.contract.server import PUBLIC_URL
+from tests.support.server import PUBLIC_URL
 
 CALLBACK: Final = re.compile(re.escape(PUBLIC_URL) + r"/webhooks/(input|event|notify|onanswer)/[^/\"\\?\s]+")
 NAME: Final = re.compile(r"<(?:input|event|notify|onanswer)(?::\d+)?>")

@@ -13,7 +13,7 @@ import httpx
 
 from tests.contract.calls.cases import Case, Project
 from tests.contract.calls.conversation import Conversation, Reply
-from tests.contract.server import Server, StandIn, running, standing_in
+from tests.support.server import Server, StandIn, running, standing_in
 
 
 @dataclass(frozen=True)

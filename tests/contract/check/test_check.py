@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent
 

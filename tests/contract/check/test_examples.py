@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]

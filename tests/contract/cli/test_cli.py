@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent
 HELP: dict[str, Any] = yaml.load((FOLDER / "help.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)

@@ -13,20 +13,20 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
-from app.service.recording_folder import RecordingFolder
-from app.settings.fields import PLACEHOLDER_SECRET
 from app.store import Store
-from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.contract.cli.test_recordings import in_store, row
-from tests.contract.command import ncco
-from tests.contract.console.conftest import HASHES
-from tests.contract.keys import private_pem, public_pem, rsa_key, self_signed
-from tests.contract.server import Server, free_port
+from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.command import ncco
+from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
+from tests.support.server import Server, free_port
 
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
 SECRET = "an-invented-signature-secret"
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
+PLACEHOLDER_SECRET = "the signature secret of the Vonage dashboard"
 FLOW = """\
 flow: shop
 numbers: ["442079460000"]
@@ -208,7 +208,7 @@ def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> 
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as other:
         threading.Thread(target=other.serve_forever, args=(0.05,), daemon=True).start()
         ports = {"NCCO_PORT": "9", "NCCO_CONSOLE_PORT": "0", taken: str(other.server_address[1])}
-        hashed = {"NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"]}
+        hashed = {"NCCO_CONSOLE_PASSWORD_HASH": PASSWORD_HASH}
         found = doctor(project, {**ports, **hashed}, "--offline")
         other.shutdown()
 
@@ -216,7 +216,7 @@ def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> 
 
 
 def test_port_of_both_listeners_is_found_offline(project: Path) -> None:
-    clash = {"NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"], "NCCO_CONSOLE_PORT": "8000"}
+    clash = {"NCCO_CONSOLE_PASSWORD_HASH": PASSWORD_HASH, "NCCO_CONSOLE_PORT": "8000"}
 
     assert "the same port as NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
 
@@ -315,12 +315,14 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
             await store.recordings.add(row(id_, state="kept"))
 
     in_store(project, write)
-    RecordingFolder(project / "ncco.db-recordings").put("1" * 32, b"audio")
+    folder = project / "ncco.db-recordings"
+    folder.mkdir()
+    (folder / ("1" * 32)).write_bytes(b"audio")
     found = doctor(project, {}, "--offline")
 
     assert "the audio of 1 recording is lost; only the newest 100 were looked for" == found.of("recordings")["error"]
     assert "ncco recordings retry --lost" in found.output
-    RecordingFolder(project / "ncco.db-recordings").put("2" * 32, b"audio")
+    (folder / ("2" * 32)).write_bytes(b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract import loopback
-from tests.contract.command import ncco
+from tests.support import loopback
+from tests.support.command import ncco
 
 DESK = """\
 flow: desk

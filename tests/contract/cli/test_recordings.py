@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from app.service.recording_folder import RecordingFolder
 from app.store import RecordingRow, Store, open_store
-from tests.contract.command import ncco
-from tests.contract.media_server import MP3
+from tests.support.command import ncco
+from tests.support.media_server import MP3
 
 KEPT, WAITING, FAILED = "1" * 32, "2" * 32, "3" * 32
 NUMBER = "447700900123"
@@ -51,7 +50,8 @@ def home(tmp_path: Path) -> Path:
             await store.recordings.add(each)
 
     in_store(tmp_path, write)
-    RecordingFolder(tmp_path / "ncco.db-recordings").put(KEPT, MP3)
+    (tmp_path / "ncco.db-recordings").mkdir()
+    (tmp_path / "ncco.db-recordings" / KEPT).write_bytes(MP3)
     return tmp_path
 
 

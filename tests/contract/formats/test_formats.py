@@ -15,10 +15,10 @@ import pytest
 import yaml
 from standardwebhooks import Webhook
 
-from tests.contract import loopback
 from tests.contract.calls.cases import FOLDER, Exchange, load
 from tests.contract.calls.conversation import Conversation
-from tests.contract.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
+from tests.support import loopback
+from tests.support.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
 
 FORMATS: Final = yaml.load(Path(__file__).with_name("formats.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 EXCHANGES: Final = (

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract import loopback
-from tests.contract.server import NCCO, STARTS_WITHIN_S, free_port
+from tests.support import loopback
+from tests.support.server import NCCO, STARTS_WITHIN_S, free_port
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import loopback
-from tests.contract.server import Server, running
+from tests.support import loopback
+from tests.support.server import Server, running
 
 FLOW = """\
 flow: shop

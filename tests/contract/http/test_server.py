@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract import loopback
 from tests.contract.http.serving import FLOW, Running, received, running
-from tests.contract.server import NCCO, free_port
+from tests.support import loopback
+from tests.support.server import NCCO, free_port
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.ncco import Ncco, check
-from app.ncco.webhooks import InputWebhook, recognise, webhook_type
+from app.ncco import InputWebhook, Ncco, check, recognise, webhook_type
 
 FOLDER = Path(__file__).parent
 SAMPLES = FOLDER.parents[1] / "samples" / "webhooks"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 
 DEFAULTS = """defaults:
   talk: {language: en-GB}

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 
 FOLDER: Final = Path(__file__).parent
 ON: Final = "menu"

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from app.store import Records, SqliteDatabase, Store
-from tests.contract.store.memory_store import MemoryStore
-from tests.contract.store.postgres_stores import make_postgres
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres_stores import make_postgres
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),
@@ -37,25 +36,3 @@ async def records(store: Store) -> AsyncIterator[Records]:
     await reading.open()
     yield reading
     await reading.close()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "calls.db"
-
-
-@pytest_asyncio.fixture
-async def sqlite_store(path: Path) -> AsyncIterator[Store]:
-    """An open store that waits 30 s for others."""
-    store = Store(SqliteDatabase(path, busy_ms=30_000))
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def other(path: Path) -> Iterator[sqlite3.Connection]:
-    """What another process on the same file can do."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-    yield connection
-    connection.close()

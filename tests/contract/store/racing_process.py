@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from app.errors import Conflict
-from app.store import Store, open_store
-from tests.contract.store.stored_rows import turn_row, webhook_row
+from app.store import Conflict, Store, open_store
+from tests.support.stored_rows import turn_row, webhook_row
 
 
 async def move_on(store: Store, id_: str) -> None:

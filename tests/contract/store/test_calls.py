@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from app.errors import AlreadyOpen, Conflict, StoreUnavailable
-from app.store import Store
-from tests.contract.store.stored_rows import (
+from app.store import AlreadyOpen, Conflict, Store, StoreUnavailable
+from tests.support.stored_rows import (
     NOON_MS,
     new_call,
     next_turn,

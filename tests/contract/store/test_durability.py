@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.store import Store, open_store
-from tests.contract.store.postgres_stores import ask, empty_database
-from tests.contract.store.stored_rows import new_call, next_turn, rows_of
+from tests.support.postgres_stores import ask, empty_database
+from tests.support.stored_rows import new_call, next_turn, rows_of
 
 PROGRAMS = Path(__file__).parent
 

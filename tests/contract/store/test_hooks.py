@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from app.errors import AlreadyOpen, Conflict, StoreUnavailable
-from app.store import HookCounts, HookRow, Store
-from tests.contract.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, turn_row, webhook_row
+from app.store import AlreadyOpen, Conflict, HookCounts, HookRow, Store, StoreUnavailable
+from tests.support.stored_rows import NOON_MS, hook_row, new_call, next_turn, turn_row, webhook_row
 
 LEASE_MS = 60_000
 LEASED = NOON_MS + LEASE_MS

@@ -9,10 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.errors import StoreError
-from app.store import HookRow, Store, open_store
-from tests.contract.store.postgres_stores import make_postgres
-from tests.contract.store.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
+from app.store import HookRow, Store, StoreError, open_store
+from tests.support.postgres_stores import make_postgres
+from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
 
 LEASE_MS = 20
 HOOKS = st.integers(0, 12).map(lambda number: f"h{number}")

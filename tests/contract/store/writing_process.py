@@ -11,7 +11,7 @@ import os
 import sys
 
 from app.store import Store, open_store
-from tests.contract.store.stored_rows import new_call, next_turn
+from tests.support.stored_rows import new_call, next_turn
 
 TASKS = 8
 

@@ -16,7 +16,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.settings import load_settings
 from app.web import create_app
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 BASE = "https://calls.example.com"
 

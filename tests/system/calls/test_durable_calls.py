@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli.running import RunningServer, running_server
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli.running import RunningServer, running_server
 
 FIND_ME = """

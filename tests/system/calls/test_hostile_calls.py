@@ -16,7 +16,7 @@ from app.settings import load_settings
 from app.web.log import configure_log
 from app.web.metrics import Metrics
 from app.web.watcher import FlowReader, watch_flows
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"

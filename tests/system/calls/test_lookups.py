@@ -14,7 +14,7 @@ import pytest
 from app.service.calls import CallService
 from app.service.lookup_sources import PythonModules
 from app.service.lookups import PAUSE_S, CircuitBreakers, LookupClient, lookups_of_turn
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.unit.service.conftest import StandingClock
 from tests.unit.service.lookup_server import (
     Behaviour,

@@ -23,8 +23,8 @@ from app.service.call_report import count_calls, read_period
 from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
-from tests.contract.console.conftest import logged_in, settings_for
-from tests.contract.store.postgres_stores import empty_database
+from tests.support.postgres_stores import empty_database
+from tests.unit.console.conftest import logged_in, settings_for
 
 DESK = """\
 flow: desk

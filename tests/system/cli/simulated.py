@@ -11,7 +11,7 @@ import yaml
 from click.testing import Result
 from starlette.types import ASGIApp
 
-from tests.contract.serving_thread import serving_thread
+from tests.support.serving_thread import serving_thread
 from tests.system.cli.projects import ncco
 
 AT = ("--at", "2026-03-04T10:00")

@@ -25,10 +25,9 @@ import httpx
 import pytest
 from click.testing import Result
 
-from tests.contract import loopback
-from tests.contract.command import ncco
-from tests.contract.server import NCCO
-from tests.contract.store import postgres_server
+from tests.support import loopback, postgres_server
+from tests.support.command import ncco
+from tests.support.server import NCCO
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import RunningServer, plain_environment, running_server
 from tests.system.databases.serving import wait_until_ready

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 
 @pytest.mark.parametrize("seed", ["1", "4", "8"])

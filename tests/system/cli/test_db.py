@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.store.migrations import POSTGRES, SQLITE
-from tests.contract.store.postgres_stores import ask, empty_database
+from tests.support.postgres_stores import ask, empty_database
 from tests.system.cli.projects import ncco
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.store import SqliteDatabase, Store, open_store
-from tests.contract import loopback
-from tests.contract.store.postgres_stores import empty_database
-from tests.contract.store.stored_rows import new_call, revision_row, rows_of
+from tests.support import loopback
+from tests.support.postgres_stores import empty_database
+from tests.support.stored_rows import new_call, revision_row, rows_of
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
 

@@ -15,9 +15,9 @@ from click.testing import Result
 from standardwebhooks import Webhook
 
 from app.store import HookRow, SqliteDatabase, Store
-from tests.contract import loopback
-from tests.contract.server import free_port
-from tests.contract.store.stored_rows import hook_row, webhook_row
+from tests.support import loopback
+from tests.support.server import free_port
+from tests.support.stored_rows import hook_row, webhook_row
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
 from tests.unit.service.receiver import Answer, receiving

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from app.cli.init import NEXT_COMMANDS
-from tests.contract import loopback
+from tests.support import loopback
+from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import running_server
-from tests.system.repository.tracked import ROOT
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
 

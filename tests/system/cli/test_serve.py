@@ -17,7 +17,7 @@ from app.cli.serve import greeting
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
-from tests.contract.store.postgres_stores import empty_database
+from tests.support.postgres_stores import empty_database
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from tests.support.tracked import ROOT
 from tests.system.cli.projects import TYPO, ncco, write_project
 from tests.system.cli.simulated import AT, SHOP, call, saved, served
-from tests.system.repository.tracked import ROOT
 
 MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
 

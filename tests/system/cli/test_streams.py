@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, happens, plain_environment
 

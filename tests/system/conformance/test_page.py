@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
+from tests.support.tracked import text_of
 from tests.system.conformance.suite import SOUNDS, Act, Caller, Case, Party, Reply, Webhook, load, table
-from tests.system.repository.tracked import text_of
 
 PAGE = text_of("tests/system/conformance/README.md")
 

@@ -13,7 +13,7 @@ from app.console.trial_messages import tone
 from app.service.recording_folder import RecordingFolder
 from app.store import RecordingRow, open_store
 from app.store.recordings import RECORDINGS_TABLE
-from tests.contract.console.test_messages import message
+from tests.unit.console.test_messages import message
 
 
 class Inbox:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import httpx
 
-from tests.contract import loopback
-from tests.contract.server import STARTS_WITHIN_S, Server, running, write_files
+from tests.support import loopback
+from tests.support.server import STARTS_WITHIN_S, Server, running, write_files
 
 REPOSITORY: Final = Path(__file__).parents[3]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.contract import loopback
-from tests.contract.console.test_health import FLOWS
-from tests.contract.server import Server, running
-from tests.contract.store.postgres_stores import empty_database
+from tests.support import loopback
+from tests.support.postgres_stores import empty_database
+from tests.support.server import Server, running
 from tests.system.console.browser import Watch, check_page, open_console
 from tests.system.console.server import link_of
+from tests.unit.console.test_health import FLOWS
 
 SHOP = FLOWS.replace("timeout: 500ms", "timeout: 3500ms")  # on a busy machine a refusal takes its time, too
 SOON_MS = 60_000

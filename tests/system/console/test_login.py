@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.contract.console.conftest import HASHES, PASSWORDS
 from tests.contract.http.serving import FLOW
-from tests.contract.server import running
+from tests.support.server import running
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page
 from tests.system.console.server import link_of
+from tests.unit.console.conftest import HASHES, PASSWORDS
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract import loopback
-from tests.contract.server import free_port
-from tests.contract.store.postgres_stores import empty_database
+from tests.support import loopback
+from tests.support.postgres_stores import empty_database
+from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, running_server
 

@@ -20,9 +20,9 @@ from app.console.app import create_console
 from app.console.services import Services
 from app.console.worker import Worker
 from app.service.recording_folder import RecordingFolder
-from tests.contract.console.conftest import REPOSITORY, browser, logged_in, make_console, settings_for
-from tests.contract.console.test_messages import message
-from tests.contract.console.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
+from tests.unit.console.conftest import REPOSITORY, browser, logged_in, make_console, settings_for
+from tests.unit.console.test_messages import message
+from tests.unit.console.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
 
 if sys.platform != "win32":
     import resource

@@ -17,8 +17,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.web import create_app
-from tests.contract.console.conftest import browser, logged_in, settings_for
-from tests.contract.console.test_messages import message
+from tests.unit.console.conftest import browser, logged_in, settings_for
+from tests.unit.console.test_messages import message
 
 VALUES: Final = (
     "<script>alert(1)</script>",

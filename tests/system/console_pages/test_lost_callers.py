@@ -16,7 +16,7 @@ from app.console.app import create_console
 from app.console.services import Services
 from app.settings import Settings
 from app.web import create_app
-from tests.contract.console.conftest import logged_in, settings_for
+from tests.unit.console.conftest import logged_in, settings_for
 
 FLOW: Final = """\
 flow: shop

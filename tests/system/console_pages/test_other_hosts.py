@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from app.console.app import create_console
 from app.console.services import Services
 from app.web import create_app
-from tests.contract.console.conftest import logged_in, settings_for
-from tests.contract.store.postgres_stores import empty_database
+from tests.support.postgres_stores import empty_database
 from tests.system.console.browser import PATIENCE_MS, running_browser, why_not
 from tests.system.console.server import running_console
+from tests.unit.console.conftest import logged_in, settings_for
 
 SHOP = """\
 flow: shop

@@ -13,9 +13,9 @@ import pytest
 
 from app.console.app import create_console
 from app.console.services import Services
-from tests.contract.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for
-from tests.contract.store import postgres_server
-from tests.contract.store.postgres_server import Server
+from tests.support import postgres_server
+from tests.support.postgres_server import Server
+from tests.unit.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for
 
 NEEDS_DATABASE = ("/calls", "/calls.json", "/calls/aaaaaaaa-1", "/report", "/messages")
 PATIENCE_S = 15.0

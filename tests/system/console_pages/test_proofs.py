@@ -14,9 +14,9 @@ import pytest
 from app.console.app import create_console
 from app.console.services import Services
 from app.console.worker import Worker
-from tests.contract.console import worker_tasks
-from tests.contract.console.conftest import logged_in, settings_for
-from tests.contract.console.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
+from tests.unit.console import worker_tasks
+from tests.unit.console.conftest import logged_in, settings_for
+from tests.unit.console.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
 
 FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
 PROOF = "/flows/main/proof"

@@ -23,9 +23,9 @@ from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
 from app.verify.scenarios.files import read_files
 from app.web import create_app
-from tests.contract.command import ncco
-from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.support.command import ncco
 from tests.system.simulator.own_server import own_line
+from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
 
 Acts: TypeAlias = Callable[[Leg], Awaitable[None]]
 WEDNESDAY: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

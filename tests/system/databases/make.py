@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.contract import loopback
-from tests.contract.store.postgres_server import USER, Server, running_server
+from tests.support import loopback
+from tests.support.postgres_server import USER, Server, running_server
 from tests.system.databases.serving import HERE, serving
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli import running
 
 HERE = Path(__file__).parent

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract import loopback
-from tests.contract.store.postgres_server import shared_server
-from tests.contract.store.postgres_stores import empty_database
-from tests.contract.store.stored_rows import run_in
+from tests.support import loopback
+from tests.support.postgres_server import shared_server
+from tests.support.postgres_stores import empty_database
+from tests.support.stored_rows import run_in
 from tests.system.cli import running
 from tests.system.databases.serving import HERE, serving, settings, wait_until_ready
 

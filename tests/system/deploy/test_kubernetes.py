@@ -14,7 +14,7 @@ import yaml
 
 from app.settings import Settings
 from app.settings.fields import variable
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 MANIFEST = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
 OBJECTS: dict[str, dict[str, Any]] = {each["kind"]: each for each in yaml.safe_load_all(MANIFEST)}

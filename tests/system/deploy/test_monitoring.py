@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.engine import LookupAnswer
 from app.service.delivery import Reply
 from app.web.metrics import Metrics
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
 ALERTS = ROOT / "deploy" / "alerts.yml"

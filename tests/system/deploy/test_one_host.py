@@ -19,12 +19,12 @@ import pytest
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
+from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, plain_environment, running_server
 from tests.system.hosts.proxy import wait_until_up
-from tests.system.repository.tracked import ROOT
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")

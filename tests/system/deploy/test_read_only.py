@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, plain_environment, running_server
 

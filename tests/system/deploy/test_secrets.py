@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from app.settings.secrets import FILE_SUFFIX
+from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import running_server
 from tests.system.repository.dockerfile import is_sent
-from tests.system.repository.tracked import ROOT
 from tests.system.security.signing import status
 
 FILE = ROOT / "deploy" / "compose.secrets.yml"

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.system.repository.tracked import text_of, tracked_files
+from tests.support.tracked import text_of, tracked_files
 
 RUN = ("bash", "python")
 PRINTED = ("text", "json")

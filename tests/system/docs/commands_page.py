@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from app.cli import COMMANDS, main
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
 WIDTH: Final = 100

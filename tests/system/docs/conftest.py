@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there: whatever asks the network fails."""

@@ -9,7 +9,7 @@ from app.flow.issues import RULES as FLOW_RULES
 from app.flow.issues import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
 from app.ncco.json_text import TEXT_RULES
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "errors.md"
 

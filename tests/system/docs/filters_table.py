@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from app.flow.templates.filters import FILTERS, Filter
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "text.md"
 _TABLE: Final = re.compile(r"(?<=\n\| filter \| gives \| example \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")

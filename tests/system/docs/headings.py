@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.system.repository.tracked import text_of
+from tests.support.tracked import text_of
 
 _FENCED = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$", re.S | re.M)
 _HEADING = re.compile(r"^(?P<level>#{2,4}) (?P<title>.+)$", re.M)

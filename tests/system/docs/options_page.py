@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.ncco.schema import json_schema
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "options.md"
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.tracked import ROOT
 from tests.system.cli.running import plain_environment, running_server
 from tests.system.docs.blocks import blocks_of
-from tests.system.repository.tracked import ROOT
 
 TOLD = "not run: the tests start these servers on other ports"
 ADDRESS = "127.0.0.1:8000"

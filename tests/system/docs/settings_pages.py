@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from app.settings.fields import variable
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "settings.md"
 EXAMPLE: Final = ROOT / ".env.example"

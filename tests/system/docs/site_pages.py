@@ -19,7 +19,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from tests.system.repository.tracked import ROOT, tracked_files
+from tests.support.tracked import ROOT, tracked_files
 
 DOCS: Final = "docs/"
 SHOWN: Final = "files/"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tracked import ROOT
 from tests.system.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import servers_of
-from tests.system.repository.tracked import ROOT
 
 SHELL_PAGES = [page for page in pages() if examples_of(page, "bash") and not is_followed(page)]
 PYTHON_EXAMPLES = [example for page in pages() for example in examples_of(page, "python")]

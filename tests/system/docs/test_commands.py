@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tests.support.tracked import ROOT, text_of, tracked_files
 from tests.system.docs.commands_page import commands
-from tests.system.repository.tracked import ROOT, text_of, tracked_files
 
 
 def test_every_option_that_a_page_names_exists() -> None:

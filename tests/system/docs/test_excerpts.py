@@ -7,9 +7,9 @@ from textwrap import dedent, indent
 
 import pytest
 
+from tests.support.tracked import text_of
 from tests.system.docs.blocks import Block, blocks_of, pages
 from tests.system.examples.example_projects import PROJECTS
-from tests.system.repository.tracked import text_of
 
 EXCERPTS = [block for page in pages() for block in blocks_of(page) if block.source]
 LEFT_OUT = re.compile(r"^ *\.\.\.\n", re.MULTILINE)

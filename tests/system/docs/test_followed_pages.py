@@ -10,7 +10,7 @@ from shlex import quote
 
 import pytest
 
-from tests.contract.server import free_port
+from tests.support.server import free_port
 from tests.system.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import ADDRESS
 from tests.system.docs.test_blocks import CHECKER, LOOSELY, as_printed

@@ -14,11 +14,11 @@ import yaml
 from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.console.phone import OUTCOMES
-from tests.contract.console.conftest import logged_in, settings_for
-from tests.contract.console.test_phone import Phone
+from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
 from tests.system.docs.page_servers import told_by
-from tests.system.repository.tracked import text_of
+from tests.unit.console.conftest import logged_in, settings_for
+from tests.unit.console.test_phone import Phone
 
 HEAD = "| on the phone | the caller hears |\n|---|---|\n"
 _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")

@@ -14,9 +14,9 @@ from app.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scen
 from app.verify.scenarios.runner import LocalStage, run_suite
 from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
 from app.verify.scenarios.values import RULES
+from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of
 from tests.system.docs.headings import section, things_of
-from tests.system.repository.tracked import text_of
 
 PAGE = "docs/reference/scenarios.md"
 BLOCKS = [block for block in blocks_of(PAGE) if block.title.startswith("tests/scenarios/")]

@@ -20,10 +20,10 @@ from app.flow.language.step import EXITS, StepWords
 from app.flow.scope import scope_types
 from app.value_types import TYPES
 from app.web.webhooks import router
+from tests.support.tracked import text_of
 from tests.system.docs.blocks import pages
 from tests.system.docs.errors_page import rules
 from tests.system.docs.headings import section, things_of
-from tests.system.repository.tracked import text_of
 
 FLOW, STEPS, ACTS = "docs/reference/flow.md", "docs/reference/steps.md", "docs/reference/actions.md"
 TEXT, HOOKS = "docs/reference/text.md", "docs/reference/webhooks.md"

@@ -12,7 +12,7 @@ from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
 from app.flow.templates.compiler import compile_value
 from app.value_types import DATETIME, TYPES, record
-from tests.system.repository.tracked import text_of
+from tests.support.tracked import text_of
 
 _ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)
 SECTION = text_of("docs/reference/text.md").partition("## Said as a person says it")[2].partition("`spoken` takes")[0]

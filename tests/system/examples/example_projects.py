@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.flow.loader import load_files
 from app.flow.model import Project
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 EXAMPLES = ROOT / "examples"
 PROJECTS = tuple(sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "flows").is_dir()))

@@ -12,7 +12,7 @@ import pytest
 
 from app.service.calls import CallService
 from app.service.lookups import LookupClient, lookups_of_turn
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.system.examples.example_projects import EXAMPLES
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
 from tests.unit.service.served_call import POLICY, ServedCall, library

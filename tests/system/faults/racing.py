@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from tests.contract.store.postgres_server import Server
+from tests.support.postgres_server import Server
 from tests.system.faults.office import Office
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Wire

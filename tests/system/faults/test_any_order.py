@@ -23,7 +23,7 @@ from app.flow.runtime import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.system.faults.served import PROJECT
 from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery, library
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.contract.calls.cases import Exchange
 from tests.contract.calls.conversation import Conversation
-from tests.contract.server import Server, StandIn, running, standing_in
-from tests.contract.store.postgres_server import shared_server, why_not
-from tests.contract.store.stored_rows import run_in
+from tests.support.postgres_server import shared_server, why_not
+from tests.support.server import Server, StandIn, running, standing_in
+from tests.support.stored_rows import run_in
 from tests.system.cli.running import happens
 
 FLOW: Final = """

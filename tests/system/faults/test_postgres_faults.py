@@ -17,8 +17,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.contract.store import postgres_server
-from tests.contract.store.postgres_server import Server
+from tests.support import postgres_server
+from tests.support.postgres_server import Server
 from tests.system.faults.asking import LOST, becomes_unready, errors, is_answered, is_ready, post, ready
 from tests.system.faults.served import Served, served
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.store.postgres_stores import ask, empty_database
+from tests.support.postgres_stores import ask, empty_database
 from tests.system.hosts.host import Host, hosts
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.hosts.release import write_release
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
+from tests.support.tracked import ROOT
 from tests.system.hosts.proxy import NGINX, wait_until_up
-from tests.system.repository.tracked import ROOT
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.contract.store.postgres_stores import ask, empty_database
+from tests.support.postgres_stores import ask, empty_database
 from tests.system.hosts.caller import Vonage, releases_in
 from tests.system.hosts.host import Host, hosts
 

@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from app.ncco import check
-from tests.contract import loopback
-from tests.contract.store import postgres_server
+from tests.support import loopback, postgres_server
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.hosts.host import wait_until_ready

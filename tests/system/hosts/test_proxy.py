@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from app.ncco import check
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.hosts.host import wait_until_ready

@@ -16,13 +16,13 @@ import pytest
 
 from app.service.recording_files import new_recording_id
 from app.store import RecordingRow, open_store
-from tests.contract import loopback
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.command import ncco
-from tests.contract.media_server import MP3, MediaServer, media_server, pem
-from tests.contract.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
-from tests.contract.server import Server, running
-from tests.contract.smtp_server import Mailbox, serving
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID
+from tests.support.command import ncco
+from tests.support.media_server import MP3, MediaServer, media_server, pem
+from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
+from tests.support.server import Server, running
+from tests.support.smtp_server import Mailbox, serving
 from tests.system.console.server import link_of
 
 CALLER: Final = "447700900123"

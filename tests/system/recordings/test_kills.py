@@ -20,13 +20,13 @@ import httpx
 import pytest
 
 from app.store import RecordingRow, Store, open_store
-from tests.contract import loopback
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
-from tests.contract.s3_server import SECRET, S3Server, s3_server
-from tests.contract.s3_server import Fault as S3Fault
-from tests.contract.server import Server, running
-from tests.contract.store.postgres_stores import empty_database
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID
+from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
+from tests.support.postgres_stores import empty_database
+from tests.support.s3_server import SECRET, S3Server, s3_server
+from tests.support.s3_server import Fault as S3Fault
+from tests.support.server import Server, running
 
 FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{talk: Hello.}]\n    goto: end\n"
 RECORDINGS: Final = 1_000

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract import loopback
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.command import ncco
-from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
-from tests.contract.server import running, standing_in
-from tests.contract.smtp_server import Mailbox, serving
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID
+from tests.support.command import ncco
+from tests.support.media_server import MP3, File, MediaServer, media_server, pem
+from tests.support.server import running, standing_in
+from tests.support.smtp_server import Mailbox, serving
 
 FLOW = """\
 flow: line

@@ -11,11 +11,11 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from tests.contract import loopback
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.command import ncco
-from tests.contract.media_server import MP3, WAV, File, MediaServer, media_server, pem
-from tests.contract.server import Server, free_port, running
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID
+from tests.support.command import ncco
+from tests.support.media_server import MP3, WAV, File, MediaServer, media_server, pem
+from tests.support.server import Server, free_port, running
 
 CALLER: Final = "447700900123"
 WITHIN_S: Final = 200.0

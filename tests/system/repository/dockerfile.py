@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 
 @dataclass(frozen=True, slots=True)

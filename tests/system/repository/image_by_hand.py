@@ -19,8 +19,8 @@ import time
 import venv
 from pathlib import Path
 
+from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import Instruction, is_sent, stages
-from tests.system.repository.tracked import ROOT, tracked_files
 
 BUILD, FINAL = stages()
 STARTS_WITHIN_S = 60.0

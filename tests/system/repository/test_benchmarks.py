@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.__main__ import BENCHMARKS, PROOFS
-from tests.system.repository.tracked import tracked_files
+from tests.support.tracked import tracked_files
 
 
 def test_every_benchmark_is_run_by_one_of_them() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.system.repository.tracked import text_of, tracked_files
+from tests.support.tracked import text_of, tracked_files
 
 HERE = "tests/system/repository/test_files.py"
 

@@ -9,7 +9,7 @@ import yaml
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]

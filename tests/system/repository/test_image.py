@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from app.settings.fields import variable
+from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
-from tests.system.repository.tracked import ROOT, tracked_files
 
 BUILD, FINAL = stages()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = tuple(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))

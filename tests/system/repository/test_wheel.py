@@ -20,9 +20,9 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 
-from tests.contract.server import free_port
+from tests.support.server import free_port
+from tests.support.tracked import ROOT, tracked_files
 from tests.system.lsp.editor import editing
-from tests.system.repository.tracked import ROOT, tracked_files
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")

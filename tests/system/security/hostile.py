@@ -25,8 +25,8 @@ from app.service.library import Library
 from app.service.lookups import LookupClient, lookups_of_turn
 from app.settings import load_settings
 from app.web import create_app
-from tests.contract.store.memory_store import MemoryStore
-from tests.system.repository.tracked import ROOT
+from tests.support.memory_store import MemoryStore
+from tests.support.tracked import ROOT
 from tests.system.security.nasty import Nasty
 
 OWN: Final = "calls.example.com"

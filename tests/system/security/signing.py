@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli.running import RunningServer
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}

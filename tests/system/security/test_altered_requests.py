@@ -15,7 +15,7 @@ from app.service.library import Library
 from app.settings import load_settings
 from app.vonage.signatures import Verifier
 from app.web import create_app
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.system.security.altered import (
     ALTERATIONS,
     API_KEY,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract import loopback
+from tests.support import loopback
 from tests.system.cli.running import RunningServer, running_server
 from tests.system.security.canary_host import COMMON, PROJECT
 

@@ -18,15 +18,15 @@ from aiosmtpd.smtp import AuthResult
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
-from tests.contract import loopback
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.command import ncco
-from tests.contract.console.conftest import logged_in, settings_for
-from tests.contract.media_server import MP3, File, MediaServer, media_server, pem
-from tests.contract.s3_server import SECRET, S3Server, s3_server
-from tests.contract.server import Server, free_port, running
-from tests.contract.smtp_server import Mailbox, serving
-from tests.contract.store.postgres_stores import ask, empty_database
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID
+from tests.support.command import ncco
+from tests.support.media_server import MP3, File, MediaServer, media_server, pem
+from tests.support.postgres_stores import ask, empty_database
+from tests.support.s3_server import SECRET, S3Server, s3_server
+from tests.support.server import Server, free_port, running
+from tests.support.smtp_server import Mailbox, serving
+from tests.unit.console.conftest import logged_in, settings_for
 
 PIN: Final = "84021739"
 CARD: Final = "4929840217395811"

@@ -11,8 +11,8 @@ import pytest
 from app.flow.language.mail import addresses
 from app.service.mail import Mailer, MailServer
 from app.service.outbox import Verdict
-from tests.contract.smtp_server import Mailbox, serving
-from tests.contract.store.stored_rows import hook_row
+from tests.support.smtp_server import Mailbox, serving
+from tests.support.stored_rows import hook_row
 
 HEADERS: Final = {
     *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),

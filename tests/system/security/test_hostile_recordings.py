@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from tests.contract import loopback
-from tests.contract.command import ncco
-from tests.contract.server import Server, running
+from tests.support import loopback
+from tests.support.command import ncco
+from tests.support.server import Server, running
 
 FLOW: Final = """\
 flow: line

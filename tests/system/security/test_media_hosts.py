@@ -11,8 +11,8 @@ import pytest
 from app.service.media import DownloadFailed, MediaClient
 from app.service.outgoing import new_client
 from app.vonage.application_token import ApplicationTokens
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.media_server import MP3, pem
+from tests.support.application_api import APPLICATION_ID
+from tests.support.media_server import MP3, pem
 
 PROXY: Final = "https://media.example.com"
 ALLOWED: Final = (

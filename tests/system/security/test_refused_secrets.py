@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.contract.command import ncco
+from tests.support.command import ncco
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import plain_environment
 

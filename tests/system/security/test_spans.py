@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from app.service.calls import CallService
 from app.web import create_app
-from tests.contract import loopback
-from tests.contract.server import free_port
+from tests.support import loopback
+from tests.support.server import free_port
 from tests.system.cli.running import happens, running_server
 from tests.system.security.canary_host import PROJECT
 from tests.unit.web.fake_calls import FakeCalls, crash, settings_with

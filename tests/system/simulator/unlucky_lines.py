@@ -27,7 +27,7 @@ from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
 from app.verify.scenarios.fitting import placeholder_env
 from app.web import create_app
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 ROOT: Final = Path(__file__).parents[3]
 BASE: Final = "https://ncco.example"

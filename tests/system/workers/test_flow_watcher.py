@@ -20,7 +20,7 @@ from app.service.library import Library
 from app.store import RevisionRow
 from app.web.metrics import Metrics
 from app.web.watcher import FlowReader, watch_flows
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
 LOG = structlog.get_logger()

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract import loopback
-from tests.contract.server import STARTS_WITHIN_S, free_port
-from tests.contract.store.postgres_stores import empty_database
+from tests.support import loopback
+from tests.support.postgres_stores import empty_database
+from tests.support.server import STARTS_WITHIN_S, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5

@@ -27,8 +27,8 @@ from app.console.passwords import hash_password
 from app.flow.loader import load
 from app.settings import load_settings
 from app.vonage.applications import OwnedNumbers, VonageApplication
-from tests.contract.application_api import application
-from tests.contract.smtp_server import Mailbox, serving
+from tests.support.application_api import application
+from tests.support.smtp_server import Mailbox, serving
 
 PUBLIC = "https://calls.example.com"
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})

@@ -10,7 +10,7 @@ import pytest
 from app.cli.calls import follow_calls
 from app.service.recorded_calls import action_summary, call_document, state_of, summary
 from app.store import ANY_CALL, CallRow, open_store
-from tests.contract.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
+from tests.support.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
 
 def open_call(**state: Any) -> CallRow:

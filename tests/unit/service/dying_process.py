@@ -14,7 +14,7 @@ from pathlib import Path
 from app.service.outbox import Poster, Sender
 from app.service.outgoing import new_client
 from app.store import SqliteDatabase, Store
-from tests.contract.store.stored_rows import hook_row, new_call
+from tests.support.stored_rows import hook_row, new_call
 
 
 async def main(how: str, path: str, url: str) -> None:

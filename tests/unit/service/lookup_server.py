@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from tests.contract.server import free_port
+from tests.support.server import free_port
 
 GOOD = b'{"name": "Ann", "tier": "gold"}'
 BOMB = gzip.compress(b"[" + b" " * 50_000_000 + b"]")

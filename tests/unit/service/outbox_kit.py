@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.service.outbox import Listener, Sender, Verdict
 from app.store import HookCounts, HookRow, Store
-from tests.contract.store.stored_rows import NOON_MS, webhook_row
+from tests.support.stored_rows import NOON_MS, webhook_row
 
 NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
 SENT = Verdict("sent")

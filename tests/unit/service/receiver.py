@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.contract.server import free_port
-from tests.contract.serving_thread import serving_thread
+from tests.support.server import free_port
+from tests.support.serving_thread import serving_thread
 
 
 @dataclass(frozen=True, slots=True)

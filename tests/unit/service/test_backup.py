@@ -11,7 +11,7 @@ from app.errors import StoreUnavailable
 from app.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
 from app.service.recording_folder import RecordingFolder
 from app.store import SqliteDatabase, Store
-from tests.contract.store.stored_rows import new_call
+from tests.support.stored_rows import new_call
 
 
 class Refusing(SqliteDatabase):

@@ -17,11 +17,11 @@ from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
 from app.store import Forgotten, SqliteDatabase, Store, milliseconds
-from tests.contract.store.memory_store import MemoryStore
-from tests.contract.store.postgres_stores import make_postgres
-from tests.system.faults.served import PROJECT
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres_stores import make_postgres
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
+FLOWS = Path(__file__).parents[2] / "system/faults/project/flows"
 NUMBER = ANSWER["from"]
 WRITES = frozenset({"advance", "record", "end", "open_call"})
 
@@ -70,7 +70,7 @@ def interrupted(store: Store) -> Interrupted:
 @pytest_asyncio.fixture
 async def call(interrupted: Interrupted) -> ServedCall:
     kept = cast(Store, interrupted)
-    shelf = library(kept, PROJECT / "flows")
+    shelf = library(kept, FLOWS)
     await shelf.reload()
     return ServedCall(CallService(kept, shelf, POLICY))
 

@@ -21,7 +21,7 @@ from app.service.outbox import Poster, Sender
 from app.service.outgoing import new_client
 from app.service.poller import Schedule
 from app.store import HookRow, SqliteDatabase, Store
-from tests.contract.store.stored_rows import hook_row
+from tests.support.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 from tests.unit.service.receiver import Answer, Receiver, receiving
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.service.calls import CallService
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.unit.service.served_call import POLICY, delivery, library
 
 

@@ -26,10 +26,10 @@ from app.service.recording_folder import RecordingFolder
 from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, sweep_recordings
 from app.store import RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
-from tests.contract.s3_server import Fault, s3_server
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.application_api import APPLICATION_ID
+from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
+from tests.support.memory_store import MemoryStore
+from tests.support.s3_server import Fault, s3_server
 from tests.unit.service.outbox_kit import until
 
 QUICK = Schedule(tries=3, draw=lambda: 0.5, first_s=0.01, poll_s=0.01, slots=8, drain_s=0.2)

@@ -14,7 +14,7 @@ from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.library import RELEASED, Library, PinnedFlows
 from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.unit.service.outbox_kit import until
 
 ASKING = """

@@ -26,8 +26,8 @@ from app.service.outbox import Sender, Verdict
 from app.service.poller import Schedule
 from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
-from tests.contract.smtp_server import Mailbox, serving
-from tests.contract.store.stored_rows import hook_row
+from tests.support.smtp_server import Mailbox, serving
+from tests.support.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 
 NOW = datetime.now(UTC)

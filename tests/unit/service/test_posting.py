@@ -16,8 +16,8 @@ from standardwebhooks import Webhook
 from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Verdict
 from app.service.outgoing import new_client
 from app.store import HookRow
-from tests.contract.server import free_port
-from tests.contract.store.stored_rows import hook_row
+from tests.support.server import free_port
+from tests.support.stored_rows import hook_row
 from tests.unit.service.receiver import Answer, Receiver
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

@@ -19,7 +19,7 @@ from app.service.recording_bucket import PART_BYTES, BucketError, RecordingBucke
 from app.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
 from app.service.recording_folder import RecordingFolder
 from app.settings import load_settings
-from tests.contract.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
+from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 
 LONG = PART_BYTES + 1000
 

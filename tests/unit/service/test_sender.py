@@ -14,8 +14,8 @@ from app.errors import StoreUnavailable
 from app.service.outbox import Sender, Verdict
 from app.service.poller import Schedule
 from app.store import HookCounts, HookRow
-from tests.contract.store.memory_store import MemoryStore
-from tests.contract.store.stored_rows import NOON_MS, hook_row
+from tests.support.memory_store import MemoryStore
+from tests.support.stored_rows import NOON_MS, hook_row
 from tests.unit.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
 
 FIXED = Schedule(tries=3, draw=lambda: 0.5)

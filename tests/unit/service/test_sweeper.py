@@ -12,8 +12,8 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.service.library import Library
 from app.service.retention import BATCH_SIZE, Sweeper, Swept
-from tests.contract.store.memory_store import MemoryStore
-from tests.contract.store.stored_rows import NOON_MS, new_call, revision_row
+from tests.support.memory_store import MemoryStore
+from tests.support.stored_rows import NOON_MS, new_call, revision_row
 from tests.unit.service.outbox_kit import until
 
 FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.store import SqliteDatabase, Store, open_store, records, retention, store
 from app.store.postgres_text import loaded_text, stored_text
 from app.store.sqlite_file import in_sqlite
-from tests.contract.store.postgres_stores import empty_database
+from tests.support.postgres_stores import empty_database
 
 BY_KEY = {
     name: sql

@@ -11,7 +11,7 @@ import pytest
 
 from app.errors import VonageApiError
 from app.vonage.applications import Account, VonageApplication, read_application, read_numbers
-from tests.contract.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.vonage.keys import rsa_modulus
-from tests.contract.keys import private_pem, public_pem, rsa_key
+from tests.support.keys import private_pem, public_pem, rsa_key
 
 KEY = rsa_key()
 PEM = private_pem(KEY)

@@ -17,7 +17,7 @@ from app.service.library import Library
 from app.settings import Settings, load_settings
 from app.web import create_app
 from app.web.log import WriteLine
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 NCCO = b'[{"action":"talk","text":"Welcome."}]'
 FAILSAFE = b'[{"action":"talk","text":"Please call later."}]'

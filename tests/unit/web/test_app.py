@@ -22,7 +22,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.store import SessionRow, TurnRow, WebhookRow
 from app.web import create_app
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import FakeCalls, settings_with
 

@@ -15,7 +15,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.web import create_app
 from app.web.health import Readiness
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 
 GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'

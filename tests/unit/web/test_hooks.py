@@ -12,7 +12,7 @@ from app.service.outbox import Verdict
 from app.store import HookCounts
 from app.web.metrics import Metrics
 from app.web.own_service import HookLog
-from tests.contract.store.stored_rows import hook_row
+from tests.support.stored_rows import hook_row
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 

@@ -26,7 +26,7 @@ from app.vonage.signatures import Refusal
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.own_service import counted_lookups
 from app.web.tasks import count_calls
-from tests.contract.store.stored_rows import NOON_MS, new_call
+from tests.support.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (FlowIssue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.web.tasks import after, opened_store
-from tests.contract.store.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")
 STRANGE = StoreUnusable("it belongs to another program", "name another one")

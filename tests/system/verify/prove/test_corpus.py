@@ -11,7 +11,7 @@ from app.cli.prove import rehearse
 from app.flow.loader import load_files
 from app.service.outcomes import outcomes_of
 from app.verify.prove.counterexample import covering
-from tests.system.repository.tracked import ROOT
+from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import (
     HERE,
     counter_examples,

@@ -28,7 +28,7 @@ from app.flow.language.shared import SharedWords
 from app.flow.language.step import StepWords
 from app.flow.loader import load_files
 from app.flow.names import ProjectNames
-from tests.system.repository.tracked import ROOT, tracked_files
+from tests.support.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
 PLAIN = flow_schema()

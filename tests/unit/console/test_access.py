@@ -27,7 +27,7 @@ from app.console.passwords import Passwords
 from app.console.services import Services
 from app.console.sessions import Sessions, new_link
 from app.settings.secrets import CONSOLE, derived_keys
-from tests.contract.console.conftest import (
+from tests.unit.console.conftest import (
     BASE_URL,
     HASHES,
     PASSWORDS,

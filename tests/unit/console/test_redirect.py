@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.web import create_app
-from tests.contract.console.conftest import REPOSITORY, settings_for
+from tests.unit.console.conftest import REPOSITORY, settings_for
 
 NOTHING = b'{"error":"not found"'
 

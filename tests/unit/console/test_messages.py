@@ -18,7 +18,7 @@ from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
 from app.store import RecordingRow, Recordings
 from app.web import create_app
-from tests.contract.console.conftest import logged_in, settings_for
+from tests.unit.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
 NOW = int(time.time() * 1000)

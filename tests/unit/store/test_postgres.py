@@ -16,10 +16,10 @@ from app.store.address import read_address
 from app.store.database import Work
 from app.store.postgres import COMMIT_S, PostgresDatabase
 from app.web.webhook_http import DEADLINE_S
-from tests.contract.store import postgres_server
-from tests.contract.store.broken_line import line_to
-from tests.contract.store.postgres_stores import ask, empty_database, make_postgres
-from tests.contract.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+from tests.support import postgres_server
+from tests.support.postgres_stores import ask, empty_database, make_postgres
+from tests.support.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+from tests.unit.store.broken_line import line_to
 
 PEOPLE = tuple(f"leg-{number}" for number in range(8))
 MANY = 100

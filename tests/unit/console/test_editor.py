@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from app.console import language
 from app.console.worker import Worker
-from tests.contract.console.conftest import logged_in, make_console
+from tests.unit.console.conftest import logged_in, make_console
 
 FLOW = """\
 flow: main

@@ -24,10 +24,10 @@ from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.console.conftest import REPOSITORY, logged_in, settings_for
-from tests.contract.console.test_messages import message
-from tests.contract.keys import private_pem, rsa_key
+from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import private_pem, rsa_key
+from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.unit.console.test_messages import message
 
 SERVER = "http://127.0.0.1:8000"
 FLOWS = """\

@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.contract.server import free_port
+from tests.support.server import free_port
 
 
 class Mailbox:

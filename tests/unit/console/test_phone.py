@@ -25,9 +25,9 @@ from structlog.testing import capture_logs
 from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.settings import load_settings
-from tests.contract.command import ncco
-from tests.contract.console.conftest import HASHES, REPOSITORY, SameProcess, logged_in, make_console
-from tests.contract.server import StandIn, standing_in
+from tests.support.command import ncco
+from tests.support.server import StandIn, standing_in
+from tests.unit.console.conftest import HASHES, REPOSITORY, SameProcess, logged_in, make_console
 
 SUNDAY = "2026-03-08T22:00:00Z"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777 * 7777 }}"

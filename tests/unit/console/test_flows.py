@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.console.conftest import REPOSITORY, browser, logged_in, make_console
+from tests.unit.console.conftest import REPOSITORY, browser, logged_in, make_console
 
 MAIN = """\
 flow: main

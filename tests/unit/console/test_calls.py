@@ -19,7 +19,7 @@ from app.errors import StoreError
 from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
-from tests.contract.console.conftest import logged_in, settings_for
+from tests.unit.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
 FLOWS = """\

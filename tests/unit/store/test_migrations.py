@@ -15,9 +15,9 @@ from app.errors import StoreUnusable
 from app.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
 from app.store.database import Work
 from app.store.migrations import ADDITIONS, POSTGRES, SQLITE
-from tests.contract.store import postgres_server
-from tests.contract.store.postgres_stores import ask, make_postgres
-from tests.contract.store.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
+from tests.support import postgres_server
+from tests.support.postgres_stores import ask, make_postgres
+from tests.support.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "store"
 

@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from app.console.worker import MOST_WAITING, Worker, WorkNotDone
-from tests.contract.console import worker_tasks as tasks
+from tests.unit.console import worker_tasks as tasks
 
 
 @pytest.fixture

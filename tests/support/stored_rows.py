@@ -6,9 +6,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from app.store import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store import HookRow, RevisionRow, SessionRow, Store, TurnRow, WebhookRow
 
 NOON_MS = 1_772_625_600_000
+NUMBER = "447700900123"
 
 
 def session_row(id_: str = "leg-1", **changes: Any) -> SessionRow:
@@ -106,3 +107,18 @@ def run_in(path: Path, *statements: str) -> None:
             connection.execute(statement)
     finally:
         connection.close()
+
+
+async def write_calls(store: Store) -> None:
+    """A call of the number, one that dialled it, one whose webhook names it, one that has nothing to do with it."""
+    await store.open_call(*new_call("from", state=b'{"from": "447700900123"}', is_over=True), hooks=[hook_row("h1")])
+    await store.open_call(*new_call("dialled"), hooks=[hook_row("h2", session="dialled")])
+    session, _, webhook = next_turn("dialled", 1)
+    await store.advance(session, turn_row("dialled", 1, ncco=b'[{"number": "447700900123"}]'), webhook)
+    await store.open_call(*new_call("told"))
+    await store.record(webhook_row("told", 0, 0, "busy", body=b"to=%2B447700900123&status=busy"))
+    await store.open_call(*new_call("other", state=b'{"from": "447700900999"}'))
+    await store.record(webhook_row("", leg="leg-9", conversation="CON-9", body=b'{"to":"00447700900123"}'))
+    await store.record(webhook_row("", leg="from", conversation="", body=b'{"status":"completed"}'))
+    await store.record(webhook_row("", leg="", conversation="CON-told", body=b'{"recording_url":"https://x"}'))
+    await store.record(webhook_row("", leg="leg-8", conversation="CON-8", body=b'{"to":"4477009001234"}'))

@@ -15,7 +15,7 @@ import yaml
 
 from app.console.app import create_console
 from app.console.services import Services
-from tests.contract.console.conftest import logged_in, make_console, settings_for
+from tests.unit.console.conftest import logged_in, make_console, settings_for
 
 FLOW = """\
 # our line

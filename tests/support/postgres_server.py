@@ -29,7 +29,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.contract.server import free_port
+from tests.support.server import free_port
 
 USER, GUARDED, PASSWORD = "ncco", "guarded", "s3cret word/%"
 START_S = 60

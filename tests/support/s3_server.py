@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
 from app.service.recording_files import BucketAddress
-from tests.contract.serving_thread import serving_thread
+from tests.support.serving_thread import serving_thread
 
 KEY_ID: Final = "AKIAIOSFODNN7EXAMPLE"
 SECRET: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -12,9 +12,9 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.contract.application_api import APPLICATION_ID
-from tests.contract.keys import private_pem, rsa_key
-from tests.contract.serving_thread import serving_thread
+from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import private_pem, rsa_key
+from tests.support.serving_thread import serving_thread
 
 MP3: Final = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" * 2_000
 WAV: Final = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(5_000)

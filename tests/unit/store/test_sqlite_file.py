@@ -25,7 +25,7 @@ from app.store import SqliteDatabase, Store, open_store
 from app.store.migrations import SQLITE
 from app.store.records import COUNT_OPEN
 from app.store.sqlite_file import CHECKED_BYTES, in_sqlite
-from tests.contract.store.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
+from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 
 NEWEST = SQLITE[-1].version
 WHAT_CALLS_HAVE = """

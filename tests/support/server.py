@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import httpx
 
-from tests.contract import loopback
+from tests.support import loopback
 
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 PUBLIC_URL: Final = "https://calls.example.com"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.store import Store, open_store
-from tests.contract.store import postgres_server
+from tests.support import postgres_server
 
 
 def make_postgres(folder: Path | None = None) -> Store:

@@ -1,0 +1,66 @@
+"""Which tests know the inside of the product, and which helpers they share."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.support.tracked import text_of, tracked_files
+
+ALLOWED = {
+    "contract": ("tests.contract", "tests.support", "app.ncco", "app.store"),
+    "unit": ("tests.unit", "tests.support", "app"),
+    "support": ("tests.support", "app"),
+}
+"""What each folder of tests may import of this repository. Of `app`, contract tests import the packages alone."""
+
+
+def imported(text: str) -> set[str]:
+    """The modules of this repository that a file imports, and the names that it imports from folders of tests."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.ImportFrom(module=str(module)) if module.startswith("tests"):
+                found |= {f"{module}.{alias.name}" for alias in node.names}
+            case ast.ImportFrom(module=str(module)):
+                found.add(module)
+            case ast.Import():
+                found |= {alias.name for alias in node.names}
+            case _:
+                pass
+    return {name for name in found if name.partition(".")[0] in ("app", "tests", "benchmarks")}
+
+
+def refused(kind: str, text: str) -> list[str]:
+    """What a file of `tests/KIND` imports and may not."""
+    whole = tuple(name for name in ALLOWED[kind] if kind != "contract" or name.startswith("tests"))
+    return sorted(
+        name
+        for name in imported(text)
+        if name not in ALLOWED[kind] and not name.startswith(tuple(f"{prefix}." for prefix in whole))
+    )
+
+
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_tests_import_what_their_folder_may_know(kind: str) -> None:
+    files = [name for name in tracked_files() if name.startswith(f"tests/{kind}/") and name.endswith(".py")]
+    assert files
+    assert {} == {name: found for name in files if (found := refused(kind, text_of(name)))}
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("contract", "from app.store.rows import CallRow"),
+        ("contract", "from app.ncco.rules import RULES"),
+        ("contract", "import app.errors"),
+        ("contract", "from tests.unit.engine import scripted_call"),
+        ("contract", "def test() -> None:\n    from app.cli import main"),
+        ("unit", "from tests.contract import cases"),
+        ("unit", "from tests.system.faults.served import PROJECT"),
+        ("support", "from tests.contract.http.serving import running"),
+    ],
+)
+def test_other_imports_are_found(kind: str, line: str) -> None:
+    assert 1 == len(refused(kind, f"from app.store import Store\n{line}\n"))

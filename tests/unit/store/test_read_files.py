@@ -1,0 +1,151 @@
+"""Reading the calls of a SQLite file that another process writes, or that is something else."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from app.errors import StoreUnavailable, StoreUnusable
+from app.store import Records, SqliteDatabase, Store
+from app.store.records import NEAR
+from tests.support.stored_rows import new_call, webhook_row
+
+
+def prepared(path: Path, *statements: str) -> Records:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    return Store(SqliteDatabase(path, busy_ms=50)).records()
+
+
+async def refusal(records: Records) -> StoreUnusable:
+    with pytest.raises(StoreUnusable) as refused:
+        await records.open()
+    return refused.value
+
+
+def test_file_that_is_not_there_is_not_made(path: Path) -> None:
+    refused = asyncio.run(refusal(Store(SqliteDatabase(path)).records()))
+
+    assert f"there is no database at {path}" == refused.message
+    assert not path.exists()
+
+
+def test_moved_file_whose_log_stayed_is_told_from_one_that_never_was(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    log.write_bytes(b"calls")
+
+    with pytest.raises(StoreUnavailable, match="holds calls of a database that is not beside it"):
+        asyncio.run(Store(SqliteDatabase(path)).records().open())
+    assert b"calls" == log.read_bytes()
+
+
+def test_empty_file_stays_empty(path: Path) -> None:
+    path.touch()
+
+    assert f"{path} is empty" == asyncio.run(refusal(Store(SqliteDatabase(path)).records())).message
+    assert b"" == path.read_bytes()
+
+
+async def test_file_without_a_schema_is_empty(path: Path) -> None:
+    records = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
+
+    assert f"{path} is empty" == (await refusal(records)).message
+
+
+async def test_file_of_another_program_is_refused(path: Path) -> None:
+    records = prepared(path, "CREATE TABLE songs (name TEXT)")
+
+    assert f"{path} belongs to another program: it has a table songs" == (await refusal(records)).message
+
+
+@pytest.mark.parametrize(
+    ("expected", "schema"),
+    [
+        ("has the old schema 0001", "0001"),
+        ("has schema 9999, and this version knows none after", "9999"),
+    ],
+)
+async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str, schema: str, path: Path) -> None:
+    records = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO ncco_schema VALUES (?)", (schema,))
+    connection.close()
+
+    refused = await refusal(records)
+
+    assert expected in refused.message
+    assert refused.cure
+
+
+def test_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"no database at all, and long enough to be taken for one" * 20)
+
+    assert "is not a SQLite database" in asyncio.run(refusal(Store(SqliteDatabase(path)).records())).message
+
+
+async def test_file_that_another_program_holds_alone_is_not_available(path: Path) -> None:
+    store = Store(SqliteDatabase(path))
+    await store.open()
+    await store.close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await Store(SqliteDatabase(path, open_wait_ms=50)).records().open()
+    holder.close()
+
+
+async def test_records_that_are_not_open_cannot_be_read(path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="is not open"):
+        await Store(SqliteDatabase(path)).records().calls(1)
+
+
+def test_reading_writes_nothing(path: Path) -> None:
+    async def write() -> None:
+        store = Store(SqliteDatabase(path))
+        await store.open()
+        await store.open_call(*new_call("leg-1"))
+        await store.close()
+
+    async def read() -> list[str]:
+        records = Store(SqliteDatabase(path)).records()
+        await records.open()
+        found = [call.session.id for call in await records.calls(10)]
+        await records.close()
+        return found
+
+    asyncio.run(write())
+    before = path.read_bytes()
+
+    assert ["leg-1"] == asyncio.run(read())
+    assert before == path.read_bytes()
+
+
+async def test_webhooks_far_away_are_not_looked_for(path: Path) -> None:
+    store = Store(SqliteDatabase(path))
+    await store.open()
+    await store.record(webhook_row("leg-1", status="started"))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE webhooks SET key = 1")
+    connection.execute(
+        "INSERT INTO webhooks SELECT ?, NULL, 'x', 'event', '', -1, -1, '', '', '', 'POST', 0, x''", (NEAR + 5,)
+    )
+    connection.commit()
+    connection.close()
+    await store.open_call(*new_call("leg-1"))
+    records = store.records()
+    await records.open()
+
+    timeline = await records.timeline("leg-1")
+    await records.close()
+    await store.close()
+
+    assert timeline is not None
+    assert (webhook_row("leg-1"),) == timeline.webhooks
