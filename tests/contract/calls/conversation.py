@@ -66,7 +66,7 @@ class Conversation:
         self._sent.append(request)
         self._urls.append(urls)
         if response.content:
-            assert response.headers["content-type"] == "application/json", response.headers
+            assert "application/json" == response.headers["content-type"], response.headers
         is_ncco = response.is_success and response.content
         return Reply(response.status_code, self.plain(response.json()) if is_ncco else None, response.content)
 

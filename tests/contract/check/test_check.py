@@ -34,7 +34,7 @@ def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
         name, old, new = case["replace"]
         text = files[name]
         assert isinstance(text, str)
-        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        assert 1 == text.count(old), f"{name} holds {old!r} {text.count(old)} times"
         files[name] = text.replace(old, new)
     return files
 
@@ -57,7 +57,7 @@ def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path
     elif "at_most" in case:
         assert 1 <= len(found) <= case["at_most"], found
     else:
-        assert "\n".join(found) == "\n".join(case["issues"])
+        assert "\n".join(case["issues"]) == "\n".join(found)
         assert not case.get("cure") or case["cure"] == report["issues"][0]["cure"]
     errors = sum(issue["severity"] == "error" for issue in report["issues"])
-    assert (report["errors"], report["warnings"], result.exit_code) == (errors, len(found) - errors, int(errors > 0))
+    assert (errors, len(found) - errors, int(errors > 0)) == (report["errors"], report["warnings"], result.exit_code)

@@ -20,13 +20,13 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     env = {f"FLOW_{name}": "https://example.com" for text in texts for name in re.findall(r"env\.([A-Z_]+)", text)}
     result = ncco("check", project, "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
 
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["issues"] == []
+    assert 0 == result.exit_code
+    assert [] == json.loads(result.stdout)["issues"]
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, tmp_path: Path) -> None:
     result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path)
 
-    assert result.exit_code == 0, result.output
+    assert 0 == result.exit_code, result.output
     assert json.loads(result.stdout)["played"] > 0

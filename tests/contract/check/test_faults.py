@@ -41,7 +41,7 @@ def _files(name: str, case: dict[str, Any], *edits: str) -> dict[str, str]:
     changed = case.get("in", next(iter(files)))
     for edit in edits:
         old, new = case[edit]
-        assert files[changed].count(old) == 1
+        assert 1 == files[changed].count(old)
         files[changed] = files[changed].replace(old, new)
     return files
 
@@ -63,12 +63,12 @@ def _shown(issues: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize(("name", "case"), _cases("faults"))
 def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_path: Path) -> None:
-    assert _shown(_issues(name, _files(name, case, "replace"), tmp_path)) == [case["issue"]]
+    assert [case["issue"]] == _shown(_issues(name, _files(name, case, "replace"), tmp_path))
     if "applied" in case:
         after = _files(name, case, "replace", "applied")
-        assert _shown(_issues(name, after, tmp_path)) == ([case["left"]] if "left" in case else [])
+        assert ([case["left"]] if "left" in case else []) == _shown(_issues(name, after, tmp_path))
 
 
 @pytest.mark.parametrize(("name", "case"), _cases("right"))
 def test_what_is_right_has_no_issue(name: str, case: dict[str, Any], tmp_path: Path) -> None:
-    assert _issues(name, _files(name, case, "replace"), tmp_path) == []
+    assert [] == _issues(name, _files(name, case, "replace"), tmp_path)

@@ -80,7 +80,7 @@ def test_call_plays_only_urls_of_allowed_hosts(case: dict[str, Any], tmp_path: P
     (tmp_path / "flows/main.yaml").write_text(HEAD + case["flow"])
     (tmp_path / "scenario.yaml").write_text(json.dumps({"a call": case["call"]}))
     result = ncco("test", "scenario.yaml", cwd=tmp_path, env=SETTINGS)
-    assert result.exit_code == 0, result.output
+    assert 0 == result.exit_code, result.output
 
 
 _LOOKUP = """\

@@ -39,11 +39,11 @@ def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> No
     before = _written(tmp_path)
     for step in case["runs"]:
         result = ncco(*shlex.split(step["run"]), cwd=tmp_path, env=case.get("env"), stdin=step.get("stdin"))
-        assert result.exit_code == step["exit"], f"{step['run']}\n{result.output}"
+        assert step["exit"] == result.exit_code, f"{step['run']}\n{result.output}"
         if "json" in step:
-            assert _matches(json.loads(result.stdout), step["json"]) == "", result.stdout
+            assert "" == _matches(json.loads(result.stdout), step["json"]), result.stdout
         streams = {"stdout": result.stdout, "stderr": result.stderr}
-        assert [name for name, text in streams.items() if text.strip()] == step["prints"], f"{step['run']}\n{streams}"
+        assert step["prints"] == [name for name, text in streams.items() if text.strip()], f"{step['run']}\n{streams}"
     written = _written(tmp_path) - before
     assert set(case["writes"]) <= written if "writes" in case else sorted(written) == case.get("written", [])
 
@@ -81,29 +81,29 @@ def _options(text: str) -> list[str]:
 def test_help_lists_the_options(command: str, tmp_path: Path) -> None:
     shown = ncco(*command.split(), "--help", cwd=tmp_path)
 
-    assert shown.exit_code == 0
+    assert 0 == shown.exit_code
     assert sorted(HELP["commands"][command] or []) == _options(shown.stdout)
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     shown = ncco("--help", cwd=tmp_path).stdout.partition("Commands:\n")[2].partition("\n\n")[0]
 
-    assert re.findall(r"^  (\w+)", shown, re.MULTILINE) == [name for name in HELP["commands"] if " " not in name]
+    assert [name for name in HELP["commands"] if " " not in name] == re.findall(r"^  (\w+)", shown, re.MULTILINE)
 
 
 def test_every_code_is_explained_with_its_severity(tmp_path: Path) -> None:
     rows = json.loads(ncco("explain", "--format", "json", cwd=tmp_path).stdout)
     found = {row["code"]: row["severity"] for row in rows}
 
-    assert found == CODES
-    assert {tuple(row) for row in rows} == {("code", "severity", "title", "cure")}
+    assert CODES == found
+    assert {("code", "severity", "title", "cure")} == {tuple(row) for row in rows}
 
 
 @pytest.mark.parametrize("kind", ["flow", "ncco", "scenario"])
 def test_schema_is_a_json_schema(kind: str, tmp_path: Path) -> None:
     shown = ncco("schema", kind, cwd=tmp_path)
 
-    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert (0, "") == (shown.exit_code, shown.stderr)
     assert json.loads(shown.stdout)["$schema"].startswith("http")
 
 
@@ -118,6 +118,6 @@ def test_control_characters_of_a_setting_are_not_printed(tmp_path: Path) -> None
 def test_a_setting_of_any_length_is_refused_with_a_short_message(setting: str, tmp_path: Path) -> None:
     shown = ncco("serve", cwd=tmp_path, env={"NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "http://x", setting: "9" * 5_000})
 
-    assert shown.exit_code == 2
+    assert 2 == shown.exit_code
     assert "  cure: " in shown.stderr
     assert len(shown.stderr) < 1_000

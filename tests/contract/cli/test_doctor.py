@@ -266,7 +266,7 @@ def test_what_is_wrong_here_is_found(
     same = [each for each in found.findings if (each["check"], each["status"]) == (check, status)]
     assert says in " ".join(each["message"] for each in same)
     assert all(each["cure"] for each in found.findings if each["status"] == "error")
-    assert found.exit_code == (1 if any(each["status"] == "error" for each in found.findings) else 0)
+    assert (1 if any(each["status"] == "error" for each in found.findings) else 0) == found.exit_code
 
 
 def test_flows_with_errors_and_lost_callers_are_found(project: Path) -> None:

@@ -111,14 +111,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _document(folder: Path, *words: str) -> Any:
     result = ncco(*words, "--format", "json", cwd=folder, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
-    assert result.exit_code == 0, result.output
+    assert 0 == result.exit_code, result.output
     return json.loads(result.stdout)
 
 
 def test_calls_are_listed_newest_first(recorded: Path) -> None:
     calls = _document(recorded, "calls")["calls"]
 
-    assert [call["id"] for call in calls] == [PIN, SALES]
+    assert [PIN, SALES] == [call["id"] for call in calls]
     assert all(call.keys() == CALL_KEYS for call in calls)
     assert ("desk", "447700900123", "442079460000", "hung-up", 3) == tuple(
         calls[1][key] for key in ("flow", "from", "to", "state", "turns")
@@ -138,19 +138,19 @@ def test_calls_are_listed_newest_first(recorded: Path) -> None:
     ],
 )
 def test_calls_are_chosen(words: list[str], ids: list[str], recorded: Path) -> None:
-    assert [call["id"] for call in _document(recorded, "calls", *words)["calls"]] == ids
+    assert ids == [call["id"] for call in _document(recorded, "calls", *words)["calls"]]
 
 
 def test_one_call_shows_its_webhooks_turns_and_hooks(recorded: Path) -> None:
     call = _document(recorded, "calls", SALES)
 
-    assert [entry["kind"] for entry in call["timeline"]] == ["answer", "input-dtmf", "input-dtmf", "event-completed"]
+    assert ["answer", "input-dtmf", "input-dtmf", "event-completed"] == [entry["kind"] for entry in call["timeline"]]
     turn = call["timeline"][2]["turn"]
-    assert (turn["number"], turn["outcome"], turn["ncco"][0]["action"]) == (3, "sales", "connect")
-    assert call["timeline"][2]["wait"] == {"turn": 2, "index": 0}
+    assert (3, "sales", "connect") == (turn["number"], turn["outcome"], turn["ncco"][0]["action"])
+    assert {"turn": 2, "index": 0} == call["timeline"][2]["wait"]
     assert call["timeline"][3]["turn"] is None
     assert all(line["where"].startswith("flows/desk.yaml:") for line in turn["why"] if line["where"])
-    assert [hook["hook"] for hook in call["hooks"]] == ["called"]
+    assert ["called"] == [hook["hook"] for hook in call["hooks"]]
 
 
 def test_sensitive_keys_are_not_recorded(recorded: Path) -> None:
@@ -161,17 +161,17 @@ def test_sensitive_keys_are_not_recorded(recorded: Path) -> None:
 def test_a_recorded_call_is_replayed_with_the_same_nccos(recorded: Path) -> None:
     replayed = _document(recorded, "replay", SALES)
 
-    assert [turn["same"] for turn in replayed["turns"]] == [True, True, True]
+    assert [True, True, True] == [turn["same"] for turn in replayed["turns"]]
 
 
 def test_hooks_are_listed_retried_and_dropped(recorded: Path, tmp_path: Path) -> None:
     shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
     listed = _document(tmp_path, "hooks")
 
-    assert [(hook["hook"], hook["call"]) for hook in listed["hooks"]] == [("called", SALES)]
+    assert [("called", SALES)] == [(hook["hook"], hook["call"]) for hook in listed["hooks"]]
     env = {"NCCO_DATABASE_URL": "sqlite:///calls.db"}
-    assert ncco("hooks", "retry", "--all", cwd=tmp_path, env=env).exit_code == 0
-    assert ncco("hooks", "drop", "--all", cwd=tmp_path, env=env).exit_code == 0
+    assert 0 == ncco("hooks", "retry", "--all", cwd=tmp_path, env=env).exit_code
+    assert 0 == ncco("hooks", "drop", "--all", cwd=tmp_path, env=env).exit_code
 
 
 def test_forget_deletes_every_call_of_a_number(recorded: Path, tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_forget_deletes_every_call_of_a_number(recorded: Path, tmp_path: Path) -
     kept = _document(tmp_path, "calls")["calls"]
     forgotten = _document(tmp_path, "forget", "--number", "+447700900123")
 
-    assert (counted["calls"], len(kept), forgotten["calls"]) == (2, 2, 2)
-    assert _document(tmp_path, "calls")["calls"] == []
+    assert (2, 2, 2) == (counted["calls"], len(kept), forgotten["calls"])
+    assert [] == _document(tmp_path, "calls")["calls"]
 
 
 def test_the_schema_is_the_newest(recorded: Path) -> None:
     status = _document(recorded, "db", "status")
 
-    assert (status["found"], status["missing"]) == (status["newest"], [])
+    assert (status["newest"], []) == (status["found"], status["missing"])

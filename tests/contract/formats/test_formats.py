@@ -108,14 +108,14 @@ def test_hook_is_signed_and_has_its_headers_and_keys(served: Served) -> None:
     assert set(FORMATS["hook_headers"]) <= set(headers)
     assert FORMATS["hook_body"] == sorted(body)
     assert FORMATS["hook_data"] == sorted(body["data"])
-    assert headers["x-office"] == "tok-42"
+    assert "tok-42" == headers["x-office"]
 
 
 def test_lookup_has_its_headers(served: Served) -> None:
     headers = {name.lower(): value for name, value in served.stand_in.asked[0].headers.items()}
 
     assert set(FORMATS["lookup_headers"]) <= set(headers)
-    assert headers["authorization"] == "Bearer tok-42"
+    assert "Bearer tok-42" == headers["authorization"]
 
 
 def test_openapi_document_names_every_route(served: Served) -> None:
@@ -125,7 +125,7 @@ def test_openapi_document_names_every_route(served: Served) -> None:
 
 
 def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
-    assert (served.server.home / "calls.db").stat().st_mode & 0o077 == 0
+    assert 0 == (served.server.home / "calls.db").stat().st_mode & 0o077
 
 
 def refused(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:

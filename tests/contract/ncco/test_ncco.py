@@ -23,7 +23,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def test_each_document_has_exactly_these_issues(path: Path) -> None:
     for case in _lines(path):
         found = [f"{issue.code} {issue.severity} {issue.path}" for issue in check(case["document"])]
-        assert found == case["issues"], json.dumps(case["document"])
+        assert case["issues"] == found, json.dumps(case["document"])
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
@@ -34,7 +34,7 @@ def test_each_document_without_errors_is_read_and_built_again(path: Path) -> Non
         built = Ncco.build_ncco(Ncco.read_ncco(case["document"]))
         assert not any(issue.is_error for issue in check(built)), json.dumps(case["document"])
         if not case["issues"] and "conversation_id" not in json.dumps(case["document"]):
-            assert built == case["document"]
+            assert case["document"] == built
 
 
 @pytest.mark.parametrize("case", _lines(FOLDER / "builder.jsonl"), ids=lambda case: json.dumps(case["options"])[:60])
@@ -43,16 +43,16 @@ def test_the_builder_makes_or_refuses_an_action(case: dict[str, Any]) -> None:
     if "errors" in case:
         with pytest.raises(ValidationError) as refusal:
             build(**case["options"])
-        assert [[*error["loc"], error["type"]] for error in refusal.value.errors()] == case["errors"]
+        assert case["errors"] == [[*error["loc"], error["type"]] for error in refusal.value.errors()]
     else:
-        assert Ncco.build_ncco(build(**case["options"])) == [case["ncco"]]
+        assert [case["ncco"]] == Ncco.build_ncco(build(**case["options"]))
 
 
 def test_the_builder_joins_the_actions_of_the_article() -> None:
     talk = Ncco.Talk(text="Please wait while we connect you.")
     connect = Ncco.Connect(endpoint={"type": "phone", "number": "123456789"}, from_="12345678", timeout="20")
 
-    assert Ncco.build_ncco(talk, connect) == [
+    assert [
         {"action": "talk", "text": "Please wait while we connect you."},
         {
             "action": "connect",
@@ -60,8 +60,8 @@ def test_the_builder_joins_the_actions_of_the_article() -> None:
             "from": "12345678",
             "timeout": 20,
         },
-    ]
-    assert Ncco.build_ncco() == []
+    ] == Ncco.build_ncco(talk, connect)
+    assert [] == Ncco.build_ncco()
     assert Ncco.build_ncco(talk, [talk, talk]) == Ncco.build_ncco(one for one in (talk, talk, talk))
 
 
@@ -69,10 +69,10 @@ def test_the_builder_checks_rules_between_actions() -> None:
     with pytest.raises(ValidationError) as refusal:
         Ncco.build_ncco(Ncco.Talk(text="Hello", barge_in=True), Ncco.Transfer(conversation_id="CON-1"), Ncco.Wait())
 
-    assert [(error["loc"], error["type"]) for error in refusal.value.errors()] == [
+    assert [
         ((0, "bargeIn"), "N301"),
         ((2,), "N302"),
-    ]
+    ] == [(error["loc"], error["type"]) for error in refusal.value.errors()]
 
 
 @pytest.mark.parametrize("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
@@ -84,7 +84,7 @@ def test_the_builder_takes_actions_only(wrong: Any) -> None:
 def test_an_ncco_is_read_as_actions() -> None:
     read = Ncco.read_ncco([{"action": "talk", "text": "Hello", "level": "0.5"}, {"action": "wait"}])
 
-    assert read == [Ncco.Talk(text="Hello", level=0.5), Ncco.Wait()]
+    assert [Ncco.Talk(text="Hello", level=0.5), Ncco.Wait()] == read
     with pytest.raises(ValidationError):
         Ncco.read_ncco([{"action": "say"}])
 
@@ -94,14 +94,14 @@ def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
     sample = json.loads(path.read_text(encoding="utf-8"))
     webhook = recognise(sample["payload"])
 
-    assert (webhook_type(webhook), webhook.problems) == (sample["type"], ())
+    assert (sample["type"], ()) == (webhook_type(webhook), webhook.problems)
 
 
 @pytest.mark.parametrize("case", _lines(FOLDER / "webhooks.jsonl"), ids=lambda case: json.dumps(case["payload"])[:60])
 def test_a_webhook_is_recognised_whatever_it_lacks(case: dict[str, Any]) -> None:
     webhook = recognise(case["payload"])
 
-    assert (webhook_type(webhook), list(webhook.problems)) == (case["type"], case["problems"])
+    assert (case["type"], case["problems"]) == (webhook_type(webhook), list(webhook.problems))
     if isinstance(webhook, InputWebhook):
         results = [[result.text, result.confidence] for result in webhook.results]
-        assert [webhook.digits, webhook.timed_out, results] == [case["digits"], case["timed_out"], case["results"]]
+        assert [case["digits"], case["timed_out"], case["results"]] == [webhook.digits, webhook.timed_out, results]

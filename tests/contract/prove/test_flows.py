@@ -71,4 +71,4 @@ def test_a_defect_is_found(flow: dict[str, Any], tmp_path: Path) -> None:
 def test_a_sound_flow_has_no_error(flow: dict[str, Any], tmp_path: Path) -> None:
     unused = {"unreachable bye", "unreachable sorry"} if "steps" in flow else set()
 
-    assert [each for each in errors_of(flow, tmp_path) if each not in unused] == []
+    assert [] == [each for each in errors_of(flow, tmp_path) if each not in unused]

@@ -30,7 +30,7 @@ def test_templates_become_these_texts(group: str, tmp_path: Path) -> None:
     words = ["render", "main", "--from", "447700900123", "--at", "2026-01-05T09:30", "--format", "json"]
     result = ncco(*words, cwd=tmp_path, env=env)
 
-    assert result.exit_code == 0, result.output
+    assert 0 == result.exit_code, result.output
     field = next(key for key in ("text", "streamUrl") if key in action)
     found = [played[field][0] if field == "streamUrl" else played[field] for played in json.loads(result.stdout)]
-    assert dict(zip(cases, found, strict=True)) == cases
+    assert cases == dict(zip(cases, found, strict=True))

@@ -77,7 +77,7 @@ def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name:
     elif not case.get("holds", True):
         expected = [next(at for at, line in enumerate(lines, 1) if line.startswith("  expect: "))]
 
-    assert [each["line"] for each in found.get("differences", ())][:1] == expected
+    assert expected == [each["line"] for each in found.get("differences", ())][:1]
     assert found["holds"] is not bool(expected), found
 
 

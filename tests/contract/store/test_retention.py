@@ -26,7 +26,7 @@ async def test_every_call_that_names_the_number_is_forgotten(store: Store) -> No
     assert Forgotten(calls=3, running=2, turns=4, webhooks=8, hooks=1) == gone._replace(hooks=1, purged=None)
     assert [None, None, None] == [await store.load(id_) for id_ in ("from", "dialled", "told")]
     assert await store.load("other") is not None
-    assert None is await store.reply("dialled", -1, -1, None)
+    assert await store.reply("dialled", -1, -1, None) is None
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
@@ -79,7 +79,7 @@ async def test_old_calls_go_little_by_little_with_all_that_is_theirs(store: Stor
     await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
 
     assert [2 + 2, 2 + 2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2) for _ in range(4)]
-    assert None is await store.load("old-4")
+    assert await store.load("old-4") is None
     assert await store.load("young") is not None
 
 
@@ -128,7 +128,7 @@ async def test_old_revisions_go_that_nobody_uses(store: Store) -> None:
     await store.open_call(*new_call("leg-1", revision="used"))
 
     assert 1 == await store.sweep_revisions(NOON_MS + 1, {"current"})
-    assert None is await store.revision("unused")
+    assert await store.revision("unused") is None
     assert None not in [await store.revision(hash_) for hash_ in ("used", "current", "young")]
 
 

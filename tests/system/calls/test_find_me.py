@@ -56,7 +56,7 @@ def here(server: RunningServer, url: str) -> str:
 
 def post(server: RunningServer, url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
     response = loopback.post(here(server, url), json=fields)
-    assert response.status_code == httpx.codes.OK
+    assert httpx.codes.OK == response.status_code
     ncco: list[dict[str, Any]] = response.json() if response.content else []
     return ncco
 
@@ -75,7 +75,7 @@ def answer(server: RunningServer, ncco: list[dict[str, Any]], leg: str) -> list[
     fields = {**CALLER, "to": endpoint(ncco)["number"], "uuid": leg}
     post(server, action(ncco, "connect")["eventUrl"][0], {**fields, "status": "answered", "direction": "outbound"})
     response = loopback.get(here(server, endpoint(ncco)["onAnswer"]["url"]), params=fields)
-    assert response.status_code == httpx.codes.OK
+    assert httpx.codes.OK == response.status_code
     heard: list[dict[str, Any]] = response.json()
     return heard
 

@@ -175,4 +175,4 @@ def test_enter_after_a_key_begins_its_value_one_level_in(page: Page) -> None:
     page.keyboard.type("do:\n- talk:")
     page.keyboard.press("Enter")
     page.keyboard.type("x")
-    assert value(editor) == "steps:\n  address:\n    do:\n      - talk:\n          x"
+    assert "steps:\n  address:\n    do:\n      - talk:\n          x" == value(editor)

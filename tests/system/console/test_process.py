@@ -102,7 +102,7 @@ def test_another_link_opens_the_console_of_the_running_server_once(tmp_path: Pat
         statuses = [loopback.get(made.stdout.strip(), timeout=WITHIN_S).status_code for _ in range(2)]
 
     assert ("", [303, 403]) == (made.stderr, statuses)
-    assert (tmp_path / "ncco.db-console-key").stat().st_mode & 0o077 == 0
+    assert 0 == (tmp_path / "ncco.db-console-key").stat().st_mode & 0o077
 
 
 @pytest.mark.parametrize("words", [("--dev",), ("--dev", "--workers", "2")])

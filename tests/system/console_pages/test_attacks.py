@@ -61,7 +61,7 @@ async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.mark.parametrize("body", [NOT_UNICODE, NOT_JSON])
 async def test_a_body_that_is_no_text_is_refused(owner: httpx.AsyncClient, path: str, body: bytes) -> None:
     reply = await owner.post(path, content=body, headers={"Content-Type": "application/json"})
-    assert reply.status_code == 422, reply.text
+    assert 422 == reply.status_code, reply.text
     assert "input" not in reply.json()["detail"][0]
 
 
@@ -81,7 +81,7 @@ async def test_a_file_out_of_the_project_is_not_written(owner: httpx.AsyncClient
 
     reply = await owner.post("/phone/save", json={"file": file, "text": "flow: new", "digest": ""})
 
-    assert reply.status_code == 409, reply.text
+    assert 409 == reply.status_code, reply.text
     assert before == files_in(project)
 
 
@@ -103,7 +103,7 @@ async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.Asyn
             reply = await owner.post("/phone/save", json={**opened, "text": opened["text"] * 2})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert reply.status_code == 409, reply.text
+    assert 409 == reply.status_code, reply.text
     assert opened == (await owner.get("/phone/text", params={"file": file})).json()
     assert [] == files_in(project / "flows/.history")
 
@@ -129,7 +129,7 @@ async def test_a_line_is_added_only_where_the_form_offers_one(owner: httpx.Async
     address = "/change/flows/reception.yaml"
     digest = re.findall('name="digest" value="(.*?)"', (await owner.get(address)).text)[0]
     reply = await owner.post(address, data={"digest": digest, f"value:{path}": "442079460999"})
-    assert reply.status_code == 422
+    assert 422 == reply.status_code
 
 
 @pytest.mark.parametrize("address", ["/calls", "/calls.csv", "/calls.json"])
@@ -157,7 +157,7 @@ async def test_a_scenario_is_not_kept_out_of_the_project(
 
     reply = await owner.post(f"/phone/calls/{id_}/keep")
 
-    assert reply.status_code == 409, reply.text
+    assert 409 == reply.status_code, reply.text
     assert "leads out of the project" in reply.json()["detail"]
     assert [] == files_in(outside)
 
@@ -171,7 +171,7 @@ async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: ht
         await owner.post(f"{path}/advance", json={})
         await owner.post(f"{path}/steps", json={"step": {"speak": {"text": text}}})
         kept = await owner.post(f"{path}/keep")
-        assert kept.status_code == 200, kept.text
+        assert 200 == kept.status_code, kept.text
     scenarios = yaml.safe_load((project / "tests/scenarios/reception.yaml").read_text())
     assert len(said) == len(scenarios)
     assert all(name.startswith("a caller says") for name in scenarios)

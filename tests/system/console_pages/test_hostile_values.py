@@ -179,11 +179,11 @@ async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
     for each in said:
         url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
         reply = await webhooks.post(url, json={**each, **names})
-        assert reply.status_code == 200
+        assert 200 == reply.status_code
     assert "Hello" in reply.text
     events = [{"status": HOSTILE, "reason": HOSTILE, "detail": HOSTILE}, {"reason": HOSTILE}, {HOSTILE: HOSTILE}]
     for event in [*events, {"status": "completed", "direction": "inbound"}]:
-        assert (await webhooks.post("/webhooks/event", json={**event, **names})).status_code == 200
+        assert 200 == (await webhooks.post("/webhooks/event", json={**event, **names})).status_code
 
 
 def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
     routes = iter_route_contexts(create_console(settings, console_services()).routes)
     pages = (route for route in routes if isinstance(route.original_route, APIRoute))
     shown = {route.path for route in pages if "GET" in (route.methods or ())}
-    assert shown == PAGES.keys()
+    assert PAGES.keys() == shown
 
 
 @pytest.mark.parametrize("value", [VALUES[0], VALUES[1], VALUES[3], f'<a href="{VALUES[4]}">', f"<p id='{VALUES[2]}'>"])
@@ -223,12 +223,12 @@ async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
                 reply = await known.get(path, headers={"Accept": accept})
                 assert reply.status_code < 500, path
                 kind = reply.headers.get("content-type", "")
-                assert reply.headers["x-content-type-options"] == "nosniff"
+                assert "nosniff" == reply.headers["x-content-type-options"]
                 assert kind.startswith(("text/html", "application/json", "text/csv")) or not reply.content, path
                 text = reply.text
                 if kind.startswith("text/html"):
                     tags = Tags(reply.text)
-                    assert tags.active == [], path
+                    assert [] == tags.active, path
                     text = tags.text
                 assert not [secret for secret in SECRETS if secret in text], path
                 if any(each in text.replace('\\"', '"') for each in VALUES):
@@ -267,7 +267,7 @@ async def test_what_is_hostile_is_text_in_answers_to_forms(people: dict[str, htt
         assert answer.status_code < 500, answer.request.url
         tags = Tags(answer.text)
         if answer.headers["content-type"].startswith("text/html"):
-            assert tags.active == [], answer.request.url
+            assert [] == tags.active, answer.request.url
         assert not [secret for secret in SECRETS if secret in answer.text], answer.request.url
     assert any(value in Tags(answer.text).text for answer in answers for value in VALUES)
 

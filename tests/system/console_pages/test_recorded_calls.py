@@ -188,10 +188,10 @@ async def test_kept_call_is_a_scenario_that_passes(project: Path, to: str, acts:
 
     reply = await keep(project, id_)
 
-    assert reply.status_code == 200, reply.text
+    assert 200 == reply.status_code, reply.text
     (file,) = (project / "tests/scenarios").glob("*.yaml")
     played = await asyncio.to_thread(ncco, "test", file, cwd=project, env=ALLOWED)
-    assert played.exit_code == 0, played.output + file.read_text()
+    assert 0 == played.exit_code, played.output + file.read_text()
     (read,) = read_files([file])
     assert [step.word for step in read.scenarios[0].script if step.word != "hear"]
 
@@ -207,7 +207,7 @@ async def test_kept_call_reads_in_the_order_in_which_it_went(project: Path) -> N
     (read,) = read_files([project / "tests/scenarios/meeting.yaml"])
     assert ["hear", "hangup"] == [step.word for step in read.scenarios[0].script]
     played = await asyncio.to_thread(ncco, "test", read.path, cwd=project, env=ALLOWED)
-    assert played.exit_code == 0, played.output
+    assert 0 == played.exit_code, played.output
 
 
 async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(project: Path) -> None:
@@ -244,7 +244,7 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
 
     reply = await keep(project, id_)
 
-    assert reply.status_code == 422, reply.text
+    assert 422 == reply.status_code, reply.text
     assert why in reply.text
     assert not (project / "tests").exists()
 
@@ -266,7 +266,7 @@ async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
 
     reply = await keep(project, id_)
 
-    assert reply.status_code == 422
+    assert 422 == reply.status_code
     assert "no flow took it" in reply.text
 
 

@@ -44,11 +44,11 @@ def told_by(page: str) -> Told:
         if words[0] == "cd":
             told.folder = ROOT / words[1]
         elif words[0] == "python":
-            assert words[-1] == "&", f"{page}: the stand-in does not run beside the server"
+            assert "&" == words[-1], f"{page}: the stand-in does not run beside the server"
             told.stand_in = words[1:-1]
         else:
             settings = [word for word in words if "=" in word]
-            assert words[len(settings) :][:2] == ["ncco", "serve"], f"{page}: {line}"
+            assert ["ncco", "serve"] == words[len(settings) :][:2], f"{page}: {line}"
             told.settings = dict(setting.split("=", 1) for setting in settings)
             told.words = words[len(settings) + 2 :]
     return told

@@ -44,18 +44,18 @@ def test_the_readme_of_a_folder_is_shown_with_its_files() -> None:
 
 
 def test_links_are_followed_from_where_their_page_stands() -> None:
-    assert target_of("../flows/pin.yaml", "docs/flows.md") == "flows/pin.yaml"
-    assert target_of("../../examples/acme", "docs/how-to/menu.md") == "examples/acme/README.md"
+    assert "flows/pin.yaml" == target_of("../flows/pin.yaml", "docs/flows.md")
+    assert "examples/acme/README.md" == target_of("../../examples/acme", "docs/how-to/menu.md")
     assert target_of("nothing.md", "docs/flows.md") is None
     assert "docs/glossary.md" in links_of("CONTRIBUTING.md")
 
 
 def test_a_page_that_shows_a_file_knows_which() -> None:
-    assert origin_of("files/flows/pin.yaml.md") == "flows/pin.yaml"
-    assert origin_of("flows.md") == "docs/flows.md"
+    assert "flows/pin.yaml" == origin_of("files/flows/pin.yaml.md")
+    assert "docs/flows.md" == origin_of("flows.md")
     assert shown("flows/pin.yaml").startswith("# flows/pin.yaml\n\n````yaml\n")
 
 
 def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
-    assert with_pipes(r"| `a \| b<c` | d |") == "| <code>a &#124; b&lt;c</code> | d |"
-    assert with_pipes(r"`a \| b` in a line") == r"`a \| b` in a line"
+    assert "| <code>a &#124; b&lt;c</code> | d |" == with_pipes(r"| `a \| b<c` | d |")
+    assert r"`a \| b` in a line" == with_pipes(r"`a \| b` in a line")

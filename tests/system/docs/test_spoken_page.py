@@ -31,7 +31,7 @@ CALL = {
 
 
 def test_the_table_is_found() -> None:
-    assert len(CASES) == 24
+    assert 24 == len(CASES)
 
 
 @pytest.mark.parametrize(("written", "language", "told"), CASES)

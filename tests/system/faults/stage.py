@@ -65,7 +65,7 @@ class Stage:
     async def played(self, request: Request) -> None:
         """A webhook of a call on its way. Raises AssertionError when it is not answered."""
         heard = await self.ask(request)
-        assert heard.status == 200, (request, heard)
+        assert 200 == heard.status, (request, heard)
         self.ncco = orjson.loads(heard.body) if heard.body else self.ncco
 
     async def ring(self) -> None:

@@ -133,7 +133,7 @@ async def editing(
         folders = [types.WorkspaceFolder(root.as_uri(), root.name) for root in roots]
         parameters = types.InitializeParams(client_capabilities(like), workspace_folders=folders)
         started = await client.initialize_session(parameters)
-        assert started.capabilities.position_encoding == types.PositionEncodingKind.Utf16
+        assert types.PositionEncodingKind.Utf16 == started.capabilities.position_encoding
         yield editor
     finally:
         await client.shutdown_session()

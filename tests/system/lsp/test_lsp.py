@@ -76,8 +76,8 @@ async def test_issues_of_unsaved_texts_appear_in_every_file_that_they_break_and_
     editor.edit(SUB, PROJECT[SUB].replace("flow: sub", "flow: other"))
     await editor.until(lambda: [["E272"]] == editor.codes(MAIN))
     (issue,) = editor.issues(MAIN)
-    assert (issue.source, issue.severity) == ("ncco", types.DiagnosticSeverity.Error)
-    assert issue.range.start == editor.at(MAIN, "sub, on")
+    assert ("ncco", types.DiagnosticSeverity.Error) == (issue.source, issue.severity)
+    assert editor.at(MAIN, "sub, on") == issue.range.start
     assert issue.code_description is not None
     page = urlsplit(issue.code_description.href)
     line = line_of(Path(unquote(page.path)), int(page.fragment.removeprefix("L")))
@@ -87,7 +87,7 @@ async def test_issues_of_unsaved_texts_appear_in_every_file_that_they_break_and_
     await editor.until(lambda: [[]] == editor.codes(MAIN))
     editor.edit(TEMPLATE, "👋👋 {{ customer.nme }}")
     await editor.until(lambda: [["E304"]] == editor.codes(TEMPLATE))
-    assert editor.issues(TEMPLATE)[0].range.start.character == editor.at(TEMPLATE, "nme").character
+    assert editor.at(TEMPLATE, "nme").character == editor.issues(TEMPLATE)[0].range.start.character
     editor.edit(SCENARIOS, PROJECT[SCENARIOS].replace("customer:", "custmer:"))
     editor.close(TEMPLATE)
     await editor.until(lambda: [[], ["S107"]] == editor.codes(TEMPLATE, SCENARIOS))
@@ -202,7 +202,7 @@ async def test_a_name_is_changed_in_all_files_or_refused_with_the_reason(editor:
         at = editor.at(MAIN, word, more=1)
         prepared = await client.text_document_prepare_rename_async(types.PrepareRenameParams(document, at))
         assert isinstance(prepared, types.Range)
-        assert prepared.start == editor.at(MAIN, word)
+        assert editor.at(MAIN, word) == prepared.start
         editor.apply(await client.text_document_rename_async(types.RenameParams(document, at, new)))
     await editor.until_checked()
     assert [[], [], [], [], []] == editor.codes(MAIN, SUB, SHARED, TEMPLATE, SCENARIOS)

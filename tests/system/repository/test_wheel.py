@@ -33,7 +33,7 @@ CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
 def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """What a command printed; it must end with 0."""
     done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert 0 == done.returncode, done.stdout + done.stderr
     return done.stdout
 
 

@@ -49,7 +49,7 @@ async def editor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[http
 
 async def issues_of(editor: httpx.AsyncClient, file: str, text: str, **more: Any) -> list[dict[str, Any]]:
     reply = await editor.post("/editor/check", json={"file": file, "text": text, **more})
-    assert reply.status_code == 200, reply.text
+    assert 200 == reply.status_code, reply.text
     issues: list[dict[str, Any]] = reply.json()["issues"]
     return issues
 
@@ -92,7 +92,7 @@ async def test_the_editor_is_told_what_fits_what_it_is_and_where_it_is_defined(e
     async def asked(question: str, line: int, column: int) -> dict[str, Any]:
         body = {"file": "flows/main.yaml", "text": text, "line": line, "column": column}
         reply = await editor.post(f"/editor/{question}", json=body)
-        assert reply.status_code == 200, reply.text
+        assert 200 == reply.status_code, reply.text
         found: dict[str, Any] = reply.json()
         return found
 
@@ -168,9 +168,9 @@ async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp
         slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})
         following = await editor.post("/editor/check", json={"file": "pasted.json", "text": "[]"})
 
-    assert slow.status_code == 422
+    assert 422 == slow.status_code
     assert "It took longer than 0.5 seconds and was stopped" in slow.json()["detail"]
-    assert following.status_code == 200
+    assert 200 == following.status_code
 
 
 HOSTILE = [
@@ -225,7 +225,7 @@ async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
 
     assert [] == [issue for issue in issues if issue["severity"] == "error"]
     (issue,) = await issues_of(editor, "flows/main.yaml", text.replace("canary:", "os:"))
-    assert issue["code"] == "E542"
+    assert "E542" == issue["code"]
     assert not (tmp_path / "ran").exists()
 
 

@@ -48,7 +48,7 @@ class Phone:
 
     async def call(self, file: str = "flows/reception.yaml", **more: Any) -> httpx.Response:
         reply = await self.post("/phone/calls", file=file, **more)
-        assert reply.status_code == 200, reply.text
+        assert 200 == reply.status_code, reply.text
         return reply
 
     @property
@@ -62,7 +62,7 @@ class Phone:
 
     async def do(self, step: object, at: float | None = None) -> None:
         reply = await self.post(f"/phone/calls/{self.id}/steps", step=step, at=at)
-        assert reply.status_code == 200, reply.text
+        assert 200 == reply.status_code, reply.text
 
     async def skip(self) -> None:
         await self.post(f"/phone/calls/{self.id}/advance", at=None)
@@ -109,11 +109,11 @@ async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone)
     page = await phone.client.get("/phone")
     assert "option selected>flows/reception.yaml</option>" in page.text
     await phone.call()
-    assert phone.bubbles == [
+    assert [
         "called → welcome → menu, reception.yaml line 38",
         "Thank you for calling Northgate Bicycles.",
-    ]
-    assert phone.state("next") == "2.323"
+    ] == phone.bubbles
+    assert "2.323" == phone.state("next")
 
 
 async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
@@ -130,11 +130,11 @@ async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(pho
     await phone.call()
     await phone.do({"press": "2"}, at=5.0)
     assert "cut short after 2.7 s" in phone.shown
-    assert phone.bubbles[-3:] == [
+    assert [
         "2",
         "pressed 2 → support, reception.yaml line 49",
         "Connecting you to the workshop. Please have your order number ready.",
-    ]
+    ] == phone.bubbles[-3:]
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
     assert "digits 2 are the key of choice" in why
     assert "curl -X POST http://127.0.0.1:8000/webhooks/input/" in html.unescape(why)
@@ -146,25 +146,25 @@ async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
     await phone.do({"press": "1"}, at=1.0)
     assert "nothing listens now" in phone.shown
     await phone.skip()
-    assert phone.state("step") == "menu"
+    assert "menu" == phone.state("step")
 
 
 async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
     await phone.call()
     await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
     await phone.skip()
-    assert phone.state("moment") == "dial"
+    assert "dial" == phone.state("moment")
     assert "447700900111 rings" in phone.shown
     await phone.do({"dial": {"outcome": "busy"}})
     assert "You chose: is busy." in phone.shown
     await phone.skip()
     assert "You chose" not in phone.shown
-    assert phone.state("moment") == "record"
+    assert "record" == phone.state("moment")
     await phone.do({"record": {"seconds": 4, "key": "#"}})
     await phone.skip()
-    assert phone.state("over") == "true"
+    assert "true" == phone.state("over")
     assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
-    assert phone.bubbles[-1] == "Thank you for your message. Goodbye."
+    assert "Thank you for your message. Goodbye." == phone.bubbles[-1]
     assert "No message was left" not in phone.shown
 
 
@@ -172,10 +172,10 @@ async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -
     await phone.call(world={"parties": {"*": "busy"}})
     await phone.do({"press": "0"}, at=3.0)
     await phone.skip()
-    assert phone.state("moment") == "record"
+    assert "record" == phone.state("moment")
     await phone.do("silence")
     await phone.skip()
-    assert phone.state("over") == "true"
+    assert "true" == phone.state("over")
     assert "No message was left" in phone.shown
 
 
@@ -238,7 +238,7 @@ async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_mark
     await phone.skip()
     assert "Everybody in sales is talking." in phone.bubbles
     assert "before: <del>All our sales colleagues are on the phone.</del>" in phone.shown
-    assert phone.shown.count("changed") == 1
+    assert 1 == phone.shown.count("changed")
     assert "another way" not in phone.shown
 
 
@@ -272,7 +272,7 @@ async def test_a_text_with_errors_is_not_called_and_the_call_before_goes_on(phon
     assert "This text has 1 error" in reply.text
     assert "data-call" not in reply.text
     await phone.do({"press": "1"}, at=3.0)
-    assert phone.bubbles[-1] == "Connecting you to sales."
+    assert "Connecting you to sales." == phone.bubbles[-1]
 
 
 async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
@@ -290,7 +290,7 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     await phone.skip()
     await phone.do({"press": "1"})
     await phone.skip()
-    assert phone.bubbles[-1] == "Bye"
+    assert "Bye" == phone.bubbles[-1]
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
     assert "POST https://example.com/input" in why
     reply = await phone.post("/phone/calls", file="pasted.json", text='[\n{"action": "tlak"}]')
@@ -314,19 +314,19 @@ async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project
     await phone.do({"record": {"seconds": 4, "key": "#"}})
     await phone.skip()
     kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
-    assert Path(kept["path"]) == project / "tests/scenarios/reception.yaml"
-    assert kept["name"] == "a caller presses 1, dials 447700900111 (busy) and leaves a message"
+    assert project / "tests/scenarios/reception.yaml" == Path(kept["path"])
+    assert "a caller presses 1, dials 447700900111 (busy) and leaves a message" == kept["name"]
     tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
-    assert tested.exit_code == 0, tested.output
+    assert 0 == tested.exit_code, tested.output
     await phone.call("flows/pin.yaml")
     await phone.skip()
     for key in "2580":
         await phone.do({"press": key}, at=float(phone.state("at")) + 0.5)
     assert "Your balance" in phone.bubbles[-1]
     kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
-    assert kept["name"] == "a caller presses 2580"
+    assert "a caller presses 2580" == kept["name"]
     tested = await asyncio.to_thread(ncco, "test", cwd=project)
-    assert tested.exit_code == 0, tested.output
+    assert 0 == tested.exit_code, tested.output
 
 
 async def test_a_call_on_the_phone_and_in_the_terminal_is_kept_as_the_same_script(
@@ -343,7 +343,7 @@ async def test_a_call_on_the_phone_and_in_the_terminal_is_kept_as_the_same_scrip
     words = (Path(sys.executable).with_name("ncco"), "simulate", "reception", "--save", "typed.yaml")
     simulate = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, cwd=project)
     printed, _ = await simulate.communicate(typed)
-    assert simulate.returncode == 0, printed
+    assert 0 == simulate.returncode, printed
     ((by_phone,), (by_terminal,)) = (
         yaml.safe_load(path.read_text()).values() for path in (kept, project / "typed.yaml")
     )
@@ -362,10 +362,10 @@ async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone
     await phone.do("hangup", at=float(phone.state("at")) + 9)
     await phone.post(f"/phone/calls/{phone.id}/keep")
     tested = await asyncio.to_thread(ncco, "test", cwd=project)
-    assert tested.exit_code == 0, tested.output
+    assert 0 == tested.exit_code, tested.output
     before = phone.bubbles
     await phone.call(again=phone.id)
-    assert phone.bubbles == before
+    assert before == phone.bubbles
     assert "changed" not in phone.shown
 
 
@@ -374,11 +374,11 @@ async def test_a_call_is_kept_once_the_text_that_it_played_is_saved(own_phone: P
     text = file.read_text().replace("Northgate", "Southgate")
     await own_phone.call(text=text)
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
-    assert reply.status_code == 409
+    assert 409 == reply.status_code
     assert not (project / "tests").exists()
     file.write_text(text)
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
-    assert reply.status_code == 200, reply.text
+    assert 200 == reply.status_code, reply.text
     assert (project / "tests/scenarios/reception.yaml").exists()
 
 
@@ -418,8 +418,8 @@ async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
     opened = (await own_phone.client.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
     broken = opened["text"].replace("goto: voicemail", "goto: voicemial")
     saved = (await own_phone.post("/phone/save", **opened | {"text": broken})).json()
-    assert saved["problem"] == "Saved, but calls go on with the last good flow: 1 error."
-    assert (project / "flows/reception.yaml").read_text() == broken
+    assert "Saved, but calls go on with the last good flow: 1 error." == saved["problem"]
+    assert broken == (project / "flows/reception.yaml").read_text()
     other = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
     kept_back = (await own_phone.post("/phone/save", **other)).json()
     assert kept_back["problem"].endswith("1 error in other files.")
@@ -439,13 +439,13 @@ async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project
     opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
     text = opened["text"].replace("four-digit PIN", "PIN of four digits")
     saved = await own_phone.post("/phone/save", file="flows/pin.yaml", text=text, digest=opened["digest"])
-    assert saved.status_code == 200
-    assert (project / "flows/pin.yaml").read_text() == text
+    assert 200 == saved.status_code
+    assert text == (project / "flows/pin.yaml").read_text()
     stale = await own_phone.post("/phone/save", file="flows/pin.yaml", text="flow: x", digest=opened["digest"])
-    assert stale.status_code == 409
+    assert 409 == stale.status_code
     outside = await own_phone.post("/phone/save", file="flows/../secret.yaml", text="x", digest="")
-    assert outside.status_code == 409
-    assert (project / "flows/pin.yaml").read_text() == text
+    assert 409 == outside.status_code
+    assert text == (project / "flows/pin.yaml").read_text()
 
 
 async def test_a_flow_that_the_text_no_longer_has_is_not_called(phone: Phone) -> None:
@@ -610,7 +610,7 @@ async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
     async with await logged_in(crm_console(tmp_path)) as client:
         phone = Phone(client)
         for name, text in (("shared", f"shared: true\n{section}"), ("attack", ATTACK.replace(section, ""))):
-            assert (await phone.post("/phone/save", file=f"flows/{name}.yaml", text=text, digest="")).status_code == 200
+            assert 200 == (await phone.post("/phone/save", file=f"flows/{name}.yaml", text=text, digest="")).status_code
         await phone.call("flows/attack.yaml", is_live=True)
         why = html.unescape((await client.get(f"/phone/calls/{phone.id}/turns/0")).text)
     assert "The code is -1." in phone.bubbles
@@ -623,12 +623,12 @@ async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
 )
 async def test_only_templates_are_saved_in_templates(name: str, own_phone: Phone, project: Path) -> None:
     refused = await own_phone.post("/phone/save", file=f"templates/{name}", text="x", digest="")
-    assert refused.status_code == 409
+    assert 409 == refused.status_code
     assert "is not a template" in refused.text
     assert not (project / "templates" / name).exists()
     for template in ("new.j2", "list.json.j2", "sales.txt"):
         reply = await own_phone.post("/phone/save", file=f"templates/{template}", text="x", digest="")
-        assert reply.status_code == 200
+        assert 200 == reply.status_code
 
 
 async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
@@ -695,12 +695,12 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
         await phone.post(f"/phone/calls/{phone.id}/steps", step=step)
         assert reason in phone.state("refused")
     await phone.do("hangup")
-    assert phone.state("over") == "true"
+    assert "true" == phone.state("over")
     await phone.do({"press": "1"})
-    assert phone.state("refused") == "The call is over; call again"
+    assert "The call is over; call again" == phone.state("refused")
     for wrong in ({"press": "x"}, {"press": "1" * 3_000}, {"kind": "press"}, None):
         reply = await phone.post(f"/phone/calls/{phone.id}/steps", step=wrong)
-        assert reply.status_code == 422
+        assert 422 == reply.status_code
 
 
 async def test_the_failsafe_is_said_with_its_reason(phone: Phone) -> None:
@@ -722,8 +722,8 @@ async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
         listener = Phone(theirs)
         await listener.call()
         assert "false" == listener.state("kept")
-        assert (await theirs.post(f"/phone/calls/{listener.id}/keep")).status_code == 403
-        assert (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code == 403
+        assert 403 == (await theirs.post(f"/phone/calls/{listener.id}/keep")).status_code
+        assert 403 == (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code
 
 
 async def test_sessions_with_many_calls_keep_nobody_from_calling() -> None:
@@ -751,5 +751,5 @@ async def test_a_session_has_three_calls_the_oldest_ends(phone: Phone) -> None:
     for _ in range(3):
         await phone.call()
     gone = await phone.post(f"/phone/calls/{first}/advance", at=1)
-    assert gone.status_code == 404
-    assert (await phone.post("/phone/calls/nobody/advance", at=1)).status_code == 404
+    assert 404 == gone.status_code
+    assert 404 == (await phone.post("/phone/calls/nobody/advance", at=1)).status_code

@@ -81,7 +81,7 @@ def test_a_fix_removes_its_issue_and_adds_no_error() -> None:
                 left = what_is_left(issue, before, issues_of(with_edits(texts, fix.edits)))
                 if left and (issue.code not in SHOWS_ANOTHER or name in RULES):
                     failed.append((name, fix.title, left))
-    assert failed == []
+    assert [] == failed
     assert {code for code, rule in RULES.items() if rule.fix is not None} <= tried.keys()
 
 
@@ -97,7 +97,7 @@ def test_fixes_of_single_faults_leave_no_issue_where_the_data_say_so(project: Pa
             fixes = quick_fixes(issue, texts)
             if any(not issues_of(with_edits(texts, fix.edits), data["env"]) for fix in fixes):
                 found.add(title)
-    assert found == expected
+    assert expected == found
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_flow_is_what_its_file_says() -> None:
     assert ["n"] == [each.name for each in found.steps["hello"].sets]
     assert ("int", 0) == (found.variables["n"].type.name, found.variables["n"].default)
     assert found.error is not None
-    assert found.error.step == "sorry"
+    assert "sorry" == found.error.step
 
 
 def test_files_that_are_no_flows_are_left_alone() -> None:

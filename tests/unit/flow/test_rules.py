@@ -86,7 +86,7 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
 
     proofs = [prove(flow, datetime(2026, 1, 1, tzinfo=UTC)) for flow in roots_of(flows)]
 
-    assert [each.message for proof in proofs for each in proof.violations if each.is_error] == []
+    assert [] == [each.message for proof in proofs for each in proof.violations if each.is_error]
 
 
 @pytest.mark.parametrize("code", RUNNING_RULES)
@@ -94,7 +94,7 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
 def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
     rule = RUNNING_RULES[code]
 
-    assert issues_of(rule.bad if kind == "bad" else rule.good, tmp_path) == ()
+    assert () == issues_of(rule.bad if kind == "bad" else rule.good, tmp_path)
 
 
 @pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
@@ -102,4 +102,4 @@ def test_a_rule_says_why_it_is_there(code: str) -> None:
     rule = RULES.get(code) or RUNNING_RULES[code]
 
     assert len(rule.about) > 40
-    assert rule.severity == ("warning" if code.startswith("W") else "error")
+    assert ("warning" if code.startswith("W") else "error") == rule.severity

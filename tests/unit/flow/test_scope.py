@@ -27,7 +27,7 @@ def test_a_name_that_is_added_may_be_unspoken_too() -> None:
 def test_no_variable_hides_what_every_call_has() -> None:
     shadowed = scope_types({"call": VARIABLES["tries"]})
 
-    assert shadowed.get("call") == SCOPE.get("call")
+    assert SCOPE.get("call") == shadowed.get("call")
 
 
 @pytest.mark.parametrize("name", ["ticket", "_x", "Ticket2"])
@@ -51,7 +51,7 @@ def test_every_name_has_a_sample_to_try_a_step_out_with() -> None:
     samples = SCOPE.samples()
 
     assert set(SCOPE) == set(samples)
-    assert rendered('{{ call.from }} {{ call.sip["X-A"] }} {{ call.custom_data.any }} {{ tries }}', known=samples) == (
-        "447700900123 sample sample 1"
+    assert ("447700900123 sample sample 1") == rendered(
+        '{{ call.from }} {{ call.sip["X-A"] }} {{ call.custom_data.any }} {{ tries }}', known=samples
     )
-    assert rendered("{{ env.ANY }}/x.mp3", "url", samples, TYPES["url"]) == "https://example.com/x.mp3"
+    assert "https://example.com/x.mp3" == rendered("{{ env.ANY }}/x.mp3", "url", samples, TYPES["url"])

@@ -162,7 +162,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
 def test_what_the_builder_builds_passes_check(actions: list[NccoModel]) -> None:
     document = Ncco.build_ncco(actions)
 
-    assert errors(document) == []
+    assert [] == errors(document)
     assert Ncco.read_ncco(document) == actions
 
 

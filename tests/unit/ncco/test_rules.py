@@ -23,7 +23,7 @@ def test_the_bad_example_breaks_its_rule_alone_and_the_good_one_none(code: str) 
     found = check(json.loads(RULES[code].bad))
 
     assert {(code, RULES[code].severity)} == {(issue.code, issue.severity) for issue in found}
-    assert check(json.loads(RULES[code].good)) == []
+    assert [] == check(json.loads(RULES[code].good))
 
 
 @pytest.mark.parametrize("code", RULES)

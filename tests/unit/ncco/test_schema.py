@@ -27,7 +27,7 @@ def bad(code: str) -> Any:
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
-    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+    assert SCHEMA == json.loads(json.dumps(SCHEMA))
 
 
 def test_actions_and_endpoints_are_defined_by_their_names() -> None:
@@ -44,13 +44,13 @@ def test_every_option_has_a_description() -> None:
         if option not in ("action", "type") and not schema.get("description")
     ]
 
-    assert bare == []
+    assert [] == bare
 
 
 def test_ranges_and_defaults_are_given() -> None:
     timeout = SCHEMA["$defs"]["connect"]["properties"]["timeout"]
 
-    assert (timeout["minimum"], timeout["maximum"], timeout["default"]) == (1, 120, 60)
+    assert (1, 120, 60) == (timeout["minimum"], timeout["maximum"], timeout["default"])
 
 
 @pytest.mark.parametrize("code", RULES)

@@ -158,7 +158,7 @@ async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
     assert reply.ncco
     assert ([], []) == (errors(reply), errors(again))
     assert reply.is_failsafe
-    assert None is await store.load(LEG)
+    assert await store.load(LEG) is None
 
 
 @pytest.mark.parametrize("delete", [swept, forgotten])
@@ -180,7 +180,7 @@ async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_b
 
     assert [] == errors(reply)
     assert (0, 0) == (left.calls, left.turns)
-    assert None is await store.load(LEG)
+    assert await store.load(LEG) is None
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 

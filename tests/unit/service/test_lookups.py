@@ -144,7 +144,7 @@ async def test_a_host_without_an_address_is_told(client: LookupClient) -> None:
 async def test_a_plain_server_is_no_tls_server(client: LookupClient, server: LookUpServer) -> None:
     answer = await ask_one(client, get(server.url("good").replace("http:", "https:"), timeout_ms=500))
 
-    assert None is answer.value
+    assert answer.value is None
     assert answer.problem in {"the host cannot be reached", "timed out after 500 ms"}
 
 
@@ -215,7 +215,7 @@ async def test_who_stops_waiting_stops_asking(client: LookupClient, server: Look
     with pytest.raises(asyncio.CancelledError):
         await asking
     await asyncio.sleep(0)
-    assert (await ask_one(client, get(server.url("good")))).value == ANN
+    assert ANN == (await ask_one(client, get(server.url("good")))).value
 
 
 def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClient:

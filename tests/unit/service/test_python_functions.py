@@ -64,7 +64,7 @@ async def test_the_failure_of_a_function_is_reported_without_its_message(
 ) -> None:
     answer = await ask_one(client, calling(name))
 
-    assert None is answer.value
+    assert answer.value is None
     assert answer.problem.startswith(problem)
     assert "secret" not in answer.problem
 

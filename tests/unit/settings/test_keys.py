@@ -23,7 +23,7 @@ def keys_of(**values: Any) -> tuple[bytes, ...]:
 def test_every_secret_gives_a_key_and_the_own_one_signs() -> None:
     given = keys_of(key=KEY, key_previous=OLD_KEY, signature_secret=SECRET, signature_secret_previous=OLD_SECRET)
 
-    assert derived_keys([KEY, OLD_KEY, SECRET, OLD_SECRET]) == given
+    assert given == derived_keys([KEY, OLD_KEY, SECRET, OLD_SECRET])
 
 
 def test_a_key_is_no_secret_itself() -> None:

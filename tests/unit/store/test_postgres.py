@@ -427,7 +427,7 @@ async def test_password_of_the_url_is_used(server: postgres_server.Server, datab
     store = open_store(server.url(database, "guarded:s3cret%20word%2F%25"))
     await store.open()
 
-    assert None is await store.load("leg-1")
+    assert await store.load("leg-1") is None
 
     await store.close()
 

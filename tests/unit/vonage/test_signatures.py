@@ -65,11 +65,11 @@ def refusal(token: bytes, payload: bytes = POST_BODY, method: str = "POST", now_
 def test_the_published_token_holds_for_its_body() -> None:
     claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
 
-    assert claims == CLAIMS
+    assert CLAIMS == claims
 
 
 def test_the_hash_of_the_published_body_is_that_of_its_bytes() -> None:
-    assert hashlib.sha256(POST_BODY).hexdigest() == POST_HASH
+    assert POST_HASH == hashlib.sha256(POST_BODY).hexdigest()
 
 
 def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
@@ -79,7 +79,7 @@ def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
 def test_a_signed_get_holds() -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
-    assert Verifier([SECRET]).verify(token, "GET", GET_QUERY, NOW)["iss"] == "Vonage"
+    assert "Vonage" == Verifier([SECRET]).verify(token, "GET", GET_QUERY, NOW)["iss"]
 
 
 @pytest.mark.parametrize("escaped", [False, True])
@@ -96,18 +96,18 @@ def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> N
 def test_an_altered_query_is_refused(query: bytes) -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
-    assert refusal(token, query, "GET") == signatures.Refusal.PAYLOAD
+    assert signatures.Refusal.PAYLOAD == refusal(token, query, "GET")
 
 
 def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
     token = signed(claims_with(payload_hash=hashlib.sha256(GET_QUERY).hexdigest()))
 
-    assert refusal(token, GET_QUERY, "GET") == signatures.Refusal.PAYLOAD
+    assert signatures.Refusal.PAYLOAD == refusal(token, GET_QUERY, "GET")
 
 
 @pytest.mark.parametrize("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
 def test_an_altered_body_is_refused(body: bytes) -> None:
-    assert refusal(TOKEN, body) == signatures.Refusal.PAYLOAD
+    assert signatures.Refusal.PAYLOAD == refusal(TOKEN, body)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)
     token = jwt.api_jws.encode(document, SECRET, "HS256").encode()
 
-    assert refusal(token) == signatures.Refusal.ISSUED_AT
+    assert signatures.Refusal.ISSUED_AT == refusal(token)
 
 
 @pytest.mark.parametrize("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
@@ -168,13 +168,13 @@ def test_a_hash_in_capitals_holds() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    assert refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough")) == signatures.Refusal.SIGNATURE
+    assert signatures.Refusal.SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
 
 
 def test_the_secret_before_still_holds_while_it_is_changed() -> None:
     verifier = Verifier(["a-new-signature-secret-of-some-length", SECRET])
 
-    assert verifier.verify(TOKEN, "POST", POST_BODY, NOW) == CLAIMS
+    assert CLAIMS == verifier.verify(TOKEN, "POST", POST_BODY, NOW)
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -185,13 +185,13 @@ def test_a_short_secret_works_without_a_warning_per_request() -> None:
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_only_hs256_holds(algorithm: str) -> None:
-    assert refusal(signed(CLAIMS, algorithm=algorithm)) == signatures.Refusal.ALGORITHM
+    assert signatures.Refusal.ALGORITHM == refusal(signed(CLAIMS, algorithm=algorithm))
 
 
 def test_an_unsigned_token_is_refused() -> None:
     token = jwt.encode(CLAIMS, "", algorithm="none").encode()
 
-    assert refusal(token) == signatures.Refusal.ALGORITHM
+    assert signatures.Refusal.ALGORITHM == refusal(token)
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,16 @@ def test_an_unsigned_token_is_refused() -> None:
     ],
 )
 def test_what_is_no_token_is_refused(token: bytes) -> None:
-    assert refusal(token) == signatures.Refusal.MALFORMED
+    assert signatures.Refusal.MALFORMED == refusal(token)
 
 
 def test_a_token_with_critical_extensions_is_refused() -> None:
-    assert refusal(signed(CLAIMS, crit=["exp"], exp=1)) == signatures.Refusal.MALFORMED
+    assert signatures.Refusal.MALFORMED == refusal(signed(CLAIMS, crit=["exp"], exp=1))
 
 
 @pytest.mark.parametrize("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
 def test_the_scheme_is_read_in_any_case(header: bytes) -> None:
-    assert Verifier([SECRET]).token(header) == TOKEN
+    assert TOKEN == Verifier([SECRET]).token(header)
 
 
 @pytest.mark.parametrize(

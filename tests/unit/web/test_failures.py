@@ -66,7 +66,7 @@ async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(a
     response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
 
     assert [{"action": "wait", "timeout": 0.1}] == response.json()
-    assert response.status_code == httpx.codes.OK
+    assert httpx.codes.OK == response.status_code
 
 
 async def hang_in_the_store(_: Delivery) -> None:

@@ -154,7 +154,7 @@ async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_termi
         await asyncio.sleep(0)
         written.append(out.written)
 
-    assert ["\x1b[" in text for text in written] == [False, True]
+    assert [False, True] == ["\x1b[" in text for text in written]
     assert "fake_calls.py" in written[0]
 
 
@@ -312,7 +312,7 @@ def test_a_full_pipe_blocks_nobody_and_the_lost_lines_are_counted(pipe: tuple[io
     lines.write("next\n")
     rest = os.read(reading, 1_000_000).splitlines()
 
-    assert first.count(b"\n") + json.loads(rest[-2])["lost"] == 200
+    assert 200 == first.count(b"\n") + json.loads(rest[-2])["lost"]
     assert b"next" == rest[-1]
 
 

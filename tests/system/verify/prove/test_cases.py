@@ -23,7 +23,7 @@ def test_a_proof_says_of_a_flow(group: dict[str, Any], case: dict[str, Any]) -> 
     proof = proof_of(steps, head, **group.get("others", {}))
     violations = [f"{each.kind} {each.step}{'' if each.is_error else ' (warning)'}" for each in proof.violations]
 
-    assert proof.status == case["verdict"]
-    assert list(dict.fromkeys(violations)) == case.get("violations", [])
-    assert [f"{each.step}: {each.name}" for each in proof.never] == case.get("never", [])
-    assert sorted(proof.representatives) == case.get("represented", [])
+    assert case["verdict"] == proof.status
+    assert case.get("violations", []) == list(dict.fromkeys(violations))
+    assert case.get("never", []) == [f"{each.step}: {each.name}" for each in proof.never]
+    assert case.get("represented", []) == sorted(proof.representatives)

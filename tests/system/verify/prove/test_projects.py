@@ -19,4 +19,4 @@ def test_a_defect_is_found(project: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("project", flows_of("sound", DATA))
 def test_a_sound_project_has_no_error(project: dict[str, Any], tmp_path: Path) -> None:
-    assert errors_of(project, tmp_path) == []
+    assert [] == errors_of(project, tmp_path)

@@ -46,15 +46,15 @@ steps:
 def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(bounds: SearchLimits, stopped: str) -> None:
     proof = prove(flow_of(MENU), NOW, bounds=bounds)
 
-    assert (proof.status, proof.space.stopped) == ("stopped", stopped)
-    assert found(proof) == set()
+    assert ("stopped", stopped) == (proof.status, proof.space.stopped)
+    assert set() == found(proof)
 
 
 def test_the_silence_and_the_steps_that_a_caller_may_bear_can_be_set() -> None:
     flow = flow_of(MENU)
 
-    assert found(prove(flow, NOW, call_limits=CallLimits(silence_s=5))) == {("silence", "menu")}
-    assert {each.kind for each in prove(flow, NOW, call_limits=CallLimits(steps=1)).violations} == {"steps"}
+    assert {("silence", "menu")} == found(prove(flow, NOW, call_limits=CallLimits(silence_s=5)))
+    assert {"steps"} == {each.kind for each in prove(flow, NOW, call_limits=CallLimits(steps=1)).violations}
 
 
 def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_set() -> None:
@@ -65,30 +65,30 @@ def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_s
 """
 
     assert proof_of(steps).env["DESK"].isdigit()
-    assert prove(flow_of(steps), NOW, env={"DESK": "441632960000"}).env == {"DESK": "441632960000"}
+    assert {"DESK": "441632960000"} == prove(flow_of(steps), NOW, env={"DESK": "441632960000"}).env
 
 
 def test_a_counter_that_nothing_tests_makes_no_states() -> None:
     counted = MENU.replace("goto: bye", 'set: {n: "{{ n + 1 }}"}, goto: menu')
     proof = proof_of(counted, "vars: {n: {type: int}}\n")
 
-    assert {state.session.variables["n"] for state in proof.space.states} == {0}
+    assert {0} == {state.session.variables["n"] for state in proof.space.states}
 
 
 def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
     proof = proof_of(QUEUE, LOOKUP.format("free: bool"))
     fault = next(each for each in proof.violations if each.kind == "error_exit")
 
-    assert found(proof) == {("error_exit", "ring")}
+    assert {("error_exit", "ring")} == found(proof)
     assert fault.turn is not None
-    assert sum(each.dials for each in fault.turn.first_path) == 10
+    assert 10 == sum(each.dials for each in fault.turn.first_path)
     assert ("test", "sorry") in proof.space.entered
 
 
 def test_a_step_of_another_flow_that_only_faults_lead_to_is_not_unreachable() -> None:
     proof = proof_of(MENU.replace("goto: bye", "goto: {run: sub}"), "", sub=SUB)
 
-    assert never_run({"test": proof.flow, **proof.flow.subs}, [proof]) == []
+    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [proof])
 
 
 def test_a_question_about_the_time_sets_the_moment_of_a_scenario() -> None:
@@ -101,7 +101,7 @@ def test_a_question_about_the_time_sets_the_moment_of_a_scenario() -> None:
 """
     (written,) = covering(proof_of(steps), {("test", "ask", f'if ({condition}) == "Sunday"')})
 
-    assert written.body["call"]["at"][:10] == "2026-03-08"
+    assert "2026-03-08" == written.body["call"]["at"][:10]
 
 
 def test_a_value_that_is_used_twice_in_a_scenario_is_written_twice() -> None:

@@ -126,8 +126,8 @@ def test_steps_carry_their_place_and_what_they_play_in_full() -> None:
     main, _ = drawn().subgraphs
     menu = next(node for node in main.nodes if node.step == "menu")
 
-    assert menu.texts == ("“For sales, press 1 or say sales. For support, press 2, or stay on the line.”",)
-    assert str(menu.place) == "flows/main.yaml:8:3"
+    assert ("“For sales, press 1 or say sales. For support, press 2, or stay on the line.”",) == menu.texts
+    assert "flows/main.yaml:8:3" == str(menu.place)
     assert [None] == [node.place for node in main.nodes if node.kind == "end"]
 
 

@@ -36,7 +36,7 @@ def title(element: ET.Element) -> str:
 
 def project_in(folder: Path) -> Project:
     texts, issues = read_project(folder / "flows", folder / "templates")
-    assert issues == []
+    assert [] == issues
     return load(texts, {}, extent="project")
 
 
@@ -68,7 +68,7 @@ def test_frames_lie_side_by_side_within_the_picture_and_texts_fit_into_their_sha
         for one, other in combinations(frames, 2)
         if one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
     ]
-    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+    assert f"0 0 {root.get('width')} {root.get('height')}" == root.get("viewBox")
     assert max(frame[2] for frame in frames) <= float(root.get("width", 0)) + 0.1
     for node in of_class(root, "step"):
         shape = next(node.iter(f"{XMLNS}rect"))
@@ -80,11 +80,11 @@ def test_a_node_shows_whole_prompts_on_hover_and_where_it_is_written() -> None:
     root = ET.fromstring(as_svg(draw([load(TEXTS, {}).flows["main"]])))  # noqa: S314 - our own text
 
     menu = next(node for node in of_class(root, "node") if node.get("data-step") == "menu")
-    assert menu.get("class") == "node ask"
-    assert (menu.get("data-flow"), menu.get("data-file"), menu.get("data-line")) == ("main", "flows/main.yaml", "8")
-    assert title(menu) == ("menu\n“For sales, press 1 or say sales. For support, press 2, or stay on the line.”")
+    assert "node ask" == menu.get("class")
+    assert ("main", "flows/main.yaml", "8") == (menu.get("data-flow"), menu.get("data-file"), menu.get("data-line"))
+    assert ("menu\n“For sales, press 1 or say sales. For support, press 2, or stay on the line.”") == title(menu)
     edge = next(edge for edge in of_class(root, "edge") if title(edge).startswith("menu → sales"))
-    assert title(edge) == "menu → sales: sales, 1, “sales”, “buy”, “order”, …"
+    assert "menu → sales: sales, 1, “sales”, “buy”, “order”, …" == title(edge)
 
 
 def test_an_edge_to_another_flow_ends_at_a_node_that_names_it() -> None:
@@ -101,7 +101,7 @@ def test_a_style_sheet_makes_the_file_stand_alone() -> None:
     text = as_svg(drawing("x"), ".a > .b::after { content: '<&'; }")
 
     style = ET.fromstring(text).findtext(f"{XMLNS}style")  # noqa: S314 - our own text
-    assert style == ".a > .b::after { content: '<&'; }"
+    assert ".a > .b::after { content: '<&'; }" == style
     assert "<style" not in as_svg(drawing("x"))
 
 
@@ -138,7 +138,7 @@ def test_a_long_word_is_broken_and_nothing_of_it_is_lost() -> None:
 def test_widths_are_those_of_letters_ideographs_and_marks() -> None:
     assert text_width("W", 10) > text_width("i", 10)
     assert text_width("é", 10) == text_width("e", 10)
-    assert text_width("你", 10) == 10
+    assert 10 == text_width("你", 10)
 
 
 def box(element: ET.Element) -> tuple[float, float, float, float]:

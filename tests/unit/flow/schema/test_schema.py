@@ -234,7 +234,7 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
 def test_common_slips_are_invalid(right: str, wrong: str) -> None:
     text = RICH.replace(right, wrong, 1)
 
-    assert text != RICH
+    assert RICH != text
     assert not VALIDATOR.is_valid(read(text))
 
 

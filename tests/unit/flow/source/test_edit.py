@@ -130,7 +130,7 @@ def test_unknown_path_is_refused() -> None:
     text, where = edited("steps/nobody")
     with pytest.raises(NoSuchValue):
         text.set(where, "x")
-    assert text.text == TEXT
+    assert TEXT == text.text
 
 
 def scalars(node: yaml.Node | None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

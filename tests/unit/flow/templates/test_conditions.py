@@ -42,14 +42,14 @@ def test_what_a_call_lacks_or_cannot_compute_is_an_error(source: str, code: str,
 
 
 def test_a_list_does_not_grow_without_bound() -> None:
-    assert refusal(expression("items + items == items"), names(items=["a"] * 101)) == (
-        "E395 flows/test.yaml:1:1: a list became longer than 200 entries"
+    assert ("E395 flows/test.yaml:1:1: a list became longer than 200 entries") == refusal(
+        expression("items + items == items"), names(items=["a"] * 101)
     )
 
 
 def test_what_is_spelt_does_not_grow_without_bound() -> None:
-    assert refusal(expression('ticket | spell == ""'), names(ticket="a" * 5_000)) == (
-        "E395 flows/test.yaml:1:1: a text became longer than 10,000 characters"
+    assert ("E395 flows/test.yaml:1:1: a text became longer than 10,000 characters") == refusal(
+        expression('ticket | spell == ""'), names(ticket="a" * 5_000)
     )
 
 
@@ -61,14 +61,14 @@ def test_filters_speak_the_language_that_the_expression_is_compiled_for() -> Non
 
 
 def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
-    assert refusal(expression("vip"), {}) == "E391 flows/test.yaml:1:1: this call has no vip"
+    assert "E391 flows/test.yaml:1:1: this call has no vip" == refusal(expression("vip"), {})
 
 
 def test_headers_that_are_no_map_are_an_error() -> None:
     known = names(call={"sip": "X"})
 
-    assert refusal(expression('call.sip.X == ""'), known) == (
-        "E395 flows/test.yaml:1:1: call.sip is not a map of headers"
+    assert ("E395 flows/test.yaml:1:1: call.sip is not a map of headers") == refusal(
+        expression('call.sip.X == ""'), known
     )
 
 
@@ -76,8 +76,8 @@ def test_headers_that_are_no_map_are_an_error() -> None:
     "source", ['ticket + ticket == "x"', 'ticket | upper == "x"', 'ticket | replace("a", ticket) == "x"']
 )
 def test_a_text_does_not_grow_without_bound(source: str) -> None:
-    assert refusal(expression(source), names(ticket="a" * 10_001)) == (
-        "E395 flows/test.yaml:1:1: a text became longer than 10,000 characters"
+    assert ("E395 flows/test.yaml:1:1: a text became longer than 10,000 characters") == refusal(
+        expression(source), names(ticket="a" * 10_001)
     )
 
 
@@ -86,15 +86,15 @@ def test_an_expression_knows_what_it_looks_up() -> None:
 
     assert {"vip", "env", "call"} == found.used_names
     assert {"TEAM", "CRM_URL"} == found.used_env
-    assert found.type.name == "bool"
-    assert found.place == PLACE
+    assert "bool" == found.type.name
+    assert PLACE == found.place
     assert found.source.startswith("vip and")
 
 
 def test_settings_are_not_looked_for_when_they_are_not_known() -> None:
     scope = SCOPE.__class__(SCOPE.shapes)
 
-    assert compile_expression(Text('env.NOPE == ""', PLACE), scope)[1] == []
+    assert [] == compile_expression(Text('env.NOPE == ""', PLACE), scope)[1]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_settings_are_not_looked_for_when_they_are_not_known() -> None:
 def test_an_expression_is_bounded(source: str, message: str) -> None:
     (issue,) = read(source)[1]
 
-    assert (issue.code, issue.message) == ("E311", message)
+    assert ("E311", message) == (issue.code, issue.message)
 
 
 def test_a_long_chain_within_the_bounds_is_computed() -> None:
@@ -121,7 +121,7 @@ def test_an_issue_in_a_folded_text_points_at_its_own_line() -> None:
     origins = tuple((3, column) for column in range(7, 15)) + tuple((4, column) for column in range(7, 17))
     (issue,) = compile_expression(Text(source, PLACE, origins=origins), SCOPE)[1]
 
-    assert (issue.place.line, issue.place.column, issue.place.length) == (4, 7, 5)
+    assert (4, 7, 5) == (issue.place.line, issue.place.column, issue.place.length)
 
 
 WORDS = """vip tries ticket call .from . ( ) [ ] "a" ' 1 0.5 == < in not and or + - | upper default if else is defined ,

@@ -93,7 +93,7 @@ def test_a_survey_that_is_left_early_tells_what_there_is() -> None:
 
 
 def test_a_survey_without_questions_ends_at_once() -> None:
-    assert survey([]).said[0] == "You said . We are sorry."
+    assert "You said . We are sorry." == survey([]).said[0]
 
 
 @pytest.mark.parametrize("questions", ["none", {"text": "x"}, [{"max": 3}], ["x"], [[]], [None], None, [{}] * 201])

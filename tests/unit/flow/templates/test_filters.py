@@ -37,4 +37,4 @@ def test_a_new_filter_that_speaks_takes_an_argument(monkeypatch: pytest.MonkeyPa
 
     assert [] == issues
     assert value is not None
-    assert value.render({"call": {"uuid": "abcd"}}) == "de-DE: ab cd"
+    assert "de-DE: ab cd" == value.render({"call": {"uuid": "abcd"}})

@@ -55,7 +55,7 @@ def test_a_file_is_rendered_with_what_it_includes() -> None:
 
     assert [] == issues
     assert isinstance(found, Computed)
-    assert found.render(NAMES) == "Hello 447700900123.\nYour ticket is T-17."
+    assert "Hello 447700900123.\nYour ticket is T-17." == found.render(NAMES)
     assert {"greeting.j2", "part.j2"} == found.template.files
     assert frozenset({"call", "ticket"}) == found.used_names
 
@@ -65,13 +65,13 @@ def test_a_file_without_braces_is_literal() -> None:
 
     assert found is not None
     assert found.is_literal
-    assert found.render({}) == "Good morning."
+    assert "Good morning." == found.render({})
 
 
 def test_an_include_within_a_text_is_ssml_when_the_file_is() -> None:
     text = value("{% include 'speech.j2' %}", templates=FILES)
 
-    assert text.render(names(ticket="a & <b>")) == "<speak>Hello a &amp; &lt;b&gt;</speak>"
+    assert "<speak>Hello a &amp; &lt;b&gt;</speak>" == text.render(names(ticket="a & <b>"))
 
 
 def test_a_set_within_an_included_file_stays_there() -> None:
@@ -104,7 +104,7 @@ def test_a_file_that_is_too_long_is_refused() -> None:
     found, issues = file_value("long.j2", FILES)
 
     assert found is None
-    assert issues[0].message == "long.j2 has more than 100,000 characters"
+    assert "long.j2 has more than 100,000 characters" == issues[0].message
 
 
 def test_issues_in_a_file_have_its_own_place() -> None:
@@ -144,9 +144,9 @@ def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, e
 
 
 def test_a_word_is_cast_to_one_of_the_allowed() -> None:
-    assert rendered("{{ tier }}", "text", type_=Word(("gold", "silver"))) == "gold"
-    assert refusal(value("{{ ticket }}", "text", Word(("gold", "silver")))) == (
-        "E392 flows/test.yaml:1:1: the result does not fit: one of gold, silver is needed"
+    assert "gold" == rendered("{{ tier }}", "text", type_=Word(("gold", "silver")))
+    assert ("E392 flows/test.yaml:1:1: the result does not fit: one of gold, silver is needed") == refusal(
+        value("{{ ticket }}", "text", Word(("gold", "silver")))
     )
 
 
@@ -183,19 +183,19 @@ def test_a_result_is_bounded(source: str, known: dict[str, Any], message: str) -
 def test_a_loop_over_a_long_list_is_refused() -> None:
     text = value("{% for i in call.custom_data.x %}{% endfor %}")
 
-    assert refusal(text, custom([1] * 201)) == "E395 flows/test.yaml:1:1: a loop goes over at most 200 entries"
+    assert "E395 flows/test.yaml:1:1: a loop goes over at most 200 entries" == refusal(text, custom([1] * 201))
 
 
 def test_two_loops_over_the_longest_lists_take_no_time() -> None:
     text = value("{% for a in call.custom_data.x %}{% for b in call.custom_data.x %}{% endfor %}{% endfor %}a")
 
-    assert text.render(custom([1] * 200)) == "a"
+    assert "a" == text.render(custom([1] * 200))
 
 
 def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
-    assert refusal(value("{{ ticket }}"), {}) == "E391 flows/test.yaml:1:4: this call has no ticket"
-    assert refusal(value("{% if vip %}{{ ticket }}{% endif %}"), {"vip": True}) == (
-        "E391 flows/test.yaml:1:16: this call has no ticket"
+    assert "E391 flows/test.yaml:1:4: this call has no ticket" == refusal(value("{{ ticket }}"), {})
+    assert ("E391 flows/test.yaml:1:16: this call has no ticket") == refusal(
+        value("{% if vip %}{{ ticket }}{% endif %}"), {"vip": True}
     )
 
 
@@ -213,7 +213,7 @@ def test_a_variable_of_the_server_that_is_not_set_is_named_as_it_is_set(text: st
 
 
 def test_names_may_be_any_mapping() -> None:
-    assert value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES)) == "T-17"
+    assert "T-17" == value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES))
 
 
 @pytest.mark.parametrize(
@@ -257,9 +257,9 @@ def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) 
     french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
 
     assert german is not None
-    assert german.render(NAMES) == "Montag, 5. Januar, um 9 Uhr 30"
+    assert "Montag, 5. Januar, um 9 Uhr 30" == german.render(NAMES)
     assert french is not None
-    assert french.render(NAMES) == "lundi 5 janvier à 9 heures 30"
+    assert "lundi 5 janvier à 9 heures 30" == french.render(NAMES)
 
 
 def test_filters_of_a_file_speak_its_language() -> None:
@@ -267,22 +267,22 @@ def test_filters_of_a_file_speak_its_language() -> None:
     found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
 
     assert found is not None
-    assert found.render(NAMES) == "lunes, 5 de enero"
+    assert "lunes, 5 de enero" == found.render(NAMES)
 
 
 def test_what_filters_say_is_escaped_like_every_value() -> None:
     plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
     known = names(items=["<break/>", "b & c"], ticket="<")
 
-    assert plain.render(known) == "break/  and b & c"
-    assert ssml.render(known) == "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>"
+    assert "break/  and b & c" == plain.render(known)
+    assert "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>" == ssml.render(known)
 
 
 def test_compile_file_gives_types_too() -> None:
     found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, {"n.j2": "{{ tries }}"})
 
     assert found is not None
-    assert found.render(NAMES) == 2
+    assert 2 == found.render(NAMES)
 
 
 def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:

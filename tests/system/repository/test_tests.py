@@ -1,4 +1,4 @@
-"""Which tests know the inside of the product, and which helpers they share."""
+"""What holds for every test: what it may import, and how its assertions are written."""
 
 from __future__ import annotations
 
@@ -64,3 +64,47 @@ def test_tests_import_what_their_folder_may_know(kind: str) -> None:
 )
 def test_other_imports_are_found(kind: str, line: str) -> None:
     assert 1 == len(refused(kind, f"from app.store import Store\n{line}\n"))
+
+
+# What is expected stands on the left
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether a value is written out, or is a constant."""
+    match node:
+        case ast.Constant() | ast.JoinedStr():
+            return True
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.isupper()
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return all(map(is_literal, parts))
+        case ast.Dict(keys=keys, values=values):
+            return all(is_literal(part) for part in (*keys, *values) if part is not None)
+        case ast.UnaryOp(operand=value) | ast.Starred(value=value):
+            return is_literal(value)
+        case _:
+            return False
+
+
+def turned_around(text: str) -> list[int]:
+    """The lines of a file whose assertion has the expected value on the right of `==`, or None on the left of `is`."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1
+        for left, right in [(node.test.left, node.test.comparators[0])]
+        if (isinstance(node.test.ops[0], ast.Eq | ast.NotEq) and is_literal(right) and not is_literal(left))
+        or (isinstance(node.test.ops[0], ast.Is | ast.IsNot) and isinstance(left, ast.Constant))
+    ]
+
+
+def test_expected_values_stand_on_the_left() -> None:
+    files = [name for name in tracked_files() if name.startswith("tests/") and name.endswith(".py")]
+    assert [] == [f"{name}:{line}" for name in files for line in turned_around(text_of(name))]
+
+
+@pytest.mark.parametrize(
+    "line", ["assert found == 3", "assert found(1) == [1, 'a']", "assert found == {'a': NOON}", "assert None is found"]
+)
+def test_an_assertion_that_is_turned_around_is_found(line: str) -> None:
+    assert [1] == turned_around(line)
