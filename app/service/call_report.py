@@ -13,6 +13,8 @@ from math import ceil
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from app.flow.model import Project
 from app.service.recorded_calls import csv_text, json_object
 from app.service.turns import LONGEST_CALL_MS
@@ -166,8 +168,14 @@ def disposition_of(call: ReportedCall, is_played: bool, now_ms: int) -> str:
     """What came of a call: the first of `DISPOSITIONS` that fits. `is_played`: its flow was played to the end."""
     if call.person_at is not None:
         return "person"
-    if call.has_message:
+    if any(map(_is_message, call.recorded)):
         return "message"
     if call.is_over:
         return "served" if is_played else "abandoned"
     return "open" if call.leg and now_ms - call.created_at <= LONGEST_CALL_MS else "lost"
+
+
+def _is_message(ncco: bytes) -> bool:
+    """Whether an NCCO records a message; a recording of the whole call has neither a beep nor a key that ends it."""
+    records = (action for action in orjson.loads(ncco or b"[]") if action["action"] == "record")
+    return any(action.get("beepStart") is True or "endOnKey" in action for action in records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -90,9 +91,8 @@ REPORTED: Final = 1_000
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
-# Events of a connect come in on its wait, those of the caller's own leg on none. A recording of the whole call has
-# neither a beep nor a key that ends it.
-SELECT_REPORTED: Final = f"""
+# Events of a connect come in on its wait, those of the caller's own leg on none.
+SELECT_REPORTED: Final = """
     SELECT key, flow, leg, state, is_over, created_at, updated_at, (
         SELECT min(received_at) FROM webhooks AS answered
         WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
@@ -100,19 +100,18 @@ SELECT_REPORTED: Final = f"""
             WHERE machine.call_key = answered.call_key AND machine.turn = answered.turn
                 AND machine.wait = answered.wait AND machine.kind = 'event-machine'
         )
-    ), EXISTS (
-        SELECT 1 FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
-        WHERE webhooks.call_key = calls.key AND kind = 'record'
-            AND ({contains("ncco", "$2")} OR {contains("ncco", "$3")})
     )
     FROM calls
     WHERE key > $1
     ORDER BY key
-    LIMIT $4
+    LIMIT $2
 """
-_MESSAGE: Final = (b'"beepStart":true', b'"endOnKey":')
-"""Occur in the NCCO of a recording that is a message."""
 
+SELECT_RECORDED: Final = """
+    SELECT turns.call_key, ncco
+    FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
+    WHERE webhooks.call_key BETWEEN $1 AND $2 AND kind = 'record'
+"""
 
 SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2"
 
@@ -163,9 +162,12 @@ class Records:
         """The calls that began at `since` or later and before `until` (milliseconds), in the order of writing."""
         found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
         key = found[0][0] if found else -1
-        while rows := await self._read(SELECT_REPORTED, key, *_MESSAGE, REPORTED):
+        while rows := await self._read(SELECT_REPORTED, key, REPORTED):
+            recorded = defaultdict[int, list[bytes]](list)
+            for call_key, ncco in await self._read(SELECT_RECORDED, rows[0][0], rows[-1][0]):
+                recorded[call_key].append(bytes(ncco))
             for row in rows:
-                call = ReportedCall(*row)
+                call = ReportedCall(*row, recorded[row[0]])
                 if call.created_at >= until + CLOCKS_MS:
                     return
                 if since <= call.created_at < until:

@@ -220,7 +220,7 @@ class ReportedCall(NamedTuple):
 
     Attributes:
         person_at: when a party that was dialled answered first, unless it is known to be a machine.
-        has_message: whether its caller left a recording that began with a beep or could be ended by a key.
+        recorded: the NCCOs in which the recordings that were reported were made.
     """
 
     key: int
@@ -231,7 +231,7 @@ class ReportedCall(NamedTuple):
     created_at: int
     updated_at: int
     person_at: int | None
-    has_message: bool
+    recorded: Sequence[bytes]
 
 
 class ConnectStatus(NamedTuple):
