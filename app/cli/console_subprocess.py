@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
-from app.cli.project import Source
-from app.cli.prove import FoundViolation, faults_of, without_differing
+from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
 from app.verify.prove.counterexample import WrittenScenario, text_of
+from app.verify.prove.rehearsal import FoundViolation, confirmed
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.model import ScenarioCall, read_scenarios
 
@@ -33,23 +32,21 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
         seconds: stop exploring after as long.
     """
     project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
-    source = Source(Path("flows"), Path("templates"))
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
-    found = faults_of(project, [proof])
-    (proof,) = without_differing([proof], found, source)
+    (proof,), found = confirmed(project, [proof], make_app)
     return {
         "verdict": proof.status,
         "stopped": proof.space.stopped,
         "states": len(proof.space.states),
         "sampled": sorted(proof.representatives),
-        "violations": [_document(each, flow) for each in found if not (each.example and each.example.problem)],
+        "violations": [_document(each, flow) for each in found],
     }
 
 
 def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
     violation = found.violation
-    written = found.example.written if found.example else None
+    written = found.example
     return {
         **{name: getattr(violation, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
         "file": violation.place.file,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,22 +20,9 @@ from app.cli.server_under_test import make_app
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
-from app.service.outcomes import outcomes_of
-from app.verify.coverage import OutcomeCounter
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import (
-    WrittenScenario,
-    counter_example,
-    covering,
-    numbered,
-    shortened,
-    text_of,
-)
-from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import LocalStage, play
-from app.verify.scenarios.script import HearStep
-from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
+from app.verify.prove.counterexample import WrittenScenario, numbered, text_of
+from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 
 MOST_SCENARIOS: Final = 100
 """In one file that is written: a larger file might not be read."""
@@ -115,9 +100,7 @@ def command(
         prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
         for flow in _proved_flows(name, found.project.flows)
     ]
-    faults = faults_of(found.project, proofs)
-    proofs = without_differing(proofs, faults, source)
-    faults = [each for each in faults if not (each.example and each.example.problem)]
+    proofs, faults = confirmed(found.project, proofs, make_app, source.path_of)
     if not name:
         faults += [FoundViolation(violation) for violation in never_run(found.project.flows, proofs)]
     issues = [_issue(each.violation, source) for each in faults]
@@ -146,49 +129,6 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     return [flow_named(name, flows)] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundViolation:
-    """A violation, and the shortest call in which it happens, as it was played; None where there is no such call.
-
-    Attributes:
-        proof: that found it; None for a step that no call reaches.
-    """
-
-    violation: Violation
-    proof: Proof | None = None
-    example: Rehearsed | None = None
-
-
-def faults_of(project: Project, proofs: Iterable[Proof]) -> list[FoundViolation]:
-    """Each violation once, also when several flows run the flow that has it."""
-    first: dict[tuple[str, str, str, str], tuple[Violation, Proof]] = {}
-    for proof in proofs:
-        for violation in proof.violations:
-            first.setdefault(_key(violation), (violation, proof))
-    calls = {key: call for key, (each, proof) in first.items() if (call := counter_example(proof, each)) is not None}
-    played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
-    return [FoundViolation(*each, played.get(key)) for key, each in first.items()]
-
-
-def _key(violation: Violation) -> tuple[str, str, str, str]:
-    return violation.kind, violation.flow, violation.step, violation.message
-
-
-def without_differing(proofs: Iterable[Proof], faults: Iterable[FoundViolation], source: Source) -> list[Proof]:
-    """The proofs without violations that the simulator does not reproduce. Each of those marks its proof as stopped."""
-    dropped = set()
-    for violation, proof, example in ((each.violation, each.proof, each.example) for each in faults):
-        if proof is not None and example is not None and example.problem:
-            dropped.add(_key(violation))
-            place = _issue(violation, source).place
-            problem = f"the simulator does not reproduce {violation.kind}: {example.problem}"
-            proof.space.stopped = proof.space.stopped or f"{place.file}:{place.line}: {problem}"
-    return [
-        replace(each, violations=tuple(found for found in each.violations if _key(found) not in dropped))
-        for each in proofs
-    ]
-
-
 def _issue(violation: Violation, source: Source) -> FlowIssue:
     place = violation.place._replace(file=source.path_of(violation.place.file))
     return FlowIssue(violation.kind, violation.severity, place, violation.message, violation.cure)
@@ -203,7 +143,7 @@ def _print_examples(faults: Iterable[FoundViolation]) -> None:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
             click.echo(f"\nthe shortest call to {number}, {fault.violation.kind} in {fault.violation.step}:")
-            click.echo(textwrap.indent(text_of([fault.example.written]), "  "), nl=False)
+            click.echo(textwrap.indent(text_of([fault.example]), "  "), nl=False)
 
 
 def _summary(proof: Proof) -> Iterator[str]:
@@ -247,104 +187,39 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
     return {
         **{name: getattr(fault.violation, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
         **{name: getattr(place, name) for name in ("file", "line", "column")},
-        "scenario": text_of([fault.example.written]) if fault.example else None,
+        "scenario": text_of([fault.example]) if fault.example else None,
     }
 
 
-def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Rehearsed]]:
+def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
     """File name → its counter-examples, one file for each flow that calls begin in."""
-    files: dict[str, list[Rehearsed]] = {}
+    files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.proof is not None and fault.example is not None:
             files.setdefault(f"prove-{fault.proof.flow.name}-faults", []).append(fault.example)
     return files
 
 
-def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehearsed]]:
-    """File name → its scenarios, which take each outcome once, in the first flow that reaches it."""
-    files: dict[str, list[Rehearsed]] = {}
-    taken: set[tuple[str, str, str]] = set()
-    for proof in proofs:
-        flows = [proof.flow, *proof.flow.subs.values()]
-        wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
-        files[f"prove-{proof.flow.name}"] = rehearse(project, covering(proof, wanted))
-        taken |= wanted & proof.taken
-    tally = OutcomeCounter(project.flows.values())
-    for each in (each for played in files.values() for each in played):
-        if each.result is not None and not each.problem:
-            tally.add(each.result)
-    for outcome in tally.coverage().missing:
-        if outcome[:3] in taken:
-            missing = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
-            click.echo(f"left out, since no scenario took it when it was played: {missing}", err=True)
-    return files
-
-
-def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
-    """Write the scenarios that do what they say."""
-    for each in (each for played in files.values() for each in played if each.problem):
+def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
+    """File name → its scenarios that take outcomes when they are played."""
+    played, missing = coverings(project, proofs, make_app)
+    for outcome in missing:
+        taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
+        click.echo(f"left out, since no scenario took it when it was played: {taken}", err=True)
+    for each in (each for scenarios in played.values() for each in scenarios if each.problem):
         click.echo(f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True)
-    for name, played in files.items():
-        kept = numbered(each.written for each in played if not each.problem)
-        for number, start in enumerate(range(0, len(kept), MOST_SCENARIOS), 1):
-            part = kept[start : start + MOST_SCENARIOS]
+    return {
+        f"prove-{flow}": [each.written for each in scenarios if not each.problem] for flow, scenarios in played.items()
+    }
+
+
+def _write(folder: Path, files: Mapping[str, Iterable[WrittenScenario]]) -> None:
+    """Write scenarios, at most `MOST_SCENARIOS` into a file."""
+    for name, scenarios in files.items():
+        written = numbered(scenarios)
+        for number, start in enumerate(range(0, len(written), MOST_SCENARIOS), 1):
+            part = written[start : start + MOST_SCENARIOS]
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
             path.write_text(text_of(part), encoding="utf-8")
             click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """A scenario as it was played.
-
-    Attributes:
-        written: with what was heard, word for word.
-        problem: why it does not do what it says; "" when it does.
-        result: of the call; None when it could not be played.
-    """
-
-    written: WrittenScenario
-    problem: str = ""
-    result: Result | None = None
-
-
-def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
-    """Play scenarios. Every one has to hold, except one that expects `without` a fault: it has to show that fault."""
-
-    async def play_all() -> list[Rehearsed]:
-        stage = LocalStage(project, make_app)
-        return [await _play(stage, each) for each in scenarios]
-
-    return asyncio.run(play_all())
-
-
-async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play one, and write into it what the call heard: similar calls may begin with other words."""
-    (scenario,), _ = read_scenarios("rehearsal.yaml", text_of([written]))
-    reader = ScenarioReader()
-    fitted = stage.fit(scenario, reader)
-    if reader.issues:
-        return Rehearsed(written, reader.issues[0].message)
-    script = tuple(HearStep(texts=(Excerpt(None),)) if isinstance(step, HearStep) else step for step in fitted.script)
-    result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
-    heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
-    return Rehearsed(heard, _problem(result, fitted.expect.without), result)
-
-
-def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The script with the words that were heard; a `hear` that was not reached keeps its words."""
-    texts = iter(heard)
-    script = [
-        {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step
-        for step in body["script"]
-    ]
-    return {**body, "script": script}
-
-
-def _problem(result: Result, without: Mapping[str, UpperLimit]) -> str:
-    first = next(iter(result.differences), None)
-    fault = next(iter(without), "")
-    if first is None:
-        return f"{fault} does not happen" if fault else ""
-    return "" if fault and first.fault == fault else first.message

@@ -167,7 +167,7 @@ class Records:
             for call_key, ncco in await self._read(SELECT_RECORDED, rows[0][0], rows[-1][0]):
                 recorded[call_key].append(bytes(ncco))
             for row in rows:
-                call = ReportedCall(*row, recorded[row[0]])
+                call = ReportedCall._make((*row, recorded[row[0]]))
                 if call.created_at >= until + CLOCKS_MS:
                     return
                 if since <= call.created_at < until:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from app.flow.language.exits import Goto
 from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
 from app.service.outcomes import FlowOutcome
@@ -70,7 +71,7 @@ def deciding_lines(result: Result, rename: Rename) -> list[str]:
     if not before:
         return []
     last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]
-    gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == "goto"}
+    gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == Goto.word}
     relevant = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
     relevant = relevant or last[-1:]
     return [f"decided by {decision(line, rename)}" for line in relevant]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.prove import rehearse
+from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.service.outcomes import outcomes_of
 from app.verify.prove.counterexample import covering
+from app.verify.prove.rehearsal import rehearse
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import (
     HERE,
@@ -64,7 +65,7 @@ def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path
     project = project_of(path)
     proofs = proofs_of(project)
     wanted = {(each.flow, each.step, each.name) for flow in project.flows.values() for each in outcomes_of(flow)}
-    played = [each for proof in proofs for each in rehearse(project, covering(proof, wanted))]
+    played = [each for proof in proofs for each in rehearse(project, covering(proof, wanted), make_app)]
     suite = play_all(project, [each.written for each in played])
 
     assert [] == [issue.code for issue in project.issues if issue.is_error]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.cli.prove import rehearse
+from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.prove.counterexample import WrittenScenario
+from app.verify.prove.rehearsal import rehearse
 
 FLOW = """
 flow: main
@@ -24,13 +25,14 @@ PROJECT = load({"flows/main.yaml": FLOW})
 
 
 def problem_of(**body: object) -> str:
-    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})], make_app)
     return rehearsed.problem
 
 
 def test_what_is_heard_is_written_as_it_was_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
-    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})])
+    written = WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})
+    (rehearsed,) = rehearse(PROJECT, [written], make_app)
 
     assert "" == rehearsed.problem
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]

@@ -1,0 +1,141 @@
+"""Plays the scenarios of a proof before they are shown or written: the simulator has to do what the proof says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.flow.model import Project
+from app.service.outcomes import FlowOutcome, outcomes_of
+from app.verify.coverage import OutcomeCounter
+from app.verify.prove.counterexample import WrittenScenario, counter_example, covering, shortened, text_of
+from app.verify.prove.proof import Proof
+from app.verify.prove.properties import Violation
+from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage, MakeApp, Rename, play
+from app.verify.scenarios.script import HearStep
+from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A scenario as it was played.
+
+    Attributes:
+        written: with what was heard, word for word.
+        problem: why it does not do what it says; "" when it does.
+        result: of the call; None when it could not be played.
+    """
+
+    written: WrittenScenario
+    problem: str = ""
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundViolation:
+    """A violation, and the shortest call in which it happens, as it was played; None where there is no such call.
+
+    Attributes:
+        proof: that found it; None for a step that no call reaches.
+    """
+
+    violation: Violation
+    proof: Proof | None = None
+    example: WrittenScenario | None = None
+
+
+def confirmed(
+    project: Project, proofs: Sequence[Proof], make_app: MakeApp, rename: Rename = str
+) -> tuple[list[Proof], list[FoundViolation]]:
+    """Each violation once, also when several flows run the flow that has it, and the proofs.
+
+    A violation that the simulator does not reproduce is left out, and marks its proof as stopped.
+    """
+    first: dict[tuple[str, ...], tuple[Violation, Proof]] = {}
+    for proof in proofs:
+        for violation in proof.violations:
+            first.setdefault(_key(violation), (violation, proof))
+    calls = {key: call for key, (each, proof) in first.items() if (call := counter_example(proof, each)) is not None}
+    played = dict(zip(calls, rehearse(project, calls.values(), make_app), strict=True))
+    found: dict[tuple[str, ...], FoundViolation] = {}
+    for key, (violation, proof) in first.items():
+        example = played.get(key)
+        if example is None or not example.problem:
+            found[key] = FoundViolation(violation, proof, example.written if example is not None else None)
+        elif not proof.space.stopped:
+            problem = f"the simulator does not reproduce {violation.kind}: {example.problem}"
+            proof.space.stopped = f"{rename(violation.place.file)}:{violation.place.line}: {problem}"
+    left = [
+        replace(proof, violations=tuple(each for each in proof.violations if _key(each) in found)) for proof in proofs
+    ]
+    return left, list(found.values())
+
+
+def _key(violation: Violation) -> tuple[str, ...]:
+    return violation.kind, violation.flow, violation.step, violation.message
+
+
+def coverings(
+    project: Project, proofs: Iterable[Proof], make_app: MakeApp
+) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
+    """By flow the scenarios that take each outcome once, in the first flow that reaches it.
+
+    Also the outcomes that a proof reaches, and no scenario took when it was played.
+    """
+    played: dict[str, list[Rehearsed]] = {}
+    taken: set[tuple[str, str, str]] = set()
+    for proof in proofs:
+        flows = [proof.flow, *proof.flow.subs.values()]
+        wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
+        played[proof.flow.name] = rehearse(project, covering(proof, wanted), make_app)
+        taken |= wanted & proof.taken
+    counter = OutcomeCounter(project.flows.values())
+    for each in (each for scenarios in played.values() for each in scenarios):
+        if each.result is not None and not each.problem:
+            counter.add(each.result)
+    return played, [outcome for outcome in counter.coverage().missing if outcome[:3] in taken]
+
+
+def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: MakeApp) -> list[Rehearsed]:
+    """Play scenarios. Every one has to hold, except one that expects `without` a fault: it has to show that fault."""
+
+    async def play_all() -> list[Rehearsed]:
+        stage = LocalStage(project, make_app)
+        return [await _play(stage, each) for each in scenarios]
+
+    return asyncio.run(play_all())
+
+
+async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
+    """Play one, and write into it what the call heard: similar calls may begin with other words."""
+    (scenario,), _ = read_scenarios("rehearsal.yaml", text_of([written]))
+    reader = ScenarioReader()
+    fitted = stage.fit(scenario, reader)
+    if reader.issues:
+        return Rehearsed(written, reader.issues[0].message)
+    script = tuple(HearStep(texts=(Excerpt(None),)) if isinstance(step, HearStep) else step for step in fitted.script)
+    result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
+    heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
+    return Rehearsed(heard, _problem(result, fitted.expect.without), result)
+
+
+def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
+    """The script with the words that were heard; a `hear` that was not reached keeps its words."""
+    texts = iter(heard)
+    script = [
+        {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step
+        for step in body["script"]
+    ]
+    return {**body, "script": script}
+
+
+def _problem(result: Result, without: Mapping[str, UpperLimit]) -> str:
+    first = next(iter(result.differences), None)
+    fault = next(iter(without), "")
+    if first is None:
+        return f"{fault} does not happen" if fault else ""
+    return "" if fault and first.fault == fault else first.message
