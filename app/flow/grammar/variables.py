@@ -101,7 +101,13 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
     unknown = Variable(name, TYPES["text"], "", entry.key.place)
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False) or unknown
-    return replace(unknown, type=read_type(entry.value, f'"{name}"', reader) or unknown.type)
+    type_ = read_type(entry.value, f'"{name}"', reader)
+    return replace(unknown, type=type_, default=empty_of(type_)) if type_ else unknown
+
+
+def empty_of(type_: Kind) -> object:
+    """What a variable of a type is without a value: none of its words is one."""
+    return "" if type_.words else type_.empty
 
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
@@ -126,8 +132,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     if found is None or found.type is None:
         return None
     type_, default = found.type, found.default
-    empty = "" if type_.words else type_.empty
-    draft = Variable(name, type_, empty, place, found.sensitive, has_default=default is not None)
+    draft = Variable(name, type_, empty_of(type_), place, found.sensitive, has_default=default is not None)
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"
         fields.need("default", Fix(f"write `{written}`", "add", written), reader)
