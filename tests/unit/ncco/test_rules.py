@@ -12,7 +12,7 @@ import yaml
 import app.ncco
 import app.value_types
 from app.ncco import RULES, check
-from tests.unit.ncco.cures import apply_cure
+from app.ncco.json_text import check_text
 
 APPLIED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("applied_cures.yaml").read_bytes())
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
@@ -26,17 +26,31 @@ def test_the_bad_example_breaks_its_rule_alone_and_the_good_one_none(code: str) 
     assert [] == check(json.loads(RULES[code].good))
 
 
-@pytest.mark.parametrize("code", RULES)
-def test_the_cure_removes_the_issue(code: str) -> None:
-    edits, text = APPLIED.get(code, []), RULES[code].bad
+def edited(text: str, edits: list[str]) -> str:
     for old, new in zip(edits[::2], edits[1::2], strict=True):
         assert old in text
         text = text.replace(old, new)
-    document = json.loads(text)
-    for issue in () if edits else check(document):
-        document = apply_cure(document, issue)
+    return text
 
-    assert not [issue for issue in check(document) if issue.code == code or issue.is_error]
+
+def fixed(text: str) -> str:
+    """The text with the fix of each of its issues."""
+    for (start, end), written in sorted({found.change for found in check_text(text)[0] if found.change}, reverse=True):
+        text = text[:start] + written + text[end:]
+    return text
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_cure_removes_the_issue(code: str) -> None:
+    text = edited(RULES[code].bad, APPLIED[code]) if code in APPLIED else fixed(RULES[code].bad)
+
+    assert [] == [issue for issue in check(json.loads(text)) if issue.code == code or issue.is_error]
+
+
+def test_only_a_cure_that_no_editor_applies_needs_an_author() -> None:
+    needed = [code for code, rule in RULES.items() if any(found.change is None for found in check_text(rule.bad)[0])]
+
+    assert sorted(APPLIED) == sorted(needed)
 
 
 def test_the_checker_reports_these_codes_and_no_others() -> None:

@@ -1,10 +1,9 @@
-"""Every fix of an NCCO that is offered, applied to its text, removes the issue and adds no error."""
+"""What a fix changes in the text of an NCCO. That each removes its issue is shown in test_rules.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from app.issue import RULES
 from app.ncco.json_text import TextIssue, check_text
 
 
@@ -13,24 +12,6 @@ def fixed(text: str, found: TextIssue) -> str | None:
         return None
     (start, end), written = found.change
     return text[:start] + written + text[end:]
-
-
-def errors_in(text: str) -> int:
-    return sum(each.issue.is_error for each in check_text(text)[0])
-
-
-def test_a_fix_of_a_rules_example_removes_the_issue_and_adds_no_error() -> None:
-    cured: list[object] = []
-    failed: list[object] = []
-    for code, rule in RULES.items():
-        for found in check_text(rule.bad)[0]:
-            text = fixed(rule.bad, found)
-            if text is not None:
-                left = [each.issue.code for each in check_text(text)[0]]
-                worse = errors_in(text) > errors_in(rule.bad) - found.issue.is_error
-                (failed if code in left or worse else cured).append((code, text, left))
-    assert [] == failed
-    assert len(cured) >= 31
 
 
 @pytest.mark.parametrize(
