@@ -57,9 +57,13 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = _start(stack, folder, args)
-        rounds = [_round(servers, folder, args) for _ in range(args.rounds + 1)][1:]
+        every = [_round(servers, folder, args) for _ in range(args.rounds + 1)][1:]
         about = machine.sentence(folder)
-    print(f"{about}\none worker, {args.connections} connections, {args.rounds} rounds of {args.seconds} s")
+    rounds = [row for row in every if all(load.rate and load.cpu_us for load in row.values())]
+    if not rounds:
+        print("the machine is too busy: in each round there was a server that answered nothing", file=sys.stderr)
+        return 1
+    print(f"{about}\none worker, {args.connections} connections, {len(rounds)} rounds of {args.seconds} s")
     _print_table(rounds)
     if args.write:
         _write_table(rounds, about, args)
@@ -137,7 +141,7 @@ def _print_table(rounds: list[dict[str, wrk.Load]]) -> None:
 def _write_table(rounds: list[dict[str, wrk.Load]], about: str, args: argparse.Namespace) -> None:
     head = ["", "requests/s", "ratio (least to most)", "µs of processor", "ratio (least to most)"]
     rows = [[f"**{name}**", *_figures(rounds, name)] for name in rounds[0]]
-    how = f"{args.connections} connections, {args.rounds} rounds of {args.seconds} s."
+    how = f"{args.connections} connections, {len(rounds)} rounds of {args.seconds} s."
     page.write("served", [f"{about}; {how}", "", *page.table(head, rows)])
 
 

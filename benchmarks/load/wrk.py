@@ -35,7 +35,10 @@ end
 
 
 class Load(NamedTuple):
-    """What came of one run: requests a second, microseconds of processor time for each, and how many there were."""
+    """What came of one run: requests a second, microseconds of processor time for each, and how many there were.
+
+    On a machine that is too busy there may be none, and the other two are 0.
+    """
 
     rate: float
     cpu_us: float
@@ -56,4 +59,5 @@ def load(server: Server, script: Path, *, seconds: float, connections: int) -> L
     rate, count = re.search(r"Requests/sec:\s+([\d.]+)", ended.stdout), re.search(r"(\d+) requests in", ended.stdout)
     if ended.returncode or "Non-2xx" in ended.stdout or "Socket errors" in ended.stdout or not (rate and count):
         raise RuntimeError(f"wrk ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-    return Load(float(rate[1]), used / int(count[1]), int(count[1]))
+    requests = int(count[1])
+    return Load(float(rate[1]), used / max(requests, 1), requests)
