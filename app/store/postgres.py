@@ -29,6 +29,7 @@ from app.store.postgres_faults import (
     is_lost,
     is_row_error,
     is_standby_error,
+    own_error,
     refused,
     unavailable,
     unusable,
@@ -357,18 +358,18 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
         async with _transaction(connection):
             await _run_side_by_side(connection, group)
         return
-    except DRIVER_ERRORS as error:
-        if not is_row_error(error):
+    except Exception as error:
+        if own_error(label, error) is None:
             raise
     async with _transaction(connection):
         for item in group:
             await connection.execute("SAVEPOINT item")
             try:
                 await _run_side_by_side(connection, [item])
-            except DRIVER_ERRORS as error:
-                if not is_row_error(error):
+            except Exception as error:
+                item.error = own_error(label, error)
+                if item.error is None:
                     raise
-                item.error = refused(label, error)
                 await connection.execute("ROLLBACK TO item")
             await connection.execute("RELEASE item")
 

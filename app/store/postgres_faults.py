@@ -111,6 +111,13 @@ def refused(label: str, error: BaseException) -> StoreError:
     return StoreError(f"{label} refuses what was to be written ({_error_text(error)})")
 
 
+def own_error(label: str, error: Exception) -> Exception | None:
+    """What the operation that raised `error` fails with; None when the database is at fault, which fails its group."""
+    if is_row_error(error):
+        return refused(label, error)
+    return None if isinstance(error, DRIVER_ERRORS) else error
+
+
 def unavailable(label: str, error: BaseException) -> StoreUnavailable:
     """The same request may succeed later."""
     return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")

@@ -302,8 +302,8 @@ class Writer:
 def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) -> None:
     """Run operations one after another in one transaction; each has its result or its error afterwards.
 
-    When the database fails, all of them have that error. Savepoints cost time, so there are some only once a row was
-    refused.
+    When the database fails, all of them have that error. Savepoints cost time, so there are some only once an operation
+    has failed.
     """
     try:
         try:
@@ -311,7 +311,7 @@ def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) 
             for item in group:
                 _run(connection, item)
         except Exception as error:
-            if not sqlite_file.is_row_error(error):
+            if sqlite_file.own_error(label, error) is None:
                 raise
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
@@ -335,14 +335,14 @@ def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
 
 
 def _run_alone(connection: sqlite3.Connection, item: WriteItem, label: str) -> None:
-    """Run one operation. A row that cannot be stored is its own error, and leaves nothing behind."""
+    """Run one operation. What only it fails with is its own error, and it leaves nothing behind."""
     connection.execute("SAVEPOINT item")
     try:
         _run(connection, item)
     except Exception as error:
-        if not sqlite_file.is_row_error(error):
+        item.error = sqlite_file.own_error(label, error)
+        if item.error is None:
             raise
-        item.error = sqlite_file.refused(label, error)
         connection.execute("ROLLBACK TO item")
     connection.execute("RELEASE item")
 

@@ -106,15 +106,12 @@ def is_full(error: sqlite3.Error) -> bool:
     return _code(error) == sqlite3.SQLITE_FULL
 
 
-def is_row_error(error: Exception) -> bool:
-    """Whether what was to be written cannot be stored, and the file itself is fine."""
+def own_error(label: str, error: Exception) -> Exception | None:
+    """What the operation that raised `error` fails with; None when the file is at fault, and all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
-    return is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError)
-
-
-def refused(label: str, error: Exception) -> StoreError:
-    """One operation cannot be written, now or later."""
-    return StoreError(f"{label} refuses what was to be written ({error})")
+    if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+        return StoreError(f"{label} refuses what was to be written ({error})")
+    return None if isinstance(error, sqlite3.Error) else error
 
 
 def unavailable(label: str, error: Exception) -> StoreUnavailable:

@@ -392,6 +392,25 @@ async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
     assert await sqlite_store.load("huge") is None
 
 
+async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(
+    sqlite_store: Store, other: sqlite3.Connection, path: Path
+) -> None:
+    odd = [None]  # no hook: the error comes behind the first rows of the call
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(
+        sqlite_store.check(),
+        sqlite_store.open_call(*new_call("a")),
+        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]
+        sqlite_store.open_call(*new_call("b")),
+    )
+    other.execute("COMMIT")
+    results = await asyncio.gather(*begun, return_exceptions=True)
+
+    none = type(None)
+    assert [none, none, AttributeError, none] == [type(result) for result in results]
+    assert [("a", 1, 1), ("b", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
+
+
 async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection) -> None:
     store = Store(SqliteDatabase(path, busy_ms=30_000, queue_limit=2))
     await store.open()
