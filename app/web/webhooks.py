@@ -41,23 +41,25 @@ class WebhookRecord(BackgroundTask):
     def __init__(self, route: str, request: WebhookRequest, response: WebhookResponse, started: float) -> None:
         self._route = route
         self._request = request
-        self._response = response
+        self._reply = response.reply  # not the response: it has this, and only the garbage collector ends a cycle
+        self._status = response.status_code
+        self._error = response.error
         self._started = started
 
     async def __call__(self) -> None:
         """Count and log the webhook."""
         seconds = perf_counter() - self._started
-        request, response, config = self._request, self._response, self._request.config
-        config.metrics.webhook(self._route, response.reply, response.status_code, seconds)
+        request, config = self._request, self._request.config
+        config.metrics.webhook(self._route, self._reply, self._status, seconds)
         log_webhook(
             config.write_line,
-            response.reply,
+            self._reply,
             route=self._route,
             method=request.method,
-            status=response.status_code,
+            status=self._status,
             seconds=seconds,
             delivery=request.delivery,
-            error=response.error,
+            error=self._error,
             shows_values=config.dev,
             shows_call=config.settings.log == "pretty",
         )

@@ -33,7 +33,7 @@ class Names(dict[str, Any]):
     def context(self) -> Context:
         """The context in which they are rendered."""
         if self._context is None:
-            self._context = Context(ENVIRONMENT, self, None, {})
+            self._context = Context(ENVIRONMENT, dict(self), None, {})
         return self._context
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,6 +89,21 @@ async def test_a_call_goes_from_menu_to_connect_to_the_end(project: Path) -> Non
     assert pressed.content == again.content
     assert [{"action": "talk", "text": "Please call again."}] == busy.json()
     assert (200, b"") == (over.status_code, over.content)
+
+
+async def test_webhooks_leave_nothing_to_the_garbage_collector(project: Path) -> None:
+    async with served(project) as client:
+        await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        menu = (await client.post("/webhooks/answer", json=CALL)).json()
+        await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        gc.collect()
+        ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("app.")}
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert set() == ours
 
 
 async def test_a_call_goes_on_after_a_restart(project: Path) -> None:
