@@ -40,7 +40,8 @@ async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Wo
 
 async def test_time_in_which_others_have_the_processor_does_not_count(worker: Worker) -> None:
     await worker.run(tasks.double, {"number": 1})
-    await worker.run(tasks.sleep, {"seconds": 0.8}, seconds=0.5)
+
+    assert await worker.run(tasks.sleep, {"seconds": 0.8}, seconds=0.5) is None
 
 
 async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_the_facts_are_those_of_the_webhook_model(fields: dict[str, Any], custom
     call = call_of(fields)
 
     assert isinstance(webhook, AnswerWebhook)
-    assert webhook.from_user or "" == call.from_user
+    assert (webhook.from_user or "") == call.from_user
     assert (webhook.uuid or "", webhook.conversation_uuid or "") == (call.uuid, call.conversation_uuid)
     assert (webhook.region_url or "", webhook.endpoint_type or "") == (call.region_url, call.endpoint_type)
     assert webhook.sip_headers == call.sip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.support.postgres_stores import ask, make_postgres
 from tests.support.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "store"
+WHOLE = Path(__file__).parents[2] / "system" / "databases"
 
 
 def old_sqlite(folder: Path, sample: str = "sqlite-0001.sql") -> Store:
@@ -29,9 +30,21 @@ def old_sqlite(folder: Path, sample: str = "sqlite-0001.sql") -> Store:
     return open_store(f"sqlite:///{folder}/calls.db")
 
 
-def old_postgres(folder: Path, sample: str = "postgres-0001.sql") -> Store:
+def sqlite_of_0_2(folder: Path) -> Store:
+    shutil.copy(WHOLE / "sqlite-0.2" / "ncco.db", folder / "calls.db")
+    return old_sqlite(folder, "more-of-0.2.sql")
+
+
+def old_postgres(folder: Path) -> Store:
     store = bare_postgres(folder)
-    run_in_postgres((SAMPLES / sample).read_text("utf-8"))
+    run_in_postgres((SAMPLES / "postgres-0001.sql").read_text("utf-8"))
+    return store
+
+
+def postgres_of_0_2(folder: Path) -> Store:
+    store = bare_postgres(folder)
+    run_in_postgres((WHOLE / "postgres-0.2" / "ncco.sql").read_text("utf-8"))
+    run_in_postgres((SAMPLES / "more-of-0.2.sql").read_text("utf-8"))
     return store
 
 
@@ -160,10 +173,8 @@ TURN_OF_0_2 = """
     )
     SELECT key, 9, $2, $3, $2, 'w', 8, 0, '', 1 FROM calls WHERE id = $1
 """
-OF_0_2: dict[str, Callable[[Path], Store]] = {
-    "sqlite": partial(old_sqlite, sample="sqlite-v0.2.0.sql"),
-    "postgres": partial(old_postgres, sample="postgres-v0.2.0.sql"),
-}
+OF_0_2: dict[str, Callable[[Path], Store]] = {"sqlite": sqlite_of_0_2, "postgres": postgres_of_0_2}
+OVER, FAILED = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "56")
 
 
 async def failed_calls(store: Store) -> list[str]:
@@ -186,13 +197,14 @@ async def test_a_database_of_0_2_keeps_its_schema_and_all_that_it_holds(kind: st
     assert (before.found, (), ADDED) == (after.found, before.missing, before.additions)
     assert after.is_complete
     assert 90 == after.retention_days
-    call = await store.load("leg-1")
+    call = await store.load(FAILED)
     assert call is not None and 2 == call.version
-    assert ["leg-1"] == failed_before == await failed_calls(store)
-    assert [] == await store.calls_of("leg-2")
-    assert ["h1"] == [hook.id for hook in await store.hooks(9)]
-    assert revision_row(sources=b'{"flows/acme.yaml":"flow: acme"}') == await store.revision("c0ffee")
-    assert ["r1"] == [row.id for row in await store.recordings.list(9)]
+    assert [FAILED] == failed_before == await failed_calls(store)
+    assert [] == await store.calls_of(OVER)
+    assert ["routed", "saved"] == sorted(hook.name for hook in await store.hooks(9))
+    revision = await store.revision(call.revision)
+    assert revision is not None and "house" == revision.flow
+    assert [OVER] == [row.session for row in await store.recordings.list(9)]
     assert BackupRow(1_772_625_600_000, 4096) == await Backups(store.database).last()
     await store.close()
 
@@ -204,11 +216,11 @@ async def test_a_host_of_0_2_goes_on_beside_a_new_one(kind: str, tmp_path: Path)
     await store.open_call(session_row("new"), turn_row("new", has_failed=True), webhook_row("new"))
 
     def write_as_0_2() -> Work[None]:
-        yield TURN_OF_0_2, ("leg-2", b"[]", b'[{"did":"failed"}]')
+        yield TURN_OF_0_2, (OVER, b"[]", b'[{"did":"failed"}]')
 
     await store.database.write(write_as_0_2)
 
-    assert ["new", "leg-2", "leg-1"] == await failed_calls(store)
+    assert {"new", OVER, FAILED} == set(await failed_calls(store))
     assert [(1,)] == await store.database.read("SELECT count(*) FROM ncco_console_sessions")
     await store.close()
 
