@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from app.flow.grammar.reader import items
+from app.flow.issues import FlowIssue
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK, SourceFile
@@ -56,11 +57,17 @@ class Name(NamedTuple):
 
 
 class FileNames(NamedTuple):
-    """The names of one file; `flow` is "" for a shared file and for a template."""
+    """The names of one file.
+
+    Attributes:
+        flow: "" for a shared file and for a template.
+        problem: why the file could not be read, so that it may have more names; None if it could.
+    """
 
     path: str
     flow: str
     names: tuple[Name, ...]
+    problem: FlowIssue | None = None
 
 
 class ProjectNames:
@@ -110,7 +117,7 @@ class ProjectNames:
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
         """The definition of what is named at a place; None if nothing is."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
-        found = (self._defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
+        found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
@@ -119,7 +126,7 @@ class ProjectNames:
         found: dict[Place, Name] = {}
         for file in (*self.files, *self.templates):
             names = [name for name in self._names_in(file) if name[:2] == (kind, written)]
-            defined = [self._defined_for(kind, user).get(written) for user in self._readers_of(file)] if names else []
+            defined = [self.defined_for(kind, user).get(written) for user in self._readers_of(file)] if names else []
             if any(each is not None and each.place == place for each in defined):
                 found |= {name.place: name for name in names if name.place not in found}
         return [found[place] for place in sorted(found)]
@@ -134,7 +141,8 @@ class ProjectNames:
             return [file]
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
 
-    def _defined_for(self, kind: Kind, file: str) -> dict[str, Name]:
+    def defined_for(self, kind: Kind, file: str) -> dict[str, Name]:
+        """As `definitions`, which are looked for only once."""
         known = self._definitions.get((kind, file))
         if known is None:
             known = self._definitions[kind, file] = self.definitions(kind, file)
@@ -144,9 +152,9 @@ class ProjectNames:
 @lru_cache(maxsize=1024)
 def names_in_file(path: str, text: str) -> FileNames:
     """The names of a flow file; of one that is not YAML the definitions, as far as its indentation shows them."""
-    node, _ = read_yaml(path, text)
+    node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
-        return _scanned(path, text)
+        return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
     flow = node.get("flow")
     names = (*_defined(node), *_used(node))
     return FileNames(path, flow.value if isinstance(flow, Text) else "", names)

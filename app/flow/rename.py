@@ -16,7 +16,6 @@ from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.names import Kind, Name, ProjectNames
 from app.flow.nodes import Place
-from app.flow.source import read_yaml
 from app.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[Kind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
@@ -43,22 +42,28 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
     """The edits that give what is defined another name, by place. Raises CannotRename.
 
-    It is refused if a file cannot be read, and if the project would have other issues than before.
+    It is refused if a file cannot be read, and if a file would have other issues than before.
     """
     if not _NAME.fullmatch(new):
         raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
     if new == definition.name:
         return ()
-    for path, text in sorted(texts.items()):
-        node, issues = read_yaml(path, text) if path.startswith("flows/") else (None, [])
-        if issues and node is None:
-            raise CannotRename(f"{issues[0].place} {issues[0].message}: correct that first, since it may hide a name")
     names = ProjectNames(texts)
+    for _, file in sorted(names.files.items()):
+        if file.problem is not None:
+            where = f"{file.problem.place} {file.problem.message}"
+            raise CannotRename(f"{where}: correct that first, since it may hide a name")
     found = names.occurrences(definition)
     _refuse_clash(names, definition, found, new)
-    edits = tuple(_edit(name, texts[name.place.file], new) for name in found)
-    _refuse_change(texts, edits, definition.place)
+    edits = edits_of(found, texts, new)
+    concerned = _concerned_by(names, texts, edits, definition, new)
+    _refuse_change({path: texts[path] for path in concerned}, edits, definition.place)
     return edits
+
+
+def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple[Edit, ...]:
+    """The edits that write another name in these places. Raises CannotRename."""
+    return tuple(_edit(name, texts[name.place.file], new) for name in found)
 
 
 def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
@@ -90,12 +95,35 @@ def _edit(name: Name, text: str, new: str) -> Edit:
     return Edit(file, line, column, line, column + length, new)
 
 
+def _concerned_by(
+    names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
+) -> set[str]:
+    """The files whose issues tell whether the edits are right, with what these files need to be read.
+
+    A file in which every place that says the old name gets the new one, which it did not say before, means the same
+    afterwards. So only the file of the definition is concerned, and those in which one of the two is said elsewhere.
+    """
+    is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
+    counts = Counter(edit.file for edit in edits)
+    concerned = {definition.place.file}
+    if definition.kind == "flows" or not names.files[definition.place.file].flow:
+        concerned |= {path for path, text in texts.items() if len(is_said.findall(text)) > counts[path]}
+    else:  # no other flow can name it, but a template may be filled in by several
+        concerned |= counts.keys()
+    for template in concerned & names.templates.keys():
+        concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
+    flows = {file.flow: file.path for file in names.files.values()}
+    read = {name.name for path in concerned & names.files.keys() for name in names.files[path].names}
+    concerned |= {path for flow, path in flows.items() if flow in read}  # what a flow runs says what it gives back
+    return concerned | {file.path for file in names.files.values() if not file.flow} | names.templates.keys()
+
+
 def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
     """The new name is invalid or means something else, or a use of the old one was not found.
 
     That an issue is gone where the name was written is fine: the old name may have been invalid.
     """
-    before, after = _issues(texts), _issues(with_edits(texts, edits))
+    before, after = _issues(texts), _issues(with_edits(texts, (edit for edit in edits if edit.file in texts)))
     for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):
         issue = after[key]
         raise CannotRename(f"{issue.place} would have an issue: {issue.message}; {issue.cure}")

@@ -21,15 +21,15 @@ from app.flow.files import MAX_BYTES, read_project
 from app.flow.issues import RULES, FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.flow.names import Name, ProjectNames
+from app.flow.names import ProjectNames
 from app.flow.nodes import Place, walk
-from app.flow.rename import CannotRename, name_at, rename
+from app.flow.rename import CannotRename, edits_of, name_at, rename
 from app.flow.utf16 import Utf16Columns
 from app.verify.prove.triggers import context_at
 from app.verify.scenarios.files import files_of
 from app.verify.scenarios.fitting import Fitting, placeholder_env
 from app.verify.scenarios.model import ANY_NUMBER, AT, FROM, read_scenarios
-from app.verify.scenarios.names import name_written_at, names_in_scenarios
+from app.verify.scenarios.names import Meanings, name_written_at
 from app.verify.scenarios.values import ScenarioReader
 
 Json: TypeAlias = dict[str, Any]
@@ -102,7 +102,7 @@ def references(folder: Json, question: Json) -> list[Json]:
     if definition is None:
         return []
     scenarios = _scenarios(folder, question["unsaved"])
-    found = [*names.occurrences(definition), *_in_scenarios(scenarios, names, definition)]
+    found = [*names.occurrences(definition), *Meanings(scenarios, names).references(definition)]
     return _ranges([name.place for name in found], {**texts, **scenarios})
 
 
@@ -123,11 +123,11 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
     try:
         _, definition = name_at(names, path, line, column)
         edits = rename(texts, definition, new)
+        scenarios = _scenarios(folder, question["unsaved"])
+        edits += edits_of(Meanings(scenarios, names).renamed(definition, new), scenarios, new) if edits else ()
     except CannotRename as error:
         return {"problem": str(error)}
-    scenarios = _scenarios(folder, question["unsaved"])
     places = [Place(edit.file, edit.line, edit.column, edit.end_column - edit.column) for edit in edits]
-    places += [name.place for name in _in_scenarios(scenarios, names, definition)] if edits else []
     return {"edits": _ranges(places, {**texts, **scenarios})}
 
 
@@ -183,16 +183,6 @@ def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[Flow
         for scenario in scenarios:
             fitting.fit(scenario, reader)
     return [*issues, *reader.issues]
-
-
-def _in_scenarios(texts: Mapping[str, str], names: ProjectNames, definition: Name) -> list[Name]:
-    """Where scenarios name the definition; none if other files define another thing of that name."""
-    kind, written = definition[:2]
-    defined = [each for file in names.files.values() for each in file.names if each.is_definition]
-    if [each[:2] for each in defined].count((kind, written)) != 1:
-        return []
-    found = (each for path, text in texts.items() for each in names_in_scenarios(path, text))
-    return [each for each in found if each[:2] == (kind, written)]
 
 
 def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
 
 from app.flow.grammar.reader import items
-from app.flow.names import Kind, Name
-from app.flow.nodes import Map, Node, Text
+from app.flow.names import FileNames, Kind, Name, ProjectNames
+from app.flow.nodes import Map, Node, Place, Text
+from app.flow.rename import CannotRename
 from app.flow.source import read_yaml
+from app.verify.scenarios.model import DEFAULTS
 
 
-def names_in_scenarios(file: str, text: str) -> Iterator[Name]:
+class ScenarioName(NamedTuple):
+    """A name, and what says which flows it is about.
+
+    Attributes:
+        flow: in `flow.lookup` the flow.
+        calls: the calls that it is written for, each as the maps that describe it, the most important one first.
+    """
+
+    name: Name
+    flow: str = ""
+    calls: tuple[tuple[Map, ...], ...] = ()
+
+
+def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
     """The names in a file, whatever its faults; none if it is not YAML."""
     node, _ = read_yaml(file, text)
-    for scenario in (entry.value for entry in node.entries) if isinstance(node, Map) else ():
-        if isinstance(scenario, Map):
-            call, expect = scenario.get("call"), scenario.get("expect")
-            for around in (scenario, call):
-                yield from _name("flows", around.get("flow") if isinstance(around, Map) else None)
-            for lookup in _keys(scenario.get("given")):
-                yield from _lookup(lookup)
-            for hook in items(expect.get("hooks")) if isinstance(expect, Map) else ():
-                for name in _keys(hook) if isinstance(hook, Map) else [hook]:
-                    yield from _name("hooks", name)
+    maps = {key.value: value for key, value in node.entries if isinstance(value, Map)} if isinstance(node, Map) else {}
+    shared = _described_by(maps[DEFAULTS]) if DEFAULTS in maps else ()
+    calls = {name: (*_described_by(each), *shared) for name, each in maps.items() if name != DEFAULTS}
+    for name, scenario in maps.items():
+        own = (calls[name],) if name in calls else tuple(calls.values())
+        expect = scenario.get("expect")
+        for around in _described_by(scenario):
+            yield from _named("flows", around.get("flow"))
+        for lookup in _keys(scenario.get("given")):
+            yield from _lookup(lookup, own)
+        for hook in items(expect.get("hooks")) if isinstance(expect, Map) else ():
+            for each in _keys(hook) if isinstance(hook, Map) else [hook]:
+                yield from _named("hooks", each, own)
 
 
 def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
@@ -34,24 +55,130 @@ def name_written_at(file: str, text: str, line: int, column: int) -> Name | None
     before, after = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
     for letter in ("x", "x:"):
         written = "\n".join([*lines[: line - 1], f"{before}{letter}{after}", *lines[line:]])
-        for name in names_in_scenarios(file, written):
+        for name, *_ in names_in_scenarios(file, written):
             if name.place.line == line and name.place.column <= column < name.place.column + name.place.length:
                 return name
     return None
+
+
+class Meanings:
+    """What the names in the scenarios of a project stand for.
+
+    Args:
+        scenarios: path → text.
+        names: those of the flows.
+    """
+
+    def __init__(self, scenarios: Mapping[str, str], names: ProjectNames) -> None:
+        self._names = names
+        self._flows = {file.flow: file for file in names.files.values() if file.flow}
+        self._shared = tuple(file for file in names.files.values() if not file.flow)
+        self._written = [each for file, text in scenarios.items() for each in names_in_scenarios(file, text)]
+        self._reached = cache(self._reached_from)
+
+    def references(self, definition: Name) -> list[Name]:
+        """The names that stand for what is defined, also those that stand for another thing as well."""
+        return [each.name for each in self._written if definition.place in self._meant_by(each)]
+
+    def renamed(self, definition: Name, new: str) -> list[Name]:
+        """The names to change when what is defined gets another name. Raises CannotRename.
+
+        It is refused if a name stands for two things, or if the new one would.
+        """
+        kind, old = definition[:2]
+        for each in self._written:
+            is_new = each.name[:2] == (kind, new) and kind != "flows"
+            if is_new and any(definition.place in self._used_in(file, kind, old) for file in self._files(each)):
+                raise CannotRename(f'{each.name.place} says something about "{new}" already: choose another name')
+        found = [each for each in self._written if definition.place in self._meant_by(each)]
+        for each in found:
+            if len(self._meant_by(each)) > 1:
+                flows = sorted(file.flow for file in self._files(each) if self._used_in(file, kind, old) and file.flow)
+                cure = f"write {' and '.join(f'`{flow}.{old}`' for flow in flows)} first"
+                cure = cure if kind == "lookups" else "give the scenarios a file and a `flow` each"
+                message = f'{each.name.place} means "{old}" of the flows {", ".join(flows)}'
+                raise CannotRename(f"{message}: {cure}")
+            if any(self._used_in(file, kind, new) for file in self._files(each) if kind != "flows"):
+                raise CannotRename(f'{each.name.place} would also mean another "{new}": choose another name')
+        return [each.name for each in found]
+
+    def _meant_by(self, written: ScenarioName) -> set[Place]:
+        """The places of the definitions; of a name that no flow of the call uses, the only definition that there is."""
+        kind, name = written.name[:2]
+        if kind == "flows":
+            return {_head(self._flows[name]).place} if name in self._flows else set()
+        used = (self._used_in(file, kind, name) for file in self._files(written))
+        return set(chain.from_iterable(used)) or self._only(kind, name)
+
+    def _only(self, kind: Kind, name: str) -> set[Place]:
+        known = (each for file in self._names.files.values() for each in file.names)
+        places = {each.place for each in known if each.is_definition and each[:2] == (kind, name)}
+        return places if len(places) == 1 else set()
+
+    def _used_in(self, file: FileNames, kind: Kind, name: str) -> set[Place]:
+        """Where what a file names like this is defined; empty if it does not name it."""
+        is_used = any(each[:2] == (kind, name) and not each.is_definition for each in file.names)
+        defined = self._names.defined_for(kind, file.path).get(name) if is_used else None
+        return {defined.place} if defined else set()
+
+    def _files(self, written: ScenarioName) -> list[FileNames]:
+        """The files that a name may be about: of the flow that it names, or of all that its calls may reach."""
+        starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
+        reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
+        return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]
+
+    def _taken_by(self, call: Iterable[Map]) -> list[str]:
+        """The flows that may take a call: the one that it names, that of its number, the default one, or any."""
+        flow, to = (next(filter(None, (_text(each.get(word)) for each in call)), "") for word in ("flow", "to"))
+        if flow:
+            return [flow]
+        digits = "".join(filter(str.isdigit, to))
+        roots = {name: _head(file).node for name, file in self._flows.items()}
+        maps = {name: node for name, node in roots.items() if isinstance(node, Map)}
+        numbers = {name: [_text(item) for item in items(node.get("numbers"))] for name, node in maps.items()}
+        found = [name for name, known in numbers.items() if digits in known]
+        return found or [name for name, node in maps.items() if _text(node.get("default")) == "true"] or [*self._flows]
+
+    def _reached_from(self, flow: str) -> frozenset[str]:
+        """The flow and those that it runs, directly or not."""
+        reached: set[str] = set()
+        waiting = [flow]
+        while waiting:
+            file = self._flows.get(waiting.pop())
+            if file is not None and file.flow not in reached:
+                reached.add(file.flow)
+                names = (name for each in (file, *self._shared) for name in each.names)
+                waiting += [name.name for name in names if name.kind == "flows" and not name.is_definition]
+        return frozenset(reached)
+
+
+def _head(file: FileNames) -> Name:
+    """Where the file names its flow."""
+    return next(name for name in file.names if name.kind == "flows" and name.is_definition)
+
+
+def _described_by(scenario: Map) -> tuple[Map, ...]:
+    call = scenario.get("call")
+    return (call, scenario) if isinstance(call, Map) else (scenario,)
 
 
 def _keys(node: Node | None) -> list[Text]:
     return [entry.key for entry in node.entries] if isinstance(node, Map) else []
 
 
-def _name(kind: Kind, node: Node | None) -> Iterator[Name]:
+def _text(node: Node | None) -> str:
+    return node.value if isinstance(node, Text) else ""
+
+
+def _named(kind: Kind, node: Node | None, calls: tuple[tuple[Map, ...], ...] = ()) -> Iterator[ScenarioName]:
     if isinstance(node, Text) and node.value:
-        yield Name(kind, node.value, node.at(0, len(node.value)), is_definition=False)
+        yield ScenarioName(Name(kind, node.value, node.at(0, len(node.value)), is_definition=False), calls=calls)
 
 
-def _lookup(key: Text) -> Iterator[Name]:
+def _lookup(key: Text, calls: tuple[tuple[Map, ...], ...]) -> Iterator[ScenarioName]:
     """`lookup`, or `flow.lookup` where two flows have one of the same name."""
     flow, dot, lookup = key.value.rpartition(".")
     if dot:
-        yield Name("flows", flow, key.at(0, len(flow)), is_definition=False)
-    yield Name("lookups", lookup, key.at(len(flow + dot), len(lookup)), is_definition=False)
+        yield ScenarioName(Name("flows", flow, key.at(0, len(flow)), is_definition=False))
+    name = Name("lookups", lookup, key.at(len(flow + dot), len(lookup)), is_definition=False)
+    yield ScenarioName(name, flow, calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -151,3 +152,47 @@ def test_what_is_at_the_cursor_is_found_in_templates_too() -> None:
         name_at(names, "templates/more.j2", 1, 2)
     with pytest.raises(CannotRename, match="only steps, lookups, hooks and flows can"):
         name_at(names, "flows/sub.yaml", 2, 13)
+
+
+def test_a_template_of_two_flows_keeps_a_name_that_each_declares() -> None:
+    lookup = 'lookups: {order: {get: "https://crm.example.com", returns: {name: text}}}'
+    steps = "steps: {a: {lookup: order, do: [{talk: {template: order.j2}}], goto: end}}"
+    flows = {
+        f"flows/{name}.yaml": f"flow: {name}\nentry: true\nstart: a\n{lookup}\n{steps}\n" for name in ("one", "two")
+    }
+    texts = {**flows, "templates/order.j2": "{{ order.name }}"}
+    old = ProjectNames(texts).definitions("lookups", "flows/one.yaml")["order"]
+    with pytest.raises(CannotRename, match=r"templates/order.j2:1:4 would have an issue"):
+        rename(texts, old, "purchase")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "file", "count"),
+    [
+        ("steps", "s3", "flows/f5.yaml", 2),
+        ("lookups", "customer", "flows/shared.yaml", 1801),
+        ("lookups", "own", "flows/f7.yaml", 21),
+        ("flows", "f9", "flows/f9.yaml", 1),
+    ],
+)
+def test_a_name_is_changed_in_a_project_of_a_hundred_flows_in_less_than_a_second(
+    kind: str, name: str, file: str, count: int
+) -> None:
+    head = 'start: s0\nlookups: {own: {get: "https://own.example.com", returns: {name: text}}}\nsteps:\n'
+    steps = "".join(
+        f"  s{number}:\n    lookup: {'customer' if number % 2 else 'own'}\n"
+        f'    do: [{{talk: "Hi {{{{ {"customer" if number % 2 else "own"}.name }}}}."}}]\n    goto: s{number + 1}\n'
+        for number in range(19)
+    )
+    others = {
+        f"flows/f{number}.yaml": f"flow: f{number}\nentry: true\n{head}{steps}  s19: {{goto: end}}\n"
+        for number in range(100)
+    }
+    texts = {"flows/shared.yaml": SHARED["flows/shared.yaml"], **others}
+    old = next(
+        each for each in ProjectNames(texts).files[file].names if each.is_definition and each[:2] == (kind, name)
+    )
+    begun = time.process_time()
+    edits = rename(texts, old, "renamed")
+    assert time.process_time() - begun < 1
+    assert count == len(edits)
