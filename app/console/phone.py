@@ -20,7 +20,7 @@ from app.console.pages import render
 from app.console.phone_call import PhoneCall
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
-from app.console.phone_world import ChosenAnswers, RealAnswers, World
+from app.console.phone_world import ChosenAnswers, World
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole, console_of
@@ -30,7 +30,7 @@ from app.flow.files import MAX_BYTES
 from app.service.phone_numbers import digits_of
 from app.verify.kept_call import CannotKeep
 from app.verify.played_call import CannotDo, Done
-from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.answers import lookups_of
 from app.verify.scenarios.model import FROM, YEARS, ScenarioCall
 from app.verify.scenarios.runner import CannotPlace
 from app.verify.scenarios.script import NotAStep, ScriptStep, step_of
@@ -248,9 +248,7 @@ async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
-    answers = ChosenAnswers(definitions, wanted.world)
-    if wanted.is_live:
-        answers = RealAnswers(definitions, wanted.world, client=calls.client)
+    answers = ChosenAnswers(definitions, wanted.world, calls.client if wanted.is_live else None)
     names = [each.name for each in playable.startable]
     flow = "" if wanted.to or not names else wanted.flow if wanted.flow in names else names[0]
     line = next((number for each in playable.startable for number in each.numbers), "")

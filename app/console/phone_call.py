@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from app.console.phone_source import Playable
-from app.console.phone_world import ChosenAnswers, RealAnswers, World
+from app.console.phone_world import ChosenAnswers, World
 from app.errors import AppError
 from app.service.turns import Policy
 from app.simulator.delivery import Application
@@ -23,7 +23,7 @@ from app.simulator.legs import CallMoment
 from app.simulator.parties import Parties
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
-from app.verify.kept_call import CannotKeep, answers_given, keep
+from app.verify.kept_call import CannotKeep, keep
 from app.verify.played_call import CannotDo, PlayedCall
 from app.verify.scenarios.files import FOLDERS
 from app.verify.scenarios.model import ScenarioCall
@@ -92,7 +92,7 @@ class PhoneCall(PlayedCall):
     @property
     def is_live(self) -> bool:
         """Whether its lookups really ask."""
-        return isinstance(self.answers, RealAnswers)
+        return self.answers.client is not None
 
     @property
     def listens(self) -> str:
@@ -141,9 +141,8 @@ class PhoneCall(PlayedCall):
         path = project / FOLDERS[0] / f"{self.session.flow if self.session else 'calls'}.yaml"
         if not path.resolve().is_relative_to(project.resolve()):
             raise CannotKeep(f"{path} leads out of the project", "put the folder or the file itself there")
-        given = answers_given(self.answers.given, self.answers.definitions)
         try:
-            name = keep(path, self._call, self, given, note=note)
+            name = keep(path, self._call, self, self.answers.as_given(), note=note)
         except CannotKeep as error:
             raise CannotKeep(f"the scenario cannot be written to {path}: {error}", error.cure) from error
         except OSError as error:
@@ -189,7 +188,7 @@ class PhoneServer:
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder)
         stage = LocalStage(playable.project, self.make_app, self.policy.dial_allow)
-        is_live = isinstance(answers, RealAnswers)
+        is_live = answers.client is not None
         # Servers that are asked may remember calls by their ids.
         seed = secrets.token_hex(16) if is_live else _SEED
         env = self.policy.env if is_live else {}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
 from app.engine import Lookup, LookupAnswer
 from app.service.lookups import LookupClient, lookups_of_turn
-from app.service.turns import AnswerLookups
 from app.simulator.parties import Outcome
-from app.verify.kept_call import NOBODY
-from app.verify.scenarios.fitting import Definitions
+from app.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"
 """Among the parties: everybody without an entry."""
@@ -20,11 +18,16 @@ MOST_ASKED: Final = 100
 """Lookups of one call that really ask; a hold that is skipped asks every few seconds of the call."""
 
 
-class LookupChoice(BaseModel):
-    """What a lookup answers; fields that `value` leaves out are those of the default."""
+class GivenAnswer(BaseModel):
+    """What a lookup answers, as `given` of a scenario says it; fields that `value` leaves out are those of the default.
 
-    how: Literal["default", "value", "fails", "timeout"] = "default"
-    value: dict[str, Any] = {}
+    Attributes:
+        error: a status or a reason; "" with no value is a timeout.
+    """
+
+    value: dict[str, Any] | None = None
+    timeout: bool = False
+    error: str = ""
 
 
 class World(BaseModel):
@@ -32,75 +35,43 @@ class World(BaseModel):
 
     Attributes:
         parties: what a dialled address does; `*` for all others. An address without an entry is decided at the dial.
-        lookups: by name; a lookup without an entry answers its default.
+        given: by lookup; one without an entry answers its default.
     """
 
     parties: dict[str, Outcome] = Field({}, max_length=200)
-    lookups: dict[str, LookupChoice] = Field({}, max_length=200)
-
-    def outcome(self, address: str) -> Outcome | None:
-        """What an address does; None: the person decides at the dial."""
-        return self.parties.get(address, self.parties.get(ANYBODY))
+    given: dict[str, GivenAnswer] = Field({}, max_length=200)
 
 
-@dataclass
-class ChosenAnswers:
-    """Answers the lookups of a call as a person has chosen; nothing is asked outside.
+class ChosenAnswers(LookupAnswers):
+    """Answers the lookups of a call as a person has chosen; without a client nothing is asked outside.
 
-    Attributes:
-        given: every lookup with its answer, in order.
+    Args:
+        definitions: the lookups of its flows.
+        world: of the call; it may be replaced while the call lasts.
+        client: asks other servers and the project's functions, `MOST_ASKED` times at most.
     """
 
-    definitions: Definitions
-    world: World
-    given: list[tuple[Lookup, LookupAnswer]] = field(default_factory=list)
+    def __init__(self, definitions: Definitions, world: World, client: LookupClient | None = None) -> None:
+        look_ups = partial(lookups_of_turn, self._ask, client.budget_ms) if client is not None else None
+        super().__init__(definitions, look_ups)
+        self.world = world
+        self.client = client
 
     def outcome_of(self, address: str) -> Outcome | None:
         """What a dialled address does; None: the person decides at the dial."""
-        return self.world.outcome(address)
+        return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
-    def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn."""
-        return self.ask
-
-    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order."""
-        answers = tuple(map(self.answer, lookups))
-        self.given += zip(lookups, answers, strict=True)
-        return answers
-
-    def answer(self, lookup: Lookup) -> LookupAnswer:
-        """What a lookup answers."""
-        choice = self.world.lookups.get(lookup.name, LookupChoice())
-        match choice.how:
-            case "value":
-                return LookupAnswer({**self.definitions[lookup.flow, lookup.name].default, **choice.value})
-            case "timeout":
-                ms = lookup.request.timeout_ms
-                return LookupAnswer(None, f"timed out after {ms} ms", ms)
-            case "fails":
-                return LookupAnswer(None, "status 503")
-        return LookupAnswer(None, NOBODY)
-
-
-@dataclass
-class RealAnswers(ChosenAnswers):
-    """Asks other servers and the project's functions, `MOST_ASKED` times at most."""
-
-    client: LookupClient = field(kw_only=True)
-
-    def of_turn(self) -> AnswerLookups:
-        """See `ChosenAnswers`; the lookups of a turn share the time that the settings give them."""
-        ask = lookups_of_turn(self._ask, self.client.budget_ms)
-
-        async def answered(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-            answers = await ask(lookups)
-            self.given += zip(lookups, answers, strict=True)
-            return answers
-
-        return answered
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`."""
+        given = self.world.given.get(lookup.name) if self.client is None else None
+        if given is None:
+            return None
+        definition = self.definitions[lookup.flow, lookup.name]
+        if given.value is None:
+            return no_answer(given.error, definition.timeout_ms)
+        return LookupAnswer({**definition.default, **given.value})
 
     async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        if len(self.given) >= MOST_ASKED:
+        if self.client is None or len(self.answered) >= MOST_ASKED:
             return LookupAnswer(None, f"not asked: a call of the phone asks {MOST_ASKED} times at most")
         return await self.client.answer(lookup, left_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -25,7 +25,7 @@ from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.simulator.parties import Outcome
 from app.store import Timeline, TurnRow
 from app.verify.played_call import MOST_STEPS, CannotDo
-from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.answers import Definitions, lookups_of
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.result import trace_of
 from app.verify.scenarios.script import (
@@ -162,23 +162,27 @@ def _seconds(webhook: RecordWebhook) -> float:
         return 5.0
 
 
-@dataclass
 class RecordedAnswers(ChosenAnswers):
     """Answers lookups as they were answered then; what was sensitive has its default.
 
+    Args:
+        definitions: the lookups of the flows.
+        left: the answers by name, in order; they are used up.
+
     Attributes:
-        left: the answers by name that were not used yet, in order.
         is_sampled: whether a default stands for a sensitive value.
     """
 
-    left: dict[str, deque[Mapping[str, Any]]] = field(default_factory=dict)
-    is_sampled: bool = False
+    def __init__(self, definitions: Definitions, left: Mapping[str, deque[Mapping[str, Any]]]) -> None:
+        super().__init__(definitions, World())
+        self._left = left
+        self.is_sampled = False
 
-    def answer(self, lookup: Lookup) -> LookupAnswer:
-        """See `ChosenAnswers`; none for a lookup that was not asked then."""
-        if not self.left.get(lookup.name):
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`; none for a lookup that was not asked then."""
+        if not self._left.get(lookup.name):
             return LookupAnswer(None, "it was not asked in the recorded call")
-        answer = self.left[lookup.name].popleft()
+        answer = self._left[lookup.name].popleft()
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
         default = self.definitions[lookup.flow, lookup.name].default
@@ -248,7 +252,7 @@ async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFo
     for turn in timeline.turns:
         for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
             left[name].append(answer)
-    answers = RecordedAnswers(lookups_of(playable.project.flows.values()), World(), left=left)
+    answers = RecordedAnswers(lookups_of(playable.project.flows.values()), left)
     made_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
     named = row.flow if row.id.endswith(f"/{row.flow}") else ""
     called = ScenarioCall(to=state.call.to, from_=caller, made_at=made_at, flow=named)

@@ -264,7 +264,7 @@ class LookupAnswer(NamedTuple):
         problem: why there is no value, in one short sentence; "" when there is one.
         ms: how long it took.
         is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
-        is_unknown: whether the server answered that it knows nothing of what was asked (status 404).
+        status: of a server's answer that is not a success; 0 for none.
     """
 
     value: Any
@@ -272,7 +272,7 @@ class LookupAnswer(NamedTuple):
     ms: int = 0
     is_cached: bool = False
     is_late: bool = False
-    is_unknown: bool = False
+    status: int = 0
 
     def __repr__(self) -> str:
         """The answer without its value, which may be sensitive."""

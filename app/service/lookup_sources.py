@@ -44,16 +44,14 @@ class LookupFailure(Exception):
     Attributes:
         is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
         is_late: whether there was no time left.
-        is_unknown: whether the source answered that it knows nothing of what was asked.
+        status: of an answer that is not a success; 0 for none.
     """
 
-    def __init__(
-        self, message: str, *, is_outage: bool = False, is_late: bool = False, is_unknown: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0) -> None:
         super().__init__(message)
         self.is_outage = is_outage
         self.is_late = is_late
-        self.is_unknown = is_unknown
+        self.status = status
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
@@ -111,7 +109,7 @@ def _failure_of(status: int) -> LookupFailure | None:
     if 300 <= status < 400:
         return LookupFailure(f"status {status}: redirects are not followed")
     is_outage = status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS
-    return LookupFailure(f"status {status}", is_outage=is_outage, is_unknown=status == HTTPStatus.NOT_FOUND)
+    return LookupFailure(f"status {status}", is_outage=is_outage, status=status)
 
 
 def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:

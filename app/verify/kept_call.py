@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from app.engine import Lookup, LookupAnswer
 from app.errors import AppError
 from app.flow.files import SUFFIXES, replace_text
-from app.flow.language.lookups import LookupDefinition
 from app.verify.played_call import PlayedCall
+from app.verify.scenarios.answers import NOBODY
 from app.verify.scenarios.files import read_file, scenario_text
-from app.verify.scenarios.fitting import Definitions
 from app.verify.scenarios.model import Scenario, ScenarioCall
 from app.verify.scenarios.script import ScriptStep
 
-NOBODY: Final = "nobody was asked"
-"""Why a lookup that nobody answers has no answer: it is not written down."""
 MOST_ACTS: Final = 6
 """How many actions of a caller a name lists."""
 _WRITING: Final = Lock()
@@ -37,24 +33,6 @@ class CannotKeep(AppError):
         super().__init__(message)
         self.message = message
         self.cure = cure
-
-
-def answers_given(
-    answers: Iterable[tuple[Lookup, LookupAnswer]], definitions: Definitions
-) -> Mapping[str, Sequence[Any]]:
-    """What each lookup was answered in turn, by name, as a scenario has it."""
-    given: dict[str, list[Any]] = {}
-    for lookup, answer in answers:
-        given.setdefault(lookup.name, []).append(_as_given(answer, definitions[lookup.flow, lookup.name]))
-    return given
-
-
-def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Any:
-    """A value with the fields that are declared, a timeout or an error."""
-    _, problem = definition.read(answer.value, answer.problem)
-    if not problem:
-        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
-    return {"timeout": True} if answer.ms == definition.timeout_ms else {"error": problem.removeprefix("status ")}
 
 
 def check_path(path: Path) -> None:
@@ -86,7 +64,7 @@ def keep(
         path: of the file.
         call: who calls whom.
         played: it; nothing is expected of the end of a call that is not over.
-        given: see `answers_given`.
+        given: see `LookupAnswers.as_given`.
         env: variables of the flows.
         note: a comment of one line above it; "" for none.
 
@@ -102,9 +80,9 @@ def keep(
             "call": {**call.as_written(), "at": call.made_at.isoformat()},
             "env": dict(env or {}),
             "given": {
-                name: found
+                name: [{"error": NOBODY.problem} if each is None else each for each in found]
                 for name, found in given.items()
-                if name in shared or any(each != {"error": NOBODY} for each in found)
+                if name in shared or any(each is not None for each in found)
             },
             "script": [step.as_written() for step in played.script],
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 
 from structlog.typing import FilteringBoundLogger
 
@@ -66,7 +67,7 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
         problem = answer.problem
         if not problem and misfit is not None and (why := misfit(answer.value)):
             problem = f"the answer does not fit `returns`: {why}"
-        if problem and not answer.is_unknown:
+        if problem and answer.status != HTTPStatus.NOT_FOUND:
             cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
             log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer

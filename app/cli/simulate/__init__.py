@@ -28,7 +28,7 @@ from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.report import printable, report
 from app.simulator.parties import Parties
-from app.verify.kept_call import answers_given, check_path, keep
+from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
 from app.verify.scenarios.files import project_of, read_files
 from app.verify.scenarios.model import FROM, ScenarioCall
@@ -304,8 +304,7 @@ class Simulation:
         """Write the call as a scenario. Raises CannotKeep."""
         check_path(path)
         is_named = self.source is None or self.call.flow or self.call.to
-        given = answers_given(person.answers, person.definitions)
-        name = keep(path, self.call if is_named else fitted, played, given, env=self.env)
+        name = keep(path, self.call if is_named else fitted, played, person.as_given(), env=self.env)
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:

@@ -21,8 +21,7 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.turns import AnswerLookups
-from app.verify.kept_call import NOBODY
-from app.verify.scenarios.fitting import lookups_of
+from app.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
 """What is completed: the last command of a line. The completer reads it from right to left."""
@@ -74,7 +73,7 @@ class Prompt:
         return line.rstrip("\r\n") if line else None
 
 
-class Person:
+class Person(LookupAnswers):
     """Answers lookups, as the person at the terminal says; without a person, defaults are used.
 
     Args:
@@ -82,47 +81,38 @@ class Person:
         look_ups: returns what asks the network instead, for one turn; None: lookups are not sent.
 
     Attributes:
-        definitions: the lookups of the flows.
-        answers: each lookup with its answer, so far.
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
     """
 
     def __init__(
         self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, look_ups: Callable[[], AnswerLookups] | None
     ) -> None:
-        self.definitions = lookups_of(flows)
+        super().__init__(lookups_of(flows), look_ups)
         self._prompt = prompt
         self._screen = screen
-        self._look_ups = look_ups
-        self._outside: AnswerLookups | None = None
+        self._is_asked = prompt.is_person and look_ups is None
         self.show_news: Callable[[], Awaitable[None]] | None = None
-        self.answers: list[tuple[Lookup, LookupAnswer]] = []
-
-    def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn, which share the time of the settings."""
-        self._outside = self._look_ups() if self._look_ups is not None else None
-        return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order."""
+        """See `LookupAnswers`; the lookups are shown one after the other."""
         if self.show_news is not None:
             await self.show_news()
-        return tuple([await self._answer(lookup) for lookup in lookups])
+        return tuple([await self._shown(lookup) for lookup in lookups])
 
-    async def _answer(self, lookup: Lookup) -> LookupAnswer:
+    async def _shown(self, lookup: Lookup) -> LookupAnswer:
         definition = self.definitions[lookup.flow, lookup.name]
         self._say(f"lookup {lookup.name} asks {_shown(lookup)}", "yellow")
-        if self._outside is not None:
-            answer = (await self._outside((lookup,)))[0]
-        else:
-            answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, NOBODY)
+        (answer,) = await super().ask((lookup,))
         _, problem = definition.read(answer.value, answer.problem)
-        self.answers.append((lookup, answer))
-        if problem and self._outside is not None:
+        if problem and self._look_ups is not None:
             self._say(f"it does not answer: {problem}", "red")
         if problem:
             self._say(f"its default is used: {json.dumps(dict(definition.default), ensure_ascii=False)}", "dim")
         return answer
+
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`."""
+        return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
 
     async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
         """Ask until what is typed fits."""
@@ -144,11 +134,11 @@ class Person:
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
     """The answer that is typed; fields that are left out are those of the default. Raises ValueError."""
     if not text:
-        return LookupAnswer(None, NOBODY)
+        return NOBODY
     if text == "timeout":
-        return LookupAnswer(None, f"timed out after {definition.timeout_ms} ms", definition.timeout_ms)
+        return no_answer("", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
-        return LookupAnswer(None, f"status {found[1]}" if (found[1] or "").isdigit() else found[1] or "it failed")
+        return no_answer(found[1] or FAILED, definition.timeout_ms)
     value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
     if isinstance(value, Mapping):
         value = {**definition.default, **value}

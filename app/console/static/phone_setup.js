@@ -28,16 +28,17 @@ export function isFilledIn() {
 export function world() {
   const parties = {};
   for (const { dataset, value } of form.querySelectorAll("[data-party]")) if (value) parties[dataset.party] = value;
-  const lookups = {};
+  const given = {};
   for (const fields of form.querySelectorAll("[data-lookup]")) {
     const how = fields.querySelector("[data-how]").value;
     const value = {};
     for (const field of fields.querySelectorAll("[data-field]")) {
       value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
     }
-    lookups[fields.dataset.lookup] = how === "value" ? { how, value } : { how };
+    const answers = { value: { value }, fails: { error: "503" }, timeout: { timeout: true } };
+    if (how in answers) given[fields.dataset.lookup] = answers[how];
   }
-  return { parties, lookups };
+  return { parties, given };
 }
 
 /** Show the form for another text. What is chosen already stays chosen. */

@@ -1,35 +1,29 @@
-"""Checks scenarios against the flows of their project, and answers lookups as scenarios say."""
+"""Checks scenarios against the flows of their project."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
-from app.engine import Lookup, LookupAnswer
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import parts_of
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import leaves
-from app.flow.language.lookups import LookupDefinition
 from app.flow.language.mail import Addresses
 from app.flow.model import Flow
-from app.flow.nodes import Map, Node, Place, Seq
+from app.flow.nodes import Map, Place
 from app.flow.templates.values import Computed, Native
-from app.service.turns import AnswerLookups
 from app.suggest import nearest
-from app.value_types import TYPES, Kind
-from app.verify.scenarios.model import ANY_NUMBER, Answer, GivenAnswers, NoAnswer, Scenario, ScenarioCall
-from app.verify.scenarios.values import json_of
+from app.value_types import TYPES
+from app.verify.scenarios.answers import Answer, GivenAnswers, lookups_of
+from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
-_UNANSWERED: Final = "the scenario gives no answer"
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
-Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
-"""Lookups by flow name and lookup name."""
 
 
 class Fitting:
@@ -144,93 +138,3 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
                 elif isinstance(leaf.type, Addresses):
                     found[name] = f"{name.lower().replace('_', '-')}@example.com"
     return found
-
-
-def lookups_of(flows: Iterable[Flow]) -> Definitions:
-    """The lookups in the steps of these flows."""
-    return {
-        (flow.name, asked.name): asked.definition
-        for flow in flows
-        for step in flow.steps.values()
-        for asked in step.asks
-    }
-
-
-class Answers:
-    """Answers the lookups of one call, with the given answers in order.
-
-    Args:
-        given: the answers in the scenario.
-        definitions: the lookups of its flows.
-        look_ups: returns what answers all other lookups of a turn; None: they get no answer, so they take their
-            defaults.
-
-    Attributes:
-        unanswered: the names of lookups without an answer.
-        misfits: the lookups whose given answer has the wrong type, by name, each with the problem.
-    """
-
-    def __init__(
-        self,
-        given: Mapping[str, GivenAnswers],
-        definitions: Definitions,
-        look_ups: Callable[[], AnswerLookups] | None = None,
-    ) -> None:
-        self._given = given
-        self._definitions = definitions
-        self._look_ups = look_ups
-        self._outside: AnswerLookups | None = None
-        self._asked: dict[str, int] = {}
-        self._answered: dict[str, LookupAnswer] = {}
-        self.unanswered: list[str] = []
-        self.misfits: dict[str, str] = {}
-
-    def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn, which share the time of the settings."""
-        self._outside = self._look_ups() if self._look_ups is not None else None
-        return self.ask
-
-    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each lookup, in order; the same key always gets the same answer."""
-        for lookup in lookups:
-            if lookup.key not in self._answered:
-                self._answered[lookup.key] = await self._answer(lookup)
-        return tuple([self._answered[lookup.key] for lookup in lookups])
-
-    @property
-    def notes(self) -> Iterable[str]:
-        """One sentence for each lookup that took its default without the scenario asking for it."""
-        for name in dict.fromkeys(self.unanswered):
-            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
-        for name, problem in self.misfits.items():
-            yield f'the answer of the lookup "{name}" does not fit, so its default was used: {problem}'
-
-    async def _answer(self, lookup: Lookup) -> LookupAnswer:
-        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
-        if name is None and self._outside is not None:
-            return (await self._outside((lookup,)))[0]
-        if name is None:
-            self.unanswered.append(lookup.name)
-            return LookupAnswer(None, _UNANSWERED)
-        answers, number = self._given[name].answers, self._asked.get(name, 0)
-        self._asked[name] = number + 1
-        answer = answers[min(number, len(answers) - 1)]
-        if isinstance(answer, NoAnswer):
-            ms = lookup.request.timeout_ms
-            return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
-        definition = self._definitions.get((lookup.flow, lookup.name))
-        value = _answer_of(answer.node, definition.returns.type if definition else None)
-        if definition is not None and (problem := definition.read(value)[1]):
-            self.misfits[lookup.name] = problem
-        return LookupAnswer(value)
-
-
-def _answer_of(node: Node, type_: Kind | None) -> Any:
-    """An answer as JSON. Where the lookup declares text, `123` stays a text."""
-    if isinstance(node, Map):
-        fields = type_.fields if type_ else {}
-        return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
-    if isinstance(node, Seq):
-        item = type_.item if type_ else None
-        return [_answer_of(each, item) for each in node.items]
-    return node.value if type_ and type_.family == "text" else json_of(node)

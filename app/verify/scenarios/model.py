@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import nextafter
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGuard
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -16,9 +16,10 @@ from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.reader import Reader, items
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.schema import resolved
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq
 from app.flow.source import read_yaml
 from app.value_types import JsonSchema
+from app.verify.scenarios.answers import GivenAnswers, read_given
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from app.verify.scenarios.values import (
     EXCERPTS,
@@ -94,33 +95,6 @@ class ExpectedVariable(NamedTuple):
 
     place: Place
     value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A given answer; `node` is read by the types that the lookup declares.
-
-    Attributes:
-        is_free: whether it may have fields that the lookup does not declare.
-    """
-
-    node: Node
-    is_free: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """A lookup does not answer. `problem` is why; "" is a timeout."""
-
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenAnswers:
-    """The answers of a lookup in order, at least one; the last one repeats."""
-
-    place: Place
-    answers: tuple[Answer | NoAnswer, ...]
 
 
 def _moment(text: str) -> datetime | None:
@@ -257,30 +231,6 @@ class Expect(ScenarioModel):
     """what must not happen to the caller, such as dead_end or {silence: 20s}"""
 
 
-def _read_given(entry: Entry, reader: Reader) -> GivenAnswers:
-    if isinstance(entry.value, Seq) and not entry.value.items:
-        cure = "write what it answers first, then what it does next"
-        reader.report("S103", entry.value.place, "no answer is listed", cure)
-    answers = tuple(_read_answer(item, reader) for item in items(entry.value))
-    return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
-
-
-def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
-    """`{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
-    (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
-    if word == "timeout" and isinstance(value, Text) and value.value == "true":
-        return NoAnswer()
-    if word == "error":
-        text = reader.text(value, "`error`")
-        why = text.value if text else "it failed"
-        return NoAnswer(f"status {why}" if why.isdigit() else why)
-    return Answer(value, is_free=True) if word == "value" else Answer(node)
-
-
-def _is_single(node: Node) -> TypeGuard[Map]:
-    return isinstance(node, Map) and len(node.entries) == 1
-
-
 _read_prefix = read_as(
     lambda text: text if text.isdigit() or text.startswith(("sip:", "sips:")) else None,
     'write digits, such as "44", or "sip:" for SIP addresses',
@@ -292,7 +242,7 @@ class ScenarioDefaults(ScenarioCall):
 
     call: Annotated[Any, as_node(ref("call"))] = None
     """the fields of the call, as a map"""
-    given: Annotated[Mapping[str, GivenAnswers], named(_read_given, "write `given: {lookup: {field: value}}`")] = {}
+    given: Annotated[Mapping[str, GivenAnswers], named(read_given, "write `given: {lookup: {field: value}}`")] = {}
     """what lookups answer, by name"""
     env: Annotated[Mapping[str, str], TEXT_MAP] = {}
     """variables that the flows read as env.NAME"""

@@ -28,10 +28,11 @@ from app.simulator.delivery import Application
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, HttpServer
 from app.verify.coverage import Coverage, OutcomeCounter
+from app.verify.scenarios.answers import ScenarioAnswers, lookups_of
 from app.verify.scenarios.caller import Caller, parties_of
 from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.fitting import Answers, AnyCall, Fitting, lookups_of, named, placeholder_env
+from app.verify.scenarios.fitting import AnyCall, Fitting, named, placeholder_env
 from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
 from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
 from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
@@ -168,7 +169,7 @@ class LocalStage:
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos)
         result = Result(_judged(scenario, conditions))
-        answers = Answers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
+        answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
         # The ids are the same in every run, but differ each time that a scenario is repeated within a run.

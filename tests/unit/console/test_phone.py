@@ -216,8 +216,9 @@ async def test_it_is_sunday_and_the_office_is_closed() -> None:
 async def test_lookups_answer_what_was_chosen() -> None:
     phone = await phone_at("acme")
     said = {}
-    for how, value in (("value", {"name": "Ann", "tier": "gold"}), ("default", {}), ("fails", {}), ("timeout", {})):
-        await phone.call("flows/acme.yaml", world={"lookups": {"customer": {"how": how, "value": value}}})
+    ann = {"value": {"name": "Ann", "tier": "gold"}}
+    for how, given in (("value", ann), ("default", None), ("fails", {"error": "503"}), ("timeout", {"timeout": True})):
+        await phone.call("flows/acme.yaml", world={"given": {"customer": given} if given else {}})
         said[how] = phone.bubbles[1]
     assert said == {"value": "Welcome to Acme, Ann."} | dict.fromkeys(
         ("default", "fails", "timeout"), "Welcome to Acme."
@@ -460,7 +461,7 @@ async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
     await phone.skip()
     pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]
     crm = await phone_at("acme")
-    await crm.call("flows/acme.yaml", world={"lookups": {"customer": {"how": "value", "value": {"name": HOSTILE}}}})
+    await crm.call("flows/acme.yaml", world={"given": {"customer": {"value": {"name": HOSTILE}}}})
     pages += [crm.shown, (await crm.client.get(f"/phone/calls/{crm.id}/turns/0")).text]
     setup = await phone.post("/phone/setup", file="pasted.yaml", text=f"flow: {HOSTILE}\nstart: {HOSTILE}\n")
     for page in [*pages, setup.text]:
@@ -672,9 +673,9 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
     steps = "".join(f'  s{n}: {{do: [{{talk: "{loops}"}}], goto: s{n + 1}}}\n' for n in range(20))
     flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
     flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
-    answer = {"l": {"how": "value", "value": {"xs": list(range(200))}}}
+    answer = {"l": {"value": {"xs": list(range(200))}}}
     await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by then
-    calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"lookups": answer}))
+    calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"given": answer}))
     answered = 0
     while not calling.done():
         await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})

@@ -152,7 +152,7 @@ async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
         (LookupAnswer({"tier": "gold"}), []),
         (LookupAnswer({"tier": "platinum"}), ["the answer does not fit `returns`: `tier` is not gold"]),
         (LookupAnswer(None, "status 500"), ["status 500"]),
-        (LookupAnswer(None, "status 404", is_unknown=True), []),
+        (LookupAnswer(None, "status 404", status=404), []),
     ],
 )
 async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, problems: list[str]) -> None:

@@ -19,7 +19,8 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
 from app.verify.coverage import OutcomeCounter
-from app.verify.scenarios.model import Answer, GivenAnswers, NoAnswer, Scenario
+from app.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
+from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.script import (

@@ -1,0 +1,205 @@
+"""What the lookups of a call answer: what somebody has given, what outside says, or nothing but the default."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeGuard
+
+from app.engine import Lookup, LookupAnswer
+from app.flow.grammar.reader import Reader, items
+from app.flow.language.lookups import LookupDefinition
+from app.flow.model import Flow
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.service.turns import AnswerLookups
+from app.value_types import Kind
+from app.verify.scenarios.values import json_of
+
+NOBODY: Final = LookupAnswer(None, "nobody was asked")
+"""The answer of a lookup that nobody answers; a kept scenario does not give it."""
+
+Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
+"""Lookups by flow name and lookup name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A given answer; `node` is read by the types that the lookup declares.
+
+    Attributes:
+        is_free: whether it may have fields that the lookup does not declare.
+    """
+
+    node: Node
+    is_free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A lookup does not answer. `error` is a status or a reason; "" is a timeout."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswers:
+    """The answers of a lookup in order, at least one; the last one repeats."""
+
+    place: Place
+    answers: tuple[Answer | NoAnswer, ...]
+
+
+def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
+    """What `given` of a scenario says about one lookup."""
+    if isinstance(entry.value, Seq) and not entry.value.items:
+        cure = "write what it answers first, then what it does next"
+        reader.report("S103", entry.value.place, "no answer is listed", cure)
+    answers = tuple(_read_answer(item, reader) for item in items(entry.value))
+    return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
+
+
+def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
+    """`{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
+    (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
+    if word == "timeout" and isinstance(value, Text) and value.value == "true":
+        return NoAnswer()
+    if word == "error":
+        text = reader.text(value, "`error`")
+        return NoAnswer(text.value if text else FAILED)
+    return Answer(value, is_free=True) if word == "value" else Answer(node)
+
+
+def _is_single(node: Node) -> TypeGuard[Map]:
+    return isinstance(node, Map) and len(node.entries) == 1
+
+
+FAILED: Final = "it failed"
+"""Why a lookup has no answer, where nobody has said it."""
+
+
+def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
+    """The same for the engine: `error` is a status or a reason; "" is a timeout."""
+    if not error:
+        return LookupAnswer(None, f"timed out after {timeout_ms} ms", timeout_ms)
+    is_status = error.isascii() and error.isdigit()
+    return LookupAnswer(None, f"status {error}" if is_status else error, status=int(error) if is_status else 0)
+
+
+def lookups_of(flows: Iterable[Flow]) -> Definitions:
+    """The lookups in the steps of these flows."""
+    return {
+        (flow.name, asked.name): asked.definition
+        for flow in flows
+        for step in flow.steps.values()
+        for asked in step.asks
+    }
+
+
+class LookupAnswers:
+    """Answers the lookups of one call, and remembers what was answered.
+
+    Args:
+        definitions: the lookups of its flows.
+        look_ups: returns what asks outside for one turn; None: nobody is asked.
+
+    Attributes:
+        answered: each lookup with its answer, so far.
+    """
+
+    def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
+        self.definitions = definitions
+        self.answered: list[tuple[Lookup, LookupAnswer]] = []
+        self._look_ups = look_ups
+        self._outside: AnswerLookups | None = None
+        self._known: dict[str, LookupAnswer] = {}
+
+    def of_turn(self) -> AnswerLookups:
+        """A function that answers the lookups of one turn, which share the time of the settings."""
+        self._outside = self._look_ups() if self._look_ups is not None else None
+        return self.ask
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each lookup, in order; the same key always gets the same answer."""
+        new = [lookup for lookup in lookups if lookup.key not in self._known]
+        chosen = {lookup.key: await self.chosen(lookup) for lookup in new}
+        left = tuple(lookup for lookup in new if chosen[lookup.key] is None)
+        found = (await self._outside(left)) if self._outside is not None and left else [NOBODY] * len(left)
+        others = dict(zip((lookup.key for lookup in left), found, strict=True))
+        for lookup in new:
+            self._known[lookup.key] = chosen[lookup.key] or others[lookup.key]
+            self.answered.append((lookup, self._known[lookup.key]))
+        return tuple([self._known[lookup.key] for lookup in lookups])
+
+    async def chosen(self, _: Lookup) -> LookupAnswer | None:
+        """What somebody has chosen as the answer; None: it is asked outside."""
+        return None
+
+    def as_given(self) -> Mapping[str, list[Any]]:
+        """What each lookup was answered in turn, by name, as a scenario has it; None where nobody was asked."""
+        given: dict[str, list[Any]] = {}
+        for lookup, answer in self.answered:
+            given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
+        return given
+
+
+def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str, Any] | None:
+    """A value with the fields that are declared, a timeout or an error."""
+    if answer is NOBODY:
+        return None
+    _, problem = definition.read(answer.value, answer.problem)
+    if not problem:
+        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+    if answer.ms == definition.timeout_ms:
+        return {"timeout": True}
+    return {"error": str(answer.status) if answer.status else problem}
+
+
+class ScenarioAnswers(LookupAnswers):
+    """Answers as a scenario says; what it does not say is asked outside."""
+
+    def __init__(
+        self,
+        given: Mapping[str, GivenAnswers],
+        definitions: Definitions,
+        look_ups: Callable[[], AnswerLookups] | None = None,
+    ) -> None:
+        super().__init__(definitions, look_ups)
+        self._given = given
+        self._asked = Counter[str]()
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """One sentence for each lookup that took its default without the scenario asking for it."""
+        for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
+            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
+        misfits = {
+            lookup.name: problem
+            for lookup, answer in self.answered
+            if not answer.problem and (problem := self.definitions[lookup.flow, lookup.name].misfit(answer.value))
+        }
+        for name, problem in misfits.items():
+            yield f'the answer of the lookup "{name}" does not fit, so its default was used: {problem}'
+
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`."""
+        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        if name is None:
+            return None
+        answers = self._given[name].answers
+        answer = answers[min(self._asked[name], len(answers) - 1)]
+        self._asked[name] += 1
+        if isinstance(answer, NoAnswer):
+            return no_answer(answer.error, lookup.request.timeout_ms)
+        return LookupAnswer(_answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
+
+
+def _answer_of(node: Node, type_: Kind | None) -> Any:
+    """An answer as JSON. Where the lookup declares text, `123` stays a text."""
+    if isinstance(node, Map):
+        fields = type_.fields if type_ else {}
+        return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
+    if isinstance(node, Seq):
+        item = type_.item if type_ else None
+        return [_answer_of(each, item) for each in node.items]
+    return node.value if type_ and type_.family == "text" else json_of(node)
