@@ -6,7 +6,7 @@ An editor counts columns in UTF-16 code units. The language server of `app.lsp` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from app.console.phone_source import PhoneText, read_source
 from app.console.project import ProjectFolder
 from app.flow import assist
 from app.flow.files import read_project
-from app.flow.fixes import quick_fixes
+from app.flow.fixes import Checked, tried_fixes
 from app.flow.graph import draw
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
@@ -59,18 +59,21 @@ def check(folder: Json, question: Json) -> Json:
         return {"issues": [_ncco_issue(text, file, each) for each in check_text(text)[0]]}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
-        listed = faults or [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
-        return {"issues": shown_issues(listed, {file: text})}
+        return {"issues": shown_issues(faults or _listed(file, node), {file: text}, _check_listed)}
     project = _project(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
-        return {"issues": shown_issues(read.issues, read.texts)}
+        return {"issues": shown_issues(read.issues, read.texts, lambda texts: _found(project, texts))}
     texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
-    issues = load({**others, _PASTED_FLOW: text}, project.env, modules=project.modules, extent="files").issues
-    own = [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
-    found = shown_issues(own, {_PASTED_FLOW: text})
+
+    def own(changed: Mapping[str, str]) -> list[FlowIssue]:
+        issues = load({**others, **changed}, project.env, modules=project.modules, extent="files").issues
+        return [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
+
+    pasted = {_PASTED_FLOW: text}
+    found = shown_issues(own(pasted), pasted, own)
     return {"issues": [_renamed(issue, file) for issue in found]}
 
 
@@ -141,18 +144,36 @@ def _opened(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str
     return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
 
 
+def _found(project: ProjectFolder, texts: Mapping[str, str]) -> Sequence[FlowIssue]:
+    return load(texts, project.env, modules=project.modules, extent="project").issues
+
+
+def _listed(file: str, node: Seq) -> list[FlowIssue]:
+    """The issues of an NCCO in YAML."""
+    return [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
+
+
+def _check_listed(texts: Mapping[str, str]) -> Iterator[FlowIssue]:
+    for file, text in texts.items():
+        node, faults = read_yaml(file, text)
+        yield from faults or (_listed(file, node) if isinstance(node, Seq) else [])
+
+
 def _renamed(issue: Json, file: str) -> Json:
     fixes = [{**fix, "edits": [{**edit, "file": file} for edit in fix["edits"]]} for fix in issue["fixes"]]
     return {**issue, "file": file, "fixes": fixes}
 
 
-def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[Json]:
-    """Issues of some texts (path → text) with their fixes, as an editor gets them; at most `MOST_ISSUES`."""
+def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> list[Json]:
+    """Issues of some texts (path → text) with the fixes that help, as an editor gets them; at most `MOST_ISSUES`."""
+    listed = list(issues)[:MOST_ISSUES]
+    helpful = tried_fixes(listed, texts, check)
     column = Utf16Columns(texts)
 
     def shown(issue: FlowIssue) -> Json:
         place = issue.place
         start = column(place.file, place.line, place.column)
+        fix = helpful.get(issue)
         fixes = [
             {
                 "title": fix.title,
@@ -168,7 +189,7 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[
                     for edit in fix.edits
                 ],
             }
-            for fix in quick_fixes(issue, texts)
+            for fix in ([fix] if fix else [])
         ]
         return {
             "file": place.file,
@@ -182,7 +203,7 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[
             "fixes": fixes,
         }
 
-    return [shown(issue) for issue in list(issues)[:MOST_ISSUES]]
+    return [shown(issue) for issue in listed]
 
 
 def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:

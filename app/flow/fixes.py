@@ -1,24 +1,32 @@
-"""Quick fixes: the typed cure of an issue as edits of the text of its file."""
+"""Quick fixes: the typed cure of an issue as edits of the text of its file, tried before they are offered."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NamedTuple
+from functools import cache, lru_cache
+from itertools import islice
+from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
 from app.flow.issues import Fix, FlowIssue
 from app.flow.nodes import Place
-from app.flow.source import LOADER, MAX_CHARACTERS
+from app.flow.source import LOADER, MAX_CHARACTERS, names_written_in
 from app.flow.source.edit import Member, Splice, addition, end_of, members_of, removal
 from app.flow.source.source_file import SourceFile
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
 """What means the same with and without quotes wherever flow files have a text; all is read as text."""
+
+
+_WORD: Final = re.compile(r"[\w-]+")
+
+MOST_TRIED: Final = 20
+"""Fixes that are tried for one list of issues; those behind them are offered when these issues are gone."""
 
 
 class Edit(NamedTuple):
@@ -40,18 +48,81 @@ class QuickFix:
     edits: tuple[Edit, ...]
 
 
-def quick_fixes(issue: FlowIssue, texts: Mapping[str, str]) -> tuple[QuickFix, ...]:
-    """The fixes of an issue that was found in these texts (path → text); empty without any."""
+Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
+"""The texts of some files, path → text, → the issues that are found in them."""
+
+
+def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
+    """The fix of each issue that can be fixed: applied, it leaves fewer issues and no new one.
+
+    It is tried on the files that may be concerned: the file of the issue, the flows that this one names or that name
+    it, shared files and templates.
+    """
+
+    @cache
+    def untouched(file: str) -> tuple[Mapping[str, str], Counter[_Kind]]:
+        concerned = _concerned_by(file, texts) if file else texts
+        return concerned, _kinds(check(concerned))
+
+    found: dict[FlowIssue, QuickFix] = {}
+    drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
+    for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
+        concerned, before = untouched(issue.place.file)
+        if _kind_of(issue) not in before:  # it is about all files
+            concerned, before = untouched("")
+        if _kinds(check(with_edits(concerned, fix.edits))) < before:
+            found[issue] = fix
+    return found
+
+
+_Kind: TypeAlias = tuple[str, str, str]
+"""File, code and message of an issue; its place changes with the text."""
+
+
+def _kind_of(issue: FlowIssue) -> _Kind:
+    return issue.place.file, issue.code, issue.message
+
+
+def _kinds(issues: Iterable[FlowIssue]) -> Counter[_Kind]:
+    return Counter(map(_kind_of, issues))
+
+
+def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts on which the issues of a file depend."""
+    flows = {path: names_written_in(text)[0] for path, text in texts.items() if path.startswith("flows/")}
+    words = set(_WORD.findall(texts[file]))
+    name = flows.get(file) or file.removeprefix("templates/")
+    others = [path for path, flow in flows.items() if not flow or flow in words or name in texts[path]]
+    return {path: texts[path] for path in (*filter(_is_template, texts), *others, file)}
+
+
+def _is_template(path: str) -> bool:
+    return path.startswith("templates/")
+
+
+def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
+    """The fix of an issue that was found in these texts (path → text), as it is; None without any."""
     fix, file = issue.fix, issue.place.file
     if fix is None or file not in texts:
-        return ()
+        return None
     source, root = _read(file, texts[file])
     place = Place(*fix.place) if fix.place else issue.place
     if place.line > len(source.starts):
-        return ()
+        return None
     start = source.starts[place.line - 1] + place.column - 1
     change = _change(fix, source, _around(source.parsed, root, start), start, place.length)
-    return (QuickFix(fix.title, (_edit(source, *change),)),) if change else ()
+    return QuickFix(fix.title, (_edit(source, *change),)) if change else None
+
+
+def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
+    """The texts after edits that do not overlap."""
+    changed = dict(texts)
+    for edit in sorted(edits, reverse=True):
+        source = SourceFile(edit.file, changed[edit.file])
+        start = source.starts[edit.line - 1] + edit.column - 1
+        end = source.starts[edit.end_line - 1] + edit.end_column - 1
+        changed[edit.file] = source.text[:start] + edit.text + source.text[end:]
+    return changed
 
 
 @lru_cache(maxsize=4)

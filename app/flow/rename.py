@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from app.errors import AppError
-from app.flow.fixes import Edit
+from app.flow.fixes import Edit, with_edits
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.names import Kind, Name, ProjectNames
@@ -64,17 +64,6 @@ def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, 
 def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple[Edit, ...]:
     """The edits that write another name in these places. Raises CannotRename."""
     return tuple(_edit(name, texts[name.place.file], new) for name in found)
-
-
-def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
-    """The texts after edits that do not overlap."""
-    changed = dict(texts)
-    for edit in sorted(edits, reverse=True):
-        source = SourceFile(edit.file, changed[edit.file])
-        start = source.starts[edit.line - 1] + edit.column - 1
-        end = source.starts[edit.end_line - 1] + edit.end_column - 1
-        changed[edit.file] = source.text[:start] + edit.text + source.text[end:]
-    return changed
 
 
 def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:

@@ -61,7 +61,14 @@ def check(folder: Json, question: Json) -> list[Json]:
     fitting = Fitting(project.flows.values()) if not any(issue.is_error for issue in project.issues) else None
     for path, text in scenarios.items():
         issues += _scenario_issues(path, text, fitting)
-    return shown_issues(dict.fromkeys((*issues, *project.issues)), {**scenarios, **texts})
+
+    def check(changed: Mapping[str, str]) -> Iterable[FlowIssue]:
+        env = dict.fromkeys(folder["env"], "")
+        yield from load(_sources(changed), env, modules=folder["modules"], extent="project").issues
+        for path in changed.keys() & scenarios.keys():
+            yield from _scenario_issues(path, changed[path], fitting)
+
+    return shown_issues(dict.fromkeys((*issues, *project.issues)), {**scenarios, **texts}, check)
 
 
 def complete(folder: Json, question: Json) -> Json:

@@ -11,10 +11,9 @@ import yaml
 
 from app.cli.explain import write_example
 from app.flow.files import read_project
-from app.flow.fixes import quick_fixes
+from app.flow.fixes import quick_fix, with_edits
 from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from app.flow.loader import load, load_files
-from app.flow.rename import with_edits
 from app.verify.prove import prove, roots_of
 
 TODAY = date(2026, 1, 1)
@@ -69,8 +68,10 @@ def fixed(code: str, root: Path) -> bool:
     """Whether a fix that is offered for the bad example cures it."""
     (issue,) = issues_of(RULES[code].bad, root, env={})
     texts, _ = read_project(root / "flows", root / "templates")
-    results = [with_edits(texts, fix.edits) for fix in quick_fixes(issue, texts)]
-    return any(is_cured(code, load(each, {}, extent="project", today=TODAY).issues) for each in results)
+    fix = quick_fix(issue, texts)
+    return fix is not None and is_cured(
+        code, load(with_edits(texts, fix.edits), {}, extent="project", today=TODAY).issues
+    )
 
 
 @pytest.mark.parametrize("code", RULES)

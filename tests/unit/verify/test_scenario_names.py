@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from app.flow.fixes import with_edits
 from app.flow.names import Kind, Name, ProjectNames
-from app.flow.rename import CannotRename, edits_of, with_edits
+from app.flow.rename import CannotRename, edits_of
 from app.verify.scenarios.names import Meanings
 
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'
