@@ -3,8 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
+
+LONGEST: Final = 80
+"""Characters of a word that is compared."""
+MOST_COMPARISONS: Final = 200_000
+"""Of words, in one search that is limited: about a second."""
+
+
+@dataclass
+class _Comparisons:
+    left: int
+
+
+_comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", default=None)
+
+
+@contextmanager
+def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
+    """While it is open, `nearest` compares this many words; then it finds none any more.
+
+    A text with thousands of unknown words and thousands of known ones is not worth minutes of comparing.
+    """
+    token = _comparisons.set(_Comparisons(most))
+    try:
+        yield
+    finally:
+        _comparisons.reset(token)
 
 
 def _fold(word: str) -> str:
@@ -13,7 +43,12 @@ def _fold(word: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be, or None; case, `_` and `-` do not count."""
-    by_fold = {_fold(candidate): candidate for candidate in known}
+    comparisons = _comparisons.get()
+    if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
+        return None
+    by_fold = {_fold(candidate): candidate for candidate in known if len(candidate) <= LONGEST}
+    if comparisons is not None:
+        comparisons.left -= len(by_fold)
     matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
     return by_fold[matches[0]] if matches else None
 
@@ -25,4 +60,4 @@ def folded(word: object) -> str:
 
 def near(word: object, names: Collection[str]) -> str | None:
     """The name that the word was meant to be: another case or spelling of it, or one with a letter or two wrong."""
-    return nearest(str(word)[:80], names)
+    return nearest(str(word)[:LONGEST], names)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -18,6 +19,9 @@ from app.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
+
+_MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+"""Encoding → the byte order mark of a file in it; that of UTF-32 begins with that of UTF-16."""
 
 SUFFIXES = (".yaml", ".yml")
 """Of YAML files."""
@@ -113,6 +117,15 @@ class _FolderReader:
         except (OSError, ValueError) as error:
             self.report("E122", display, f"this file cannot be read: {_reason(error)}")
             return
+        if len(data) > MAX_BYTES:
+            self.issues.append(too_large(display))
+        elif encoding := _other_encoding(data):
+            self.texts[display] = data.decode(encoding, errors="replace").removeprefix("\ufeff")
+            self.report("E121", display, f"this file is {encoding.upper()}")
+        else:
+            self._take_text(display, data)
+
+    def _take_text(self, display: str, data: bytes) -> None:
         text = data.decode("utf-8-sig", errors="replace")
         self.texts[display] = text
         try:
@@ -128,16 +141,32 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file. Raises OSError, and ValueError for anything else: a pipe could block forever."""
+    """The bytes of a regular file, one more than `MAX_BYTES` of a larger one.
+
+    Raises OSError, and ValueError for anything else: a pipe could block forever.
+    """
     if not path.exists():
         raise ValueError("it is a broken link")
     if not path.is_file():
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError("it is larger than 1 MiB")
-    return data
+        return file.read(MAX_BYTES + 1)
+
+
+def _other_encoding(data: bytes) -> str:
+    """The encoding of a file that is in UTF-16 or UTF-32, with a byte order mark or mostly Latin letters; else ""."""
+    for encoding, mark in _MARKS.items():
+        if data.startswith(mark):
+            return encoding
+    half = len(data) // 4
+    if data[1::2].count(0) > half:
+        return "utf-16-le"
+    return "utf-16-be" if data[::2].count(0) > half else ""
+
+
+def too_large(display: str) -> FlowIssue:
+    """The issue of a file that is not read because of its size."""
+    return RULES["E119"].at(Place(display, 1, 1), f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read")
 
 
 def _is_below(root: Path, path: Path) -> bool:

@@ -16,7 +16,7 @@ An example is one flow file, or several files after lines `#=== path`; `#=== pat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,6 +26,11 @@ from app.issue import Fix, RuleBook, parts_of
 from app.suggest import nearest
 
 Severity = Literal["error", "warning"]
+
+MOST_LISTED: Final = 60
+"""Known words that a cure lists."""
+LONGEST_TEXT: Final = 1_000
+"""Characters of a message or a cure."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """How a file is checked: its YAML, the form of its values, the names in them, and what the flow does as a whole.
@@ -43,6 +48,7 @@ __all__ = [
     "Severity",
     "by_place",
     "did_you_mean",
+    "known_are",
     "meant_word",
 ]
 
@@ -85,6 +91,11 @@ def did_you_mean(*words: str) -> Fix:
     return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
 
 
+def known_are(words: Sequence[str]) -> str:
+    """The cure that lists the known words; of very many only the first."""
+    return f"known are: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
+
+
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
     """The cure of an unknown word: the nearest known one; without one, what to do `otherwise`."""
     near = nearest(word, known)
@@ -118,7 +129,13 @@ class FlowRule:
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
         words, fix = parts_of(cure, self.cure, self.fix)
-        return FlowIssue(self.code, self.severity, place, message, words, names=frozenset(names), fix=fix)
+        texts = _shortened(message), _shortened(words)
+        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), fix=fix)
+
+
+def _shortened(text: str) -> str:
+    """A message without the middle of what it quotes, where that is very long."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
 def _book(*names: str) -> Mapping[str, FlowRule]:

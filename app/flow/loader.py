@@ -32,6 +32,7 @@ from app.flow.scope import Signature, scope_types
 from app.flow.source import names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import filled_with_settings
+from app.suggest import limited_comparisons
 
 
 def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
@@ -112,6 +113,17 @@ def load(
             parts only for `project`.
         today: the date by which an `override` is over; None leaves out that check.
     """
+    with limited_comparisons():
+        return _load(texts, env, modules, extent, today)
+
+
+def _load(
+    texts: Mapping[str, str],
+    env: Mapping[str, str] | None,
+    modules: Collection[str] | None,
+    extent: Extent,
+    today: date | None,
+) -> Project:
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
         file.node, file.found = read_yaml(file.path, file.text)

@@ -6,11 +6,14 @@ The phases are those of `app.flow.issues`. What is left out is reported by the n
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.flow.issues import PHASES, RULES, FlowIssue, by_place
 from app.flow.nodes import Map, Node, Place, walk
+from app.flow.source.source_file import LINE_BREAK
 from app.suggest import nearest
 
 _UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
@@ -26,6 +29,9 @@ _ABOUT_ALL_FILES: Final = frozenset({"E275", "W213", "W287"})
 
 _REPEATS: Final[Mapping[str, Set[str]]] = {"W289": {"E630", "W646"}}
 """A rule → the rules that say more about the same fault, if they are broken in the same file."""
+
+_WORD: Final = re.compile(r"\w+")
+_HYPHENATED: Final = re.compile(r"\w++(?:-++\w++)+")
 
 _RETURN_VALUES: Final = frozenset({"W639", "W646"})
 """Rules about values that a sub-flow may return."""
@@ -51,6 +57,7 @@ def first_faults(
     codes: dict[str, set[str]] = {}
     for issue in issues:
         codes.setdefault(issue.place.file, set()).add(issue.code)
+    words = _Words(nodes, texts)
     kept: list[FlowIssue] = []
     seen: set[tuple[str, str]] = set()
     for issue in sorted(issues, key=by_place):
@@ -61,7 +68,7 @@ def first_faults(
             continue
         if issue.code in _RETURN_VALUES and file in callers:
             continue
-        name = _name_at(issue.place, texts) if issue.code in _UNDECLARED_NAMES | _DECLARED_ELSEWHERE else ""
+        name = words.at(issue.place) if issue.code in _UNDECLARED_NAMES | _DECLARED_ELSEWHERE else ""
         if issue.code in _DECLARED_ELSEWHERE and name in unread:
             continue
         if issue.code in _REPEATS and not _REPEATS[issue.code].isdisjoint(codes[file]):
@@ -69,9 +76,7 @@ def first_faults(
         reported_as = name if issue.code in _UNDECLARED_NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
         if reported_as and (file, reported_as) in seen:
             continue
-        if reported_as == _NO_LOCALES or (
-            reported_as and _lacks_declaration(reported_as, nodes.get(file), texts.get(file, ""))
-        ):
+        if reported_as == _NO_LOCALES or (reported_as and words.lack_declaration(file, reported_as)):
             seen.add((file, reported_as))
         kept.append(issue)
     return kept
@@ -96,13 +101,38 @@ def _phase_of(issue: FlowIssue) -> int:
     return PHASES.index(RULES[issue.code].phase or ("resolve" if issue.is_error else "analyse"))
 
 
-def _name_at(place: Place, texts: Mapping[str, str]) -> str:
-    lines = texts.get(place.file, "").splitlines()
-    return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
+@dataclass
+class _Words:
+    """The names in some files; each file is searched once.
 
+    Attributes:
+        nodes, texts: as in `first_faults`.
+    """
 
-def _lacks_declaration(name: str, node: Node | None, text: str) -> bool:
-    """Whether no key is similar to the name, or the similar key is used nowhere else, so one of the two is misspelt."""
-    maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()
-    near = nearest(name, {key.value for each in maps for key, _ in each.entries} - {name})
-    return near is None or len(re.findall(rf"\b{re.escape(near)}\b", text)) == 1
+    nodes: Mapping[str, Node]
+    texts: Mapping[str, str]
+    _lines: dict[str, list[str]] = field(default_factory=dict)
+    _keys: dict[str, frozenset[str]] = field(default_factory=dict)
+    _counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def at(self, place: Place) -> str:
+        """The characters at a place; "" outside of its file."""
+        if place.file not in self._lines:
+            text = self.texts.get(place.file, "").removeprefix("\ufeff")
+            self._lines[place.file] = LINE_BREAK.split(text)
+        lines = self._lines[place.file]
+        return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
+
+    def lack_declaration(self, file: str, name: str) -> bool:
+        """Whether no key of a file is similar to a name, or the similar key is used nowhere else in it.
+
+        In that case one of the two is misspelt.
+        """
+        if file not in self._keys:
+            node = self.nodes.get(file)
+            maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()
+            self._keys[file] = frozenset(key.value for each in maps for key, _ in each.entries)
+            text = self.texts.get(file, "")
+            self._counts[file] = Counter((*_WORD.findall(text), *_HYPHENATED.findall(text)))
+        near = nearest(name, (key for key in self._keys[file] if key != name))
+        return near is None or self._counts[file][near] == 1

@@ -126,6 +126,8 @@ def _cell(char: str) -> str:
 
 def printable(text: str) -> str:
     """The text with control and other invisible characters escaped: ESC becomes `<1B>`."""
+    if text.isprintable():
+        return text
     return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
 
 

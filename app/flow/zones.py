@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -28,9 +29,15 @@ def zone_cure(name: str) -> str | Fix:
     """What to write in place of an unknown name."""
     if _OFFSET.fullmatch(name):
         return "name the zone of a city, which knows when its clocks change, such as Europe/London"
-    known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
-    cities = {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}
+    known, cities = _known_zones()
     wanted = name.replace(" ", "_")
     city = nearest(wanted.rpartition("/")[2], cities)
     near = nearest(wanted, known) or (cities[city] if city else None)
     return did_you_mean(near) if near else 'write continent and city, such as "Europe/London"'
+
+
+@cache
+def _known_zones() -> tuple[list[str], dict[str, str]]:
+    """The names of the database, and city → name. Finding them takes milliseconds: the database is a folder."""
+    known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
+    return known, {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}

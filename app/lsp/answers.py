@@ -17,8 +17,8 @@ from app.console import language
 from app.console.language import asked, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow import assist
-from app.flow.files import MAX_BYTES, read_project
-from app.flow.issues import RULES, FlowIssue
+from app.flow.files import MAX_BYTES, read_project, too_large
+from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.names import ProjectNames
@@ -54,8 +54,7 @@ def check(folder: Json, question: Json) -> list[Json]:
     issues = [issue for issue in issues if issue.place.file not in question["unsaved"]]
     for path in question["too_large"]:
         texts.pop(path, None)
-        message = f"this file cannot be read: it is larger than {MAX_BYTES >> 20} MiB"
-        issues.append(RULES["E122"].at(Place(path, 1, 1), message))
+        issues.append(too_large(path))
     project = _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]))
     scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
     fitting = Fitting(project.flows.values()) if not any(issue.is_error for issue in project.issues) else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -21,7 +22,7 @@ from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.reader import HINTS, Reader
 from app.flow.grammar.variables import guess_type, warn_of_flags
-from app.flow.issues import Fix, did_you_mean
+from app.flow.issues import Fix, did_you_mean, known_are
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
 from app.flow.runtime import Assignment, Runs, Target
@@ -250,6 +251,12 @@ def _read_word(node: Text, reader: Reader) -> Target:
     return Target(node.value, node.place)
 
 
+@lru_cache(maxsize=8)
+def _known(steps: frozenset[str]) -> tuple[str, ...]:
+    """What a target can name in a flow of these steps, sorted once for all of its unknown ones."""
+    return (*sorted(steps), "end")
+
+
 def _report_step(text: Text, reader: Reader) -> None:
     name = text.value
     own = reader.own
@@ -266,10 +273,10 @@ def _report_step(text: Text, reader: Reader) -> None:
         cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
         cure = Fix('to end the call write "end"', "word", "end")
-    known = (*sorted(reader.steps), "end")
+    known = _known(reader.steps)
     if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
-        cure = Fix(f"known are: {', '.join(known)}; or write the step", "add", step, reader.steps_at)
+        cure = Fix(f"{known_are(known)}; or write the step", "add", step, reader.steps_at)
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 

@@ -41,8 +41,8 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     cure: str | Fix | None = None
     if meant := meaning_of(text.value, HINTS["type"]):
         cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
-    if len(parts := re.split(r" *[|,/] *", text.value)) > 1:
-        cure = f"write a list: [{', '.join(parts)}]"
+    if len(parts := re.split(r"[|,/]", text.value)) > 1:
+        cure = f"write a list: [{', '.join(part.strip(' ') for part in parts)}]"
     reader.unknown("E203", text, TYPES, message, cure)
     return None
 

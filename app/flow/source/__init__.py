@@ -22,6 +22,8 @@ from app.flow.source.syntax import diagnose
 __all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_yaml"]
 
 MAX_CHARACTERS = 524_288
+MAX_VALUES = 100_000
+"""Each key, text, list and map counts."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
@@ -67,9 +69,14 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Flo
     """The parser's events, and what stopped it."""
     events: list[yaml.Event] = []
     depth = 0
+    values = 0
     try:
         for event in yaml.parse(source.parsed, Loader=loader):
             events.append(event)
+            values += isinstance(event, yaml.NodeEvent)
+            if values > MAX_VALUES:
+                message = f"more than {MAX_VALUES:,} keys and values"
+                return events, RULES["E119"].at(source.extent(event), message)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} levels, one inside the other"

@@ -16,7 +16,6 @@ from app.flow.source.source_file import (
     EXPRESSION_KEYS,
     LIST_KEYS,
     MAP_KEYS,
-    Line,
     SourceFile,
     in_quotes,
     is_quoted,
@@ -145,7 +144,7 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
     """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
     first = start.line + 1
     for number in range(first + 1, end.line + 2):
-        line = Line(source, number)
+        line = source.line(number)
         text = source.text[line.first : line.content_end]
         place = source.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
@@ -161,8 +160,8 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
 
 def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
     """A quote that was not closed, so that the text goes on to the next quote below."""
-    above = Line(source, start.line + 1)
-    lines = [Line(source, number) for number in range(above.number + 1, end.line + 2)]
+    above = source.line(start.line + 1)
+    lines = [source.line(number) for number in range(above.number + 1, end.line + 2)]
     if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
         return None
     mark = source.text[start.index]
@@ -254,7 +253,7 @@ def _sibling_block(source: SourceFile, key: Text) -> int:
     """The line below a key when it looks like a part of it that was not indented; else 0."""
     if key.place.line == len(source.starts):
         return 0
-    below = Line(source, key.place.line + 1)
+    below = source.line(key.place.line + 1)
     if below.content - below.start != key.place.column - 1 or not below.key:
         return 0
     is_block = not below.has_value and (key.value in MAP_KEYS | LIST_KEYS or below.key == "do")

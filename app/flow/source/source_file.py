@@ -54,6 +54,7 @@ class SourceFile:
         self.file = file
         self.text = text.removeprefix("\ufeff")
         self.parsed = self.text
+        self._lines: dict[int, Line] = {}
 
     @cached_property
     def starts(self) -> list[int]:
@@ -92,7 +93,13 @@ class SourceFile:
 
     def line_at(self, index: int) -> Line:
         """The line of a character."""
-        return Line(self, self.position(index)[0])
+        return self.line(self.position(index)[0])
+
+    def line(self, number: int) -> Line:
+        """A line, from 1."""
+        if number not in self._lines:
+            self._lines[number] = Line(self, number)
+        return self._lines[number]
 
     def replace_invalid_characters(self) -> list[FlowIssue]:
         """Report invisible and forbidden characters, at most twenty, and replace them in `parsed`."""
@@ -107,12 +114,18 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def _invalid_characters(self) -> list[re.Match[str]]:
-        return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each)]
+        right_to_left: dict[int, bool] = {}
+        return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each, right_to_left)]
 
-    def _is_allowed(self, found: re.Match[str]) -> bool:
-        """Whether it is a direction mark in a line with Hebrew or Arabic letters."""
-        line = self.line_at(found.start()).text
-        return found.lastgroup == "direction" and any(unicodedata.bidirectional(char) in ("R", "AL") for char in line)
+    def _is_allowed(self, found: re.Match[str], right_to_left: dict[int, bool]) -> bool:
+        """Whether it is a direction mark in a line with Hebrew or Arabic letters, which is found out once a line."""
+        if found.lastgroup != "direction":
+            return False
+        line, _ = self.position(found.start())
+        if line not in right_to_left:
+            text = self.text[self.starts[line - 1] : self.line_end(line)]
+            right_to_left[line] = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+        return right_to_left[line]
 
     def _invalid_character(self, found: re.Match[str]) -> FlowIssue:
         start, end = found.span(found.lastgroup or 0)
@@ -134,10 +147,13 @@ def _replacement(found: re.Match[str]) -> str:
 
 _QUOTED_OR_COMMENT = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
 _OPENING = re.compile(
-    r"""(?P<dashes>(?:-[ \t]+)*)
-        (?:(?P<key>"[^"]*"|'[^']*'|[^\s:"'\[\]{}\#&*!|>%@`,](?:[^:]|:(?![ \t]|$))*?)[ \t]*(?P<colon>:)(?=[ \t]|$))?""",
+    r"""(?P<dashes>(?:-[ \t]++)*+)
+        (?:(?P<key>(?:"[^"]*+"|'[^']*+')[ \t]*+
+                  |[^\s:"'\[\]{}\#&*!|>%@`,][^:]*+(?::(?![ \t]|$)[^:]*+)*+)
+           (?P<colon>:)(?=[ \t]|$))?""",
     re.VERBOSE,
 )
+"""The key is matched with the blanks behind it. Nothing is tried twice, so that a long line is read in one pass."""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys whose text is a bare expression: quotes inside it are part of it."""
@@ -184,7 +200,7 @@ class Line:
         self.first = self.start + self.indent
         opening = cast("re.Match[str]", _OPENING.match(source.parsed, self.first, self.end))  # each part is optional
         self.content = opening.end("dashes")
-        self.key = opening["key"] or ""
+        self.key = (opening["key"] or "").rstrip(" \t")
         self.colon = opening.start("colon")
         after = self.colon + 1 if self.key else self.content
         rest = source.parsed[after : self.end]
@@ -215,12 +231,12 @@ class Line:
         """Whether something follows its key or its dashes."""
         return self.value < self.content_end
 
-    @property
+    @cached_property
     def bare(self) -> str:
         """The text with quoted texts and the comment blanked out, of the same length."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
-    @property
+    @cached_property
     def content_end(self) -> int:
         """The offset after its last character that is neither comment nor blank."""
         comments = (found for found in _QUOTED_OR_COMMENT.finditer(self.text) if found[0].startswith("#"))

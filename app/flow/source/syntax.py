@@ -198,9 +198,10 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
     """A text that begins with `{{` or `{%`, or holds them between brackets, without quotes."""
     line = fault.line
-    for found in _BRACES.finditer(line.bare):
-        before = line.bare[: found.start()]
-        if line.start + found.start() <= fault.at and (fault.in_flow or _VALUE_START.search(before)):
+    for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
+        if line.start + found.start() <= fault.at and (
+            fault.in_flow or _VALUE_START.search(line.bare[: found.start()])
+        ):
             return braces(fault.source, line, line.start + found.start(), in_flow=fault.in_flow)
     return None
 
@@ -238,7 +239,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
 def find_hash(fault: SyntaxFault) -> FlowIssue | None:
     """A `#` between brackets, which made a comment of the closing bracket."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
-        line = Line(fault.source, number)
+        line = fault.source.line(number)
         found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
         if found:
             at = line.text.index("#", found.start())
@@ -568,6 +569,10 @@ FINDERS = (
 """In the order in which they are tried: first those that look at one character, last those that look at lines."""
 
 
+LONGEST_LINE = 10_000
+"""Characters of a line in which a syntax error is explained; some of the searches look at each character repeatedly."""
+
+
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
     """The issue behind an error of the parser, in its own words if nothing better is found; `events` came before it."""
     at = error.problem_mark.index if error.problem_mark else 0
@@ -576,7 +581,8 @@ def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.
     if bracket is not None and str(error.context).startswith("while parsing a flow"):
         context_start = bracket
     fault = SyntaxFault(source, str(error.problem), at, context_start, events[-1], bracket is not None)
-    found = next((issue for find in FINDERS if (issue := find(fault))), None)
+    is_short = max(len(fault.line.text), len(fault.first_line.text)) <= LONGEST_LINE
+    found = next((issue for find in FINDERS if (issue := find(fault))), None) if is_short else None
     return found or fault.issue("E101", at, at + 1, f"YAML cannot be read from here: {fault.problem}")
 
 

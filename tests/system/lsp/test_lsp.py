@@ -267,7 +267,7 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
 
         editor.edit(SUB, "# " + "x" * 10_000_000)
         editor.edit(TEMPLATE, "{{ x }}" * 1_500_000)
-        await editor.until(lambda: [["E122"], ["E122"]] == editor.codes(SUB, TEMPLATE))
+        await editor.until(lambda: [["E119"], ["E119"]] == editor.codes(SUB, TEMPLATE))
         editor.close(SUB)
         editor.close(TEMPLATE)
         await editor.until(lambda: [[], []] == editor.codes(SUB, TEMPLATE))

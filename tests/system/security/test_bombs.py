@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from app.flow.loader import load, load_files
+from app.flow.report import report
 from tests.system.calls.asgi_call import Caller, serving
 
 FLOW = """flow: a
@@ -47,6 +49,42 @@ def codes(text: str) -> set[str]:
 )
 def test_yaml_that_would_exhaust_a_reader_is_refused(text: str, code: str) -> None:
     assert code in codes(text)
+
+
+HEAD = FLOW.partition("TEXT")[0]
+JUNK = {
+    "line separators": "\u2028" * 100_000,
+    "next lines": FLOW + "\x85" * 100_000,
+    "NULs": FLOW + "\0" * 100_000,
+    "marks of direction": FLOW + "\u200f" * 100_000,
+    "byte order marks": "\ufeff" * 100_000,
+    "form feeds": FLOW + "\f" * 100_000,
+    "carriage returns": "\r" * 400_000,
+    "merges": "<<: {a: b}\n" * 10_000,
+    "complex keys": "?\n" * 40_000,
+    "opening braces": FLOW + "{" * 100_000,
+    "comments in braces": FLOW + "{#" * 50_000,
+    "braces in a list": "a: [" + "{{a}}, " * 40_000,
+    "tags in a list": "a: [" + "!a b, " * 40_000,
+    "blanks in a key": "x: !a\ny" + " " * 200_000 + "z\n[",
+    "blanks in a type": FLOW + "vars: {v: 'a" + " " * 200_000 + "b'}\n",
+    "an open quote": 'a: "' + "b c\n" * 100_000,
+    "anchors": "a: &a b\n" * 30_000,
+    "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(4_000)),
+    "unknown names": FLOW + "".join(f"  s{n}: {{lookup: l{n}x, goto: end}}\n" for n in range(3_000)),
+    "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(4_000)),
+    "long names": FLOW.replace("s:", "a" * 50_000 + ":").replace("end", "a" * 49_999 + "b"),
+}
+
+
+@pytest.mark.parametrize("text", JUNK.values(), ids=JUNK)
+def test_junk_is_read_in_the_time_that_its_size_takes(text: str) -> None:
+    begun = time.process_time()
+    read = load({"flows/a.yaml": text}, extent="project")
+    report(read.issues, read.texts)
+
+    assert read.has_errors
+    assert 20 > time.process_time() - begun
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,6 @@ def test_line_ends_stay_as_they_are(flows: Path, templates: Path) -> None:
         (b"flow: caf\xe9\n", (1, 10)),
         ("# é\r\nflow: a\r\nx: caf".encode() + b"\xe9\r\n", (3, 7)),
         (b"\xef\xbb\xbfx: \xe9", (1, 4)),
-        ("x: a".encode("utf-16"), (1, 1)),
     ],
 )
 def test_a_file_in_another_encoding_is_shown_with_its_first_wrong_byte(
@@ -194,7 +193,18 @@ def test_a_huge_file_is_not_read(flows: Path, templates: Path) -> None:
     texts, issues = read_project(flows, templates)
 
     assert ["flows/a.yaml"] == list(texts)
-    assert ["this file cannot be read: it is larger than 1 MiB"] == [issue.message for issue in issues]
+    assert [("E119", "flows/b.yaml")] == [(issue.code, issue.place.file) for issue in issues]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_utf_16_has_one_issue_and_is_read(flows: Path, templates: Path, encoding: str) -> None:
+    text = (flows / "a.yaml").read_text(encoding="utf-8").replace("flow: a", "flow: b")
+    (flows / "b.yaml").write_bytes(text.encode(encoding))
+
+    texts, issues = read_project(flows, templates)
+
+    assert text == texts["flows/b.yaml"]
+    assert [("E121", "flows/b.yaml:1:1")] == [(issue.code, str(issue.place)) for issue in issues]
 
 
 @contextmanager
