@@ -16,10 +16,10 @@ from app.flow.language.flow import read_flow
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
 from app.flow.names import KINDS, Kind, Name, ProjectNames
-from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.nodes import LINE_BREAK, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
-from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK
+from app.flow.source.source_file import EXPRESSION_KEYS
 from app.flow.templates.filters import FILTERS, Filter
 from app.flow.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES

@@ -9,9 +9,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from app.flow.grammar.reader import items
 from app.flow.issues import FlowIssue
-from app.flow.nodes import Map, Node, Place, Text
+from app.flow.nodes import LINE_BREAK, Map, Node, Place, Text
 from app.flow.source import read_yaml
-from app.flow.source.source_file import EXPRESSION_KEYS, LINE_BREAK, SourceFile
+from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
 from app.flow.words import words_of
 
 Kind: TypeAlias = Literal[

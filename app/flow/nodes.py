@@ -6,8 +6,12 @@ the text itself and reports at the text's place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+"""What ends a line of a file, as places count them."""
 
 
 class Place(NamedTuple):

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.flow.issues import PHASES, RULES, FlowIssue, by_place
-from app.flow.nodes import Map, Node, Place, walk
-from app.flow.source.source_file import LINE_BREAK
+from app.flow.nodes import LINE_BREAK, Map, Node, Place, walk
 from app.suggest import nearest
 
 _UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})

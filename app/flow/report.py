@@ -10,7 +10,7 @@ from itertools import accumulate, groupby
 from typing import Literal, TypeAlias
 
 from app.flow.issues import FlowIssue, by_place
-from app.flow.source.source_file import LINE_BREAK
+from app.flow.nodes import LINE_BREAK
 
 Format = Literal["text", "json", "github"]
 

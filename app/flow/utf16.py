@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.flow.source.source_file import LINE_BREAK
+from app.flow.nodes import LINE_BREAK
 
 
 class Utf16Columns:

@@ -9,9 +9,8 @@ from typing import Final, NamedTuple, cast
 
 from app.flow.grammar.json_schema import has, ref
 from app.flow.language.schema import definitions
-from app.flow.nodes import Map, Node, Seq, Text
+from app.flow.nodes import LINE_BREAK, Map, Node, Seq, Text
 from app.flow.source import read_yaml
-from app.flow.source.source_file import LINE_BREAK
 from app.ncco import json_schema
 from app.ncco.json_text import open_closers
 from app.value_types import JsonSchema

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
+from app.flow.nodes import LINE_BREAK
 from app.flow.source import LOADER
-from app.flow.source.source_file import LINE_BREAK
 
 Path: TypeAlias = tuple[str, ...]
 """Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""

@@ -12,13 +12,12 @@ from typing import cast
 import yaml
 
 from app.flow.issues import RULES, Fix, FlowIssue
-from app.flow.nodes import Place
+from app.flow.nodes import LINE_BREAK, Place
 from app.ncco.actions import SHAPES
 
 FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
-LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
