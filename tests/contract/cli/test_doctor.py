@@ -136,7 +136,7 @@ def test_what_is_configured_at_vonage_is_compared(server: Server, api: Applicati
         ((200, b"<html>"), "unchecked", "does not reply with an application"),
     ],
 )
-def test_an_api_that_refuses_or_fails_is_told_apart(
+def test_an_api_that_refuses_and_one_that_fails_are_distinguished(
     server: Server, api: ApplicationApi, reply: tuple[int, bytes], status: str, says: str
 ) -> None:
     api.status, api.body = reply

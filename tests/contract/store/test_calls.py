@@ -270,7 +270,7 @@ async def test_turn_that_was_computed_before_the_end_is_a_conflict(store: Store)
 # Replies
 
 
-async def test_reply_is_told_apart_by_wait_and_status(store: Store) -> None:
+async def test_reply_is_distinguished_by_wait_and_status(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.advance(
         session_row("leg-1", version=2),

@@ -255,7 +255,7 @@ async def test_failed_hook_keeps_its_tries_and_says_why(store: Store) -> None:
     assert 2 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
 
 
-async def test_failure_told_after_the_lease_was_lost_changes_nothing(store: Store) -> None:
+async def test_failure_reported_after_the_lease_was_lost_changes_nothing(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await claimed(store, LEASED)

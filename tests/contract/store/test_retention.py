@@ -65,7 +65,7 @@ async def test_several_numbers_are_forgotten_at_once(store: Store) -> None:
     assert 4 == (await store.forget([NUMBER, OTHER])).calls
 
 
-async def test_a_revision_that_names_the_number_is_told_and_stays(store: Store) -> None:
+async def test_a_revision_that_names_the_number_is_reported_and_stays(store: Store) -> None:
     await store.save_revisions([revision_row(sources=b'{"a.yaml": "connect: 447700900123"}')])
     gone = await store.forget([NUMBER])
 

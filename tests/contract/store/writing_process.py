@@ -1,6 +1,6 @@
 """A process that writes calls until it is killed, and prints the id of each one that was acknowledged.
 
-python writing_process.py URL NAME [COUNT]      eight tasks write COUNT calls in all, or go on for ever
+python writing_process.py URL NAME [COUNT]      eight tasks write COUNT calls in all, or go on forever
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole calls against a look-up server on a real socket: it answers, dribbles, lies, dies and comes back."""
+"""Whole calls against a lookup server on a real socket: it answers, dribbles, lies, dies and comes back."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ async def test_a_pin_is_sent_to_be_checked_and_kept_nowhere(
     assert "t0ken" not in office.written
 
 
-async def test_a_setting_that_is_missing_costs_the_look_up_alone(
+async def test_a_setting_that_is_missing_costs_the_lookup_alone(
     tmp_path: Path, crm: LookUpServer, office_of: OpenOffice
 ) -> None:
     office = await office_of(written(tmp_path, {"test.yaml": STEPS}))
@@ -308,7 +308,7 @@ steps:
 """
 
 
-async def test_all_look_ups_of_a_turn_together_take_no_longer_than_the_budget(
+async def test_all_lookups_of_a_turn_together_take_no_longer_than_the_budget(
     tmp_path: Path, office_of: OpenOffice
 ) -> None:
     office = await office_of(written(tmp_path, {"test.yaml": MANY}), budget_ms=3000)
@@ -338,7 +338,7 @@ steps:
 """
 
 
-async def test_a_python_function_is_a_look_up_like_any_other(tmp_path: Path, office_of: OpenOffice) -> None:
+async def test_a_python_function_is_a_lookup_like_any_other(tmp_path: Path, office_of: OpenOffice) -> None:
     office = await office_of(written(tmp_path, {"test.yaml": PYTHON}))
 
     call = await office.ring()

@@ -44,7 +44,7 @@ def ncco(*words: str | Path, stdin: bytes | None = None) -> Result:
 
 
 def leave_settings_behind(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Go to `folder`, without any setting of whoever runs the tests."""
+    """Go to `folder`, without any setting of the person who runs the tests."""
     for name in os.environ:
         if name.startswith(("NCCO_", "VONAGE_", "FLOW_")):
             patch.delenv(name)

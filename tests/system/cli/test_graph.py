@@ -15,7 +15,7 @@ def test_errors_are_drawn_when_asked_for(tmp_path: Path) -> None:
     assert "any error" in ncco("graph", "--errors").stdout
 
 
-def test_an_svg_stands_alone(tmp_path: Path) -> None:
+def test_an_svg_needs_no_other_file(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
 
     drawn = ncco("graph", "--format", "svg").stdout

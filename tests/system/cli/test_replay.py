@@ -98,7 +98,7 @@ def test_flow_on_disk_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
-def test_an_address_of_somebody_else_that_looks_like_ours_is_compared_as_it_stands(path: str) -> None:
+def test_a_foreign_address_that_looks_like_ours_is_compared_literally(path: str) -> None:
     record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
 
     done = ncco("replay", LEG)

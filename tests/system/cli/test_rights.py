@@ -35,7 +35,7 @@ def run(folder: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_scenario_file_that_cannot_be_updated_is_told(tmp_path: Path) -> None:
+def test_a_scenario_file_that_cannot_be_updated_is_reported(tmp_path: Path) -> None:
     (project(tmp_path, OPEN) / "tests/scenarios/shop.yaml").chmod(0o444)
     code, _, said = run(tmp_path, "test", "--update")
 
@@ -48,7 +48,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_where_a_call_cannot_be_kept_is_told_before_the_call(tmp_path: Path) -> None:
+def test_where_a_call_cannot_be_kept_is_reported_before_the_call(tmp_path: Path) -> None:
     (project(tmp_path) / "tests/scenarios").chmod(0o555)
     code, heard, said = run(tmp_path, "simulate", "--save", "tests/scenarios/calls.yaml")
 
@@ -56,7 +56,7 @@ def test_where_a_call_cannot_be_kept_is_told_before_the_call(tmp_path: Path) -> 
     assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  cure: name a file in a folder of ")
 
 
-def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_looked_into_is_reported(tmp_path: Path) -> None:
     folder = project(tmp_path) / "tests/scenarios"
     folder.chmod(0)
     code, _, said = run(tmp_path, "simulate", "--script", "tests/scenarios/shop.yaml")

@@ -40,7 +40,7 @@ def test_a_call_is_heard_line_by_line() -> None:
     ] == lines(done.output)
 
 
-def test_the_first_line_tells_who_calls_whom_and_when() -> None:
+def test_the_first_line_names_caller_called_number_and_time() -> None:
     assert "447700900123 calls 442079460000, 2026-03-04 10:00+00:00" == call().output.splitlines()[0]
     assert "447700900999 calls flow shop at 4420" == call("shop", "--from", "+44 7700 900999").output[:36]
 
@@ -147,7 +147,7 @@ steps:
 """
 
 
-def test_a_look_up_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
+def test_a_lookup_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
     (tmp_path / "flows" / "shop.yaml").unlink()
     write_project(tmp_path, queue=QUEUE)
     done = call(typed="wait 30; hangup\n")
@@ -204,7 +204,7 @@ def test_enter_goes_on_after_a_wait() -> None:
         ("wait 1; silence; wait 1; silence; 1; dial busy\n", "nobody waits for the caller now; let time pass"),
     ],
 )
-def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
+def test_what_cannot_be_done_is_reported(typed: str, told: str) -> None:
     done = call(typed=typed)
 
     assert 0 == done.exit_code, done.output
@@ -266,7 +266,7 @@ def test_everything_may_be_shown_all_along() -> None:
     assert any(line.startswith('[{"action": "talk"') for line in told)
 
 
-def test_without_a_person_look_ups_have_their_defaults() -> None:
+def test_without_a_person_lookups_have_their_defaults() -> None:
     done = call()
 
     assert "lookup customer asks GET https://crm-url.example/callers/447700900123" in done.output
@@ -448,7 +448,7 @@ def test_what_a_dialled_party_hears_is_shown(monkeypatch: pytest.MonkeyPatch) ->
     assert "(the called party)" in done.output
 
 
-def test_live_asks_and_tells_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_asks_servers_and_sends_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOW_CRM_URL", "http://127.0.0.1:1")
     done = call("--live", typed="1\ndial busy\n")
 
@@ -502,7 +502,7 @@ def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
         ("machine, human, beep; Enter", "advancedMachineDetection: {behavior: continue}"),
     ],
 )
-def test_what_machine_detection_tells_apart_is_offered(expected: str, option: str, tmp_path: Path) -> None:
+def test_what_machine_detection_distinguishes_is_offered(expected: str, option: str, tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("        timeout: 20\n", f"        timeout: 20\n        {option}\n"))
 
     assert expected in call(typed="1\n").output

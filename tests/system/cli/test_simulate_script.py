@@ -67,7 +67,7 @@ def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
     assert "a: [\n" == Path("calls.yaml").read_text()
 
 
-def test_a_file_that_cannot_be_written_is_told_before_the_call(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_before_the_call(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("file").write_text("")
     done = call("--save", "file/calls.yaml")
@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_call(tmp_path: Path) -
     assert "Error: file/calls.yaml cannot be written\n  cure: name a file in a folder of your own" in done.stderr
 
 
-def test_a_file_that_cannot_be_written_is_told_in_the_call_which_goes_on(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_in_the_call_which_goes_on(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("file").write_text("")
     done = call(typed="save file/calls.yaml\nhangup\n")

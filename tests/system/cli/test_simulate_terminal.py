@@ -80,7 +80,7 @@ def called(folder: Path, *words: str, **env: str) -> Terminal:
     return terminal
 
 
-def test_a_person_answers_look_ups_and_is_asked_again_for_what_does_not_fit(folder: Path) -> None:
+def test_a_person_answers_lookups_and_is_asked_again_for_what_does_not_fit(folder: Path) -> None:
     terminal = asked(folder, "--save", "calls.yaml")
     terminal.types("name=Ann tier=silver")
     terminal.sees("that is not an answer: `tier` is not one of gold, standard")
@@ -103,7 +103,7 @@ def test_a_person_answers_look_ups_and_is_asked_again_for_what_does_not_fit(fold
         ('{"name": "Ann"}', {"value": {"name": "Ann", "tier": "standard"}}),
     ],
 )
-def test_a_person_says_how_a_look_up_fails(folder: Path, typed: str, given: object) -> None:
+def test_a_person_says_how_a_lookup_fails(folder: Path, typed: str, given: object) -> None:
     terminal = asked(folder, "--save", "calls.yaml")
     terminal.types(typed)
     terminal.sees("Enter: silence")
@@ -162,7 +162,7 @@ def test_a_signal_at_any_time_hangs_up(folder: Path) -> None:
     assert "Traceback" not in terminal.plain
 
 
-def test_ctrl_d_at_a_look_up_takes_its_default(folder: Path) -> None:
+def test_ctrl_d_at_a_lookup_takes_its_default(folder: Path) -> None:
     terminal = asked(folder)
     terminal.prompts()
     terminal.child.sendcontrol("d")

@@ -41,14 +41,14 @@ def test_a_call_to_a_server_that_somebody_else_wrote(address: str) -> None:
     assert '"There is no news."' in done.output
 
 
-def test_its_first_fault_is_told(address: str) -> None:
+def test_its_first_fault_is_reported(address: str) -> None:
     done = call(f"{address}/answer", typed="\n")
 
     assert 1 == done.exit_code
     assert f"input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
 
 
-def test_its_second_fault_is_told(address: str) -> None:
+def test_its_second_fault_is_reported(address: str) -> None:
     done = call(f"{address}/answer", "--show", "why", typed="wait 1; 2\n")
 
     assert 1 == done.exit_code
@@ -86,7 +86,7 @@ def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) ->
     assert "not judged: event (no --event-url was given)" in done.output
 
 
-def test_bad_luck_is_told(address: str) -> None:
+def test_bad_luck_is_reported(address: str) -> None:
     done = call(
         f"{address}/answer", "--event-url", f"{address}/event", "--chaos", "7", "--show", "webhooks", typed="1\n"
     )
@@ -137,7 +137,7 @@ def quiet_server() -> FastAPI:
     return own
 
 
-def test_a_reply_that_changes_nothing_is_told() -> None:
+def test_a_reply_that_changes_nothing_is_reported() -> None:
     with served(quiet_server()) as address:
         done = call(f"{address}/answer", typed="12#\nspeak nothing\nwhy\nwebhook\nhangup\n")
 
@@ -237,7 +237,7 @@ def loop_server() -> FastAPI:
     return own
 
 
-def test_a_call_that_stands_still_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_without_progress_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.simulator.scheduler.MOST_STEPS", 50)
     with served(loop_server()) as address:
         done = call(f"{address}/again")
@@ -288,7 +288,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
         ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
     ],
 )
-def test_what_a_careless_server_should_not_do_is_told(what: str, typed: str, told: str, code: int) -> None:
+def test_what_a_careless_server_should_not_do_is_reported(what: str, typed: str, told: str, code: int) -> None:
     with served(careless_server()) as address:
         done = call(f"{address}/{what}", typed=typed)
 

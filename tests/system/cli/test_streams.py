@@ -61,7 +61,7 @@ def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
-def test_a_server_that_can_tell_nobody_anything_answers_all_the_same(tmp_path: Path) -> None:
+def test_a_server_that_can_print_nothing_still_answers(tmp_path: Path) -> None:
     env = plain_environment(write_project(tmp_path, shop=SHOP), NCCO_PORT=str(free_port()))
     with FULL.open("wb") as full:
         server = subprocess.Popen([NCCO, "serve", "--dev"], cwd=tmp_path, env=env, stdout=full, stderr=full)

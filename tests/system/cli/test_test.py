@@ -59,7 +59,7 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert "no/a.mmd: No such file" in done[3].stderr
 
 
-def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
+def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path) -> None:
     write_project(tmp_path / "shop", shop=SHOP)
     (tmp_path / "shop/tests/scenarios").mkdir(parents=True)
     done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
@@ -68,7 +68,7 @@ def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path)
     assert [True] * 3 == ["those of a project are in tests/scenarios/" in each.stderr for each in done]
 
 
-def test_several_projects_are_told_apart(tmp_path: Path) -> None:
+def test_several_projects_are_distinguished(tmp_path: Path) -> None:
     project(tmp_path / "a")
     project(tmp_path / "b")
     lines = invoke_in(tmp_path, "test", "a", "b").output.splitlines()
@@ -158,7 +158,7 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
         assert 0 == live.exit_code, live.output
 
 
-def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann]\n", LIVE)
     with crm() as address:
         monkeypatch.setenv("FLOW_CRM_URL", address)

@@ -80,7 +80,7 @@ def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp
         ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
     ],
 )
-def test_what_cannot_be_judged_is_told(more: str, unjudged: str, address: str, tmp_path: Path) -> None:
+def test_what_cannot_be_judged_is_reported(more: str, unjudged: str, address: str, tmp_path: Path) -> None:
     (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}{more}")
     done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
 
@@ -119,7 +119,7 @@ def test_faults_fall_on_the_next_webhook_that_is_waited_for(
     assert told in ncco("test", "scenarios", "--url", f"{address}/answer").output
 
 
-def test_machines_are_told_what_was_not_judged(address: str) -> None:
+def test_a_json_report_lists_what_was_not_judged(address: str) -> None:
     words = ("test", "scenarios", "--url", f"{address}/answer", "--format")
     told = json.loads(ncco(*words, "json").output)["scenarios"][0]["unjudged"]
 

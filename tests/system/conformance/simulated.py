@@ -169,7 +169,7 @@ def _behaviour(party: Party) -> Behaviour:
 
 
 async def _to_the_end(call: Leg) -> None:
-    """A caller does nothing more: inputs time out; one who would wait for ever hangs up."""
+    """A caller does nothing more: inputs time out; one who would wait forever hangs up."""
     for _ in range(PATIENCE):
         moment = await call.listen()
         if moment.kind == "end":

@@ -46,7 +46,7 @@ class Reply(Part):
 
 
 def _replies(written: Any) -> Any:
-    """A list of actions is one reply, a map one that says more; `in_turn` is one after another, the last for ever."""
+    """A list of actions is one reply, a map one that says more; `in_turn` is one after another, the last forever."""
     if isinstance(written, dict) and set(written) == {"in_turn"}:
         return [_reply(one) for one in written["in_turn"]]
     return [_reply(written)]

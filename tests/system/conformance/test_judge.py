@@ -60,7 +60,7 @@ async def test_a_case_that_is_right_has_no_differences() -> None:
         ([{"talk": "one two"}, {"talk": "thanks", "at": 1.1}], "'at': 1.0"),
     ],
 )
-async def test_other_sounds_are_told(hears: list[dict[str, Any]], problem: str) -> None:
+async def test_other_sounds_are_reported(hears: list[dict[str, Any]], problem: str) -> None:
     (difference,) = await told(hears=hears)
 
     assert problem in difference
@@ -83,13 +83,13 @@ async def test_other_sounds_are_told(hears: list[dict[str, Any]], problem: str) 
         ({"to": "input", "signed": False}, "it is signed"),
     ],
 )
-async def test_other_webhooks_are_told(webhook: dict[str, Any], problem: str) -> None:
+async def test_other_webhooks_are_reported(webhook: dict[str, Any], problem: str) -> None:
     (difference,) = await told(webhooks=[{"to": "answer"}, webhook])
 
     assert problem in difference
 
 
-async def test_webhooks_too_many_and_too_few_are_told() -> None:
+async def test_webhooks_too_many_and_too_few_are_reported() -> None:
     few = await told(webhooks=[{"to": "answer"}])
     many = await told(webhooks=[{"to": "answer"}, {"to": "input"}, {"to": "input"}])
 
@@ -104,13 +104,13 @@ async def test_the_order_of_webhooks_counts_unless_they_stand_in_a_group() -> No
     assert [] == await told(webhooks=[swapped])
 
 
-async def test_another_end_is_told() -> None:
+async def test_another_end_is_reported() -> None:
     assert ["the call ended by platform, not by user"] == await told(ends={"by": "user"})
     assert ["the call ended at 2 s, not at 3 s"] == await told(ends={"by": "platform", "at": 3})
     assert ["the call was answered"] == await told(ends={"by": "platform"}, answered=False)
 
 
-async def test_acts_that_cannot_be_done_are_told() -> None:
+async def test_acts_that_cannot_be_done_are_reported() -> None:
     late = await told(does=[{"press": "1"}, {"listen": "end"}, {"press": "2"}], ends={"by": "platform"})
     nobody = await told(does=[{"press": "1", "who": "447700900456"}], ends={"by": "platform"})
     other = await told(does=[{"listen": "record"}], ends={"by": "platform"})
@@ -124,7 +124,7 @@ async def test_acts_that_cannot_be_done_are_told() -> None:
     ("header", "problem"),
     [("", "unsigned"), ("Basic abc", "its token does not hold"), ("Bearer a.b.c", "its token does not hold")],
 )
-async def test_tokens_that_do_not_hold_are_told(header: str, problem: str) -> None:
+async def test_tokens_that_do_not_hold_are_reported(header: str, problem: str) -> None:
     wanted = case(webhooks=[{"to": "answer"}, {"to": "input", "signed": True}])
     played = await Simulated().play(wanted)
     forged = [replace(sent, headers={"Authorization": header}) for sent in played.webhooks]
@@ -132,7 +132,7 @@ async def test_tokens_that_do_not_hold_are_told(header: str, problem: str) -> No
     assert problem in differences(wanted, replace(played, webhooks=forged), SECRET)[0]
 
 
-async def test_a_token_of_another_body_is_told() -> None:
+async def test_a_token_of_another_body_is_reported() -> None:
     wanted = case(webhooks=[{"to": "answer", "signed": True}, {"to": "input"}])
     played = await Simulated().play(wanted)
     changed = [replace(sent, body=sent.body + b" ") for sent in played.webhooks]

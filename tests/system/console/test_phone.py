@@ -120,7 +120,7 @@ def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
     expect(heard(page, "The caller hangs up.")).to_be_visible()
 
 
-def test_a_clock_that_is_held_stands_though_an_answer_is_late(page: Page) -> None:
+def test_a_paused_clock_stays_paused_though_an_answer_is_late(page: Page) -> None:
     opened(page)
     clock, held = page.locator("#clock"), list[Route]()
     page.route("**/advance", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it

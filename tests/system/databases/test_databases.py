@@ -116,7 +116,7 @@ def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("setting", "said", "kept"), [("", "never deleted", 6), ("0", "", 6), ("1", "old calls", 0)])
-def test_an_earlier_database_keeps_its_calls_unless_told_otherwise(
+def test_an_earlier_database_keeps_its_calls_unless_configured_otherwise(
     tmp_path: Path, setting: str, said: str, kept: int
 ) -> None:
     """It warns that it does, unless that is set."""

@@ -75,7 +75,7 @@ def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database()
     assert f"ln -s {said('ExecStart').split()[0]} " in PAGE
 
 
-def test_the_unit_gives_the_server_the_time_that_it_takes_to_end_and_starts_it_for_ever() -> None:
+def test_the_unit_lets_the_server_end_and_always_starts_it_again() -> None:
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= int(said("TimeoutStopSec").removesuffix("s"))
     assert ("always", "0", "mixed") == tuple(map(said, ("Restart", "StartLimitIntervalSec", "KillMode")))
 

@@ -39,7 +39,7 @@ def sealed(data: Path, temporary: Path, *, is_data_writable: bool = True) -> Seq
 
 
 def may_mount(folder: Path) -> bool:
-    """Whether whoever runs the tests may do that."""
+    """Whether this user may do that."""
     if not shutil.which("unshare") or not shutil.which("setpriv"):
         return False
     here, other = folder / "here", folder / "other"

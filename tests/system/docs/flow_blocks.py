@@ -2,7 +2,7 @@
 
 Blocks with a title are files: those under one heading are one project, and those of a how-to page are one. A block
 without a title is a whole file when it begins as one; else it is a part of a flow, and stands in a frame that has what
-such parts use: steps to go to, variables, look-ups, hooks, hours, and flows to run. What stands so in a file is checked
+such parts use: steps to go to, variables, lookups, hooks, hours, and flows to run. What stands so in a file is checked
 with that file.
 """
 

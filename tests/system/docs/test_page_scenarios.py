@@ -38,7 +38,7 @@ def test_every_word_has_its_heading() -> None:
     assert {*Scenario.words(), *STEPS} - {"script"} == {*things_of(PAGE, "")}
 
 
-def test_the_words_within_a_word_are_told() -> None:
+def test_the_words_within_a_word_are_reported() -> None:
     dial, expect, fault = (section(PAGE, f"### `{word}`") for word in ("dial", "expect", "fault"))
 
     assert [] == [word for word in (*ScriptedParty.words(), *OUTCOMES) if f"`{word}`" not in dial]

@@ -43,7 +43,7 @@ def test_the_readme_of_a_folder_is_shown_with_its_files() -> None:
     assert "\n## " not in shown("CONTRIBUTING.md").partition("## Habits")[2]
 
 
-def test_links_are_followed_from_where_their_page_stands() -> None:
+def test_links_are_followed_from_the_place_of_their_page() -> None:
     assert "flows/pin.yaml" == target_of("../flows/pin.yaml", "docs/flows.md")
     assert "examples/acme/README.md" == target_of("../../examples/acme", "docs/how-to/menu.md")
     assert target_of("nothing.md", "docs/flows.md") is None

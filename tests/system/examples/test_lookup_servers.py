@@ -80,7 +80,7 @@ HELD = {"payload": {"checkpoint": "held"}, "uuid": LEG}
 BUSY = "All our advisers are helping other customers."
 
 
-async def test_a_queue_tells_the_place_that_the_server_gives(asked: LookUpServer, ring: Ring) -> None:
+async def test_a_queue_announces_the_place_that_the_server_gives(asked: LookUpServer, ring: Ring) -> None:
     asked.behaviours[f"callers/{LEG}"] = answering(place(2), place(1), place(0, free=True))
 
     call = await ring("queue", "442079460400", "QUEUE_URL")

@@ -43,7 +43,7 @@ def errors(answer: Answer) -> list[str]:
 
 
 def ready(server: Served) -> int:
-    """The status of its page for whoever sends it calls."""
+    """The status of its page for the one who sends it calls."""
 
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)

@@ -17,7 +17,7 @@ SILENT_S: Final = 5.0
 
 
 class Office:
-    """Answers look-ups, takes hooks, and counts them by their id.
+    """Answers lookups, takes hooks, and counts them by their id.
 
     Attributes:
         mood: asked before each answer: what becomes of it.

@@ -118,7 +118,7 @@ def _tell(word: str, number: int) -> None:
 
 
 def _tell_tasks() -> None:
-    """For ever: how many tasks the loop of this process has."""
+    """Forever: how many tasks the loop of this process has."""
     while True:
         time.sleep(1)
         loop = _main_loop()

@@ -63,7 +63,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, stand_in: StandIn) ->
 
 
 def a_minute_passes(server: Server) -> None:
-    """Whoever was sending a hook has lost it."""
+    """The process that was sending a hook has lost it."""
     url, ends = server.settings["NCCO_DATABASE_URL"], "UPDATE hooks SET leased_until = 0"
     if url.startswith("sqlite"):
         run_in(Path(url.removeprefix("sqlite:///")), ends)

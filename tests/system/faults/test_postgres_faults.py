@@ -45,7 +45,7 @@ class Line:
         )
 
     def alter(self, what: str) -> None:
-        """Change the database, for whoever connects from now on."""
+        """Change the database, for connections from now on."""
         self.postgres.ask(f"ALTER DATABASE {self.database} {what}")
         self.end_connections()
 

@@ -69,7 +69,7 @@ def _started(folder: Path, database: str, port: str, *words: str) -> AbstractCon
 
 
 def wait_until_ready(address: str) -> None:
-    """A host listens before its workers have loaded their flows: whoever asks meanwhile waits."""
+    """A host listens before its workers have loaded their flows: a request meanwhile waits."""
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
         with suppress(httpx.TransportError):

@@ -31,7 +31,7 @@ from tests.system.security.signing import signed_post
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
 MOST_S = 2.5
-"""What a host that is frozen may cost a caller, by the clock of nginx: it costs one second, or 4.5 amid a webhook."""
+"""What a host that is frozen may cost a caller, by the clock of nginx: it costs one second, or 4.5 during a webhook."""
 SLOW_S = 2.0
 SECRET = "a signature secret of at least 32 characters"
 FALLBACK: dict[str, Any] = {
@@ -92,7 +92,7 @@ def host(home: Path, port: int) -> Iterator[RunningServer]:
 
 
 class SlowHost(ThreadingHTTPServer):
-    """A host whose look-ups take their time, and which is alive."""
+    """A host whose lookups take their time, and which is alive."""
 
     request_queue_size = 128
 
@@ -181,7 +181,7 @@ def test_a_frozen_host_costs_one_caller_a_second_and_is_left_alone(line: Line) -
     assert [True] == [seconds < MOST_S for seconds in waits]
 
 
-def test_a_host_that_freezes_amid_calls_costs_few_of_them_much(line: Line) -> None:
+def test_a_host_that_freezes_during_calls_delays_few_of_them(line: Line) -> None:
     with ThreadPoolExecutor(4) as callers:
         before = {*callers.map(lambda _: line.status(), range(8))}
         with line.frozen() as waits:
@@ -228,7 +228,7 @@ def test_the_head_of_a_request_is_limited(line: Line) -> None:
     assert (414, 400) == (long_line.status_code, many_lines.status_code)
 
 
-def test_while_every_host_is_frozen_vonage_is_told_to_ask_again(line: Line) -> None:
+def test_while_every_host_is_frozen_vonage_is_asked_to_try_again(line: Line) -> None:
     for server in line.servers:
         server.process.send_signal(signal.SIGSTOP)
     statuses = line.answers(1)
@@ -238,7 +238,7 @@ def test_while_every_host_is_frozen_vonage_is_told_to_ask_again(line: Line) -> N
     assert {504: 1} == statuses
 
 
-def test_while_no_host_answers_vonage_is_told_to_ask_again(line: Line) -> None:
+def test_while_no_host_answers_vonage_is_asked_to_try_again(line: Line) -> None:
     for server in line.servers:
         server.stop()
 

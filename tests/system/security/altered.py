@@ -65,7 +65,7 @@ def genuine(method: str) -> Request:
 
 
 def altered_requests(seed: int) -> Iterator[tuple[str, Request]]:
-    """What was done to it, and the request; each another one, for ever."""
+    """What was done to it, and the request; each another one, forever."""
     dice = random.Random(seed)  # noqa: S311 - to be repeated
     while True:
         request = genuine(dice.choice(("GET", "POST")))

@@ -117,7 +117,7 @@ async def canary_host(
     deadline_s: float = 4.0,
     dev: bool = False,
 ) -> AsyncIterator[CanaryHost]:
-    """The server for the flows of `secrets/`, its log at the lowest level; `answer` answers its look-ups."""
+    """The server for the flows of `secrets/`, its log at the lowest level; `answer` answers its lookups."""
     url = f"sqlite:///{folder}/calls.db"
     settings = load_settings(
         None, public_url=BASE, database_url=url, insecure=True, log=form, log_level=level, reload=False

@@ -49,7 +49,7 @@ class Sample:
 
     Attributes:
         faults: what went wrong.
-        asked: how many look-ups were asked.
+        asked: how many lookups were asked.
     """
 
     folder: Path
@@ -65,15 +65,15 @@ class Sample:
     replies: int = 0
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """What a hostile look-up server says; and whether it was asked as its flow says."""
+        """What a hostile lookup server says; and whether it was asked as its flow says."""
         self.asked += 1
         if request.url.host != CRM:
-            self.faults.append(f"a look-up asks {request.url.host}")
+            self.faults.append(f"a lookup asks {request.url.host}")
         names = {name.decode().lower() for name, _ in request.headers.raw}
         if strange := names - _HEADERS:
-            self.faults.append(f"a look-up has the headers {strange}")
+            self.faults.append(f"a lookup has the headers {strange}")
         if any(b"\n" in text or b"\r" in text for _, text in request.headers.raw):
-            self.faults.append("a header of a look-up has several lines")
+            self.faults.append("a header of a lookup has several lines")
         match self.nasty.dice.randrange(10):
             case 0:
                 return httpx.Response(200, json=self.nasty.value())
@@ -177,7 +177,7 @@ def _start(flow: Flow) -> str:
 
 
 def _returns(texts: list[str]) -> dict[str, Any]:
-    """Every field that a look-up of the project declares, with its type."""
+    """Every field that a lookup of the project declares, with its type."""
     found: dict[str, Any] = {}
     for text in texts:
         if text.lstrip().startswith(("flow:", "shared:", "#")):

@@ -1,4 +1,4 @@
-"""Values that a hostile caller, application or look-up server might send: a corpus, and what chance makes of it."""
+"""Values that a hostile caller, application or lookup server might send: a corpus, and what chance makes of it."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Nasty:
                 return self.text()
 
     def typed(self, declared: Any) -> Any:
-        """A value that a look-up may answer for a declared type; now and then of another one."""
+        """A value that a lookup may answer for a declared type; now and then of another one."""
         if self.dice.random() < 0.05:
             return self.value()
         if isinstance(declared, dict):

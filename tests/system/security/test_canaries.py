@@ -184,7 +184,7 @@ async def test_words_that_are_said(host: CanaryHost, speech: Any) -> None:
 
 
 async def of_pin(folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str) -> dict[str, int]:
-    """Where a canary is found after a call whose look-up is answered so."""
+    """Where a canary is found after a call whose lookup is answered so."""
     async with canary_host(folder, answer=answer) as host:
         url = await host.ring("keys")
         await host.post(url, {"dtmf": {"digits": "2580"}})
@@ -314,7 +314,7 @@ async def test_an_error_that_repeats_what_was_asked(
 async def of_echo(
     folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str = KEYS
 ) -> dict[str, int]:
-    """Where a canary is found after a call that goes on for two turns behind the look-ups that were asked with it."""
+    """Where a canary is found after a call that goes on for two turns behind the lookups that were asked with it."""
     asked: list[bytes] = []
 
     def noted(request: httpx.Request) -> httpx.Response:

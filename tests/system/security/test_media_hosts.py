@@ -98,7 +98,7 @@ async def hosts_asked(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("url", ALLOWED)
-async def test_a_host_of_vonage_gets_it_and_whom_it_redirects_to_does_not(url: str) -> None:
+async def test_a_host_of_vonage_gets_the_token_and_a_redirect_does_not(url: str) -> None:
     assert [httpx.URL(url).host] == await hosts_asked(url)
 
 

@@ -21,7 +21,7 @@ NOWHERE = "192.0.2.1"
 
 
 class Names:
-    """A name server that gives its answers one after another, the last one for ever."""
+    """A name server that gives its answers one after another, the last one forever."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -93,7 +93,7 @@ async def test_the_next_address_is_tried_when_one_is_silent(server: LookUpServer
 
 
 @pytest.mark.parametrize("resolve", [failing, Names([])])
-async def test_a_name_without_an_address_is_told(resolve: Names) -> None:
+async def test_a_name_without_an_address_is_reported(resolve: Names) -> None:
     async with new_client(resolve=resolve) as client:
         with pytest.raises(httpx.ConnectError, match=r"crm\.example\.com has no address"):
             await client.get("http://crm.example.com/")

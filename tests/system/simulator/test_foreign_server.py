@@ -39,7 +39,7 @@ async def test_who_presses_1_hears_the_news(line: Vonage) -> None:
     assert [MENU, "pressed 1", "talk There is no news.", "ended"] == sounds(call)
 
 
-async def test_its_first_fault_drops_whoever_says_nothing(line: Vonage) -> None:
+async def test_its_first_fault_drops_a_silent_caller(line: Vonage) -> None:
     call = await line.call("442079460000", "447700900123")
     await call.silence()
     await call.listen()

@@ -51,7 +51,7 @@ async def test_a_server_that_counts_deliveries_is_noticed() -> None:
     assert [pair for pair in played if pair[0].heard != pair[1].heard]
 
 
-def test_a_seed_that_is_noticed_tells_how_to_play_it_again() -> None:
+def test_a_seed_that_is_noticed_shows_how_to_play_it_again() -> None:
     slow = Played((("talk one", "ended"),), (("0.00 talk one", "1.00 ended"),), (), ())
     unlucky = Played((("talk two", "ended"),), (("0.00 talk two", "1.00 ended"),), ("left",), ("status 500",))
 

@@ -189,7 +189,7 @@ class _Party:
         self.has_idled = False
 
     async def call(self) -> None:
-        """Call, and stay until the call is over; whoever is alone in a conversation gets company."""
+        """Call, and stay until the call is over; a leg alone in a conversation gets company."""
         call = await self._vonage.call(self._line.number, self._numbers[len(self.calls)])
         self.calls.append(call)
         for _ in range(MOST_MOMENTS):

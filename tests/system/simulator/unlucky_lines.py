@@ -73,7 +73,7 @@ class Line:
 
     @cached_property
     def answers(self) -> dict[str, Any]:
-        """What its look-ups may answer, by request, as examples/stand_in.py reads it."""
+        """What its lookups may answer, by request, as examples/stand_in.py reads it."""
         file = self.flows.parent / "answers.json"
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return found

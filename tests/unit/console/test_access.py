@@ -463,7 +463,7 @@ async def test_a_changed_cookie_opens_nothing() -> None:
 
 async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> None:
     """Consoles of version 0.2 kept sessions in this table; with `--dev`, the credential was the same everywhere."""
-    id_, now = "chosen by whoever made the archive", int(datetime.now(UTC).timestamp() * 1000)
+    id_, now = "chosen by those who made the archive", int(datetime.now(UTC).timestamp() * 1000)
     with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
         database.execute("CREATE TABLE ncco_console_sessions (hash PRIMARY KEY, credential, created_at, used_at)")
         row = (sha256(id_.encode()).hexdigest(), "link", now, now)

@@ -84,7 +84,7 @@ async def test_columns_count_utf16_units(editor: httpx.AsyncClient) -> None:
     assert "inptu" == line[2 * (edit["column"] - 1) : 2 * (edit["end_column"] - 1)].decode("utf-16-le")
 
 
-async def test_the_editor_is_told_what_fits_what_it_is_and_where_it_is_defined(editor: httpx.AsyncClient) -> None:
+async def test_the_editor_gets_what_fits_what_it_is_and_where_it_is_defined(editor: httpx.AsyncClient) -> None:
     text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ cal }}"').replace("goto: bye", "goto: bye # \U0001f600")
     where = text.split("\n")[6]
     column = len(where[: where.index("cal") + 3].encode("utf-16-le")) // 2 + 1

@@ -94,7 +94,7 @@ async def test_where_faults_lead_is_shown_when_asked_for(client: httpx.AsyncClie
     assert "any error" in (await client.get("/flows/reception?errors=true")).text
 
 
-async def test_a_changed_flow_is_drawn_anew(tmp_path: Path) -> None:
+async def test_a_changed_flow_is_drawn_again(tmp_path: Path) -> None:
     async with await logged_in(make_console(write(tmp_path, main=main("Before.")))) as client:
         before = (await client.get("/flows/main")).text
         write(tmp_path, main=main("After all."))

@@ -287,7 +287,7 @@ async def record_both(tmp_path: Path, flows: str = FLOWS) -> None:
         await recorded(webhooks, "leg-talk", "2")
 
 
-async def test_a_recording_stands_in_its_call(inbox: Inbox, tmp_path: Path) -> None:
+async def test_a_recording_is_shown_in_its_call(inbox: Inbox, tmp_path: Path) -> None:
     await record_both(tmp_path)
     row = await inbox.recordings.find("rec-leg-message")
     assert row is not None

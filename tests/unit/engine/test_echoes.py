@@ -98,7 +98,7 @@ OTHERS = LETTERS + " .,:;!?-_/&=()[]<>\u00e9\u4e2d"
 
 
 @given(st.text(LETTERS, min_size=6), st.text(LETTERS + OTHERS), st.text(LETTERS + OTHERS))
-def test_a_long_secret_is_found_wherever_it_stands(secret: str, before: str, behind: str) -> None:
+def test_a_long_secret_is_found_anywhere(secret: str, before: str, behind: str) -> None:
     assert echoes(secret).are_in(f"{before}{secret}{behind}")
 
 

@@ -105,7 +105,7 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
         ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
     ],
 )
-def test_who_waits_for_what_never_changes_is_told(old: str, new: str, cure: str) -> None:
+def test_a_wait_for_what_never_changes_is_reported(old: str, new: str, cure: str) -> None:
     other = '  other: {get: "https://queue.example.com/other", returns: {free: bool}}\n'
     project = load({"flows/queue.yaml": QUEUE.replace("steps:\n", f"{other}steps:\n").replace(old, new)})
 

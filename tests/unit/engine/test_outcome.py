@@ -120,7 +120,7 @@ def test_a_number_that_was_asked_for_is_collected_without_its_closing_hash() -> 
     assert ("collected", "1234") == (outcome.name, outcome.digits)
 
 
-def test_a_sensitive_number_is_not_told_to_the_trace() -> None:
+def test_a_sensitive_number_is_not_written_to_the_trace() -> None:
     outcome = hear_input(PIN, InputWebhook.read({"dtmf": {"digits": "1234"}}))
 
     assert "1234" not in outcome.because

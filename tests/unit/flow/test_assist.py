@@ -55,7 +55,7 @@ def placed(case: dict[str, Any]) -> tuple[dict[str, str], str, int, int]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_an_editor_is_told(case: dict[str, Any]) -> None:
+def test_an_editor_is_offered(case: dict[str, Any]) -> None:
     texts, file, line, column = placed(case)
     if "hover" in case:
         assert case["hover"] == hover(texts, file, line, column)

@@ -68,7 +68,7 @@ def test_a_project_needs_no_templates(flows: Path, tmp_path: Path) -> None:
     assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, tmp_path / "none")
 
 
-def test_a_project_without_a_flows_folder_is_told(tmp_path: Path, templates: Path) -> None:
+def test_a_project_without_a_flows_folder_is_reported(tmp_path: Path, templates: Path) -> None:
     _, issues = read_project(tmp_path / "none", templates)
 
     assert [("E123", Place("flows", 1, 1))] == [(issue.code, issue.place) for issue in issues]
@@ -81,13 +81,13 @@ def test_a_file_is_no_folder(flows: Path, templates: Path) -> None:
     assert [f"{flows / 'a.yaml'} is a file, not a folder"] == [issue.message for issue in issues]
 
 
-def test_an_empty_flows_folder_is_told(flows: Path, templates: Path) -> None:
+def test_an_empty_flows_folder_is_reported(flows: Path, templates: Path) -> None:
     (flows / "a.yaml").unlink()
 
     assert [("E123", "flows:1:1")] == faults(flows, templates)
 
 
-def test_a_flow_with_a_text_editors_ending_is_told_its_name(flows: Path, templates: Path) -> None:
+def test_a_flow_with_a_text_editors_ending_is_reported_with_its_right_name(flows: Path, templates: Path) -> None:
     (flows / "b.yaml.txt").write_text(FLOW)
 
     texts, issues = read_project(flows, templates)
@@ -174,7 +174,7 @@ def test_links_out_of_the_folder_are_refused(flows: Path, templates: Path, tmp_p
     assert expected == faults(flows, templates)
 
 
-def test_links_to_nothing_and_to_themselves_are_told(flows: Path, templates: Path) -> None:
+def test_links_to_nothing_and_to_themselves_are_reported(flows: Path, templates: Path) -> None:
     (flows / "b.yaml").symlink_to("none.yaml")
     (flows / "c.yaml").symlink_to("c.yaml")
 
@@ -225,7 +225,7 @@ def without_rights(root: Path) -> Iterator[None]:
             folder.chmod(mode)
 
 
-def test_what_may_not_be_read_is_told(flows: Path, templates: Path) -> None:
+def test_what_may_not_be_read_is_reported(flows: Path, templates: Path) -> None:
     (flows / "b.yaml").write_text(FLOW)
     (flows / "b.yaml").chmod(0)
     (flows / "c").mkdir(mode=0)

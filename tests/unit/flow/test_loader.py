@@ -197,7 +197,7 @@ def test_a_revision_takes_any_text() -> None:
     assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
 
 
-def test_what_only_follows_from_a_fault_of_its_text_is_not_told() -> None:
+def test_what_only_follows_from_a_fault_of_its_text_is_not_reported() -> None:
     text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
 
     assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
@@ -211,13 +211,13 @@ def test_what_only_follows_from_a_fault_of_its_text_is_not_told() -> None:
         "vars:\n  it:\n  type: text\n  sensitive: true\nsteps:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
     ],
 )
-def test_what_was_to_be_indented_is_told_once(text: str) -> None:
+def test_a_missing_indentation_is_reported_once(text: str) -> None:
     issues = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\n{text}"}).issues
 
     assert ["E103"] == [issue.code for issue in issues]
 
 
-def test_beside_a_fault_of_its_text_a_menu_is_not_compared_with_its_prompts() -> None:
+def test_a_menu_whose_text_has_a_fault_is_not_compared_with_its_prompts() -> None:
     text = """\
 flow: a
 default: true

@@ -31,7 +31,7 @@ def test_what_is_written_is_read_again(path: Path) -> None:
     assert ("customer", path) == (root_of(text), path_of(text))
 
 
-def test_ways_are_told_apart_by_their_first_step() -> None:
+def test_ways_are_distinguished_by_their_first_step() -> None:
     assert {"a": {("b",), ()}, None: {("c",)}} == by_first_key([("a", "b"), ("a",), (None, "c"), ()])
 
 

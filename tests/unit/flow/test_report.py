@@ -20,7 +20,7 @@ SUPPRT = FlowIssue(
 
 def issue(line: int, column: int, length: int = 1, *, severity: str = "error", file: str = "flows/a.yaml") -> FlowIssue:
     code, level = ("W126", "warning") if severity == "warning" else ("E101", "error")
-    return FlowIssue(code, level, Place(file, line, column, length), "wrong", "mend it")  # type: ignore[arg-type]  # a severity
+    return FlowIssue(code, level, Place(file, line, column, length), "wrong", "write b")  # type: ignore[arg-type]  # a severity
 
 
 def caret_lines(line: str, column: int, length: int = 1) -> list[str]:
@@ -68,31 +68,31 @@ def test_warnings_alone_are_counted_alone() -> None:
 
 
 def test_a_file_without_text_is_shown_without_a_line() -> None:
-    assert "flows/a.yaml:1:1  E101  wrong\n     | mend it\n" in report([issue(1, 1)], {})
+    assert "flows/a.yaml:1:1  E101  wrong\n     | write b\n" in report([issue(1, 1)], {})
 
 
 def test_a_line_that_does_not_exist_is_not_shown() -> None:
-    assert "flows/a.yaml:9:1  E101  wrong\n     | mend it\n" in report([issue(9, 1)], {"flows/a.yaml": "x"})
+    assert "flows/a.yaml:9:1  E101  wrong\n     | write b\n" in report([issue(9, 1)], {"flows/a.yaml": "x"})
 
 
 @pytest.mark.parametrize(
     ("line", "column", "length", "shown", "caret"),
     [
-        ("a: b", 4, 1, "   1 | a: b", "     |    ^ mend it"),
-        ("\ta: b", 2, 1, "   1 |     a: b", "     |     ^ mend it"),
-        ("\ta: b", 1, 1, "   1 |     a: b", "     | ^^^^ mend it"),
-        ("日本: x", 2, 1, "   1 | 日本: x", "     |   ^^ mend it"),
-        ("日本: x", 5, 1, "   1 | 日本: x", "     |       ^ mend it"),
-        ("😀 x", 3, 1, "   1 | 😀 x", "     |    ^ mend it"),
-        ("e\u0301 x", 4, 1, "   1 | e\u0301 x", "     |   ^ mend it"),
-        ("é x", 3, 1, "   1 | é x", "     |   ^ mend it"),
-        ("a\x1b[31m", 2, 1, "   1 | a<1B>[31m", "     |  ^^^^ mend it"),
-        ("a\u200bb", 3, 1, "   1 | a<200B>b", "     |        ^ mend it"),
-        ("a:", 3, 1, "   1 | a:", "     |   ^ mend it"),
-        ("a:", 9, 1, "   1 | a:", "     |   ^ mend it"),
+        ("a: b", 4, 1, "   1 | a: b", "     |    ^ write b"),
+        ("\ta: b", 2, 1, "   1 |     a: b", "     |     ^ write b"),
+        ("\ta: b", 1, 1, "   1 |     a: b", "     | ^^^^ write b"),
+        ("日本: x", 2, 1, "   1 | 日本: x", "     |   ^^ write b"),
+        ("日本: x", 5, 1, "   1 | 日本: x", "     |       ^ write b"),
+        ("😀 x", 3, 1, "   1 | 😀 x", "     |    ^ write b"),
+        ("e\u0301 x", 4, 1, "   1 | e\u0301 x", "     |   ^ write b"),
+        ("é x", 3, 1, "   1 | é x", "     |   ^ write b"),
+        ("a\x1b[31m", 2, 1, "   1 | a<1B>[31m", "     |  ^^^^ write b"),
+        ("a\u200bb", 3, 1, "   1 | a<200B>b", "     |        ^ write b"),
+        ("a:", 3, 1, "   1 | a:", "     |   ^ write b"),
+        ("a:", 9, 1, "   1 | a:", "     |   ^ write b"),
     ],
 )
-def test_the_caret_stands_under_the_fault(line: str, column: int, length: int, shown: str, caret: str) -> None:
+def test_the_caret_is_under_the_fault(line: str, column: int, length: int, shown: str, caret: str) -> None:
     assert [shown, caret] == caret_lines(line, column, length)
 
 
@@ -100,38 +100,38 @@ def test_the_caret_stands_under_the_fault(line: str, column: int, length: int, s
 def test_lines_end_with_any_sort_of_line_break(breaks: str) -> None:
     text = report([issue(2, 1)], {"flows/a.yaml": f"a{breaks}b{breaks}c"})
 
-    assert "   2 | b\n     | ^ mend it\n" in text
+    assert "   2 | b\n     | ^ write b\n" in text
 
 
 def test_a_byte_order_mark_moves_no_caret() -> None:
-    assert "   1 | ab\n     |  ^ mend it\n" in report([issue(1, 2)], {"flows/a.yaml": "\ufeffab"})
+    assert "   1 | ab\n     |  ^ write b\n" in report([issue(1, 2)], {"flows/a.yaml": "\ufeffab"})
 
 
 def test_a_long_line_is_cut_around_the_fault() -> None:
     shown, caret = caret_lines("x" * 300 + "FAULT" + "y" * 300, 301, 5)
 
     assert "   1 | ..." + "x" * 50 + "FAULT" + "y" * 55 + "..." == shown
-    assert "     | " + " " * 53 + "^^^^^ mend it" == caret
+    assert "     | " + " " * 53 + "^^^^^ write b" == caret
 
 
 def test_a_long_line_is_cut_behind_a_fault_at_its_start() -> None:
     shown, caret = caret_lines("FAULT" + "y" * 300, 1, 305)
 
     assert "   1 | FAULT" + "y" * 105 + "..." == shown
-    assert "     | " + "^" * 110 + " mend it" == caret
+    assert "     | " + "^" * 110 + " write b" == caret
 
 
 def test_numbers_of_many_digits_keep_the_caret_in_line() -> None:
     text = report([issue(12345, 2)], {"flows/a.yaml": "\n" * 12344 + "ab"})
 
-    assert "12345 | ab\n      |  ^ mend it\n" in text
+    assert "12345 | ab\n      |  ^ write b\n" in text
 
 
 def test_colours_are_for_the_terminal_only() -> None:
     text = report([issue(1, 1)], {"flows/a.yaml": "x"}, colour=True)
 
     assert text.startswith("\x1b[1mflows/a.yaml:1:1\x1b[0m  \x1b[31mE101\x1b[0m  wrong\n")
-    assert "\x1b[31m^\x1b[0m \x1b[36mmend it\x1b[0m" in text
+    assert "\x1b[31m^\x1b[0m \x1b[36mwrite b\x1b[0m" in text
 
 
 def test_no_text_of_a_file_reaches_the_terminal_as_a_command() -> None:

@@ -68,7 +68,7 @@ def test_what_is_filled_with_a_setting_is_not_spoken(sets: str) -> None:
         '{k: "{{ call.sip[env.NAME] }}"}',
     ],
 )
-def test_what_only_tells_of_a_setting_is_spoken(sets: str) -> None:
+def test_what_only_depends_on_a_setting_is_spoken(sets: str) -> None:
     assert [] == spoken(sets)
 
 
@@ -101,7 +101,7 @@ def test_a_file_of_actions_is_looked_at_too() -> None:
     ]
 
 
-def test_the_setting_is_told_where_it_would_be_spoken() -> None:
+def test_the_setting_is_reported_where_it_would_be_spoken() -> None:
     steps = 'hello:\n  set: {k: "{{ env.KEY }}"}\n  goto: next\nnext:\n  do: [{talk: "It is {{ k }}."}]\n  goto: end'
     texts = {"flows/test.yaml": flow_text(steps, "vars: {k: {type: text}}\ndefaults: {on: {error: end}}\n")}
 
@@ -150,7 +150,7 @@ def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
     assert [] == reported(texts, "revision")
 
 
-def test_what_is_sensitive_as_well_is_told_as_that() -> None:
+def test_what_is_sensitive_as_well_is_reported_as_that() -> None:
     found = errors('hello:\n  set: {pin: "{{ env.KEY }}"}\n  do: [{talk: "It is {{ pin }}."}]\n  goto: end')
 
     assert ["E331 pin would be spoken; it is a sensitive variable"] == found

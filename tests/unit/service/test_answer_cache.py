@@ -121,7 +121,7 @@ async def test_the_oldest_answer_goes_first() -> None:
     assert (b"a", None, b"c") == (memory.get(b"a"), memory.get(b"b"), memory.get(b"c"))
 
 
-def test_whatever_is_sent_tells_two_requests_apart() -> None:
+def test_whatever_is_sent_distinguishes_two_requests() -> None:
     url = "https://crm.example.com"
     requests = [
         get(url),

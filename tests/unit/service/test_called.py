@@ -185,14 +185,14 @@ async def test_who_hangs_up_before_being_joined_has_declined(caller: ServedCall)
     assert "rejected" == reply.outcome
 
 
-async def test_a_party_that_never_asked_is_told_by_the_events_alone(caller: ServedCall) -> None:
+async def test_a_party_that_never_asked_is_reported_by_the_events_alone(caller: ServedCall) -> None:
     await caller.dial("answered", uuid=PARTY)
     reply = await notify(caller)
 
     assert "completed" == reply.outcome
 
 
-async def test_the_end_of_the_leg_ends_its_session_and_tells_who_left_in_the_middle(
+async def test_the_end_of_the_leg_ends_its_session_and_reports_who_left_in_the_middle(
     caller: ServedCall, store: Store
 ) -> None:
     party = Party(caller)

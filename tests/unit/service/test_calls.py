@@ -339,7 +339,7 @@ async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call
         ("", "the webhook has no called number; no flow has"),
     ],
 )
-async def test_a_call_that_nobody_takes_since_it_cannot_be_read_is_told_as_such(
+async def test_a_call_that_cannot_be_read_is_logged_as_such(
     problem: str, told: str, call: ServedCall, flows: Path
 ) -> None:
     (flows / "menu.yaml").unlink()

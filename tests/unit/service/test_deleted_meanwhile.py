@@ -1,4 +1,4 @@
-"""A call that is swept or forgotten while a webhook of it is on its way: whoever listens hears something.
+"""A call that is swept or forgotten while a webhook of it is on its way: a listening caller hears something.
 
 The deletion comes at the worst moment: when the call has been read, and before what comes of it is written.
 """

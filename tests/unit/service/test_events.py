@@ -19,7 +19,7 @@ from tests.unit.service.served_call import POLICY, delivery, library
         ("/webhooks/input/t?dtmf=4711", "Vonage reports an error, not shown: it may hold what a caller gave"),
     ],
 )
-async def test_an_error_is_told_without_numbers_and_keys(reason: str, problem: str, tmp_path: Path) -> None:
+async def test_an_error_is_logged_without_numbers_and_keys(reason: str, problem: str, tmp_path: Path) -> None:
     store = MemoryStore()
     await store.open()
     service = CallService(store, library(store, tmp_path), POLICY)

@@ -70,7 +70,7 @@ def facts(flow: Flow | None) -> Any:
     return None if flow is None else (flow.name, flow.revision)
 
 
-async def test_flows_of_the_same_files_are_told_apart_in_memory(store: CountingStore) -> None:
+async def test_flows_of_the_same_files_are_distinguished_in_memory(store: CountingStore) -> None:
     before = project("Before.")
     library = await reloaded(store, before, project("After."))
     revision = before.flows["left"].revision
@@ -81,7 +81,7 @@ async def test_flows_of_the_same_files_are_told_apart_in_memory(store: CountingS
     assert 0 == store.asked
 
 
-async def test_flows_of_the_same_files_are_told_apart_in_the_store(store: CountingStore) -> None:
+async def test_flows_of_the_same_files_are_distinguished_in_the_store(store: CountingStore) -> None:
     before = project("Before.")
     await reloaded(store, before)
     library = await reloaded(store, project("After."))

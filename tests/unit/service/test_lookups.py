@@ -117,7 +117,7 @@ async def test_what_is_right_in_its_way_is_an_answer(client: LookupClient, serve
         ("never_now", "timed out after 150 ms"),
     ],
 )
-async def test_a_bad_server_is_told_in_one_sentence(
+async def test_a_bad_server_is_reported_in_one_sentence(
     client: LookupClient, server: LookUpServer, path: str, problem: str
 ) -> None:
     limit_ms = 150 if problem.startswith("timed out") else PATIENCE_MS
@@ -129,13 +129,13 @@ async def test_a_bad_server_is_told_in_one_sentence(
     assert 1 >= len(server.requests)
 
 
-async def test_a_server_that_is_not_there_is_told(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_server_that_is_not_there_is_reported(client: LookupClient, server: LookUpServer) -> None:
     await server.stop()
 
     assert "the host cannot be reached" == (await ask_one(client, get(server.url("good")))).problem
 
 
-async def test_a_host_without_an_address_is_told(client: LookupClient) -> None:
+async def test_a_host_without_an_address_is_reported(client: LookupClient) -> None:
     answer = await ask_one(client, get("http://nobody.invalid/c", timeout_ms=1900))
 
     assert answer.problem in {"the host has no address", "timed out after 1900 ms"}
@@ -149,11 +149,11 @@ async def test_a_plain_server_is_no_tls_server(client: LookupClient, server: Loo
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/c", "http://\x00/c"])
-async def test_a_url_that_cannot_be_sent_is_told(client: LookupClient, url: str) -> None:
+async def test_a_url_that_cannot_be_sent_is_reported(client: LookupClient, url: str) -> None:
     assert "the URL or a header cannot be sent" == (await ask_one(client, get(url))).problem
 
 
-async def test_a_header_that_cannot_be_sent_is_told(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_header_that_cannot_be_sent_is_reported(client: LookupClient, server: LookUpServer) -> None:
     answer = await ask_one(client, get(server.url("good"), headers={"X": "a\r\nb"}))
 
     assert "the URL or a header cannot be sent" == answer.problem
@@ -170,7 +170,7 @@ async def test_no_proxy_of_the_environment_is_asked(server: LookUpServer, monkey
     assert "" == answer.problem
 
 
-async def test_the_look_ups_of_a_step_are_asked_side_by_side(client: LookupClient, server: LookUpServer) -> None:
+async def test_the_lookups_of_a_step_are_asked_side_by_side(client: LookupClient, server: LookUpServer) -> None:
     answers = await ask(client, *[get(server.url("slow"))] * 5, get(server.url("missing")))
 
     assert ["", "", "", "", "", "status 404"] == [answer.problem for answer in answers]
@@ -235,7 +235,7 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
         (KeyError("secret"), "failed: KeyError"),
     ],
 )
-async def test_why_a_host_cannot_be_asked_is_told(error: Exception, problem: str) -> None:
+async def test_why_a_host_cannot_be_asked_is_reported(error: Exception, problem: str) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         raise error
 

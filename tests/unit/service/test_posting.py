@@ -139,9 +139,7 @@ async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -
         ("the connection was lost", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
     ],
 )
-async def test_what_a_receiver_sends_is_told_by_no_fault(
-    problem: str, answer: bytes, client: httpx.AsyncClient
-) -> None:
+async def test_what_a_receiver_sends_is_in_no_fault(problem: str, answer: bytes, client: httpx.AsyncClient) -> None:
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)

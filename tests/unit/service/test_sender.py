@@ -290,7 +290,7 @@ class StuckStore(AwayStore):
         await super().hook_sent(id_, now)
 
 
-async def test_what_hangs_for_ever_keeps_no_slot(clock: Clock, heard: Heard) -> None:
+async def test_what_hangs_forever_keeps_no_slot(clock: Clock, heard: Heard) -> None:
     store, post = StuckStore(), ScriptedPost(held={"h0": asyncio.Event()})
     await store.open()
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(3)))
@@ -340,7 +340,7 @@ async def test_end_waits_for_what_is_being_sent(
     assert ["h2"] == [hook.id for hook in await store.hooks(10)]
 
 
-async def test_end_does_not_wait_for_ever_and_what_is_late_is_due_at_once(
+async def test_end_does_not_wait_forever_and_what_is_late_is_due_at_once(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock
 ) -> None:
     post.held["h1"] = asyncio.Event()

@@ -70,7 +70,7 @@ async def test_a_store_that_is_away_ends_no_sweeping() -> None:
     assert Swept(problem="still") == told[2]
 
 
-async def test_what_sweeps_nothing_is_told_of_nothing() -> None:
+async def test_a_sweep_of_nothing_reports_nothing() -> None:
     store, told = MemoryStore(), list[Swept]()
     sweeper = await made(store, told, every_s=0.01)
     task = asyncio.create_task(sweeper.run())

@@ -214,7 +214,7 @@ def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert "geheim" not in repr(settings)
 
 
-def test_several_wrong_values_are_all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_wrong_values_are_all_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     error = refused(monkeypatch, NCCO_PORT="x", NCCO_LOG="xml", NCCO_BODY_LIMIT="0")
 
     assert "NCCO_PORT" == error.setting

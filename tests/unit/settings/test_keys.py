@@ -32,7 +32,7 @@ def test_a_key_is_no_secret_itself() -> None:
     assert (32, False) == (len(key), SECRET.encode() in key)
 
 
-def test_a_secret_that_stands_twice_gives_one_key() -> None:
+def test_a_secret_that_is_set_twice_gives_one_key() -> None:
     assert 1 == len(keys_of(key=KEY, key_previous=KEY))
 
 
@@ -63,7 +63,7 @@ def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
-def test_a_key_file_that_holds_no_key_is_told(content: bytes, tmp_path: Path) -> None:
+def test_a_key_file_that_holds_no_key_is_reported(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "calls.db-key").write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         keys_of(database_url=f"sqlite:///{tmp_path}/calls.db")
@@ -72,7 +72,7 @@ def test_a_key_file_that_holds_no_key_is_told(content: bytes, tmp_path: Path) ->
     assert "NCCO_KEY" in caught.value.cure
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="NCCO_KEY"):
         keys_of(database_url=f"sqlite:///{tmp_path}/file/calls.db")

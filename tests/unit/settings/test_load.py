@@ -40,7 +40,7 @@ def test_variables_for_flows_come_from_both_without_their_prefix(
     assert {"CRM_URL": "https://crm.example", "DESK": "447700900333"} == load_settings().policy().env
 
 
-def test_the_policy_holds_what_the_service_is_told() -> None:
+def test_the_policy_holds_the_settings_of_the_service() -> None:
     assert ("44", "49") == load_settings(None, dial_allow="44,49").policy().dial_allow
 
 
@@ -109,7 +109,7 @@ def test_what_is_as_it_should_be_is_not_doubted() -> None:
     assert () == load_settings(None, signature_secret=secret, public_url=url, application_id=application).warnings
 
 
-def test_an_env_file_that_is_no_text_is_told(in_a_project: Path) -> None:
+def test_an_env_file_that_is_no_text_is_reported(in_a_project: Path) -> None:
     (in_a_project / ".env").write_bytes(b"NCCO_PORT=\xff\xfe")
     with pytest.raises(SettingsError) as caught:
         load_settings()

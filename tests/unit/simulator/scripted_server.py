@@ -48,7 +48,7 @@ def dial(number: str = "447700900456", path: str = "connect", **options: Any) ->
 
 
 class ScriptedServer:
-    """Gives each path its replies in order, the last for ever; every other path an empty reply.
+    """Gives each path its replies in order, the last forever; every other path an empty reply.
 
     Args:
         replies: by path: an NCCO, a response, or a tuple of them.

@@ -1,4 +1,4 @@
-"""Bad luck: what befalls a delivery, and that it is the same for the same seed."""
+"""Bad luck: what happens to a delivery, and that it is the same for the same seed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_a_delivery_may_come_without_its_signature_at_first() -> None:
     assert not [request for request in line.server.requests if "authorization" in request.headers]
 
 
-async def test_the_log_tells_what_befell_a_delivery() -> None:
+async def test_the_log_says_what_happened_to_a_delivery() -> None:
     line, _ = await played(NetworkFault(late_s=1.5, slow_s=1, is_doubled=True, again_s=2))
 
     assert "late by 1.5 s, slow by 1 s, sent again 2 s later" == line.vonage.log[0].attempts[0].fault

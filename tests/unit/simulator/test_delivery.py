@@ -59,7 +59,7 @@ async def test_a_get_with_letters_beyond_ascii_and_a_query_of_its_own_is_signed_
     assert query.startswith("campaign=7&to=442079460000")
 
 
-async def test_the_log_tells_what_was_sent_what_came_and_what_it_meant() -> None:
+async def test_the_log_says_what_was_sent_what_came_and_what_it_meant() -> None:
     line = await answered(Response(503), HELLO)
 
     delivery = next(delivery for delivery in line.vonage.log if delivery.kind == "answer")
@@ -70,7 +70,7 @@ async def test_the_log_tells_what_was_sent_what_came_and_what_it_meant() -> None
     assert ("the status is 503", [talk("Hello.")]) == (delivery.attempts[0].result.problem, delivery.ncco)
 
 
-async def test_an_application_without_an_event_url_is_told_nothing() -> None:
+async def test_an_application_without_an_event_url_gets_no_event() -> None:
     line = await answered(HELLO, event_url="")
 
     assert ["answer"] == line.sent
@@ -84,7 +84,7 @@ async def test_a_fragment_of_a_url_is_not_sent() -> None:
     assert "#" not in next(request.url for request in line.server.requests if request.method == "GET")
 
 
-async def test_a_state_that_nobody_is_told_of_changes_nothing() -> None:
+async def test_a_state_without_an_event_url_changes_nothing() -> None:
     line = Line({"answer": [dial(eventType="synchronous", eventUrl=[]), talk("on")]}, asks=True, event_url="")
     call = await line.call()
     await call.listen()
@@ -95,7 +95,7 @@ async def test_a_state_that_nobody_is_told_of_changes_nothing() -> None:
     assert not [sent for sent in call.log if sent.result and sent.result.failure]
 
 
-async def test_an_error_that_nobody_is_told_of_is_in_the_log() -> None:
+async def test_an_error_without_an_event_url_is_in_the_log() -> None:
     line = Line({"answer": [{"action": "transfer", "conversationId": "CON-1"}]}, event_url="")
     call = await line.call()
 
@@ -104,7 +104,7 @@ async def test_an_error_that_nobody_is_told_of_is_in_the_log() -> None:
     ]
 
 
-async def test_what_somebody_tells_of_a_call_goes_where_events_go() -> None:
+async def test_what_others_report_of_a_call_goes_where_events_go() -> None:
     line = Line({"answer": [ask()]}, chaos=Chaos(1, rate=1.0))
     call = await line.call()
     await line.vonage.send_event(call, {"status": "ringing", "more": 1})

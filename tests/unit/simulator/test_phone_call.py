@@ -83,7 +83,7 @@ def test_a_party_without_a_behaviour_is_one_of_the_others() -> None:
 
 
 async def test_a_day_is_long_enough_for_a_caller() -> None:
-    """An NCCO that goes round for ever, taking time."""
+    """An NCCO that goes round forever, taking time."""
     loop = [
         {"action": "wait", "timeout": 600},
         {"action": "notify", "payload": {}, "eventUrl": ["https://c.example.com/n"]},

@@ -79,7 +79,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.mark.parametrize("kind", OLD)
-async def test_schema_is_told_before_and_after_and_changes_only_by_opening(kind: str, tmp_path: Path) -> None:
+async def test_schema_is_shown_before_and_after_and_changes_only_by_opening(kind: str, tmp_path: Path) -> None:
     store, known = OLD[kind](tmp_path), KNOWN[kind]
     before = [await store.schema(), await store.schema()]
     await store.open()

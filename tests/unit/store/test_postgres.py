@@ -24,7 +24,7 @@ from tests.unit.store.broken_line import line_to
 PEOPLE = tuple(f"leg-{number}" for number in range(8))
 MANY = 100
 BOUND_S = 10.0
-"""Far more than the limits of the store, and far less than for ever: the machine may be busy."""
+"""Far more than the limits of the store, and far less than forever: the machine may be busy."""
 WHO_WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 WHAT_CALLS_HAVE = """
     SELECT id,
@@ -454,7 +454,9 @@ async def test_database_without_unicode_is_unusable(server: postgres_server.Serv
         await open_store(server.url("ascii")).open()
 
 
-async def test_user_who_may_not_make_tables_is_told(server: postgres_server.Server, database: str) -> None:
+async def test_user_who_may_not_make_tables_is_refused_with_the_reason(
+    server: postgres_server.Server, database: str
+) -> None:
     server.ask("CREATE ROLE poor LOGIN")
     server.ask("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=database)
 

@@ -36,7 +36,7 @@ def test_file_that_is_not_there_is_not_made(path: Path) -> None:
     assert not path.exists()
 
 
-def test_moved_file_whose_log_stayed_is_told_from_one_that_never_was(path: Path) -> None:
+def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     log.write_bytes(b"calls")
 

@@ -133,7 +133,7 @@ def test_a_claim_that_does_not_hold_is_refused(reason: str, changes: dict[str, A
 
 
 @pytest.mark.parametrize("claim", ["api_key", "application_id"])
-def test_a_claim_that_is_missing_is_told_from_another_one(claim: str) -> None:
+def test_a_claim_that_is_missing_is_distinguished_from_another_one(claim: str) -> None:
     with pytest.raises(WrongSignature, match=f"the token has no {claim}"):
         Verifier([SECRET], API_KEY, APPLICATION_ID).verify_token(signed(claims_with(**{claim: None})), NOW)
 

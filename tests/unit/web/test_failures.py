@@ -198,7 +198,7 @@ async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> No
     assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
 
 
-async def test_a_task_that_is_told_to_end_answers_nothing() -> None:
+async def test_a_cancelled_task_answers_nothing() -> None:
     asking = asyncio.create_task(client_of(FakeCalls(hang)).post("/webhooks/answer", json=FIELDS))
     await asyncio.sleep(0.05)
     asking.cancel()

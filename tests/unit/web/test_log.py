@@ -211,7 +211,7 @@ def failed(digits: str) -> None:
 
 
 @pytest.mark.parametrize("log", ["json", "console"])
-def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
+def test_an_exception_that_a_library_logs_shows_no_values(log: str) -> None:
     out = Terminal(is_terminal=False)
     configure_log(settings_with(log=log), out)
     try:

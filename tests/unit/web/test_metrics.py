@@ -174,7 +174,7 @@ async def test_webhooks_without_a_store_are_counted() -> None:
     assert "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
 
 
-def test_rejected_flows_are_told_until_they_are_mended() -> None:
+def test_rejected_flows_are_reported_until_they_are_fixed() -> None:
     metrics = Metrics()
     metrics.loaded(BROKEN, EMPTY)
     before = count(metrics, "ncco_revision_rejected")

@@ -54,7 +54,7 @@ async def test_a_store_that_is_there_is_open_at_once() -> None:
     assert 1 == store.closed
 
 
-async def test_a_store_that_is_away_is_taken_when_it_comes_and_told_once_with_its_cure() -> None:
+async def test_a_store_that_is_away_is_used_when_it_comes_and_reported_once_with_its_cure() -> None:
     states, lines = await seen(Scripted(AWAY, AWAY, AWAY))
 
     assert [False, True] == states
@@ -62,7 +62,7 @@ async def test_a_store_that_is_away_is_taken_when_it_comes_and_told_once_with_it
     assert ("it cannot be reached", "see that it runs") == (lines[0]["problem"], lines[0]["cure"])
 
 
-async def test_another_problem_is_told_too() -> None:
+async def test_another_problem_is_reported_too() -> None:
     _, lines = await seen(Scripted(AWAY, StoreUnavailable("it is full"), STRANGE, KeyError("x")))
 
     assert ["it cannot be reached", "it is full", "it belongs to another program", "KeyError: 'x'"] == [

@@ -1,4 +1,4 @@
-"""Look-ups of the house that are functions."""
+"""Lookups of the house that are functions."""
 
 from __future__ import annotations
 

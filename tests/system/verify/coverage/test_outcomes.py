@@ -254,7 +254,7 @@ three:
 """
 
 
-def test_coverage_is_told_by_flow_with_what_is_missing() -> None:
+def test_coverage_is_shown_by_flow_with_what_is_missing() -> None:
     coverage = coverage_of(ALL)
     lines = list(told_coverage(coverage, lambda file: f"shop/{file}"))
 

@@ -1,4 +1,4 @@
-"""Small flows made by chance that the simulator plays: menus, digits, dials, look-ups, sub-flows, and what is wrong."""
+"""Small flows made by chance that the simulator plays: menus, digits, dials, lookups, sub-flows, and what is wrong."""
 
 from __future__ import annotations
 

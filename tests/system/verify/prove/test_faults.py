@@ -1,4 +1,4 @@
-"""What befalls calls between Vonage and the server: nobody is left in silence, and each fault can be played."""
+"""What happens to calls between Vonage and the server: nobody is left in silence, and each fault can be played."""
 
 from __future__ import annotations
 

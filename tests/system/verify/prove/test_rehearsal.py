@@ -38,25 +38,25 @@ def test_what_is_heard_is_written_as_it_was_heard() -> None:
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]
 
 
-def test_a_call_that_has_another_course_is_told() -> None:
+def test_a_call_that_has_another_course_is_reported() -> None:
     problem = problem_of(script=[{"hear": "Press one."}, {"dial": "busy"}])
 
     assert problem.startswith("nobody is dialled")
 
 
-def test_a_fault_that_does_not_happen_is_told() -> None:
+def test_a_fault_that_does_not_happen_is_reported() -> None:
     problem = problem_of(script=[{"press": "1"}], expect={"without": "dead_end"})
 
     assert "dead_end does not happen" == problem
 
 
-def test_a_fault_beside_another_difference_is_not_the_one_that_was_meant() -> None:
+def test_a_fault_with_another_difference_is_not_the_expected_one() -> None:
     problem = problem_of(script=[{"dial": "busy"}], expect={"without": "dead_end"})
 
     assert problem.startswith("nobody is dialled")
 
 
-def test_a_call_that_cannot_be_made_is_told() -> None:
+def test_a_call_that_cannot_be_made_is_reported() -> None:
     problem = problem_of(script=[], given={"nobody": {"value": 1}})
 
     assert 'no flow has a lookup "nobody"' == problem

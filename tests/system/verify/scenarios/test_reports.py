@@ -58,7 +58,7 @@ def suite() -> Suite:
     return Suite(found.files, found.issues, found.results, found.coverage, rename=rename)
 
 
-def test_a_difference_is_told_with_the_transcript_and_the_line_that_decided(suite: Suite) -> None:
+def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(suite: Suite) -> None:
     assert """\
 ✗ it differs  tests/scenarios/main.yaml:3
   tests/scenarios/main.yaml:4: something else is heard

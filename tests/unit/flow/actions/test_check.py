@@ -42,7 +42,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
         ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 A talk before this one loops forever, "),
     ],
 )
-def test_a_broken_rule_is_reported_where_the_field_stands(do: str, fault: str) -> None:
+def test_a_broken_rule_is_reported_at_its_field(do: str, fault: str) -> None:
     (found,) = faults(do)
 
     assert found.startswith(fault)

@@ -58,7 +58,7 @@ def targets_of(connect: str) -> list[bool]:
         ('"{{ agent }}{{ agent }}"', [False]),
     ],
 )
-def test_a_list_is_told_by_its_type(connect: str, lists: list[bool]) -> None:
+def test_a_list_is_recognised_by_its_type(connect: str, lists: list[bool]) -> None:
     assert lists == targets_of(connect)
 
 

@@ -82,13 +82,13 @@ def test_a_circle_that_the_caller_or_time_passes_is_right(main: str, sub: str) -
         ),
     ],
 )
-def test_a_circle_that_nothing_stops_is_told_once(main: str, sub: str) -> None:
+def test_a_cycle_that_nothing_stops_is_reported_once(main: str, sub: str) -> None:
     [(code, _)] = found(main, sub)
 
     assert "E216" == code
 
 
-def test_flows_that_wait_for_each_other_are_told_even_when_they_ask_the_caller() -> None:
+def test_flows_that_wait_for_each_other_are_reported_even_when_they_ask_the_caller() -> None:
     asking = menu(one="b") + "  b:\n" + RUN + "\n"
 
     assert [("E280", "flows/main.yaml")] == found(step(RUN), asking)

@@ -67,5 +67,5 @@ def test_a_hold_that_leads_back_to_itself_behind_a_dial_of_another_flow_is_right
     assert [] == messages(RUNS, dials)
 
 
-def test_a_hold_that_is_too_long_may_begin_anew() -> None:
+def test_a_hold_that_is_too_long_may_begin_again() -> None:
     assert [] == messages("    goto: end\n  again:\n    goto: wait", late="again")

@@ -56,7 +56,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
 
 @settings(max_examples=60, deadline=None)
 @given(NODES)
-def test_whatever_stands_under_hours_is_read(node: Node) -> None:
+def test_whatever_is_under_hours_is_read(node: Node) -> None:
     reader = Reader(scope_types({}), {}, frozenset())
 
     calendars = read_hours(node, reader, {})

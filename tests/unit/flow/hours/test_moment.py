@@ -64,7 +64,7 @@ def test_a_night_belongs_to_the_day_on_which_it_begins(now: str, reason: str, ho
     assert (reason, holiday) == (moment.reason, moment.holiday)
 
 
-def test_the_name_of_an_override_stands_before_that_of_the_holiday() -> None:
+def test_the_name_of_an_override_comes_before_that_of_the_holiday() -> None:
     named = calendar(
         "{mon: 09:00-10:00}",
         holidays="{2026-12-24: Eve, 2026-12-25: Day}",

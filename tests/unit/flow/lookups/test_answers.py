@@ -69,7 +69,7 @@ def test_without_an_answer_the_default_holds() -> None:
     assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.read(None, "timed out after 700 ms")
 
 
-def test_a_step_reads_what_its_look_up_returns() -> None:
+def test_a_step_reads_what_its_lookup_returns() -> None:
     (asked,) = asked_of(URL + "returns: {name: text}")
 
     assert ({"name": "Ann", "ok": True}, "") == asked.definition.read({"name": "Ann"}, "")
@@ -99,7 +99,7 @@ def test_a_step_reads_what_its_look_up_returns() -> None:
         ({"name": "Ann", "tier": "gold", "n": {}}, "`n` is not a whole number"),
     ],
 )
-def test_a_lie_is_told_without_its_value(answer: object, problem: str) -> None:
+def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> None:
     assert (UNKNOWN, problem) == CUSTOMER.read(answer)
     assert CUSTOMER.misfit(answer)
 
@@ -124,7 +124,7 @@ def test_a_lie_is_told_without_its_value(answer: object, problem: str) -> None:
         ("at", "Bath", "`at` is not a map"),
     ],
 )
-def test_the_way_to_what_does_not_fit_is_told(field: str, value: object, problem: str) -> None:
+def test_the_way_to_what_does_not_fit_is_reported(field: str, value: object, problem: str) -> None:
     assert problem == WIDE.read({**REAL, field: value})[1]
 
 

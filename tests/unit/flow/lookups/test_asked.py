@@ -22,7 +22,7 @@ def step(lookup: str) -> str:
 
 
 @pytest.mark.parametrize("lookup", ["customer", "[customer]", "[{customer: {}}]", "{customer: {}}"])
-def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
+def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
     assert ["customer"] == [asked.name for asked in asked_of(TWO, lookup)]
 
 
@@ -88,25 +88,25 @@ def test_params_are_given_and_fit(lookup: str, fault: str) -> None:
     assert [fault] == faults_of(STOCK, step(lookup))
 
 
-def test_a_look_up_may_be_called_as_a_word_of_declarations_is() -> None:
+def test_a_lookup_may_be_called_as_a_word_of_declarations_is() -> None:
     head = 'lookups: {get: {params: {item: text}, get: "https://x.example/{{ item }}", returns: {name: text}}}\n'
     steps = 'hello: {lookup: {get: {item: a}}, do: [{talk: "{{ get.name }}"}], goto: end}'
 
     assert ("get",) == tuple(asked.name for asked in flow_of(steps, head).steps["hello"].asks)
 
 
-def test_a_faulty_look_up_may_be_asked_all_the_same() -> None:
+def test_a_faulty_lookup_may_be_asked_all_the_same() -> None:
     assert ["E530 customer"] == marked("returns: {name: text}", step("customer"))
 
 
-def test_without_any_look_up_the_cure_declares_one() -> None:
+def test_without_any_lookup_the_cure_declares_one() -> None:
     assert [
         'E537 there is no lookup "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
         "{name: text}}}`"
     ] == faults_without(step("weather"))
 
 
-def test_a_field_without_its_look_up_or_a_calendar_without_hours_is_told_whose_it_is() -> None:
+def test_a_field_without_its_lookup_or_a_calendar_without_hours_is_reported_with_its_owner() -> None:
     head = (
         "hours: {clinic: {timezone: UTC, week: {mon: 09:00-17:00}}}\n"
         'lookups: {place: {get: "https://x.example", returns: {position: int}}}\n'

@@ -11,7 +11,7 @@ from tests.unit.flow.lookups.sent_hooks import sent
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
 
 
-def test_hook_without_a_body_tells_what_happened_as_standard_webhooks_do() -> None:
+def test_hook_without_a_body_says_what_happened_as_standard_webhooks_do() -> None:
     hook = sent(CRM)
 
     data = {
@@ -24,7 +24,7 @@ def test_hook_without_a_body_tells_what_happened_as_standard_webhooks_do() -> No
     assert {"type": "told", "timestamp": "2026-03-04T09:15:27+00:00", "data": data} == hook.json
 
 
-def test_default_body_tells_the_variables_that_are_no_secret() -> None:
+def test_default_body_has_the_variables_that_are_not_secret() -> None:
     head = "vars: {team: {type: text, default: sales}, answers: {type: list}, pin: {type: text, sensitive: true}}\n"
 
     hook = sent(CRM + head, answers=[1, "two"], pin="1234")
@@ -32,7 +32,7 @@ def test_default_body_tells_the_variables_that_are_no_secret() -> None:
     assert {"team": "sales", "answers": [1, "two"]} == hook.json["data"]["variables"]
 
 
-def test_default_body_tells_the_event_as_far_as_it_is_known() -> None:
+def test_default_body_has_the_event_as_far_as_it_is_known() -> None:
     event = {**NO_EVENT, "name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"}
 
     hook = sent(CRM, event=event)
@@ -40,7 +40,7 @@ def test_default_body_tells_the_event_as_far_as_it_is_known() -> None:
     assert {"name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"} == hook.json["data"]["event"]
 
 
-def test_default_body_tells_the_params() -> None:
+def test_default_body_has_the_params() -> None:
     head = 'hooks: {told: {post: "https://x.example", params: {team: text, stars: {type: int, default: 3}}}}\n'
 
     hook = sent(head, '{told: {team: "{{ call.from }}"}}')
@@ -157,7 +157,7 @@ def test_event_of_a_recording_is_texts() -> None:
     } == {name: text for name, text in record.items() if text}
 
 
-def test_event_of_a_hangup_tells_how_long_the_call_was() -> None:
+def test_event_of_a_hangup_says_how_long_the_call_was() -> None:
     webhook = recognise({"status": "completed", "uuid": "leg-1", "duration": "7", "price": "0.01", "sip_code": 200})
 
     record = event_record("hangup", webhook)

@@ -55,7 +55,7 @@ def redacted(**fields: Any) -> tuple[Any, str]:
     return definition_of(RETURNS).redact({**OPEN, **fields}, Redactor(Known(), lambda text: f"<{text}>"))
 
 
-def test_what_tells_nothing_stays_and_so_does_what_is_declared_sensitive() -> None:
+def test_what_reveals_nothing_stays_and_so_does_what_is_declared_sensitive() -> None:
     assert (OPEN, "") == redacted()
 
 
@@ -73,7 +73,7 @@ def test_what_tells_nothing_stays_and_so_does_what_is_declared_sensitive() -> No
         ("each", [{"text": "secret", "code": 999}], [{"text": "<secret>", "code": 999}]),
     ],
 )
-def test_a_text_that_tells_something_is_a_token(name: str, value: Any, kept: Any) -> None:
+def test_a_text_that_reveals_something_is_a_token(name: str, value: Any, kept: Any) -> None:
     answer, problem = redacted(**{name: value})
 
     assert ("", {**OPEN, name: kept}) == (problem, answer)

@@ -261,7 +261,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("item",), KINDS),
     ],
 )
-def test_every_word_of_the_loader_is_there_and_told(place: tuple[str, ...], words: tuple[str, ...]) -> None:
+def test_every_word_of_the_loader_is_there_and_described(place: tuple[str, ...], words: tuple[str, ...]) -> None:
     node = DEFINITIONS
     for key in place:
         node = node[key]
@@ -271,7 +271,7 @@ def test_every_word_of_the_loader_is_there_and_told(place: tuple[str, ...], word
 
 
 @pytest.mark.parametrize("word", ACTIONS)
-def test_every_option_of_an_action_is_told(word: str) -> None:
+def test_every_option_of_an_action_is_described(word: str) -> None:
     properties = DEFINITIONS[f"{word}_pasted"]["properties"]
 
     assert [] == [name for name, schema in properties.items() if not schema.get("description")]

@@ -83,7 +83,7 @@ def test_a_survey_of_unknown_length_is_asked_to_its_end() -> None:
     assert ["You said 5 and 2. Thank you very much.", "How are you? 5.\nHow are we? 2."] == call.said
 
 
-def test_a_survey_that_is_left_early_tells_what_there_is() -> None:
+def test_a_survey_that_is_left_early_sends_what_there_is() -> None:
     call = survey(QUESTIONS)
     call.press("1")
     call.silence()

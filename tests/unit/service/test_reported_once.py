@@ -63,7 +63,7 @@ async def told(store: Store) -> list[str]:
     return [hook.name for hook in await store.hooks(100)]
 
 
-async def test_events_at_the_same_moment_are_told_once(call: ServedCall, store: Store) -> None:
+async def test_events_at_the_same_moment_are_reported_once(call: ServedCall, store: Store) -> None:
     await call.ring()
     record = call.ncco[0]["eventUrl"][0].rpartition("/")[2]
     await asyncio.gather(*(call.post("event", RECORDED, record) for _ in range(10)))
@@ -72,7 +72,7 @@ async def test_events_at_the_same_moment_are_told_once(call: ServedCall, store: 
     assert ["saved", "rang"] == await told(store)
 
 
-async def test_a_caller_who_hangs_up_is_told_once(call: ServedCall, store: Store) -> None:
+async def test_a_hangup_is_reported_once(call: ServedCall, store: Store) -> None:
     await call.ring()
     await asyncio.gather(*(call.service.event(delivery(OVER)) for _ in range(10)))
     await call.service.event(delivery(OVER))
@@ -80,7 +80,7 @@ async def test_a_caller_who_hangs_up_is_told_once(call: ServedCall, store: Store
     assert ["left"] == await told(store)
 
 
-async def test_a_caller_of_a_named_flow_who_hangs_up_is_told(call: ServedCall, store: Store) -> None:
+async def test_the_hangup_of_a_caller_of_a_named_flow_is_reported(call: ServedCall, store: Store) -> None:
     await call.ring("desk")
     await call.service.event(delivery(OVER))
 
