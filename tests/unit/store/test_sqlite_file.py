@@ -400,7 +400,7 @@ async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(
     begun = await start(
         sqlite_store.check(),
         sqlite_store.open_call(*new_call("a")),
-        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]
+        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]  # a fault of our own
         sqlite_store.open_call(*new_call("b")),
     )
     other.execute("COMMIT")
