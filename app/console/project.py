@@ -102,7 +102,8 @@ class ProjectFolder:
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
-        project = load(texts, self.env, modules=self.modules, extent="project")
+        today = datetime.now(UTC).date()
+        project = load(texts, self.env, modules=self.modules, extent="project", today=today)
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def save(self, file: str, text: str, digest: str) -> None:

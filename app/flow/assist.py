@@ -7,12 +7,14 @@ writing included. Nothing here raises, whatever the texts are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from app.flow.grammar.json_schema import BRACES
 from app.flow.hours.calendar import hours_type
 from app.flow.language.flow import read_flow
+from app.flow.language.outcomes import ERROR
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
 from app.flow.names import KINDS, Kind, Name, ProjectNames
@@ -41,6 +43,8 @@ _NOUNS: Final[Mapping[str, str]] = {
 }
 _ANYTHING: Final = Text(MARK, Place("", 1, 1))
 _EXITS: Final = frozenset(kind.word for kind in EXITS)
+_LIKELY_EXITS: Final = ("goto", "choices", "on", "branch", "collect", "run", "hold")
+_LIKELY_IN_DO: Final = ("talk", "connect", "stream", "record", "text", "number", "timeout")
 _OPERATORS: Final = ("and", "or", "not", "in", "is defined", "true", "false")
 _BRACES: Final = re.compile(r"\{\{|\{%")
 _FILTER: Final = re.compile(r"\|\s*(\w*)$")
@@ -119,6 +123,20 @@ class _Project:
         scopes = [_scope(user, self.texts[user], shared) for user in users]
         return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
 
+    def lines_of(self, step: str | int) -> tuple[str, ...]:
+        """The lines that the `on` of a step may have; () for a step that cannot be read."""
+        found = self.names.definitions("steps", self.file).get(str(step))
+        if found is None or not isinstance(found.node, Map) or not found.node.entries:
+            return ()
+        words = found.node.keys()
+        kind = next((kind for kind in EXITS if kind.word in words), EXITS[-1])
+        return (*kind.lines_beside(found.node, self.outcomes_of), ERROR)
+
+    def outcomes_of(self, flow: str) -> list[str]:
+        """The outcomes that a flow declares."""
+        files = (file for file in self.names.files.values() if file.flow == flow)
+        return [name.name for file in files for name in file.names if name.kind == "outcomes" and name.is_definition]
+
     def named(self, kind: Kind) -> Iterator[Completion]:
         """The names of a kind that the file may use."""
         for name in self.names.definitions(kind, self.file).values():
@@ -143,16 +161,29 @@ def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, lis
 
 def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Completion]:
     written = set(word.map.keys()) if word.map else set()
+    ending = "" if word.text.quoted or cursor.after else ": "
+    lines = project.lines_of(word.path[1]) if word.path[:1] == ("steps",) and word.path[2:3] == ("on",) else ()
+    known = dict.fromkeys(key for schema in word.schemas for key in schema.get("properties", {}))
+    for key in lines or sorted(known, key=_likely(word, written)):
+        if key not in written:
+            about = about_key([*member_schemas(word.schemas, key)])
+            yield Completion(key, "key" if key in known else "outcome", about, f"{key}{ending}")
     for schema in word.schemas:
-        for key in schema.get("properties", {}):
-            if key not in written:
-                members = [*member_schemas(word.schemas, key)]
-                is_whole = word.text.quoted or cursor.after
-                yield Completion(key, "key", about_key(members), f"{key}{'' if is_whole else ': '}")
-        if (kind := schema.get("offered_words")) in KINDS:
+        if not lines and (kind := schema.get("offered_words")) in KINDS:
             for option in project.named(kind):
                 if option.label not in written:
                     yield option._replace(insert=f"{option.label}: ")
+
+
+def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
+    """The order in which keys are offered, where it is not that of the reference: what most people want first."""
+    first: Sequence[str] = ()
+    if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
+        exit_ = next((kind for kind in EXITS if kind.word in written), None)
+        first = ("do", *(exit_.step_words if exit_ else _LIKELY_EXITS))
+    elif word.path[2:3] == ("do",):
+        first = _LIKELY_IN_DO
+    return lambda key: first.index(key) if key in first else len(first)
 
 
 def _values(word: WrittenWord, project: _Project) -> Iterator[Completion]:
@@ -245,23 +276,26 @@ def about_key(members: Iterable[JsonSchema]) -> str:
             default = schema.get("default", default)
             described_by = described_by or schema.get("description", "")
     shown = " or ".join(shapes)
-    ending = "" if default is None else f" Default: {str(default).lower() if isinstance(default, bool) else default}."
-    return f"{shown}. {described_by}{ending}" if shown else f"{described_by}{ending}"
+    ending = "" if default is None else f"Default: {str(default).lower() if isinstance(default, bool) else default}."
+    return " ".join(filter(None, (f"{shown}." if shown else "", described_by, ending)))
 
 
 def _shape(schema: JsonSchema) -> Iterator[str]:
-    if ("pattern" in schema and "minimum" not in schema) or schema.get("offered_words") == "locales":
+    if schema.get("pattern") == BRACES or schema.get("offered_words") == "locales":
         return  # what is computed or written by locale may stand almost everywhere
+    types = schema.get("type", ())
+    first = types if isinstance(types, str) else next(iter(types), "")
     if kind := schema.get("offered"):
-        yield f"name of a {_NOUNS[kind]}"
+        yield f"name of {'an' if _NOUNS[kind].startswith('o') else 'a'} {_NOUNS[kind]}"
     elif words := schema.get("enum"):
         yield "true or false" if "true" in words else ", ".join(map(str, filter(None, words)))
-    elif "minimum" in schema or "maximum" in schema:
-        yield f"number from {schema.get('minimum', '..')} to {schema.get('maximum', '..')}"
-    else:
-        types = schema.get("type", ())
-        for each in [types] if isinstance(types, str) else types[:1]:
-            yield {"object": "map", "array": "list", "string": "text", "boolean": "true or false"}.get(each, each)
+    elif {"minimum", "maximum"} <= schema.keys():
+        yield f"number from {schema['minimum']} to {schema['maximum']}"
+    elif first:
+        yield _TYPES.get(first, first)
+
+
+_TYPES: Final = {"object": "map", "array": "list", "string": "text", "boolean": "true or false", "integer": "number"}
 
 
 def described(name: Name) -> str:

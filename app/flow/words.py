@@ -90,9 +90,9 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
     """The schemas without references and conditions that a node may have to fit."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
-    if "if" in schema:
+    if "if" in schema and not ("properties" in schema and _is_empty(node)):  # these words decide on what follows
         is_so = _holds(schema["if"], node)
-        for branch, is_taken in (("then", is_so is not False), ("else", is_so is not True)):
+        for branch, is_taken in (("else", is_so is not True), ("then", is_so is not False)):
             if is_taken and isinstance(schema.get(branch), dict):
                 yield from alternatives(schema[branch], node)
     for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
@@ -113,10 +113,14 @@ def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
 _SHAPES: Final = {"object": Map, "array": Seq}
 
 
+def _is_empty(node: Node) -> bool:
+    """Whether nothing but the cursor is in a map."""
+    return isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
+
+
 def _holds(condition: JsonSchema, node: Node) -> bool | None:
     """Whether a condition of the schema holds; None where the cursor is, since anything may be written there yet."""
-    is_empty = isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
-    if is_empty or (isinstance(node, Text) and MARK in node.value):
+    if _is_empty(node) or (isinstance(node, Text) and MARK in node.value):
         return None
     if "anyOf" in condition:
         return any(_holds(each, node) is not False for each in condition["anyOf"])

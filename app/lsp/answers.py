@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -55,7 +56,7 @@ def check(folder: Json, question: Json) -> list[Json]:
     for path in question["too_large"]:
         texts.pop(path, None)
         issues.append(too_large(path))
-    project = _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]))
+    project = _project(folder, texts)
     scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
     fitting = Fitting(project.flows.values()) if not any(issue.is_error for issue in project.issues) else None
     for path, text in scenarios.items():
@@ -94,7 +95,7 @@ def hover(folder: Json, question: Json) -> Json:
     step = names.definition_at(path, line, column)
     ncco = ""
     if step is not None and step.kind == "steps":
-        project = _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]))
+        project = _project(folder, texts)
         flow = project.flows.get(names.files[step.place.file].flow)
         ncco = _ncco_of(flow, step.name) if flow is not None and step.name in flow.steps else ""
     return {"text": text, "ncco": ncco}
@@ -160,9 +161,14 @@ def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json
     return found[:MOST_SYMBOLS]
 
 
+def _project(folder: Json, texts: Mapping[str, str]) -> Project:
+    today = datetime.now(UTC).date()
+    return _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]), today)
+
+
 @lru_cache(maxsize=2)
-def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: tuple[str, ...]) -> Project:
-    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project")
+def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: tuple[str, ...], today: date) -> Project:
+    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project", today=today)
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ goes to `too_long`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, NamedTuple
@@ -127,6 +127,14 @@ class StepExit(Exit):
     @abstractmethod
     def read(cls, node: Node, source: StepSource) -> ReadExit | None:
         """Read what is written under its word; None after an error."""
+
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """The lines that the `on` of an unfinished step may have, without `error`.
+
+        `outcomes_of`: the name of a flow → the outcomes that it declares.
+        """
+        yield from () if cls.on_words is None else cls.on_words.words()
 
 
 @dataclass(frozen=True, slots=True)

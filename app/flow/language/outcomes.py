@@ -20,18 +20,18 @@ That flow comes back with `goto: {return: verified, set: {..}}`. An error that i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import connect_of, with_dial
-from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
+from app.flow.grammar.reader import HINTS, Fields, Reader, items, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import ReadExit, StepExit, StepSource
-from app.flow.nodes import Map, Node, Place
+from app.flow.nodes import Map, Node, Place, Text, texts_in
 from app.flow.runtime import (
     AT_ONCE,
     Decision,
@@ -187,6 +187,17 @@ class On(StepExit):
         parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=place, reader=reader)
         return ReadExit(replace(exit_, connect=connect_of(parts)), parts)
 
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """What may come of its connect, and its checkpoints."""
+        played = [item for item in items(step.get("do")) if isinstance(item, Map)]
+        connects = (item for item in played if item.get("connect") or _text(item.get("action")) == "connect")
+        connect = next(connects, None)
+        if connect is not None:
+            has_websocket = any(text.value == "websocket" or text.value.startswith("ws") for text in texts_in(connect))
+            yield from (name for name in OUTCOMES if has_websocket or name != DISCONNECTED)
+        yield from filter(None, (_text(item.get("checkpoint")) for item in played))
+
 
 @dataclass(frozen=True, slots=True)
 class RunFlow(StepExit):
@@ -247,6 +258,16 @@ class RunFlow(StepExit):
             _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
         return ReadExit(cls(runs, lines, place), source.parts)
+
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """What the flow may return."""
+        yield from tuple(outcomes_of(_text(step.get("run")))) or (RETURNED,)
+        yield OTHERWISE
+
+
+def _text(node: Node | None) -> str:
+    return node.value if isinstance(node, Text) else ""
 
 
 def steers(node: Map) -> bool:

@@ -237,7 +237,8 @@ def _any_item() -> JsonSchema:
     cases += [(has(word), ref(f"{word}_item")) for word in first]
     words = {word: about({}, ABOUT[word]) for word in KINDS}
     nameless = mapped(words) | {"minProperties": 1}
-    return {"type": "object", "properties": words, **choose(cases, nameless)}
+    action = about({}, "An action as the NCCO reference writes it, with its fields beside it.")
+    return {"type": "object", "properties": {**words, "action": action}, **choose(cases, nameless)}
 
 
 def _item(word: str) -> JsonSchema:
@@ -289,7 +290,8 @@ def _on_answer() -> JsonSchema:
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before it is joined.")
     tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
-    ours = mapped({"run": run, "with": named(ANYTHING), **tones}, required=["run"])
+    given = about(named(ANYTHING), "The params of that flow.")
+    ours = mapped({"run": run, "with": given, **tones}, required=["run"])
     return about({"if": has("run"), "then": ours, "else": plain}, phone.options[ON_ANSWER].description)
 
 

@@ -110,6 +110,13 @@ async def test_files_that_change_on_disk_are_checked_again(editor: Editor) -> No
     await editor.until(lambda: bool(editor.issues(SHARED)))
 
 
+async def test_an_override_that_is_over_is_shown(editor: Editor) -> None:
+    hours = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00}, override: {2024-12-24: closed}}}"
+    branch = "branch: [{if: hours.office.open, goto: more}, {else: more}]"
+    editor.edit(MAIN, PROJECT[MAIN].replace("steps:", f"{hours}\nsteps:").replace("goto: more", branch, 1))
+    await editor.until(lambda: [["W524"]] == editor.codes(MAIN))
+
+
 async def test_a_quick_fix_is_an_edit_of_the_version_that_was_checked(editor: Editor) -> None:
     editor.edit(MAIN, PROJECT[MAIN].replace("goto: more", "goto: moer").replace("Hi", "Hi 👋👋"))
     await editor.until(lambda: bool(editor.issues(MAIN)))

@@ -66,6 +66,7 @@ def test_an_editor_is_offered(case: dict[str, Any]) -> None:
         found = completions(texts, file, line, column)
         options = {option.label: option for option in found.options}
         assert [] == [label for label in case.get("offers", ()) if label not in options], [*options]
+        assert case.get("begins", []) == [*options][: len(case.get("begins", []))]
         assert [] == [label for label in case.get("lacks", ()) if label in options]
         assert all(part in options[label].detail for label, part in case.get("details", {}).items()), options
         if "replaces" in case:

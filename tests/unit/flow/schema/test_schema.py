@@ -258,7 +258,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("hooks", "additionalProperties"), HookDefinition.words()),
         (("hours", "additionalProperties"), HoursWords.words()),
         (("locales", "additionalProperties"), Locale.words()),
-        (("item",), KINDS),
+        (("item",), (*KINDS, "action")),
     ],
 )
 def test_every_word_of_the_loader_is_there_and_described(place: tuple[str, ...], words: tuple[str, ...]) -> None:
