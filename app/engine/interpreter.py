@@ -33,6 +33,7 @@ from app.flow.language.hooks import SentHook, event_record
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
+from app.flow.templates.budget import Budget
 from app.ncco.webhooks import Webhook
 
 Result = TypeVar("Result")
@@ -206,11 +207,12 @@ def begin(
         context: what the turn may look at.
         given: texts for params of the flow; one that is no value of its type leaves the default.
     """
-    turn = None if given else first_turn(flow, session_id, call, context)
+    budget = Budget()
+    turn = None if given else first_turn(flow, session_id, call, context, budget)
     if turn is not None:
         return turn
     variables = {name: variable.default for name, variable in flow.variables.items()}
-    run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context)
+    run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context, budget)
     for name, text in given.items():
         with suppress(ValueError):
             run.assign(name, flow.params[name].type.cast(text))

@@ -23,7 +23,8 @@ from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Decision, Frame, Jump, Part, Runs, Target
-from app.flow.templates.values import Names
+from app.flow.templates.budget import Budget
+from app.flow.templates.values import NO_NAMES, Names
 from app.ncco import Issue
 
 LEVEL_LIMIT = 20
@@ -70,7 +71,7 @@ class Run:
     last_conversation = ""
     is_failsafe = False
 
-    def __init__(self, root: Flow, before: Session, context: TurnContext) -> None:
+    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
         self.root = root
         self.before = before
         self.context = context._replace(failsafe=(JOINED,)) if before.parent else context
@@ -87,7 +88,8 @@ class Run:
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
-        self._names = Names()
+        self._budget = budget or Budget()
+        self._names = Names(NO_NAMES, self._budget)
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._set_scopes(scopes_of(root, before))
 
@@ -186,7 +188,7 @@ class Run:
         return self._names
 
     def _names_in(self, scope: FlowScope, now: datetime, heard: Mapping[str, Any]) -> Names:
-        names = Names(scope.names(self._call, heard, self.context.env, now, self.locale))
+        names = Names(scope.names(self._call, heard, self.context.env, now, self.locale), self._budget)
         if scope.flow.calendars:
             names["hours"] = hours_view(scope.flow.calendars, now)
         return names

@@ -25,6 +25,7 @@ from app.flow.hours.calendar import hours_view
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Callback, Frame, Jump, Part
+from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names, Value
 from app.ncco import check, options_are_clean
 
@@ -118,17 +119,18 @@ class Stretch:
         return ncco + failsafe_tail(context.failsafe) if self.has_failsafe_tail else ncco
 
 
-def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
     """The first turn of a call, if it is one stretch up to a wait; otherwise None: it has to be played step by step.
 
-    Args: those of `app.engine.interpreter.begin`.
+    Args: those of `app.engine.interpreter.begin`, and the budget of the turn.
     """
     stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
     if stretch is None or stretch.ends or not stretch.is_enterable:
         return None
     variables = {name: variable.default for name, variable in flow.variables.items()}
     now = context.now
-    names = Names(FlowScope(flow, variables, NOTHING).names(call_record(call), NOTHING_HEARD, context.env, now, ""))
+    scope = FlowScope(flow, variables, NOTHING)
+    names = Names(scope.names(call_record(call), NOTHING_HEARD, context.env, now, ""), budget)
     if stretch.reads_hours:
         names["hours"] = hours_view(flow.calendars, now)
     ncco = stretch.play(names, context, session_id, 1, 0)

@@ -175,7 +175,7 @@ _TYPE = record(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurrentHours(Mapping[str, Any]):
-    """A calendar at one moment. Each field is computed when it is read.
+    """A calendar at one moment. A flow that reads a field again gets what was computed the first time.
 
     - `open`: whether it is open now.
     - `reason`: `open`; while it is closed `override` on a date that has one, `holiday` on a holiday, else `closed`.
@@ -190,12 +190,15 @@ class CurrentHours(Mapping[str, Any]):
 
     calendar: Calendar
     now: datetime
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Any:
         if name not in _TYPE.fields:
             raise KeyError(name)
-        found = getattr(self, name)
-        return None if found == self.horizon else found
+        if name not in self._known:
+            found = getattr(self, name)
+            self._known[name] = None if found == self.horizon else found
+        return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_TYPE.fields)

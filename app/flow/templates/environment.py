@@ -2,6 +2,7 @@
 
 - No attribute of a Python object is ever read: `customer.items` is the entry "items".
 - Nothing can be called. There are no globals, no loader, no extensions, no tests but `defined`.
+- Work is paid for with the steps of `app.flow.templates.budget`.
 - A value that the call does not have is `Missing`: `default` and `is defined` accept it, everything else fails.
 
 The operators are replaced by the functions in `OPERATORS` before a template is compiled, so that results are bounded
@@ -15,12 +16,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, UndefinedError
-from jinja2.runtime import LoopContext
+from jinja2 import StrictUndefined, UndefinedError, pass_context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from app.flow.scope import header
+from app.flow.templates.budget import size_of, spend
 from app.flow.templates.escaping import ESCAPERS
 from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_missing
 from app.value_types import MAX_ITEMS
@@ -59,8 +61,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Missing)
         self.globals.clear()
         self.tests = {"defined": lambda value: not is_missing(value)}
-        self.filters = {name: _propagating_missing(known.apply) for name, known in FILTERS.items()}
-        self.filters |= {name: _propagating_missing(apply) for name, apply in OPERATORS.items()}
+        self.filters = {name: _propagating_missing(known.apply, known.price) for name, known in FILTERS.items()}
+        self.filters |= {name: _propagating_missing(apply, price) for name, (apply, price) in OPERATORS.items()}
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -76,8 +78,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return False
 
 
-def _propagating_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function so that it returns a missing operand unchanged: a `default` after it can then replace it."""
+def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
+    """Wrap a function so that it returns a missing operand unchanged: a `default` after it can then replace it.
+
+    `price` is what the function costs, as in `app.flow.templates.filters.Filter`.
+    """
 
     def passing(*operands: Any) -> Any:
         for operand in operands:
@@ -88,7 +93,14 @@ def _propagating_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
         except Absent as absent:
             return Missing(name=str(absent))
 
-    return passing
+    @pass_context
+    def paying(context: Context, *operands: Any) -> Any:
+        steps = sum(map(size_of, operands)) * price // 10
+        if steps:
+            spend(context.parent, steps)
+        return passing(*operands)
+
+    return paying if price else passing
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
@@ -197,28 +209,33 @@ def _list(entries: list[Any]) -> Any:
     return next((entry for entry in entries if is_missing(entry)), entries)
 
 
-def _items(value: Any) -> list[Any]:
-    """The entries of a loop, at most `MAX_ITEMS`. A missing list raises UndefinedError: it does not count as empty."""
+@pass_context
+def _items(context: Context, value: Any, steps: int) -> list[Any]:
+    """The entries of a loop, at most `MAX_ITEMS`; `steps` are taken for each of them.
+
+    A missing list raises UndefinedError: it does not count as empty.
+    """
     if is_missing(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):
         raise Unfit("a loop goes over a list")
     if len(value) > MAX_ITEMS:
         raise Unfit(f"a loop goes over at most {MAX_ITEMS} entries")
+    spend(context.parent, len(value) * steps)
     return list(value)
 
 
-OPERATORS: Final[dict[str, Callable[..., Any]]] = {
-    "_add": _add,
-    "_compare": lambda left, op, right: compare(op, left, right),
-    "_computed_entry": _computed_entry,
-    "_cut": _cut,
-    "_entry": _entry,
-    "_negative": lambda of: _subtract(0, of),
-    "_sip_header": _sip_header,
-    "_subtract": _subtract,
+OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
+    "_add": (_add, 1),
+    "_compare": (lambda left, op, right: compare(op, left, right), 1),
+    "_computed_entry": (_computed_entry, 0),
+    "_cut": (_cut, 1),
+    "_entry": (_entry, 0),
+    "_negative": (lambda of: _subtract(0, of), 0),
+    "_sip_header": (_sip_header, 1),
+    "_subtract": (_subtract, 0),
 }
-"""The functions that operators are replaced by, as filters whose names no author can write."""
+"""The functions that operators are replaced by, as filters whose names no author can write; each with its price."""
 
 ENVIRONMENT: Final = Sandbox()
 """One for all templates; how values are escaped is written into each template."""

@@ -79,6 +79,7 @@ class Filter:
         form: the form of text that it accepts, if it is not any.
         argument_form: the same of its argument.
         growth: how many characters it makes of one.
+        price: its steps (`app.flow.templates.budget`) for ten characters or entries of its operands.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Filter:
     form: Literal["", "datetime", "number"] = ""
     argument_form: Literal["", "zone"] = ""
     growth: int = 1
+    price: int = 1
 
     @property
     def is_test(self) -> bool:
@@ -269,6 +271,7 @@ _ALL: Final = (
         is_localised=True,
         check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
         growth=3,
+        price=80,
     ),
     Filter(
         name="ends_with",
@@ -292,6 +295,7 @@ _ALL: Final = (
         usage="| first",
         reads="entry",
         part="begins",
+        price=0,
     ),
     Filter(
         name="in_zone",
@@ -329,6 +333,7 @@ _ALL: Final = (
         gives=_TEXT,
         usage='| join(", ")',
         args=("text",),
+        price=5,
     ),
     Filter(
         name="last",
@@ -340,6 +345,7 @@ _ALL: Final = (
         usage="| last",
         reads="entry",
         part="ends",
+        price=0,
     ),
     Filter(
         name="length",
@@ -351,6 +357,7 @@ _ALL: Final = (
         usage="| length",
         reads="length",
         keeps={"emptiness", "number"},
+        price=0,
     ),
     Filter(
         name="list",
@@ -363,6 +370,7 @@ _ALL: Final = (
         args=("text",),
         is_localised=True,
         check=ArgumentCheck({"": []}, 'write "and" or "or"'),
+        price=10,
     ),
     Filter(
         name="lower",
@@ -407,6 +415,7 @@ _ALL: Final = (
         usage="| round(2)",
         args=("number",),
         keeps={"number"},
+        price=0,
     ),
     Filter(
         name="spell",
@@ -418,6 +427,7 @@ _ALL: Final = (
         usage="| spell",
         is_localised=True,
         growth=3,
+        price=50,
     ),
     Filter(
         name="spoken",

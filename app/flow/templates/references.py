@@ -146,12 +146,12 @@ class Walk:
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """A local variable that is set to the value of `of`, or to an entry of it."""
-        sources = []
+        sources = dict[LocalSource, None]()  # each once: a variable that is set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
             is_passed = each.is_passed and not is_direct
-            sources.append(LocalSource(each.name, path, is_direct, each.is_part, is_passed))
+            sources[LocalSource(each.name, path, is_direct, each.is_part, is_passed)] = None
         self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:

@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 
 from app.errors import RenderError
 from app.flow.nodes import Place
+from app.flow.templates.budget import BUDGET, Budget, repeated_steps, spend, steps_of
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import FILTERS, Unfit
 from app.flow.templates.tree import Located, Template
@@ -24,10 +25,23 @@ from app.value_types import Escape, Kind
 Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
+NO_NAMES: Final[Mapping[str, Any]] = {}
+"""Never modified."""
+
+
 class Names(dict[str, Any]):
-    """What the values of one turn look at, by name. It does not change, so one Jinja2 context serves all of them."""
+    """What the values of one turn look at, by name, and its budget. It does not change.
+
+    So one Jinja2 context serves all of them.
+    """
 
     _context: Context | None = None
+
+    def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
+        """`budget` is that of the turn, unless it is among the `known` names; None: one of its own."""
+        super().__init__(known)
+        if budget is not None or BUDGET not in self:
+            self[BUDGET] = budget or Budget()
 
     @property
     def context(self) -> Context:
@@ -63,11 +77,16 @@ _RESULT: Final = "result"
 
 
 class Program:
-    """A compiled template; `escapers` are those of its values, by their offsets."""
+    """A compiled template; `escapers` are those of its values, by their offsets.
+
+    Attributes:
+        steps: what it takes of the budget of the turn, without its loops.
+    """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         rewriter = _Rewriter(template, language, escapers)
         self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
+        self.steps = steps_of(template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
         """The text, piece by piece. Raises UndefinedError and Unfit."""
@@ -121,7 +140,7 @@ class _Rewriter:
                 return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
             case nodes.For():
                 plain = self._copy(node)
-                plain.iter = _call("_items", plain.iter)
+                plain.iter = _call("_items", plain.iter, repeated_steps(node))
                 return plain
             case nodes.List():
                 return _call("_list", self._copy(node))
@@ -366,6 +385,7 @@ class Computed(_ComputedBase):
             size += len(piece)
             if size > most:
                 raise self._error("E394", f"the result is longer than {most:,} characters")
+        spend(names, self._program.steps + size // 10)
         return "".join(pieces)
 
     def _failed(self, error: Exception) -> RenderError:

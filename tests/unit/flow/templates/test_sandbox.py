@@ -56,7 +56,7 @@ def run(source: str) -> str:
         "{{ nobody | _entry('at', '') | _entry('all', '') | _text }}",
         "{{ range }}{{ lipsum }}{{ dict }}",
         "{% if nobody %}{% endif %}",
-        "{% for x in nobody | _items %}{% endfor %}",
+        "{% for x in nobody | _items(1) %}{% endfor %}",
         "{{ nobody | _negative }}",
         "{{ nobody | _add(1) }}",
         "{{ 1 | _subtract(nobody) }}",
@@ -91,7 +91,7 @@ def test_filters_tests_files_and_extensions_of_jinja_are_not_there(source: str) 
 
 
 @pytest.mark.parametrize(
-    "source", ["{{ 'a' | _add(1) }}", "{{ text | _negative }}", "{{ 3 | _cut(0, 1) }}", "{{ text | _items }}"]
+    "source", ["{{ 'a' | _add(1) }}", "{{ text | _negative }}", "{{ 3 | _cut(0, 1) }}", "{{ text | _items(1) }}"]
 )
 def test_operators_take_only_what_fits(source: str) -> None:
     with pytest.raises(Unfit):

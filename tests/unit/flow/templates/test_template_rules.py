@@ -14,6 +14,12 @@ BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
     "E393": ("{{ ticket }}", "number", "text", names(ticket="call me")),
     "E394": ("{{ ticket }}", "talk", "text", names(ticket="x" * 10_001)),
     "E395": ("{{ call.custom_data.name - 1 }}", "talk", "text", NAMES),
+    "E396": (
+        "{% for a in [1, 2, 3, 4, 5, 6] %}" + "{% if ticket | spell == '' %}{% endif %}" * 4 + "{% endfor %}",
+        "talk",
+        "text",
+        names(ticket="x" * 3_300),
+    ),
 }
 """A value, its place and type, and a call in which it breaks the rule."""
 

@@ -1,0 +1,85 @@
+"""The budget of a turn: how many steps its templates may take, so that no call holds up the others.
+
+A step is about half a microsecond: a filter, a comparison, a tag, an entry of a loop. A template pays for what it is
+made of, and for the body of a loop once for each entry, before the loop begins. Filters whose work grows with a text
+or a list pay for its size too. When the budget is used up, a quarter of it is left for the `error` exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from jinja2 import nodes
+
+from app.flow.templates.filters import FILTERS, Unfit
+
+MAX_STEPS: Final = 300_000
+"""Steps of one turn; our choice: about a sixth of a second, and far more than any prompt needs."""
+
+BUDGET: Final = "the budget"
+"""The name of the budget among the names of a turn; it has a blank, so no flow can write it."""
+
+_LOCALISED: Final = 50
+"""Steps of a filter that depends on the language: it formats numbers, dates or signs."""
+_PER_ENTRY: Final = 50
+"""Characters of a text in a list or a map that count as one entry: it is at most compared."""
+_FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
+
+
+class Budget:
+    """The steps that are left to a turn."""
+
+    __slots__ = ("_left", "_most")
+
+    def __init__(self) -> None:
+        self._most = self._left = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Take steps from the budget. Raises Unfit when it is used up; a quarter of it is then available again."""
+        self._left -= steps
+        if self._left < 0:
+            self._most //= 4
+            self._left = self._most
+            raise Unfit(f"the texts of this turn take more than {MAX_STEPS:,} steps", "E396")
+
+
+def spend(names: Mapping[str, Any], steps: int) -> None:
+    """Take steps from the budget among `names`, if there is one. Raises Unfit."""
+    budget = names.get(BUDGET)
+    if budget is not None:
+        budget.spend(steps)
+
+
+def steps_of(body: Iterable[nodes.Node]) -> int:
+    """The steps of nodes, without what their loops repeat."""
+    return sum(_steps(node) for node in body)
+
+
+def repeated_steps(loop: nodes.For) -> int:
+    """The steps of a loop for each of its entries."""
+    return 1 + steps_of(loop.body)
+
+
+def _steps(node: nodes.Node) -> int:
+    match node:
+        case nodes.For():
+            return 1 + steps_of([node.iter, *node.else_])
+        case nodes.Output():
+            return steps_of(node.nodes) + sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
+        case nodes.Filter():
+            own = _LOCALISED if FILTERS[node.name].is_localised else 1
+        case _:
+            own = 0 if isinstance(node, _FREE) else 1
+    return own + steps_of(node.iter_child_nodes())
+
+
+def size_of(value: object) -> int:
+    """The characters of a text, or the entries of a list or a map with all that is in them; else 0."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return len(value) + sum(size_of(each) // (_PER_ENTRY if isinstance(each, str) else 1) for each in value)
+    return 0
