@@ -70,8 +70,8 @@ def keep(
 
     Raises CannotKeep, OSError.
     """
-    played.end()
-    result = played.result
+    played.recorder.end()
+    result, script = played.result, played.recorder.script
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
@@ -84,11 +84,11 @@ def keep(
                 for name, found in given.items()
                 if name in shared or any(each is not None for each in found)
             },
-            "script": [step.as_written() for step in played.script],
+            "script": [step.as_written() for step in script],
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }
         body = {word: value for word, value in written.items() if value or word == "script"}
-        name = _free_name(name_of(played.script), {*(scenario.name for scenario in before), "defaults"})
+        name = _free_name(name_of(script), {*(scenario.name for scenario in before), "defaults"})
         path.parent.mkdir(parents=True, exist_ok=True)
         comment = f"# {note}\n" if note else ""
         replace_text(path, (f"{text.rstrip()}\n\n" if text.strip() else "") + comment + scenario_text(name, body))

@@ -5,7 +5,7 @@ What is done in it is a step of a script, so that the call can be kept as a scen
     call = PlayedCall(await stage.ring(...), stage.flows)
     await call.play()
     await call.do(PressStep(keys="1"))
-    call.script
+    call.recorder.script
 """
 
 from __future__ import annotations
@@ -20,18 +20,15 @@ from app.flow.model import Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
 from app.flow.runtime import Asked
-from app.simulator.durations import plain
-from app.simulator.legs import BETWEEN_KEYS_S, CallIsOver, CallMoment, Leg, Waited
+from app.simulator.legs import CallIsOver, CallMoment, Leg, Waited
 from app.simulator.parties import Outcome
 from app.store import TurnRow
-from app.verify.scenarios.listener import SPOKEN
+from app.verify.recorder import ScriptRecorder
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result, trace_of
 from app.verify.scenarios.script import (
     DialStep,
-    EndStep,
     HangUpStep,
-    HearStep,
     PressStep,
     RecordStep,
     ScriptedParty,
@@ -41,7 +38,6 @@ from app.verify.scenarios.script import (
     WaitStep,
 )
 from app.verify.scenarios.server import PlacedCall
-from app.verify.scenarios.values import Excerpt
 
 MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
@@ -105,7 +101,7 @@ class PlayedCall:
     Attributes:
         moment: where the call has stopped.
         done: what was done so far.
-        script: the same as the script of a scenario, with what was heard.
+        recorder: writes the same as the script of a scenario, with what was heard.
         result: what the server has done so far.
         stopped: why a limit has ended the call; "" if none has.
         diverged: why the steps of another call could not be repeated, and at which second; None if they could.
@@ -121,7 +117,7 @@ class PlayedCall:
         self.placed = placed
         self.moment = CallMoment(0, "until")
         self.done: list[Done] = []
-        self.script: list[ScriptStep] = []
+        self.recorder = ScriptRecorder(placed.leg)
         self.result = Result(Scenario())
         self.stopped = ""
         self.diverged: tuple[float, str] | None = None
@@ -129,14 +125,7 @@ class PlayedCall:
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
-        self._acted_at = self._waits_at = self._key_at = 0.0
-        self._pressed: Waited | None = None
-        self._awaited: Waited | None = None
-        self._written = 0
-        """How much of the transcript is in the script."""
-        self._thought_s = 0.0
-        """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
-        self._is_ended = False
+        self._acted_at = 0.0
 
     @property
     def leg(self) -> Leg:
@@ -255,14 +244,6 @@ class PlayedCall:
         """See what the server has done so far."""
         await self.placed.observe(self.result)
 
-    def end(self) -> None:
-        """End the script of a call that is over."""
-        if self.leg.is_over and not self._is_ended:
-            self._is_ended = True
-            self._hear_out(CallMoment(self.leg.at, "end"))
-            if self.leg.ended_by == "platform":
-                self.script.append(EndStep())
-
     async def _settle(self, *, is_idle: bool = False) -> None:
         """Stop here: see why, and what the server has done; after the end, let late webhooks come.
 
@@ -274,7 +255,7 @@ class PlayedCall:
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
-        self._arrive()
+        self.recorder.arrive(self.moment)
         await self.observe()
 
     async def _decide_dial(self) -> bool:
@@ -296,15 +277,8 @@ class PlayedCall:
             self._note(SilenceStep(), CallMoment(before.at, "until"), self.where._replace(waits=waited.kind))
             self._acted_at = self.leg.at
         if self.leg.waited is not None and self.leg.waited is not waited:
-            self._arrive()
+            self.recorder.arrive(self.moment)
             await self.observe()
-
-    def _arrive(self) -> None:
-        """Write into the script what was heard up to a wait that has begun."""
-        if self.leg.waited is not None and self.leg.waited is not self._awaited:
-            self._awaited = self.leg.waited
-            self._hear_out(self.moment)
-            self._waits_at = self.moment.at
 
     def _end_if_too_long(self) -> None:
         for what, count, most in (
@@ -316,6 +290,11 @@ class PlayedCall:
                 self.leg.platform.end(self.leg, "user")
 
     # what is done
+
+    def _note(self, step: ScriptStep, moment: CallMoment, where: Where) -> None:
+        """Write a step down that is done at a moment."""
+        self.done.append(Done(step, where, round(max(moment.at - self._acted_at, 0.0), 3)))
+        self.recorder.note(step, moment)
 
     def _require_possible(self, step: ScriptStep) -> None:
         """Raises CannotDo."""
@@ -353,56 +332,13 @@ class PlayedCall:
         begun = self.leg.at
         until = round(self.leg.at + seconds, 3)
         dialled = self.moment.waited if self.moment.kind == "dial" else None
-        if self.moment.kind != "until":  # a `wait` begins only after what a `hear` before it names
-            self._hear_out(self.moment)
+        self.recorder.begin_wait(self.moment)
         while not self.leg.is_over and self.leg.at < until:
             next_at = self.next_at
             self.moment = await self.leg.listen(until=until if next_at is None else min(next_at, until))
             if self.moment.kind == "dial" and self.moment.waited is not dialled:
                 break
-        self.script.append(WaitStep(seconds=round(self.leg.at - begun, 3)))
-        self._written = len(self.leg.transcript)
-        self._awaited = self.leg.waited
-        self._waits_at = self.leg.at
-
-    # the script
-
-    def _note(self, step: ScriptStep, moment: CallMoment, where: Where) -> None:
-        """Write a step down that is done at a moment; keys that continue an input extend the step before."""
-        self.done.append(Done(step, where, round(max(moment.at - self._acted_at, 0.0), 3)))
-        last = self.script[-1] if self.script else None
-        is_continued = self._pressed is not None and self._pressed is self.leg.open
-        if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
-            self.script[-1] = last.model_copy(update={"keys": last.keys + step.keys})
-            self._thought_s += self.leg.at - self._key_at - BETWEEN_KEYS_S
-        else:
-            self._hear_out(moment)
-            self.script.append(self._timed(step, moment))
-        self._key_at = moment.at
-        self._pressed = self.leg.open if isinstance(step, PressStep) else None
-
-    def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The step of a script: with its second where nothing waits for it, without the time that a person takes."""
-        now = round(max(moment.at - self._thought_s, 0.0), 3)
-        is_awaited = moment.kind in ("input", "record")
-        if isinstance(step, HangUpStep):
-            is_clear = self.script and isinstance(self.script[-1], HearStep) and moment.kind in ("input", "dial")
-            return HangUpStep() if is_clear else HangUpStep(when=now)
-        if is_awaited and not isinstance(step, SilenceStep):
-            self._thought_s += moment.at - self._waits_at
-            self._waits_at = moment.at
-        if isinstance(step, PressStep | SpeakStep):
-            return step.model_copy(update={"at_s": None if is_awaited else now})
-        return step
-
-    def _hear_out(self, moment: CallMoment) -> None:
-        """Write down what was heard up to a moment; what began after an `until` comes later."""
-        for heard in self.leg.transcript[self._written :]:
-            if moment.kind == "until" and heard.at > moment.at:
-                return
-            if heard.kind in SPOKEN and (text := plain(heard.text)):
-                self.script.append(HearStep(texts=(Excerpt(text),)))
-            self._written += 1
+        self.recorder.note_wait(round(self.leg.at - begun, 3))
 
 
 def _file_of(line: TraceLine) -> str:

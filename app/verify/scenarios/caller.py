@@ -13,7 +13,7 @@ from app.simulator.parties import Behaviour, Parties
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.script import DialStep, ScriptStep, same_address
+from app.verify.scenarios.script import DialStep, ScriptStep
 from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
@@ -104,20 +104,19 @@ class Caller:
             raise self._differs(step.place, str(over)) from over
 
     async def _reach_moment(self, step: ScriptStep) -> None:
-        """Continue to where somebody can do what a step says."""
-        match step:
-            case script.PressStep():
-                await self._reach_input(step, f"press {step.keys}", "dtmf", "keys")
-            case script.SpeakStep():
-                await self._reach_input(step, "speak", "speech", "speech")
-            case script.SilenceStep():
-                await self._ready(step.place, "let anything time out", ("input", "record"))
-            case script.RecordStep():
-                await self._ready(step.place, "leave a recording", ("record",))
-            case DialStep():
-                await self._reach_dial(step)
-            case script.HangUpStep():
-                await self._reach_hang_up(step)
+        """Continue to where somebody can do what a step says; what is heard before an awaited step is skipped."""
+        if isinstance(step, script.HangUpStep) and self._call.is_over:
+            raise self._differs(step.place, "the call is over before the caller hangs up")
+        if step.moment_s is not None:
+            await self._reach(step.moment_s, step.place)
+        elif step.awaits:
+            moment = await self._listen()
+            problem = step.problem_at(moment, self._call) if moment.kind in step.awaits else step.otherwise
+            if problem:
+                raise self._differs(step.place, problem, found=described(moment))
+            self._listener.skip()
+        if isinstance(step, DialStep):
+            self._meet(step.party)
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         """A difference at this moment of the call."""
@@ -189,16 +188,6 @@ class Caller:
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.listen(until=max(last.at + last.seconds, self._call.at))
 
-    async def _reach_input(self, step: ScriptStep, doing: str, kind: str, what: str) -> None:
-        """Continue to a given time or, without one, to the next input, which must accept keys or speech (`kind`)."""
-        if step.moment_s is not None:
-            await self._reach(step.moment_s, step.place)
-            return
-        moment = await self._ready(step.place, doing, ("input", "record", "idle"))
-        if moment.waited is not None and moment.kind == "input" and kind not in moment.waited.takes:
-            takes = " and ".join(sorted(moment.waited.takes))
-            raise self._differs(step.place, f"this input does not take {what}: it takes only {takes}")
-
     async def _reach(self, at_s: float, place: Place) -> None:
         """Continue to a time, in seconds since the call was answered."""
         if at_s < self._call.at:
@@ -208,25 +197,8 @@ class Caller:
         if moment.kind == "end":
             raise self._differs(place, f"the call is over before {at_s:g} s")
 
-    async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> CallMoment:
-        """Continue until the call waits for one of `kinds`; skip what is heard before."""
-        moment = await self._listen()
-        if moment.kind not in kinds:
-            raise self._differs(place, f"the caller cannot {doing}: {described(moment)}")
-        self._listener.skip()
-        return moment
-
-    async def _reach_dial(self, step: DialStep) -> None:
-        """Continue to the next dial, which must be of the party of the step."""
-        moment = await self._listen()
-        party = step.party
-        address = moment.waited.address if moment.waited is not None else ""
-        if moment.kind != "dial":
-            message = f"{party.to or 'nobody'} is {'not ' if party.to else ''}dialled: {described(moment)}"
-            raise self._differs(step.place, message, party.to)
-        if party.to and not same_address(party.to, address):
-            raise self._differs(step.place, "somebody else is dialled", party.to, address)
-        self._listener.skip()
+    def _meet(self, party: script.ScriptedParty) -> None:
+        """Note who is dialled now; after the last `dial` of the script, others behave alike."""
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED
@@ -263,12 +235,6 @@ class Caller:
             if moment.waited is not None:
                 await self._call.silence()
             self._listener.take(self._call.transcript)
-
-    async def _reach_hang_up(self, step: script.HangUpStep) -> None:
-        if self._call.is_over:
-            raise self._differs(step.place, "the call is over before the caller hangs up")
-        if step.moment_s is not None:
-            await self._reach(step.moment_s, step.place)
 
     async def _end(self, step: script.EndStep) -> None:
         moment = await self._listen()

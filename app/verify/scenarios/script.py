@@ -81,6 +81,8 @@ class ScriptStep(ScenarioModel):
     """What the caller does, as part of a sentence; `{0}` is the step. "" if nothing."""
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
     """The moments of a call at which somebody can do it; None: at any."""
+    awaits: ClassVar[tuple[MomentKind, ...]] = ()
+    """The moments at which a scenario does it that says no second; () for at once."""
     takes: ClassVar[str] = ""
     """What an input that is open must take: `dtmf` or `speech`; "" if that does not matter."""
     otherwise: ClassVar[str] = ""
@@ -142,6 +144,7 @@ class PressStep(ScriptStep):
 
     word: ClassVar = "press"
     deed: ClassVar = "presses {0.keys}"
+    awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "dtmf"
     otherwise: ClassVar = "keys are not accepted here; say something"
 
@@ -202,6 +205,7 @@ class SpeakStep(ScriptStep):
 
     word: ClassVar = "speak"
     deed: ClassVar = "says {0.speech.gist}"
+    awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "speech"
     otherwise: ClassVar = "speech is not accepted here; press keys"
 
@@ -236,6 +240,7 @@ class SilenceStep(ScriptStep):
     word: ClassVar = "silence"
     deed: ClassVar = "is silent"
     when_done: ClassVar = ("input", "record")
+    awaits: ClassVar = ("input", "record")
     otherwise: ClassVar = "nobody waits for the caller now; let time pass"
 
     async def perform(self, call: PlacedCall) -> None:
@@ -301,6 +306,7 @@ class DialStep(ScriptStep):
     word: ClassVar = "dial"
     deed: ClassVar = "{0.party.result}"
     when_done: ClassVar = ("dial",)
+    awaits: ClassVar = ("dial",)
     otherwise: ClassVar = "no phone is ringing now"
 
     party: ScriptedParty = Field(ScriptedParty(), alias="dial")
@@ -334,6 +340,7 @@ class RecordStep(ScriptStep):
     word: ClassVar = "record"
     deed: ClassVar = "leaves a message"
     when_done: ClassVar = ("record",)
+    awaits: ClassVar = ("record",)
     otherwise: ClassVar = "nothing is recorded now"
 
     message: RecordedMessage = Field(RecordedMessage(), alias="record")
