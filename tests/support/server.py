@@ -82,9 +82,13 @@ class Server:
                 raise NotStarted("".join(self.lines))
             time.sleep(0.05)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. The exit code; negative after a kill."""
-        self._process.send_signal(number)
+        self.send(number)
         code = self._process.wait(timeout=120)
         self._reader.join()
         return code

@@ -2,7 +2,7 @@
 
 A page says it in a block of `bash` under the comment `<!-- not run: the tests start these servers on other ports -->`:
 a folder to go to, a stand-in if the example asks another server, and `ncco serve --dev` with its settings. Other pages
-are run against the flows of this repository.
+are run against the flows of this repository. No server is started for a page whose blocks ask none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.support.tracked import ROOT
 from tests.system.cli.running import plain_environment, running_server
-from tests.system.docs.blocks import blocks_of
+from tests.system.docs.blocks import blocks_of, examples_of
 
 TOLD = "not run: the tests start these servers on other ports"
 ADDRESS = "127.0.0.1:8000"
@@ -58,6 +58,9 @@ def told_by(page: str) -> Told:
 def servers_of(page: str, home: Path) -> Iterator[dict[str, str]]:
     """Starts them; gives where the page says that they are → where they really are."""
     told = told_by(page)
+    if not any(ADDRESS in example.block.code for example in examples_of(page, "bash")):
+        yield {}
+        return
     with _stand_in(told, home) if told.stand_in else nullcontext("") as stand_in:
         settings = {name: value.replace(STAND_IN, stand_in) for name, value in told.settings.items()}
         with running_server(home, *told.words, cwd=told.folder, env=settings) as server:

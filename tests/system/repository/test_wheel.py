@@ -142,7 +142,7 @@ def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None
 def test_a_new_project_of_the_installed_wheel_has_no_faults(installed: Installed) -> None:
     assert "no issues" in installed.ncco("check")
     assert "main" in installed.ncco("test")
-    assert "proved" in installed.ncco("prove") or "walked" in installed.ncco("prove")
+    assert re.search("proved|walked", installed.ncco("prove"))
     assert installed.ncco("graph", "main", "--format", "svg").startswith("<svg")
     assert "settings" in installed.ncco("doctor", "--help")
 

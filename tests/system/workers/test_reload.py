@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support import loopback
+from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
-from tests.support.server import STARTS_WITHIN_S, free_port
+from tests.support.server import Server, free_port
 
-ROOT = Path(__file__).resolve().parents[3]
 REFUSED_AFTER_S = 3.5
 """A removal is reported after 3 seconds, and a change is seen within one second more."""
 
@@ -46,47 +40,38 @@ SALES = flow("sales", "numbers: ['447700900100']")
 BROKEN = MAIN.replace("goto: end", "goto: nowhere")
 
 
-@dataclass
-class Server:
-    """A running `ncco serve` in a folder of its own."""
+class ReloadingServer(Server):
+    """A server that takes over the flow files of its folder as they change."""
 
-    folder: Path
-    process: subprocess.Popen[str]
-    port: int
-    metrics_port: int
-    settings: dict[str, str]
+    def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
+        super().__init__(home, {"NCCO_RELOAD": "1", "NCCO_METRICS_PORT": str(free_port()), **settings}, *words)
 
     @property
     def flows(self) -> Path:
-        return self.folder / "flows"
+        return self.home / "flows"
 
-    def heard(self, to: str = "447700900999", path: str = "/webhooks/answer") -> str:
+    def heard(self, to: str = "447700900999") -> str:
         """What a new caller hears first."""
         query = {"to": to, "from": "447700900123", "uuid": f"leg-{time.monotonic_ns()}"}
-        ncco = loopback.get(f"http://127.0.0.1:{self.port}{path}", params=query, timeout=30).json()
-        return str(ncco[0]["text"])
+        return str(loopback.get(f"{self.url}/webhooks/answer", params=query).json()[0]["text"])
 
     def readyz(self) -> dict[str, Any]:
-        response = loopback.get(f"http://127.0.0.1:{self.port}/readyz", timeout=30)
+        response = loopback.get(f"{self.url}/readyz")
         state: dict[str, Any] = response.json() | {"status": response.status_code}
         return state
 
     def metric(self, name: str) -> float:
-        text = loopback.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30).text
+        text = loopback.get(f"http://127.0.0.1:{self.settings['NCCO_METRICS_PORT']}/metrics").text
         return next(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split()[0] == name)
-
-    def log(self, event: str) -> list[dict[str, Any]]:
-        lines = (self.folder / "log").read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["event"] == event]
 
     def release(self) -> str:
         """What `ncco release` in the same folder prints."""
-        env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"PYTHONPATH": str(ROOT)}
-        env |= self.settings
-        command = [sys.executable, "-c", "from app.cli import main; main()", "release"]
-        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
-        return done.stdout + done.stderr
+        return ncco("release", cwd=self.home, env=self.settings).output
+
+
+def removals(server: ReloadingServer) -> list[dict[str, Any]]:
+    """The lines of the log about removals that were refused."""
+    return [line for line in server.log() if line["event"] == "removal refused"]
 
 
 def until(claim: Callable[[], bool], within_s: float = 30) -> None:
@@ -97,40 +82,15 @@ def until(claim: Callable[[], bool], within_s: float = 30) -> None:
 
 
 @contextmanager
-def serving(folder: Path, *words: str, **settings: str) -> Iterator[Server]:
+def serving(folder: Path, *words: str, **settings: str) -> Iterator[ReloadingServer]:
     """`ncco serve` on the files of a folder: ready when this yields, ended when it returns."""
-    port, metrics_port = free_port(), free_port()
-    given = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    given |= {"NCCO_PORT": str(port), "NCCO_METRICS_PORT": str(metrics_port), "NCCO_LOG": "json"}
-    given |= {"NCCO_INSECURE": "1", "PYTHONPATH": str(ROOT), **settings}
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from app.cli import main; main()", "serve", *words],
-            cwd=folder,
-            env=given,
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-    server = Server(folder, process, port, metrics_port, settings)
-
-    def is_ready() -> bool:
-        assert process.poll() is None, (folder / "log").read_text()
-        try:
-            return bool(server.readyz()["status"] == 200)
-        except httpx.TransportError:
-            return False
-
+    server = ReloadingServer(folder, settings, *words)
+    server.start()
     try:
-        until(is_ready, STARTS_WITHIN_S)
+        until(lambda: server.readyz()["status"] == 200)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
+        server.end(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -168,7 +128,7 @@ def test_a_file_that_comes_back_in_time_is_never_reported(project: Path) -> None
         assert "This is main." == server.heard()
         assert [] == server.readyz()["rejected"]
         assert 0 == server.metric("ncco_revision_rejected") == server.metric("ncco_removals_refused")
-        assert [] == server.log("removal refused")
+        assert [] == removals(server)
 
 
 def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) -> None:
@@ -185,7 +145,7 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         ]
         assert all(text.startswith("flows/sales.yaml:") and "`ncco release`" in text for text in state["rejected"])
         assert 1 == server.metric("ncco_revision_rejected")
-        assert {"where", "problem", "cure"} <= server.log("removal refused")[0].keys()
+        assert {"where", "problem", "cure"} <= removals(server)[0].keys()
 
         confirmed = server.release()
         until(lambda: server.heard(to="447700900100") == "This is main.")
@@ -228,7 +188,7 @@ def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(pro
         assert "This is sales." == server.heard(to="447700900100")
         assert 2 == len(server.readyz()["rejected"])
         assert 2 == server.metric("ncco_removals_refused")
-        assert "`ncco release`" in (project / "log").read_text()
+        assert "`ncco release`" in "".join(server.lines)
         server.release()
         until(lambda: server.heard(to="447700900100") == "This is main.")
     with serving(project) as server:
@@ -258,7 +218,7 @@ def test_every_worker_refuses_a_removal_and_takes_over_a_confirmed_one(project: 
 
 def test_the_end_of_a_terminal_ends_no_call(project: Path) -> None:
     with serving(project) as server:
-        server.process.send_signal(signal.SIGHUP)
+        server.send(signal.SIGHUP)
         time.sleep(1)
 
         assert "This is main." == server.heard()
