@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
@@ -26,7 +27,7 @@ from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, State, State
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.samples import Representatives
-from app.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States
+from app.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
 from app.verify.prove.triggers import (
     FAILSAFE,
     NO_DIAL_LIMIT,
@@ -84,6 +85,8 @@ class Explorer:
         self._waiting = deque[State]()
         self._taken = set[Any]()
         """The outcomes already taken, by state and number of failed tries."""
+        self._left_alike: dict[Any, list[Transition]] = {}
+        """The turns that do not depend on the number of failed tries, by state without it and by trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -139,10 +142,22 @@ class Explorer:
             self._add(None, Trigger("call"), moment, env, played, call=call)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
-        """Add every turn that a trigger can lead to from a state."""
+        """Add every turn that a trigger can lead to from a state.
+
+        Accepted input and failures lead to the same turns after any number of failed tries, which is then not played.
+        """
+        key = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
+        known = self._left_alike.get(key)
+        if known is not None:
+            for each in known:
+                self.space.add(replace(each, source=state, trigger=trigger))
+            return
         moment, env = state.first.moment, state.first.env
-        for at, played in self._at_moments(moment, state, partial(self._resume, state.session, trigger, env)):
-            self._add(state, trigger, at, env, played)
+        turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
+        added = [self._add(state, trigger, at, env, played) for at, played in turns]
+        found = [each for each in added if each is not None]
+        if found and all(each.kind in ("accepted", "fault") for each in found):
+            self._left_alike[key] = found
 
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
@@ -205,32 +220,41 @@ class Explorer:
 
         If the outcome was already taken in this state, one turn is enough: what follows is known.
         """
-        playing = self._turns.of(partial(play, first))
+        playing = self._followed(before, partial(play, first))
         turns = [next(playing)]
-        is_known = before is not None and self._is_known(before, turns[0].turn)
+        is_known = before is not None and self._is_known(before, turns[0])
         turns += [] if is_known else playing
-        is_timed = any(self._reads_time(before, played.turn) for played in turns)
+        is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
         for moment in (each for each in self._moments if is_timed and each != first and not is_known):
-            for played in self._turns.of(partial(play, moment)):
+            for played in self._followed(before, partial(play, moment)):
                 yield moment, played._replace(is_timed=True)
 
-    def _is_known(self, state: State, turn: Turn | None) -> bool:
+    def _followed(
+        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
+    ) -> Iterator[PlayedTurn]:
+        """Every turn that `play` can lead to, with the steps and outcomes of its trace."""
+        for played in self._turns.of(play):
+            follow = None if played.turn is None else self._follow(before, played.turn)
+            yield played._replace(follow=follow)
+
+    def _is_known(self, state: State, played: PlayedTurn) -> bool:
         """Whether a turn repeats an outcome already taken in this state, and only the outcome decides what follows."""
         exit_ = self.root.named(state.where[0]).steps[state.where[1]].exit
-        if turn is None or self._reads_input or not exit_.decides_by_name:
+        turn = played.turn
+        if turn is None or played.follow is None or self._reads_input or not exit_.decides_by_name:
             return False
-        taken = [key for key in self._follow(state, turn).taken[:1] if key[:2] == state.where]
+        taken = [key for key in played.follow.taken[:1] if key[:2] == state.where]
         session = turn.session
         key = (state.key, *taken, session.tries, session.asr_errors, session.position)
         is_known = bool(taken) and key in self._taken
         self._taken.add(key)
         return is_known
 
-    def _reads_time(self, before: State | None, turn: Turn | None) -> bool:
-        if turn is None:
+    def _reads_time(self, before: State | None, played: PlayedTurn) -> bool:
+        if played.follow is None:
             return False
-        where = self._follow(before, turn).entered
+        where = [*played.follow.entered]
         if before is not None:
             where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
         return not self.liveness.reads_time.isdisjoint(where)
@@ -250,15 +274,15 @@ class Explorer:
         call: Call | None = None,
         dialled_by: Transition | None = None,
         target: State | None = None,
-    ) -> None:
-        """Add a turn, and the flows that it plays to dialled parties; nothing if the webhook changed nothing.
+    ) -> Transition | None:
+        """Add a turn, and the flows that it plays to dialled parties; None if the webhook changed nothing.
 
         `target`: the copied state that it leads to, while a dial loop is unrolled.
         """
         turn = played.turn
         if turn is None:
-            return
-        follow = self._follow(source, turn)
+            return None
+        follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         made = Transition(
             source,
@@ -282,6 +306,7 @@ class Explorer:
         for wait in turn.session.waits:
             if wait.kind == "onanswer" and dialled_by is None:
                 self._call_party(turn.session, wait, made)
+        return made
 
     def _state_of(self, session: Session, moment: datetime, env: Env) -> State | None:
         """The state of a session, added if it is new; None when the call is over."""

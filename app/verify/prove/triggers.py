@@ -22,6 +22,7 @@ from app.flow.model import Flow, Step
 from app.flow.runtime import Asked
 from app.flow.scope import Variable
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from app.service.outcomes import Following
 from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.literals import Compared, around
 from app.verify.prove.samples import Representatives
@@ -271,11 +272,13 @@ class PlayedTurn(NamedTuple):
 
     Attributes:
         turn: None if the webhook changed nothing.
+        follow: the steps and outcomes of its trace, once it was read.
         is_timed: whether the turn depends on the time.
     """
 
     turn: Turn | None
     answers: Answers
+    follow: Following | None = None
     is_timed: bool = False
 
 
