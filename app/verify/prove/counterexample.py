@@ -64,7 +64,8 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
     """The shortest call with this violation; None if no call can show it, such as an unreachable step."""
     if violation.turn is None or violation.kind not in BOUNDS:
         return None
-    path = proof.paths.to(violation.turn)
+    first, *rest = violation.path or (violation.turn,)
+    path = [*proof.paths.to(first), *rest]
     if violation.kind in _SILENT:
         path = [_silent_variant(proof, each) for each in path]
     call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")

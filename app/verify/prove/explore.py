@@ -23,7 +23,7 @@ from app.engine.scope import call_record
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import calls_to, settings_of
-from app.verify.prove.graph import Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
+from app.verify.prove.graph import DIALS, Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.samples import Representatives
@@ -41,8 +41,6 @@ from app.verify.prove.triggers import (
 )
 from app.verify.prove.uses import flows_run_from
 
-DIALS: Final = 10
-"""How often a call may dial by default."""
 _PROGRESS_S: Final = 5.0
 
 Env: TypeAlias = Mapping[str, str]

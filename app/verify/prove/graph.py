@@ -20,6 +20,9 @@ from app.ncco import Issue
 from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
+DIALS: Final = 10
+"""How often a call may dial by default."""
+
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
 turn. fault: a webhook or its reply failed. other: everything else, such as silence, unknown input or a dial outcome."""
@@ -260,23 +263,15 @@ class Graph:
                 following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
             yield path[-1], sum(_total_s(each.heard) for each in path)
 
-    def longest_path(self) -> tuple[int, Transition]:
-        """The number of steps that the longest path enters, and its last turn; each step of a cycle counts once."""
-        groups = components(_targets(self.out))
-        group_of = {state: number for number, group in enumerate(groups) for state in group}
-        longest: list[tuple[int, Transition | None]] = []
+    def longest_path(self, moment: datetime | None = None, dials: int | None = None) -> LongestPath:
+        """The path that enters the most steps.
 
-        def from_(turn: Transition) -> tuple[int, Transition]:
-            steps, last = (0, None) if turn.target is None else longest[group_of[turn.target]]
-            return steps + len(turn.entered), last or turn
-
-        for number, group in enumerate(groups):  # in reverse topological order
-            turns = [each for state in group for each in self.out[state]]
-            inner = {each for each in turns if each.target is not None and group_of[each.target] == number}
-            ways = (from_(each) for each in turns if each not in inner)
-            steps, last = max(ways, key=itemgetter(0), default=(0, None))
-            longest.append((steps + len({where for each in inner for where in each.entered}), last))
-        return max(map(from_, self._beginnings), key=itemgetter(0))
+        Args:
+            moment: when all time-dependent turns happen; None: each at its own.
+            dials: how often a call may dial; None: dials are not counted.
+        """
+        out = {state: [each for each in turns if _happens_at(each, moment)] for state, turns in self.out.items()}
+        return LongestPath([each for each in self._beginnings if _happens_at(each, moment)], out, dials)
 
     def soonest_dial(self) -> tuple[float, Transition | None]:
         """The fewest seconds until a phone rings, and the turn that dials; (inf, None) if no path dials."""
@@ -348,6 +343,126 @@ def shortest_path(
                 before[each.target] = each
                 waiting.append(each.target)
     return []
+
+
+def _happens_at(turn: Transition, moment: datetime | None) -> bool:
+    return moment is None or not turn.is_timed or turn.moment == moment
+
+
+class LongestPath:
+    """The path that enters the most steps; each step of a cycle counts once.
+
+    Args:
+        beginnings: the first turns.
+        out: the turns that leave each state.
+        dials: how often a call may dial; None: dials are not counted.
+    """
+
+    def __init__(
+        self, beginnings: Sequence[Transition], out: Mapping[State, Sequence[Transition]], dials: int | None = None
+    ) -> None:
+        self._out = out
+        self._counts_dials = dials is not None
+        groups = components(_targets(out))
+        self._group_of = {state: number for number, group in enumerate(groups) for state in group}
+        self._within: list[frozenset[Where]] = []
+        """The steps that the turns within each cycle enter."""
+        self._longest: list[list[tuple[int, Transition | None]]] = []
+        """For each cycle, and for each number of dials left: the steps from there on, and the turn that leaves it."""
+        for number, group in enumerate(groups):  # in reverse topological order
+            turns = [each for state in group for each in out[state]]
+            leaving = [each for each in turns if not self._stays(each, number)]
+            inner = [each for each in turns if self._stays(each, number)]
+            self._within.append(frozenset(where for each in inner for where in each.entered))
+            self._longest.append([self._best(leaving, inner, left) for left in range((dials or 0) + 1)])
+        self._dials = dials or 0
+        ways = ((self._steps_from(each, self._dials), each) for each in beginnings)
+        self.steps, self._first = max(ways, key=itemgetter(0))
+
+    def _stays(self, turn: Transition, number: int) -> bool:
+        return turn.target is not None and self._group_of[turn.target] == number
+
+    def _cost(self, turn: Transition) -> int:
+        return turn.dials if self._counts_dials else 0
+
+    def _best(
+        self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
+    ) -> tuple[int, Transition | None]:
+        """The most steps from a cycle on. Dials within it are made before it is left."""
+        free = {where for each in inner if not self._cost(each) for where in each.entered}
+        dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
+        made = min(left, len(dialling))
+        ways = ((self._steps_from(each, left - made), each) for each in leaving)
+        steps, turn = max(ways, key=itemgetter(0), default=(0, None))
+        return len(free) + made + max(0, steps), turn
+
+    def _steps_from(self, turn: Transition, left: int) -> int:
+        """The steps that a path enters from a turn on; less than 0 if it dials too often."""
+        cost = self._cost(turn)
+        if cost > left:
+            return -1
+        if turn.target is None:
+            return len(turn.entered)
+        number = self._group_of[turn.target]
+        return (
+            len([each for each in turn.entered if each not in self._within[number]])
+            + (self._longest[number][left - cost][0])
+        )
+
+    def walk(self, most: int) -> list[Transition]:
+        """The turns of a call along the path, up to the one that enters more than `most` steps; [] if none does."""
+        walked = [self._first]
+        entered = len(self._first.entered)
+        while entered <= most and (state := walked[-1].target) is not None:
+            number = self._group_of[state]
+            seen = {where for where in walked[-1].entered if where in self._within[number]}
+            known = len(seen)
+            while entered + len(seen) - known <= most and (found := self._to_new_step(state, seen, self._left(walked))):
+                walked += found
+                seen.update(where for each in found for where in each.entered)
+                state = found[-1].target or state
+            entered += len(seen) - known
+            leaving = self._longest[number][self._left(walked)][1]
+            if entered > most or leaving is None or leaving.source is None:
+                break
+            walked += self._path_within(state, leaving.source)
+            if self._left(walked) < self._cost(leaving):
+                break
+            walked.append(leaving)
+            entered += len(leaving.entered)
+        return walked if entered > most else []
+
+    def _left(self, walked: Sequence[Transition]) -> int:
+        return max(0, self._dials - sum(map(self._cost, walked)))
+
+    def _to_new_step(self, state: State, seen: Set[Where], left: int) -> list[Transition]:
+        """The shortest way within a cycle to a turn that enters a step which was not seen; [] if there is none.
+
+        One without dials is preferred.
+        """
+
+        def is_new(turn: Transition) -> bool:
+            return any(where not in seen for where in turn.entered)
+
+        path = self._search(state, is_new, dialling=False) or self._search(state, is_new, dialling=True)
+        return path if sum(map(self._cost, path)) <= left else []
+
+    def _path_within(self, start: State, end: State) -> list[Transition]:
+        def is_last(turn: Transition) -> bool:
+            return turn.target is end
+
+        if start is end:
+            return []
+        return self._search(start, is_last, dialling=False) or self._search(start, is_last, dialling=True)
+
+    def _search(self, start: State, is_last: Callable[[Transition], bool], *, dialling: bool) -> list[Transition]:
+        number = self._group_of[start]
+
+        def out(state: State | None) -> Iterator[Transition]:
+            turns = self._out[state or start]
+            return (each for each in turns if self._stays(each, number) and (dialling or not each.dials))
+
+        return shortest_path(start, out, is_last)
 
 
 class Paths:

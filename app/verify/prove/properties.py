@@ -21,7 +21,7 @@ from app.flow.runtime import Target
 from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
-from app.verify.prove.graph import Graph, Paths, StateSpace, Transition, Where
+from app.verify.prove.graph import DIALS, Graph, Paths, StateSpace, Transition, Where
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import Literals
 from app.verify.prove.states import texts_of
@@ -51,6 +51,7 @@ class Violation(NamedTuple):
         place: the step or line to change.
         message: what is wrong, in one sentence.
         turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
+        path: the turns up to it where the shortest path to it does not show it; () for the others.
         severity: `warning` if it may not be true for other values than the sample values.
         code: the issue code of the failed step.
     """
@@ -64,6 +65,7 @@ class Violation(NamedTuple):
     turn: Transition | None = None
     severity: Literal["error", "warning"] = "error"
     code: str = ""
+    path: tuple[Transition, ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -318,11 +320,15 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("steps")
     most = limit.most if limit else explored.call_limits.steps
-    steps, last = explored.graph.longest_path()
-    if steps > most:
-        place = limit.place if limit else explored.step(last.where).place
+    if explored.graph.longest_path().steps <= most:
+        return
+    moments = [*Paths(explored.space).moments, None]
+    longest = (explored.graph.longest_path(moment, DIALS) for moment in moments)
+    steps, walked = next(((each.steps, walked) for each in longest if (walked := each.walk(most))), (0, []))
+    if walked:
+        place = limit.place if limit else explored.step(walked[-1].where).place
         message = f"a call may enter {steps} steps, and the limit is {most}"
-        yield explored.found("steps", last.where, message, last, place=place)
+        yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked))
 
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
