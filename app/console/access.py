@@ -26,10 +26,17 @@ UNATTENDED: Final = "x-unattended"
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
+_WITH_FORMS: Final = ("/change", "/logout")
+"""Paths to which pages send forms, which work without JavaScript; other requests have the token in their header."""
+_TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
+_NO_TOKEN: Final = "The page is out of date. Load it again."  # noqa: S105 - a message
 
 
 class RequireSession:
-    """Middleware: finds the session of a request (`request.state.session`), and refuses a request without one."""
+    """Middleware: finds the session of a request (`request.state.session`), and refuses a request without one.
+
+    It also refuses a request whose header lacks the token against request forgery, before its body is read.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,6 +51,8 @@ class RequireSession:
         request.state.session = session
         if session is None and scope["path"] not in PUBLIC:
             await _login_required(request)(scope, receive, send)
+        elif session is not None and not _may_have_token(request, session):
+            await refused(request, 403, _NO_TOKEN, "")(scope, receive, send)
         elif session is None or UNATTENDED in request.headers:  # a forgotten tab does not stay logged in
             await self._app(scope, receive, send)
         else:
@@ -134,12 +143,30 @@ async def _may_look(request: Request) -> ConsoleSession:
     if session is None:
         raise HTTPException(401, "You are not logged in.")
     if request.method not in SAFE_METHODS:
-        token = request.headers.get("x-csrf-token")
-        if token is None and request.headers.get("content-type", "").startswith(_FORM):
+        token = request.headers.get(_TOKEN)
+        if token is None and _is_form(request):
             token = str((await request.form()).get("csrf_token", ""))
-        if not hmac.compare_digest((token or "").encode(), session.csrf_token.encode()):
-            raise HTTPException(403, "The page is out of date. Load it again.")
+        if not _is_token(token, session):
+            raise HTTPException(403, _NO_TOKEN)
     return session
+
+
+def _may_have_token(request: Request, session: ConsoleSession) -> bool:
+    """Whether a request has the token against request forgery, or may have it in its form, which is not read yet."""
+    if request.method in SAFE_METHODS or request.url.path in PUBLIC:
+        return True
+    token = request.headers.get(_TOKEN)
+    return _is_form(request) if token is None else _is_token(token, session)
+
+
+def _is_token(token: str | None, session: ConsoleSession) -> bool:
+    return hmac.compare_digest((token or "").encode(), session.csrf_token.encode())
+
+
+def _is_form(request: Request) -> bool:
+    """Whether a request comes from a form of a page."""
+    is_encoded = request.headers.get("content-type", "").startswith(_FORM)
+    return is_encoded and request.url.path.startswith(_WITH_FORMS)
 
 
 async def _may_change(session: CanLook) -> ConsoleSession:

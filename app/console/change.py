@@ -14,10 +14,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.change_fields import FormField, fields_in, new_lines_in, pointer
 from app.console.change_form import NOT_SAVED, CannotChange, changed, is_removed, tidied
+from app.console.editor import ask
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
@@ -273,9 +275,11 @@ def _typed(form: Mapping[str, str]) -> dict[str, str]:
 
 
 @router.post("/change-save")
-async def change_save(request: Request, _: CanChange) -> Response:
-    """Save a draft that was confirmed; it is checked once more."""
-    return await run_in_threadpool(_save, request, await _posted(request))
+async def change_save(request: Request, session: CanChange) -> Response:
+    """Save a draft that was confirmed; it is checked once more. A text that takes too long to read is not written."""
+    form = await _posted(request)
+    await ask(request, session, language.read_alone, file=form.get("file", ""), text=form.get("text", ""))
+    return await run_in_threadpool(_save, request, form)
 
 
 def _save(request: Request, form: Mapping[str, str]) -> Response:

@@ -5,6 +5,7 @@ An editor counts columns in UTF-16 code units. The language server of `app.lsp` 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,12 @@ MOST_DRAWN: Final = 200
 """Steps of a picture; the layout of more takes too long while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _PASTED_FLOW: Final = "flows/pasted.yaml"
+_SAYS: Final = """
+flow: pasted
+default: true
+start: says
+steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
+"""
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 """Rules about the entrances of all flows of a project, to which a pasted flow does not belong."""
 
@@ -105,6 +112,16 @@ def definition(folder: Json, question: Json) -> Json:
 def read(folder: Json, source: Json) -> bool:
     """Whether a text can be called; the console asks, before it reads a text that may take too long."""
     return read_source(_project(folder), PhoneText(**source)).is_ready
+
+
+def read_alone(folder: Json, file: str, text: str) -> None:
+    """Read a text without the rest of its project; the console asks before it saves a text.
+
+    Every page reads what is saved, so a text that takes too long would stop them all. A template is read as what a
+    flow says.
+    """
+    flow = {_PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
+    load({file: text, **({} if file.startswith("flows/") else flow)}, modules=folder["modules"], extent="files")
 
 
 def picture(folder: Json, source: Json) -> str:

@@ -147,9 +147,15 @@ class SaveRequest(BaseModel):
 
 
 @router.post("/phone/save")
-async def save_text(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Mapping[str, str]:
-    """Write a file of the project, also one with errors; `problem` then says which flows are called; "" without any."""
+async def save_text(
+    request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest
+) -> Mapping[str, str]:
+    """Write a file of the project, also one with errors; `problem` then says which flows are called; "" without any.
+
+    A text that takes too long to read is not written.
+    """
     folder = console.project
+    await ask(request, session, language.read_alone, file=wanted.file, text=wanted.text)
     try:
         await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
     except CannotSave as error:

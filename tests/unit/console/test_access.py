@@ -35,6 +35,7 @@ from tests.unit.console.conftest import (
     browser,
     csrf_token,
     log_in,
+    make_console,
     settings_for,
 )
 
@@ -566,3 +567,22 @@ async def test_a_body_that_is_too_large_is_refused(console: FastAPI, client: htt
     streamed = await client.post("/upload", content=pieces(80))
     accepted = await client.post("/upload", content=pieces(40))
     assert (413, 413, 200) == (declared.status_code, streamed.status_code, accepted.status_code)
+
+
+@pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/phone/save", "/phone/calls", "/phone/setup"])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-CSRF-Token": "0" * 64}, {"Content-Type": "application/x-www-form-urlencoded"}],
+    ids=["none", "a wrong one", "in a form"],
+)
+async def test_the_body_of_a_request_without_the_token_is_not_read(path: str, headers: dict[str, str]) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        pytest.fail("the body was read")
+        yield b""
+
+    async with browser(make_console()) as client:
+        await log_in(client, PASSWORDS["change"])
+        response = await client.post(path, content=body(), headers={"Accept": "application/json"} | headers)
+
+    assert 403 == response.status_code
+    assert "The page is out of date" in response.text

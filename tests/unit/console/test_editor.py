@@ -261,4 +261,4 @@ async def test_a_form_is_no_question_of_an_editor(client: httpx.AsyncClient, pat
     bodies = (question, "csrf_token=x", f"csrf_token={token}")
     statuses = [(await client.post(path, content=body, headers=headers)).status_code for body in bodies]
 
-    assert [403, 403, 422] == statuses
+    assert [403, 403, 403] == statuses
