@@ -19,7 +19,7 @@ from tests.support.tracked import ROOT
 MANIFEST = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
 OBJECTS: dict[str, dict[str, Any]] = {each["kind"]: each for each in yaml.safe_load_all(MANIFEST)}
 SCHEMA = json.loads(Path(__file__).with_name("kubernetes-schema.json").read_text(encoding="utf-8"))
-KINDS = ("Deployment", "Service", "PodDisruptionBudget", "PersistentVolumeClaim", "CronJob")
+KINDS = ("Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "CronJob")
 
 
 def faults(kind: str, manifest: dict[str, Any]) -> list[str]:
@@ -53,6 +53,17 @@ def test_every_container_has_few_rights_and_limits() -> None:
         assert pod["automountServiceAccountToken"] is False
         volumes = {volume["name"] for volume in pod["volumes"]}
         assert volumes == {mount["name"] for mount in container["volumeMounts"]}
+
+
+def test_only_prometheus_reaches_the_figures() -> None:
+    (container,) = pods()[0]["containers"]
+    policy = OBJECTS["NetworkPolicy"]["spec"]
+    open_to_all = {port["port"] for rule in policy["ingress"] if "from" not in rule for port in rule["ports"]}
+
+    assert {"Ingress"} == set(policy["policyTypes"])
+    assert OBJECTS["Deployment"]["spec"]["selector"] == policy["podSelector"]
+    assert {"http"} == open_to_all
+    assert {"http", "metrics"} == {port["name"] for port in container["ports"]}
 
 
 def test_every_variable_is_a_setting() -> None:
