@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+ALIKE_NAMES: Final = 0.8
+"""How similar names of cities or countries are that are taken for each other: Valencia is not Vienna."""
 LONGEST: Final = 80
 """Characters of a word that is compared."""
 MOST_COMPARISONS: Final = 200_000
@@ -41,15 +43,19 @@ def _fold(word: str) -> str:
     return word.replace("_", "").replace("-", "").casefold()
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be, or None; case, `_` and `-` do not count."""
+def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
+    """The known word that `word` was probably meant to be, or None; case, `_` and `-` do not count.
+
+    `alike` is how similar they are at least, from 0 to 1: names of the world need more than words of a file, since most
+    of those that are not known are no slips of one that is.
+    """
     comparisons = _comparisons.get()
     if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
         return None
     by_fold = {_fold(candidate): candidate for candidate in known if len(candidate) <= LONGEST}
     if comparisons is not None:
         comparisons.left -= len(by_fold)
-    matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
+    matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=alike)
     return by_fold[matches[0]] if matches else None
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
-from app.flow.issues import Fix, FlowIssue
+from app.flow.issues import PHASES, RULES, Fix, FlowIssue
 from app.flow.nodes import Place
 from app.flow.source import LOADER, MAX_CHARACTERS, names_written_in
 from app.flow.source.edit import Member, Splice, addition, end_of, members_of, removal
@@ -53,16 +53,17 @@ Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
-    """The fix of each issue that can be fixed: applied, it leaves fewer issues and no new one.
+    """The fix of each issue that can be fixed: applied, the issue is gone and there is no new one.
 
-    It is tried on the files that may be concerned: the file of the issue, the flows that this one names or that name
-    it, shared files and templates.
+    Issues of a later phase than this one may show up, since they were not looked for before, but not where the text was
+    changed. It is tried on the files that may be concerned: the file of the issue, the flows that this one names or
+    that name it, shared files and templates.
     """
 
     @cache
     def untouched(file: str) -> tuple[Mapping[str, str], Counter[_Kind]]:
         concerned = _concerned_by(file, texts) if file else texts
-        return concerned, _kinds(check(concerned))
+        return concerned, Counter(map(_kind_of, check(concerned)))
 
     found: dict[FlowIssue, QuickFix] = {}
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
@@ -70,7 +71,10 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
         concerned, before = untouched(issue.place.file)
         if _kind_of(issue) not in before:  # it is about all files
             concerned, before = untouched("")
-        if _kinds(check(with_edits(concerned, fix.edits))) < before:
+        after = tuple(check(with_edits(concerned, fix.edits)))
+        is_gone = Counter(map(_kind_of, after))[_kind_of(issue)] < before[_kind_of(issue)]
+        new = (each for each in after if _kind_of(each) not in before)
+        if is_gone and all(_phase_of(each) > _phase_of(issue) and not _is_changed(each.place, fix) for each in new):
             found[issue] = fix
     return found
 
@@ -83,8 +87,16 @@ def _kind_of(issue: FlowIssue) -> _Kind:
     return issue.place.file, issue.code, issue.message
 
 
-def _kinds(issues: Iterable[FlowIssue]) -> Counter[_Kind]:
-    return Counter(map(_kind_of, issues))
+def _phase_of(issue: FlowIssue) -> int:
+    """One of a scenario comes after all phases of flows."""
+    return PHASES.index(RULES[issue.code].found_in) if issue.code in RULES else len(PHASES)
+
+
+def _is_changed(place: Place, fix: QuickFix) -> bool:
+    """Whether a place, in the text after the fix, is in a line that the fix wrote."""
+    return any(
+        place.file == edit.file and edit.line <= place.line <= edit.line + edit.text.count("\n") for edit in fix.edits
+    )
 
 
 def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:

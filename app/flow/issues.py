@@ -112,7 +112,7 @@ class FlowRule:
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
         good: the same project without the fault.
-        phase: in which an error is found, "" for `resolve`; warnings are found in `analyse`.
+        phase: as the entry has it; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
         fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
     """
 
@@ -125,6 +125,11 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     fix: Mapping[str, Any] | None = None
+
+    @property
+    def found_in(self) -> str:
+        """The phase in which it is found."""
+        return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""

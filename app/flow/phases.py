@@ -97,7 +97,7 @@ def _last_phases(issues: Iterable[FlowIssue]) -> dict[str, int]:
 
 
 def _phase_of(issue: FlowIssue) -> int:
-    return PHASES.index(RULES[issue.code].phase or ("resolve" if issue.is_error else "analyse"))
+    return PHASES.index(RULES[issue.code].found_in)
 
 
 @dataclass

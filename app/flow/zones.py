@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from app.flow.issues import Fix, did_you_mean
-from app.suggest import nearest
+from app.suggest import ALIKE_NAMES, nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
 """Names that a host may define in addition to those of the database."""
@@ -31,9 +31,13 @@ def zone_cure(name: str) -> str | Fix:
         return "name the zone of a city, which knows when its clocks change, such as Europe/London"
     known, cities = _known_zones()
     wanted = name.replace(" ", "_")
-    city = nearest(wanted.rpartition("/")[2], cities)
-    near = nearest(wanted, known) or (cities[city] if city else None)
-    return did_you_mean(near) if near else 'write continent and city, such as "Europe/London"'
+    city = nearest(wanted.rpartition("/")[2], cities, ALIKE_NAMES)
+    near = cities[city] if city else nearest(wanted, known, 1)
+    return (
+        did_you_mean(near)
+        if near
+        else 'write continent and city: the largest city of the zone, such as "Europe/London"'
+    )
 
 
 @cache

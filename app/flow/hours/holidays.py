@@ -24,13 +24,18 @@ from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Seq, Text, is_missing
-from app.suggest import nearest
+from app.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040
 """Public holidays are turned into dates for these years; our choice. Later ones are not known."""
 
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
+_NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain", "scotland", "wales"), "GB") | {
+    "america": "US",
+    "holland": "NL",
+}
+"""The two letters of countries by further names that people give them."""
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
@@ -105,7 +110,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     if known is None:
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is not a country with known holidays'
-        near = nearest(region.country.lower(), countries())
+        near = nearest(region.country.lower(), countries(), ALIKE_NAMES)
         words = f"write {countries()[near]} for {near.title()}, or the two letters of another country" if near else ""
         cure = Fix(words, "word", countries()[near]) if near else None
         reader.report("E508", place, message, cure)
@@ -143,7 +148,7 @@ def countries() -> Mapping[str, str]:
     """The two letters of a country by each of its names (`united kingdom`) and codes (`gb`, `gbr`, `uk`)."""
     registry = importlib.import_module("holidays.registry").COUNTRIES
     names = {name.replace("_", " "): codes[1] for name, codes in registry.items()}
-    return names | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
+    return names | _NAMED_AFTER_A_PART | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
 
 
 def dates_to_json(dates: Mapping[date, str]) -> str:

@@ -79,7 +79,7 @@ class Choice(FlowModel):
 
     is_named: ClassVar = True
     hints: ClassVar = HINTS["choice"]
-    cures: ClassVar = {"goto": Fix("add `goto: step`", "add", "goto: end")}
+    cures: ClassVar = {"goto": "add `goto: step`"}
 
     name: SetByCode[str]
     keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")

@@ -188,7 +188,7 @@ class Arm(FlowModel):
     """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
-    cures: ClassVar = {"goto": Fix("write `goto: step` under the `if`", "add", "goto: end")}
+    cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
     condition: Annotated[Expression, CONDITION] = Field(alias="if")
     """A condition: names, comparison, and, or, not, in, filters."""
@@ -325,7 +325,7 @@ class HoldOutcomes(FlowModel):
 
     unknown_code: ClassVar = "E277"
     example: ClassVar = "on: {ready: step, too_long: step}"
-    cures: ClassVar = {word: Fix(f"add `{word}: step`", "add", f"{word}: end") for word in ("ready", "too_long")}
+    cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
 
     ready: Annotated[Target, ReadWith(read_target, ref("goto"))]
     """The condition holds."""
