@@ -34,6 +34,7 @@ from app.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied
 from app.flow.issues import did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import Callback, Draft, Frame, Runs
+from app.flow.source.source_file import quote
 from app.flow.templates.values import Value
 from app.ncco.hints import ENDPOINT_NAMES
 from app.suggest import nearest
@@ -379,7 +380,9 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
-            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address')
+            parts = [part.strip() for part in node.value.split(",")]
+            cure = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
+            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', cure)
             return None
         field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
         return kind, Map((field,), node.place), ()

@@ -44,6 +44,8 @@ MIN_YEAR, MAX_YEAR = 2000, 2100
 """The most days of a range, and the first and last year of a date; our choice, to detect typing errors."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|bis) *({_DATE.pattern})")
+"""A range of dates as people write it elsewhere."""
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
@@ -235,6 +237,10 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     begin, dots, end = text.value.partition("..")
     if end.startswith(".") or ".." in end:
         reader.report("E506", text.place, f'{what}: "{text.value}" is not a date')
+        return ()
+    if not dots and (between := _WRITTEN_RANGE.fullmatch(text.value)):
+        fix = did_you_mean("..".join(between.groups()))
+        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', fix)
         return ()
     first = _read_date(begin, 0, text, what, reader)
     last = _read_date(end, len(begin) + 2, text, what, reader) if dots else first

@@ -30,6 +30,7 @@ from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, Variable, scope_types
+from app.flow.source.source_file import quote
 from app.suggest import nearest
 from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
@@ -96,8 +97,11 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
     """The numbers, tidied, each with its place; E211 for one that is given twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
-        cure = f'write `numbers: ["{shown}"]`'
-        fix = Fix(cure, "characters", f'["{shown}"]') if shown.isdigit() else cure
+        numbers = [each.strip() for each in shown.split(",")]
+        written = f"[{', '.join(map(quote, numbers))}]"
+        cure = f"write `numbers: {written}`"
+        is_one_word = isinstance(node, Text) and not node.quoted
+        fix = Fix(cure, "characters", written) if is_one_word and all(map(str.isdigit, numbers)) else cure
         reader.report("E201", node.place, "`numbers` is not a list", fix)
         return ()
     found: dict[str, Place] = {}

@@ -277,6 +277,10 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
 # brackets and commas
 
 
+_LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
+"""A type of lists in other languages: `text[]`, `list[text]`."""
+
+
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
     source, line = fault.source, fault.line
@@ -289,6 +293,10 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     if not before_bracket or _YAML_SYNTAX.search(before_bracket) or end == start:
         return None
     whole = source.text[start:end]
+    if item := _LIST_TYPE.fullmatch(whole):
+        written = f"[{item[1] or item[2]}]"
+        fix = source.rewritten(start, end, written, f"write a list of them as {written}")
+        return fault.issue("E114", start, end, "brackets stand around the type of a list's entries", fix)
     fix = source.rewritten(start, end, in_quotes(whole), f"put quotes around it: {quote(whole)}")
     return fault.issue("E114", start, end, "a text with brackets needs quotes here", fix)
 

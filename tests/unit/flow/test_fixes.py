@@ -153,3 +153,53 @@ def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: 
 
     assert fixed({"flows/main.yaml": "\n".join(lines)}) == found
     assert added in {len(each) - len(lines) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("head", "written", "meant"),
+    [
+        (
+            "hours:\n  o:\n    timezone: Europe/London\n    week: {mon: closed}\n    override: {OTHER: closed}",
+            written,
+            dotted,
+        )
+        for written, dotted in [
+            ("2030-08-05 - 2030-08-16", "2030-08-05..2030-08-16"),
+            ("2030-08-05 to 2030-08-16", "2030-08-05..2030-08-16"),
+            ("24.12.2030", "2030-12-24"),
+        ]
+    ]
+    + [
+        (
+            "hours:\n  o:\n    timezone: Europe/London\n    week: {mon: closed}\n    holidays: [{country: OTHER}]",
+            written,
+            "GB",
+        )
+        for written in ("England", "United Kingdom", "UK")
+    ]
+    + [
+        ('lookups:\n  crm:\n    get: "https://crm.example.com"\n    returns: {names: OTHER}', written, "[text]")
+        for written in ("text[]", "list[text]")
+    ]
+    + [("numbers: OTHER", "442079460000, 442079460001", '["442079460000", "442079460001"]')],
+)
+def test_what_is_written_elsewhere_becomes_what_is_meant(head: str, written: str, meant: str) -> None:
+    start = "" if "numbers" in head else "default: true\n"
+    text = f"flow: main\n{start}start: hello\n{head}\nsteps:\n  hello: {{do: [{{talk: Hello.}}], goto: end}}\n"
+    texts = {"flows/main.yaml": text.replace("OTHER", written)}
+    issue = next(issue for issue in issues_of(texts) if issue.is_error)
+
+    [fix] = tried_fixes([issue], texts, issues_of).values()
+
+    assert {"flows/main.yaml": text.replace("OTHER", meant)} == with_edits(texts, fix.edits)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Valencia", "Europe/Manchester", "America/Boston", "England", "BST"])
+def test_a_city_without_a_zone_of_its_own_is_taken_for_no_other(zone: str) -> None:
+    head = f"hours: {{o: {{timezone: {zone}, week: {{mon: closed}}}}}}"
+    step = "  hello: {do: [{talk: Hello.}], goto: end}\n"
+    texts = {"flows/main.yaml": f"flow: main\ndefault: true\nstart: hello\n{head}\nsteps:\n{step}"}
+
+    cures = [issue.cure for issue in issues_of(texts) if issue.is_error]
+
+    assert ['write continent and city: the largest city of the zone, such as "Europe/London"'] == cures
