@@ -6,15 +6,14 @@ Whatever fails, a caller hears an NCCO, or Vonage gets a status that it understa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.routing import APIRoute
-from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from app.errors import SignatureError
 from app.ncco.webhooks import (
@@ -35,36 +34,6 @@ from app.web.webhook_failures import failure_response
 from app.web.webhook_http import WebhookRequest, WebhookResponse
 
 
-class WebhookRecord(BackgroundTask):
-    """Counts and logs a webhook once its response is sent, where an error no longer affects the caller."""
-
-    def __init__(self, route: str, request: WebhookRequest, response: WebhookResponse, started: float) -> None:
-        self._route = route
-        self._request = request
-        self._reply = response.reply  # not the response: it has this, and only the garbage collector ends a cycle
-        self._status = response.status_code
-        self._error = response.error
-        self._started = started
-
-    async def __call__(self) -> None:
-        """Count and log the webhook."""
-        seconds = perf_counter() - self._started
-        request, config = self._request, self._request.config
-        config.metrics.webhook(self._route, self._reply, self._status, seconds)
-        log_webhook(
-            config.write_line,
-            self._reply,
-            route=self._route,
-            method=request.method,
-            status=self._status,
-            seconds=seconds,
-            delivery=request.delivery,
-            error=self._error,
-            shows_values=config.dev,
-            shows_call=config.settings.log == "pretty",
-        )
-
-
 class WebhookRoute(APIRoute):
     """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
 
@@ -76,19 +45,17 @@ class WebhookRoute(APIRoute):
         """The word behind `/webhooks/`."""
         return self.path.split("/")[2]
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers a request: it returns a response in any case."""
-        kind = self.kind
-
-        async def handle(plain: Request) -> Response:
-            started = perf_counter()
-            request = WebhookRequest(plain.scope, plain.receive)
-            response = await self._response(request)
-            if isinstance(response, WebhookResponse):
-                response.background = WebhookRecord(kind, request, response, started)
-            return response
-
-        return handle
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a response in any case; then count and log the webhook, where an error no longer affects the caller."""
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        started = perf_counter()
+        request = WebhookRequest(scope, receive)
+        response = await self._response(request)
+        await response(scope, receive, send)
+        if isinstance(response, WebhookResponse):
+            self._record(request, response, perf_counter() - started)
 
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
@@ -110,6 +77,22 @@ class WebhookRoute(APIRoute):
                 config.metrics.refused_signatures.labels(error.reason).inc()
             return failure_response(error, request, self.path)
         return response
+
+    def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
+        config = request.config
+        config.metrics.webhook(self.kind, response.reply, response.status_code, seconds)
+        log_webhook(
+            config.write_line,
+            response.reply,
+            route=self.kind,
+            method=request.method,
+            status=response.status_code,
+            seconds=seconds,
+            delivery=request.delivery,
+            error=response.error,
+            shows_values=config.dev,
+            shows_call=config.settings.log == "pretty",
+        )
 
 
 def _require_playable(response: WebhookResponse, path: str) -> None:
