@@ -14,6 +14,8 @@ table in `app.store.sqlite_file`. An operation raises StoreError only before it 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -107,7 +109,7 @@ class Database(Protocol):
 
         Args:
             work: makes the generator; it may be called again after a failed transaction.
-            keys: names of all calls that it may touch. Work with keys goes first and is grouped. Those of its
+            keys: names of all calls that it may touch. Work with keys is short, goes first and is grouped. Those of its
                 statements that return rows are `Keyed` or an `Insert`; none is a `Many`.
         """
 
@@ -162,6 +164,62 @@ class WriteItem:
         else:
             self.done.set_exception(self.error)
             self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+
+
+class GroupWriter(ABC):
+    """Commits operations in groups, one after another: while one group waits for the disk, the next one gathers.
+
+    A group begins once the tasks that are ready now have run, so that what they write is one group.
+
+    Args:
+        label: names the database in messages.
+        queue_limit: writes that may wait; a further one is refused at once, since it would miss the caller's deadline.
+    """
+
+    def __init__(self, label: str, queue_limit: int) -> None:
+        self.label = label
+        self.queue: deque[WriteItem] = deque()
+        self._queue_limit = queue_limit
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str]) -> T:
+        """Write an operation with a group; returns or raises what it does, once that is committed."""
+        if len(self.queue) >= self._queue_limit:
+            raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are waiting already")
+        item = WriteItem(work, asyncio.get_running_loop().create_future(), frozenset(keys))
+        self.queue.append(item)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"writer of {self.label}")
+        try:
+            result: T = await item.done
+        except asyncio.CancelledError as error:
+            raise error from store_wait(self.label)
+        return result
+
+    async def close(self) -> None:
+        """Write what is queued."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    @abstractmethod
+    def next_group(self) -> list[WriteItem]:
+        """Take operations from the front of the queue."""
+
+    @abstractmethod
+    async def commit(self, group: list[WriteItem]) -> None:
+        """Write operations in one transaction, and settle them. Never raises."""
+
+    async def _run(self) -> None:
+        group: list[WriteItem] = []
+        try:
+            while self.queue:
+                group = [item for item in self.next_group() if not item.done.cancelled()]
+                if group:
+                    await self.commit(group)
+        finally:
+            for item in (*group, *self.queue):  # if the event loop ends, no task may wait forever
+                item.error = item.error or StoreUnavailable(f"{self.label} is not open")
+                item.settle()
 
 
 def contains(column: str, value: str) -> str:

@@ -9,7 +9,6 @@ Needs asyncpg: `pip install ".[postgres]"`.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,7 +19,7 @@ import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
-from app.store.database import Insert, Keyed, Many, Read, Row, Statement, T, Work, WriteItem, store_wait
+from app.store.database import GroupWriter, Insert, Keyed, Many, Read, Row, Statement, T, Work, WriteItem, store_wait
 from app.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
 from app.store.postgres_copy import copy_in, copy_out, require_unused
 from app.store.postgres_faults import (
@@ -115,7 +114,7 @@ class PostgresDatabase:
         self._queue_limit = queue_limit
         self._reading: _Connections | None = None
         self._background: _Connections | None = None
-        self._writer: _GroupWriter | None = None
+        self._writer: _Writer | None = None
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
@@ -125,7 +124,7 @@ class PostgresDatabase:
                 await _on_a_connection(self._address, _prepare)
                 self._reading = await _Connections.opened(self._address, READERS, READ_S)
                 self._background = await _Connections.opened(self._address, BACKGROUND, BACKGROUND_S)
-                self._writer = _GroupWriter(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
+                self._writer = _Writer(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -150,8 +149,7 @@ class PostgresDatabase:
         if self._writer is None or self._background is None:
             raise self._not_open()
         if keys:
-            result: T = await self._writer.write(work, keys)
-            return result
+            return await self._writer.write(work, keys)
         return await self._background.use(partial(_transact, work=work), is_conflict)
 
     async def trim(self) -> None:
@@ -281,73 +279,46 @@ class _Connections:
             self._pool.terminate()
 
 
-class _GroupWriter:
-    """Commits operations in groups, one group after another.
+class _Writer(GroupWriter):
+    """Writes groups on a connection of its own.
 
     When the connection is lost during a commit, nobody knows whether PostgreSQL has committed: the whole group has
     StoreUnavailable, and a webhook that comes again finds what was written, or writes it.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
+        super().__init__(connections.label, queue_limit)
         self._connections = connections
-        self._queue_limit = queue_limit
-        self._queue: deque[WriteItem] = deque()
-        self._task: asyncio.Task[None] | None = None
-
-    async def write(self, work: Callable[[], Work[Any]], keys: Iterable[str]) -> Any:
-        """Write an operation with a group; returns or raises what it does, once that is committed."""
-        if len(self._queue) >= self._queue_limit:
-            raise StoreUnavailable(f"{self._queue_limit} writes to {self._connections.label} are waiting already")
-        item = WriteItem(work, asyncio.get_running_loop().create_future(), frozenset(keys) - {""})
-        self._queue.append(item)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name=f"writer of {self._connections.label}")
-        try:
-            return await item.done
-        except asyncio.CancelledError as error:
-            raise error from store_wait(self._connections.label)
 
     async def close(self) -> None:
         """Write what is queued, and disconnect."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        await super().close()
         await self._connections.close()
 
-    async def _run(self) -> None:
-        group: list[WriteItem] = []
-        try:
-            while self._queue:
-                group = self._next_group()
-                if group:
-                    await self._write(group)
-        finally:
-            for item in (*group, *self._queue):  # if the event loop ends, no task may wait forever
-                item.error = item.error or StoreUnavailable(f"{self._connections.label} is not open")
-                item.settle()
-
-    def _next_group(self) -> list[WriteItem]:
+    def next_group(self) -> list[WriteItem]:
         """Operations on different calls, in one order on all hosts; those of one call keep their order."""
         group: list[WriteItem] = []
         later: list[WriteItem] = []
         names: set[str] = set()
-        for _ in range(min(len(self._queue), 2 * GROUP_LIMIT)):
-            item = self._queue.popleft()
-            is_free = names.isdisjoint(item.keys) and len(group) < GROUP_LIMIT
+        for _ in range(min(len(self.queue), 2 * GROUP_LIMIT)):
+            item = self.queue.popleft()
+            own = item.keys - {""}
+            is_free = names.isdisjoint(own) and len(group) < GROUP_LIMIT
             (group if is_free else later).append(item)
-            names |= item.keys
-        self._queue.extendleft(reversed(later))
-        return sorted((item for item in group if not item.done.cancelled()), key=lambda item: sorted(item.keys))
+            names |= own
+        self.queue.extendleft(reversed(later))
+        return sorted(group, key=lambda item: sorted(item.keys))
 
-    async def _write(self, group: list[WriteItem]) -> None:
+    async def commit(self, group: list[WriteItem]) -> None:
+        """See `GroupWriter.commit`."""
         try:
-            await self._connections.use(partial(_write_group, group=group, label=self._connections.label), is_conflict)
+            await self._connections.use(partial(_write_group, group=group, label=self.label), is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
             if isinstance(error.__cause__, TimeoutError):  # the writes behind would time out too
-                group = [*group, *self._queue]
-                self._queue.clear()
+                group = [*group, *self.queue]
+                self.queue.clear()
             for item in group:
-                is_ours = isinstance(error, StoreError)
-                item.error = error if is_ours else unavailable(self._connections.label, error)
+                item.error = error if isinstance(error, StoreError) else unavailable(self.label, error)
         for item in group:
             item.settle()
 

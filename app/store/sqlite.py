@@ -1,28 +1,28 @@
 """The database of a store in one SQLite file, which several processes of one host may share, or in memory.
 
-One thread writes for all tasks, and commits in groups: while one group is synced to disk, the next one gathers. In
-memory, what the tasks of one round of the event loop write is one group.
+Writes are committed in groups: what the tasks of one round of the event loop write, or gather while a commit waits for
+the disk. In memory nothing waits for a disk.
 
-Reads of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times as
-long. In WAL mode a reader does not wait for a writer.
+Statements of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times
+as long; in a thread of their own they would also wait for the interpreter lock, several times each. A COMMIT, which
+waits for the disk, runs in a thread. In WAL mode a reader does not wait for a writer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
 from app.store.copies import copy_file, replace_file, require_unused
-from app.store.database import Read, Row, T, Work, WriteItem, store_wait
+from app.store.database import GroupWriter, Read, Row, T, Work, WriteItem
 from app.store.migrations import SQLITE, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -45,6 +45,9 @@ TRIM_S: Final = 1.0
 """How long `trim` tries to empty a write-ahead log that others are reading."""
 
 _PAUSE_S: Final = 0.01
+
+Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
+"""Runs one operation of a group."""
 
 
 class SqliteDatabase:
@@ -75,9 +78,8 @@ class SqliteDatabase:
         self._queue_limit = queue_limit
         self._memory = None if path else sqlite_file.connect(None, 0)
         self._place: Path | None = None
-        self._writer: Writer | None = None
+        self._writer: _Writer | None = None
         self._connection: sqlite3.Connection | None = None
-        self._gathered: list[WriteItem] = []
 
     async def open(self) -> None:
         """See `Database.open`."""
@@ -86,11 +88,13 @@ class SqliteDatabase:
         if self._memory is not None:
             sqlite_file.run(self._memory, upgrade(SQLITE, sqlite_file.LIST_TABLES, self.label))
             self._connection = self._memory
+            self._writer = _Writer(self.label, self._queue_limit, self._memory)
             return
         path = await asyncio.to_thread(self._absolute)
         await asyncio.to_thread(sqlite_file.prepare, path, self._open_wait_ms)
         if self._writer is None:  # or another task has opened it meanwhile
-            self._place, self._writer = path, Writer(path, self._busy_ms, self._queue_limit)
+            self._place = path
+            self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
         """See `Database.close`. What a database in memory holds stays until the process ends."""
@@ -99,7 +103,7 @@ class SqliteDatabase:
         if connection is not None and connection is not self._memory:
             connection.close()
         if writer is not None:
-            await asyncio.to_thread(writer.close)
+            await writer.close()
 
     async def schema(self) -> Schema:
         """See `Database.schema`."""
@@ -121,25 +125,9 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """See `Database.write`."""
-        item = WriteItem(work, asyncio.get_running_loop().create_future())
-        if self._writer is not None:
-            self._writer.put(item)
-        elif self._connection is not None:
-            if not self._gathered:  # what the tasks that are ready now write is one group
-                asyncio.get_running_loop().call_soon(self._commit_gathered, self._connection)
-            self._gathered.append(item)
-        else:
-            self._require_open()
-        try:
-            result: T = await item.done
-        except asyncio.CancelledError as error:
-            raise error from store_wait(self.label)
-        return result
-
-    def _commit_gathered(self, memory: sqlite3.Connection) -> None:
-        group, self._gathered = self._gathered, []
-        _commit(memory, [item for item in group if not item.done.cancelled()], self.label)
-        _settle(group)
+        if self._writer is None:
+            raise self._not_open()
+        return await self._writer.write(work, keys)
 
     async def trim(self) -> None:
         """See `Database.trim`."""
@@ -210,72 +198,140 @@ class SqliteDatabase:
 
     def _require_open(self) -> Path:
         if self._place is None:
-            raise StoreUnavailable(f"{self.label} is not open")
+            raise self._not_open()
         return self._place
 
+    def _not_open(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.label} is not open")
 
-class Writer:
-    """The thread that writes, its queue and its connection.
+
+class _Writer(GroupWriter):
+    """Writes groups to one connection."""
+
+    def __init__(self, label: str, queue_limit: int, connection: sqlite3.Connection | None = None) -> None:
+        super().__init__(label, queue_limit)
+        self._connection = connection
+
+    def next_group(self) -> list[WriteItem]:
+        """Operations in their order."""
+        return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
+
+    async def commit(self, group: list[WriteItem]) -> None:
+        """See `GroupWriter.commit`. When the database fails, all of them have that error.
+
+        Savepoints cost time, so there are some only once an operation has failed.
+        """
+        try:
+            try:
+                await self._write(group, _run)
+            except Exception as error:
+                if sqlite_file.own_error(self.label, error) is None:
+                    raise
+                await self._write(group, self._run_alone)
+        except Exception as error:  # noqa: BLE001 - handed to every waiting task
+            for item in group:
+                item.error = sqlite_file.unavailable(self.label, error)
+        for item in group:
+            item.settle()
+
+    async def _write(self, group: list[WriteItem], run: Run) -> None:
+        """Run operations one after another in one transaction; each has its result or its error afterwards."""
+        connection = await self._begun()
+        try:
+            if all(item.keys for item in group):
+                _run_all(connection, group, run)
+            else:  # it may take long
+                await self._apart(_run_all, connection, group, run)
+            await self._apart(connection.execute, "COMMIT")
+        finally:
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+
+    def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
+        """Run one operation. What only it fails with is its own error, and it leaves nothing behind."""
+        connection.execute("SAVEPOINT item")
+        try:
+            _run(connection, item)
+        except Exception as error:
+            item.error = sqlite_file.own_error(self.label, error)
+            if item.error is None:
+                raise
+            connection.execute("ROLLBACK TO item")
+        connection.execute("RELEASE item")
+
+    async def _begun(self) -> sqlite3.Connection:
+        """The connection, in a new transaction."""
+        assert self._connection is not None  # noqa: S101 - for the type
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    async def _apart(self, work: Callable[..., object], *args: object) -> None:
+        """Do what may wait for the disk."""
+        work(*args)
+
+
+class _FileWriter(_Writer):
+    """Writes groups to a file.
 
     When the file or its log is moved, replaced or deleted while it is open, writes are refused: they would be lost.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
+        super().__init__(str(path), queue_limit)
         self._path = path
         self._busy_ms = busy_ms
-        self._queue_limit = queue_limit
-        self._queue: deque[WriteItem] = deque()
-        self._has_work = threading.Event()
-        self._is_closing = False
-        self._connection: sqlite3.Connection | None = None
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
         self._written = 0  # since the log was last written back
-        self._thread = threading.Thread(target=self._run, name=f"writer of {path.name}", daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
-    def put(self, item: WriteItem) -> None:
-        """Queue an operation. Raises StoreUnavailable when too many wait.
+    async def close(self) -> None:
+        """Write what is queued, and disconnect."""
+        await super().close()
+        await self._apart(self._disconnect)
+        self._thread.shutdown()
 
-        The thread starts once the tasks that are ready now have run, so that what they write is one group.
-        """
-        if len(self._queue) >= self._queue_limit:
-            raise StoreUnavailable(f"{self._queue_limit} writes to {self._path} are waiting already")
-        self._queue.append(item)
-        if len(self._queue) == 1:  # otherwise the thread takes it together with the one in front of it
-            item.done.get_loop().call_soon(self._has_work.set)
+    async def commit(self, group: list[WriteItem]) -> None:
+        """See `GroupWriter.commit`. Then write the log back if it is long; SQLite would do it while callers wait."""
+        await super().commit(group)
+        self._written += len(group)
+        if self._written >= CHECKPOINT_AFTER and not self.queue and self._connection is not None:
+            self._written = 0
+            with suppress(sqlite3.Error):  # it costs only disk space: the next one does it
+                await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 
-    def close(self) -> None:
-        """Write what is queued and end the thread. Blocks."""
-        self._is_closing = True
-        self._has_work.set()
-        self._thread.join()
+    async def _write(self, group: list[WriteItem], run: Run) -> None:
+        await super()._write(group, run)
+        self._log = self._log or _identity(self._log_path)
 
-    def _run(self) -> None:
-        while self._queue or not self._is_closing:
-            self._has_work.wait()
-            self._has_work.clear()
-            while self._queue:
-                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
-                self._write([item for item in group if not item.done.cancelled()])
-                _wake(group)
-                self._write_back()
-        self._disconnect()
-
-    def _write(self, group: list[WriteItem]) -> None:
-        try:
+    async def _begun(self) -> sqlite3.Connection:
+        """The connection, in a new transaction; it waits a while for a process that writes."""
+        until = time.monotonic() + self._busy_ms / 1000
+        while True:
             self._require_in_place()
-            if self._connection is None:
-                self._connection = sqlite_file.connect(self._path, self._busy_ms)
-            _commit(self._connection, group, str(self._path))
-            self._log = self._log or _identity(self._log_path)
-            self._written += len(group)
-            if self._connection.in_transaction:
+            if self._connection is not None and self._connection.in_transaction:
                 self._disconnect()  # not even the rollback went through
-        except Exception as error:  # noqa: BLE001 - handed to every waiting task; the thread goes on
-            for item in group:
-                item.error = sqlite_file.unavailable(str(self._path), error)
+            try:
+                if self._connection is None:
+                    self._connection = sqlite_file.connect(self._path, 0)
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if not sqlite_file.is_busy(error) or time.monotonic() > until:
+                    raise
+            else:
+                return self._connection
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _apart(self, work: Callable[..., object], *args: object) -> None:
+        """Do what may wait for the disk in the thread. A task that is cancelled waits for it too: it is not over."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            raise
 
     def _require_in_place(self) -> None:
         if _identity(self._path) != self._file:
@@ -285,13 +341,6 @@ class Writer:
         if self._log is not None and _identity(self._log_path) != self._log:
             raise FileNotFoundError("its write-ahead log was deleted while the server runs; restart the server")
 
-    def _write_back(self) -> None:
-        """Write the log back into the file if it is long. SQLite would do it within a commit, while callers wait."""
-        if self._written >= CHECKPOINT_AFTER and not self._queue and self._connection is not None:
-            self._written = 0
-            with suppress(Exception):  # it costs only disk space: the next one does it
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
     def _disconnect(self) -> None:
         connection, self._connection, self._log = self._connection, None, None
         if connection is not None:
@@ -299,67 +348,18 @@ class Writer:
                 connection.close()
 
 
-def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) -> None:
-    """Run operations one after another in one transaction; each has its result or its error afterwards.
-
-    When the database fails, all of them have that error. Savepoints cost time, so there are some only once an operation
-    has failed.
-    """
-    try:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for item in group:
-                _run(connection, item)
-        except Exception as error:
-            if sqlite_file.own_error(label, error) is None:
-                raise
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            for item in group:
-                _run_alone(connection, item, label)
-        connection.execute("COMMIT")
-    except Exception as error:  # noqa: BLE001 - handed to every waiting task
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        for item in group:
-            item.error = sqlite_file.unavailable(label, error)
+def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -> None:
+    for item in group:
+        run(connection, item)
 
 
 def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
-    """Run one operation. What it raises itself, it raises before it has written anything."""
+    """Run one operation. An AppError it raises before it has written anything."""
     item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())
     except AppError as error:
         item.error = error
-
-
-def _run_alone(connection: sqlite3.Connection, item: WriteItem, label: str) -> None:
-    """Run one operation. What only it fails with is its own error, and it leaves nothing behind."""
-    connection.execute("SAVEPOINT item")
-    try:
-        _run(connection, item)
-    except Exception as error:
-        item.error = sqlite_file.own_error(label, error)
-        if item.error is None:
-            raise
-        connection.execute("ROLLBACK TO item")
-    connection.execute("RELEASE item")
-
-
-def _wake(group: list[WriteItem]) -> None:
-    """Settle the items of each loop with one call into it."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[WriteItem]] = {}
-    for item in group:
-        by_loop.setdefault(item.done.get_loop(), []).append(item)
-    for loop, items in by_loop.items():
-        with suppress(Exception):  # of a loop that is closed, where nobody waits; the thread goes on
-            loop.call_soon_threadsafe(_settle, items)
-
-
-def _settle(items: list[WriteItem]) -> None:
-    for item in items:
-        item.settle()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
