@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -152,7 +152,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
             yield None
             return
         try:
-            bound = stack.enter_context(_listening(settings))
+            bound = stack.enter_context(_listening(settings, dev=dev))
         except SettingsError as error:
             say(f"note: there is no console: {error}\n  cure: {error.cure}")
             bound = None
@@ -165,10 +165,26 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         yield console
 
 
-def _listening(settings: Settings) -> AbstractContextManager[socket.socket]:
-    if (clash := port_clash(settings, "console_port")) is not None:  # with listeners that matter more
-        raise clash
-    return listening(CONSOLE_HOST, settings.console_port, names=("NCCO_CONSOLE_HOST", variable("console_port")))
+@contextmanager
+def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
+    """The socket of the console. In development, where several projects are served, its port follows the server's.
+
+    A port that nobody has written, and that is in use there, is left for any free one. Raises SettingsError.
+    """
+    names = ("NCCO_CONSOLE_HOST", variable("console_port"))
+    is_free = dev and "console_port" not in settings.model_fields_set
+    if is_free and "port" in settings.model_fields_set:
+        settings = settings.model_copy(update={"console_port": settings.port + 1 if 0 < settings.port < 65535 else 0})
+    with ExitStack() as stack:
+        try:
+            if (clash := port_clash(settings, "console_port")) is not None:  # with listeners that matter more
+                raise clash
+            bound = stack.enter_context(listening(CONSOLE_HOST, settings.console_port, names=names))
+        except SettingsError:
+            if not is_free:
+                raise
+            bound = stack.enter_context(listening(CONSOLE_HOST, 0, names=names))
+        yield bound
 
 
 def run_console(

@@ -23,7 +23,7 @@ from app.console.polled import PolledRoute
 from app.console.repetition import keep
 from app.console.state import TheConsole, console_of
 from app.errors import AppError, StoreError
-from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, state_of
+from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, spoken_in, state_of
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
 
@@ -48,7 +48,7 @@ class CallSearch(BaseModel):
     """The filters of the list, as its address holds them."""
 
     q: Annotated[str, Query(max_length=200)] = ""
-    """A number or a part of it, the beginning of an id, or a word that was said."""
+    """A number or a part of it, the name of a flow, words that were said, or the beginning of an id."""
     flow: Annotated[str, Query(max_length=100)] = ""
     state: Literal["", "open", "failed"] = ""
     since: Literal["", "hour", "day", "week", "month"] = ""
@@ -95,7 +95,37 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime)
     """The calls that a search means, newest first: those with this id, else those of its filters."""
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         return named
-    return await records.calls(limit, search.before, search.filter(now))
+    wanted, before = search.filter(now), search.before
+    found: list[CallRow] = []
+    while len(found) < limit:
+        rows = await records.calls(limit, before, wanted)
+        found += await _meant(records, rows, wanted)
+        if len(rows) < limit:
+            break
+        before = rows[-1].key
+    return found[:limit]
+
+
+async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) -> list[CallRow]:
+    """Those of some calls with what is looked for in their numbers, their flow or what was said.
+
+    The store also finds it in what nobody sees, such as URLs and the names of fields.
+    """
+    if not rows or not (wanted.word or wanted.number):
+        return list(rows)
+    word = wanted.word
+    holding = await records.holding(word, rows[-1].key, rows[0].key) if word else []
+    saying = await run_in_threadpool(
+        lambda: {key for key, body in holding if any(word in text for text in spoken_in(body))}
+    )
+
+    def is_meant(row: CallRow) -> bool:
+        document = call_document(row, 0)
+        if wanted.number:
+            return any(wanted.number in re.sub(r"\D", "", document[end]) for end in ("from", "to"))
+        return row.key in saying or any(word in document[part] for part in ("from", "to", "flow"))
+
+    return [row for row in rows if is_meant(row)]
 
 
 def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:

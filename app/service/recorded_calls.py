@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
 from app.service.turns import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
+_TAG: Final = re.compile("<[^>]*>")
 MASKED: Final = "secret:"
 """The prefix of the token that is stored in place of a sensitive value."""
 
@@ -130,12 +132,28 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
 
 def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
     """The fields of a stored webhook: JSON, a query string or a form."""
-    try:
-        document = orjson.loads(webhook.body)
-    except orjson.JSONDecodeError:
-        text = webhook.body.decode("utf-8", "replace")
-        document = decode_json_fields(dict(parse_qsl(text, keep_blank_values=True)))
+    document = _document(webhook.body)
     return document if isinstance(document, dict) else {}
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return decode_json_fields(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
+
+
+def spoken_in(body: bytes) -> Iterator[str]:
+    """What is said in a stored NCCO, or by the caller in a stored webhook; without the tags of SSML."""
+    waiting = [_document(body)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            if isinstance(text := part.get("text"), str):
+                yield _TAG.sub("", text)
 
 
 def told_by(webhook: WebhookRow) -> str:

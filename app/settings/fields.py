@@ -246,7 +246,10 @@ class Settings(BaseSettings):
     console: _Switch = True
     """0 switches the console off. Outside of `--dev` it is off until a password is set."""
     console_port: Annotated[int, *_PORT] = 8001
-    """Port of the console on 127.0.0.1, 0 to 65535; 0 takes any free one."""
+    """Port of the console on 127.0.0.1, 0 to 65535; 0 takes any free one.
+
+    Unless it is set, `--dev` takes the one behind `NCCO_PORT`, if that is set, and any free one if it is in use.
+    """
     console_url: Annotated[
         str,
         AfterValidator(values.read_console_url),

@@ -115,6 +115,12 @@ SELECT_RECORDED: Final = """
 
 SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2"
 
+SELECT_HOLDING: Final = f"""
+    SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {contains("ncco", "$3")}
+    UNION ALL
+    SELECT call_key, body FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND {contains("body", "$3")}
+"""
+
 SELECT_CONNECT_STATUSES: Final = """
     SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
 """
@@ -177,6 +183,11 @@ class Records:
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """The traces of the calls from one key to another, each with the key of its call."""
         return [(key, bytes(trace)) for key, trace in await self._read(SELECT_TRACES, first, last)]
+
+    async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
+        """The NCCOs and webhooks with a word of the calls from one key to another, each with the key of its call."""
+        rows = await self._read(SELECT_HOLDING, first, last, word.encode())
+        return [(key, bytes(document)) for key, document in rows]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
         """What was reported of the parties that these calls dialled."""
@@ -253,7 +264,9 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
     if wanted.number:
         require(contains("state", "?"), wanted.number.encode())
     if wanted.word:
-        require(f"{contains('state', '?')} OR {_HAS_WORD}", wanted.word.encode())
+        values.append(wanted.word)
+        in_flow = contains("flow", f"${len(values)}")
+        require(f"{contains('state', '?')} OR {in_flow} OR {_HAS_WORD}", wanted.word.encode())
         require("key > (SELECT max(key) FROM calls) - ?", WORD_CALLS)
     if wanted.is_open:
         conditions.append("NOT is_over")

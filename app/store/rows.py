@@ -187,8 +187,8 @@ class CallFilter(NamedTuple):
         since: opened then or later (milliseconds since 1970).
         is_open: not marked as over.
         has_failed: a turn of it could not be played as it is written.
-        word: occurs in what was played or in a webhook, with the same upper and lower case. Only the newest
-            `WORD_CALLS` calls are searched.
+        word: occurs in the name of the flow, in what was played or in a webhook, with the same upper and lower case.
+            Only the newest `WORD_CALLS` calls are searched.
     """
 
     number: str = ""

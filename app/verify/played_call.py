@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from app.engine import Session, TraceLine
+from app.engine.secrets import Secrets
 from app.errors import AppError
 from app.flow.model import Flow
 from app.flow.phrases import fold
@@ -106,6 +107,7 @@ class PlayedCall:
         stopped: why a limit has ended the call; "" if none has.
         diverged: why the steps of another call could not be repeated, and at which second; None if they could.
         lost: the indices in the transcript of what the caller did while nothing listened.
+        secrets: what the caller has given to steps whose input is sensitive.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class PlayedCall:
         self.stopped = ""
         self.diverged: tuple[float, str] | None = None
         self.lost: set[int] = set()
+        self.secrets = Secrets()
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
@@ -323,6 +326,12 @@ class PlayedCall:
         self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited), self.where)
         if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
             self.lost.add(len(self.leg.transcript))
+        if self.session is not None and any(wait.sensitive for wait in self.session.waits):
+            given = self.script[-1]  # with all keys of this input
+            if isinstance(given, PressStep):
+                self.secrets.learn(given.keys.rstrip("#"))
+            elif isinstance(given, SpeakStep):
+                self.secrets.learn([result[0] for result in given.speech.results])
         with suppress(CallIsOver):
             await step.perform(self.placed)
         self._acted_at = self.leg.at

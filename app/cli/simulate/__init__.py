@@ -262,6 +262,7 @@ class Simulation:
             talk = TerminalCall(call, prompt, self.screen, stage)
             talk.save = str(save or "")
             person.show_news = talk.show_news
+            person.secrets = call.secrets
             try:
                 await talk.hold()
             except AppError as error:

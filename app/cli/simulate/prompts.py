@@ -17,6 +17,7 @@ from prompt_toolkit.completion import WordCompleter
 
 from app.cli.simulate.screen import INDENT, Screen
 from app.engine import Lookup, LookupAnswer
+from app.engine.secrets import Secrets
 from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
@@ -82,6 +83,7 @@ class Person(LookupAnswers):
 
     Attributes:
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
+        secrets: the sensitive values of the call, which are not printed.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Person(LookupAnswers):
         self._screen = screen
         self._is_asked = prompt.is_person and look_ups is None
         self.show_news: Callable[[], Awaitable[None]] | None = None
+        self.secrets = Secrets()
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """See `LookupAnswers`; the lookups are shown one after the other."""
@@ -101,7 +104,7 @@ class Person(LookupAnswers):
 
     async def _shown(self, lookup: Lookup) -> LookupAnswer:
         definition = self.definitions[lookup.flow, lookup.name]
-        self._say(f"lookup {lookup.name} asks {_shown(lookup)}", "yellow")
+        self._say(f"lookup {lookup.name} asks {_shown(lookup, self.secrets)}", "yellow")
         (answer,) = await super().ask((lookup,))
         _, problem = definition.read(answer.value, answer.problem)
         if problem and self._look_ups is not None:
@@ -160,9 +163,22 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
     return found
 
 
-def _shown(lookup: Lookup) -> str:
+def _shown(lookup: Lookup, secrets: Secrets) -> str:
     request = lookup.request
     if request.method == "PYTHON":
-        return f"{request.function}({json.dumps(request.arguments, ensure_ascii=False)})"
-    body = "" if request.json is None else f" {json.dumps(request.json, ensure_ascii=False)}"
+        return f"{request.function}({_json(request.arguments, secrets)})"
+    body = "" if request.json is None else f" {_json(request.json, secrets)}"
     return f"{request.method} {request.url}{body}"
+
+
+def _json(value: Any, secrets: Secrets) -> str:
+    return json.dumps(_without(value, secrets), ensure_ascii=False)
+
+
+def _without(value: Any, secrets: Secrets) -> Any:
+    """A value with stars instead of what is sensitive."""
+    if isinstance(value, Mapping):
+        return {key: _without(each, secrets) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(each, secrets) for each in value]
+    return "***" if secrets.are_in(str(value)) else value

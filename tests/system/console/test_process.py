@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -26,9 +27,11 @@ ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
 
 
 @contextmanager
-def server_with_console(home: Path, *words: str, **env: str) -> Iterator[RunningServer]:
+def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[RunningServer]:
+    """A server with these variables; None for one that is not set."""
     write_project(home, shop=SHOP)
-    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", **env}
+    wanted = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", **env}
+    settings = {name: value for name, value in wanted.items() if value is not None}
     with running_server(home, *words, cwd=home, env=settings) as server:
         yield server
 
@@ -131,6 +134,19 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
     assert f"there is no console: NCCO_CONSOLE_PORT: cannot listen on 127.0.0.1:{port}" in server.printed
     assert "cure: Choose another port" in server.printed
     assert "token=" not in server.printed
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_console_whose_port_is_not_set_is_beside_its_server_or_anywhere(tmp_path: Path, is_taken: bool) -> None:
+    port = free_port()
+    with socket.socket() as other:
+        if is_taken:
+            other.bind(("127.0.0.1", port + 1))
+            other.listen()
+        with server_with_console(tmp_path, NCCO_PORT=str(port), NCCO_CONSOLE_PORT=None) as server:
+            address = urlsplit(link(server))
+            assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
+    assert is_taken == (address.port != port + 1)
 
 
 def test_the_console_does_not_take_the_port_of_the_webhooks(tmp_path: Path) -> None:

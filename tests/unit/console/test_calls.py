@@ -97,6 +97,9 @@ async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
     assert ["bbbbbbbb-0000"] == await found("q=bbbbbbbb")
     assert ["aaaaaaaa-0000"] == await found("q=We sell bicycles")
     assert [] == await found("q=we sell tricycles")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("q=shop")
+    for hidden in ("http", "eventUrl", "conversation_uuid", "CON", "zz", "bargeIn", "digits", first[-8:]):
+        assert [] == await found(f"q={hidden}"), hidden
     assert [] == await found("state=failed")
     assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
 
