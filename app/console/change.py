@@ -35,8 +35,13 @@ SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form names the holidays of a calendar."""
 
 
-def _fields(file: str, text: str) -> list[FormField]:
-    return list(fields_in(read_yaml(file, text)[0]))
+def _fields(file: str, text: str, line: str) -> list[FormField]:
+    return list(fields_in(read_yaml(file, text)[0], line))
+
+
+def _line(read: ReadProject) -> str:
+    """A number on which the project takes calls; "" if it has none."""
+    return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
 
 
 class FieldChange(NamedTuple):
@@ -143,10 +148,12 @@ class FileChange:
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
     """A change of a file, with the project checked as it would be."""
-    known = {(issue.code, issue.message) for issue in folder.current().issues}
+    read = folder.current()
+    line = _line(read)
+    known = {(issue.code, issue.message) for issue in read.issues}
     issues = folder.with_texts({file: after}).issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
-    return FileChange(file, before, after, _fields(file, before), _fields(file, after), new)
+    return FileChange(file, before, after, _fields(file, before, line), _fields(file, after, line), new)
 
 
 def _folder(request: Request) -> ProjectFolder:
@@ -156,8 +163,9 @@ def _folder(request: Request) -> ProjectFolder:
 @router.get("/change")
 def change_list(request: Request, _: CanLook) -> Response:
     """The files of the project with something that the form can change."""
-    texts = _folder(request).current().texts
-    files = {file: _fields(file, text) for file, text in texts.items() if file.endswith("ml")}
+    read = _folder(request).current()
+    line = _line(read)
+    files = {file: _fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
     return render(request, "change_list.html", files={file: found for file, found in files.items() if found})
 
 
@@ -192,7 +200,7 @@ def _form(
     if text is None:
         return render(request, "change_missing.html", 404, file=file)
     root, _ = read_yaml(file, text)
-    fields = list(fields_in(root))
+    fields = list(fields_in(root, _line(read)))
     issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
     inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
@@ -242,17 +250,19 @@ async def change_review(request: Request, file: str, _: CanChange) -> Response:
 
 def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     folder = _folder(request)
-    before = folder.current().texts.get(file)
+    read = folder.current()
+    before = read.texts.get(file)
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
-    fields = _fields(file, before)
+    line = _line(read)
+    fields = _fields(file, before, line)
     try:
         if form.get("version"):
             after = folder.versions(file).get(form["version"], before)
         else:
             if form.get("digest") != digest_of(before):
                 raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
-            after = changed(before, fields, form)
+            after = changed(before, fields, form, line)
     except CannotChange as error:
         draft = change_of(folder, file, before, error.text) if error.text else None
         return _form(request, file, problem=str(error), form=form, faults=error.faults, draft=draft)

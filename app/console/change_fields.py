@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from app.console.change_notation import days_in_words, is_number
@@ -70,7 +70,7 @@ class NewPart(NamedTuple):
     wanted_value: str = ""
 
 
-_HOURS: Final = ("09:00-12:00 or closed", "the hours, such as 09:00-12:00, or closed")
+_HOURS: Final = ("9am to 12:30pm, or closed", "the hours, such as 9am to 12:30pm, or closed")
 NEW_PARTS: Final = {
     "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
     "week": NewPart("Another day", "Saturday", _HOURS[0], "a day, such as Sunday or Monday to Friday", _HOURS[1]),
@@ -102,10 +102,18 @@ def path_of(name: str) -> Path:
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
 
 
-def fields_in(root: Node | None) -> Iterator[FormField]:
-    """The values of a file that its owner may change: numbers, opening hours and prompts, in this order."""
-    if not isinstance(root, Map):
-        return
+def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
+    """The values of a file that its owner may change: numbers, opening hours and prompts, in this order.
+
+    `line` is a number of the project: others in its country are shown as people write them there.
+    """
+    for field in _fields_in(root) if isinstance(root, Map) else ():
+        shown = readable(field.value, line) if field.kind == "number" else field.value
+        yield field._replace(value=days_in_words(shown) if field.kind == "date" else shown)
+
+
+def _fields_in(root: Map) -> Iterator[FormField]:
+    """The fields with their values as in the file."""
     if isinstance(numbers := root.get("numbers"), Seq):
         for place, number in _items(numbers, ("numbers",)):
             yield from _text(number, place, "number", _LINE, "Calls to", removes=place)
@@ -126,10 +134,6 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
         for calendar in _entries(root.get("hours")):
             for part in ("override", "holidays", "week"):
                 yield NewLine(("hours", calendar.key.value, part), f"Opening hours: {calendar.key.value}")
-
-
-_SHOWN: Final[Mapping[str, Callable[[str], str]]] = {"number": readable, "date": days_in_words}
-"""How values are written for people, by kind; others are as in the file."""
 
 
 def _entries(node: Node | None) -> tuple[Entry, ...]:
@@ -234,5 +238,4 @@ def _text(
         key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)
         at = (key_at.line, key_at.column), (node.place.line, node.place.column), (line, column + 1)
-        shown = _SHOWN.get(kind, str)(node.value)
-        yield FormField(kind, path, group, label, shown, *at, removes)
+        yield FormField(kind, path, group, label, node.value, *at, removes)

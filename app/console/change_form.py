@@ -10,7 +10,7 @@ import yaml
 from app.console.change_fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
 from app.console.change_notation import date_key, day_key, days_in_words, is_date, number_key
 from app.flow.hours.holidays import countries
-from app.flow.hours.weekly import days_of, meant_hours, shown_days
+from app.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
@@ -32,11 +32,11 @@ class CannotChange(Exception):
         self.text = text
 
 
-def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> str:
+def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:
     """The text of a file with what a form says. Raises CannotChange.
 
     `form` has the new value of each field under its name, `remove:NAME` for lines that go, and `key:NAME` and
-    `value:NAME` of lines that are added.
+    `value:NAME` of lines that are added. `line` is a number of the project, beside which others are national.
     """
     known = [field for field in fields if field.kind != "template"]
     yaml_text = YamlText(text)
@@ -46,15 +46,15 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str]) -> 
             value = tidied(form.get(field.name, field.value))
             if value != tidied(field.value):
                 try:
-                    yaml_text.set(field.path, _checked(value, field.kind))
+                    yaml_text.set(field.path, _checked(value, field.kind, line))
                 except CannotChange as error:
                     faults[field.name] = str(error)
         added = [name.removeprefix("value:") for name in form if name.startswith("value:")]
-        _add_all(yaml_text, [name for name in added if path_of(name) == ("numbers",)], form, faults)
+        _add_all(yaml_text, [name for name in added if path_of(name) == ("numbers",)], form, faults, line)
         gone = [field.removes for field in known if field.removes is not None and is_removed(field, form)]
         for path in reversed(gone):
             yaml_text.remove(path)
-        _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults)
+        _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
         raise CannotChange("this file is written in a way that the form cannot change; use the editor") from error
     if faults:
@@ -72,7 +72,7 @@ def tidied(value: str) -> str:
     return value.replace("\r\n", "\n").strip()
 
 
-def _checked(value: str, kind: FieldKind) -> str:
+def _checked(value: str, kind: FieldKind, line: str = "") -> str:
     if not value:
         raise CannotChange("write something, or remove its line")
     if len(value) > MOST_CHARACTERS:
@@ -80,19 +80,22 @@ def _checked(value: str, kind: FieldKind) -> str:
     if kind == "country":
         return countries().get(value.lower(), value)
     if kind == "hours":
-        return meant_hours(value)
+        hours = meant_hours(value)
+        if not is_hours(hours):
+            raise CannotChange(f"{value}: write from when to when, such as 9am to 5:30pm, or closed")
+        return hours
     if kind == "date":
         return date_key(value)
-    return _number(value) if kind == "number" else value
+    return _number(value, line) if kind == "number" else value
 
 
-def _number(value: str) -> str:
-    if not (digits := number_key(value)):
+def _number(value: str, line: str) -> str:
+    if not (digits := number_key(value, line)):
         raise CannotChange(f"{value}: write the number with its country code, such as +44 20 7946 0000")
     return digits
 
 
-def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str]) -> None:
+def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:
     """Add the lines of these inputs whose inputs are not empty. Raises CannotChange, NoSuchValue."""
     for name in names:
         path = path_of(name)
@@ -102,16 +105,16 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
             raise CannotChange("the form adds numbers, days and dates only")
         try:
             if key or value:
-                _add(text, path, key, value)
+                _add(text, path, key, value, line)
         except CannotChange as error:
             faults |= error.faults or {f"value:{name}": str(error)}
 
 
-def _add(text: YamlText, path: Path, key: str, value: str) -> None:
+def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     """Add a line. Raises CannotChange, NoSuchValue."""
     *calendar, part = path
     if part == "numbers":
-        text.add(path, "", quoted(_number(value)))
+        text.add(path, "", quoted(_number(value, line)))
         return
     wanted, key = key, (day_key if part == "week" else date_key)(key)
     if not (key if part == "week" else is_date(key)):

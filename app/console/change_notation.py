@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from app.flow.hours.weekly import days_of, shown_days
+from app.service.phone_numbers import digits_of
 
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
@@ -62,9 +63,9 @@ def _iso_date(words: str) -> str:
     return words
 
 
-def number_key(words: str) -> str:
-    """The digits of a phone number with its country code; "" when it is none."""
-    digits = re.sub(r"\D", "", words)
+def number_key(words: str, line: str) -> str:
+    """The digits of a phone number with its country code; "" when it is none. `line`: a number of the country."""
+    digits = re.sub(r"\D", "", digits_of(words, line))
     return digits if is_number(words) and not digits.startswith("0") else ""
 
 

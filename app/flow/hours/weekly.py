@@ -102,6 +102,12 @@ def meant_hours(text: str) -> str:
     return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
 
 
+def is_hours(text: str) -> bool:
+    """Whether it is what an author writes for a day: ranges of 24-hour times with commas between them, or closed."""
+    pieces = [piece.strip() for piece in text.split(",")]
+    return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
+
+
 def shown_days(days: Iterable[int]) -> str:
     """Days as an author writes them: `mon-fri`, `mon,wed-fri`."""
     runs: list[list[int]] = []

@@ -111,9 +111,9 @@ async def save(owner: httpx.AsyncClient, reviewed: httpx.Response) -> httpx.Resp
 async def test_form_shows_numbers_hours_and_prompts(owner: httpx.AsyncClient) -> None:
     listed = (await owner.get("/change")).text
     assert f'href="{PAGE}"' in listed
-    assert "Calls to +44 20 7946 0000" in listed
+    assert "Calls to 020 7946 0000" in listed
     page = (await owner.get(PAGE)).text
-    for value in ("+44 20 7946 0000", "09:00-17:30", "For sales, hold on.", "+44 7700 900111"):
+    for value in ("020 7946 0000", "09:00-17:30", "For sales, hold on.", "07700 900111"):
         assert f">{value}<" in page or f'value="{value}"' in page
     assert "We are closed. Please call again." in page
 
@@ -168,7 +168,8 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"/steps/open/do/1/connect": "07700 900112"}, "country code"),
+        ({"/steps/open/do/1/connect": "07700"}, "country code"),
+        ({"/hours/office/week/mon-fri": "9am"}, "9am: write from when to when, such as 9am to 5:30pm, or closed"),
         ({"/steps/open/do/0/talk": "  "}, "write something"),
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
         ({"key:/hours/office/week": "some day", "value:/hours/office/week": "closed"}, "is not a day"),
@@ -192,7 +193,7 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
     typed = {
         "/steps/open/do/0/talk": 'Say "hello" & wait.\nThen go.',
         "/hours/office/week/mon-fri": "nine",
-        "/steps/open/do/1/connect": "07700 900112",
+        "/steps/open/do/1/connect": "07700",
         "key:/hours/office/week": "Sunday",
         "value:/hours/office/week": "10:00-12:00",
         "key:/hours/office/override": "2026-02-30",
@@ -203,8 +204,8 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
 
     page = html.unescape(reviewed.text)
     assert 422 == reviewed.status_code
-    assert "write 24-hour times such as" in fault_of(page, "nine")
-    assert "country code" in fault_of(page, "07700 900112")
+    assert "write from when to when" in fault_of(page, "nine")
+    assert "country code" in fault_of(page, "07700")
     assert '"2026-02-30" is not a date' in fault_of(page, "2026-02-30")
     assert 'name="key:/hours/office/week" value="Sunday"' in page
     assert 'Say "hello" & wait.\nThen go.' in page.replace("\r", "")
@@ -288,6 +289,29 @@ async def test_dates_and_hours_are_written_as_people_do(
     assert {key: "09:00-12:30, 14:00-16:00"} == read["override"]
     assert {"mon-fri": "09:00-17:00"} == read["week"]
     assert f">{shown}</label>" in (await owner.get(PAGE)).text
+
+
+@pytest.mark.parametrize("typed", ["07700 900112", "+44 7700 900112", "0044 (0)7700 900112"])
+async def test_a_number_may_be_written_as_in_its_country(owner: httpx.AsyncClient, flow: Path, typed: str) -> None:
+    saved = await save(owner, await review(owner, **{"/steps/open/do/1/connect": typed}))
+
+    assert 303 == saved.status_code
+    assert 'connect: "447700900112"' in text_of(flow)
+    assert 'value="07700 900112"' in (await owner.get(PAGE)).text
+
+
+async def test_a_number_without_a_country_needs_its_code(owner: httpx.AsyncClient, flow: Path) -> None:
+    write(flow, FLOW.replace('numbers: ["442079460000"]', "default: true"))
+
+    assert "country code" in (await review(owner, **{"/steps/open/do/1/connect": "07700 900112"})).text
+    assert 'value="+44 7700 900111"' in (await owner.get(PAGE)).text
+
+
+async def test_what_an_issue_says_has_no_backticks(owner: httpx.AsyncClient) -> None:
+    page = (await review(owner, **{"/steps/open/do/0/talk": "Hello {{ nobody }}"})).text
+
+    assert "nobody" in page
+    assert "`" not in page
 
 
 async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
@@ -375,7 +399,7 @@ async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient)
         "closed, says:</strong> <del>We are closed. Please call again.</del> → <ins>We are &lt;closed&gt;.</ins>"
         in page
     )
-    assert "Numbers of this line, Calls to:</strong> new: <ins>+44 20 7946 0001</ins>" in page
+    assert "Numbers of this line, Calls to:</strong> new: <ins>020 7946 0001</ins>" in page
     assert "<details> <summary>The lines of the file" in page
 
 
