@@ -10,12 +10,16 @@ from typing import Any, Final
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
-from app.verify.prove.counterexample import WrittenScenario
+from app.verify.prove.counterexample import WrittenScenario, text_of
 from app.verify.prove.rehearsal import FoundViolation, confirmed
+from app.verify.scenarios import script as steps
+from app.verify.scenarios.model import ScenarioCall, read_scenarios
 
 MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
+_UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
+"""Steps that the phone does not need: it plays on to where the caller is waited for."""
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
@@ -36,11 +40,11 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
         "stopped": proof.space.stopped,
         "states": len(proof.space.states),
         "sampled": sorted(proof.representatives),
-        "violations": [_document(each) for each in found],
+        "violations": [_document(each, flow) for each in found],
     }
 
 
-def _document(found: FoundViolation) -> dict[str, Any]:
+def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
     violation = found.violation
     written = found.example
     return {
@@ -48,6 +52,7 @@ def _document(found: FoundViolation) -> dict[str, Any]:
         "file": violation.place.file,
         "line": violation.place.line,
         "call": list(_conversation(written)) if written else [],
+        "played": _played(written, flow) if written else None,
     }
 
 
@@ -65,3 +70,28 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
             yield "said", str(value)
         else:
             yield "caller" if word in _BY_CALLER else "note", f"{_WORDS.get(word, word)} {value}".strip()
+
+
+def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
+    """The call as the phone of the console plays it (`play` in proof.js); None where the phone cannot."""
+    (scenario,), _ = read_scenarios("call.yaml", text_of([written]))
+    call = scenario.call or ScenarioCall()
+    given = written.body.get("given", {})
+    is_played = all(map(_plays, scenario.script)) and all(isinstance(answer, Mapping) for answer in given.values())
+    if not is_played or written.body.get("env") or call.sip or call.user or call.custom_data:
+        return None
+    answers = {name: each if each.keys() & {"value", "timeout"} else {"value": each} for name, each in given.items()}
+    return {
+        "flow": call.flow or ("" if call.to else flow),
+        "to": call.to,
+        "caller": call.from_,
+        "made_at": call.made_at.isoformat(),
+        "world": {"given": answers},
+        "steps": [step.as_written() for step in scenario.script if not isinstance(step, _UNTIMED)],
+    }
+
+
+def _plays(step: steps.ScriptStep) -> bool:
+    """Whether the phone can do a step: it shows neither faults nor what dialled parties press."""
+    is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
+    return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))

@@ -327,7 +327,7 @@ class PlayedCall:
         if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
             self.lost.add(len(self.leg.transcript))
         if self.session is not None and any(wait.sensitive for wait in self.session.waits):
-            given = self.script[-1]  # with all keys of this input
+            given = self.recorder.script[-1]  # with all keys of this input
             if isinstance(given, PressStep):
                 self.secrets.learn(given.keys.rstrip("#"))
             elif isinstance(given, SpeakStep):

@@ -156,6 +156,28 @@ def test_a_lookup_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
     assert '"Still busy."' in done.output
 
 
+@pytest.mark.parametrize("typed", ["47110815\n", "4711\n0815\n"])
+def test_what_a_lookup_sends_is_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
+    pin = """\
+flow: pin
+default: true
+start: ask
+vars: {pin: {type: text, sensitive: true}}
+lookups: {account: {post: "https://bank.example.com", json: {pin: "{{ pin }}"}, returns: {name: text}}}
+steps:
+  ask:
+    do: [{talk: "Your PIN please."}]
+    collect: {into: pin, digits: 8, sensitive: true}
+    retry: {then: end}
+    goto: next
+  next: {lookup: account, do: [{talk: "Thank you."}], goto: end}
+"""
+    (tmp_path / "flows" / "shop.yaml").unlink()
+    write_project(tmp_path, pin=pin)
+    shown = call(typed=typed).output
+    assert 'lookup account asks POST https://bank.example.com {"pin": "***"}' in shown
+
+
 def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: Path) -> None:
     (tmp_path / "flows" / "shop.yaml").unlink()
     minutes = ", ".join(["talk: " + "Please wait. " * 100] * 5)
